@@ -1,0 +1,1 @@
+"""The terms of the field as values: pydantic and the standard library only, no I/O."""

@@ -1,0 +1,128 @@
+"""What is made on the way from a notebook to a service; each names its parent by digest."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .base import Value
+from .errors import InvalidName
+from .signature import Signature
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+
+MANIFEST_FORMAT = 1
+
+
+def checked_name(name: str) -> str:
+    """``name``, if an endpoint can have it.
+
+    Raises
+    ------
+    InvalidName
+        It is not 1 to 63 lower-case letters, digits, ``-`` or ``_`` between letters or digits. BentoML stores
+        names in lower case, so ``Tumour`` and ``tumour`` would be one: the former is refused.
+    """
+    if NAME.fullmatch(name):
+        return name
+    mended = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:63]
+    hint = f"try '{mended}'" if NAME.fullmatch(mended) else "try a short word such as 'churn'"
+    raise InvalidName(
+        f"'{name}' cannot name an endpoint: names are 1 to 63 lower-case letters, digits, '-' or '_', "
+        "with a letter or digit at both ends",
+        hint,
+    )
+
+
+class Source(Value):
+    """Where a model came from: the identity by which a re-run cell replaces its own candidate."""
+
+    notebook: str | None = None
+    variable: str | None = None
+
+
+class Git(Value):
+    commit: str
+    dirty: bool
+
+
+class Provenance(Value):
+    """The notebook behind a snapshot, as it was at the moment of capture."""
+
+    source: Source
+    notebook_sha256: str | None = None
+    cells: tuple[str, ...] = Field(default=(), description="Source of the executed cells, in order of execution.")
+    git: Git | None = None
+    user: str
+    captured_at: datetime
+
+
+class Environment(Value):
+    """The interpreter and the exact versions of all distributions that the model needs."""
+
+    interpreter: str = Field(description="Absolute path of the interpreter that ran the notebook.")
+    python: str = Field(description="Full version, such as 3.11.7.")
+    platform: str = Field(description="sysconfig's platform tag, such as linux-x86_64.")
+    distributions: dict[str, str] = Field(description="Distribution name -> installed version.")
+
+
+class Tolerance(Value):
+    """How closely floating-point answers must agree (labels and integers: exactly)."""
+
+    float32_rtol: float = 1e-4
+    float32_atol: float = 1e-6
+    float64_rtol: float = 1e-9
+    float64_atol: float = 1e-9
+
+
+class Manifest(Value):
+    """``snapshot.json``: everything about a snapshot but the bytes of its files, which it names by SHA-256."""
+
+    format: Literal[1] = MANIFEST_FORMAT
+    name: str
+    method: str | None = Field(description="The method that answers; None: the object itself is called.")
+    kind: str = Field(description="The object's class, such as sklearn.pipeline.Pipeline.")
+    framework: str
+    signature: Signature
+    instances: list[Any] = Field(description="The example, as the instances of a request.")
+    predictions: list[Any] = Field(description="The notebook's own answers on it, as in a response.")
+    stochastic: bool = Field(description="The model does not agree with itself when asked twice.")
+    tolerance: Tolerance = Tolerance()
+    environment: Environment
+    provenance: Provenance
+    data_fingerprint: str = Field(description="SHA-256 over the example's canonical JSON.")
+    notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
+    files: dict[str, str] = Field(description="File name -> SHA-256 of its bytes.")
+
+
+class Snapshot(Value):
+    """A captured model in the BentoML model store.
+
+    Attributes
+    ----------
+    tag
+        ``name:version``; the version is the fingerprint's first 12 hexadecimal digits.
+    digest
+        ``sha256:…`` of ``snapshot.json``, which in turn names every file by SHA-256.
+    fingerprint
+        SHA-256 of the content without what differs from one capture to the next although nothing changed.
+    path
+        The folder in the model store.
+    """
+
+    tag: str
+    digest: str
+    fingerprint: str
+    path: str
+    manifest: Manifest
+
+
+class Bento(Value):
+    """BentoML's package of one snapshot; it has the snapshot's tag."""
+
+    tag: str
+    snapshot_digest: str
+    path: str

@@ -1,0 +1,307 @@
+"""An endpoint, its releases and who gets which share of the traffic; all transitions are pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .artifacts import Source
+from .base import Value
+from .errors import InvalidTraffic, NoCandidate, UnknownRelease
+
+Role = Literal["stable", "canary", "shadow", "idle"]
+
+DEFAULT_CANARY_PERCENT = 10.0
+
+
+class Release(Value):
+    """One bento running behind an endpoint.
+
+    ``interpreter``, ``path`` and ``digest`` are what a target needs to start it and to verify what it starts.
+    """
+
+    endpoint: str
+    tag: str
+    digest: str = Field(description="The snapshot's digest; verified before anything is unpickled.")
+    path: str = Field(description="The bento's folder in the bento store.")
+    snapshot_path: str = Field(description="The snapshot's folder in the model store.")
+    interpreter: str
+    source: Source
+    framework: str = ""
+    stochastic: bool = False
+    created_at: datetime
+
+    @property
+    def version(self) -> str:
+        return self.tag.partition(":")[2]
+
+
+class Traffic(Value):
+    """Who answers: one stable release, at most one canary, any number of shadows.
+
+    ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
+    percentage of the requests; what it answers goes to the records alone.
+    """
+
+    stable: str
+    canary: str | None = None
+    canary_percent: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
+    shadows: dict[str, float] = {}
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Hold the invariants that no transition may break."""
+        roles = [self.stable, *([self.canary] if self.canary else []), *self.shadows]
+        if len(set(roles)) != len(roles):
+            raise InvalidTraffic("a release has one role: the same tag stands twice", "name each release once")
+        if bool(self.canary) != (self.canary_percent > 0):
+            raise InvalidTraffic("a canary needs a percentage above 0", "give it one, such as 10")
+        for tag, percent in self.shadows.items():
+            _check_percent(percent, f"shadow {tag}")
+
+    def role_of(self, tag: str) -> Role:
+        if tag == self.stable:
+            return "stable"
+        if tag == self.canary:
+            return "canary"
+        return "shadow" if tag in self.shadows else "idle"
+
+    def percent_of(self, tag: str) -> float:
+        """The share of requests that ``tag`` answers (stable, canary) or gets a copy of (shadow)."""
+        if tag == self.stable:
+            return 100.0 - self.canary_percent
+        if tag == self.canary:
+            return self.canary_percent
+        return self.shadows.get(tag, 0.0)
+
+    def tags(self) -> list[str]:
+        return [self.stable, *([self.canary] if self.canary else []), *self.shadows]
+
+    def without(self, tag: str) -> Traffic:
+        """The same traffic without a candidate; its share returns to stable."""
+        shadows = {name: percent for name, percent in self.shadows.items() if name != tag}
+        if tag == self.canary:
+            return Traffic(stable=self.stable, shadows=shadows)
+        return self.model_copy(update={"shadows": shadows})
+
+
+class Endpoint(Value):
+    """A name that clients call.
+
+    ``revision`` grows by one with every change. ``idle_since`` says at which revision a release lost its last
+    traffic: it is kept warm for a few revisions and then stopped. ``running`` False: stopped on purpose.
+    """
+
+    name: str
+    revision: int = 0
+    running: bool = True
+    releases: tuple[Release, ...]
+    traffic: Traffic
+    idle_since: dict[str, int] = {}
+
+    @classmethod
+    def first(cls, release: Release) -> Endpoint:
+        """A new endpoint, whose first release is stable."""
+        return cls(name=release.endpoint, revision=1, releases=(release,), traffic=Traffic(stable=release.tag))
+
+    def release(self, tag: str) -> Release:
+        """The release with this tag; its version, or an unambiguous beginning of it, will do.
+
+        Raises
+        ------
+        UnknownRelease
+            None or several match.
+        """
+        version = tag.partition(":")[2] if tag.startswith(f"{self.name}:") else tag
+        found = [r for r in self.releases if r.version == version] or [
+            r for r in self.releases if version and r.version.startswith(version)
+        ]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(r.tag for r in self.releases)
+        what = "several releases" if found else "no release"
+        raise UnknownRelease(f"{self.name} has {what} that '{tag}' could mean", f"name one of: {known}")
+
+    def candidates(self) -> list[str]:
+        """The canary first, then the shadows."""
+        traffic = self.traffic
+        return [*([traffic.canary] if traffic.canary else []), *traffic.shadows]
+
+    def candidate(self, tag: str | None = None) -> str:
+        """The tag of the candidate that is meant.
+
+        Raises
+        ------
+        NoCandidate
+            There is none, or there are several and none was named.
+        """
+        if tag is not None:
+            return self.release(tag).tag
+        candidates = self.candidates()
+        if not candidates:
+            raise NoCandidate(
+                f"{self.name} has no canary and no shadow", "deploy a changed model first; it starts as a shadow"
+            )
+        if self.traffic.canary is None and len(candidates) > 1:
+            raise NoCandidate(f"{self.name} has {len(candidates)} shadows", f"name one of: {', '.join(candidates)}")
+        return candidates[0]
+
+    def with_release(
+        self, release: Release, *, role: str = "auto", percent: float | None = None, keep: bool = False
+    ) -> Endpoint:
+        """This endpoint with one more release.
+
+        ``auto`` starts as a shadow at 100 %. Unless ``keep``, it takes the place of the not yet promoted candidate
+        of the same notebook and variable: a shadow's percentage is inherited, a canary's is not, since
+        clients should not meet new code unasked.
+        """
+        traffic = self.traffic
+        replaced = None if keep else self._same_source(release)
+        if replaced and replaced in traffic.shadows and percent is None and role in ("auto", "shadow"):
+            percent = traffic.shadows[replaced]
+        if replaced:
+            traffic = traffic.without(replaced)
+        grown = self.model_copy(update={"releases": self._releases_with(release), "traffic": traffic})
+        if role == "stable":
+            return self._next(grown.releases, _stable(traffic, release.tag))
+        if role == "canary":
+            share = DEFAULT_CANARY_PERCENT if percent is None else percent
+            return self._next(grown.releases, grown._shares({}, {release.tag: share}))
+        return self._next(grown.releases, grown._shares({release.tag: 100.0 if percent is None else percent}, {}))
+
+    def with_traffic(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Endpoint:
+        """This endpoint with other shares; what is not named stays as it is, 0 switches off.
+
+        Raises
+        ------
+        InvalidTraffic
+            A percentage below 0, above 100 or not a number; two canaries; stable as its own candidate.
+        UnknownRelease
+            A tag that the endpoint does not have.
+        """
+        return self._next(self.releases, self._shares(shadow, canary))
+
+    def promoted(self, tag: str | None = None) -> Endpoint:
+        """The candidate becomes stable and takes all requests; the former stable becomes idle."""
+        chosen = self.candidate(tag)
+        if chosen == self.traffic.stable:
+            raise NoCandidate(f"{chosen} is stable already", "nothing to do")
+        return self._next(self.releases, _stable(self.traffic, chosen))
+
+    def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
+        """The releases and the traffic of an earlier revision, as a new revision."""
+        releases = {r.tag: r for r in (*self.releases, *earlier.releases)}
+        return self._next(tuple(releases.values()), earlier.traffic)
+
+    def stopped(self) -> Endpoint:
+        return self.model_copy(update={"revision": self.revision + 1, "running": False})
+
+    def resumed(self) -> Endpoint:
+        """The same traffic, running again."""
+        return self._next(self.releases, self.traffic)
+
+    def wanted(self, keep_revisions: int) -> list[Release]:
+        """The releases that should run: those with traffic and those that lost it fewer than
+        ``keep_revisions`` revisions ago.
+        """
+        if not self.running:
+            return []
+        warm = {tag for tag, since in self.idle_since.items() if self.revision - since < keep_revisions}
+        return [r for r in self.releases if r.tag in warm or self.traffic.role_of(r.tag) != "idle"]
+
+    def _same_source(self, release: Release) -> str | None:
+        for tag in self.candidates():
+            if tag != release.tag and release.source.variable and self.release(tag).source == release.source:
+                return tag
+        return None
+
+    def _releases_with(self, release: Release) -> tuple[Release, ...]:
+        return (*(r for r in self.releases if r.tag != release.tag), release)
+
+    def _next(self, releases: tuple[Release, ...], traffic: Traffic) -> Endpoint:
+        revision = self.revision + 1
+        idle = {
+            r.tag: self.idle_since.get(r.tag, revision) for r in releases if traffic.role_of(r.tag) == "idle"
+        }
+        return Endpoint(
+            name=self.name, revision=revision, running=True, releases=releases, traffic=traffic, idle_since=idle
+        )
+
+    def _shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:
+        wanted_shadows = {self.release(tag).tag: _check_percent(p, f"shadow {tag}") for tag, p in shadow.items()}
+        wanted_canary = {self.release(tag).tag: _check_percent(p, f"canary {tag}") for tag, p in canary.items()}
+        for tag in (*wanted_shadows, *wanted_canary):
+            if tag == self.traffic.stable:
+                raise InvalidTraffic(
+                    f"{tag} is stable: it gets what the canary leaves", "name a candidate, or promote another release"
+                )
+            if tag in wanted_shadows and tag in wanted_canary:
+                raise InvalidTraffic(f"{tag} cannot be canary and shadow at once", "name it once")
+        if sum(wanted_canary.values()) > 100:
+            raise InvalidTraffic("the canaries' percentages sum to more than 100", "there is one canary at a time")
+        if sum(p > 0 for p in wanted_canary.values()) > 1:
+            raise InvalidTraffic("there is one canary at a time", "make the others shadows")
+        traffic = self.traffic
+        for tag in (*wanted_shadows, *wanted_canary):
+            traffic = traffic.without(tag)
+        shadows = traffic.shadows | {tag: p for tag, p in wanted_shadows.items() if p > 0}
+        canary_tag, canary_percent = traffic.canary, traffic.canary_percent
+        for tag, percent in wanted_canary.items():
+            if percent > 0:
+                canary_tag, canary_percent = tag, percent
+        return Traffic(stable=traffic.stable, canary=canary_tag, canary_percent=canary_percent, shadows=shadows)
+
+
+def _stable(traffic: Traffic, tag: str) -> Traffic:
+    """``tag`` as stable; other candidates keep their shares."""
+    without = traffic.without(tag)
+    return Traffic(
+        stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows
+    )
+
+
+def _check_percent(percent: float, what: str) -> float:
+    if not 0 <= percent <= 100:  # NaN fails this too
+        raise InvalidTraffic(f"{what}: {percent:g} is not a percentage", "give a number from 0 to 100")
+    return float(percent)
+
+
+class Revision(Value):
+    """One change of an endpoint: who, when, why, what."""
+
+    endpoint: str
+    revision: int
+    at: datetime
+    by: str
+    reason: str
+    change: str
+    state: Endpoint
+
+
+class ReleaseStatus(Value):
+    tag: str
+    role: Role
+    percent: float
+    healthy: bool
+    framework: str = ""
+    stochastic: bool = False
+    source: Source = Source()
+    detail: str = ""
+    created_at: datetime
+
+
+class EndpointStatus(Value):
+    """An endpoint as it is wanted and as it is found."""
+
+    name: str
+    url: str
+    revision: int
+    running: bool
+    traffic: Traffic
+    releases: list[ReleaseStatus]
+
+    @property
+    def healthy(self) -> bool:
+        return self.running and all(r.healthy for r in self.releases if r.role != "idle")

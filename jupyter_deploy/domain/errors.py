@@ -1,0 +1,168 @@
+"""Every error that nbdeploy raises on purpose, in one tree.
+
+::
+
+    DeployError
+    ├── InvalidInput            what was asked for cannot be: said before slow work starts
+    │   ├── InvalidName
+    │   ├── UnknownEndpoint
+    │   ├── UnknownRelease
+    │   ├── UnknownRevision
+    │   ├── UnknownSource       no such variable, notebook or snapshot
+    │   ├── UnknownTarget
+    │   ├── InvalidExample      none, an empty one, one on which the model raises
+    │   ├── InvalidTraffic      shares that cannot be
+    │   ├── NoCandidate
+    │   ├── NotCapturable       the object holds something that cannot leave the process
+    │   └── SignatureMismatch   the candidate would not understand stable's requests
+    ├── Refused                 possible, but not right
+    │   ├── Conflict            somebody else changed the endpoint first
+    │   ├── ReplayFailed        a clean process did not answer as the notebook did
+    │   ├── Untrusted           not captured by this user's store
+    │   └── CandidateUnhealthy
+    ├── TargetError             the machinery behind the endpoint failed
+    │   ├── StartFailed
+    │   ├── EnvironmentChanged
+    │   ├── EnvoyMissing
+    │   └── RouteNotConfirmed
+    ├── NotebookFailed          a cell raised while the notebook ran headless
+    │   └── KernelDied
+    ├── StoreError              the state on disk cannot be read or written
+    └── WrongDistribution       another PyPI project owns the same import name
+
+Each class has a ``code`` (stable, for machines) and each instance a ``remedy`` (for people).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DeployError(Exception):
+    """Base of all errors raised on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, and where.
+    remedy : str
+        What the reader can do about it.
+    details : str
+        Long material worth reading after the message (the tail of a log, a difference).
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, remedy: str = "", details: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.details = details
+
+    def __str__(self) -> str:
+        parts = [self.message, self.details, f"→ {self.remedy}" if self.remedy else ""]
+        return "\n".join(part for part in parts if part)
+
+
+class InvalidInput(DeployError):
+    code = "invalid_input"
+
+
+class InvalidName(InvalidInput):
+    code = "invalid_name"
+
+
+class UnknownEndpoint(InvalidInput):
+    code = "unknown_endpoint"
+
+
+class UnknownRelease(InvalidInput):
+    code = "unknown_release"
+
+
+class UnknownRevision(InvalidInput):
+    code = "unknown_revision"
+
+
+class UnknownSource(InvalidInput):
+    code = "unknown_source"
+
+
+class UnknownTarget(InvalidInput):
+    code = "unknown_target"
+
+
+class InvalidExample(InvalidInput):
+    code = "invalid_example"
+
+
+class InvalidTraffic(InvalidInput):
+    code = "invalid_traffic"
+
+
+class NoCandidate(InvalidInput):
+    code = "no_candidate"
+
+
+class NotCapturable(InvalidInput):
+    code = "not_capturable"
+
+
+class SignatureMismatch(InvalidInput):
+    code = "signature_mismatch"
+
+
+class Refused(DeployError):
+    code = "refused"
+
+
+class Conflict(Refused):
+    code = "conflict"
+
+
+class ReplayFailed(Refused):
+    code = "replay_failed"
+
+
+class Untrusted(Refused):
+    code = "untrusted"
+
+
+class CandidateUnhealthy(Refused):
+    code = "candidate_unhealthy"
+
+
+class TargetError(DeployError):
+    code = "target_error"
+
+
+class StartFailed(TargetError):
+    code = "start_failed"
+
+
+class EnvironmentChanged(TargetError):
+    code = "environment_changed"
+
+
+class EnvoyMissing(TargetError):
+    code = "envoy_missing"
+
+
+class RouteNotConfirmed(TargetError):
+    code = "route_not_confirmed"
+
+
+class NotebookFailed(DeployError):
+    code = "notebook_failed"
+
+
+class KernelDied(NotebookFailed):
+    code = "kernel_died"
+
+
+class StoreError(DeployError):
+    code = "store_error"
+
+
+class WrongDistribution(DeployError):
+    code = "wrong_distribution"

@@ -1,0 +1,197 @@
+"""What each verb is asked with. A field here is an option on every face; its description is the help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from .base import Value
+from .errors import InvalidInput, InvalidTraffic
+
+
+class Step(Value):
+    """Progress of a long operation: step ``number`` of ``total`` has begun."""
+
+    number: int
+    total: int
+    title: str
+
+
+def parse_shares(given: Any) -> Any:
+    """``TAG=PERCENT`` texts (one or a list) as a mapping; a mapping stays as it is.
+
+    Raises
+    ------
+    InvalidTraffic
+        A text without ``=``, a percentage that is not a number, or one tag twice.
+    """
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    shares: dict[str, float] = {}
+    for text in [given] if isinstance(given, str) else list(given):
+        tag, equals, percent = str(text).rpartition("=")
+        try:
+            number = float(percent.removesuffix("%"))
+        except ValueError:
+            number = None
+        if not equals or not tag or number is None:
+            raise InvalidTraffic(f"'{text}' is not TAG=PERCENT", "write, for example, --shadow 1a2b3c4d=100")
+        if tag in shares:
+            raise InvalidTraffic(f"{tag} stands twice", "name each release once")
+        shares[tag] = number
+    return shares
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_duration(given: Any) -> Any:
+    """``90s``, ``15m``, ``1h``, ``7d`` as a timedelta."""
+    if not isinstance(given, str):
+        return given
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", given)
+    if not match:
+        raise InvalidInput(f"'{given}' is not a duration", "write 90s, 15m, 1h, 7d or 2w")
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Reason = Annotated[str, Field(description="Why; kept in the history.")]
+EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
+
+
+class Request(BaseModel):
+    """Base of all requests: unknown options are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DeployRequest(Request):
+    """Capture a model, prove it in a clean process, and release it behind an endpoint.
+
+    The first release of an endpoint becomes stable; a later one starts as a shadow: it gets a copy of every request
+    and its answers go to the records alone. An unchanged model is a no-op; a changed one takes the place of the not
+    yet promoted candidate that came from the same notebook and variable.
+    """
+
+    source: str | None = Field(
+        default=None,
+        description="A notebook (run headless, then its variable is captured) or a snapshot's tag; "
+        "in a magic: the variable that holds the model.",
+        json_schema_extra={"positional": True},
+    )
+    name: str | None = Field(default=None, description="The endpoint's name (default: the snapshot's).")
+    model: str | None = Field(default=None, description="The notebook's variable that holds the model.")
+    method: str | None = Field(
+        default=None, description="The method that answers (default: predict if there is one, else the call itself)."
+    )
+    example: str | None = Field(
+        default=None, description="An expression for what the model is called with, such as 'X_test[:5]'."
+    )
+    role: Literal["auto", "stable", "shadow", "canary"] = Field(
+        default="auto", description="The release's role; auto: first stable, later shadow."
+    )
+    percent: float | None = Field(
+        default=None, description="Share of the requests (default: 100 for a shadow, 10 for a canary)."
+    )
+    keep: bool = Field(default=False, description="Keep the candidate that this one would replace.")
+    target: str = Field(default="local", description="Where it runs.")
+    trust: bool = Field(
+        default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."
+    )
+    reason: Reason = ""
+
+
+class ListRequest(Request):
+    """All endpoints."""
+
+
+class DescribeRequest(Request):
+    """One endpoint: its URL, releases, roles, health and revision."""
+
+    name: EndpointName
+
+
+class TrafficRequest(Request):
+    """Set the shares of canary and shadows; what is not named stays, 0 switches off, stable gets the rest."""
+
+    name: EndpointName
+    shadow: Shares = Field(default={}, description="TAG=PERCENT of the requests copied to a shadow (repeatable).")
+    canary: Shares = Field(default={}, description="TAG=PERCENT of the requests answered by the canary.")
+    if_revision: int | None = Field(default=None, description="Refuse if the endpoint is not at this revision.")
+    reason: Reason = ""
+
+
+class PromoteRequest(Request):
+    """The candidate becomes stable, at once and without losing a request."""
+
+    name: EndpointName
+    tag: str | None = Field(
+        default=None,
+        description="The candidate (default: the canary, else the only shadow).",
+        json_schema_extra={"positional": True},
+    )
+    reason: Reason = ""
+
+
+class RollbackRequest(Request):
+    """Back to the releases and the traffic of the previous revision, or of a named one."""
+
+    name: EndpointName
+    to: int | None = Field(default=None, description="The revision to go back to (default: the previous one).")
+    reason: Reason = ""
+
+
+class HistoryRequest(Request):
+    """The endpoint's revisions: who, when, why, what changed."""
+
+    name: EndpointName
+
+
+class CompareRequest(Request):
+    """A candidate against stable: a shadow paired on the same requests, a canary unpaired."""
+
+    name: EndpointName
+    candidate: str | None = Field(default=None, description="The candidate (default: the canary, else the only shadow).")
+    since: Duration | None = Field(default=None, description="Only requests of the last 90s, 15m, 1h, 7d, …")
+
+
+class LogsRequest(Request):
+    """The endpoint's records, oldest first."""
+
+    name: EndpointName
+    since: Duration | None = Field(default=None, description="Only records of the last 90s, 15m, 1h, 7d, …")
+    role: str | None = Field(default=None, description="Only this role: stable, canary, shadow or probe.")
+    status: int | None = Field(default=None, description="Only this HTTP status.")
+    limit: int | None = Field(default=None, ge=1, description="Only the last so many.")
+    follow: bool = Field(default=False, description="Go on with new records until interrupted.")
+
+
+class PredictRequest(Request):
+    """Call the endpoint through its gateway."""
+
+    name: EndpointName
+    data: str | None = Field(
+        default=None,
+        description="JSON, or @FILE: a request body, or its list of instances (default: the stable release's example).",
+    )
+
+
+class StopRequest(Request):
+    """Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back."""
+
+    name: EndpointName
+    reason: Reason = ""
+
+
+class DownRequest(Request):
+    """Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back."""
+
+
+class ReconcileRequest(Request):
+    """Make what runs equal to what is wanted: after a crash, a kill or a reboot."""

@@ -16,6 +16,9 @@ Role = Literal["stable", "canary", "shadow", "idle"]
 
 DEFAULT_CANARY_PERCENT = 10.0
 
+# An idle release can be named (to be a candidate again) for so many revisions; after that only a rollback knows it.
+REMEMBERED = 20
+
 
 class Release(Value):
     """One bento running behind an endpoint.
@@ -95,6 +98,7 @@ class Endpoint(Value):
     """
 
     name: str
+    target: str = "local"
     revision: int = 0
     running: bool = True
     releases: tuple[Release, ...]
@@ -102,9 +106,10 @@ class Endpoint(Value):
     idle_since: dict[str, int] = {}
 
     @classmethod
-    def first(cls, release: Release) -> Endpoint:
+    def first(cls, release: Release, target: str = "local") -> Endpoint:
         """A new endpoint, whose first release is stable."""
-        return cls(name=release.endpoint, revision=1, releases=(release,), traffic=Traffic(stable=release.tag))
+        traffic = Traffic(stable=release.tag)
+        return cls(name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic)
 
     def release(self, tag: str) -> Release:
         """The release with this tag; its version, or an unambiguous beginning of it, will do.
@@ -114,9 +119,8 @@ class Endpoint(Value):
         UnknownRelease
             None or several match.
         """
-        version = tag.partition(":")[2] if tag.startswith(f"{self.name}:") else tag
-        found = [r for r in self.releases if r.version == version] or [
-            r for r in self.releases if version and r.version.startswith(version)
+        found = [r for r in self.releases if tag in (r.tag, r.version)] or [
+            r for r in self.releases if tag and (r.version.startswith(tag) or (":" in tag and r.tag.startswith(tag)))
         ]
         if len(found) == 1:
             return found[0]
@@ -225,8 +229,14 @@ class Endpoint(Value):
         idle = {
             r.tag: self.idle_since.get(r.tag, revision) for r in releases if traffic.role_of(r.tag) == "idle"
         }
+        kept = tuple(r for r in releases if traffic.role_of(r.tag) != "idle" or revision - idle[r.tag] < REMEMBERED)
         return Endpoint(
-            name=self.name, revision=revision, running=True, releases=releases, traffic=traffic, idle_since=idle
+            name=self.name,
+            target=self.target,
+            revision=revision,
+            releases=kept,
+            traffic=traffic,
+            idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
         )
 
     def _shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:

@@ -166,6 +166,14 @@ class InferenceLog(Protocol):
         """The candidate against stable, from the records and the proxy's ledger."""
 
 
+class Client(Protocol):
+    def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
+        """POST JSON; status, headers (lower-case names) and the parsed body (its text, if it is not JSON).
+
+        Raises TargetError when nobody listens.
+        """
+
+
 @dataclass(frozen=True)
 class Ports:
     capturer: Capturer
@@ -174,5 +182,6 @@ class Ports:
     targets: Mapping[str, Target]
     store: Store
     log: InferenceLog
+    client: Client
     keep_revisions: int
     user: str

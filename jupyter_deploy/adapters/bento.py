@@ -1,0 +1,167 @@
+"""BentoML's two stores: snapshots as models, and the bentos that serve them. Locations are always explicit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from packaging.version import Version
+
+from jupyter_deploy.domain.artifacts import Bento, Environment, Snapshot
+from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.processes import passed_on
+
+from .replaying import copy_serving
+
+_TEMPLATE = Path(__file__).with_name("service.py.template")
+
+_BUILD = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import bentoml
+bento = bentoml.bentos.build(**json.load(sys.stdin))
+print(json.dumps({"tag": str(bento.tag), "path": str(bento.path)}))
+"""
+
+
+@contextlib.contextmanager
+def quiet_bentoml() -> Iterator[Any]:
+    """The bentoml module, with its telemetry off while this package uses it."""
+    name = "BENTOML_DO_NOT_TRACK"
+    before = os.environ.get(name)
+    os.environ[name] = "true"
+    try:
+        import bentoml  # noqa: PLC0415 - a quarter of a second that only storing needs
+
+        yield bentoml
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+class BentoBuilder:
+    """The Builder port: a readable service.py, the serving package and a locked list of requirements.
+
+    Parameters
+    ----------
+    home : Path
+        BentoML's home (``models/`` and ``bentos/`` are in it).
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def build(self, snapshot: Snapshot) -> Bento:
+        """Build in a process of its own: BentoML imports the service, and one process can import but one."""
+        name, _, version = snapshot.tag.partition(":")
+        path = self._home / "bentos" / name / version
+        if (path / "bento.yaml").exists():
+            if f'"{snapshot.digest}"' in (path / "src" / "service.py").read_text("utf-8"):
+                return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
+            raise StoreError(
+                f"a bento {snapshot.tag} exists that does not serve this snapshot",
+                f"remove it: bentoml delete {snapshot.tag}",
+            )
+        with tempfile.TemporaryDirectory(prefix="nbdeploy-build-") as scratch:
+            context = Path(scratch)
+            copy_serving(context)
+            (context / "service.py").write_text(service_source(snapshot), "utf-8")
+            built = self._run(context, snapshot, name, version)
+        return Bento(tag=built["tag"], snapshot_digest=snapshot.digest, path=built["path"])
+
+    def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> dict[str, str]:
+        arguments = {
+            "service": f"service:{class_name(name)}",
+            "name": name,
+            "version": version,
+            "build_ctx": str(context),
+            "include": ["*.py"],
+            "description": description(snapshot),
+            "labels": {"nbdeploy.snapshot": snapshot.digest.removeprefix("sha256:")[:63]},
+            "models": [snapshot.tag],
+            "python": {"packages": requirements(snapshot.manifest.environment), "lock_packages": False},
+        }
+        environment = passed_on(os.environ) | {
+            "BENTOML_HOME": str(self._home),
+            "BENTOML_DO_NOT_TRACK": "true",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        ended = subprocess.run(
+            [sys.executable, "-P", "-c", _BUILD, str(context)],
+            input=json.dumps(arguments),
+            cwd=context,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            raise StoreError(
+                f"BentoML could not build {snapshot.tag}",
+                "read its last lines below",
+                details="\n".join(ended.stderr.strip().splitlines()[-15:]),
+            )
+        built: dict[str, str] = json.loads(ended.stdout.strip().splitlines()[-1])
+        return built
+
+
+def service_source(snapshot: Snapshot) -> str:
+    """``service.py`` of a snapshot's bento."""
+    manifest = snapshot.manifest
+    source = manifest.provenance.source
+    notebook = Path(source.notebook).name if source.notebook else "a notebook"
+    return Template(_TEMPLATE.read_text("utf-8")).substitute(
+        tag=snapshot.tag,
+        name=manifest.name,
+        digest=snapshot.digest,
+        class_name=class_name(manifest.name),
+        origin=f"the model `{source.variable}` of {notebook}" if source.variable else f"a model of {notebook}",
+        kind=manifest.kind,
+    )
+
+
+def class_name(name: str) -> str:
+    """``house-prices`` -> ``HousePrices``."""
+    words = "".join(word.capitalize() for word in re.split(r"[-_]", name))
+    return words if words[0].isalpha() else f"Model{words}"
+
+
+def requirements(environment: Environment) -> list[str]:
+    """The lock as pinned requirements; a build's local label (``+cpu``) is no part of what an index offers."""
+    return [f"{name}=={Version(version).public}" for name, version in environment.distributions.items()]
+
+
+def description(snapshot: Snapshot) -> str:
+    """The bento's README: what it is and how it is asked."""
+    manifest = snapshot.manifest
+    provenance = manifest.provenance
+    body = json.dumps({"instances": manifest.instances[:1]})
+    git = provenance.git
+    commit = f", git commit {git.commit}{' with uncommitted changes' if git.dirty else ''}" if git else ""
+    return "\n".join(
+        [
+            f"# {snapshot.tag}",
+            "",
+            f"A `{manifest.kind}` captured from {provenance.source.notebook or 'a notebook'} by {provenance.user} "
+            f"on {provenance.captured_at:%Y-%m-%d %H:%M} UTC{commit}.",
+            "",
+            "```",
+            f"bentoml serve {snapshot.tag}",
+            f"curl -s localhost:3000/predict -H 'content-type: application/json' -d '{body}'",
+            "```",
+            "",
+            f"It was built for Python {manifest.environment.python}. Its snapshot has the digest "
+            f"`{snapshot.digest}`; the service refuses to load anything else.",
+        ]
+    )

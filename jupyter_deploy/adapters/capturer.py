@@ -1,0 +1,221 @@
+"""From a live object to a snapshot in BentoML's model store, by way of a clean process."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.artifacts import Git, Manifest, Provenance, Snapshot, Tolerance
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.errors import StoreError, UnknownSource, Untrusted
+from jupyter_deploy.domain.ports import Live, Staged
+
+from .bento import quiet_bentoml
+from .environment import lock
+from .inspection import inspect_model
+from .pickling import fingerprint, write_pickle
+from .replaying import require_agreement, run_replay
+
+MANIFEST = "snapshot.json"
+
+
+class ModelCapturer:
+    """The Capturer port.
+
+    Parameters
+    ----------
+    home : Path
+        BentoML's home; snapshots go to its ``models/`` (the user's own store: ``bentoml models list`` shows them).
+    replay_timeout : float
+        Seconds that the clean process may take.
+    """
+
+    def __init__(self, home: Path, tolerance: Tolerance, replay_timeout: float) -> None:
+        self._models = home / "models"
+        self._tolerance = tolerance
+        self._timeout = replay_timeout
+
+    def stage(self, live: Live, name: str) -> Staged:
+        """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
+        seen = inspect_model(live.model, live.example, live.method)
+        folder = Path(tempfile.mkdtemp(prefix="nbdeploy-capture-"))
+        try:
+            called = live.source.variable or "the model"
+            model_sha = write_pickle(live.model, folder / "model.pkl", name=called, project=live.project)
+            example = {"example": seen.example, "prototype": seen.prototype}
+            example_sha = write_pickle(example, folder / "example.pkl", name="the example", project=live.project)
+            manifest = Manifest(
+                name=name,
+                method=seen.method,
+                kind=seen.kind,
+                framework=seen.framework,
+                signature=seen.signature,
+                instances=seen.instances,
+                predictions=seen.predictions,
+                stochastic=False,
+                tolerance=self._tolerance,
+                environment=lock(()),
+                provenance=_provenance(live),
+                data_fingerprint=_sha256(json.dumps(seen.instances, sort_keys=True).encode()),
+                notes=seen.notes,
+                files={"model.pkl": model_sha, "example.pkl": example_sha},
+            )
+            _write_manifest(manifest, folder)
+            return Staged(folder=folder, manifest=manifest, fingerprint=_fingerprint(folder))
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def replay(self, staged: Staged) -> Staged:
+        """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
+        found = run_replay(staged.folder, staged.manifest.environment.interpreter, self._timeout)
+        require_agreement(found)
+        notes = staged.manifest.notes
+        if found["stochastic"]:
+            notes += ("the model does not agree with itself when asked twice: it is compared by shape and distribution",)
+        manifest = staged.manifest.model_copy(
+            update={"environment": lock(found["modules"]), "stochastic": found["stochastic"], "notes": notes}
+        )
+        _write_manifest(manifest, staged.folder)
+        return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
+
+    def keep(self, staged: Staged) -> Snapshot:
+        """Move it into the model store. Content that is there already, under the same lock, is used as it is."""
+        manifest = staged.manifest
+        identity = _identity(staged)
+        tag = f"{manifest.name}:{identity[:12]}"
+        path = self._path(tag)
+        if (path / MANIFEST).exists():
+            present = self.load(tag)
+            if present.fingerprint != staged.fingerprint:
+                raise Untrusted(
+                    f"{tag} is in the model store already, with other content than was captured now",
+                    f"if you do not know it, remove it: bentoml models delete {tag}",
+                )
+            return present
+        labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
+        try:
+            self._models.mkdir(parents=True, exist_ok=True)
+            with quiet_bentoml() as bentoml:
+                from bentoml._internal.models import ModelStore  # noqa: PLC0415 - the only way to name the location
+
+                metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
+                with bentoml.models.create(
+                    tag, labels=labels, metadata=metadata, _model_store=ModelStore(self._models)
+                ) as stored:
+                    for file in sorted(staged.folder.iterdir()):
+                        shutil.move(file, Path(stored.path) / file.name)
+        except OSError as error:
+            shutil.rmtree(path, ignore_errors=True)
+            raise StoreError(f"cannot store {tag} in {self._models}: {error}", "check the disk's space") from error
+        return self.load(tag)
+
+    def discard(self, staged: Staged) -> None:
+        """Remove what is left of the temporary folder."""
+        shutil.rmtree(staged.folder, ignore_errors=True)
+
+    def load(self, tag: str) -> Snapshot:
+        """A stored snapshot; its files' digests are verified, nothing is unpickled."""
+        path = self._path(tag)
+        if not (path / MANIFEST).exists():
+            held = f"{path} is not one of nbdeploy's" if path.exists() else f"{self._models} does not hold it"
+            raise UnknownSource(f"there is no snapshot {tag}: {held}", "'bentoml models list' shows what there is")
+        try:
+            manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+        except ValidationError as error:
+            raise StoreError(
+                f"{path / MANIFEST} cannot be read by this version of nbdeploy",
+                "deploy the model again, or use the nbdeploy that captured it",
+                details=str(error.errors()[0]["msg"]),
+            ) from error
+        for name, expected in manifest.files.items():
+            if not (path / name).exists() or _file_sha256(path / name) != expected:
+                raise Untrusted(f"{path / name} is not what was captured", "deploy the model again from its notebook")
+        return Snapshot(
+            tag=tag,
+            digest=_digest(path),
+            fingerprint=_fingerprint(path),
+            path=str(path),
+            manifest=manifest,
+        )
+
+    def _path(self, tag: str) -> Path:
+        name, _, version = tag.partition(":")
+        return self._models / name / version
+
+
+def _identity(staged: Staged) -> str:
+    """What makes two captures the same snapshot: content, how it is called, what it answers, and its lock."""
+    manifest = staged.manifest
+    parts: list[Any] = [
+        staged.fingerprint,
+        manifest.method,
+        manifest.signature.model_dump(),
+        manifest.instances,
+        None if manifest.stochastic else manifest.predictions,
+        manifest.environment.python,
+        manifest.environment.interpreter,
+        manifest.environment.distributions,
+    ]
+    return _sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+def _provenance(live: Live) -> Provenance:
+    notebook = Path(live.source.notebook) if live.source.notebook else None
+    return Provenance(
+        source=live.source,
+        notebook_sha256=_file_sha256(notebook) if notebook and notebook.is_file() else None,
+        cells=tuple(live.cells),
+        git=_git(notebook.parent if notebook else live.project),
+        user=getpass.getuser(),
+        captured_at=now(),
+    )
+
+
+def _fingerprint(folder: Path) -> str:
+    return fingerprint(folder / "model.pkl", folder / "example.pkl")
+
+
+def _git(folder: Path) -> Git | None:
+    def ask(*arguments: str) -> str | None:
+        try:
+            ended = subprocess.run(
+                ["git", "-C", str(folder), *arguments],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return ended.stdout.strip() if ended.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    status = ask("status", "--porcelain")
+    return Git(commit=commit, dirty=bool(status)) if commit and status is not None else None
+
+
+def _write_manifest(manifest: Manifest, folder: Path) -> None:
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
+
+
+def _digest(folder: Path) -> str:
+    return f"sha256:{_file_sha256(folder / MANIFEST)}"
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,73 @@
+"""The exact versions that a model needs: from the modules it touches to their distributions' closure."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import metadata
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from jupyter_deploy.domain.artifacts import Environment
+
+# What a bento needs whatever its model: BentoML serves it, cloudpickle restores it.
+SERVING = ("bentoml", "cloudpickle", "uvicorn", "numpy")
+
+
+def lock(modules: Iterable[str]) -> Environment:
+    """The running interpreter with the distributions of ``modules`` and of serving, and all that those require.
+
+    Parameters
+    ----------
+    modules
+        Top-level module names; those of the standard library and of no distribution are passed over.
+    """
+    wanted = [*SERVING, *(name for module in modules for name in distributions_of().get(module, ()))]
+    return Environment(
+        interpreter=sys.executable,
+        python=platform.python_version(),
+        platform=sysconfig.get_platform(),
+        distributions=closure(wanted),
+    )
+
+
+@lru_cache(maxsize=1)
+def distributions_of() -> dict[str, list[str]]:
+    """Top-level module name -> the distributions that provide it (reads all of site-packages: cached)."""
+    return {module: sorted(set(names)) for module, names in metadata.packages_distributions().items()}
+
+
+def closure(names: Iterable[str]) -> dict[str, str]:
+    """Installed versions of these distributions and of everything that they require here, sorted by name.
+
+    Extras are followed where they are asked for; a requirement that is not installed is one that this environment
+    works without (a marker of another platform, an extra), so it is no part of the lock.
+    """
+    versions: dict[str, str] = {}
+    seen: set[tuple[str, str]] = set()
+    queue = [(name, "") for name in names]
+    while queue:
+        name, extra = queue.pop()
+        key = (canonicalize_name(name), extra)
+        if key in seen:
+            continue
+        seen.add(key)
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        versions[found.metadata["Name"]] = found.version
+        for text in found.requires or ():
+            try:
+                requirement = Requirement(text)
+            except InvalidRequirement:
+                continue
+            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+                continue
+            queue.append((requirement.name, ""))
+            queue.extend((requirement.name, wanted) for wanted in requirement.extras)
+    return dict(sorted(versions.items(), key=lambda item: canonicalize_name(item[0])))

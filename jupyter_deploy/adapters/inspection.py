@@ -1,0 +1,353 @@
+"""What a live object is, how it is called, and what its example says about requests and answers."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSource
+from jupyter_deploy.domain.signature import Container, Schema, Signature, infer_schema
+from jupyter_deploy.serving import codec
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """An object with its example, asked once in the notebook's own process.
+
+    ``example`` is what the model is called with: the batch itself, or for a ``call`` a list of one dict of arguments
+    by name. ``prototype`` is the example without its rows: what requests are rebuilt after.
+    """
+
+    method: str | None
+    framework: str
+    kind: str
+    example: Any
+    prototype: Any
+    signature: Signature
+    instances: list[Any]
+    predictions: list[Any]
+    notes: tuple[str, ...]
+
+
+def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
+    """Find out how ``model`` is called, and ask it the example.
+
+    Raises
+    ------
+    UnknownSource
+        No such method, or the object cannot be called.
+    InvalidExample
+        None, an empty one, one that cannot be a request, or one on which the model raises.
+    """
+    method = _method_of(model, method)
+    framework = framework_of(model)
+    call = model if method is None else getattr(model, method)
+    if inspect.iscoroutinefunction(call):
+        raise InvalidInput(f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it")
+    container, batch = _container_of(model, example)
+    parameters = _parameters_of(call, batch) if container == "call" else ()
+    native = [_arguments(call, batch, parameters)] if container == "call" else batch
+    instances = _instances(native, container, parameters)
+    answer, notes = _ask(model, call, native, container, _called(model, method))
+    predictions = _predictions(answer, container, len(instances), _called(model, method))
+    signature = Signature(
+        container=container,
+        parameters=parameters,
+        instance_schema=_instance_schema(native, container, instances, call, parameters),
+        answer_schema=infer_schema(predictions, fixed_lengths=getattr(answer, "ndim", 1) > 1),
+        answer_dtype=_dtype_of(answer, predictions),
+    )
+    return Inspected(
+        method=method,
+        framework=framework,
+        kind=f"{type(model).__module__}.{type(model).__qualname__}",
+        example=native,
+        prototype=_prototype(native, container, parameters),
+        signature=signature,
+        instances=instances,
+        predictions=predictions,
+        notes=notes,
+    )
+
+
+def framework_of(model: Any) -> str:
+    """``torch``, ``sklearn`` or ``python``; decided without importing what the notebook has not."""
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        return "torch"
+    base = sys.modules.get("sklearn.base")
+    if base is not None and isinstance(model, base.BaseEstimator):
+        return "sklearn"
+    return "python"
+
+
+def _method_of(model: Any, method: str | None) -> str | None:
+    if isinstance(model, type):
+        raise UnknownSource(f"{model.__name__} is a class, not a model", f"deploy an instance, such as {model.__name__}(…)")
+    if method is not None:
+        if not callable(getattr(model, method, None)):
+            methods = [n for n in ("predict", "predict_proba", "transform", "forward", "__call__") if hasattr(model, n)]
+            raise UnknownSource(
+                f"{type(model).__name__} has no method '{method}'",
+                f"it has: {', '.join(methods)}" if methods else "name a method that answers",
+            )
+        return method
+    if callable(getattr(model, "predict", None)):
+        return "predict"
+    if not callable(model):
+        raise UnknownSource(
+            f"a {type(model).__name__} is no model: it has no 'predict' and cannot be called",
+            "deploy an estimator, a torch module or a function, or name the method with --method",
+        )
+    return None
+
+
+def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
+    """What the example is, and the example in the form in which the model gets a batch of it."""
+    if example is None:
+        raise InvalidExample(
+            "there is no example of what the model is asked", "add one, such as --example 'X_test[:5]'"
+        )
+    estimator = hasattr(model, "fit")
+    kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
+    if kind == "pandas.DataFrame":
+        _check_frame(example)
+        return "frame", example
+    if kind in ("numpy.ndarray", "torch.Tensor"):
+        if example.ndim >= 2:
+            _require_rows(len(example))
+            return ("array" if kind.startswith("numpy") else "tensor"), example
+        if estimator and example.ndim == 1:
+            _require_rows(len(example))
+            return "list", example.tolist()
+    if kind == "pandas.Series":
+        if not estimator:
+            raise InvalidExample("the example is a pandas Series", "give a DataFrame (X[:5]) or a list (x[:5].tolist())")
+        _require_rows(len(example))
+        return "list", example.tolist()
+    if hasattr(example, "tocsr"):
+        raise InvalidExample("the example is a sparse matrix", "deploy the pipeline that makes it, with its own input")
+    if isinstance(example, list) and estimator:
+        _require_rows(len(example))
+        return "list", example
+    return "call", example
+
+
+def _check_frame(frame: Any) -> None:
+    _require_rows(len(frame))
+    names = [str(column) for column in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidExample(f"the example has several columns named {', '.join(twice)}", "give each its own name")
+    if frame.columns.nlevels > 1:
+        raise InvalidExample("the example has several levels of column names", "flatten them first")
+
+
+def _require_rows(count: int) -> None:
+    if count == 0:
+        raise InvalidExample("the example is empty", "give a few rows, such as 'X_test[:5]'")
+
+
+def _parameters_of(call: Callable[..., Any], example: Any) -> tuple[str, ...]:
+    """Names of the parameters that a call of this kind fills."""
+    try:
+        found = inspect.signature(call).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"cannot see the parameters of {call!r}", "wrap it in a function of your own") from error
+    usable = [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if any(p.kind is p.POSITIONAL_ONLY for p in usable):
+        raise InvalidInput(f"{call!r} takes positional-only parameters", "wrap it in a function with named ones")
+    required = [p for p in usable if p.default is p.empty]
+    if not usable:
+        raise InvalidInput(f"{getattr(call, '__name__', call)!s}() takes no input", "deploy a function of the request's data")
+    if len(usable) == 1:
+        return (usable[0].name,)
+    names = [p.name for p in usable]
+    if isinstance(example, dict) and set(example) <= set(names):
+        missing = [p.name for p in required if p.name not in example]
+        if missing and len(required) > 1:
+            raise InvalidExample(
+                f"the example lacks {', '.join(missing)}", f"write --example \"dict({', '.join(f'{n}=…' for n in names)})\""
+            )
+        if not missing:
+            return tuple(name for name in names if name in example)
+    if isinstance(example, tuple):
+        if not len(required) <= len(example) <= len(names):
+            raise InvalidExample(
+                f"the example has {len(example)} values, the function takes {', '.join(names)}", "give one for each"
+            )
+        return tuple(names[: len(example)])
+    if len(required) <= 1:
+        return (required[0].name if required else names[0],)
+    raise InvalidExample(
+        f"the function takes {', '.join(names)}", f"write --example \"dict({', '.join(f'{n}=…' for n in names)})\""
+    )
+
+
+def _arguments(call: Callable[..., Any], example: Any, parameters: Sequence[str]) -> dict[str, Any]:
+    if len(parameters) == 1 and len(inspect.signature(call).parameters) == 1:
+        return {parameters[0]: example}
+    if isinstance(example, dict) and set(example) == set(parameters):
+        return dict(example)
+    if isinstance(example, tuple) and len(example) == len(parameters):
+        return dict(zip(parameters, example, strict=True))
+    return {parameters[0]: example}
+
+
+def _instances(native: Any, container: Container, parameters: tuple[str, ...]) -> list[Any]:
+    try:
+        return codec.instances_of(native, container, parameters)
+    except (TypeError, ValueError) as error:
+        raise InvalidExample(
+            f"the example cannot be sent as JSON: {error}", "deploy a function of numbers, texts, lists, dicts or tables"
+        ) from error
+
+
+def _ask(model: Any, call: Callable[..., Any], native: Any, container: Container, name: str) -> tuple[Any, tuple[str, ...]]:
+    """The notebook's own answer; the example is copied first, since a model may write into its input."""
+    notes: list[str] = []
+    with ExitStack() as stack:
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(model, torch.nn.Module):
+            stack.enter_context(torch.no_grad())
+            if model.training:
+                notes.append("the module was in train mode; it was asked, and is served, in eval mode")
+                model.eval()
+                stack.callback(model.train)
+        try:
+            if container == "call":
+                answer = call(**{key: _copied(value) for key, value in native[0].items()})
+            else:
+                answer = call(_copied(native))
+        except Exception as error:
+            raise InvalidExample(
+                f"{name} raises on the example: {type(error).__name__}: {error}",
+                "give an example on which it answers in this notebook",
+            ) from error
+    return answer, tuple(notes)
+
+
+def _copied(value: Any) -> Any:
+    if hasattr(value, "clone"):
+        return value.clone()
+    if hasattr(value, "copy"):
+        return value.copy()
+    return value
+
+
+def _predictions(answer: Any, container: Container, rows: int, name: str) -> list[Any]:
+    try:
+        if container == "call":
+            return [codec.to_json(answer)]
+        return codec.encode(answer, rows)
+    except (TypeError, ValueError) as error:
+        raise InvalidExample(
+            f"what {name} returns cannot be an answer: {error}",
+            "return one answer a row: numbers, texts, lists, dicts, an array or a table",
+        ) from error
+
+
+def _instance_schema(
+    native: Any, container: Container, instances: list[Any], call: Callable[..., Any], parameters: tuple[str, ...]
+) -> Schema:
+    if container == "frame":
+        properties = {str(name): _column_schema(native[name]) for name in native.columns}
+        return {
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+    if container in ("array", "tensor"):
+        schema = infer_schema(instances, fixed_lengths=True)
+        return _with_bounds(schema, str(native.dtype).removeprefix("torch."))
+    if container == "list":
+        return infer_schema(instances, fixed_lengths=True)
+    schema = infer_schema(instances)
+    hints = {name: p.annotation for name, p in inspect.signature(call).parameters.items()}
+    if len(parameters) == 1:
+        return _widened(schema, hints.get(parameters[0]))
+    properties = {name: _widened(part, hints.get(name)) for name, part in schema.get("properties", {}).items()}
+    return schema | {"properties": properties}
+
+
+def _widened(schema: Schema, annotation: Any) -> Schema:
+    """A parameter annotated as float takes numbers, although the example's happens to be whole."""
+    if annotation in (float, "float") and schema.get("type") == "integer":
+        return schema | {"type": "number"}
+    return schema
+
+
+def _column_schema(column: Any) -> Schema:
+    """JSON Schema of a data frame's column: by its dtype, and for ``object`` by its values."""
+    dtype = column.dtype
+    nullable = bool(column.isna().any())
+    name = str(dtype).lower()
+    if name == "category":
+        categories = [codec.to_json(value) for value in dtype.categories]
+        schema = infer_schema(categories) | {"enum": categories}
+    elif dtype.kind == "M":
+        schema = {"type": "string", "format": "date-time"}
+    elif dtype.kind == "b":
+        schema = {"type": "boolean"}
+    elif dtype.kind in "iu":
+        schema = _with_bounds({"type": "integer"}, name)
+    elif dtype.kind == "f":
+        schema = {"type": "number"}
+    else:
+        schema = infer_schema(codec.to_json(value) for value in column[~column.isna()]) or {"type": "string"}
+    if nullable:
+        declared = schema["type"]
+        schema["type"] = [*([declared] if isinstance(declared, str) else declared), "null"]
+        if "enum" in schema:
+            schema["enum"] = [*schema["enum"], None]
+    return schema
+
+
+def _with_bounds(schema: Schema, dtype: str) -> Schema:
+    """Integers must fit the array's type, or NumPy would refuse or wrap them."""
+    if schema.get("type") == "array":
+        return schema | {"items": _with_bounds(schema.get("items", {}), dtype)}
+    if dtype.startswith(("float", "bfloat")) and schema.get("type") == "integer":
+        return schema | {"type": "number"}
+    if schema.get("type") == "integer" and dtype.startswith(("int", "uint")):
+        bits, unsigned = int(dtype.removeprefix("u").removeprefix("int")), dtype.startswith("u")
+        low, high = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        return schema | {"minimum": low, "maximum": high}
+    return schema
+
+
+def _prototype(native: Any, container: Container, parameters: tuple[str, ...]) -> Any:
+    if container == "frame":
+        return native.iloc[:0]
+    if container in ("array", "tensor"):
+        return native[:0]
+    if container == "list":
+        return None
+    arrays = {name: native[0][name] for name in parameters if hasattr(native[0][name], "dtype")}
+    return {
+        name: value[:0] if value.ndim else value for name, value in arrays.items() if hasattr(value, "ndim")
+    }
+
+
+def _dtype_of(answer: Any, predictions: list[Any]) -> str:
+    """NumPy's name of the answers' type; for Python values the name of theirs."""
+    dtype = getattr(answer, "dtype", None)
+    if dtype is not None and str(dtype) not in ("object", "category"):
+        return str(dtype).removeprefix("torch.")
+    dtypes = {str(d) for d in getattr(answer, "dtypes", ())} if hasattr(answer, "columns") else set()
+    if dtypes and dtypes <= {"float32", "float16"}:
+        return "float32"
+    kinds = {type(value).__name__ for value in predictions}
+    return {"int": "int64", "float": "float64", "str": "str", "bool": "bool"}.get(
+        kinds.pop() if len(kinds) == 1 else "", "float64"
+    )
+
+
+def _called(model: Any, method: str | None) -> str:
+    name = getattr(model, "__name__", type(model).__name__)
+    return f"{name}.{method}" if method else str(name)

@@ -1,0 +1,65 @@
+"""Notebooks run headless by papermill, with one more cell at the end."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSource
+
+
+class PapermillRunner:
+    """The NotebookRunner port."""
+
+    def run(self, notebook: Path, last_cell: str) -> Mapping[str, Any]:
+        """Run all cells and then ``last_cell``, in the notebook's own folder; the notebook itself is not written."""
+        import nbformat  # noqa: PLC0415 - half a second that only headless runs need
+        import papermill  # noqa: PLC0415
+        from nbclient.exceptions import DeadKernelError  # noqa: PLC0415
+        from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
+
+        document = copy.deepcopy(_read(notebook))
+        cell = nbformat.v4.new_code_cell(last_cell)
+        document.cells.append(cell)
+        with tempfile.TemporaryDirectory(prefix="nbdeploy-run-") as scratch:
+            output = Path(scratch) / notebook.name
+            try:
+                done = papermill.execute_notebook(
+                    document, str(output), cwd=str(notebook.resolve().parent), progress_bar=False, log_output=False
+                )
+            except PapermillExecutionError as error:
+                raise NotebookFailed(
+                    f"cell {error.cell_index + 1} of {notebook.name} raises {error.ename}: {error.evalue}",
+                    "run the notebook from the top in a fresh kernel and mend that cell",
+                    details=_plain(error.traceback)[-2000:],
+                ) from error
+            except DeadKernelError as error:
+                raise KernelDied(
+                    f"the kernel died while it ran {notebook.name}", "does it run out of memory, or end the process?"
+                ) from error
+            except papermill.exceptions.PapermillException as error:
+                raise NotebookFailed(f"cannot run {notebook.name}: {error}", "open it in Jupyter and run it") from error
+        shown: dict[str, Any] = {}
+        for item in done.cells[-1].get("outputs", []):
+            shown.update(item.get("data", {}))
+        return shown
+
+
+def _read(notebook: Path) -> Any:
+    import nbformat  # noqa: PLC0415
+
+    if not notebook.is_file():
+        raise UnknownSource(f"there is no notebook {notebook}", "name an .ipynb file that exists")
+    try:
+        return nbformat.read(notebook, as_version=4)
+    except Exception as error:  # nbformat raises whatever its JSON, schema and conversion steps do
+        raise UnknownSource(f"{notebook} is not a notebook: {error}", "name a Jupyter notebook (.ipynb)") from error
+
+
+def _plain(lines: list[str]) -> str:
+    import re  # noqa: PLC0415
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))

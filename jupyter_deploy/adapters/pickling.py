@@ -1,0 +1,188 @@
+"""Writing a live object by value: project modules included, failures named by attribute, content fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import pickletools
+import re
+import site
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import cloudpickle
+
+from jupyter_deploy.domain.errors import NotCapturable
+
+# A notebook's cells are compiled under such a name; process and cell number change with each run.
+_CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
+
+_SEARCH_DEPTH = 8
+_SEARCH_LIMIT = 20_000
+
+
+class Digesting(io.RawIOBase):
+    """A file that is hashed while it is written, so that a large model is read once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = path.open("wb")
+        self._hash = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._hash.update(data)
+        return self._file.write(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+def write_pickle(value: Any, path: Path, *, name: str, project: Path) -> str:
+    """Pickle ``value`` into ``path``; functions and classes of the project go in by value.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
+
+    Raises
+    ------
+    NotCapturable
+        Something in it cannot leave the process; the message names the attribute path.
+    """
+    with by_value(project), Digesting(path) as file:
+        try:
+            cloudpickle.dump(value, file, protocol=pickle.HIGHEST_PROTOCOL)
+        except OSError:
+            raise  # a full disk is not the model's fault
+        except Exception as error:
+            where, what = find_culprit(value, name)
+            raise NotCapturable(
+                f"{where} is {what}, which cannot be captured ({type(error).__name__}: {error})",
+                "make it inside the function that needs it, or leave it out of the model's state (__getstate__)",
+            ) from error
+    return file.sha256
+
+
+@contextmanager
+def by_value(project: Path) -> Iterator[list[str]]:
+    """Within: cloudpickle stores the project's own modules by value. Its registry is global to the process, so it
+    is put back afterwards.
+    """
+    registered: list[ModuleType] = []
+    already = set(cloudpickle.list_registry_pickle_by_value())
+    for module in project_modules(project):
+        if module.__name__ not in already:
+            cloudpickle.register_pickle_by_value(module)
+            registered.append(module)
+    try:
+        yield [module.__name__ for module in registered]
+    finally:
+        for module in registered:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def project_modules(project: Path) -> list[ModuleType]:
+    """Imported modules whose file is in the project's folder and not an installed one (a ``.venv`` in the project)."""
+    root = project.resolve()
+    paths = [sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    installed = [Path(p).resolve() for p in (*paths, *site.getsitepackages(), site.getusersitepackages())]
+    own = Path(__file__).resolve().parents[1]
+    found = []
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(module, ModuleType) or not file or module.__name__ == "__main__":
+            continue
+        path = Path(file).resolve()
+        outside = not path.is_relative_to(root) or path.is_relative_to(own)
+        if outside or any(path.is_relative_to(folder) for folder in installed):
+            continue
+        found.append(module)
+    return found
+
+
+def fingerprint(*paths: Path) -> str:
+    """SHA-256 of the pickles' meaning: what differs although nothing changed is left out.
+
+    Left out are the frames' lengths, the temporary file names under which a kernel compiles cells, and
+    the random identity that cloudpickle gives a class of ``__main__`` each time its cell runs.
+    """
+    identities = set(cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS.values())  # noqa: SLF001 - no public way
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            for opcode, argument, _ in pickletools.genops(file):
+                if opcode.name == "FRAME":
+                    continue
+                digest.update(opcode.name.encode())
+                if isinstance(argument, str):
+                    known = argument in identities or _CELL_FILE.fullmatch(argument)
+                    digest.update(b"\0" if known else argument.encode("utf-8", "surrogatepass"))
+                elif isinstance(argument, bytes | bytearray):
+                    digest.update(argument)
+                elif argument is not None:
+                    digest.update(repr(argument).encode())
+    return digest.hexdigest()
+
+
+def find_culprit(value: Any, name: str) -> tuple[str, str]:
+    """Path and description of the innermost part of ``value`` that cannot be pickled."""
+    seen: set[int] = set()
+    path, part = name, value
+    for _ in range(_SEARCH_DEPTH):
+        for step, child in _parts(part):
+            if id(child) in seen or len(seen) > _SEARCH_LIMIT:
+                continue
+            seen.add(id(child))
+            if not _picklable(child):
+                path, part = path + step, child
+                break
+        else:
+            break
+    return path, f"a {type(part).__module__}.{type(part).__qualname__}".replace("a builtins.", "a ")
+
+
+def _picklable(value: Any) -> bool:
+    try:
+        cloudpickle.dumps(value)
+    except Exception:  # noqa: BLE001 - any failure means the same here
+        return False
+    return True
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """What an object is made of, with the step that leads there from it."""
+    if isinstance(value, dict):
+        yield from ((f"[{key!r}]", child) for key, child in value.items())
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield from ((f"[{index}]", child) for index, child in enumerate(value))
+    elif isinstance(value, FunctionType):
+        names = value.__code__.co_names
+        yield from ((f" → global '{n}'", value.__globals__[n]) for n in names if n in value.__globals__)
+        for variable, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            try:
+                yield f" → closure '{variable}'", cell.cell_contents
+            except ValueError:
+                continue
+    elif isinstance(value, type):
+        yield from ((f".{key}", child) for key, child in vars(value).items() if isinstance(child, FunctionType))
+    elif not isinstance(value, ModuleType):
+        yield from ((f".{key}", child) for key, child in getattr(value, "__dict__", {}).items())
+        if hasattr(value, "__self__") and hasattr(value, "__func__"):
+            yield ".__self__", value.__self__
+            yield "", value.__func__
+        yield "'s class", type(value)

@@ -1,0 +1,120 @@
+"""The clean process: the captured interpreter, another folder, nothing of the project on its path."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy import serving
+from jupyter_deploy.domain.errors import ReplayFailed
+from jupyter_deploy.domain.processes import passed_on
+
+SERVING_FOLDER = Path(serving.__file__).parent
+
+_TAIL = 12
+
+
+def copy_serving(into: Path) -> Path:
+    """The serving package as it travels, without what Python or an editor left beside it."""
+    destination = into / "serving"
+    shutil.copytree(SERVING_FOLDER, destination, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*"))
+    return destination
+
+
+def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
+    """Replay a snapshot's folder; the findings of ``serving.replay``.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds; beyond them the process is ended.
+
+    Raises
+    ------
+    ReplayFailed
+        The process ended before it could say anything.
+    """
+    with tempfile.TemporaryDirectory(prefix="nbdeploy-replay-") as scratch:
+        root = Path(scratch)
+        copy_serving(root / "code")
+        elsewhere = root / "elsewhere"
+        elsewhere.mkdir()
+        result = root / "result.json"
+        code = (
+            f"import sys; sys.path.insert(0, {str(root / 'code')!r}); "
+            f"from serving.replay import main; main({str(snapshot)!r}, {str(result)!r})"
+        )
+        try:
+            ended = subprocess.run(
+                # -P: neither the working directory nor a script's folder gets on the path.
+                [interpreter, "-P", "-c", code],
+                cwd=elsewhere,
+                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ReplayFailed(
+                f"the clean process did not answer the example within {timeout:g} s",
+                "give a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
+            ) from error
+        if not result.exists():
+            tail = "\n".join(ended.stderr.strip().splitlines()[-_TAIL:])
+            raise ReplayFailed(
+                f"the clean process ended with exit code {ended.returncode} before it answered the example",
+                "does the model end the process, or need more memory than there is?",
+                details=tail,
+            )
+        found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+        return found
+
+
+def require_agreement(found: dict[str, Any]) -> None:
+    """Raise ReplayFailed, with what is missing or where the answers part, unless the replay agreed."""
+    error = found["error"]
+    if error:
+        raise ReplayFailed(*_in_words(error, found["stage"]), details=_last_lines(error["traceback"]))
+    if found["differences"]:
+        raise ReplayFailed(
+            "a clean process does not answer the example as the notebook did",
+            "the model depends on something that was not captured: a file, the order of cells, a changed global. "
+            "Restart the kernel, run the notebook from the top, and deploy again",
+            details="\n".join(f"  {line}" for line in found["differences"]),
+        )
+
+
+def _in_words(error: dict[str, Any], stage: str) -> tuple[str, str]:
+    doing = "load the model" if stage == "load" else "answer the example"
+    missing = error["missing"] or {}
+    kind, name = missing.get("kind"), missing.get("name")
+    message = f"a clean process could not {doing}: "
+    if kind == "module":
+        return (
+            f"{message}the module '{name}' is missing there",
+            "install it as a distribution in this environment, or keep its file in the notebook's folder and import it "
+            "before you deploy",
+        )
+    if kind == "global":
+        return (
+            f"{message}the global '{name}' is missing there",
+            f"define '{name}' in the notebook before the model's code uses it, at the top level of a cell",
+        )
+    if kind == "file":
+        return (
+            f"{message}the file '{name}' is missing there",
+            "read it in the notebook and let the model use what was read, instead of opening it when asked",
+        )
+    return f"{message}{error['type']}: {error['message']}", "make the model independent of this notebook's state"
+
+
+def _last_lines(traceback: str) -> str:
+    return "\n".join(traceback.strip().splitlines()[-_TAIL:])

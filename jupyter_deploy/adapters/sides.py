@@ -1,0 +1,175 @@
+"""The two sides of a comparison as tables in DuckDB, and what each is like on its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from jupyter_deploy.domain.agreement import Rule
+from jupyter_deploy.domain.endpoint import Endpoint, Role
+from jupyter_deploy.domain.inference import Estimate, Interval, SideSummary
+from jupyter_deploy.domain.statistics import LEVEL, median_ranks, proportion
+
+from . import answers
+from .answers import Side
+from .records import AT, COLUMNS, VALID, in_utc, lines_of, segments
+
+MOST_ERRORS = 10
+
+LATENCIES = "SELECT latency_ms AS ms FROM answered WHERE status = 200 AND side = '{}'"
+
+_ASKED = f"""
+CREATE TEMP TABLE asked AS
+SELECT row_number() OVER () AS request, * EXCLUDE (release, role)
+FROM (
+    SELECT CASE WHEN role = 'stable' THEN 'stable' ELSE 'candidate' END AS side, {AT} AS moment, pair_id, request_id,
+        release, role, status, latency_ms, outputs, error, filename
+    FROM lines
+    WHERE {VALID} AND ((role = 'stable' AND release = $stable) OR (role = $role AND release = $candidate))
+        AND (pair_id IS NOT NULL OR NOT $paired)
+    -- Of a request that was asked again (a retry by the proxy) the last answer is the one that the client got.
+    QUALIFY row_number() OVER (PARTITION BY side, coalesce(pair_id, filename || request_id || ts) ORDER BY ts DESC) = 1
+)
+"""  # noqa: S608 - constants
+
+_PAIRS = """
+CREATE TEMP TABLE pairs AS
+SELECT s.request, pair_id, s.request_id, s.moment AS s_at, s.filename AS s_filename, s.status AS s_status,
+    c.status AS c_status, s.latency_ms AS s_latency, c.latency_ms AS c_latency, s.outputs AS s_outputs,
+    c.outputs AS c_outputs
+FROM asked AS s JOIN asked AS c USING (pair_id)
+WHERE s.side = 'stable' AND c.side = 'candidate' AND s.moment >= $since AND c.moment >= $since
+"""
+
+_ANSWERED_IN_PAIRS = """
+CREATE TEMP VIEW answered AS
+SELECT 'stable' AS side, request, s_status AS status, s_latency AS latency_ms, s_outputs AS outputs FROM pairs
+UNION ALL SELECT 'candidate', request, c_status, c_latency, c_outputs FROM pairs
+"""
+
+_ANSWERED = """
+CREATE TEMP TABLE answered AS
+SELECT side, request, status, latency_ms, outputs FROM asked WHERE moment >= $since
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is to be compared. ``stable`` and ``candidate`` are tags."""
+
+    endpoint: Endpoint
+    stable: str
+    candidate: str
+    since: datetime | None
+    overflowed: int
+    rule: Rule
+
+    @property
+    def start(self) -> datetime:
+        return in_utc(self.since)
+
+    @property
+    def role(self) -> Role:
+        return self.endpoint.traffic.role_of(self.candidate)
+
+    @property
+    def stochastic(self) -> bool:
+        return any(self.endpoint.release(tag).stochastic for tag in (self.stable, self.candidate))
+
+
+def load(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) -> int:
+    """The table ``lines`` with both releases' records; returns how many lines could not be read."""
+    versions = [asked.endpoint.release(tag).version for tag in (asked.stable, asked.candidate)]
+    columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "rows")}
+    files = segments(home, asked.endpoint.name, versions)
+    connection.execute(f"CREATE TEMP TABLE lines AS SELECT * FROM {lines_of(files, columns)}")  # noqa: S608
+    return _number(connection, f"SELECT count_if(NOT {VALID}) FROM lines")  # noqa: S608
+
+
+def ask(connection: duckdb.DuckDBPyConnection, asked: Question, role: str) -> None:
+    """The table ``asked``: the last record of each request on each side, the candidate's in ``role``."""
+    values = {"stable": asked.stable, "candidate": asked.candidate, "role": role, "paired": role == "shadow"}
+    connection.execute(_ASKED, values)
+
+
+def pair(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
+    """The tables ``pairs``, requests that both recorded, and ``answered``, each side's part in them."""
+    connection.execute(_PAIRS, {"since": asked.start})
+    connection.execute(_ANSWERED_IN_PAIRS)
+
+
+def leave_apart(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
+    """The table ``answered`` of sides that answered different requests."""
+    connection.execute(_ANSWERED, {"since": asked.start})
+
+
+def recorded_role(connection: duckdb.DuckDBPyConnection, asked: Question) -> str:
+    """The role in which the candidate is compared; one without traffic as what it was, a shadow before a canary."""
+    if asked.role != "idle":
+        return asked.role
+    found = connection.execute(
+        "SELECT max(role) FROM lines WHERE release = ? AND role IN ('shadow', 'canary')", [asked.candidate]
+    ).fetchone()
+    return str(found[0] or "shadow")  # 'shadow' sorts after 'canary'
+
+
+def side_of(connection: duckdb.DuckDBPyConnection, asked: Question, side: Side, labels: dict[str, int]) -> SideSummary:
+    """One side on its own; latencies of what it answered with 200."""
+    rate = error_rate(connection, side)
+    quantiles = connection.execute(
+        f"SELECT quantile_cont(ms, [0.5, 0.95]) FROM ({LATENCIES.format(side)})"  # noqa: S608
+    ).fetchone()[0]
+    p50, p95 = quantiles or (None, None)
+    return SideSummary(
+        release=asked.stable if side == "stable" else asked.candidate,
+        requests=rate.n if rate else 0,
+        rows=answers.rows_of(connection, side),
+        errors=round(rate.value * rate.n) if rate else 0,
+        error_rate=rate,
+        latency_p50_ms=p50,
+        latency_p95_ms=p95,
+        answers=labels,
+        quantiles=answers.quantiles(connection, side),
+    )
+
+
+def error_rate(connection: duckdb.DuckDBPyConnection, side: Side) -> Estimate | None:
+    """The share of a side's answers of 500 and above."""
+    errors, requests = connection.execute(
+        "SELECT count_if(status >= 500), count(*) FROM answered WHERE side = ?", [side]
+    ).fetchone()
+    return proportion(errors, requests)
+
+
+def errors_of(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[str, int]:
+    """The candidate's most frequent failures, whether stable answered or not: ``Type: message``."""
+    found = connection.execute(
+        """
+        SELECT coalesce(left(error->>'$.type' || ': ' || (error->>'$.message'), 200), 'status ' || status) AS what,
+            count(*) AS times
+        FROM asked WHERE side = 'candidate' AND moment >= ? AND status >= 500
+        GROUP BY what ORDER BY times DESC, what LIMIT ?
+        """,
+        [since, MOST_ERRORS],
+    ).fetchall()
+    return dict(found)
+
+
+def median_of(connection: duckdb.DuckDBPyConnection, query: str) -> Estimate | None:
+    """The median of the column ``ms`` with its order-statistic interval (``statistics.median``), found in DuckDB."""
+    n = _number(connection, f"SELECT count(ms) FROM ({query})")  # noqa: S608
+    ranks = median_ranks(n)
+    if ranks is None:
+        return None
+    low, lower, upper, high = connection.execute(
+        f"SELECT v[$a], v[$b], v[$c], v[$d] FROM (SELECT list_sort(list(ms)) AS v FROM ({query}))",  # noqa: S608
+        {"a": ranks[0], "b": (n + 1) // 2, "c": n // 2 + 1, "d": ranks[1]},
+    ).fetchone()
+    return Estimate(value=(lower + upper) / 2, interval=Interval(low=low, high=high, level=LEVEL), n=n)
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(connection.execute(query).fetchone()[0])

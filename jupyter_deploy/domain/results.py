@@ -1,0 +1,70 @@
+"""What the verbs return beside endpoints, records and comparisons."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .artifacts import Manifest
+from .base import Value
+from .endpoint import Role
+
+
+class Deployment(Value):
+    """A release and the endpoint that it now stands behind.
+
+    ``changed`` is False when the model was deployed already: nothing was started or switched.
+    ``captured`` is what the snapshot holds; ``replaced`` names the candidate that this release took the place of.
+    """
+
+    endpoint: str
+    url: str
+    release: str
+    role: Role
+    percent: float
+    snapshot: str
+    revision: int
+    changed: bool
+    replaced: str | None = None
+    captured: Manifest
+    curl: str = Field(description="A command line that asks the endpoint the example.")
+
+
+class TrafficChange(Value):
+    """One change of who gets which share: the roles before and after."""
+
+    endpoint: str
+    url: str
+    revision: int
+    before: dict[str, str]
+    after: dict[str, str]
+    change: str
+
+
+class Prediction(Value):
+    """An endpoint's answer to one request."""
+
+    endpoint: str
+    status: int
+    release: str | None
+    request_id: str | None
+    body: Any
+
+
+class Reconciled(Value):
+    """What had to be done to make what runs equal to what is wanted."""
+
+    endpoint: str
+    url: str | None
+    started: list[str] = []
+    stopped: list[str] = []
+    failed: dict[str, str] = {}
+
+
+class Stopped(Value):
+    """What no longer runs; records and history are kept."""
+
+    endpoints: list[str]
+    releases: list[str]
+    scope: Literal["endpoint", "everything"]

@@ -1,0 +1,1 @@
+"""The thin faces over the operations: command line, magics, Python."""

@@ -1,0 +1,110 @@
+"""From a request model to arguments: the one place where a field becomes an option of the CLI, a magic, a function."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from cyclopts import App, CycloptsError, Parameter
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.requests import Request
+
+Output = Literal["text", "json"]
+
+
+def is_positional(field: FieldInfo) -> bool:
+    """Whether a field is named by its place."""
+    extra = field.json_schema_extra
+    return isinstance(extra, Mapping) and bool(extra.get("positional"))
+
+
+def options_of(request: type[Request]) -> list[inspect.Parameter]:
+    """The request's fields as parameters of a command: positional ones first, all texts still to be parsed."""
+    parameters = []
+    for name, field in request.model_fields.items():
+        positional = is_positional(field)
+        default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
+        kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
+        help_ = Parameter(help=field.description or "", negative="", show_default=bool(default))
+        annotation = Annotated[_textual(field.annotation), help_]
+        if isinstance(default, dict):
+            default = None
+            annotation = Annotated[list[str] | None, help_]
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
+    return sorted(parameters, key=lambda p: p.kind)
+
+
+def request_from(request: type[Request], given: Mapping[str, Any]) -> Request:
+    """Build a request; what pydantic finds wrong becomes one readable error.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the option and what is wrong with it.
+    """
+    try:
+        return request.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            where = ".".join(str(part) for part in problem["loc"])
+            lines.append(f"  {where}: {problem['msg'].removeprefix('Value error, ')}")
+        names = ", ".join(request.model_fields)
+        raise InvalidInput("an option is wrong", f"the options are: {names}", "\n".join(lines)) from error
+
+
+def add_command(app: App, name: str, request: type[Request], run: Callable[[Request, Output], Any]) -> None:
+    """Give ``app`` a command whose options are the request's fields, and ``-o/--output``."""
+
+    def command(*args: Any, output: Output = "text", **options: Any) -> Any:
+        positional = [n for n, f in request.model_fields.items() if is_positional(f)]
+        given = dict(zip(positional, args, strict=False)) | options
+        return run(request_from(request, given), output)
+
+    output = inspect.Parameter(
+        "output",
+        inspect.Parameter.KEYWORD_ONLY,
+        default="text",
+        annotation=Annotated[Output, Parameter(name=["--output", "-o"], help="Text for people or one JSON document.")],
+    )
+    parameters = [*options_of(request), output]
+    signature = inspect.Signature(parameters)
+    vars(command)["__signature__"] = signature
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
+    command.__name__ = name
+    command.__doc__ = inspect.getdoc(request)
+    app.command(command, name=name)
+
+
+def parse_line(name: str, request: type[Request], tokens: Sequence[str]) -> tuple[Request, Output]:
+    """Parse a magic's line as the command line would.
+
+    Raises
+    ------
+    InvalidInput
+        With the parser's own words.
+    """
+    app = App(name=name, help_flags=(), version_flags=(), result_action="return_value")
+    add_command(app, name, request, lambda parsed, output: (parsed, output))
+    try:
+        result = app([name, *tokens], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise InvalidInput(str(error).strip(), f"%{name}? shows the options") from error
+    parsed: tuple[Request, Output] = result
+    return parsed
+
+
+def _textual(annotation: Any) -> Any:
+    """The type that a command line parses; what has a text form of its own is left to the request model."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [_textual(part) for part in get_args(annotation) if part is not type(None)]
+        return parts[0] | None
+    if annotation is timedelta or get_origin(annotation) is Annotated:
+        return str
+    return annotation

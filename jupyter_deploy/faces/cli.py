@@ -1,0 +1,139 @@
+"""``nbdeploy <verb>``: the command line, made from the table of operations."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cyclopts import App, CycloptsError
+from pydantic import BaseModel
+
+from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.inference import Comparison
+from jupyter_deploy.domain.requests import Request
+from jupyter_deploy.domain.results import Prediction, Reconciled
+
+from .arguments import Output, add_command
+from .collision import check_distributions
+
+# The contract's exit codes, by an error's code; what is not named here is 3 (target or internal error).
+EXIT_CODES = {
+    "refused": 1,
+    "conflict": 1,
+    "replay_failed": 1,
+    "untrusted": 1,
+    "candidate_unhealthy": 1,
+    "invalid_input": 2,
+    "invalid_name": 2,
+    "unknown_endpoint": 2,
+    "unknown_release": 2,
+    "unknown_revision": 2,
+    "unknown_source": 2,
+    "unknown_target": 2,
+    "invalid_example": 2,
+    "invalid_traffic": 2,
+    "no_candidate": 2,
+    "not_capturable": 2,
+    "signature_mismatch": 2,
+    "wrong_distribution": 2,
+    "kernel_died": 138,
+}
+INTERNAL = 3
+INCONCLUSIVE = 4
+INTERRUPTED = 130
+
+HELP = """Turn the model in a notebook into a running, validated, observable service.
+
+The usual way, one line after the other:
+
+- `nbdeploy deploy train.ipynb --name churn --model clf --example "X_test[:5]"` - the first release is stable
+- `nbdeploy deploy better.ipynb --name churn --model clf --example "X_test[:5]"` - the next one starts as a shadow
+- `nbdeploy compare churn` - what the shadow would have answered, on the same requests
+- `nbdeploy traffic churn --canary TAG=20` - it answers a fifth of the requests
+- `nbdeploy promote churn` - it answers all of them
+- `nbdeploy rollback churn` - back to the revision before
+
+Exit codes: 0 done, 1 refused, 2 wrong usage or input, 3 target or internal error, 4 inconclusive, 138 kernel died.
+"""
+
+
+def main(tokens: list[str] | None = None) -> None:
+    """Run the command line and exit with the contract's code."""
+    sys.exit(_run(sys.argv[1:] if tokens is None else tokens))
+
+
+def _run(tokens: list[str]) -> int:
+    try:
+        check_distributions()
+        code: int = _app()(tokens or ["--help"], exit_on_error=False, print_error=True) or 0
+    except CycloptsError:
+        return 2
+    except DeployError as error:
+        _print_error(error, tokens)
+        return EXIT_CODES.get(error.code, INTERNAL)
+    except KeyboardInterrupt:
+        print("interrupted; nothing half-made is left", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, such as 'nbdeploy logs … | head'
+        return 0
+    return code
+
+
+def _app() -> App:
+    from jupyter_deploy import __version__  # noqa: PLC0415
+    from jupyter_deploy.operations import OPERATIONS  # noqa: PLC0415
+
+    app = App(name="nbdeploy", help=HELP, help_format="markdown", version=__version__, result_action="return_value")
+    for operation in OPERATIONS:
+
+        def run(request: Request, output: Output, name: str = operation.name) -> int:
+            from .verbs import BY_NAME, run as run_operation  # noqa: PLC0415
+
+            return _print(run_operation(BY_NAME[name], request), output)
+
+        add_command(app, operation.name, operation.request, run)
+    return app
+
+
+def _print(result: Any, output: Output) -> int:
+    """Show a result on stdout; returns the exit code that it means."""
+    if isinstance(result, Iterator):  # records that go on: one line each
+        for record in result:
+            print(record.model_dump_json() if output == "json" else _text(record), flush=True)  # noqa: T201
+        return 0
+    print(_json(result) if output == "json" else _text(result))  # noqa: T201 - this is the command line
+    return _exit_code(result)
+
+
+def _text(result: Any) -> str:
+    from .render import text  # noqa: PLC0415 - rich is not needed for --help
+
+    return text(result)
+
+
+def _exit_code(result: Any) -> int:
+    if isinstance(result, Comparison) and not result.pairs and not result.sides["candidate"].requests:
+        return INCONCLUSIVE
+    if isinstance(result, Prediction) and result.status >= 400:  # noqa: PLR2004
+        return 2 if result.status < 500 else INTERNAL  # noqa: PLR2004
+    if isinstance(result, list) and any(isinstance(item, Reconciled) and item.failed for item in result):
+        return INTERNAL
+    return 0
+
+
+def _json(result: Any) -> str:
+    if isinstance(result, Iterable) and not isinstance(result, BaseModel | str):
+        return json.dumps([item.model_dump(mode="json") for item in result], ensure_ascii=False)
+    document: str = result.model_dump_json()
+    return document
+
+
+def _print_error(error: DeployError, tokens: list[str]) -> None:
+    if "json" in tokens or "--output=json" in tokens or "-ojson" in tokens:
+        document = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
+        print(json.dumps({"error": document}, ensure_ascii=False), file=sys.stderr)  # noqa: T201
+        return
+    print(f"nbdeploy: {error}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,138 @@
+"""The running kernel as the operations see it: a live object, its example, and the notebook around them."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.artifacts import Source, checked_name
+from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource
+from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture
+from jupyter_deploy.wiring import Wiring
+
+
+def current_shell() -> Any:
+    """The running IPython shell, or None."""
+    import sys  # noqa: PLC0415
+
+    if "IPython" not in sys.modules:
+        return None
+    from IPython import get_ipython  # noqa: PLC0415 - only where IPython runs already
+
+    return get_ipython()  # type: ignore[no-untyped-call]
+
+
+def live_from_expression(shell: Any, expression: str, example: str | None, method: str | None) -> Live:
+    """The object and the example that two expressions give in the notebook's namespace.
+
+    Raises
+    ------
+    UnknownSource
+        The model's expression gives none; similar names are offered.
+    InvalidExample
+        The example's expression raises.
+    """
+    namespace = shell.user_ns
+    try:
+        model = eval(expression, namespace)  # noqa: S307 - the user's own words in the user's own kernel
+    except NameError as error:
+        missing = error.name or expression
+        near = difflib.get_close_matches(missing, [n for n in namespace if not n.startswith("_")], n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that makes it first"
+        raise UnknownSource(f"there is no variable '{missing}' in this notebook", hint) from error
+    except Exception as error:
+        raise UnknownSource(f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable") from error
+    value = None
+    if example is not None:
+        try:
+            value = eval(example, namespace)  # noqa: S307 - as above
+        except Exception as error:
+            raise InvalidExample(
+                f"the example '{example}' raises {type(error).__name__}: {error}",
+                "give an expression that works in a cell, such as 'X_test[:5]'",
+            ) from error
+    return _live(model, value, method, expression, shell)
+
+
+def live_from_object(model: Any, example: Any, *, method: str | None, variable: str | None, shell: Any) -> Live:
+    """A live object handed over by Python code; its variable is looked up by identity."""
+    if variable is None:
+        namespace = shell.user_ns if shell else _main_namespace()
+        names = [name for name, value in namespace.items() if value is model and not name.startswith("_")]
+        variable = names[0] if names else None
+    return _live(model, example, method, variable, shell)
+
+
+def capture_for_command_line(document: str) -> None:
+    """Capture in this kernel for ``nbdeploy deploy NOTEBOOK``; the outcome is displayed by its MIME type."""
+    from IPython.display import display  # noqa: PLC0415
+
+    arguments = json.loads(document)
+    try:
+        shell = current_shell()
+        live = live_from_expression(shell, arguments["model"], arguments["example"], arguments["method"])
+        source = Source(notebook=arguments["notebook"], variable=arguments["model"])
+        notebook = Path(arguments["notebook"])
+        live = Live(live.model, live.example, source, live.method, live.cells[:-1], _project(notebook))
+        snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda title: None)
+    except DeployError as error:
+        found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
+        display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
+    else:
+        display({SNAPSHOT_MIME: {"tag": snapshot.tag}, "text/plain": snapshot.tag}, raw=True)
+
+
+def last_function(cell: str) -> str:
+    """Name of the last function that a cell defines at its top level.
+
+    Raises
+    ------
+    InvalidInput
+        It defines none.
+    """
+    try:
+        body = ast.parse(cell).body
+    except SyntaxError as error:
+        raise InvalidInput(f"the cell is not Python: {error}", "use %%deploy over a cell that defines a function") from error
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    if not names:
+        raise InvalidInput("the cell defines no function", "use %%deploy over a cell that defines one, or %deploy VARIABLE")
+    return names[-1]
+
+
+def _live(model: Any, example: Any, method: str | None, variable: str | None, shell: Any) -> Live:
+    notebook = notebook_path(shell.user_ns if shell else {})
+    source = Source(notebook=str(notebook) if notebook else None, variable=variable)
+    cells = tuple(shell.history_manager.input_hist_raw[1:]) if shell and shell.history_manager else ()
+    return Live(model, example, source, method, cells, _project(notebook or Path.cwd() / "."))
+
+
+def notebook_path(namespace: Mapping[str, Any]) -> Path | None:
+    """The notebook's file, where its server or editor tells the kernel."""
+    candidates = (os.environ.get("NBDEPLOY_NOTEBOOK"), os.environ.get("JPY_SESSION_NAME"), namespace.get("__vsc_ipynb_file__"))
+    for candidate in candidates:
+        if candidate and str(candidate).endswith(".ipynb"):
+            path = Path(candidate)
+            return path if path.is_absolute() else (Path.cwd() / path.name)
+    return None
+
+
+def _project(notebook: Path) -> Path:
+    """The folder whose modules are the user's own: the repository around the notebook, else its folder."""
+    folder = (notebook if notebook.is_dir() else notebook.parent).resolve()
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists() and parent != Path.home():
+            return parent
+    return folder
+
+
+def _main_namespace() -> dict[str, Any]:
+    import __main__  # noqa: PLC0415
+
+    return vars(__main__)

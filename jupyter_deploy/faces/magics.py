@@ -1,0 +1,104 @@
+"""``%deploy``, ``%%deploy`` and ``%deploy_<verb>``: the same options as on the command line."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jupyter_deploy.domain.errors import DeployError, InvalidInput
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.operations import OPERATIONS, Operation
+
+from .arguments import parse_line
+from .collision import check_distributions
+from .kernel import last_function, live_from_expression
+from .render import register_formatters, text
+from .verbs import run
+
+
+def load(shell: Any) -> None:
+    """Register the magics and the formatters with an IPython shell."""
+    check_distributions()
+    register_formatters(shell)
+    for operation in OPERATIONS:
+        if operation.name == "deploy":
+            shell.register_magic_function(_deploy(shell, operation), "line_cell", "deploy")
+        else:
+            name = f"deploy_{operation.name}"
+            shell.register_magic_function(_verb(operation, name), "line", name)
+
+
+def _verb(operation: Operation, name: str) -> Callable[[str], Any]:
+    @_readable_errors
+    def magic(line: str) -> Any:
+        request, output = parse_line(name, operation.request, _tokens(line))
+        return _shown(run(operation, request), output)
+
+    magic.__doc__ = _help(operation, f"%{name}")
+    return magic
+
+
+def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
+    @_readable_errors
+    def deploy(line: str, cell: str | None = None) -> Any:
+        parsed, output = parse_line("deploy", DeployRequest, _tokens(line))
+        request = parsed if isinstance(parsed, DeployRequest) else DeployRequest()
+        expression = request.source
+        if cell is not None:
+            if expression is not None:
+                raise InvalidInput("%%deploy deploys the cell's last function", f"leave out '{expression}'")
+            expression = last_function(cell)
+            shell.run_cell(cell).raise_error()
+        if expression is None:
+            raise InvalidInput("which variable holds the model?", 'write %deploy model --name churn --example "X[:5]"')
+        if request.model is not None:
+            raise InvalidInput("--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE")
+        if expression.endswith(".ipynb") or (":" in expression and expression not in shell.user_ns):
+            return _shown(run(operation, request), output)
+        live = live_from_expression(shell, expression, request.example, request.method)
+        return _shown(run(operation, request, live=live), output)
+
+    deploy.__doc__ = _help(operation, "%deploy")
+    return deploy
+
+
+def _shown(result: Any, output: str) -> Any:
+    if output == "json":
+        return [r.model_dump(mode="json") for r in result] if isinstance(result, list) else result.model_dump(mode="json")
+    if isinstance(result, Iterator):
+        for record in result:  # until the kernel is interrupted
+            print(text(record))  # noqa: T201 - the cell's output
+        return None
+    return result
+
+
+def _tokens(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidInput(f"the line cannot be read: {error}", 'put expressions in quotes: --example "X_test[:5]"') from error
+
+
+def _help(operation: Operation, name: str) -> str:
+    lines = [operation.request.__doc__ or "", "", f"Options of {name}:"]
+    for field_name, field in operation.request.model_fields.items():
+        lines.append(f"  {field_name.replace('_', '-'):12} {field.description or ''}")
+    return "\n".join(lines)
+
+
+def _readable_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors raised on purpose show their words and not our call stack; the cell fails all the same."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except DeployError as error:
+            words = [f"{type(error).__name__}: {error}"]
+            vars(error)["_render_traceback_"] = lambda: words
+            raise
+
+    return wrapped
+

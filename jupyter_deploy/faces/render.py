@@ -1,0 +1,314 @@
+"""How results look: each is first a small document of facts and tables, which becomes text or HTML."""
+
+from __future__ import annotations
+
+import html as html_
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jupyter_deploy.domain.endpoint import EndpointStatus, Revision
+from jupyter_deploy.domain.inference import Comparison, Estimate, Record
+from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
+
+from .chart import MIME, comparison_chart
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A headline, facts (name, value), tables, and a command worth pasting."""
+
+    headline: str
+    facts: Sequence[tuple[str, str]] = ()
+    tables: Sequence[Table] = ()
+    code: str = ""
+    chart: dict[str, Any] | None = field(default=None)
+
+
+def text(result: Any) -> str:
+    """A result for a terminal."""
+    if isinstance(result, Record):
+        return _record_line(result)
+    if isinstance(result, list) and result and isinstance(result[0], Record):
+        return "\n".join(_record_line(record) for record in result)
+    return _as_text(page(result))
+
+
+def html(result: Any) -> str:
+    """A result for a notebook's output."""
+    return _as_html(page(result))
+
+
+def page(result: Any) -> Page:
+    """The facts and tables of a result."""
+    if isinstance(result, list):
+        return _list_page(result)
+    for kind, make in _PAGES:
+        if isinstance(result, kind):
+            return make(result)
+    return Page(str(result))
+
+
+def register_formatters(shell: Any) -> None:
+    """Results show as HTML, with a chart where there is one, in this shell's notebook."""
+    formatters = shell.display_formatter.formatters
+    for kind, _ in _PAGES:
+        formatters["text/html"].for_type(kind, html)
+        formatters["text/plain"].for_type(kind, lambda value, printer, cycle: printer.text(text(value)))  # noqa: ARG005
+    shell.display_formatter.ipython_display_formatter.for_type(Comparison, _display_comparison)
+
+
+def _display_comparison(comparison: Comparison) -> None:
+    """The table, and below it the chart: as one output, a front end would show only the richer of the two."""
+    from IPython.display import display  # noqa: PLC0415 - only where IPython runs already
+
+    display({"text/html": html(comparison), "text/plain": text(comparison)}, raw=True)
+    chart = comparison_chart(comparison)
+    display({MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"}, raw=True)
+
+
+def _deployment(result: Deployment) -> Page:
+    captured = result.captured
+    source = captured.provenance.source
+    share = "" if result.role == "stable" and result.percent == 100 else f" at {result.percent:g} %"
+    did = f"{result.release} is {result.role}{share} behind {result.url}"
+    if not result.changed:
+        did = f"unchanged: {did}"
+    if result.replaced:
+        did += f" (in the place of {result.replaced})"
+    git = captured.provenance.git
+    columns = captured.signature.instance_schema.get("properties", {})
+    takes = f"{captured.signature.container}, {len(columns)} columns" if columns else captured.signature.container
+    facts = [
+        ("endpoint", f"{result.url}/predict"),
+        ("role", f"{result.role}{share}, revision {result.revision}"),
+        ("model", f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})"),
+        ("takes", takes),
+        ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
+        ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
+        (
+            "environment",
+            f"Python {captured.environment.python}, {len(captured.environment.distributions)} distributions locked",
+        ),
+        ("notebook", f"{source.notebook or 'unknown'}, {len(captured.provenance.cells)} cells executed"),
+        ("git", f"{git.commit[:10]}{' with uncommitted changes' if git.dirty else ''}" if git else "not in a repository"),
+        ("snapshot", f"{result.snapshot} (bentoml models list)"),
+    ]
+    facts += [("note", note) for note in captured.notes]
+    return Page(did, facts=facts, code=result.curl)
+
+
+def _agreement(stochastic: bool) -> str:
+    return "stochastic, alike in distribution" if stochastic else "answered as the notebook did"
+
+
+def _answers(schema: dict[str, Any], dtype: str) -> str:
+    kind = schema.get("type", "anything")
+    return f"{' or '.join(kind) if isinstance(kind, list) else kind} ({dtype})"
+
+
+def _status(result: EndpointStatus) -> Page:
+    state = "healthy" if result.healthy else "stopped" if not result.running else "NOT HEALTHY"
+    return Page(
+        f"{result.name}: {state}, revision {result.revision}",
+        facts=[("url", result.url)],
+        tables=[
+            Table(
+                "",
+                ("release", "role", "share", "health", "from", "created"),
+                [
+                    (
+                        r.tag,
+                        r.role + (" (stochastic)" if r.stochastic else ""),
+                        f"{r.percent:g} %",
+                        "healthy" if r.healthy else r.detail or "not healthy",
+                        r.source.variable or r.framework,
+                        f"{r.created_at:%Y-%m-%d %H:%M}",
+                    )
+                    for r in result.releases
+                ],
+            )
+        ],
+    )
+
+
+def _traffic(result: TrafficChange) -> Page:
+    rows = [
+        (tag, result.before.get(tag, "no traffic"), result.after.get(tag, "no traffic"))
+        for tag in dict.fromkeys([*result.after, *result.before])
+    ]
+    headline = f"{result.endpoint} is at revision {result.revision}; the change is in force"
+    return Page(headline, facts=[("url", result.url)], tables=[Table("", ("release", "before", "now"), rows)])
+
+
+def _comparison(result: Comparison) -> Page:
+    how = "paired, on the same requests" if result.paired else "unpaired: the canary answered other requests than stable"
+    facts = [
+        ("verdict", f"{result.verdict.upper()}: {result.reason}"),
+        ("compared", f"{result.role}, {how}"),
+        ("pairs", f"{result.pairs} requests, {result.rows} rows"),
+        ("coverage", _percent(result.coverage, f"of {result.mirrored} mirrored")),
+        ("agreement", _percent(result.agreement, f"of {result.rows} rows")),
+        ("flipped rows", str(result.flip_count)),
+        ("errors, candidate − stable", _percent(result.error_difference, "")),
+        ("latency, candidate − stable", _milliseconds(result.latency_difference_ms)),
+    ]
+    if not result.paired:
+        facts = [fact for fact in facts if fact[0] not in ("pairs", "coverage", "agreement", "flipped rows")]
+    if result.numeric_difference:
+        facts.append(("|difference|", ", ".join(f"{k} {v:.3g}" for k, v in result.numeric_difference.items())))
+    for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
+        if counts:
+            facts.append((name, ", ".join(f"{reason}: {count}" for reason, count in counts.items())))
+    if result.skipped_lines:
+        facts.append(("unreadable records", str(result.skipped_lines)))
+    sides = [
+        (side, s.release, str(s.requests), str(s.errors), _number(s.latency_p50_ms), _number(s.latency_p95_ms), _top(s.answers))
+        for side, s in result.sides.items()
+    ]
+    tables = [Table("", ("side", "release", "requests", "errors", "p50 ms", "p95 ms", "answers"), sides)]
+    if result.flips:
+        rows = [(f.request_id, str(f.row), _short(f.stable), _short(f.candidate), _short(f.input)) for f in result.flips[:10]]
+        shown = f"{min(10, len(result.flips))} of {result.flip_count} flipped rows, latest first"
+        tables.append(Table(shown, ("request", "row", "stable", "candidate", "input"), rows))
+    if result.answer_shares:
+        shares = [(name, _percent(share, "")) for name, share in result.answer_shares.items()]
+        tables.append(Table("share of each answer, candidate − stable", ("answer", "difference"), shares))
+    return Page(f"{result.candidate} against {result.stable}", facts=facts, tables=tables, chart=comparison_chart(result))
+
+
+def _prediction(result: Prediction) -> Page:
+    facts = [("release", result.release or "none"), ("request", result.request_id or "none")]
+    body = result.body if isinstance(result.body, str) else json.dumps(result.body, ensure_ascii=False)
+    return Page(f"{result.endpoint} answered {result.status}", facts=facts, code=body)
+
+
+def _stopped(result: Stopped) -> Page:
+    if result.scope == "endpoint":
+        return Page(f"{result.endpoints[0]} is stopped; 'nbdeploy rollback {result.endpoints[0]}' brings it back")
+    count = len(result.endpoints)
+    return Page(f"everything is stopped ({count} endpoint{'s' * (count != 1)}); 'nbdeploy reconcile' brings it back")
+
+
+def _list_page(results: list[Any]) -> Page:
+    if not results:
+        return Page("nothing to show")
+    first = results[0]
+    if isinstance(first, EndpointStatus):
+        rows = [
+            (e.name, e.url, str(e.revision), "healthy" if e.healthy else "stopped" if not e.running else "NOT HEALTHY",
+             ", ".join(f"{r.tag} ({r.role} {r.percent:g} %)" for r in e.releases if r.role != "idle"))
+            for e in results
+        ]  # fmt: skip
+        return Page("endpoints", tables=[Table("", ("name", "url", "revision", "state", "releases"), rows)])
+    if isinstance(first, Revision):
+        rows = [(str(r.revision), f"{r.at:%Y-%m-%d %H:%M:%S}", r.by, r.change, r.reason) for r in results]
+        return Page(f"history of {first.endpoint}", tables=[Table("", ("revision", "when (UTC)", "who", "what", "why"), rows)])
+    if isinstance(first, Reconciled):
+        rows = [
+            (r.endpoint, ", ".join(r.started), ", ".join(r.stopped), "; ".join(f"{k}: {v}" for k, v in r.failed.items()))
+            for r in results
+        ]
+        return Page("what runs is what is wanted" if not any(r.failed for r in results) else "NOT all could be started",
+                    tables=[Table("", ("endpoint", "started", "stopped", "failed"), rows)])  # fmt: skip
+    if isinstance(first, Record):
+        rows = [
+            (f"{r.ts:%Y-%m-%d %H:%M:%S}", r.role, r.release, str(r.status), f"{r.latency_ms:.2f}", r.request_id,
+             _short(r.outputs if r.error is None else f"{r.error.type}: {r.error.message}"))
+            for r in results
+        ]  # fmt: skip
+        head = ("when (UTC)", "role", "release", "status", "ms", "request", "answer")
+        return Page(f"{len(results)} records", tables=[Table("", head, rows)])
+    return Page(f"{len(results)} results")
+
+
+_PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
+    (Deployment, _deployment),
+    (EndpointStatus, _status),
+    (TrafficChange, _traffic),
+    (Comparison, _comparison),
+    (Prediction, _prediction),
+    (Stopped, _stopped),
+)
+
+
+def _record_line(record: Record) -> str:
+    said = f"{record.error.type}: {record.error.message}" if record.error else _short(record.outputs)
+    when = f"{record.ts:%Y-%m-%d %H:%M:%S}"
+    return f"{when} {record.role:7} {record.release} {record.status} {record.latency_ms:8.2f} ms {record.request_id} {said}"
+
+
+def _percent(estimate: Estimate | None, of: str) -> str:
+    if estimate is None:
+        return "not enough evidence"
+    low, high = estimate.interval.low, estimate.interval.high
+    return f"{estimate.value:.2%} [{low:.2%}, {high:.2%}] {of}".strip()
+
+
+def _milliseconds(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not enough evidence"
+    return f"{estimate.value:+.2f} ms [{estimate.interval.low:+.2f}, {estimate.interval.high:+.2f}] (median)"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _top(answers: dict[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in list(answers.items())[:5])
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def _as_text(document: Page) -> str:
+    from rich import box  # noqa: PLC0415 - 50 ms that --help does without
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table as RichTable  # noqa: PLC0415
+
+    lines = [document.headline]
+    width = max((len(name) for name, _ in document.facts), default=0)
+    lines += [f"  {name:{width}}  {value}" for name, value in document.facts]
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=160, color_system=None, highlight=False, emoji=False, markup=False)
+    for table in document.tables:
+        drawn = RichTable(*table.head, title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        for row in table.rows:
+            drawn.add_row(*row)
+        console.print(drawn)
+    tables = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()).strip("\n")
+    return "\n".join(part for part in ("\n".join(lines), tables, document.code) if part)
+
+
+def _as_html(document: Page) -> str:
+    parts = [f"<p><b>{html_.escape(document.headline)}</b></p>"]
+    if document.facts:
+        rows = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{html_.escape(name)}</th>"
+            f"<td style='text-align:left'>{html_.escape(value)}</td></tr>"
+            for name, value in document.facts
+        )
+        parts.append(f"<table>{rows}</table>")
+    for table in document.tables:
+        head = "".join(f"<th scope='col' style='text-align:left'>{html_.escape(name)}</th>" for name in table.head)
+        body = "".join(
+            "<tr>" + "".join(f"<td style='text-align:left'>{html_.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in table.rows
+        )
+        caption = f"<caption style='text-align:left'>{html_.escape(table.title)}</caption>" if table.title else ""
+        parts.append(f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    if document.code:
+        parts.append(f"<pre style='white-space:pre-wrap'>{html_.escape(document.code)}</pre>")
+    return "".join(parts)

@@ -1,0 +1,93 @@
+"""The Python face: ``jupyter_deploy.<verb>(…)``, one function an operation, returning domain objects."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.requests import DeployRequest, Request
+from jupyter_deploy.operations import OPERATIONS, Operation
+from jupyter_deploy.wiring import Wiring
+
+from .arguments import is_positional, request_from
+from .collision import check_distributions
+from .kernel import current_shell, live_from_object
+from .progress import reporter
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+
+def run(operation: Operation, request: Request, *, live: Live | None = None, quiet: bool = False) -> Any:
+    """Run an operation with progress where somebody looks."""
+    check_distributions()
+    ports = Wiring().ports
+    with reporter(shown=operation.slow and not quiet) as report:
+        if live is not None:
+            return operation.function(request, ports, report, live=live)
+        return operation.function(request, ports, report)
+
+
+def verb(name: str) -> Callable[..., Any]:
+    """The function of a verb, with a signature made from its request model."""
+    if name == "deploy":
+        return deploy
+    operation = BY_NAME[name]
+
+    def function(*args: Any, **options: Any) -> Any:
+        bound = signature.bind(*args, **options)
+        return run(operation, request_from(operation.request, bound.arguments))
+
+    parameters = [
+        inspect.Parameter(
+            field_name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD if is_positional(field) else inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True),
+            annotation=field.annotation,
+        )
+        for field_name, field in operation.request.model_fields.items()
+    ]
+    signature = inspect.Signature(parameters)
+    vars(function)["__signature__"] = signature
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "jupyter_deploy"
+    function.__doc__ = _document(operation)
+    return function
+
+
+def deploy(model: Any, *, name: str | None = None, example: Any = None, variable: str | None = None, **options: Any) -> Any:
+    """Capture a model, prove it in a clean process, and release it behind an endpoint.
+
+    Parameters
+    ----------
+    model : object or str
+        An estimator, a torch module or a function; or, as text, a notebook's path or a snapshot's tag.
+    name : str
+        The endpoint's name.
+    example : object
+        What the model is called with, such as ``X_test[:5]``; a function of several parameters takes a dict or a tuple.
+    variable : str
+        The model's name in the notebook; by default the one by which the notebook knows the object.
+    **options
+        The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``target``, ``reason``, ….
+
+    Returns
+    -------
+    Deployment
+        The endpoint, its URL, the release, its role and what was captured.
+    """
+    operation = BY_NAME["deploy"]
+    if isinstance(model, str):
+        given = {"source": model, "name": name, "example": example, "model": variable, **options}
+        return run(operation, request_from(DeployRequest, given))
+    request = request_from(DeployRequest, {"source": variable, "name": name, **options})
+    live = live_from_object(model, example, method=request.method, variable=variable, shell=current_shell())
+    return run(operation, request, live=live)
+
+
+def _document(operation: Operation) -> str:
+    lines = [inspect.getdoc(operation.request) or "", "", "Parameters", "----------"]
+    for name, field in operation.request.model_fields.items():
+        lines += [name, f"    {field.description or ''}"]
+    return "\n".join(lines)

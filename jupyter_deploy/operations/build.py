@@ -1,0 +1,30 @@
+"""From a snapshot to a bento, and from a bento to a release."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.endpoint import Release
+from jupyter_deploy.domain.ports import Ports
+
+
+def build(snapshot: Snapshot, ports: Ports) -> Bento:
+    """The bento of a snapshot; an existing one is used as it is."""
+    return ports.builder.build(snapshot)
+
+
+def release_of(bento: Bento, snapshot: Snapshot, endpoint: str) -> Release:
+    """The bento as a release of an endpoint."""
+    manifest = snapshot.manifest
+    return Release(
+        endpoint=endpoint,
+        tag=bento.tag,
+        digest=snapshot.digest,
+        path=bento.path,
+        snapshot_path=snapshot.path,
+        interpreter=manifest.environment.interpreter,
+        source=manifest.provenance.source,
+        framework=manifest.framework,
+        stochastic=manifest.stochastic,
+        created_at=now(),
+    )

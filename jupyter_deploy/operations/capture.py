@@ -1,0 +1,149 @@
+"""From a live object, a notebook or a tag to a snapshot that a clean process has proved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from jupyter_deploy.domain import errors
+from jupyter_deploy.domain.artifacts import Manifest, Snapshot
+from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource, Untrusted
+from jupyter_deploy.domain.ports import Live, Ports
+from jupyter_deploy.domain.requests import DeployRequest
+
+SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
+ERROR_MIME = "application/vnd.nbdeploy.error+json"
+
+Progress = Callable[[str], None]
+Check = Callable[[Manifest], None]
+
+
+def capture(live: Live, name: str, ports: Ports, progress: Progress, check: Check = lambda manifest: None) -> Snapshot:
+    """Capture a live object, prove it in a clean process, and store it.
+
+    Parameters
+    ----------
+    check
+        Called with the manifest before the replay: the place to refuse what no replay can mend.
+
+    Raises
+    ------
+    InvalidExample, NotCapturable, ReplayFailed
+        See ``domain.errors``; nothing is left behind.
+    """
+    progress("capturing the model, its example and its answers")
+    staged = ports.capturer.stage(live, name)
+    try:
+        check(staged.manifest)
+        progress("asking it again in a clean process")
+        proved = ports.capturer.replay(staged)
+        progress("storing the snapshot")
+        snapshot = ports.capturer.keep(proved)
+    finally:
+        ports.capturer.discard(staged)
+    ports.store.remember(snapshot)
+    return snapshot
+
+
+def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progress: Progress) -> Snapshot:
+    """Run a notebook headless, capture its variable in that kernel, and take the snapshot over from the store."""
+    notebook = Path(request.source or "")
+    if not request.model:
+        raise InvalidInput(
+            f"which variable of {notebook.name} holds the model?",
+            f"write: nbdeploy deploy {notebook} --name {name} --model VARIABLE --example EXPRESSION",
+        )
+    progress(f"running {notebook.name}")
+    arguments = {
+        "model": request.model,
+        "name": name,
+        "example": request.example,
+        "method": request.method,
+        "notebook": str(notebook.resolve()),
+    }
+    cell = (
+        "from jupyter_deploy.faces.kernel import capture_for_command_line\n"
+        f"capture_for_command_line({json.dumps(arguments)!r})"
+    )
+    shown = ports.notebooks.run(notebook, cell)
+    if ERROR_MIME in shown:
+        raise _revived(shown[ERROR_MIME])
+    if SNAPSHOT_MIME not in shown:
+        raise StoreError("the notebook's kernel captured nothing", "is nbdeploy installed in the kernel's environment?")
+    snapshot = ports.store.remembered(shown[SNAPSHOT_MIME]["tag"])
+    if snapshot is None:
+        raise StoreError(
+            "the notebook's kernel wrote to another store", "does the notebook or its kernel set NBDEPLOY_HOME?"
+        )
+    return snapshot
+
+
+def stored(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
+    """A snapshot by its tag, verified to be what this store captured.
+
+    Raises
+    ------
+    UnknownSource
+        No such model in the BentoML store.
+    Untrusted
+        It was captured elsewhere and ``trust`` is False, or it was changed since this store captured it.
+    """
+    snapshot = ports.capturer.load(tag)
+    known = ports.store.remembered(snapshot.tag)
+    if known is None:
+        if not trust:
+            raise Untrusted(
+                f"{snapshot.tag} was not captured by this store, and loading it runs whatever code it holds",
+                "if you trust where it comes from, do it again with --trust",
+                details=_origin(snapshot),
+            )
+        ports.store.remember(snapshot)
+    elif known.digest != snapshot.digest:
+        raise Untrusted(
+            f"{snapshot.tag} is not what this store captured: its files have changed since",
+            "deploy the model again from its notebook",
+            details=f"captured {known.digest}\nfound    {snapshot.digest}",
+        )
+    return snapshot
+
+
+def is_notebook(source: str) -> bool:
+    """Whether a SOURCE means a notebook (else it is a tag)."""
+    return source.endswith(".ipynb") or Path(source).exists()
+
+
+def as_tag(source: str) -> str:
+    """``source`` as an exact tag ``name:version``."""
+    name, colon, version = source.partition(":")
+    if not colon or not version or not name or version == "latest":
+        raise UnknownSource(
+            f"'{source}' is neither a notebook that exists nor an exact tag",
+            "name a notebook (train.ipynb) or a snapshot with its version ('bentoml models list' shows them)",
+        )
+    return source
+
+
+def _origin(snapshot: Snapshot) -> str:
+    provenance = snapshot.manifest.provenance
+    lines = {
+        "kind": snapshot.manifest.kind,
+        "captured by": provenance.user,
+        "captured at": f"{provenance.captured_at:%Y-%m-%d %H:%M} UTC",
+        "notebook": provenance.source.notebook or "unknown",
+        "git commit": f"{provenance.git.commit}{' (dirty)' if provenance.git.dirty else ''}" if provenance.git else "none",
+        "interpreter": f"{snapshot.manifest.environment.interpreter} ({snapshot.manifest.environment.python})",
+        "digest": snapshot.digest,
+    }
+    return "\n".join(f"  {name:12} {value}" for name, value in lines.items())
+
+
+def _revived(document: dict[str, str]) -> errors.DeployError:
+    """The error that the notebook's kernel raised, as if it had been raised here."""
+    classes = {cls.code: cls for cls in _tree(errors.DeployError)}
+    cls = classes.get(document.get("code", ""), errors.DeployError)
+    return cls(document.get("message", ""), document.get("remedy", ""), document.get("details", ""))
+
+
+def _tree(root: type[errors.DeployError]) -> list[type[errors.DeployError]]:
+    return [root, *(cls for child in root.__subclasses__() for cls in _tree(child))]

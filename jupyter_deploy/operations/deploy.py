@@ -1,0 +1,175 @@
+"""From the model in a notebook to a release behind an endpoint: the main job, step by step."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
+from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic, SignatureMismatch
+from jupyter_deploy.domain.ports import Live, Ports, Report
+from jupyter_deploy.domain.requests import DeployRequest, Step
+from jupyter_deploy.domain.results import Deployment
+
+from .build import build, release_of
+from .capture import as_tag, capture, capture_in_notebook, is_notebook, stored
+from .change import change, difference_in_words, target_of
+
+CURL_LIMIT = 2000
+
+
+def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | None = None) -> Deployment:
+    """Capture (unless SOURCE is a snapshot), prove, build, start, release.
+
+    Parameters
+    ----------
+    live
+        The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
+    """
+    name = _checked(request, ports, live)
+    progress = _Steps(report, total=5 if live or is_notebook(request.source or "") else 2)
+    before = ports.store.endpoint(name)
+    _check_role(request, before)
+
+    def check(manifest: Manifest) -> None:
+        _check_signature(manifest, before, ports)
+
+    if live is not None:
+        snapshot = capture(live, name, ports, progress, check)
+    elif is_notebook(request.source or ""):
+        snapshot = capture_in_notebook(request, name, ports, progress)
+    else:
+        snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
+    check(snapshot.manifest)
+
+    unchanged = _unchanged(request, before, snapshot, ports)
+    if unchanged is not None:
+        return unchanged
+    progress("building the bento")
+    bento = build(snapshot, ports)
+    release = release_of(bento, snapshot, name)
+    return _release(request, ports, progress, snapshot, release)
+
+
+def _release(
+    request: DeployRequest, ports: Ports, progress: _Steps, snapshot: Snapshot, release: Release
+) -> Deployment:
+    """Put the release behind its endpoint; the endpoint is read again, since capture takes a while."""
+    name = release.endpoint
+    before = ports.store.endpoint(name)
+    after = _next(request, before, release)
+    progress(f"starting {release.tag} and asking it the example")
+    url = change(ports, before, after, reason=request.reason, what=difference_in_words(before, after))
+    gone = set(before.candidates()) - set(after.candidates()) - {after.traffic.stable} if before else set()
+    return _deployment(after, release.tag, url, snapshot, changed=True, replaced=next(iter(gone), None))
+
+
+def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:
+    if before is None:
+        return Endpoint.first(release, request.target)
+    if before.traffic.stable == release.tag:  # it is stable already, but the endpoint was stopped
+        return before.resumed()
+    return before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
+
+
+def _checked(request: DeployRequest, ports: Ports, live: Live | None) -> str:
+    """The endpoint's name, when the request can be right; raised before any slow work."""
+    if live is None and not request.source:
+        raise InvalidInput("what is to be deployed?", "name a variable, a notebook or a snapshot's tag")
+    target_of(ports, request.target)
+    if request.percent is not None and not 0 < request.percent <= 100:
+        raise InvalidTraffic(f"{request.percent:g} is not a share", "give a number above 0 and up to 100")
+    if request.percent is not None and request.role == "stable":
+        raise InvalidTraffic("stable has no percentage of its own", "leave out --percent; stable gets what is left")
+    name = request.name
+    if name is None and live is None and not is_notebook(request.source or ""):
+        name = as_tag(request.source or "").partition(":")[0]
+    if name is None:
+        raise InvalidName("the endpoint needs a name", "add --name, such as --name churn")
+    return checked_name(name)
+
+
+def _check_role(request: DeployRequest, before: Endpoint | None) -> None:
+    if before is None:
+        if request.role in ("canary", "shadow"):
+            raise InvalidInput(
+                f"the first release of an endpoint is stable; there is none yet that a {request.role} could follow",
+                "leave out --role for the first one",
+            )
+        if request.percent is not None:
+            raise InvalidTraffic("the first release gets all requests", "leave out --percent")
+    elif before.target != request.target:
+        raise Conflict(f"{before.name} is on target {before.target}", "leave out --target, or choose another name")
+
+
+def _check_signature(manifest: Manifest, before: Endpoint | None, ports: Ports) -> None:
+    if before is None:
+        return
+    stable = ports.store.remembered(before.traffic.stable)
+    found = stable.manifest.signature.mismatches(manifest.signature) if stable else []
+    if found:
+        raise SignatureMismatch(
+            f"this model cannot follow {before.traffic.stable}, since clients of {before.name} would notice",
+            "deploy it under another name, or make it take and return what stable does",
+            details="\n".join(f"  {line}" for line in found),
+        )
+
+
+def _unchanged(
+    request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports
+) -> Deployment | None:
+    """The deployment as it stands, when there is nothing to do."""
+    if before is None or not before.running:
+        return None
+    role = before.traffic.role_of(snapshot.tag)
+    same_role = request.role in ("auto", role)
+    same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
+    if role == "idle" or not same_role or not same_share:
+        return None
+    seen = target_of(ports, before.target).observe(before)
+    health = seen.releases.get(snapshot.tag)
+    if not (health and health.healthy):
+        target_of(ports, before.target).start(before.release(snapshot.tag))
+    return _deployment(before, snapshot.tag, seen.url, snapshot, changed=False, replaced=None)
+
+
+def _deployment(
+    endpoint: Endpoint, tag: str, url: str, snapshot: Snapshot, *, changed: bool, replaced: str | None
+) -> Deployment:
+    return Deployment(
+        endpoint=endpoint.name,
+        url=url,
+        release=tag,
+        role=endpoint.traffic.role_of(tag),
+        percent=endpoint.traffic.percent_of(tag),
+        snapshot=snapshot.tag,
+        revision=endpoint.revision,
+        changed=changed,
+        replaced=replaced,
+        captured=snapshot.manifest,
+        curl=curl(url, snapshot.manifest.instances),
+    )
+
+
+def curl(url: str, instances: list[Any]) -> str:
+    """A command line that asks the endpoint as many instances of the example as are comfortable to paste."""
+    shown = instances[:1]
+    for count in range(len(instances), 0, -1):
+        if len(json.dumps(instances[:count])) <= CURL_LIMIT:
+            shown = instances[:count]
+            break
+    body = json.dumps({"instances": shown})
+    return f"curl -s {url}/predict -H 'content-type: application/json' -d {shlex.quote(body)}"
+
+
+class _Steps:
+    """Counts the steps of one deploy for the reporter."""
+
+    def __init__(self, report: Report, total: int) -> None:
+        self._report, self._number, self._total = report, 0, total
+
+    def __call__(self, title: str) -> None:
+        self._number = min(self._number + 1, self._total)
+        self._report(Step(number=self._number, total=self._total, title=title))

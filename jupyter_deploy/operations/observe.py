@@ -1,0 +1,140 @@
+"""Looking: list, describe, history, logs, compare, predict. Nothing here changes an endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, ReleaseStatus, Revision
+from jupyter_deploy.domain.errors import InvalidInput, StoreError
+from jupyter_deploy.domain.inference import Comparison, Record
+from jupyter_deploy.domain.ports import Ports, ReleaseHealth, Report
+from jupyter_deploy.domain.requests import (
+    CompareRequest,
+    DescribeRequest,
+    HistoryRequest,
+    ListRequest,
+    LogsRequest,
+    PredictRequest,
+    Step,
+)
+from jupyter_deploy.domain.results import Prediction
+
+from .change import find, target_of
+
+
+def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointStatus]:  # noqa: ARG001 - one shape
+    """All endpoints, by name."""
+    return [_status(ports, endpoint) for endpoint in ports.store.endpoints()]
+
+
+def describe(request: DescribeRequest, ports: Ports, report: Report) -> EndpointStatus:  # noqa: ARG001 - one shape
+    """One endpoint as it is wanted and as it is found."""
+    return _status(ports, find(ports, request.name))
+
+
+def history(request: HistoryRequest, ports: Ports, report: Report) -> list[Revision]:  # noqa: ARG001 - one shape
+    """The endpoint's revisions, newest first."""
+    return ports.store.history(find(ports, request.name).name)
+
+
+def logs(request: LogsRequest, ports: Ports, report: Report) -> Iterable[Record]:  # noqa: ARG001 - one shape
+    """Records, oldest first; with ``follow`` an iterator that goes on with new ones."""
+    endpoint = find(ports, request.name)
+    since = now() - request.since if request.since else None
+    if request.follow:
+        return ports.log.follow(endpoint.name, role=request.role, status=request.status)
+    return ports.log.records(
+        endpoint.name, since=since, role=request.role, status=request.status, limit=request.limit
+    )
+
+
+def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison:
+    """A candidate against stable."""
+    endpoint = find(ports, request.name)
+    candidate = endpoint.candidate(request.candidate)
+    report(Step(number=1, total=1, title=f"comparing {candidate} with {endpoint.traffic.stable}"))
+    snapshot = ports.store.remembered(endpoint.traffic.stable)
+    if snapshot is None:
+        raise StoreError(f"the store has lost the snapshot {endpoint.traffic.stable}", "deploy the model again")
+    seen = target_of(ports, endpoint.target).observe(endpoint)
+    return ports.log.compare(
+        endpoint,
+        candidate,
+        since=now() - request.since if request.since else None,
+        overflowed=seen.overflowed.get(candidate, 0),
+        dtype=snapshot.manifest.signature.answer_dtype,
+    )
+
+
+def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction:  # noqa: ARG001 - one shape
+    """Ask the endpoint through its gateway."""
+    endpoint = find(ports, request.name)
+    url = target_of(ports, endpoint.target).observe(endpoint).url
+    if request.data is None:
+        snapshot = ports.store.remembered(endpoint.traffic.stable)
+        body: Any = {"instances": snapshot.manifest.instances if snapshot else []}
+    else:
+        body = _parsed(request.data)
+    status, headers, answer = ports.client.post(f"{url}/predict", body)
+    return Prediction(
+        endpoint=endpoint.name,
+        status=status,
+        release=headers.get("x-model-version"),
+        request_id=headers.get("x-request-id"),
+        body=answer,
+    )
+
+
+def _parsed(data: str) -> Any:
+    text = data
+    if data.startswith("@"):
+        try:
+            text = Path(data[1:]).expanduser().read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"cannot read {data[1:]}: {error}", "name a readable JSON file after the @") from error
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            f"the data is not JSON: {error}", """write, for example, --data '{"instances": [[1, 2]]}' or --data @FILE"""
+        ) from error
+    return {"instances": body} if isinstance(body, list) else body
+
+
+def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
+    seen = target_of(ports, endpoint.target).observe(endpoint)
+    wanted = {r.tag for r in endpoint.wanted(ports.keep_revisions)}
+    nothing = ReleaseHealth(running=False, healthy=False, detail="not running")
+    releases = []
+    for release in endpoint.releases:
+        role = endpoint.traffic.role_of(release.tag)
+        if role == "idle" and release.tag not in wanted:
+            continue
+        health = seen.releases.get(release.tag, nothing)
+        releases.append(
+            ReleaseStatus(
+                tag=release.tag,
+                role=role,
+                percent=endpoint.traffic.percent_of(release.tag),
+                healthy=health.healthy,
+                framework=release.framework,
+                stochastic=release.stochastic,
+                source=release.source,
+                detail=health.detail,
+                created_at=release.created_at,
+            )
+        )
+    order = {"stable": 0, "canary": 1, "shadow": 2, "idle": 3}
+    releases.sort(key=lambda r: (order[r.role], r.created_at))
+    return EndpointStatus(
+        name=endpoint.name,
+        url=seen.url,
+        revision=endpoint.revision,
+        running=endpoint.running,
+        traffic=endpoint.traffic,
+        releases=releases,
+    )

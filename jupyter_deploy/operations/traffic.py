@@ -1,0 +1,72 @@
+"""Who answers: traffic, promote, rollback. Each is a pure transition of the endpoint, brought into force."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.errors import CandidateUnhealthy, InvalidTraffic, UnknownRevision
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
+from jupyter_deploy.domain.results import TrafficChange
+
+from .change import change, difference_in_words, find, require_revision, roles_in_words, target_of
+
+
+def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
+    """Set the shares of canary and shadows."""
+    before = find(ports, request.name)
+    require_revision(before, request.if_revision)
+    if not request.shadow and not request.canary:
+        raise InvalidTraffic(
+            "no share was given",
+            f"write, for example, 'nbdeploy traffic {before.name} --canary TAG=20'; "
+            f"'nbdeploy describe {before.name}' shows the tags",
+        )
+    after = before.with_traffic(request.shadow, request.canary)
+    report(Step(number=1, total=1, title="routing"))
+    return _changed(ports, before, after, request.reason)
+
+
+def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficChange:
+    """Make the candidate stable."""
+    before = find(ports, request.name)
+    after = before.promoted(request.tag)
+    chosen = after.traffic.stable
+    health = target_of(ports, before.target).observe(before).releases.get(chosen)
+    if chosen in before.traffic.tags() and not (health and health.healthy):
+        raise CandidateUnhealthy(
+            f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
+            f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
+        )
+    report(Step(number=1, total=1, title=f"promoting {chosen}"))
+    return _changed(ports, before, after, request.reason)
+
+
+def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficChange:
+    """Back to an earlier revision, as a new one."""
+    before = find(ports, request.name)
+    wanted = before.revision - 1 if request.to is None else request.to
+    earlier = {r.revision: r.state for r in ports.store.history(before.name)}
+    if wanted not in earlier or wanted == before.revision:
+        known = ", ".join(str(number) for number in sorted(earlier) if number != before.revision)
+        raise UnknownRevision(
+            f"{before.name} has no revision {wanted} to go back to"
+            if wanted != before.revision
+            else f"{before.name} is at revision {wanted} already",
+            f"name one of: {known}" if known else "there is no earlier revision yet",
+        )
+    after = before.rolled_back_to(earlier[wanted])
+    report(Step(number=1, total=1, title=f"back to revision {wanted}"))
+    return _changed(ports, before, after, request.reason, prefix=f"rollback to revision {wanted}: ")
+
+
+def _changed(ports: Ports, before: Endpoint, after: Endpoint, reason: str, prefix: str = "") -> TrafficChange:
+    what = prefix + difference_in_words(before, after)
+    url = change(ports, before, after, reason=reason, what=what)
+    return TrafficChange(
+        endpoint=after.name,
+        url=url,
+        revision=after.revision,
+        before=roles_in_words(before.traffic),
+        after=roles_in_words(after.traffic),
+        change=what,
+    )

@@ -1,0 +1,103 @@
+"""Do two lists of answers agree? Plain JSON values and the standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def differences(
+    expected: list[Any], got: list[Any], *, rtol: float = 0.0, atol: float = 0.0, limit: int = 10
+) -> list[str]:
+    """Where ``got`` is not what was ``expected``, one line a place; empty when they agree.
+
+    Labels, strings, booleans and integers must be equal, ``1`` and ``1.0`` being one number. Where a side is a
+    float, ``|expected - got| <= atol + rtol * |expected|``. At most ``limit`` places are told, and how many more.
+    """
+    if len(expected) != len(got):
+        return [f"expected {len(expected)} answers, got {len(got)}"]
+    found: list[str] = []
+    more = 0
+    for row, (one, other) in enumerate(zip(expected, got, strict=True)):
+        for difference in _unequal(one, other, f"row {row}", rtol, atol):
+            if len(found) < limit:
+                found.append(difference)
+            else:
+                more += 1
+    return [*found, f"… and {more} more differences"] if more else found
+
+
+def alike(expected: list[Any], got: list[Any]) -> list[str]:
+    """Where ``got`` has another form than ``expected``: length, JSON types and nesting, but not the values."""
+    if len(expected) != len(got):
+        return [f"expected {len(expected)} answers, got {len(got)}"]
+    found: list[str] = []
+    for row, (one, other) in enumerate(zip(expected, got, strict=True)):
+        found.extend(_unlike(one, other, f"row {row}"))
+    return found
+
+
+def _unequal(expected: Any, got: Any, place: str, rtol: float, atol: float) -> Iterator[str]:
+    if _type(expected) != _type(got):
+        yield f"{place}: expected {_short(expected)}, got {_short(got)}"
+    elif isinstance(expected, dict):
+        yield from _keys(expected, got, place)
+        for key in expected.keys() & got.keys():
+            yield from _unequal(expected[key], got[key], f"{place}, '{key}'", rtol, atol)
+    elif isinstance(expected, list):
+        if len(expected) != len(got):
+            yield f"{place}: expected {len(expected)} items, got {len(got)}"
+            return
+        for position, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _unequal(one, other, f"{place}[{position}]", rtol, atol)
+    elif expected != got and not _close(expected, got, rtol, atol):
+        yield f"{place}: expected {_short(expected)}, got {_short(got)}"
+
+
+def _close(expected: Any, got: Any, rtol: float, atol: float) -> bool:
+    if not (isinstance(expected, float) or isinstance(got, float)) or _type(expected) != "number":
+        return False
+    return bool(abs(expected - got) <= atol + rtol * abs(expected))
+
+
+def _unlike(expected: Any, got: Any, place: str) -> Iterator[str]:
+    if _type(expected) != _type(got):
+        yield f"{place}: expected {_a(expected)}, got {_a(got)}"
+    elif isinstance(expected, dict):
+        yield from _keys(expected, got, place)
+        for key in expected.keys() & got.keys():
+            yield from _unlike(expected[key], got[key], f"{place}, '{key}'")
+    elif isinstance(expected, list):
+        if len(expected) != len(got):
+            yield f"{place}: expected {len(expected)} items, got {len(got)}"
+            return
+        for position, (one, other) in enumerate(zip(expected, got, strict=True)):
+            yield from _unlike(one, other, f"{place}[{position}]")
+
+
+def _keys(expected: dict[str, Any], got: dict[str, Any], place: str) -> Iterator[str]:
+    if missing := sorted(expected.keys() - got.keys()):
+        yield f"{place}: missing {', '.join(map(repr, missing))}"
+    if unknown := sorted(got.keys() - expected.keys()):
+        yield f"{place}: unexpected {', '.join(map(repr, unknown))}"
+
+
+def _type(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):  # before numbers: Python's booleans are integers
+        return "boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "list" if isinstance(value, list) else "object"
+
+
+def _a(value: Any) -> str:
+    return {"null": "null", "object": "an object"}.get(_type(value), f"a {_type(value)}")
+
+
+def _short(value: Any) -> str:
+    text = "null" if value is None else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"

@@ -1,0 +1,103 @@
+"""JSON values as numpy arrays and torch tensors of the type that the model was shown; never a silent wrap-around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .validation import MOST_ERRORS, InvalidInstances, Location
+
+
+class Unfit(ValueError):
+    """The values have no place in the wanted type; the message completes "the value …"."""
+
+
+def to_array(values: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """``values`` (nested lists or one scalar) as an array of ``dtype``.
+
+    Raises
+    ------
+    Unfit
+        A value is out of range, missing where nothing may be missing, or the nesting is uneven.
+    """
+    wanted = np.dtype(dtype)
+    try:
+        with np.errstate(over="ignore"):  # looked for below
+            array = _cast(values, wanted)
+    except Unfit:
+        raise
+    except (OverflowError, ValueError, TypeError) as error:
+        raise Unfit(f"does not fit {wanted}: {error}") from error
+    if wanted.kind == "f" and np.isinf(array).any():
+        raise Unfit(f"is out of the range of {wanted}")
+    return array
+
+
+def _cast(values: Any, wanted: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """Without what numpy does in silence: cut off fractions and long texts, turn None into False or ``'None'``."""
+    natural = np.asarray(values)
+    match wanted.kind:
+        case "i" | "u":
+            if natural.dtype.kind == "f" and not np.equal(np.mod(natural, 1), 0).all():
+                raise Unfit("must be a whole number")
+        case "b" | "U" if natural.size and natural.dtype.kind != wanted.kind:
+            raise Unfit(f"must be {'true or false' if wanted.kind == 'b' else 'a string'}")
+        case "U":  # as long as the longest of these texts, not of the example's
+            return natural.astype(np.str_)
+        case "M":
+            moments = np.asarray(values, dtype="datetime64")
+            array = moments.astype(wanted)
+            if not (np.isnat(moments) | (array.astype(moments.dtype) == moments)).all():
+                raise Unfit(f"is out of the range of {wanted}")
+            return array
+        case "m":  # as seconds: see to_json
+            return np.asarray(np.asarray(values, dtype=np.float64) * 1e9).round().astype("m8[ns]").astype(wanted)
+        case _:
+            pass
+    return np.asarray(values, dtype=wanted)
+
+
+def to_tensor(values: Any, prototype: Any) -> Any:
+    """``values`` as a torch tensor of the prototype's type, on its device."""
+    import torch  # noqa: PLC0415  only models that take tensors need it
+
+    try:
+        dtype = prototype.detach().cpu().numpy().dtype
+    except TypeError:  # bfloat16 and its like have no numpy type
+        dtype = np.dtype(np.float32)
+    return torch.from_numpy(np.array(to_array(values, dtype))).to(prototype)
+
+
+def batch_of(instances: Sequence[Any], prototype: Any, convert: Callable[[Any], Any]) -> Any:
+    """``convert(instances)``, with rows of the prototype's shape.
+
+    Raises
+    ------
+    InvalidInstances
+        It names the rows that do not fit.
+    """
+    shape = tuple(prototype.shape[1:])
+    try:
+        batch = convert(instances)
+    except Unfit as unfit:
+        raise blame(instances, lambda row: convert([row]), unfit) from unfit
+    if tuple(batch.shape[1:]) != shape:
+        message = f"must have the shape {list(shape)}, not {list(batch.shape[1:])}"
+        raise InvalidInstances([{"loc": ["instances", 0], "msg": message}])
+    return batch
+
+
+def blame(values: Sequence[Any], convert: Callable[[Any], Any], unfit: Unfit, *key: str) -> InvalidInstances:
+    """The error that names each row whose value ``convert`` refuses."""
+    errors: list[dict[str, Any]] = []
+    for row, value in enumerate(values):
+        try:
+            convert(value)
+        except Unfit as reason:
+            loc: Location = ["instances", row, *key]
+            errors.append({"loc": loc, "msg": str(reason)})
+            if len(errors) == MOST_ERRORS:
+                break
+    return InvalidInstances(errors or [{"loc": ["instances", *key], "msg": str(unfit)}])

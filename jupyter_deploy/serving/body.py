@@ -1,0 +1,137 @@
+"""From the bytes of a request to its instances."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from .asgi import Receive, Scope, header
+from .problems import Problem
+
+JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json", re.ASCII | re.IGNORECASE)
+
+# A number that may be beyond the range of a float, and an escape that may stand for half a character:
+# both are rare, so texts without them are spared the slow look at each value.
+PERHAPS_TOO_LARGE = re.compile(r"[eE]\+?0*[1-9]\d\d|\d{200}")
+PERHAPS_HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The request's body.
+
+    Raises
+    ------
+    Problem
+        415 when it is something else than JSON, 413 as soon as it is longer than ``limit`` bytes.
+    ClientGone
+        It never came completely.
+    """
+    content_type = header(scope, b"content-type")
+    if content_type and not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
+        raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
+    encoding = header(scope, b"content-encoding")
+    if encoding and encoding.lower() != "identity":
+        raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
+    announced = header(scope, b"content-length") or ""
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("the client closed the connection before its request was complete")
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _too_large(limit: int) -> Problem:
+    # Nothing more is read, so the connection cannot be used again.
+    return Problem(
+        413, f"the request is larger than {limit} bytes; ask in several requests", headers=[(b"connection", b"close")]
+    )
+
+
+def parse(body: bytes) -> Any:
+    """The JSON document in ``body``.
+
+    Raises
+    ------
+    Problem
+        400: it is not strict JSON in UTF-8.
+    """
+    try:
+        text = body.decode("utf-8")
+        if PERHAPS_TOO_LARGE.search(text):
+            document = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_int)
+        else:
+            document = json.loads(text, parse_constant=_no_constant)
+        if PERHAPS_HALF_A_CHARACTER.search(text):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+    except UnicodeEncodeError as error:
+        raise Problem(400, "a string holds half of a surrogate pair, such as \\ud800, which is no character") from error
+    except json.JSONDecodeError as error:
+        raise Problem(400, f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise Problem(400, "the JSON is nested too deeply") from error
+    except ValueError as error:  # from _no_constant, _finite and _int
+        raise Problem(400, f"the body is not JSON that can be understood: {error}") from error
+    return document
+
+
+def instances_in(document: Any) -> list[Any]:
+    """The instances in ``{"instances": [...]}``.
+
+    Raises
+    ------
+    Problem
+        422: the document has another form.
+    """
+    if not isinstance(document, dict):
+        raise _unfit([{"loc": [], "msg": 'must be an object such as {"instances": [...]}'}])
+    errors: list[dict[str, Any]] = [
+        {"loc": [key], "msg": f"unknown key '{key}'; only 'instances' is understood"}
+        for key in list(document)[:20]
+        if key != "instances"
+    ]
+    if "instances" not in document:
+        errors.insert(0, {"loc": ["instances"], "msg": "missing: the body must be an object with a list of instances"})
+    elif not isinstance(document["instances"], list):
+        errors.insert(0, {"loc": ["instances"], "msg": "must be a list, with one item for each answer that is wanted"})
+    if errors:
+        raise _unfit(errors)
+    instances: list[Any] = document["instances"]
+    return instances
+
+
+def _unfit(errors: list[dict[str, Any]]) -> Problem:
+    return Problem(422, f"the request does not have the expected form: {errors[0]['msg']}", errors)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON (write null for a missing value)")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isfinite(number):
+        return number
+    raise ValueError(f"the number {text[:40]} is out of range")
+
+
+def _int(text: str) -> int:
+    _finite(text)
+    return int(text)

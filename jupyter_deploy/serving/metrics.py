@@ -1,0 +1,41 @@
+"""What Prometheus is told, in the default registry, so that BentoML's own ``/metrics`` shows it.
+
+The metrics are made when they are first needed: prometheus_client decides at its import whether it works for one
+process or for many, and ``bentoml serve`` tells it only when it starts its workers.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+
+
+@cache
+def requests() -> Counter:
+    from prometheus_client import Counter  # noqa: PLC0415  see above
+
+    return Counter("nbdeploy_requests_total", "Requests to /predict", ["status", "role"])
+
+
+@cache
+def seconds() -> Histogram:
+    from prometheus_client import Histogram  # noqa: PLC0415  see above
+
+    return Histogram("nbdeploy_request_seconds", "From the arrival of a request to /predict to its answer")
+
+
+@cache
+def records_lost() -> Counter:
+    from prometheus_client import Counter  # noqa: PLC0415  see above
+
+    return Counter("nbdeploy_records_lost_total", "Records that could not be written")
+
+
+def all_of_this_process() -> tuple[bytes, str]:
+    """The default registry as text, and its content type."""
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415  see above
+
+    return generate_latest(), CONTENT_TYPE_LATEST

@@ -1,0 +1,113 @@
+"""Ask a snapshot its example in this process and say whether it answers as the notebook did.
+
+Run as ``python -P -c "from serving.replay import main; main(FOLDER, RESULT)"`` in a clean process: another folder,
+no project on the path. The result is a JSON document; a snapshot that fails is a result, not a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from .agreement import alike, differences
+from .snapshot import EXAMPLE, load
+
+REPEATS = 30
+
+
+def main(folder: str, result: str) -> None:
+    """Replay the snapshot in ``folder`` and write what was found to the file ``result``."""
+    found = replay(Path(folder))
+    Path(result).write_text(json.dumps(found), encoding="utf-8")
+
+
+def replay(folder: Path) -> dict[str, Any]:
+    """``{"stage", "differences", "stochastic", "modules", "error"}``.
+
+    ``stage`` is where it ended: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message, traceback
+    and, where it can be told, what is missing.
+    """
+    found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
+    try:
+        model = load(folder)
+        with (folder / EXAMPLE).open("rb") as file:  # its hash was verified by load
+            example = pickle.load(file)["example"]
+        found["stage"] = "call"
+        manifest = model.manifest
+        expected = manifest["predictions"]
+        rtol, atol = tolerance_of(manifest)
+
+        def ask() -> list[Any]:
+            return model.codec.encode(model.call_native(example), len(expected))
+
+        first, second = ask(), ask()
+        found["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
+        over_json = model.answer(manifest["instances"])
+        found["stage"] = "agree"
+        if found["stochastic"]:
+            repeats = [first, second, *(ask() for _ in range(REPEATS - 2))]
+            found["differences"] = alike(expected, over_json) or unlike(expected, repeats)
+        else:
+            found["differences"] = [
+                *differences(expected, first, rtol=rtol, atol=atol),
+                *(f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)),
+            ]
+        if not found["differences"]:
+            found["stage"] = "done"
+    except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
+        found["error"] = describe(error)
+    found["modules"] = sorted({name.partition(".")[0] for name in list(sys.modules)})
+    return found
+
+
+def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
+    """``(rtol, atol)`` for the answers' type."""
+    size = "float32" if manifest["signature"]["answer_dtype"] in ("float16", "bfloat16", "float32") else "float64"
+    tolerance = manifest["tolerance"]
+    return tolerance[f"{size}_rtol"], tolerance[f"{size}_atol"]
+
+
+def unlike(expected: list[Any], repeats: list[list[Any]]) -> list[str]:
+    """Where the notebook's answers lie outside what the model gives when asked often.
+
+    Numbers: further beyond the extremes of all repeats than those are apart, which one more draw of the same
+    distribution does not do but for the heaviest tails. Labels: the notebook's most frequent one was never seen.
+    """
+    found = []
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in expected):
+        for row, value in enumerate(expected):
+            seen = [answers[row] for answers in repeats if answers[row] is not None]
+            low, high = min(seen), max(seen)
+            if not low - (high - low) <= value <= high + (high - low):
+                found.append(
+                    f"row {row}: the notebook's {value!r} is far from {low!r} to {high!r}, seen in {len(seen)}"
+                )
+    elif expected and all(isinstance(value, str) for value in expected):
+        labels = {value for answers in repeats for value in answers}
+        usual = max(set(expected), key=expected.count)
+        if usual not in labels:
+            found.append(f"the notebook's usual answer {usual!r} never came in {len(repeats)} repeats")
+    return found
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """An exception with what is missing: the first thing that a reader can act on."""
+    missing = None
+    text = str(error)
+    if isinstance(error, ModuleNotFoundError):
+        missing = {"kind": "module", "name": error.name}
+    elif isinstance(error, NameError):
+        missing = {"kind": "global", "name": getattr(error, "name", None) or text}
+    elif isinstance(error, FileNotFoundError):
+        missing = {"kind": "file", "name": str(error.filename)}
+    elif isinstance(error, AttributeError | ImportError):
+        match = re.search(r"(?:get attribute|import name) '([^']+)'", text)
+        if match:
+            missing = {"kind": "global", "name": match[1]}
+    lines = traceback.format_exception(error)
+    return {"type": type(error).__name__, "message": text, "missing": missing, "traceback": "".join(lines)}

@@ -1,0 +1,188 @@
+"""A captured model: verified, unpickled once and called."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import inspect
+import json
+import os
+import pickle
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from .codec import Codec
+from .environment import EnvironmentChanged, changes
+
+__all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
+
+MANIFEST, MODEL, EXAMPLE = "snapshot.json", "model.pkl", "example.pkl"
+
+
+class SnapshotChanged(RuntimeError):
+    """The files are not those that were captured."""
+
+
+class Model:
+    """What answers requests.
+
+    Attributes
+    ----------
+    tag
+        ``name:version``, from the folder's place in BentoML's model store.
+    digest
+        ``sha256:…`` of ``snapshot.json``, which names the other files by their hashes.
+    manifest
+        The content of ``snapshot.json``.
+    codec
+        How instances become arguments and answers become predictions.
+    native
+        The unpickled object itself.
+    """
+
+    def __init__(
+        self, native: Any, manifest: dict[str, Any], example: Mapping[str, Any], tag: str, digest: str
+    ) -> None:
+        self.native = native
+        self.manifest = manifest
+        self.tag = tag
+        self.digest = digest
+        self.codec = Codec(manifest["signature"], example["prototype"])
+        self._example = example.get("example")
+        self._torch = manifest["framework"] == "torch"
+        if self._torch and hasattr(native, "eval"):
+            native.eval()  # as for the notebook's own answers: no dropout, no running statistics
+        method = manifest["method"]
+        self._call = native if method is None else getattr(native, method)
+        self._positional = _positional_only(self._call) if self.codec.container == "call" else ()
+
+    def answer(self, instances: Sequence[Any]) -> list[Any]:
+        """One prediction for each of ``instances``, in their order.
+
+        Raises
+        ------
+        InvalidInstances
+            They do not fit the signature.
+        BadAnswer
+            The model did not answer one value for each row.
+        """
+        if not instances:
+            return []
+        return self.codec.encode(self.call_native(self.codec.decode(instances)), len(instances))
+
+    def call_native(self, example: Any) -> Any:
+        """The model's own answer on what it takes.
+
+        For batches that is the batch. For calls it is one call's keyword arguments, or a list of such dicts; the
+        answer is a list with one value for each call.
+        """
+        with self._without_gradients():
+            if self.codec.container != "call":
+                return self._call(example)
+            calls = [example] if isinstance(example, Mapping) else example
+            return [self._once(dict(call)) for call in calls]
+
+    def replay_example(self) -> list[Any]:
+        """The predictions for the notebook's own example, asked as the notebook did: not by way of JSON."""
+        # A copy, since a model may change what it is given.
+        answer = self.call_native(copy.deepcopy(self._example))
+        return self.codec.encode(answer, len(self.manifest["instances"]))
+
+    def _once(self, arguments: dict[str, Any]) -> Any:
+        positional = [arguments.pop(name) for name in self._positional if name in arguments]
+        return self._call(*positional, **arguments)
+
+    def _without_gradients(self) -> contextlib.AbstractContextManager[Any]:
+        if not self._torch:
+            return contextlib.nullcontext()
+        context: contextlib.AbstractContextManager[Any] = sys.modules["torch"].no_grad()
+        return context
+
+
+def _positional_only(function: Any) -> tuple[str, ...]:
+    # Builtins such as math.sqrt cannot be called by name.
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.POSITIONAL_ONLY)
+
+
+_lock = threading.Lock()
+_loaded: dict[tuple[str, str | None], Model] = {}
+_current: Model | None = None
+
+
+def current() -> Model | None:
+    """The model that this process loaded last; None before."""
+    return _current
+
+
+def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
+    """The model in a snapshot's folder; a second call with the same arguments gives the same object.
+
+    With ``NBDEPLOY_CHECK_ENVIRONMENT=1`` the installed versions must be those of the capture.
+
+    Parameters
+    ----------
+    path
+        ``…/<name>/<version>`` in BentoML's model store.
+    digest
+        ``sha256:…`` of its ``snapshot.json``. Nothing is unpickled before all hashes were found right.
+
+    Raises
+    ------
+    SnapshotChanged
+        A file is not the one that was captured.
+    EnvironmentChanged
+        Another version of a distribution is installed.
+    """
+    global _current  # noqa: PLW0603  one process serves one model; Front has to find it
+    folder = Path(path).absolute()
+    with _lock:
+        known = (str(folder), digest)
+        if known not in _loaded:
+            _loaded[known] = _read(folder, digest)
+        _current = _loaded[known]
+        return _current
+
+
+def _read(folder: Path, digest: str | None) -> Model:
+    content = _content(folder / MANIFEST)
+    actual = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if digest is not None and actual != digest:
+        raise SnapshotChanged(f"{folder / MANIFEST} changed after it was captured: expected {digest}, found {actual}")
+    manifest: dict[str, Any] = json.loads(content)
+    with contextlib.ExitStack() as opened:
+        # The bytes that are hashed must be the bytes that are unpickled: each file is opened once.
+        files = {}
+        for name in (MODEL, EXAMPLE):
+            file = files[name] = opened.enter_context(_open(folder / name))
+            found, expected = hashlib.file_digest(file, "sha256").hexdigest(), manifest["files"].get(name)
+            if found != expected:
+                raise SnapshotChanged(
+                    f"{folder / name} changed after it was captured: expected sha256 {expected}, found {found}"
+                )
+            file.seek(0)
+        if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1" and (lines := changes(manifest)):
+            raise EnvironmentChanged(lines)
+        native = pickle.load(files[MODEL])
+        example = pickle.load(files[EXAMPLE])
+    return Model(native, manifest, example, f"{folder.parent.name}:{folder.name}", actual)
+
+
+def _content(path: Path) -> bytes:
+    with _open(path) as file:
+        return file.read()
+
+
+def _open(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise SnapshotChanged(f"{path} is missing: this is not a complete snapshot") from error

@@ -1,0 +1,185 @@
+"""Any value that a model may answer, as plain JSON values; nothing is ever changed in place."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import singledispatch
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+_PLAIN = (type(None), bool, int, str)
+_learnt: set[str] = set()
+
+
+def to_json(value: Any) -> Any:
+    """``value`` as None, bool, int, float, str, list or dict.
+
+    What has no number (NaN, infinities, NaT, ``pandas.NA``) becomes None: JSON knows no other word for it.
+    Moments become ISO 8601, durations seconds, bytes base64.
+
+    Raises
+    ------
+    TypeError
+        It has no JSON form; the message names the type.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is list or kind is tuple:
+        return [to_json(item) for item in value]
+    return _other(value)
+
+
+def records(frame: Any) -> list[dict[str, Any]]:
+    """The rows of a data frame as objects by ``str(column)``."""
+    keys = [str(name) for name in frame.columns]
+    columns = [column(frame.iloc[:, position]) for position in range(len(keys))]
+    if not columns:
+        return [{} for _ in range(len(frame))]
+    return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def column(values: Any) -> list[Any]:
+    """The values of a pandas Series, Index or extension array."""
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "biuf":
+        return list(_array(np.asarray(values)))
+    return [to_json(item) for item in values.tolist()]
+
+
+@singledispatch
+def _other(value: Any) -> Any:
+    if _learn("pandas", "torch"):
+        return _other(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "model_dump"):  # a pydantic model
+        return to_json(value.model_dump())
+    raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} has no JSON form")
+
+
+def _learn(*modules: str) -> bool:
+    """Teach the types of libraries that are imported by now; importing them here would cost seconds."""
+    new = {name for name in modules if name in sys.modules} - _learnt
+    _learnt.update(new)
+    if "pandas" in new:
+        pandas = sys.modules["pandas"]
+        _other.register(pandas.DataFrame, records)
+        for kind in (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray):
+            _other.register(kind, column)
+        for kind in (pandas.Period, pandas.Interval):
+            _other.register(kind, str)
+        _other.register(type(pandas.NA), _nothing)
+    if "torch" in new:
+        _other.register(sys.modules["torch"].Tensor, _tensor)
+    return bool(new)
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+def _tensor(tensor: Any) -> Any:
+    if tensor.is_complex():
+        raise TypeError(f"a tensor of {tensor.dtype} has no JSON form")
+    return to_json((tensor.to_dense() if tensor.is_sparse else tensor).tolist())
+
+
+@_other.register
+def _array(array: np.ndarray) -> Any:  # singledispatch takes plain classes only
+    kind = array.dtype.kind
+    if kind in "biuU":
+        return array.tolist()
+    # Most answers are finite: one look at all of them saves a Python call for each number.
+    if kind == "f" and np.isfinite(array).all():
+        return array.astype(np.float64).tolist()
+    if kind in "fmMOS":
+        return to_json(array[()]) if array.ndim == 0 else [to_json(item) for item in array]
+    raise TypeError(f"an array of {array.dtype} has no JSON form")
+
+
+@_other.register
+def _scalar(value: np.generic) -> Any:
+    if isinstance(value, (np.datetime64, np.timedelta64)) and np.isnat(value):
+        return None
+    if isinstance(value, np.datetime64):
+        return str(np.datetime_as_string(value))
+    if isinstance(value, np.timedelta64):
+        return float(value / np.timedelta64(1, "s"))
+    if isinstance(value, np.floating):
+        return to_json(float(value))
+    if isinstance(value, (np.bool_, np.integer, np.str_, np.bytes_)):
+        return to_json(value.item())
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+@_other.register
+def _(value: Enum) -> Any:
+    return to_json(value.value)
+
+
+@_other.register(bytes)
+@_other.register(bytearray)
+@_other.register(memoryview)
+def _(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+@_other.register(date)  # datetime and pandas' Timestamp are dates, and so is NaT
+@_other.register(time)
+def _(value: Any) -> str | None:
+    text: str = value.isoformat()
+    return None if text == "NaT" else text
+
+
+@_other.register
+def _(value: timedelta) -> float:  # pandas' Timedelta too
+    return value.total_seconds()
+
+
+@_other.register
+def _(value: UUID) -> str:
+    return str(value)
+
+
+@_other.register
+def _(value: Mapping) -> dict[str, Any]:  # type: ignore[type-arg]
+    return {_key(key): to_json(item) for key, item in value.items()}
+
+
+# What follows are subclasses of the plain types (and Decimal): string enumerations, named tuples, …
+@_other.register(float)
+@_other.register(Decimal)
+def _(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+@_other.register
+def _(value: int) -> int:
+    return int(value)
+
+
+@_other.register
+def _(value: str) -> str:
+    return str.__str__(value)  # an enumeration's own says its name
+
+
+@_other.register(list)
+@_other.register(tuple)
+def _(value: Any) -> list[Any]:
+    return [to_json(item) for item in value]
+
+
+def _key(key: Any) -> str:
+    plain = to_json(key)
+    return plain if isinstance(plain, str) else str(plain)

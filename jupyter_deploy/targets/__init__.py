@@ -1,0 +1,1 @@
+"""Where releases run, one target a module; found by the entry point group ``nbdeploy.targets``."""

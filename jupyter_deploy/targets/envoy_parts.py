@@ -1,0 +1,240 @@
+"""The building blocks of Envoy's documents: listeners, clusters, logs, retries. Pure, as ``envoy`` is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+_TYPES = "type.googleapis.com/envoy.extensions"
+
+# Bodies up to this size can be retried.
+_BUFFER_BYTES = 32 * 1024 * 1024
+
+# The worker keeps idle connections for longer (see ``workers``), so that it is always Envoy that closes one:
+# the other way round, a request could meet a connection that is just being closed, and be lost.
+UPSTREAM_IDLE_SECONDS = 60
+
+
+def seconds(value: float) -> str:
+    """A protobuf Duration."""
+    return f"{value:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def pipe(path: str) -> Json:
+    """A unix socket that only its owner may use."""
+    return {"pipe": {"path": path, "mode": 0o600}}
+
+
+def watched(path: str) -> Json:
+    """A document that Envoy reads again when something is renamed into its folder."""
+    return {
+        "path_config_source": {"path": path, "watched_directory": {"path": path.rpartition("/")[0]}},
+        "resource_api_version": "V3",
+    }
+
+
+def overwrite(header: str, value: str) -> Json:
+    """Set a header, whatever it was."""
+    # Header values are format strings: a literal % would start a command.
+    escaped = value if header == "x-pair-id" else value.replace("%", "%%")
+    return {
+        "header": {"key": header, "value": escaped},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+
+
+def header_is(name: str, value: str) -> Json:
+    """A condition on a request's header."""
+    return {"name": name, "string_match": {"exact": value}}
+
+
+def retry_policy() -> Json:
+    """Try again only where the release cannot have seen the request."""
+    return {
+        "retry_on": "connect-failure,refused-stream,reset-before-request",
+        "num_retries": 2,
+        # Without it, one dead worker of two leaks errors: the retry may meet the same one.
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {"@type": f"{_TYPES}.retry.host.previous_hosts.v3.PreviousHostsPredicate"},
+            }
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+
+
+def cluster(name: str, sockets: Sequence[str], breaker: int) -> Json:
+    """A cluster of unix sockets; at most ``breaker`` requests run and as many wait."""
+    hosts = [{"endpoint": {"address": {"pipe": {"path": path}}}} for path in sockets]
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
+        "per_connection_buffer_limit_bytes": _BUFFER_BYTES,
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": breaker,
+                    "max_pending_requests": breaker,
+                    "max_requests": breaker,
+                    "max_retries": 64,
+                }
+            ]
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions",
+                "common_http_protocol_options": {"idle_timeout": seconds(UPSTREAM_IDLE_SECONDS)},
+                "explicit_http_config": {"http_protocol_options": {}},
+            }
+        },
+    }
+
+
+def edge_listener(port: int, routes: Json, log: str, idle: float) -> Json:
+    """What clients talk to: the only TCP port."""
+    stamps = {
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": {
+            "@type": f"{_TYPES}.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": {
+                "request_mutations": [
+                    {"remove_on_match": {"key_matcher": {"prefix": "x-rollout-", "ignore_case": True}}},
+                    {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-", "ignore_case": True}}},
+                    {"append": overwrite("x-pair-id", "%UNIQUE_ID%")},
+                ],
+                "response_mutations": [{"remove": "x-envoy-upstream-service-time"}],
+            },
+        },
+    }
+    # Only predictions are stamped with a role, and only they are of interest to the ledger.
+    predictions = {"header_filter": {"header": {"name": "x-rollout-role", "present_match": True}}}
+    fields = {**_LEDGER, "method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"}
+    manager: Json = {
+        "stat_prefix": "edge",
+        "server_name": "nbdeploy",
+        "use_remote_address": True,
+        "normalize_path": True,
+        "merge_slashes": True,
+        "stream_idle_timeout": seconds(idle),
+        "preserve_external_request_id": True,
+        "always_set_request_id_in_response": True,
+        "request_id_extension": _REQUEST_ID,
+        "local_reply_config": _local_replies(),
+        "access_log": [_json_log(log, fields, predictions)],
+        "http_filters": [stamps, _ROUTER],
+        **routes,
+    }
+    listener = _listener("edge", {"socket_address": {"address": "127.0.0.1", "port_value": port}}, manager)
+    # Otherwise a second Envoy of the same user could bind the same port and take half of the requests.
+    return {**listener, "enable_reuse_port": False}
+
+
+def shadow_listener(socket: str, routes: Json, log: str) -> Json:
+    """What the mirrors talk to."""
+    manager: Json = {
+        "stat_prefix": "shadow",
+        "skip_xff_append": True,
+        "preserve_external_request_id": True,
+        "request_id_extension": _REQUEST_ID,
+        "access_log": [_json_log(log, _LEDGER)],
+        "http_filters": [_ROUTER],
+        **routes,
+    }
+    return _listener("shadow", pipe(socket), manager)
+
+
+_ROUTER: Json = {
+    "name": "envoy.filters.http.router",
+    "typed_config": {"@type": f"{_TYPES}.filters.http.router.v3.Router"},
+}
+
+# Without it Envoy writes its tracing decision into a digit of a caller's UUID.
+_REQUEST_ID: Json = {
+    "typed_config": {
+        "@type": f"{_TYPES}.request_id.uuid.v3.UuidRequestIdConfig",
+        "pack_trace_reason": False,
+    }
+}
+
+_LEDGER: Json = {
+    "ts": "%START_TIME(%Y-%m-%dT%H:%M:%E6SZ)%",
+    "pair_id": "%REQ(X-PAIR-ID)%",
+    "request_id": "%REQ(X-REQUEST-ID)%",
+    "endpoint": "%REQ(X-ROLLOUT-ENDPOINT)%",
+    "release": "%REQ(X-ROLLOUT-RELEASE)%",
+    "role": "%REQ(X-ROLLOUT-ROLE)%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "duration_ms": "%DURATION%",
+}
+
+
+def _listener(name: str, address: Json, manager: Json) -> Json:
+    typed = {"@type": f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager", **manager}
+    return {
+        "name": name,
+        "address": address,
+        "per_connection_buffer_limit_bytes": _BUFFER_BYTES,
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": typed}]}
+        ],
+    }
+
+
+def _json_log(path: str, fields: Json, only: Json | None = None) -> Json:
+    log: Json = {
+        "name": "envoy.access_loggers.file",
+        "typed_config": {
+            "@type": f"{_TYPES}.access_loggers.file.v3.FileAccessLog",
+            "path": path,
+            "log_format": {"json_format": fields},
+        },
+    }
+    return {**log, "filter": only} if only else log
+
+
+def _local_replies() -> Json:
+    """What Envoy says itself is problem+json too (RFC 9457), like everything that a release says."""
+    titles = {
+        404: "Unknown endpoint",
+        503: "The release cannot be reached",
+        504: "The release did not answer in time",
+    }
+    mappers: list[Json] = []
+    for status, title in titles.items():
+        mapper: Json = {
+            "filter": {
+                "status_code_filter": {
+                    "comparison": {
+                        "op": "EQ",
+                        # Envoy insists on a runtime key; this one is never set.
+                        "value": {"default_value": status, "runtime_key": "nbdeploy.never_set"},
+                    }
+                }
+            },
+            "body_format_override": _problem(title),
+        }
+        if status == 503:
+            mapper["headers_to_add"] = [overwrite("retry-after", "1")]
+        mappers.append(mapper)
+    return {"mappers": mappers, "body_format": _problem("The gateway refused the request")}
+
+
+def _problem(title: str) -> Json:
+    return {
+        "content_type": "application/problem+json",
+        "json_format": {
+            "type": "about:blank",
+            "title": title,
+            "status": "%RESPONSE_CODE%",
+            "detail": "%LOCAL_REPLY_BODY%",
+            "errors": [{"loc": [], "msg": "%LOCAL_REPLY_BODY%"}],
+            "request_id": "%REQ(X-REQUEST-ID)%",
+        },
+    }

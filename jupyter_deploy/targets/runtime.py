@@ -1,0 +1,185 @@
+"""The runtime directory: short, of one user alone, with the sockets, the locks and what is in force now.
+
+Unix sockets are its content's main part, and uvicorn makes them 0666: the directory itself is the guard.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.errors import TargetError
+
+from .settings import LocalSettings
+
+# sockaddr_un holds 108 bytes on Linux and 104 on macOS, with a final NUL.
+SOCKET_BYTES = 103
+
+# The longest name in here; supervisord first binds <socket>.<pid>.
+_LONGEST = "s/0123456789ab-9999.sock"
+
+# The path goes into supervisord's INI files, in which '%', quotes, ' ;' and ' #' cannot all be escaped.
+_PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
+
+
+class Runtime:
+    """A runtime directory, which need not exist yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def prepare(self) -> None:
+        """Make the directory, or check the one that is there.
+
+        Raises
+        ------
+        TargetError
+            It is a symbolic link, or not a directory, or somebody else's.
+        """
+        fault = path_fault(self.path)
+        if fault:
+            raise self._unusable(fault)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            if not self.path.is_symlink():  # a dangling one: check() says so
+                raise self._unusable(error.strerror or "it cannot be made") from error
+        self.check()
+        for name in ("conf.d", "pids", "programs", "releases", "routes", "s", "xds", "empty"):
+            (self.path / name).mkdir(mode=0o700, exist_ok=True)
+
+    def check(self) -> None:
+        """The directory must be this user's alone.
+
+        Raises
+        ------
+        TargetError
+        """
+        found = self.path.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            raise self._unusable("it is a symbolic link")
+        if found.st_uid != os.geteuid():
+            raise self._unusable("it belongs to another user")
+        if found.st_mode & 0o077:
+            self.path.chmod(0o700)
+
+    def _unusable(self, why: str) -> TargetError:
+        return TargetError(
+            f"the runtime directory {self.path} cannot be used: {why}",
+            "remove it, or set NBDEPLOY_RUNTIME to a short path of your own",
+        )
+
+    def exists(self) -> bool:
+        """Whether there is anything to look at; observing must not make it."""
+        return self.path.is_dir()
+
+    @contextmanager
+    def lock(self, name: str = "state") -> Iterator[None]:
+        """Hold a lock among all processes and threads of this user; waits for it.
+
+        Two locks are taken in one order only: a release's before ``state``.
+        """
+        folder = self.path / "locks"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def clear(self) -> None:
+        """Remove everything but the locks: others may be waiting for one."""
+        for entry in self.path.iterdir():
+            if entry.name == "locks":
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+def locate(settings: LocalSettings) -> Runtime:
+    """The runtime directory of these settings.
+
+    The one in use is found by ``gateway.json``: a shell with another ``XDG_RUNTIME_DIR`` (su, cron, a container's
+    exec) must find what a notebook started.
+    """
+    if settings.runtime is not None:
+        path = settings.runtime.absolute()
+        if path.is_relative_to(settings.home.absolute()):
+            raise TargetError(
+                f"the runtime directory {path} lies under {settings.home}",
+                "set NBDEPLOY_RUNTIME to a path outside: the home may be on a network disk, where sockets fail",
+            )
+        return Runtime(path)
+    used = read_json(settings.gateway_file).get("runtime")
+    if isinstance(used, str) and (Path(used) / "supervisor.sock").exists() and not path_fault(Path(used)):
+        return Runtime(Path(used))
+    home = settings.home.absolute()
+    suffix = hashlib.sha256(os.fsencode(home)).hexdigest()[:8]
+    xdg = os.environ.get("XDG_RUNTIME_DIR", "")
+    if xdg:
+        path = Path(xdg) / f"nbdeploy-{suffix}"
+        if _ours(Path(xdg)) and not path_fault(path) and not path.is_relative_to(home):
+            return Runtime(path)
+    return Runtime(Path(f"/tmp/nbdeploy-{os.geteuid()}-{suffix}"))  # noqa: S108 - prepare() checks its owner
+
+
+def path_fault(path: Path) -> str:
+    """Why sockets and INI files could not live with this path; empty when they can."""
+    if not path.is_absolute():
+        return "it is not absolute"
+    if not _PLAIN.fullmatch(str(path)):
+        return "it has characters other than letters, digits and _ . / + -"
+    length = len(os.fsencode(path / _LONGEST))
+    if length > SOCKET_BYTES:
+        return f"a unix socket's path in it would have {length} bytes of {SOCKET_BYTES}"
+    return ""
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, all for this user alone (``mkdir`` minds only the last)."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Replace a file in one step; readers see the old content or the new."""
+    private_folder(path.parent)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")  # 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty when there is none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _ours(path: Path) -> bool:
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and os.access(path, os.W_OK | os.X_OK)

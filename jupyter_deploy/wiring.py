@@ -1,0 +1,127 @@
+"""Settings and the choice of who plays each port's part: the only file that imports adapters and targets."""
+
+from __future__ import annotations
+
+import getpass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from .domain.artifacts import Tolerance
+from .domain.errors import InvalidInput
+from .domain.ports import Ports
+
+GROUP = "nbdeploy.targets"
+
+
+class Settings(BaseSettings):
+    """Every setting: ``NBDEPLOY_<NAME>`` in the environment, else ``nbdeploy.yaml`` beside the notebook, else the default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NBDEPLOY_", env_nested_delimiter="__", yaml_file="nbdeploy.yaml", extra="forbid", frozen=True
+    )
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("nbdeploy", appauthor=False)),
+        description="State, records and logs.",
+    )
+    bentoml_home: Path = Field(
+        default_factory=lambda: Path.home() / "bentoml",
+        validation_alias="BENTOML_HOME",
+        description="BentoML's home, as BentoML itself finds it.",
+    )
+    port: int = Field(default=8780, ge=1, le=65535, description="The gateway's port; when taken, a free one is chosen.")
+    envoy: str | None = Field(default=None, description="Path of another Envoy binary.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes a release.")
+    keep_revisions: int = Field(
+        default=3, ge=0, description="For so many revisions a release that lost its traffic is kept warm."
+    )
+    start_timeout: float = Field(default=120.0, gt=0, description="Seconds until a release must be ready and right.")
+    replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
+    predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
+    shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow's answer is waited for.")
+    tolerance: Tolerance = Field(default=Tolerance(), description="How closely floating-point answers must agree.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """No ``.env`` files and no secrets folder: two places are enough to look at."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+
+
+class Wiring:
+    """Settings -> ports; each part is made when it is first needed."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+
+    @cached_property
+    def ports(self) -> Ports:
+        """All parts, for the operations."""
+        from .adapters.bento import BentoBuilder  # noqa: PLC0415 - 'nbdeploy --help' needs none of them
+        from .adapters.capturer import ModelCapturer  # noqa: PLC0415
+        from .adapters.client import HttpClient  # noqa: PLC0415
+        from .adapters.comparison import RecordLog  # noqa: PLC0415
+        from .adapters.notebook import PapermillRunner  # noqa: PLC0415
+        from .adapters.store import SqliteStore  # noqa: PLC0415
+
+        settings = self.settings
+        home = settings.home.expanduser().absolute()
+        bentoml_home = settings.bentoml_home.expanduser().absolute()
+        return Ports(
+            capturer=ModelCapturer(bentoml_home, settings.tolerance, settings.replay_timeout),
+            builder=BentoBuilder(bentoml_home),
+            notebooks=PapermillRunner(),
+            targets=self._targets(home, bentoml_home),
+            store=SqliteStore(home, getpass.getuser()),
+            log=RecordLog(home),
+            client=HttpClient(),
+            keep_revisions=settings.keep_revisions,
+            user=getpass.getuser(),
+        )
+
+    def _targets(self, home: Path, bentoml_home: Path) -> dict[str, Any]:
+        """Every installed target, by its entry point's name."""
+        from .targets.local import LocalSettings  # noqa: PLC0415
+
+        settings = self.settings
+        local = LocalSettings(
+            home=home,
+            runtime=None,
+            port=settings.port,
+            envoy=settings.envoy,
+            bentoml_home=bentoml_home,
+            workers=settings.workers,
+            start_timeout=settings.start_timeout,
+            predict_timeout=settings.predict_timeout,
+            shadow_timeout=settings.shadow_timeout,
+        )
+        return {point.name: point.load()(local) for point in metadata.entry_points(group=GROUP)}
+
+
+def load_settings() -> Settings:
+    """The settings as the environment and ``nbdeploy.yaml`` have them.
+
+    Raises
+    ------
+    InvalidInput
+        A setting that is unknown or cannot be; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise InvalidInput(
+            "a setting is wrong", "mend it in the environment (NBDEPLOY_…) or in nbdeploy.yaml", "\n".join(lines)
+        ) from error

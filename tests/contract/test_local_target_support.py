@@ -1,0 +1,200 @@
+"""The stage of the local target's tests: fake bentos with tiny workers, and everything ended afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.targets.local import LocalSettings, LocalTarget
+
+# Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
+SERVICE = """
+import asyncio, json, os, pathlib, sys, time
+HERE = pathlib.Path(__file__).parent.parent
+BEHAVIOUR = json.loads((HERE / "behaviour.json").read_text())
+if BEHAVIOUR.get("crash"):
+    print("loading the model")
+    raise RuntimeError("the weights are broken 100 %")
+(HERE / "environ.json").write_text(json.dumps({"env": dict(os.environ), "path": sys.path, "cwd": os.getcwd()}))
+
+async def serve(scope, receive, send):
+    if scope["type"] == "lifespan":
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    headers = {k.decode(): v.decode() for k, v in scope["headers"]}
+    behaviour = json.loads((HERE / "behaviour.json").read_text())
+    role = headers.get("x-rollout-role", "")
+    status, answer = 200, {}
+    if scope["path"] == "/readyz":
+        status = behaviour.get("ready", 200)
+    elif scope["path"] == "/predict":
+        with (HERE / "seen.jsonl").open("a") as file:
+            file.write(json.dumps({"headers": headers, "body": body.decode(), "path": scope["path"]}) + chr(10))
+        if role != "probe":
+            if behaviour.get("die"):
+                os._exit(3)
+            status = behaviour.get("status", 200)
+            await asyncio.sleep(behaviour.get("delay", 0))
+        instances = json.loads(body)["instances"]
+        answer = {"predictions": [behaviour["answer"]] * len(instances)}
+    else:
+        answer = {"path": scope["path"], "headers": headers, "role": role}
+    data = json.dumps(answer).encode()
+    await send({"type": "http.response.start", "status": status,
+                "headers": [(b"content-type", b"application/json"), (b"x-model-version", HERE.name.encode())]})
+    await send({"type": "http.response.body", "body": data})
+
+def app():
+    return serve
+"""
+
+ENVIRONMENT = """
+import json, pathlib, sys
+lines = json.loads((pathlib.Path(__file__).parent.parent.parent / "changes.json").read_text())
+print(json.dumps(lines))
+sys.exit(bool(lines))
+"""
+
+
+class Stage:
+    """A home, a runtime directory and a target."""
+
+    def __init__(self, root: Path, **settings: Any) -> None:
+        self.root = root
+        self.home = root / "home with 'quotes' \"\" and 100% ;#"
+        self.runtime = root / "rt"
+        self.settings = LocalSettings(
+            **{
+                "home": self.home,
+                "bentoml_home": root / "bentoml",
+                "runtime": self.runtime,
+                "port": free_port(),
+                "start_timeout": 20.0,
+                **settings,
+            }
+        )
+        self.target = LocalTarget(self.settings)
+
+    def release(self, version: str, answer: Any = None, *, endpoint: str = "tumour", **behaviour: Any) -> Release:
+        folder = self.root / endpoint / version
+        (folder / "src" / "serving").mkdir(parents=True, exist_ok=True)
+        (folder / "src" / "service.py").write_text(SERVICE)
+        (folder / "src" / "serving" / "environment.py").write_text(ENVIRONMENT)
+        (folder / "changes.json").write_text("[]")
+        answer = version if answer is None else answer
+        self.behave(version, answer=answer, endpoint=endpoint, **behaviour)
+        manifest = {
+            "instances": [{"x": 1.0}, {"x": 2.0}],
+            "predictions": [answer, answer],
+            "signature": {"answer_dtype": "float64" if isinstance(answer, float) else "str"},
+            "stochastic": False,
+            "tolerance": {"float32_rtol": 1e-4, "float32_atol": 1e-6, "float64_rtol": 1e-9, "float64_atol": 1e-9},
+        }
+        (folder / "snapshot.json").write_text(json.dumps(manifest))
+        return Release(
+            endpoint=endpoint,
+            tag=f"{endpoint}:{version}",
+            digest=f"sha256:{version}",
+            path=str(folder),
+            snapshot_path=str(folder),
+            interpreter=sys.executable,
+            source=Source(notebook="n.ipynb", variable="model"),
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+    def behave(self, version: str, *, endpoint: str = "tumour", **behaviour: Any) -> None:
+        path = self.root / endpoint / version / "behaviour.json"
+        known = json.loads(path.read_text()) if path.exists() else {}
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps(known | behaviour))
+        temporary.replace(path)
+
+    def seen(self, version: str, role: str | None = None, *, endpoint: str = "tumour") -> list[dict[str, Any]]:
+        lines = _lines(self.root / endpoint / version / "seen.jsonl")
+        return [s for s in lines if role is None or s["headers"].get("x-rollout-role") == role]
+
+    def edge(self) -> list[dict[str, Any]]:
+        return _lines(self.settings.edge_ledger)
+
+    def shadow(self) -> list[dict[str, Any]]:
+        return _lines(self.settings.shadow_ledger)
+
+    def processes(self) -> list[int]:
+        """Every process whose command line speaks of this stage."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                with suppress(OSError):
+                    if str(self.root) in (entry / "cmdline").read_bytes().decode(errors="replace"):
+                        found.append(int(entry.name))
+        return found
+
+    def close(self) -> None:
+        """End everything, even what the target under test has lost."""
+        with suppress(Exception):
+            self.target.down()
+        for pid in self.processes():
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def staged(**settings: Any) -> Iterator[Stage]:
+    root = Path(tempfile.mkdtemp(prefix="nbd-", dir="/tmp"))
+    stage = Stage(root, **settings)
+    try:
+        yield stage
+    finally:
+        stage.close()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def endpoint_of(*releases: Release, revision: int = 1, running: bool = True, **traffic: Any) -> Endpoint:
+    """The first release is stable, unless told else."""
+    return Endpoint(
+        name=releases[0].endpoint,
+        revision=revision,
+        running=running,
+        releases=releases,
+        traffic=Traffic(**{"stable": releases[0].tag, **traffic}),
+    )
+
+
+def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """What the condition returns when it becomes true."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"never true: {textwrap.shorten(repr(condition), 200)}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]

@@ -61,7 +61,7 @@ FROM (
                 AND ($floating OR 'DOUBLE' IN (x_kind, y_kind)) AS fractional
         FROM (
             SELECT request,
-                unnest(range(greatest(json_array_length(s_outputs), json_array_length(c_outputs)))) AS "row",
+                unnest(range(greatest(json_array_length(s_outputs), json_array_length(c_outputs))::BIGINT)) AS "row",
                 unnest(json_extract(s_outputs, '$[*]')) AS x,
                 unnest(json_extract(c_outputs, '$[*]')) AS y
             FROM pairs
@@ -195,11 +195,11 @@ def shares(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Estimate], 
             ),
             counts AS (SELECT label, side, request, count(*) AS a FROM said SEMI JOIN top USING (label) GROUP BY ALL),
             sums AS (
-                SELECT label, side, sum(a) AS a, sum(a * a) AS aa, sum(a * m) AS am, count(*) AS some,
+                SELECT label, side, sum(a) AS a, sum(a * a) AS aa, sum(a * m) AS am, count(*) AS holding,
                     count_if(a = m) AS whole
                 FROM counts JOIN sizes USING (side, request) GROUP BY ALL
             )
-        SELECT top.label, totals.side, requests, rows, a, squares, aa, am, some, requests - coalesce(whole, 0)
+        SELECT top.label, totals.side, requests, rows, a, squares, aa, am, holding, requests - coalesce(whole, 0)
         FROM top CROSS JOIN totals LEFT JOIN sums ON sums.label = top.label AND sums.side = totals.side
         """,
         [MOST_ANSWERS],

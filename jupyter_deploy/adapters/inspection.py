@@ -336,9 +336,11 @@ def _prototype(native: Any, container: Container, parameters: tuple[str, ...]) -
 
 def _dtype_of(answer: Any, predictions: list[Any]) -> str:
     """NumPy's name of the answers' type; for Python values the name of theirs."""
-    dtype = getattr(answer, "dtype", None)
-    if dtype is not None and str(dtype) not in ("object", "category"):
-        return str(dtype).removeprefix("torch.")
+    name = str(getattr(answer, "dtype", "object")).removeprefix("torch.")
+    if name.startswith(("<U", ">U", "str")):
+        return "str"
+    if name not in ("object", "category"):
+        return name
     dtypes = {str(d) for d in getattr(answer, "dtypes", ())} if hasattr(answer, "columns") else set()
     if dtypes and dtypes <= {"float32", "float16"}:
         return "float32"

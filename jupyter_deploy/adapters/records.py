@@ -57,7 +57,12 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         A file cannot be read (or went away in between), or the disk is full.
     """
     with TemporaryDirectory(prefix="nbdeploy-") as spill:  # 0700: what spills is what the records hold
-        settings = {"temp_directory": spill, "memory_limit": MEMORY_LIMIT, "autoinstall_known_extensions": "false"}
+        settings = {
+            "temp_directory": spill,
+            "memory_limit": MEMORY_LIMIT,
+            "autoinstall_known_extensions": "false",
+            "preserve_insertion_order": "false",  # every query says its own order
+        }
         try:
             with duckdb.connect(config=settings) as connection:
                 yield connection

@@ -43,9 +43,11 @@ class Signature(Value):
         where stable takes none); its answers must be of the same kind.
         """
         found = _not_accepted(self.instance_schema, successor.instance_schema, "instance")
-        found += _not_accepted(self.answer_schema, successor.answer_schema, "answer")
-        found += _not_accepted(successor.answer_schema, self.answer_schema, "answer")
-        return list(dict.fromkeys(found))
+        answer = _not_accepted(self.answer_schema, successor.answer_schema, "answer")
+        if not answer and _not_accepted(successor.answer_schema, self.answer_schema, "answer"):
+            given, got = _in_words(self.answer_schema), _in_words(successor.answer_schema)
+            answer = [f"answer: stable has {given}, the candidate may answer {got} that stable would not"]
+        return found + answer
 
 
 def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schema:

@@ -14,6 +14,7 @@ from jupyter_deploy.domain.inference import Comparison, Estimate, Record
 from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
 
 from .chart import MIME, comparison_chart
+from .results import Listing
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def page(result: Any) -> Page:
 def register_formatters(shell: Any) -> None:
     """Results show as HTML, with a chart where there is one, in this shell's notebook."""
     formatters = shell.display_formatter.formatters
-    for kind, _ in _PAGES:
+    for kind in (Listing, *(kind for kind, _ in _PAGES)):
         formatters["text/html"].for_type(kind, html)
         formatters["text/plain"].for_type(kind, lambda value, printer, cycle: printer.text(text(value)))  # noqa: ARG005
     shell.display_formatter.ipython_display_formatter.for_type(Comparison, _display_comparison)
@@ -282,7 +283,9 @@ def _as_text(document: Page) -> str:
     width = max((len(name) for name, _ in document.facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in document.facts]
     buffer = io.StringIO()
-    console = Console(file=buffer, width=160, color_system=None, highlight=False, emoji=False, markup=False)
+    # force_jupyter: in a kernel rich would display what it prints instead of writing it to the file.
+    options = {"color_system": None, "highlight": False, "emoji": False, "markup": False, "force_jupyter": False}
+    console = Console(file=buffer, width=160, **options)
     for table in document.tables:
         drawn = RichTable(*table.head, title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
         for row in table.rows:

@@ -15,6 +15,7 @@ from .arguments import is_positional, request_from
 from .collision import check_distributions
 from .kernel import current_shell, live_from_object
 from .progress import reporter
+from .results import Listing
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
@@ -24,9 +25,9 @@ def run(operation: Operation, request: Request, *, live: Live | None = None, qui
     check_distributions()
     ports = Wiring().ports
     with reporter(shown=operation.slow and not quiet) as report:
-        if live is not None:
-            return operation.function(request, ports, report, live=live)
-        return operation.function(request, ports, report)
+        extra = {} if live is None else {"live": live}
+        result = operation.function(request, ports, report, **extra)
+    return Listing(result) if isinstance(result, list) else result
 
 
 def verb(name: str) -> Callable[..., Any]:

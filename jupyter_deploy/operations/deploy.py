@@ -17,7 +17,7 @@ from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, stored
 from .change import change, difference_in_words, target_of
 
-CURL_LIMIT = 2000
+CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
 
 def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | None = None) -> Deployment:

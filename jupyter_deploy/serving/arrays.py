@@ -28,7 +28,9 @@ def to_array(values: Any, dtype: Any) -> np.ndarray[Any, Any]:
             array = _cast(values, wanted)
     except Unfit:
         raise
-    except (OverflowError, ValueError, TypeError) as error:
+    except OverflowError as error:
+        raise Unfit(f"is out of the range of {wanted}") from error
+    except (ValueError, TypeError) as error:
         raise Unfit(f"does not fit {wanted}: {error}") from error
     if wanted.kind == "f" and np.isinf(array).any():
         raise Unfit(f"is out of the range of {wanted}")
@@ -44,8 +46,8 @@ def _cast(values: Any, wanted: np.dtype[Any]) -> np.ndarray[Any, Any]:
                 raise Unfit("must be a whole number")
         case "b" | "U" if natural.size and natural.dtype.kind != wanted.kind:
             raise Unfit(f"must be {'true or false' if wanted.kind == 'b' else 'a string'}")
-        case "U":  # as long as the longest of these texts, not of the example's
-            return natural.astype(np.str_)
+        case "U":  # long enough for these texts, not only for the example's
+            return natural.astype(max(natural.dtype, wanted, key=lambda dtype: dtype.itemsize))
         case "M":
             moments = np.asarray(values, dtype="datetime64")
             array = moments.astype(wanted)

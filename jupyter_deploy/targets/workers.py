@@ -31,6 +31,7 @@ _GRACE_SECONDS = 20
 # Longer than Envoy keeps an idle connection (envoy_parts.UPSTREAM_IDLE_SECONDS).
 _KEEP_ALIVE_SECONDS = 75
 
+_RETRIES = 4
 _POLL_SECONDS = 0.04
 _TAIL_LINES = 25
 
@@ -126,7 +127,7 @@ class Workers:
                 # Whoever cannot be ready in this time has failed, however far it came: a worker that dies while
                 # loading counts against the retries, and is not started for ever.
                 start_seconds=math.ceil(self._settings.start_timeout),
-                retries=4,
+                retries=_RETRIES,
                 stop_seconds=_GRACE_SECONDS + 5,
             )
         )

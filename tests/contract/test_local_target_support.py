@@ -10,12 +10,16 @@ import socket
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import httpx
+import pytest
 
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
@@ -198,3 +202,52 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with staged() as made:
+        yield made
+
+
+class Load:
+    """Clients that ask without pause while a test does something else."""
+
+    def __init__(self, url: str, clients: int = 4, **request: Any) -> None:
+        self._url, self._request = f"{url}/predict", {"json": {"instances": [1]}} | request
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
+        self.answers: list[Any] = []
+        self.failures: list[str] = []
+        self.seconds: list[float] = []
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _ask(self) -> None:
+        with httpx.Client(timeout=20, trust_env=False) as client:
+            while not self._over.is_set():
+                begun = time.perf_counter()
+                try:
+                    answer = client.post(self._url, **self._request)
+                except httpx.HTTPError as error:
+                    self.failures.append(repr(error))
+                    continue
+                self.seconds.append(time.perf_counter() - begun)
+                if answer.status_code == 200:
+                    self.answers.append(answer.json()["predictions"][0])
+                else:
+                    self.failures.append(f"{answer.status_code} {answer.text}")
+
+
+def ask(url: str, instances: Any = (1,), **headers: str) -> httpx.Response:
+    body = {"instances": list(instances)}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.post(f"{url}/predict", json=body, headers=named, timeout=20, trust_env=False)

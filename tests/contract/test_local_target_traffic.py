@@ -1,0 +1,343 @@
+"""What clients and shadows get to see: real workers behind a real Envoy."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
+
+from jupyter_deploy.domain.errors import RouteNotConfirmed
+from jupyter_deploy.targets import envoy, gateway
+
+__all__ = ["stage"]
+
+
+def test_a_started_release_answers_through_the_gateway(stage: Stage) -> None:
+    release = stage.release("aaa")
+    stage.target.start(release)
+    url = stage.target.route(endpoint_of(release))
+
+    answer = ask(url, [1, 2], x_request_id="mine")
+
+    assert answer.json() == {"predictions": ["aaa", "aaa"]}
+    assert answer.headers["x-request-id"] == "mine"
+    assert answer.headers["x-model-version"] == "aaa"
+    assert httpx.get(f"{url}/metadata?a=1").json()["path"] == "/metadata"
+    assert httpx.get(url).json()["path"] == "/"
+    assert ask(url).headers["x-request-id"]
+    assert stage.seen("aaa", "stable")[0]["path"] == "/predict"
+
+
+def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stage) -> None:
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}))
+
+    texts = ["x" * (3_000_000 if number == 7 else number) for number in range(25)]
+    assert all(ask(url, [text]).json() == {"predictions": ["aaa"]} for text in texts)
+    httpx.get(f"{url}/metadata")
+
+    copies = eventually(lambda: (found := stage.seen("bbb", "shadow")) and len(found) == 25 and found)
+    originals = stage.seen("aaa", "stable")
+    by_pair = {seen["headers"]["x-pair-id"]: seen["body"] for seen in originals}
+    assert {seen["headers"]["x-pair-id"]: seen["body"] for seen in copies} == by_pair
+    assert {seen["headers"]["x-rollout-release"] for seen in copies} == {two.tag}
+    eventually(lambda: len(stage.shadow()) >= 25)
+    eventually(lambda: len(stage.edge()) >= 25)
+    assert sorted(line["pair_id"] for line in stage.shadow()) == sorted(by_pair)
+    assert sorted(line["pair_id"] for line in stage.edge()) == sorted(by_pair)
+    line = stage.shadow()[0]
+    assert (line["endpoint"], line["release"], line["role"], line["status"]) == ("tumour", two.tag, "shadow", 200)
+    line = stage.edge()[0]
+    assert (line["release"], line["role"], line["path"]) == (one.tag, "stable", "/tumour/predict")
+
+
+def test_two_shadows_get_the_shares_they_were_given(stage: Stage) -> None:
+    one, two, three = (stage.release(version) for version in ("aaa", "bbb", "ccc"))
+    for release in (one, two, three):
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two, three, shadows={two.tag: 100, three.tag: 30}))
+
+    with Load(url) as load:
+        eventually(lambda: len(load.answers) >= 400, 30)
+
+    assert not load.failures
+    total = len(load.answers)
+    eventually(lambda: len(stage.shadow()) >= total)
+    time.sleep(0.3)  # one flush of the log more: nothing may come
+    shares = Counter(line["release"] for line in stage.shadow())
+    assert shares[two.tag] == total
+    assert 0.2 < shares[three.tag] / total < 0.4
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "flags"), [({"delay": 3}, "UT"), ({"die": True}, "U"), ({"status": 500}, "-")], ids=str
+)
+def test_a_shadow_in_trouble_touches_no_client(behaviour: dict[str, Any], flags: str) -> None:
+    with staged(shadow_timeout=1.0) as stage:
+        one, two = stage.release("aaa"), stage.release("bbb")
+        for release in (one, two):
+            stage.target.start(release)
+        url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}))
+        stage.behave("bbb", **behaviour)
+
+        with Load(url, clients=2) as load:
+            eventually(lambda: len(load.answers) >= 60, 20)
+
+        assert not load.failures
+        assert max(load.seconds) < 0.9
+        eventually(lambda: len(stage.edge()) == len(load.answers))
+        eventually(lambda: len(stage.shadow()) >= len(load.answers))
+        pairs = {line["pair_id"] for line in stage.edge()}
+        assert sorted(line["pair_id"] for line in stage.shadow()) == sorted(pairs)
+        assert any(flags in line["flags"] for line in stage.shadow())
+        assert all(line["status"] != 200 for line in stage.shadow()[5:])
+
+
+def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}))
+    forged = {
+        "x-pair-id": "forged",
+        "x-rollout-role": "shadow",
+        "x-rollout-release": two.tag,
+        "x-rollout-endpoint": "other",
+        "X-Rollout-Invented": "forged",
+        "x-envoy-upstream-rq-timeout-ms": "1",
+        "x-envoy-retry-on": "5xx",
+    }
+
+    assert ask(url, **forged).status_code == 200
+    rest = httpx.get(f"{url}/metadata", headers=forged).json()["headers"]
+
+    copy = eventually(lambda: stage.seen("bbb", "shadow"))[0]["headers"]
+    original = stage.seen("aaa", "stable")[0]["headers"]
+    assert original["x-pair-id"] == copy["x-pair-id"] != "forged"
+    assert (original["x-rollout-release"], copy["x-rollout-release"]) == (one.tag, two.tag)
+    assert original["x-rollout-endpoint"] == "tumour"
+    for headers in (original, copy, rest):
+        assert not {"x-rollout-invented", "x-envoy-retry-on", "x-envoy-upstream-rq-timeout-ms"} & set(headers)
+    assert rest["x-pair-id"] != "forged"
+    assert not [name for name in rest if name.startswith("x-rollout-")]
+
+
+def test_a_canary_gets_its_share_and_a_sticky_key_its_release(stage: Stage) -> None:
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two, canary=two.tag, canary_percent=20))
+
+    with httpx.Client(base_url=url) as client:
+
+        def answer(**headers: str) -> str:
+            said = client.post("/predict", json={"instances": [1]}, headers=headers)
+            return str(said.json()["predictions"][0])
+
+        shares = Counter(answer() for _ in range(400))
+        assert 40 < shares["bbb"] < 130
+        keys = {f"user-{number}" for number in range(60)}
+        first = {key: answer(**{"x-sticky-key": key}) for key in keys}
+        assert set(first.values()) == {"aaa", "bbb"}
+        assert first == {key: answer(**{"x-sticky-key": key}) for key in keys}
+        stage.target.route(endpoint_of(one, two, revision=2, canary=two.tag, canary_percent=60))
+        later = {key: answer(**{"x-sticky-key": key}) for key in keys}
+        assert all(later[key] == "bbb" for key in keys if first[key] == "bbb")
+        assert Counter(later.values())["bbb"] > Counter(first.values())["bbb"]
+        stage.target.route(endpoint_of(one, two, revision=3, canary=two.tag, canary_percent=100))
+        assert {answer() for _ in range(20)} == {"bbb"}
+    assert {seen["headers"]["x-rollout-role"] for seen in stage.seen("bbb")} == {"probe", "canary"}
+
+
+def test_thirty_traffic_changes_under_load_lose_no_request(stage: Stage) -> None:
+    one, two, three = releases = [stage.release(version) for version in ("aaa", "bbb", "ccc")]
+    for release in releases:
+        stage.target.start(release)
+    ways = [
+        {"stable": one.tag, "shadows": {two.tag: 100}},
+        {"stable": one.tag, "canary": two.tag, "canary_percent": 30, "shadows": {three.tag: 50}},
+        {"stable": two.tag, "shadows": {one.tag: 10, three.tag: 100}},
+        {"stable": three.tag, "canary": one.tag, "canary_percent": 50},
+        {"stable": two.tag},
+    ]
+    url = stage.target.route(endpoint_of(*releases))
+
+    with Load(url) as load:
+        for revision in range(30):
+            stage.target.route(endpoint_of(*releases, revision=revision + 2, **ways[revision % 5]))
+
+    assert not load.failures
+    assert len(load.answers) > 100
+    assert {"aaa", "bbb", "ccc"} == set(load.answers)
+    eventually(lambda: len(stage.edge()) >= len(load.answers))
+    assert len(stage.edge()) == len(load.answers)
+    known = {line.partition("::")[0] for line in _admin(stage, "/clusters").splitlines()}
+    assert known == {two.tag}, "what is not used is gone"
+
+
+def test_a_slow_answer_survives_the_promotion_of_another_release(stage: Stage) -> None:
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two))
+    stage.behave("aaa", delay=1.5)
+    answers: list[httpx.Response] = []
+    client = threading.Thread(target=lambda: answers.append(ask(url)))
+    client.start()
+    eventually(lambda: stage.seen("aaa", "stable"))
+
+    stage.target.route(endpoint_of(one, two, revision=2, stable=two.tag))
+    stage.target.stop(one)
+
+    client.join()
+    assert answers[0].json() == {"predictions": ["aaa"]}
+    assert ask(url).json() == {"predictions": ["bbb"]}
+
+
+def test_what_the_gateway_says_itself_is_problem_json(stage: Stage) -> None:
+    one, two = stage.release("aaa"), stage.release("aaa", endpoint="other")
+    for release in (one, two):
+        stage.target.start(release)
+    url, other = stage.target.route(endpoint_of(one)), stage.target.route(endpoint_of(two))
+
+    unknown = httpx.get(f"{url}-not/predict", headers={"x-request-id": "a \"b\" 'c'"})
+    assert unknown.status_code == 404
+    assert unknown.headers["content-type"] == "application/problem+json"
+    assert unknown.json()["errors"] == [{"loc": [], "msg": "unknown endpoint"}]
+    assert unknown.json()["status"] == 404
+    assert unknown.json()["request_id"] == unknown.headers["x-request-id"] == "a \"b\" 'c'"
+
+    stage.target.stop(two)
+    gone = ask(other)
+    assert (gone.status_code, gone.headers["retry-after"]) == (503, "1")
+    assert gone.headers["content-type"] == "application/problem+json"
+    assert gone.headers["x-request-id"]
+
+    stage.target.route(endpoint_of(two, revision=2, running=False))
+    assert ask(other).status_code == 404
+    assert ask(url).status_code == 200
+
+
+def test_a_slow_release_is_a_504_after_the_time_limit() -> None:
+    with staged(predict_timeout=0.5) as stage:
+        one = stage.release("aaa")
+        stage.target.start(one)
+        url = stage.target.route(endpoint_of(one))
+        stage.behave("aaa", delay=1.5)
+        late = ask(url)
+        assert (late.status_code, late.headers["content-type"]) == (504, "application/problem+json")
+
+
+def test_an_older_revision_is_ignored(stage: Stage) -> None:
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two, revision=5, stable=two.tag))
+
+    assert stage.target.route(endpoint_of(one, two, revision=4)) == url
+    assert ask(url).json() == {"predictions": ["bbb"]}
+
+
+def test_a_rejected_configuration_is_said_and_the_last_good_one_stays(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two))
+    good = envoy.edge_routes
+
+    def bad(*arguments: Any) -> Any:
+        document = good(*arguments)
+        document["resources"][0]["virtual_hosts"][0]["routes"][0]["route"]["no_such_field"] = 1
+        return document
+
+    monkeypatch.setattr(envoy, "edge_routes", bad)
+    with pytest.raises(RouteNotConfirmed) as refused:
+        stage.target.route(endpoint_of(one, two, revision=2, stable=two.tag))
+    assert "no_such_field" in refused.value.details
+    assert ask(url).json() == {"predictions": ["aaa"]}
+    monkeypatch.undo()
+
+    _kill_envoy(stage)  # what lies on the disk must be good too
+    eventually(lambda: _status(url) == 200)
+    assert ask(url).json() == {"predictions": ["aaa"]}
+    stage.target.route(endpoint_of(one, two, revision=2, stable=two.tag))
+    assert ask(url).json() == {"predictions": ["bbb"]}
+
+
+def test_a_killed_envoy_comes_back_with_the_routes_in_force(stage: Stage) -> None:
+    one = stage.release("aaa")
+    stage.target.start(one)
+    url = stage.target.route(endpoint_of(one))
+    _kill_envoy(stage)
+    eventually(lambda: _status(url) == 200)
+    assert stage.target.observe(endpoint_of(one)).url == url
+
+
+def test_processes_that_route_at_once_do_not_lose_each_others_endpoints(stage: Stage) -> None:
+    releases = [stage.release("aaa", endpoint=f"end-{number}") for number in range(3)]
+    code = (
+        "import pickle,sys; target, release, endpoints = pickle.load(sys.stdin.buffer)\n"
+        "target.start(release)\n"
+        "for endpoint in endpoints: url = target.route(endpoint)\n"
+        "print(url)"
+    )
+    jobs = []
+    for release in releases:
+        endpoints = [endpoint_of(release, revision=number) for number in range(1, 6)]
+        job = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path.cwd()
+        )
+        job.stdin.write(pickle.dumps((stage.target, release, endpoints)))
+        job.stdin.close()
+        jobs.append(job)
+    urls = [job.stdout.read().decode().strip() for job in jobs]
+    assert [job.wait(60) for job in jobs] == [0, 0, 0]
+    assert [ask(url).json() for url in urls] == [{"predictions": ["aaa"]}] * 3
+
+
+def test_copies_that_the_first_hop_drops_are_counted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envoy, "_HOP_BREAKER", 1)
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    endpoint = endpoint_of(one, two, shadows={two.tag: 100})
+    url = stage.target.route(endpoint)
+    stage.behave("bbb", delay=0.3)
+
+    with Load(url, clients=2) as load:
+        eventually(lambda: len(load.answers) >= 50)
+
+    assert not load.failures
+    eventually(lambda: stage.target.observe(endpoint).overflowed[two.tag] > 0)
+    # Every copy is either in the ledger or counted.
+    eventually(lambda: len(stage.shadow()) + stage.target.observe(endpoint).overflowed[two.tag] == len(load.answers))
+
+
+def _admin(stage: Stage, path: str) -> str:
+    return gateway.unix.client(stage.runtime / "admin.sock", 5).get(path).text
+
+
+def _status(url: str) -> int:
+    try:
+        return ask(url).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+def _kill_envoy(stage: Stage) -> None:
+    os.kill(int((stage.runtime / "pids" / "gateway@0").read_text()), signal.SIGKILL)

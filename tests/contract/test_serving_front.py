@@ -1,0 +1,378 @@
+"""Front in one process: what clients are told, and what is recorded about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+from test_serving_snapshot import write_snapshot
+
+from jupyter_deploy.domain.inference import Record
+from jupyter_deploy.serving import Front, snapshot
+from jupyter_deploy.serving.snapshot import load
+
+RELEASED = threading.Event()
+
+
+def inverse(rows):
+    if rows[0] == 99:
+        RELEASED.wait(30)
+    if rows[0] == 98:
+        raise SystemExit("the model leaves")
+    if rows[0] == 97:
+        return [float("nan")]
+    if rows[0] == 96:
+        return "one answer"
+    return [1 / row for row in rows]
+
+
+async def busy(_request):
+    return JSONResponse({"error": "Too many requests"}, status_code=429)
+
+
+async def broken(_request):
+    raise RuntimeError("secret /home/ada")
+
+
+async def livez(_request):
+    return PlainTextResponse("\n")
+
+
+def inner():
+    return Starlette(
+        routes=[Route("/livez", livez), Route("/readyz", livez), Route("/busy", busy), Route("/broken", broken)]
+    )
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    folder = tmp_path / "records"
+    monkeypatch.setenv("NBDEPLOY_RECORDS", str(folder))
+
+    def read():
+        lines = [line for file in folder.glob("*.jsonl") for line in file.read_text().splitlines()]
+        return [Record.model_validate_json(line) for line in lines]
+
+    return read
+
+
+@pytest.fixture
+def model(tmp_path):
+    folder = tmp_path / "inverse" / "1a2b"
+    write_snapshot(folder, inverse, [1.5, 2.0], [1 / 1.5, 0.5], "list")
+    return load(folder)
+
+
+@pytest.fixture
+def front(model, records, monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_MAX_BODY_BYTES", "1000")
+    front = Front(inner(), model=model)
+    yield front
+    front._close()
+
+
+def ask(app, method, path, **options):
+    async def send():
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+            return await client.request(method, path, **options)
+
+    return asyncio.run(send())
+
+
+def predict(app, body, **headers):
+    return ask(
+        app, "POST", "/predict", content=body, headers={name.replace("_", "-"): v for name, v in headers.items()}
+    )
+
+
+def problem(response, status):
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    content = response.json()
+    assert content["type"] == "about:blank"
+    assert content["status"] == status
+    assert content["request_id"] == response.headers["x-request-id"]
+    assert response.headers["x-model-version"]
+    return content
+
+
+def test_the_model_answers_and_the_answer_is_recorded(front, records):
+    response = predict(front, '{"instances": [2, 4.0]}', x_request_id="mine", x_pair_id="p1", x_rollout_role="shadow")
+    assert response.json() == {"predictions": [0.5, 0.25]}
+    assert response.headers["x-request-id"] == "mine"
+    assert response.headers["x-model-version"] == "inverse:1a2b"
+    (record,) = records()
+    assert (record.request_id, record.pair_id, record.role, record.status) == ("mine", "p1", "shadow", 200)
+    assert (record.endpoint, record.release, record.rows) == ("inverse", "inverse:1a2b", 2)
+    assert (record.inputs, record.outputs, record.error) == ([2, 4.0], [0.5, 0.25], None)
+    assert record.latency_ms > 0
+
+
+def test_no_instances_get_no_predictions(front):
+    assert predict(front, '{"instances": []}').json() == {"predictions": []}
+
+
+def test_what_is_no_number_in_an_answer_becomes_null(front, records):
+    assert predict(front, '{"instances": [97]}').json() == {"predictions": [None]}
+    assert records()[0].outputs == [None]
+
+
+@pytest.mark.parametrize("request_id", ["", "a\tb", "x" * 129, "ä"])
+def test_an_unreasonable_request_id_is_replaced(front, request_id):
+    response = predict(front, '{"instances": [1]}', x_request_id=request_id.encode("utf-8"))
+    assert len(response.headers["x-request-id"]) == 36
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{not json", "not JSON"),
+        (b"", "not JSON"),
+        (b'{"instances": [NaN]}', "NaN is not JSON (write null for a missing value)"),
+        (b'{"instances": [-Infinity]}', "-Infinity is not JSON"),
+        (b'{"instances": [1e999]}', "out of range"),
+        (b'{"instances": [' + b"9" * 400 + b"]}", "out of range"),
+        (b'{"instances": ["\xff"]}', "not UTF-8"),
+        (b'{"instances": ["\\ud800"]}', "surrogate"),
+    ],
+)
+def test_what_is_not_json_is_a_400_that_says_why(front, records, body, words):
+    assert words in problem(predict(front, body), 400)["detail"]
+    (record,) = records()
+    assert (record.status, record.inputs, record.outputs) == (400, None, None)
+    assert words in record.error.message
+
+
+def test_json_that_is_nested_too_deeply_is_a_400(front, monkeypatch):
+    front._max_body_bytes = 10**7
+    body = '{"instances": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    assert "nested too deeply" in problem(predict(front, body), 400)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "loc"),
+    [
+        ("{}", ["instances"]),
+        ('{"instances": {"a": 1}}', ["instances"]),
+        ('{"instances": [1], "instance": 2}', ["instance"]),
+        ("[1]", []),
+        ('{"instances": [1, "x"]}', ["instances", 1]),
+        ('{"instances": [1, true]}', ["instances", 1]),
+        ('{"instances": [null]}', ["instances", 0]),
+    ],
+)
+def test_what_does_not_fit_is_a_422_that_names_the_place(front, records, body, loc):
+    errors = problem(predict(front, body), 422)["errors"]
+    assert [error["loc"] for error in errors] == [loc]
+    (record,) = records()
+    assert record.status == 422
+    given = json.loads(body)
+    assert record.inputs == (given.get("instances") if isinstance(given, dict) else None)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(0, "ZeroDivisionError"), (98, "SystemExit"), (96, "BadAnswer")])
+def test_the_models_own_exception_is_logged_and_recorded_but_not_shown(front, records, capsys, value, kind):
+    response = predict(front, f'{{"instances": [{value}]}}', x_request_id="r-500")
+    problem(response, 500)
+    assert kind not in response.text
+    assert "Traceback" not in response.text
+    (record,) = records()
+    assert (record.status, record.error.type, record.inputs) == (500, kind, [value])
+    log = capsys.readouterr().err
+    assert "request r-500: the model failed" in log
+    assert "Traceback" in log
+
+
+def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length(front, records):
+    async def chunks():
+        for _ in range(100):
+            sent.append(1)
+            yield b"x" * 100
+
+    sent = []
+    assert "larger than 1000 bytes" in problem(predict(front, b"x" * 1001), 413)["detail"]
+    problem(ask(front, "POST", "/predict", content=chunks()), 413)
+    assert len(sent) < 15
+    assert [record.status for record in records()] == [413, 413]
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/x-www-form-urlencoded", "application/jsonp"])
+def test_another_content_type_is_a_415(front, records, content_type):
+    assert "content-type: application/json" in problem(predict(front, "a=1", content_type=content_type), 415)["detail"]
+    assert records()[0].status == 415
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "application/x+json"])
+def test_kinds_of_json_are_accepted(front, content_type):
+    assert predict(front, '{"instances": [1]}', content_type=content_type).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_the_model_is_asked_with_post_only(front, records, method):
+    response = ask(front, method, "/predict")
+    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert records() == []
+
+
+def test_errors_of_the_inner_application_become_problems(front, capsys):
+    assert problem(ask(front, "GET", "/nowhere"), 404)
+    assert problem(ask(front, "POST", "/livez"), 405)
+    busy = ask(front, "GET", "/busy")
+    assert problem(busy, 429)
+    assert busy.headers["retry-after"] == "1"
+    broken = ask(front, "GET", "/broken")
+    assert problem(broken, 500)
+    assert "secret" not in broken.text
+    assert "secret" in capsys.readouterr().err
+    assert ask(front, "POST", "/livez").headers["allow"]
+
+
+def test_answers_of_the_inner_application_are_stamped(front):
+    response = ask(front, "GET", "/livez", headers={"x-request-id": "mine"})
+    assert response.text == "\n"
+    assert response.headers["x-request-id"] == "mine"
+    assert response.headers["x-model-version"] == "inverse:1a2b"
+
+
+def test_before_the_model_is_loaded_the_service_lives_but_is_not_ready(monkeypatch):
+    monkeypatch.setattr(snapshot, "_current", None)
+    front = Front(inner())
+    assert ask(front, "GET", "/livez").status_code == 200
+    for method, path in (("GET", "/readyz"), ("POST", "/predict"), ("GET", "/metadata"), ("GET", "/openapi.json")):
+        response = ask(front, method, path)
+        problem(response, 503)
+        assert response.headers["retry-after"]
+
+
+def test_of_two_fronts_the_outer_one_works(model, records):
+    outer = Front(Front(inner(), model=model), model=model)
+    assert predict(outer, '{"instances": [2]}').json() == {"predictions": [0.5]}
+    response = ask(outer, "GET", "/livez")
+    assert response.headers.get_list("x-request-id") == [response.headers["x-request-id"]]
+    assert len(records()) == 1
+    outer._close()
+
+
+def test_the_metadata_tell_where_the_model_came_from(front, model):
+    metadata = ask(front, "GET", "/metadata").json()
+    assert metadata["release"] == "inverse:1a2b"
+    assert metadata["digest"] == model.digest
+    assert metadata["notebook"] == {"path": "/home/ada/tumour.ipynb", "sha256": "ab" * 32, "variable": "model"}
+    assert metadata["git"] == {"commit": "c0ffee", "dirty": False}
+    assert metadata["signature"]["instance_schema"] == {"type": "number"}
+    assert metadata["created"] == "2026-11-25T12:00:00Z"
+    assert metadata["stochastic"] is False
+    assert ask(front, "HEAD", "/metadata").status_code == 200
+    assert ask(front, "POST", "/metadata").headers["allow"] == "GET, HEAD"
+
+
+def test_the_openapi_document_has_the_notebooks_example_and_it_works(front):
+    document = ask(front, "GET", "/openapi.json").json()
+    post = document["paths"]["/predict"]["post"]
+    asked = post["requestBody"]["content"]["application/json"]["example"]
+    answered = post["responses"]["200"]["content"]["application/json"]["example"]
+    assert predict(front, json.dumps(asked)).json() == answered
+
+
+def test_requests_are_counted_by_status_and_role(front):
+    def count(status):
+        labels = {"status": status, "role": "canary"}
+        return REGISTRY.get_sample_value("nbdeploy_requests_total", labels) or 0
+
+    before = count("200"), count("422")
+    predict(front, '{"instances": [1]}', x_rollout_role="canary")
+    predict(front, "{}", x_rollout_role="canary")
+    assert (count("200"), count("422")) == (before[0] + 1, before[1] + 1)
+    text = ask(front, "GET", "/metrics").text
+    assert 'nbdeploy_requests_total{role="canary",status="200"}' in text
+    assert "nbdeploy_request_seconds_bucket" in text
+    assert "nbdeploy_records_lost_total" in text
+
+
+def test_a_role_that_nobody_gave_out_is_direct(front, records):
+    predict(front, '{"instances": [1]}', x_rollout_role="made-up")
+    assert records()[0].role == "direct"
+
+
+def test_while_the_model_computes_the_service_answers_its_health(front):
+    async def both():
+        transport = httpx.ASGITransport(app=front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+            slow = asyncio.create_task(client.post("/predict", json={"instances": [99]}))
+            while not front._predictor or not front._predictor._thread._threads:
+                await asyncio.sleep(0.001)
+            healthy = await client.get("/livez")
+            assert not slow.done()
+            RELEASED.set()
+            return healthy, await slow
+
+    RELEASED.clear()
+    healthy, answered = asyncio.run(both())
+    assert (healthy.status_code, answered.status_code) == (200, 200)
+
+
+async def call(front, receive, send):
+    headers = [(b"x-request-id", b"gone")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+    await front(scope, receive, send)
+
+
+def test_a_client_that_leaves_while_it_sends_gets_no_answer_but_a_record(front, records):
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+    asyncio.run(call(front, receive, send))
+    assert sent == []
+    assert [(record.request_id, record.status) for record in records()] == [("gone", 499)]
+
+
+def test_a_client_that_leaves_before_the_answer_crashes_nothing(front, records):
+    async def receive():
+        return {"type": "http.request", "body": b'{"instances": [1]}'}
+
+    async def send(_message):
+        raise OSError("client disconnected")
+
+    asyncio.run(call(front, receive, send))
+    assert records()[0].status == 200
+
+
+def test_a_request_that_a_time_limit_ends_is_still_recorded(front, records):
+    async def give_up():
+        async def receive():
+            return {"type": "http.request", "body": b'{"instances": [99]}'}
+
+        async def send(_message):
+            pass
+
+        task = asyncio.create_task(call(front, receive, send))
+        while not front._predictor or not front._predictor._thread._threads:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        RELEASED.set()
+        await asyncio.to_thread(front._predictor._thread.shutdown)
+
+    RELEASED.clear()
+    asyncio.run(give_up())
+    assert [record.status for record in records()] == [504]
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "0", "1.5"])
+def test_a_limit_that_is_no_number_of_bytes_stops_the_start(monkeypatch, value):
+    monkeypatch.setenv("NBDEPLOY_MAX_BODY_BYTES", value)
+    with pytest.raises(ValueError, match="NBDEPLOY_MAX_BODY_BYTES must be a number of bytes"):
+        Front(inner())

@@ -1,0 +1,209 @@
+"""The transitions of an endpoint and its traffic."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jupyter_deploy.domain.artifacts import Source, checked_name
+from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.errors import (
+    DeployError,
+    InvalidName,
+    InvalidTraffic,
+    NoCandidate,
+    UnknownRelease,
+)
+
+
+def release(version, variable=None, notebook="a.ipynb"):
+    return Release(
+        endpoint="churn",
+        tag=f"churn:{version}",
+        digest="sha256:0",
+        path="/bento",
+        snapshot_path="/model",
+        interpreter="/usr/bin/python3",
+        source=Source(notebook=notebook, variable=variable),
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+def endpoint(*versions):
+    result = Endpoint.first(release(versions[0]))
+    for version in versions[1:]:
+        result = result.with_release(release(version))
+    return result
+
+
+def test_the_first_release_is_stable_and_answers_everything():
+    first = endpoint("one")
+    assert first.traffic.role_of("churn:one") == "stable"
+    assert first.traffic.percent_of("churn:one") == 100
+    assert first.revision == 1
+
+
+def test_a_later_release_starts_as_a_shadow_of_all_requests():
+    second = endpoint("one", "two")
+    assert second.traffic.shadows == {"churn:two": 100}
+    assert second.traffic.stable == "churn:one"
+
+
+def test_a_changed_model_takes_the_place_and_share_of_its_own_candidate():
+    old = Endpoint.first(release("one")).with_release(release("two", "net")).with_traffic({"two": 30}, {})
+    new = old.with_release(release("three", "net"))
+    assert new.traffic.shadows == {"churn:three": 30}
+    assert new.traffic.role_of("churn:two") == "idle"
+
+
+def test_a_replaced_canary_does_not_hand_its_clients_to_new_code():
+    old = Endpoint.first(release("one")).with_release(release("two", "net")).with_traffic({}, {"two": 30})
+    new = old.with_release(release("three", "net"))
+    assert new.traffic.canary is None
+    assert new.traffic.shadows == {"churn:three": 100}
+
+
+def test_keep_lets_the_earlier_candidate_run_on():
+    old = Endpoint.first(release("one")).with_release(release("two", "net"))
+    assert set(old.with_release(release("three", "net"), keep=True).traffic.shadows) == {"churn:two", "churn:three"}
+
+
+def test_a_candidate_of_another_variable_or_notebook_is_not_replaced():
+    old = Endpoint.first(release("one")).with_release(release("two", "net"))
+    assert len(old.with_release(release("three", "forest")).traffic.shadows) == 2
+    assert len(old.with_release(release("three", "net", "b.ipynb")).traffic.shadows) == 2
+
+
+def test_shares_that_are_not_named_stay_and_zero_switches_off():
+    before = endpoint("one", "two", "three").with_traffic({}, {"two": 20})
+    after = before.with_traffic({"three": 0}, {})
+    assert after.traffic.canary_percent == 20
+    assert after.traffic.shadows == {}
+    assert after.with_traffic({}, {"two": 0}).traffic.canary is None
+
+
+def test_a_shadow_named_as_canary_changes_its_role():
+    after = endpoint("one", "two").with_traffic({}, {"two": 20})
+    assert (after.traffic.canary, after.traffic.shadows) == ("churn:two", {})
+    assert after.traffic.percent_of("churn:one") == 80
+
+
+@pytest.mark.parametrize("percent", [-1, 100.5, float("nan"), float("inf")])
+def test_what_is_no_percentage_is_refused(percent):
+    for shares in (({"two": percent}, {}), ({}, {"two": percent})):
+        with pytest.raises(InvalidTraffic, match="is not a percentage"):
+            endpoint("one", "two").with_traffic(*shares)
+
+
+def test_stable_cannot_be_its_own_candidate_and_there_is_one_canary():
+    both = endpoint("one", "two", "three")
+    with pytest.raises(InvalidTraffic, match="is stable"):
+        both.with_traffic({}, {"one": 20})
+    with pytest.raises(InvalidTraffic, match="sum to more than 100"):
+        both.with_traffic({}, {"two": 60, "three": 50})
+    with pytest.raises(InvalidTraffic, match="one canary"):
+        both.with_traffic({}, {"two": 20, "three": 20})
+
+
+def test_an_unknown_or_ambiguous_tag_is_refused_with_the_tags_there_are():
+    with pytest.raises(UnknownRelease, match="churn:ab1, churn:ab2"):
+        endpoint("ab1", "ab2").with_traffic({"zz": 1}, {})
+    with pytest.raises(UnknownRelease, match="several"):
+        endpoint("ab1", "ab2").with_traffic({"ab": 1}, {})
+    assert endpoint("ab1", "ab2").release("ab2").tag == endpoint("ab1", "ab2").release("churn:ab2").tag
+
+
+def test_promote_makes_the_candidate_stable_and_keeps_other_shadows():
+    after = endpoint("one", "two", "three").with_traffic({}, {"two": 20}).promoted()
+    assert after.traffic == Traffic(stable="churn:two", shadows={"churn:three": 100})
+    assert after.idle_since == {"churn:one": after.revision}
+
+
+def test_promote_without_a_candidate_or_with_several_says_so():
+    with pytest.raises(NoCandidate, match="no canary and no shadow"):
+        endpoint("one").promoted()
+    with pytest.raises(NoCandidate, match="2 shadows"):
+        endpoint("one", "two", "three").promoted()
+
+
+def test_rollback_is_a_new_revision_with_the_earlier_traffic():
+    first = endpoint("one", "two")
+    promoted = first.promoted()
+    back = promoted.rolled_back_to(first)
+    assert back.traffic == first.traffic
+    assert back.revision == promoted.revision + 1
+
+
+def test_a_release_without_traffic_is_kept_warm_for_a_few_revisions():
+    state = endpoint("one", "two").promoted()
+    assert {r.tag for r in state.wanted(2)} == {"churn:one", "churn:two"}
+    state = state.with_release(release("three"))
+    assert {r.tag for r in state.wanted(2)} == {"churn:one", "churn:two", "churn:three"}
+    state = state.with_traffic({"three": 50}, {})
+    assert {r.tag for r in state.wanted(2)} == {"churn:two", "churn:three"}
+    assert state.stopped().wanted(2) == []
+
+
+@pytest.mark.parametrize("name", ["", "Tumour", "-a", "a-", "a b", "ä", "a" * 64, "a/b", "../a"])
+def test_a_name_that_bentoml_or_a_url_would_change_is_refused(name):
+    with pytest.raises(InvalidName):
+        checked_name(name)
+
+
+def test_a_refused_name_comes_with_one_that_works():
+    with pytest.raises(InvalidName, match="try 'my-model'"):
+        checked_name("My Model")
+
+
+VERSIONS = st.sampled_from(["one", "two", "three", "four"])
+PERCENT = st.floats(-10, 120) | st.just(float("nan")) | st.integers(0, 100)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("release"), VERSIONS, st.sampled_from(["auto", "shadow", "canary", "stable"])),
+            st.tuples(
+                st.just("traffic"),
+                st.dictionaries(VERSIONS, PERCENT, max_size=2),
+                st.dictionaries(VERSIONS, PERCENT, max_size=2),
+            ),
+            st.tuples(st.just("promote"), st.none() | VERSIONS, st.none()),
+            st.tuples(st.just("rollback"), st.integers(0, 20), st.none()),
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_no_sequence_of_changes_breaks_an_invariant(changes):
+    state = endpoint("zero")
+    history = [state]
+    for kind, first, second in changes:
+        before = state
+        try:
+            if kind == "release" and f"churn:{first}" != state.traffic.stable:
+                state = state.with_release(release(first, variable=first), role=second)
+            elif kind == "traffic":
+                state = state.with_traffic(first, second)
+            elif kind == "promote":
+                state = state.promoted(first)
+            elif kind == "rollback":
+                state = state.rolled_back_to(history[first % len(history)])
+        except DeployError as error:
+            assert state is before
+            assert error.message
+            continue
+        if state is before:
+            continue
+        history.append(state)
+        traffic = state.traffic
+        assert state.revision == before.revision + 1
+        assert len(set(traffic.tags())) == len(traffic.tags())
+        assert 0 <= traffic.canary_percent <= 100
+        assert traffic.percent_of(traffic.stable) + traffic.canary_percent == pytest.approx(100)
+        assert all(0 < percent <= 100 for percent in traffic.shadows.values())
+        known = {r.tag for r in state.releases}
+        assert set(traffic.tags()) <= known
+        assert set(state.idle_since) == known - set(traffic.tags())
+        assert Endpoint.model_validate_json(state.model_dump_json()) == state

@@ -47,4 +47,3 @@ def load_ipython_extension(shell: Any) -> None:
     from .faces.magics import load  # noqa: PLC0415
 
     load(shell)
-

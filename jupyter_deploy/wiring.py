@@ -20,7 +20,7 @@ GROUP = "nbdeploy.targets"
 
 
 class Settings(BaseSettings):
-    """Every setting: ``NBDEPLOY_<NAME>`` in the environment, else ``nbdeploy.yaml`` beside the notebook, else the default."""
+    """Every setting: ``NBDEPLOY_<NAME>`` in the environment, else ``nbdeploy.yaml`` in the working directory."""
 
     model_config = SettingsConfigDict(
         env_prefix="NBDEPLOY_", env_nested_delimiter="__", yaml_file="nbdeploy.yaml", extra="forbid", frozen=True

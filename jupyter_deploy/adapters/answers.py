@@ -7,6 +7,7 @@ candidate) and ``answered`` (side, request, status, latency_ms, outputs).
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
@@ -109,11 +110,12 @@ def agreement(connection: duckdb.DuckDBPyConnection) -> Clusters:
     """How many rows agree, with what the interval needs to know of their requests."""
     sums = connection.execute(
         """
-        SELECT count(*), sum(m), sum(a), sum(m * m), sum(a * a), sum(a * m), count_if(a > 0), count_if(a < m)
-        FROM (SELECT count(*) AS m, count_if(agree) AS a FROM compared GROUP BY request)
+        WITH requests AS (SELECT count(*) AS m, count_if(agree) AS a FROM compared GROUP BY request)
+        SELECT count(*), sum(m), sum(a), sum(m * m), sum((a - share * m) ** 2), sum((a - share * m) ** 4)
+        FROM requests, (SELECT sum(a) / sum(m) AS share FROM requests)
         """
     ).fetchone()
-    return Clusters(*(int(total or 0) for total in sums))
+    return _clusters(sums)
 
 
 def numeric_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
@@ -188,25 +190,32 @@ def shares(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Estimate], 
         """
         WITH sizes AS (SELECT side, request, count(*) AS m FROM said GROUP BY ALL),
             totals AS (
-                SELECT side, count(*) AS requests, sum(m) AS rows, sum(m * m) AS squares FROM sizes GROUP BY side
+                SELECT side, count(*) AS requests, sum(m) AS rows, sum(m ** 2) AS squares, sum(m ** 4) AS fourths
+                FROM sizes GROUP BY side
             ),
             top AS (
                 SELECT label FROM said WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label LIMIT ?
             ),
             counts AS (SELECT label, side, request, count(*) AS a FROM said SEMI JOIN top USING (label) GROUP BY ALL),
+            residuals AS (
+                SELECT label, side, a, m, sum(a) OVER (PARTITION BY label, side) / rows AS share, a - share * m AS e
+                FROM counts JOIN sizes USING (side, request) JOIN totals USING (side)
+            ),
             sums AS (
-                SELECT label, side, sum(a) AS a, sum(a * a) AS aa, sum(a * m) AS am, count(*) AS holding,
-                    count_if(a = m) AS whole
-                FROM counts JOIN sizes USING (side, request) GROUP BY ALL
+                SELECT label, side, sum(a) AS a, any_value(share) AS share, sum(e ** 2) AS e2, sum(e ** 4) AS e4,
+                    sum(m ** 2) AS m2, sum(m ** 4) AS m4
+                FROM residuals GROUP BY ALL
             )
-        SELECT top.label, totals.side, requests, rows, a, squares, aa, am, holding, requests - coalesce(whole, 0)
+        -- A request without the label has the residual -share * m.
+        SELECT top.label, totals.side, requests, rows, a, squares,
+            e2 + share ** 2 * (squares - m2), e4 + share ** 4 * (fourths - m4)
         FROM top CROSS JOIN totals LEFT JOIN sums ON sums.label = top.label AND sums.side = totals.side
         """,
         [MOST_ANSWERS],
     ).fetchall()
     by_label: dict[str, dict[str, Clusters]] = {}
     for label, side, *sums in found:
-        by_label.setdefault(label, {})[side] = Clusters(*(int(total or 0) for total in sums))
+        by_label.setdefault(label, {})[side] = _clusters(sums)
     both = {label: sides for label, sides in by_label.items() if len(sides) == len(SIDES)}
     differences, shifted = {}, {}
     for label, sides in sorted(both.items(), key=lambda item: -sum(side.successes for side in item[1].values())):
@@ -215,6 +224,18 @@ def shares(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Estimate], 
         if careful.low > MARGIN or careful.high < -MARGIN:
             shifted[label] = differences[label]
     return differences, shifted
+
+
+def _clusters(sums: Sequence[Any]) -> Clusters:
+    requests, rows, successes, rows_squared, spread, spread_squared = (total or 0 for total in sums)
+    return Clusters(
+        requests=int(requests),
+        rows=int(rows),
+        successes=int(successes),
+        rows_squared=float(rows_squared),
+        spread=max(float(spread), 0.0),
+        spread_squared=max(float(spread_squared), 0.0),
+    )
 
 
 def _share_difference(sides: dict[str, Clusters], level: float) -> Estimate:

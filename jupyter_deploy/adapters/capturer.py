@@ -80,7 +80,9 @@ class ModelCapturer:
         require_agreement(found)
         notes = staged.manifest.notes
         if found["stochastic"]:
-            notes += ("the model does not agree with itself when asked twice: it is compared by shape and distribution",)
+            notes += (
+                "the model does not agree with itself when asked twice: it is compared by shape and distribution",
+            )
         manifest = staged.manifest.model_copy(
             update={"environment": lock(found["modules"]), "stochastic": found["stochastic"], "notes": notes}
         )

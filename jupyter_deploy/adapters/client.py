@@ -19,6 +19,8 @@ class HttpClient:
             with httpx.Client(trust_env=False, timeout=120) as client:
                 response = client.post(url, json=body)
         except httpx.HTTPError as error:
-            raise TargetError(f"nobody answers at {url}: {error}", "'nbdeploy reconcile' starts what should run") from error
+            raise TargetError(
+                f"nobody answers at {url}: {error}", "'nbdeploy reconcile' starts what should run"
+            ) from error
         kind = response.headers.get("content-type", "")
         return response.status_code, dict(response.headers), response.json() if "json" in kind else response.text

@@ -47,7 +47,9 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     framework = framework_of(model)
     call = model if method is None else getattr(model, method)
     if inspect.iscoroutinefunction(call):
-        raise InvalidInput(f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it")
+        raise InvalidInput(
+            f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"
+        )
     container, batch = _container_of(model, example)
     parameters = _parameters_of(call, batch) if container == "call" else ()
     native = [_arguments(call, batch, parameters)] if container == "call" else batch
@@ -87,7 +89,9 @@ def framework_of(model: Any) -> str:
 
 def _method_of(model: Any, method: str | None) -> str | None:
     if isinstance(model, type):
-        raise UnknownSource(f"{model.__name__} is a class, not a model", f"deploy an instance, such as {model.__name__}(…)")
+        raise UnknownSource(
+            f"{model.__name__} is a class, not a model", f"deploy an instance, such as {model.__name__}(…)"
+        )
     if method is not None:
         if not callable(getattr(model, method, None)):
             methods = [n for n in ("predict", "predict_proba", "transform", "forward", "__call__") if hasattr(model, n)]
@@ -126,7 +130,9 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
             return "list", example.tolist()
     if kind == "pandas.Series":
         if not estimator:
-            raise InvalidExample("the example is a pandas Series", "give a DataFrame (X[:5]) or a list (x[:5].tolist())")
+            raise InvalidExample(
+                "the example is a pandas Series", "give a DataFrame (X[:5]) or a list (x[:5].tolist())"
+            )
         _require_rows(len(example))
         return "list", example.tolist()
     if hasattr(example, "tocsr"):
@@ -153,7 +159,31 @@ def _require_rows(count: int) -> None:
 
 
 def _parameters_of(call: Callable[..., Any], example: Any) -> tuple[str, ...]:
-    """Names of the parameters that a call of this kind fills."""
+    """Names of the parameters that the example fills."""
+    usable = _usable_parameters(call)
+    names = [p.name for p in usable]
+    required = [p.name for p in usable if p.default is p.empty]
+    if len(names) == 1:
+        return (names[0],)
+    if isinstance(example, dict) and set(required) <= set(example) <= set(names):
+        return tuple(name for name in names if name in example)
+    if isinstance(example, tuple) and len(required) <= len(example) <= len(names):
+        return tuple(names[: len(example)])
+    if len(required) <= 1 and not isinstance(example, tuple):
+        return (required[0] if required else names[0],)
+    raise InvalidExample(
+        f"the function takes {', '.join(names)}, and the example is {_kind_of(example)}",
+        f'write --example "dict({", ".join(f"{name}=…" for name in names)})"',
+    )
+
+
+def _kind_of(example: Any) -> str:
+    if isinstance(example, dict):
+        return f"a dict of {', '.join(map(str, example)) or 'nothing'}"
+    return f"a tuple of {len(example)}" if isinstance(example, tuple) else f"one {type(example).__name__}"
+
+
+def _usable_parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
         found = inspect.signature(call).parameters.values()
     except (TypeError, ValueError) as error:
@@ -161,31 +191,10 @@ def _parameters_of(call: Callable[..., Any], example: Any) -> tuple[str, ...]:
     usable = [p for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     if any(p.kind is p.POSITIONAL_ONLY for p in usable):
         raise InvalidInput(f"{call!r} takes positional-only parameters", "wrap it in a function with named ones")
-    required = [p for p in usable if p.default is p.empty]
     if not usable:
-        raise InvalidInput(f"{getattr(call, '__name__', call)!s}() takes no input", "deploy a function of the request's data")
-    if len(usable) == 1:
-        return (usable[0].name,)
-    names = [p.name for p in usable]
-    if isinstance(example, dict) and set(example) <= set(names):
-        missing = [p.name for p in required if p.name not in example]
-        if missing and len(required) > 1:
-            raise InvalidExample(
-                f"the example lacks {', '.join(missing)}", f"write --example \"dict({', '.join(f'{n}=…' for n in names)})\""
-            )
-        if not missing:
-            return tuple(name for name in names if name in example)
-    if isinstance(example, tuple):
-        if not len(required) <= len(example) <= len(names):
-            raise InvalidExample(
-                f"the example has {len(example)} values, the function takes {', '.join(names)}", "give one for each"
-            )
-        return tuple(names[: len(example)])
-    if len(required) <= 1:
-        return (required[0].name if required else names[0],)
-    raise InvalidExample(
-        f"the function takes {', '.join(names)}", f"write --example \"dict({', '.join(f'{n}=…' for n in names)})\""
-    )
+        name = getattr(call, "__name__", type(call).__name__)
+        raise InvalidInput(f"{name}() takes no input", "deploy a function of the request's data")
+    return usable
 
 
 def _arguments(call: Callable[..., Any], example: Any, parameters: Sequence[str]) -> dict[str, Any]:
@@ -203,11 +212,14 @@ def _instances(native: Any, container: Container, parameters: tuple[str, ...]) -
         return codec.instances_of(native, container, parameters)
     except (TypeError, ValueError) as error:
         raise InvalidExample(
-            f"the example cannot be sent as JSON: {error}", "deploy a function of numbers, texts, lists, dicts or tables"
+            f"the example cannot be sent as JSON: {error}",
+            "deploy a function of numbers, texts, lists, dicts or tables",
         ) from error
 
 
-def _ask(model: Any, call: Callable[..., Any], native: Any, container: Container, name: str) -> tuple[Any, tuple[str, ...]]:
+def _ask(
+    model: Any, call: Callable[..., Any], native: Any, container: Container, name: str
+) -> tuple[Any, tuple[str, ...]]:
     """The notebook's own answer; the example is copied first, since a model may write into its input."""
     notes: list[str] = []
     with ExitStack() as stack:
@@ -329,9 +341,7 @@ def _prototype(native: Any, container: Container, parameters: tuple[str, ...]) -
     if container == "list":
         return None
     arrays = {name: native[0][name] for name in parameters if hasattr(native[0][name], "dtype")}
-    return {
-        name: value[:0] if value.ndim else value for name, value in arrays.items() if hasattr(value, "ndim")
-    }
+    return {name: value[:0] if value.ndim else value for name, value in arrays.items() if hasattr(value, "ndim")}
 
 
 def _dtype_of(answer: Any, predictions: list[Any]) -> str:

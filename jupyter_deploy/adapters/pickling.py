@@ -80,8 +80,9 @@ def write_pickle(value: Any, path: Path, *, name: str, project: Path) -> str:
 
 @contextmanager
 def by_value(project: Path) -> Iterator[list[str]]:
-    """Within: cloudpickle stores the project's own modules by value. Its registry is global to the process, so it
-    is put back afterwards.
+    """Within, cloudpickle stores the project's own modules by value.
+
+    Its registry is global to the process, so it is put back afterwards.
     """
     registered: list[ModuleType] = []
     already = set(cloudpickle.list_registry_pickle_by_value())

@@ -14,8 +14,6 @@ from .signature import Signature
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
-MANIFEST_FORMAT = 1
-
 
 def checked_name(name: str) -> str:
     """``name``, if an endpoint can have it.
@@ -81,7 +79,7 @@ class Tolerance(Value):
 class Manifest(Value):
     """``snapshot.json``: everything about a snapshot but the bytes of its files, which it names by SHA-256."""
 
-    format: Literal[1] = MANIFEST_FORMAT
+    format: Literal[1] = 1
     name: str
     method: str | None = Field(description="The method that answers; None: the object itself is called.")
     kind: str = Field(description="The object's class, such as sklearn.pipeline.Pipeline.")

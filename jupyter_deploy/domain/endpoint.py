@@ -54,7 +54,7 @@ class Traffic(Value):
     canary_percent: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
     shadows: dict[str, float] = {}
 
-    def model_post_init(self, context: Any, /) -> None:
+    def model_post_init(self, _context: Any, /) -> None:
         """Hold the invariants that no transition may break."""
         roles = [self.stable, *([self.canary] if self.canary else []), *self.shadows]
         if len(set(roles)) != len(roles):
@@ -155,7 +155,7 @@ class Endpoint(Value):
     def with_release(
         self, release: Release, *, role: str = "auto", percent: float | None = None, keep: bool = False
     ) -> Endpoint:
-        """This endpoint with one more release.
+        """The endpoint with one more release.
 
         ``auto`` starts as a shadow at 100 %. Unless ``keep``, it takes the place of the not yet promoted candidate
         of the same notebook and variable: a shadow's percentage is inherited, a canary's is not, since
@@ -172,11 +172,11 @@ class Endpoint(Value):
             return self._next(grown.releases, _stable(traffic, release.tag))
         if role == "canary":
             share = DEFAULT_CANARY_PERCENT if percent is None else percent
-            return self._next(grown.releases, grown._shares({}, {release.tag: share}))
-        return self._next(grown.releases, grown._shares({release.tag: 100.0 if percent is None else percent}, {}))
+            return self._next(grown.releases, grown.shares({}, {release.tag: share}))
+        return self._next(grown.releases, grown.shares({release.tag: 100.0 if percent is None else percent}, {}))
 
     def with_traffic(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Endpoint:
-        """This endpoint with other shares; what is not named stays as it is, 0 switches off.
+        """The endpoint with other shares; what is not named stays as it is, 0 switches off.
 
         Raises
         ------
@@ -185,7 +185,7 @@ class Endpoint(Value):
         UnknownRelease
             A tag that the endpoint does not have.
         """
-        return self._next(self.releases, self._shares(shadow, canary))
+        return self._next(self.releases, self.shares(shadow, canary))
 
     def promoted(self, tag: str | None = None) -> Endpoint:
         """The candidate becomes stable and takes all requests; the former stable becomes idle."""
@@ -207,9 +207,7 @@ class Endpoint(Value):
         return self._next(self.releases, self.traffic)
 
     def wanted(self, keep_revisions: int) -> list[Release]:
-        """The releases that should run: those with traffic and those that lost it fewer than
-        ``keep_revisions`` revisions ago.
-        """
+        """The releases that should run: with traffic, or without it for fewer than ``keep_revisions`` revisions."""
         if not self.running:
             return []
         warm = {tag for tag, since in self.idle_since.items() if self.revision - since < keep_revisions}
@@ -226,9 +224,7 @@ class Endpoint(Value):
 
     def _next(self, releases: tuple[Release, ...], traffic: Traffic) -> Endpoint:
         revision = self.revision + 1
-        idle = {
-            r.tag: self.idle_since.get(r.tag, revision) for r in releases if traffic.role_of(r.tag) == "idle"
-        }
+        idle = {r.tag: self.idle_since.get(r.tag, revision) for r in releases if traffic.role_of(r.tag) == "idle"}
         kept = tuple(r for r in releases if traffic.role_of(r.tag) != "idle" or revision - idle[r.tag] < REMEMBERED)
         return Endpoint(
             name=self.name,
@@ -239,7 +235,8 @@ class Endpoint(Value):
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
         )
 
-    def _shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:
+    def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:
+        """The traffic that ``with_traffic`` leads to."""
         wanted_shadows = {self.release(tag).tag: _check_percent(p, f"shadow {tag}") for tag, p in shadow.items()}
         wanted_canary = {self.release(tag).tag: _check_percent(p, f"canary {tag}") for tag, p in canary.items()}
         for tag in (*wanted_shadows, *wanted_canary):
@@ -267,9 +264,7 @@ class Endpoint(Value):
 def _stable(traffic: Traffic, tag: str) -> Traffic:
     """``tag`` as stable; other candidates keep their shares."""
     without = traffic.without(tag)
-    return Traffic(
-        stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows
-    )
+    return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
 
 
 def _check_percent(percent: float, what: str) -> float:

@@ -129,12 +129,12 @@ class Store(Protocol):
         """Newest first."""
 
     def remember(self, snapshot: Snapshot) -> None:
-        """This store captured (or was told to trust) this snapshot."""
+        """Note that this store captured, or was told to trust, a snapshot."""
 
     def remembered(self, tag: str) -> Snapshot | None: ...
 
     def intend(self, release: Release) -> None:
-        """This process is about to start a release that no endpoint has yet."""
+        """Note that this process is about to start a release that no endpoint has yet."""
 
     def fulfil(self, release: Release) -> None:
         """The start has ended, one way or the other."""
@@ -155,9 +155,7 @@ class InferenceLog(Protocol):
     ) -> list[Record]:
         """Records by time, oldest first; with ``limit`` the last so many."""
 
-    def follow(
-        self, endpoint: str, *, role: str | None = None, status: int | None = None
-    ) -> Iterator[Record]:
+    def follow(self, endpoint: str, *, role: str | None = None, status: int | None = None) -> Iterator[Record]:
         """New records as they are written, for ever."""
 
     def compare(

@@ -157,7 +157,9 @@ class CompareRequest(Request):
     """A candidate against stable: a shadow paired on the same requests, a canary unpaired."""
 
     name: EndpointName
-    candidate: str | None = Field(default=None, description="The candidate (default: the canary, else the only shadow).")
+    candidate: str | None = Field(
+        default=None, description="The candidate (default: the canary, else the only shadow)."
+    )
     since: Duration | None = Field(default=None, description="Only requests of the last 90s, 15m, 1h, 7d, …")
 
 

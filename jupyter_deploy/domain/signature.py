@@ -112,32 +112,40 @@ def _not_accepted(given: Schema, by: Schema, where: str) -> list[str]:
     if not accepted:
         return []
     widened = accepted | ({"integer"} if "number" in accepted else set())
-    extra = types_of(given) - widened
-    if extra or not types_of(given):
+    if types_of(given) - widened or not types_of(given):
         return [f"{where}: stable has {_in_words(given)}, the candidate {_in_words(by)}"]
-    found: list[str] = []
-    if "enum" in by and not set(given.get("enum", ())) <= set(by["enum"]) | {None}:
-        found.append(f"{where}: the candidate knows only {by['enum']}")
-    if "enum" in by and "enum" not in given:
-        found.append(f"{where}: the candidate knows only {by['enum']}")
-    if given.get("format") != by.get("format") and by.get("format"):
-        found.append(f"{where}: the candidate takes only a {by['format']}")
-    for bound in ("minItems", "maxItems"):
-        if bound in by and given.get(bound) != by[bound]:
-            found.append(f"{where}: stable has {given.get(bound, 'any number of')} items, the candidate {by[bound]}")
-            break
+    found = _narrowed(given, by, where)
     if "items" in given and "items" in by:
         found += _not_accepted(given["items"], by["items"], f"{where}[]")
+    return list(dict.fromkeys(found + _properties(given, by, where)))
+
+
+def _narrowed(given: Schema, by: Schema, where: str) -> list[str]:
+    """Values of the right type that ``by`` does not know: another list of words, format or length."""
+    found = []
+    if "enum" in by and ("enum" not in given or not set(given["enum"]) <= {*by["enum"], None}):
+        found.append(f"{where}: the candidate knows only {by['enum']}")
+    if by.get("format") and given.get("format") != by["format"]:
+        found.append(f"{where}: the candidate takes only a {by['format']}")
+    if "minItems" in by and (given.get("minItems"), given.get("maxItems")) != (by["minItems"], by["maxItems"]):
+        found.append(
+            f"{where}: stable has {given.get('minItems', 'any number of')} items, the candidate {by['minItems']}"
+        )
+    return found
+
+
+def _properties(given: Schema, by: Schema, where: str) -> list[str]:
     ours, theirs = given.get("properties", {}), by.get("properties", {})
-    if ours or theirs:
-        missing = [name for name in by.get("required", []) if name not in given.get("required", [])]
-        unknown = [name for name in ours if name not in theirs]
-        found += [f"{where}: the candidate needs '{name}', which stable's requests lack" for name in missing]
-        found += [f"{where}: the candidate does not know '{name}', which stable's requests have" for name in unknown]
-        for name in ours:
-            if name in theirs:
-                found += _not_accepted(ours[name], theirs[name], f"{where}.{name}")
-    return list(dict.fromkeys(found))
+    if not ours and not theirs:
+        return []
+    needed = [name for name in by.get("required", []) if name not in given.get("required", [])]
+    found = [f"{where}: the candidate needs '{name}', which stable's requests lack" for name in needed]
+    unknown = [name for name in ours if name not in theirs]
+    found += [f"{where}: the candidate does not know '{name}', which stable's requests have" for name in unknown]
+    for name in ours:
+        if name in theirs:
+            found += _not_accepted(ours[name], theirs[name], f"{where}.{name}")
+    return found
 
 
 def _in_words(schema: Schema) -> str:

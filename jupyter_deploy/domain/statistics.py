@@ -31,10 +31,13 @@ from .inference import Estimate, Interval
 LEVEL = 0.95
 
 FEWEST_INFORMATIVE = 10
-"""So many requests must hold a row of the rarer kind before the spread between requests is believed. Below, that
-spread rests on a handful of requests and is usually too small: in simulation (requests of 1 to 20 rows that agree
-or differ as a whole, 99 % agreement) a nominal 95 % interval then held in 80 to 87 % of the samples, with this
-rule in 93 to 98 %."""
+"""So many requests must carry the spread between requests before it is believed; below, it is usually too small.
+
+In simulation (60 to 400 requests of 1 to 20 rows, 80 to 99 % agreement, from independent rows to requests that agree
+or differ as a whole) the nominal 95 % interval then holds in 91 to 99 % of the samples, and without this rule in 80 to
+97 %. No rule helps where what would widen the interval has not been seen: 30 requests of 100 rows, of which one in a
+hundred fails half its rows at once, show no such request three times in four.
+"""
 
 
 def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
@@ -75,62 +78,67 @@ def proportion(successes: int, n: int, level: float = LEVEL) -> Estimate | None:
 class Clusters:
     """What an interval needs to know of rows that came in requests: sums over the requests.
 
+    A request's residual is its successes minus what the overall share makes one expect of its rows.
+
     Attributes
     ----------
     requests, rows, successes
         How many there are.
-    rows_squared, successes_squared, product
-        Sums, over the requests, of rows², successes² and rows · successes.
-    with_success, with_failure
-        Requests with at least one row that is (or isn't) a success.
+    rows_squared
+        Sum of the requests' rows².
+    spread, spread_squared
+        Sums of the residuals² and of the residuals⁴.
     """
 
     requests: int
     rows: int
     successes: int
-    rows_squared: int
-    successes_squared: int
-    product: int
-    with_success: int
-    with_failure: int
+    rows_squared: float
+    spread: float
+    spread_squared: float
 
     @classmethod
     def of(cls, requests: Iterable[tuple[int, int]]) -> Clusters:
         """From each request's successes and rows. Requests without rows count for nothing."""
         counts = [(a, m) for a, m in requests if m]
+        rows, successes = sum(m for _, m in counts), sum(a for a, _ in counts)
+        residuals = [a - successes / rows * m for a, m in counts]
         return cls(
             requests=len(counts),
-            rows=sum(m for _, m in counts),
-            successes=sum(a for a, _ in counts),
+            rows=rows,
+            successes=successes,
             rows_squared=sum(m * m for _, m in counts),
-            successes_squared=sum(a * a for a, _ in counts),
-            product=sum(a * m for a, m in counts),
-            with_success=sum(a > 0 for a, _ in counts),
-            with_failure=sum(a < m for a, m in counts),
+            spread=sum(e**2 for e in residuals),
+            spread_squared=sum(e**4 for e in residuals),
         )
+
+    @property
+    def informative(self) -> float:
+        """How many requests carry the spread: as many as would if each had the same residual, up to its sign.
+
+        Kish's effective number of the squared residuals, as in Satterthwaite's degrees of freedom.
+        """
+        return self.spread**2 / self.spread_squared if self.spread_squared > 0 else 0.0
 
     @property
     def design_effect(self) -> float:
         """By how much the requests widen the variance of the share; never below 1.
 
         The variance of a ratio of cluster totals by linearisation (Cochran 1977) over the variance that
-        independent rows would have. Where that cannot be known (one request, all rows alike, or the rarer answer
-        in fewer than ``FEWEST_INFORMATIVE`` requests), the rows of a request are taken to be copies of each other,
+        independent rows would have. Where that cannot be known (one request, all rows alike, or the spread carried
+        by fewer than ``FEWEST_INFORMATIVE`` requests), the rows of a request are taken to be copies of each other,
         the worst case: Σrows² / Σrows (Kish 1965), for requests of equal size the number of rows in one. So 1,000
         rows in 10 requests that all agree count as 10, not as 1,000.
         """
-        if self.rows_squared == self.rows:  # one row each: nothing to correct
+        if self.rows_squared <= self.rows:  # one row each: nothing to correct
             return 1.0
         worst = self.rows_squared / self.rows
         share = self.successes / self.rows
         known = 1.0
         if self.requests > 1 and 0 < self.successes < self.rows:
-            spread = self.successes_squared - 2 * share * self.product + share * share * self.rows_squared
-            variance = self.requests / (self.requests - 1) * spread / self.rows**2
+            variance = self.requests / (self.requests - 1) * self.spread / self.rows**2
             known = max(1.0, variance * self.rows / (share * (1 - share)))
-        if min(self.with_success, self.with_failure) < FEWEST_INFORMATIVE:
-            return max(worst, known)
-        return known
+        return known if self.informative >= FEWEST_INFORMATIVE else max(worst, known)
 
 
 def clustered_proportion(clusters: Clusters, level: float = LEVEL) -> Estimate | None:

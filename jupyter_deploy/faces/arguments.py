@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from cyclopts import App, CycloptsError, Parameter
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.requests import Request
 
 Output = Literal["text", "json"]
+R = TypeVar("R", bound=Request)
 
 
 def is_positional(field: FieldInfo) -> bool:
@@ -32,7 +33,7 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
         default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
         kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
         help_ = Parameter(help=field.description or "", negative="", show_default=bool(default))
-        annotation = Annotated[_textual(field.annotation), help_]
+        annotation: Any = Annotated[_textual(field.annotation), help_]
         if isinstance(default, dict):
             default = None
             annotation = Annotated[list[str] | None, help_]
@@ -40,7 +41,7 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
     return sorted(parameters, key=lambda p: p.kind)
 
 
-def request_from(request: type[Request], given: Mapping[str, Any]) -> Request:
+def request_from(request: type[R], given: Mapping[str, Any]) -> R:
     """Build a request; what pydantic finds wrong becomes one readable error.
 
     Raises

@@ -90,9 +90,9 @@ def _app() -> App:
     for operation in OPERATIONS:
 
         def run(request: Request, output: Output, name: str = operation.name) -> int:
-            from .verbs import BY_NAME, run as run_operation  # noqa: PLC0415
+            from . import verbs  # noqa: PLC0415 - the ports are not needed for --help
 
-            return _print(run_operation(BY_NAME[name], request), output)
+            return _print(verbs.run(verbs.BY_NAME[name], request), output)
 
         add_command(app, operation.name, operation.request, run)
     return app
@@ -117,8 +117,8 @@ def _text(result: Any) -> str:
 def _exit_code(result: Any) -> int:
     if isinstance(result, Comparison) and not result.pairs and not result.sides["candidate"].requests:
         return INCONCLUSIVE
-    if isinstance(result, Prediction) and result.status >= 400:  # noqa: PLR2004
-        return 2 if result.status < 500 else INTERNAL  # noqa: PLR2004
+    if isinstance(result, Prediction) and result.status >= 400:
+        return 2 if result.status < 500 else INTERNAL
     if isinstance(result, list) and any(isinstance(item, Reconciled) and item.failed for item in result):
         return INTERNAL
     return 0

@@ -21,6 +21,5 @@ def check_distributions() -> None:
         return
     raise WrongDistribution(
         f"the distribution {OTHER} {version} is installed beside nbdeploy, and both own the import name jupyter_deploy",
-        "keep one of them in this environment: "
-        "pip uninstall -y jupyter-deploy nbdeploy && pip install nbdeploy",
+        "keep one of them in this environment: pip uninstall -y jupyter-deploy nbdeploy && pip install nbdeploy",
     )

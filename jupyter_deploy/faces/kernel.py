@@ -25,7 +25,7 @@ def current_shell() -> Any:
         return None
     from IPython import get_ipython  # noqa: PLC0415 - only where IPython runs already
 
-    return get_ipython()  # type: ignore[no-untyped-call]
+    return get_ipython()
 
 
 def live_from_expression(shell: Any, expression: str, example: str | None, method: str | None) -> Live:
@@ -47,7 +47,9 @@ def live_from_expression(shell: Any, expression: str, example: str | None, metho
         hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that makes it first"
         raise UnknownSource(f"there is no variable '{missing}' in this notebook", hint) from error
     except Exception as error:
-        raise UnknownSource(f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable") from error
+        raise UnknownSource(
+            f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable"
+        ) from error
     value = None
     if example is not None:
         try:
@@ -80,7 +82,7 @@ def capture_for_command_line(document: str) -> None:
         source = Source(notebook=arguments["notebook"], variable=arguments["model"])
         notebook = Path(arguments["notebook"])
         live = Live(live.model, live.example, source, live.method, live.cells[:-1], _project(notebook))
-        snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda title: None)
+        snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda _: None)
     except DeployError as error:
         found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
@@ -99,10 +101,14 @@ def last_function(cell: str) -> str:
     try:
         body = ast.parse(cell).body
     except SyntaxError as error:
-        raise InvalidInput(f"the cell is not Python: {error}", "use %%deploy over a cell that defines a function") from error
+        raise InvalidInput(
+            f"the cell is not Python: {error}", "use %%deploy over a cell that defines a function"
+        ) from error
     names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
     if not names:
-        raise InvalidInput("the cell defines no function", "use %%deploy over a cell that defines one, or %deploy VARIABLE")
+        raise InvalidInput(
+            "the cell defines no function", "use %%deploy over a cell that defines one, or %deploy VARIABLE"
+        )
     return names[-1]
 
 
@@ -115,7 +121,11 @@ def _live(model: Any, example: Any, method: str | None, variable: str | None, sh
 
 def notebook_path(namespace: Mapping[str, Any]) -> Path | None:
     """The notebook's file, where its server or editor tells the kernel."""
-    candidates = (os.environ.get("NBDEPLOY_NOTEBOOK"), os.environ.get("JPY_SESSION_NAME"), namespace.get("__vsc_ipynb_file__"))
+    candidates = (
+        os.environ.get("NBDEPLOY_NOTEBOOK"),
+        os.environ.get("JPY_SESSION_NAME"),
+        namespace.get("__vsc_ipynb_file__"),
+    )
     for candidate in candidates:
         if candidate and str(candidate).endswith(".ipynb"):
             path = Path(candidate)

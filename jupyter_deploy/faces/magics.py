@@ -54,7 +54,9 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
         if expression is None:
             raise InvalidInput("which variable holds the model?", 'write %deploy model --name churn --example "X[:5]"')
         if request.model is not None:
-            raise InvalidInput("--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE")
+            raise InvalidInput(
+                "--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE"
+            )
         if expression.endswith(".ipynb") or (":" in expression and expression not in shell.user_ns):
             return _shown(run(operation, request), output)
         live = live_from_expression(shell, expression, request.example, request.method)
@@ -66,7 +68,9 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
 
 def _shown(result: Any, output: str) -> Any:
     if output == "json":
-        return [r.model_dump(mode="json") for r in result] if isinstance(result, list) else result.model_dump(mode="json")
+        return (
+            [r.model_dump(mode="json") for r in result] if isinstance(result, list) else result.model_dump(mode="json")
+        )
     if isinstance(result, Iterator):
         for record in result:  # until the kernel is interrupted
             print(text(record))  # noqa: T201 - the cell's output
@@ -78,7 +82,9 @@ def _tokens(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise InvalidInput(f"the line cannot be read: {error}", 'put expressions in quotes: --example "X_test[:5]"') from error
+        raise InvalidInput(
+            f"the line cannot be read: {error}", 'put expressions in quotes: --example "X_test[:5]"'
+        ) from error
 
 
 def _help(operation: Operation, name: str) -> str:
@@ -101,4 +107,3 @@ def _readable_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             raise
 
     return wrapped
-

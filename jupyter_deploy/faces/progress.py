@@ -17,7 +17,7 @@ from .kernel import current_shell
 def reporter(*, shown: bool = True) -> Iterator[Report]:
     """A reporter for one operation; what it showed is gone when the operation has ended well."""
     if not shown:
-        yield lambda step: None
+        yield lambda _: None
     elif current_shell() is not None:
         with _notebook() as report:
             yield report

@@ -92,7 +92,10 @@ def _deployment(result: Deployment) -> Page:
     facts = [
         ("endpoint", f"{result.url}/predict"),
         ("role", f"{result.role}{share}, revision {result.revision}"),
-        ("model", f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})"),
+        (
+            "model",
+            f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
+        ),
         ("takes", takes),
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
         ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
@@ -101,7 +104,10 @@ def _deployment(result: Deployment) -> Page:
             f"Python {captured.environment.python}, {len(captured.environment.distributions)} distributions locked",
         ),
         ("notebook", f"{source.notebook or 'unknown'}, {len(captured.provenance.cells)} cells executed"),
-        ("git", f"{git.commit[:10]}{' with uncommitted changes' if git.dirty else ''}" if git else "not in a repository"),
+        (
+            "git",
+            f"{git.commit[:10]}{' with uncommitted changes' if git.dirty else ''}" if git else "not in a repository",
+        ),
         ("snapshot", f"{result.snapshot} (bentoml models list)"),
     ]
     facts += [("note", note) for note in captured.notes]
@@ -118,9 +124,8 @@ def _answers(schema: dict[str, Any], dtype: str) -> str:
 
 
 def _status(result: EndpointStatus) -> Page:
-    state = "healthy" if result.healthy else "stopped" if not result.running else "NOT HEALTHY"
     return Page(
-        f"{result.name}: {state}, revision {result.revision}",
+        f"{result.name}: {_state(result)}, revision {result.revision}",
         facts=[("url", result.url)],
         tables=[
             Table(
@@ -142,6 +147,10 @@ def _status(result: EndpointStatus) -> Page:
     )
 
 
+def _state(status: EndpointStatus) -> str:
+    return "healthy" if status.healthy else "stopped" if not status.running else "NOT HEALTHY"
+
+
 def _traffic(result: TrafficChange) -> Page:
     rows = [
         (tag, result.before.get(tag, "no traffic"), result.after.get(tag, "no traffic"))
@@ -152,7 +161,9 @@ def _traffic(result: TrafficChange) -> Page:
 
 
 def _comparison(result: Comparison) -> Page:
-    how = "paired, on the same requests" if result.paired else "unpaired: the canary answered other requests than stable"
+    how = (
+        "paired, on the same requests" if result.paired else "unpaired: the canary answered other requests than stable"
+    )
     facts = [
         ("verdict", f"{result.verdict.upper()}: {result.reason}"),
         ("compared", f"{result.role}, {how}"),
@@ -173,18 +184,31 @@ def _comparison(result: Comparison) -> Page:
     if result.skipped_lines:
         facts.append(("unreadable records", str(result.skipped_lines)))
     sides = [
-        (side, s.release, str(s.requests), str(s.errors), _number(s.latency_p50_ms), _number(s.latency_p95_ms), _top(s.answers))
+        (
+            side,
+            s.release,
+            str(s.requests),
+            str(s.errors),
+            _number(s.latency_p50_ms),
+            _number(s.latency_p95_ms),
+            _top(s.answers),
+        )
         for side, s in result.sides.items()
     ]
     tables = [Table("", ("side", "release", "requests", "errors", "p50 ms", "p95 ms", "answers"), sides)]
     if result.flips:
-        rows = [(f.request_id, str(f.row), _short(f.stable), _short(f.candidate), _short(f.input)) for f in result.flips[:10]]
+        rows = [
+            (f.request_id, str(f.row), _short(f.stable), _short(f.candidate), _short(f.input))
+            for f in result.flips[:10]
+        ]
         shown = f"{min(10, len(result.flips))} of {result.flip_count} flipped rows, latest first"
         tables.append(Table(shown, ("request", "row", "stable", "candidate", "input"), rows))
     if result.answer_shares:
         shares = [(name, _percent(share, "")) for name, share in result.answer_shares.items()]
         tables.append(Table("share of each answer, candidate − stable", ("answer", "difference"), shares))
-    return Page(f"{result.candidate} against {result.stable}", facts=facts, tables=tables, chart=comparison_chart(result))
+    return Page(
+        f"{result.candidate} against {result.stable}", facts=facts, tables=tables, chart=comparison_chart(result)
+    )
 
 
 def _prediction(result: Prediction) -> Page:
@@ -201,36 +225,64 @@ def _stopped(result: Stopped) -> Page:
 
 
 def _list_page(results: list[Any]) -> Page:
-    if not results:
-        return Page("nothing to show")
-    first = results[0]
-    if isinstance(first, EndpointStatus):
-        rows = [
-            (e.name, e.url, str(e.revision), "healthy" if e.healthy else "stopped" if not e.running else "NOT HEALTHY",
-             ", ".join(f"{r.tag} ({r.role} {r.percent:g} %)" for r in e.releases if r.role != "idle"))
-            for e in results
-        ]  # fmt: skip
-        return Page("endpoints", tables=[Table("", ("name", "url", "revision", "state", "releases"), rows)])
-    if isinstance(first, Revision):
-        rows = [(str(r.revision), f"{r.at:%Y-%m-%d %H:%M:%S}", r.by, r.change, r.reason) for r in results]
-        return Page(f"history of {first.endpoint}", tables=[Table("", ("revision", "when (UTC)", "who", "what", "why"), rows)])
-    if isinstance(first, Reconciled):
-        rows = [
-            (r.endpoint, ", ".join(r.started), ", ".join(r.stopped), "; ".join(f"{k}: {v}" for k, v in r.failed.items()))
-            for r in results
-        ]
-        return Page("what runs is what is wanted" if not any(r.failed for r in results) else "NOT all could be started",
-                    tables=[Table("", ("endpoint", "started", "stopped", "failed"), rows)])  # fmt: skip
-    if isinstance(first, Record):
-        rows = [
-            (f"{r.ts:%Y-%m-%d %H:%M:%S}", r.role, r.release, str(r.status), f"{r.latency_ms:.2f}", r.request_id,
-             _short(r.outputs if r.error is None else f"{r.error.type}: {r.error.message}"))
-            for r in results
-        ]  # fmt: skip
-        head = ("when (UTC)", "role", "release", "status", "ms", "request", "answer")
-        return Page(f"{len(results)} records", tables=[Table("", head, rows)])
-    return Page(f"{len(results)} results")
+    for kind, make in _LISTS:
+        if results and isinstance(results[0], kind):
+            return make(results)
+    return Page("nothing to show")
 
+
+def _endpoints(results: list[EndpointStatus]) -> Page:
+    rows = [
+        (
+            e.name,
+            e.url,
+            str(e.revision),
+            _state(e),
+            ", ".join(f"{r.tag} ({r.role} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
+        )
+        for e in results
+    ]
+    return Page("endpoints", tables=[Table("", ("name", "url", "revision", "state", "releases"), rows)])
+
+
+def _history(results: list[Revision]) -> Page:
+    rows = [(str(r.revision), f"{r.at:%Y-%m-%d %H:%M:%S}", r.by, r.change, r.reason) for r in results]
+    head = ("revision", "when (UTC)", "who", "what", "why")
+    return Page(f"history of {results[0].endpoint}", tables=[Table("", head, rows)])
+
+
+def _reconciled(results: list[Reconciled]) -> Page:
+    rows = [
+        (r.endpoint, ", ".join(r.started), ", ".join(r.stopped), "; ".join(f"{k}: {v}" for k, v in r.failed.items()))
+        for r in results
+    ]
+    headline = "NOT all could be started" if any(r.failed for r in results) else "what runs is what is wanted"
+    return Page(headline, tables=[Table("", ("endpoint", "started", "stopped", "failed"), rows)])
+
+
+def _records(results: list[Record]) -> Page:
+    rows = [
+        (
+            f"{r.ts:%Y-%m-%d %H:%M:%S}",
+            r.role,
+            r.release,
+            str(r.status),
+            f"{r.latency_ms:.2f}",
+            r.request_id,
+            _short(r.outputs if r.error is None else f"{r.error.type}: {r.error.message}"),
+        )
+        for r in results
+    ]
+    head = ("when (UTC)", "role", "release", "status", "ms", "request", "answer")
+    return Page(f"{len(results)} records", tables=[Table("", head, rows)])
+
+
+_LISTS: tuple[tuple[type, Callable[[Any], Page]], ...] = (
+    (EndpointStatus, _endpoints),
+    (Revision, _history),
+    (Reconciled, _reconciled),
+    (Record, _records),
+)
 
 _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Deployment, _deployment),
@@ -245,7 +297,8 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
 def _record_line(record: Record) -> str:
     said = f"{record.error.type}: {record.error.message}" if record.error else _short(record.outputs)
     when = f"{record.ts:%Y-%m-%d %H:%M:%S}"
-    return f"{when} {record.role:7} {record.release} {record.status} {record.latency_ms:8.2f} ms {record.request_id} {said}"
+    answered = f"{record.status} {record.latency_ms:8.2f} ms"
+    return f"{when} {record.role:7} {record.release} {answered} {record.request_id} {said}"
 
 
 def _percent(estimate: Estimate | None, of: str) -> str:
@@ -284,10 +337,13 @@ def _as_text(document: Page) -> str:
     lines += [f"  {name:{width}}  {value}" for name, value in document.facts]
     buffer = io.StringIO()
     # force_jupyter: in a kernel rich would display what it prints instead of writing it to the file.
-    options = {"color_system": None, "highlight": False, "emoji": False, "markup": False, "force_jupyter": False}
-    console = Console(file=buffer, width=160, **options)
+    console = Console(
+        file=buffer, width=160, color_system=None, highlight=False, emoji=False, markup=False, force_jupyter=False
+    )
     for table in document.tables:
-        drawn = RichTable(*table.head, title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        drawn = RichTable(
+            *table.head, title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
+        )
         for row in table.rows:
             drawn.add_row(*row)
         console.print(drawn)

@@ -57,7 +57,9 @@ def verb(name: str) -> Callable[..., Any]:
     return function
 
 
-def deploy(model: Any, *, name: str | None = None, example: Any = None, variable: str | None = None, **options: Any) -> Any:
+def deploy(
+    model: Any, *, name: str | None = None, example: Any = None, variable: str | None = None, **options: Any
+) -> Any:
     """Capture a model, prove it in a clean process, and release it behind an endpoint.
 
     Parameters
@@ -71,7 +73,7 @@ def deploy(model: Any, *, name: str | None = None, example: Any = None, variable
     variable : str
         The model's name in the notebook; by default the one by which the notebook knows the object.
     **options
-        The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``target``, ``reason``, ….
+        The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``reason``, ….
 
     Returns
     -------

@@ -19,7 +19,7 @@ Progress = Callable[[str], None]
 Check = Callable[[Manifest], None]
 
 
-def capture(live: Live, name: str, ports: Ports, progress: Progress, check: Check = lambda manifest: None) -> Snapshot:
+def capture(live: Live, name: str, ports: Ports, progress: Progress, check: Check = lambda _: None) -> Snapshot:
     """Capture a live object, prove it in a clean process, and store it.
 
     Parameters
@@ -131,7 +131,9 @@ def _origin(snapshot: Snapshot) -> str:
         "captured by": provenance.user,
         "captured at": f"{provenance.captured_at:%Y-%m-%d %H:%M} UTC",
         "notebook": provenance.source.notebook or "unknown",
-        "git commit": f"{provenance.git.commit}{' (dirty)' if provenance.git.dirty else ''}" if provenance.git else "none",
+        "git commit": f"{provenance.git.commit}{' (dirty)' if provenance.git.dirty else ''}"
+        if provenance.git
+        else "none",
         "interpreter": f"{snapshot.manifest.environment.interpreter} ({snapshot.manifest.environment.python})",
         "digest": snapshot.digest,
     }

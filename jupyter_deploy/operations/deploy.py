@@ -117,9 +117,7 @@ def _check_signature(manifest: Manifest, before: Endpoint | None, ports: Ports) 
         )
 
 
-def _unchanged(
-    request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports
-) -> Deployment | None:
+def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports) -> Deployment | None:
     """The deployment as it stands, when there is nothing to do."""
     if before is None or not before.running:
         return None

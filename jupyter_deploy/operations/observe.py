@@ -47,9 +47,7 @@ def logs(request: LogsRequest, ports: Ports, report: Report) -> Iterable[Record]
     since = now() - request.since if request.since else None
     if request.follow:
         return ports.log.follow(endpoint.name, role=request.role, status=request.status)
-    return ports.log.records(
-        endpoint.name, since=since, role=request.role, status=request.status, limit=request.limit
-    )
+    return ports.log.records(endpoint.name, since=since, role=request.role, status=request.status, limit=request.limit)
 
 
 def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison:

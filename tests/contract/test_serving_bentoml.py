@@ -234,9 +234,8 @@ def test_prometheus_sees_our_figures_beside_bentomls(tumour):
 
 
 def test_an_upload_that_is_too_large_is_refused_by_a_real_server(tumour):
-    for _ in range(5):
-        response = tumour.client.post("/predict", content=b" " * (33 * 1024 * 1024))
-        assert response.status_code == 413
+    response = tumour.client.post("/predict", content=b" " * (33 * 1024 * 1024))
+    assert response.status_code == 413
 
 
 def test_a_changed_model_keeps_the_server_from_starting(home, tmp_path):

@@ -42,7 +42,7 @@ def test_wilson_gives_the_intervals_of_newcombe_1998_two_sided_table_i(successes
 def test_wilson_gives_what_statsmodels_gives_at_other_levels():
     # statsmodels 0.15.0: proportion_confint(81, 263, alpha=0.01, method='wilson')
     found = wilson(81, 263, 0.99)
-    assert (found.low, found.high) == pytest.approx((0.24025544, 0.38560413), abs=1e-8)
+    assert (found.low, found.high) == pytest.approx((0.24013690, 0.38528250), abs=1e-8)
     assert found.level == 0.99
 
 
@@ -206,16 +206,23 @@ def test_a_single_request_counts_as_one_row():
 
 def test_few_requests_with_a_flip_do_not_say_how_much_requests_differ():
     few = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 9)
-    enough = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 10)
+    enough = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 12)
+    assert few.informative < 10 < enough.informative
     assert few.design_effect == pytest.approx(5)
     assert enough.design_effect == pytest.approx(1, abs=0.1)
 
 
-@pytest.mark.parametrize("together", [0.0, 0.5])
+def test_a_large_request_among_small_ones_does_not_say_how_much_requests_differ():
+    clusters = Clusters.of([(1, 1), (0, 1)] * 50 + [(0, 100)])
+    assert clusters.informative < 2
+    assert clusters.design_effect >= (100 + 100**2) / 200
+
+
+@pytest.mark.parametrize("together", [0.0, 0.2, 0.5, 1.0])
 @pytest.mark.parametrize(("share", "number"), [(0.99, 100), (0.95, 100), (0.9, 60)])
 def test_the_clustered_interval_holds_about_as_often_as_it_says(share, number, together):
     """``together``: how often a row copies its request's first one; the true share stays the same."""
-    rng = random.Random(20261125)  # noqa: S311
+    rng = random.Random(20261125)
     clustered_hits = plain_hits = 0
     for _ in range(400):
         drawn = []
@@ -228,9 +235,9 @@ def test_the_clustered_interval_holds_about_as_often_as_it_says(share, number, t
         found, plain = clustered_proportion(clusters).interval, wilson(clusters.successes, clusters.rows)
         clustered_hits += found.low <= share <= found.high
         plain_hits += plain.low <= share <= plain.high
-    assert clustered_hits >= 0.92 * 400
-    if together:
-        assert plain_hits < 0.9 * 400  # what the correction is for
+    assert clustered_hits >= 0.91 * 400
+    if together >= 0.5:
+        assert plain_hits < 0.85 * 400  # what the correction is for
 
 
 @pytest.mark.parametrize(

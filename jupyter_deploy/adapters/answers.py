@@ -19,7 +19,7 @@ from jupyter_deploy.domain.inference import Estimate, Flip
 from jupyter_deploy.domain.statistics import LEVEL, Clusters, clustered_proportion, difference
 from jupyter_deploy.domain.verdict import MARGIN
 
-from .records import AT, COLUMNS, lines_of
+from .records import AT, COLUMNS, fetched, lines_of
 
 Side = Literal["stable", "candidate"]
 SIDES: tuple[Side, Side] = ("stable", "candidate")
@@ -41,7 +41,7 @@ SELECT request, "row",
     CASE
         WHEN x IS NULL OR y IS NULL THEN false
         WHEN x::VARCHAR = y::VARCHAR THEN true
-        WHEN fractional THEN coalesce(gap <= $atol + $rtol * abs(TRY_CAST(x AS DOUBLE)), false)
+        WHEN fractional THEN coalesce(isfinite(gap) AND gap <= $atol + $rtol * abs(TRY_CAST(x AS DOUBLE)), false)
         WHEN x_kind IN {_NUMBERS} AND y_kind IN {_NUMBERS}
             THEN 'DOUBLE' IN (x_kind, y_kind) AND TRY_CAST(x AS DOUBLE) = TRY_CAST(y AS DOUBLE)
         WHEN nested IS NOT NULL THEN nested.agree
@@ -110,7 +110,7 @@ def agreement(connection: duckdb.DuckDBPyConnection) -> Clusters:
     """How many rows agree, with what the interval needs to know of their requests."""
     sums = connection.execute(
         """
-        WITH requests AS (SELECT count(*) AS m, count_if(agree) AS a FROM compared GROUP BY request)
+        WITH requests AS (SELECT count(*) AS m, count(*) FILTER (agree) AS a FROM compared GROUP BY request)
         SELECT count(*), sum(m), sum(a), sum(m * m), sum((a - share * m) ** 2), sum((a - share * m) ** 4)
         FROM requests, (SELECT sum(a) / sum(m) AS share FROM requests)
         """
@@ -162,7 +162,7 @@ def labels(connection: duckdb.DuckDBPyConnection) -> dict[Side, dict[str, int]]:
     """How often each side gave the most frequent labels of both, the most frequent first."""
     found = connection.execute(
         """
-        SELECT label, count_if(side = 'stable'), count_if(side = 'candidate')
+        SELECT label, count(*) FILTER (side = 'stable'), count(*) FILTER (side = 'candidate')
         FROM said WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label LIMIT ?
         """,
         [MOST_ANSWERS],
@@ -249,10 +249,11 @@ def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: l
     if not pair_ids:
         return {}
     lines = lines_of([Path(file) for file in files], {name: COLUMNS[name] for name in ("ts", "pair_id", "inputs")})
-    found = connection.execute(
+    found = fetched(
+        connection,
         f"SELECT pair_id, arg_max(inputs, {AT}) FROM {lines} WHERE list_contains(?, pair_id) GROUP BY pair_id",  # noqa: S608
         [pair_ids],
-    ).fetchall()
+    )
     return {pair_id: _decoded(inputs) for pair_id, inputs in found}
 
 

@@ -129,8 +129,9 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
     clusters = answers.agreement(connection)
     both, stable, candidate, neither, refused = connection.execute(
         f"""
-        SELECT count_if(s AND c), count_if(s AND NOT c), count_if(c AND NOT s), count_if(NOT s AND NOT c),
-            count_if(s_status = 200 AND c_status IN {_REFUSED})
+        SELECT count(*) FILTER (s AND c), count(*) FILTER (s AND NOT c),
+            count(*) FILTER (c AND NOT s), count(*) FILTER (NOT s AND NOT c),
+            count(*) FILTER (s_status = 200 AND c_status IN {_REFUSED})
         FROM (SELECT *, s_status >= 500 AS s, c_status >= 500 AS c FROM pairs)
         """  # noqa: S608
     ).fetchone()

@@ -26,6 +26,11 @@ from jupyter_deploy.domain.inference import Record
 MEMORY_LIMIT = "2GB"
 """Beyond this DuckDB spills to disk instead of taking the memory of the notebook beside it."""
 
+MOST_THREADS = 4
+
+USUAL_LINE, LONGEST_LINE = 16 * 1024 * 1024, 256 * 1024 * 1024
+"""Bytes. DuckDB holds twice this in memory for each thread, so room for the longest is made only when one is met."""
+
 # Types are given, never guessed: one odd line must not change what a column is.
 COLUMNS = {
     "request_id": "VARCHAR",
@@ -65,11 +70,33 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         }
         try:
             with duckdb.connect(config=settings) as connection:
+                connection.execute(f"SET VARIABLE longest_line = {USUAL_LINE}")
+                threads = connection.execute("SELECT current_setting('threads')").fetchone()
+                connection.execute(f"SET threads = {min(MOST_THREADS, int(threads[0]))}")
                 yield connection
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise StoreError(
-                "the records cannot be read", "run it again; if it persists, look at the file that is named", str(error)
-            ) from error
+            raise _unreadable(error) from error
+
+
+def fetched(connection: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
+    """The rows of a query that reads ``lines_of`` records, be a line as long as it may.
+
+    Raises
+    ------
+    StoreError
+        A line is longer than ``LONGEST_LINE``.
+    """
+    try:
+        return list(connection.execute(query, values).fetchall())
+    except duckdb.InvalidInputException as error:
+        if "maximum_object_size" not in str(error):
+            raise
+    connection.execute(f"SET VARIABLE longest_line = {LONGEST_LINE}")
+    connection.execute("SET threads = 1")
+    try:
+        return list(connection.execute(query, values).fetchall())
+    except duckdb.InvalidInputException as error:
+        raise _unreadable(error) from error
 
 
 def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
@@ -84,7 +111,7 @@ def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
     types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
     return (
         f"read_json([{paths}], format='newline_delimited', compression='uncompressed', ignore_errors=true, "
-        f"filename=true, columns={{{types}}})"
+        f"filename=true, maximum_object_size=getvariable('longest_line'), columns={{{types}}})"
     )
 
 
@@ -138,7 +165,7 @@ def read(
     if limit is not None:
         values.append(limit)
     with database() as connection:
-        rows = connection.execute(query, values).fetchall()
+        rows = fetched(connection, query, values)
     found = (_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in reversed(rows))
     return [record for record in found if record]
 
@@ -177,6 +204,11 @@ def follow(tail: Tail, *, role: str | None, status: int | None, every: float) ->
             if role in (None, record.role) and status in (None, record.status):
                 yield record
         time.sleep(every)
+
+
+def _unreadable(error: duckdb.Error) -> StoreError:
+    remedy = "run it again; if it persists, look at the file that is named"
+    return StoreError("the records cannot be read", remedy, str(error))
 
 
 def _complete_lines(path: Path, position: int) -> tuple[int, list[Record]]:

@@ -15,7 +15,7 @@ from jupyter_deploy.domain.statistics import LEVEL, median_ranks, proportion
 
 from . import answers
 from .answers import Side
-from .records import AT, COLUMNS, VALID, in_utc, lines_of, segments
+from .records import AT, COLUMNS, VALID, fetched, in_utc, lines_of, segments
 
 MOST_ERRORS = 10
 
@@ -85,8 +85,8 @@ def load(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) -> 
     versions = [asked.endpoint.release(tag).version for tag in (asked.stable, asked.candidate)]
     columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "rows")}
     files = segments(home, asked.endpoint.name, versions)
-    connection.execute(f"CREATE TEMP TABLE lines AS SELECT * FROM {lines_of(files, columns)}")  # noqa: S608
-    return _number(connection, f"SELECT count_if(NOT {VALID}) FROM lines")  # noqa: S608
+    fetched(connection, f"CREATE TEMP TABLE lines AS SELECT * FROM {lines_of(files, columns)}")  # noqa: S608
+    return _number(connection, f"SELECT count(*) FILTER (NOT {VALID}) FROM lines")  # noqa: S608
 
 
 def ask(connection: duckdb.DuckDBPyConnection, asked: Question, role: str) -> None:
@@ -139,7 +139,7 @@ def side_of(connection: duckdb.DuckDBPyConnection, asked: Question, side: Side, 
 def error_rate(connection: duckdb.DuckDBPyConnection, side: Side) -> Estimate | None:
     """The share of a side's answers of 500 and above."""
     errors, requests = connection.execute(
-        "SELECT count_if(status >= 500), count(*) FROM answered WHERE side = ?", [side]
+        "SELECT count(*) FILTER (status >= 500), count(*) FROM answered WHERE side = ?", [side]
     ).fetchone()
     return proportion(errors, requests)
 

@@ -113,19 +113,17 @@ class SqliteStore:
 
     def fulfil(self, release: Release) -> None:
         with self._writing() as db:
-            db.execute("DELETE FROM intents WHERE tag = ? AND pid = ?", (release.tag, os.getpid()))
+            rows = db.execute("SELECT pid, born FROM intents WHERE tag = ?", (release.tag,)).fetchall()
+            for pid, born in rows:
+                if pid == os.getpid() or _born(pid) != born:
+                    db.execute("DELETE FROM intents WHERE tag = ? AND pid = ?", (release.tag, pid))
 
     def abandoned(self) -> list[Release]:
         with self._reading() as db:
             rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
-        alive = {Release.model_validate_json(doc).tag for pid, born, doc in rows if _born(pid) == born}
-        gone = {Release.model_validate_json(doc) for pid, born, doc in rows if _born(pid) != born}
-        if gone:
-            with self._writing() as db:
-                for pid, born, _ in rows:
-                    if _born(pid) != born:
-                        db.execute("DELETE FROM intents WHERE pid = ? AND born = ?", (pid, born))
-        return [release for release in gone if release.tag not in alive]
+        found = [(Release.model_validate_json(document), _born(pid) == born) for pid, born, document in rows]
+        busy = {release.tag for release, alive in found if alive}
+        return list({release.tag: release for release, _ in found if release.tag not in busy}.values())
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:

@@ -62,8 +62,10 @@ class Rule:
         fractions = isinstance(stable, float) or isinstance(candidate, float)
         if self.exact or not (self.floating or fractions):
             return stable == candidate, None
-        gap = 0.0 if stable == candidate else abs(_as_float(candidate) - _as_float(stable))
-        return gap <= self.atol + self.rtol * abs(_as_float(stable)), gap
+        if stable == candidate:
+            return True, 0.0
+        gap = abs(_as_float(candidate) - _as_float(stable))
+        return gap < inf and gap <= self.atol + self.rtol * abs(_as_float(stable)), gap
 
     def _all(self, pairs: list[tuple[Any, Any]]) -> tuple[bool, float | None]:
         found = [self.compare(stable, candidate) for stable, candidate in pairs]

@@ -137,7 +137,7 @@ class Store(Protocol):
         """Note that this process is about to start a release that no endpoint has yet."""
 
     def fulfil(self, release: Release) -> None:
-        """The start has ended, one way or the other."""
+        """The start has ended, one way or the other; also said for a process that has gone."""
 
     def abandoned(self) -> list[Release]:
         """Intended releases whose process has gone."""

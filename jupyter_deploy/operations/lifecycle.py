@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_deploy.domain.endpoint import Release
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DownRequest, ReconcileRequest, Step, StopRequest
@@ -35,9 +36,7 @@ def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa
         for release in endpoint.releases:
             target.stop(release)
             stopped.append(release.tag)
-    for release in ports.store.abandoned():
-        for target in ports.targets.values():
-            target.stop(release)
+    _clear(ports, ports.store.abandoned())
     return Stopped(endpoints=[e.name for e in endpoints], releases=stopped, scope="everything")
 
 
@@ -63,7 +62,7 @@ def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[R
                 started.append(release.tag)
             except TargetError as error:
                 failed[release.tag] = str(error)
-        orphans = [r for r in (*endpoint.releases, *abandoned) if r.endpoint == endpoint.name and r.tag not in tags]
+        orphans = [r for r in endpoint.releases if r.tag not in tags]
         stopped = [r.tag for r in orphans if (h := seen.get(r.tag)) and h.running]
         url = target.route(endpoint)
         for release in orphans:
@@ -77,9 +76,16 @@ def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[R
                 failed=failed,
             )
         )
-    names = {endpoint.name for endpoint in endpoints}
+    wanted_tags = {r.tag for endpoint in endpoints for r in endpoint.wanted(ports.keep_revisions)}
+    _clear(ports, [release for release in abandoned if release.tag not in wanted_tags])
     for release in abandoned:
-        if release.endpoint not in names:
-            for target in ports.targets.values():
-                target.stop(release)
+        ports.store.fulfil(release)
     return results
+
+
+def _clear(ports: Ports, abandoned: list[Release]) -> None:
+    """Stop what a deploy had started when it was killed."""
+    for release in abandoned:
+        for target in ports.targets.values():
+            target.stop(release)
+        ports.store.fulfil(release)

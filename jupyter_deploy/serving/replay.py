@@ -53,9 +53,8 @@ def replay(folder: Path) -> dict[str, Any]:
             repeats = [first, second, *(ask() for _ in range(REPEATS - 2))]
             found["differences"] = alike(expected, over_json) or unlike(expected, repeats)
         else:
-            found["differences"] = [
-                *differences(expected, first, rtol=rtol, atol=atol),
-                *(f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)),
+            found["differences"] = differences(expected, first, rtol=rtol, atol=atol) or [
+                f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
             ]
         if not found["differences"]:
             found["stage"] = "done"

@@ -9,7 +9,6 @@ import re
 import socket
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -92,17 +91,18 @@ class Gateway:
     def overflowed(self, endpoint: Endpoint) -> dict[str, int]:
         """Copies per shadow that Envoy dropped at the first hop: only they are in no ledger.
 
-        Counted since Envoy started, or since the release became a shadow. (``upstream_cx_overflow`` is not
-        added: a request without a free connection waits, and is dropped only if nothing more may wait.)
+        Counted since Envoy started, or since the release became a shadow. A copy is dropped when too many run
+        (``active``) or wait (``pending``). ``upstream_cx_overflow`` is not added: whoever finds no free connection
+        waits for one.
         """
         found = dict.fromkeys(endpoint.traffic.shadows, 0)
         if not found or not Path(self._admin_socket).exists():
             return found
-        with suppress(httpx.HTTPError), self._admin() as admin:
-            stats = _stats(admin, r"^cluster\.shadow-hop.*\.upstream_rq_pending_overflow$")
-            for tag in found:
-                name = envoy.stat_name(envoy.hop_name(endpoint.name, tag))
-                found[tag] = int(stats.get(f"cluster.{name}.upstream_rq_pending_overflow", "0"))
+        with self._admin() as admin:
+            stats = _stats(admin, r"^cluster\.shadow-hop.*\.upstream_rq_(active|pending)_overflow$")
+        for tag in found:
+            prefix = f"cluster.{envoy.stat_name(envoy.hop_name(endpoint.name, tag))}.upstream_rq"
+            found[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
         return found
 
     def _start(self, documents: dict[str, Json]) -> None:

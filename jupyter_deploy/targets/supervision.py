@@ -41,6 +41,7 @@ INHERITED = (
 _RPC_SECONDS = 10.0
 _START_SECONDS = 15.0
 _STOP_SECONDS = 120.0
+_AGAIN_SECONDS = 0.5
 _POLL_SECONDS = 0.03
 
 _ALIVE = ("STARTING", "RUNNING")
@@ -158,14 +159,18 @@ class Supervisor:
 
     def stop(self, name: str) -> None:
         """End a program's processes, gracefully if they can; returns when they have gone. Needs no lock."""
-        deadline = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < deadline:
+        begun = said = time.monotonic()
+        while time.monotonic() < begun + _STOP_SECONDS:
             states = {state.state for state in self.states(name)}
             if states <= {"STOPPED", "FATAL"}:
                 return
             # EXITED lasts a moment only, then it is started again: so this may have to be said again.
             if states & {"STARTING", "RUNNING", "BACKOFF"}:
                 self._rpc("stopProcessGroup", name, False)
+            elif time.monotonic() > said + _AGAIN_SECONDS:
+                # A process that was forked a moment ago still has supervisord's signal handlers, and loses the signal.
+                said = time.monotonic()
+                self._rpc("signalProcessGroup", name, "TERM")
             time.sleep(_POLL_SECONDS)
         raise TargetError(f"{name} cannot be stopped", f"see {self._logs / 'supervisord.log'}")
 
@@ -196,6 +201,10 @@ class Supervisor:
         """Stop everything, itself too; returns when it has gone."""
         with suppress(FileNotFoundError, ConnectionRefusedError):
             pid = int(self._rpc("getPID"))
+            # By itself it would stop one program after the other, with a second's pause between.
+            self._rpc("stopAllProcesses", False)
+            for name in self.programs():
+                self.stop(name)
             self._rpc("shutdown")
             wait_until(lambda: not _exists(pid), _STOP_SECONDS)
 

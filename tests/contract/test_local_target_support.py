@@ -152,11 +152,14 @@ class Stage:
 
     def close(self) -> None:
         """End everything, even what the target under test has lost."""
-        with suppress(Exception):
-            self.target.down()
-        for pid in self.processes():
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        with suppress(OSError, ValueError):  # or it would start the others again
+            os.kill(int((self.runtime / "supervisord.pid").read_text()), signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while (found := self.processes()) and time.monotonic() < deadline:
+            for pid in found:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def test_two_shadows_get_the_shares_they_were_given(stage: Stage) -> None:
     url = stage.target.route(endpoint_of(one, two, three, shadows={two.tag: 100, three.tag: 30}))
 
     with Load(url) as load:
-        eventually(lambda: len(load.answers) >= 400, 30)
+        eventually(lambda: len(load.answers) >= 300, 30)
 
     assert not load.failures
     total = len(load.answers)
@@ -289,7 +289,7 @@ def test_a_killed_envoy_comes_back_with_the_routes_in_force(stage: Stage) -> Non
 
 
 def test_processes_that_route_at_once_do_not_lose_each_others_endpoints(stage: Stage) -> None:
-    releases = [stage.release("aaa", endpoint=f"end-{number}") for number in range(3)]
+    releases = [stage.release("aaa", endpoint=f"end-{number}") for number in range(2)]
     code = (
         "import pickle,sys; target, release, endpoints = pickle.load(sys.stdin.buffer)\n"
         "target.start(release)\n"
@@ -298,7 +298,7 @@ def test_processes_that_route_at_once_do_not_lose_each_others_endpoints(stage: S
     )
     jobs = []
     for release in releases:
-        endpoints = [endpoint_of(release, revision=number) for number in range(1, 6)]
+        endpoints = [endpoint_of(release, revision=number) for number in range(1, 4)]
         job = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path.cwd()
         )
@@ -306,8 +306,8 @@ def test_processes_that_route_at_once_do_not_lose_each_others_endpoints(stage: S
         job.stdin.close()
         jobs.append(job)
     urls = [job.stdout.read().decode().strip() for job in jobs]
-    assert [job.wait(60) for job in jobs] == [0, 0, 0]
-    assert [ask(url).json() for url in urls] == [{"predictions": ["aaa"]}] * 3
+    assert [job.wait(60) for job in jobs] == [0, 0]
+    assert [ask(url).json() for url in urls] == [{"predictions": ["aaa"]}] * 2
 
 
 def test_copies_that_the_first_hop_drops_are_counted(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import httpx
-import pandas as pd
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer

@@ -18,11 +18,12 @@ from jupyter_deploy.domain.inference import Record
 from jupyter_deploy.serving import Front, snapshot
 from jupyter_deploy.serving.snapshot import load
 
-RELEASED = threading.Event()
+STARTED, RELEASED = threading.Event(), threading.Event()
 
 
 def inverse(rows):
     if rows[0] == 99:
+        STARTED.set()
         RELEASED.wait(30)
     if rows[0] == 98:
         raise SystemExit("the model leaves")
@@ -255,6 +256,7 @@ def test_before_the_model_is_loaded_the_service_lives_but_is_not_ready(monkeypat
 def test_of_two_fronts_the_outer_one_works(model, records):
     outer = Front(Front(inner(), model=model), model=model)
     assert predict(outer, '{"instances": [2]}').json() == {"predictions": [0.5]}
+    assert problem(ask(outer, "GET", "/nowhere"), 404)  # with one request_id, not two
     response = ask(outer, "GET", "/livez")
     assert response.headers.get_list("x-request-id") == [response.headers["x-request-id"]]
     assert len(records()) == 1
@@ -307,13 +309,13 @@ def test_while_the_model_computes_the_service_answers_its_health(front):
         transport = httpx.ASGITransport(app=front)
         async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
             slow = asyncio.create_task(client.post("/predict", json={"instances": [99]}))
-            while not front._predictor or not front._predictor._thread._threads:
-                await asyncio.sleep(0.001)
+            await asyncio.to_thread(STARTED.wait, 30)
             healthy = await client.get("/livez")
             assert not slow.done()
             RELEASED.set()
             return healthy, await slow
 
+    STARTED.clear()
     RELEASED.clear()
     healthy, answered = asyncio.run(both())
     assert (healthy.status_code, answered.status_code) == (200, 200)
@@ -350,7 +352,7 @@ def test_a_client_that_leaves_before_the_answer_crashes_nothing(front, records):
     assert records()[0].status == 200
 
 
-def test_a_request_that_a_time_limit_ends_is_still_recorded(front, records):
+def test_requests_that_a_time_limit_ends_are_still_recorded(front, records):
     async def give_up():
         async def receive():
             return {"type": "http.request", "body": b'{"instances": [99]}'}
@@ -358,17 +360,19 @@ def test_a_request_that_a_time_limit_ends_is_still_recorded(front, records):
         async def send(_message):
             pass
 
-        task = asyncio.create_task(call(front, receive, send))
-        while not front._predictor or not front._predictor._thread._threads:
-            await asyncio.sleep(0.001)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        # The first is being computed, the second waits for the model's one thread.
+        tasks = [asyncio.create_task(call(front, receive, send)) for _ in range(2)]
+        await asyncio.to_thread(STARTED.wait, 30)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         RELEASED.set()
         await asyncio.to_thread(front._predictor._thread.shutdown)
 
+    STARTED.clear()
     RELEASED.clear()
     asyncio.run(give_up())
-    assert [record.status for record in records()] == [504]
+    assert [(record.status, record.outputs) for record in records()] == [(504, [1 / 99]), (504, None)]
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "0", "1.5"])

@@ -54,6 +54,17 @@ def test_a_frame_comes_back_from_its_json_form_as_it_was():
     pd.testing.assert_frame_equal(codec_for(PEOPLE, "frame").decode(backwards), PEOPLE)
 
 
+def test_columns_have_the_examples_order_whatever_the_schemas():
+    frame = pd.DataFrame({"a": [1], "b": ["x"]})
+    schema = infer_schema([{"b": "x", "a": 1}])
+    pd.testing.assert_frame_equal(codec_for(frame, "frame", schema=schema).decode([{"b": "x", "a": 1}]), frame)
+
+
+def test_fractions_are_not_cut_off_where_the_model_takes_integers():
+    codec = codec_for(np.array([1]), "array", schema={"type": "number"})
+    assert refusal(codec, [1.0, 1.5]) == [{"loc": ["instances", 1], "msg": "must be a whole number"}]
+
+
 def test_making_instances_changes_nothing():
     before = PEOPLE.copy(deep=True)
     instances_of(PEOPLE, "frame")

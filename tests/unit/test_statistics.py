@@ -205,7 +205,7 @@ def test_a_single_request_counts_as_one_row():
 
 
 def test_few_requests_with_a_flip_do_not_say_how_much_requests_differ():
-    few = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 9)
+    few = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 7)
     enough = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 12)
     assert few.informative < 10 < enough.informative
     assert few.design_effect == pytest.approx(5)

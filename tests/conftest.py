@@ -1,0 +1,67 @@
+"""Homes of their own for every test that writes, and the command line as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass
+class Home:
+    """A user's home for nbdeploy and BentoML, with the environment that leads there."""
+
+    path: Path
+    environment: dict
+
+    def run(self, *arguments, check=True, cwd=None, timeout=180):
+        """``nbdeploy …`` in a process of its own."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "jupyter_deploy", *map(str, arguments)],
+            env=self.environment,
+            cwd=cwd or self.path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        if check and ended.returncode:
+            raise AssertionError(f"{arguments} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}")
+        return ended
+
+    def json(self, *arguments, **options):
+        """The JSON document that a verb prints."""
+        return json.loads(self.run(*arguments, "-o", "json", **options).stdout)
+
+
+def make_home(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "NBDEPLOY_HOME": str(folder / "nbdeploy"),
+        "BENTOML_HOME": str(folder / "bentoml"),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+    for name in ("NBDEPLOY_NOTEBOOK", "JPY_SESSION_NAME"):
+        environment.pop(name, None)
+    return Home(folder, environment)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A fresh home; whatever runs in it is stopped at the end."""
+    made = make_home(tmp_path / "home")
+    yield made
+    made.run("down", check=False)
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    """One home for a module's tests."""
+    made = make_home(tmp_path_factory.mktemp("shared") / "home")
+    yield made
+    made.run("down", check=False)

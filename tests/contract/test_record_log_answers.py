@@ -1,0 +1,272 @@
+"""What a comparison says of its requests: rows, errors, latency, shares of answers, the verdict."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from record_world import CANARY, World, endpoint
+
+from jupyter_deploy.adapters import answers, records
+from jupyter_deploy.domain.agreement import Rule
+from jupyter_deploy.domain.statistics import (
+    Clusters,
+    clustered_proportion,
+    difference,
+    paired_difference,
+    proportion,
+    wilson,
+)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+# ---- rows
+
+
+def test_rows_are_compared_where_both_answered_with_200(world):
+    world.pair(1, ["a", "b"])
+    world.pair(2, ["a"], None, stable_fields={"status": 500, "outputs": None}, status=500, outputs=None)
+    world.pair(3, ["a"], status=422, outputs=None)
+    world.pair(4, ["a"], outputs=None)  # answered, but the answer could not be written
+    world.pair(5, ["a"], outputs={"not": "a list"})
+    world.pair(6, [])
+    found = world.compare()
+    assert (found.pairs, found.rows, found.flip_count) == (6, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("stable", "candidate"), [(["a", "b", "c"], ["a"]), (["a"], ["a", "b", "c"]), ([], ["a", "b"])]
+)
+def test_an_answer_that_one_side_lacks_is_a_flip(world, stable, candidate):
+    world.pair(1, stable, candidate)
+    found = world.compare()
+    assert (found.rows, found.flip_count) == (max(len(stable), len(candidate)), abs(len(stable) - len(candidate)))
+    assert None in (found.flips[0].stable, found.flips[0].candidate)
+
+
+def test_the_latest_flips_come_first_and_no_more_than_fifty(world):
+    for number in range(30):
+        world.pair(number, ["a", "a"], ["b", "b"], segment=f"{number % 3}-1.jsonl")
+    found = world.compare()
+    assert (found.flip_count, len(found.flips)) == (60, 50)
+    assert [(flip.pair_id, flip.row) for flip in found.flips[:3]] == [("p29", 0), ("p29", 1), ("p28", 0)]
+    assert found.flips[-1].input == {"n": 5, "row": 1}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"), [(None, None), ({"x": 1}, {"x": 1}), ([], None), (["only"], "only"), ("text", "text")]
+)
+def test_a_flip_shows_what_was_asked_as_far_as_it_was_written(world, inputs, expected):
+    world.pair(1, ["a"], ["b"], stable_fields={"inputs": inputs})
+    assert world.compare().flips[0].input == expected
+
+
+JSON_NUMBERS = st.one_of(
+    st.integers(-5, 5), st.sampled_from([0.0, 1.0, 1.0000005, 1.00001, -1.0, 1e-10, 2**53, 2**53 + 1, 1e300, -1e300])
+)
+SCALARS = st.one_of(JSON_NUMBERS, st.booleans(), st.none(), st.sampled_from(["", "1", "a", "é", 'q"\\', "null"]))
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "int64", "str", "bool", "object", "<U5", "float32"])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(VALUES, VALUES) | VALUES.map(lambda value: (value, value)), min_size=1, max_size=60))
+def test_duckdb_and_the_domain_agree_on_what_agrees(dtype, rows):
+    rule = Rule(dtype)
+    with records.database() as connection:
+        connection.execute(
+            "CREATE TABLE pairs AS SELECT 1 AS request, 200 AS s_status, 200 AS c_status, "
+            "?::JSON AS s_outputs, ?::JSON AS c_outputs",
+            [json.dumps([stable for stable, _ in rows]), json.dumps([candidate for _, candidate in rows])],
+        )
+        answers.compare_rows(connection, rule)
+        found = connection.execute('SELECT agree, gap FROM compared ORDER BY "row"').fetchall()
+    for (stable, candidate), (agree, gap) in zip(rows, found, strict=True):
+        expected, expected_gap = rule.compare(stable, candidate)
+        assert agree == expected, (stable, candidate)
+        if not isinstance(stable, list | dict):
+            assert gap == expected_gap, (stable, candidate)
+
+
+def test_numbers_differ_by_quantiles_over_the_rows_that_can_be_compared(world):
+    for number in range(100):
+        world.pair(number, [float(number)], [number + (0.5 if number < 50 else 0.0)])
+    world.pair(100, [None, "x"], [1.0, 2.0])
+    found = world.compare(dtype="float64")
+    assert found.numeric_difference == {"p50": 0.25, "p90": 0.5, "p99": 0.5, "max": 0.5}
+    assert found.flip_count == 52
+    assert world.compare(dtype="int64").numeric_difference == {}
+
+
+def test_nested_answers_are_compared_element_by_element(world):
+    world.pair(1, [[0.25, 0.75]], [[0.25000001, 0.74999999]])
+    world.pair(2, [{"p": 0.5, "label": "a"}], [{"label": "a", "p": 0.5}])
+    world.pair(3, [[0.25, 0.75]], [[0.5, 0.5]])
+    found = world.compare(dtype="float64")
+    assert (found.rows, found.flip_count, found.flips[0].pair_id) == (3, 1, "p3")
+    assert found.numeric_difference["max"] == pytest.approx(0.25)
+
+
+def test_the_tolerance_can_be_set(world):
+    world.pair(1, [1.0], [1.01])
+    assert world.compare(dtype="float64").flip_count == 1
+    assert world.compare(dtype="float64", rtol=0.1).flip_count == 0
+    assert world.compare(dtype="int64", rtol=0.1).flip_count == 1
+
+
+# ---- errors, latency, answers
+
+
+def test_errors_are_compared_on_the_same_requests(world):
+    for number in range(100):
+        bad = {"status": 500, "error": {"type": "ValueError", "message": "no"}, "outputs": None}
+        world.pair(number, stable_fields=bad if number < 2 else {}, **(bad if number < 20 else {}))
+    world.record(200, "bbb", "shadow", None, status=503)
+    found = world.compare()
+    assert found.error_difference == paired_difference(2, 18, 0, 80)
+    assert (found.sides["stable"].errors, found.sides["candidate"].errors) == (2, 20)
+    assert found.sides["candidate"].error_rate == proportion(20, 100)
+    assert found.errors == {"ValueError: no": 20, "status 503": 1}
+    assert (found.verdict, "errs" in found.reason) == ("differs", True)
+
+
+def test_a_refusal_of_what_stable_answers_speaks_against_the_candidate(world):
+    for number in range(60):
+        world.pair(number, **({"status": 422, "outputs": None} if number < 20 else {}))
+    found = world.compare()
+    assert (found.verdict, "refuses 33.33%" in found.reason) == ("differs", True)
+    assert found.error_difference.value == 0
+
+
+def test_latency_is_compared_by_the_median_of_paired_differences(world):
+    for number in range(10):
+        world.pair(number, stable_fields={"latency_ms": 1.0 + number}, latency_ms=1.5 + number + 0.01 * number)
+    world.pair(10, latency_ms=500.0, status=500)
+    found = world.compare().latency_difference_ms
+    assert found.value == pytest.approx(0.545)
+    assert (found.interval.low, found.interval.high) == pytest.approx((0.51, 0.58))
+    assert found.n == 10
+
+
+def test_too_few_pairs_have_no_latency_interval(world):
+    for number in range(5):
+        world.pair(number)
+    assert world.compare().latency_difference_ms is None
+
+
+def test_each_side_is_told_on_its_own(world):
+    for number in range(20):
+        world.pair(number, ["a", "b"], ["a", "a"], latency_ms=float(number))
+    found = world.compare().sides
+    assert (found["stable"].rows, found["stable"].answers) == (40, {"a": 20, "b": 20})
+    assert found["candidate"].answers == {"a": 40, "b": 0}
+    assert found["candidate"].latency_p50_ms == 9.5
+    assert found["candidate"].latency_p95_ms == pytest.approx(18.05)
+
+
+def test_numeric_answers_are_told_by_quantiles(world):
+    world.pair(1, [float(n) for n in range(101)])
+    side = world.compare(dtype="float64").sides["stable"]
+    assert side.answers == {}
+    assert (side.quantiles["min"], side.quantiles["p25"], side.quantiles["max"]) == (0.0, 25.0, 100.0)
+
+
+def test_no_more_than_twenty_labels_are_told_the_most_frequent_first(world):
+    for number in range(30):
+        world.pair(number, [f"label {number:02}"] * (30 - number))
+    told = world.compare().sides["stable"].answers
+    assert list(told) == [f"label {number:02}" for number in range(20)]
+
+
+# ---- a canary
+
+
+def test_a_canary_is_compared_unpaired(world):
+    for number in range(400):
+        canary = number % 4 == 0
+        version, role = ("bbb", "canary") if canary else ("aaa", "stable")
+        world.record(number, version, role, ["yes" if number % 8 < 4 else "no"], latency_ms=3.0 if canary else 1.0)
+    found = world.compare(endpoint(**CANARY))
+    assert (found.paired, found.role, found.pairs, found.agreement, found.flips) == (False, "canary", 0, None, [])
+    assert (found.sides["stable"].requests, found.sides["candidate"].requests) == (300, 100)
+    assert found.error_difference == difference(proportion(0, 100), proportion(0, 300))
+    assert found.latency_difference_ms.value == 2.0
+    assert found.answer_shares["yes"] == difference(proportion(50, 100), proportion(150, 300))
+    assert "unpaired" in found.reason
+
+
+def test_a_canary_without_pair_ids_keeps_all_its_records(world):
+    for number in range(3):
+        world.record(1, "bbb", "canary", pair_id=None, late=number)
+    world.record(1, "bbb", "canary", late=9)
+    world.record(1, "bbb", "canary", late=10)  # a retry
+    assert world.compare(endpoint(**CANARY)).sides["candidate"].requests == 4
+
+
+def test_shares_of_answers_take_requests_as_clusters(world):
+    stable = [["yes"] * 4 if number % 2 else ["no"] * 4 for number in range(40)]
+    candidate = [["yes", "no", "no", "no"]] * 20 + [["yes"]] * 30
+    for number, rows in enumerate(stable):
+        world.record(number, "aaa", "stable", rows)
+    for number, rows in enumerate(candidate, start=100):
+        world.record(number, "bbb", "canary", rows)
+    found = world.compare(endpoint(**CANARY)).answer_shares
+    for label in ("yes", "no"):
+        sides = [
+            clustered_proportion(Clusters.of([(rows.count(label), len(rows)) for rows in side]))
+            for side in (candidate, stable)
+        ]
+        expected = difference(*sides)
+        assert found[label].value == pytest.approx(expected.value)
+        assert found[label].interval.low == pytest.approx(expected.interval.low)
+        assert found[label].interval.high == pytest.approx(expected.interval.high)
+
+
+def test_a_canary_that_answers_otherwise_differs(world):
+    for number in range(500):
+        world.record(number, "aaa", "stable", ["no"])
+        world.record(number + 1000, "bbb", "canary", ["yes" if number % 10 == 0 else "no"])
+    found = world.compare(endpoint(**CANARY))
+    assert found.answer_shares["yes"].value == pytest.approx(0.1)
+    assert (found.verdict, "'no' -10.00 points" in found.reason or "'yes' +10.00" in found.reason) == ("differs", True)
+
+
+def test_a_canary_without_stables_records_is_inconclusive(world):
+    for number in range(50):
+        world.record(number, "bbb", "canary")
+    found = world.compare(endpoint(**CANARY))
+    assert (found.verdict, found.answer_shares, found.error_difference) == ("inconclusive", {}, None)
+
+
+# ---- the whole
+
+
+def test_enough_agreement_is_called_so(world):
+    for number in range(400):
+        world.pair(number)
+    found = world.compare()
+    assert (found.verdict, found.agreement.interval.low) == ("agrees", wilson(400, 400).low)
+
+
+def test_a_stochastic_release_is_called_so(world):
+    for number in range(100):
+        world.pair(number, ["a"], ["b"])
+    found = world.compare(endpoint(stochastic=True))
+    assert (found.stochastic, found.verdict, "stochastic" in found.reason) == (True, "inconclusive", True)
+    assert world.compare().verdict == "differs"
+
+
+def test_a_comparison_survives_the_way_through_json(world):
+    world.pair(1, ["a"], ["b"])
+    found = world.compare()
+    assert type(found).model_validate_json(found.model_dump_json()) == found

@@ -1,0 +1,131 @@
+"""The SQLite store."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.errors import Conflict, StoreError
+
+
+def release(version):
+    return Release(
+        endpoint="churn",
+        tag=f"churn:{version}",
+        digest="sha256:0",
+        path="/bento",
+        snapshot_path="/model",
+        interpreter="/usr/bin/python3",
+        source=Source(),
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    return SqliteStore(tmp_path / "home", "ada")
+
+
+def test_looking_makes_no_files(tmp_path, store):
+    assert store.endpoints() == []
+    assert store.endpoint("churn") is None
+    assert store.history("churn") == []
+    assert not (tmp_path / "home").exists()
+
+
+def test_only_the_user_can_read_it(tmp_path, store):
+    store.save(Endpoint.first(release("one")), based_on=0, reason="", change="")
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "home" / "state.sqlite").stat().st_mode) == 0o600
+
+
+def test_history_tells_who_when_why_and_what_newest_first(store):
+    first = Endpoint.first(release("one"))
+    second = first.with_release(release("two"))
+    store.save(first, based_on=0, reason="begin", change="new")
+    store.save(second, based_on=1, reason="try", change="shadow")
+    found = store.history("churn")
+    assert [(r.revision, r.by, r.reason, r.change) for r in found] == [
+        (2, "ada", "try", "shadow"),
+        (1, "ada", "begin", "new"),
+    ]
+    assert found[1].state == first
+    assert store.endpoint("churn") == second
+
+
+def test_a_change_based_on_an_old_revision_is_a_conflict_and_changes_nothing(store):
+    first = Endpoint.first(release("one"))
+    second = first.with_release(release("two"))
+    store.save(first, based_on=0, reason="", change="")
+    store.save(second, based_on=1, reason="", change="")
+    with pytest.raises(Conflict, match="at revision 2 by now"):
+        store.save(second, based_on=1, reason="", change="")
+    assert len(store.history("churn")) == 2
+
+
+def _save(home, barrier, outcomes):
+    store = SqliteStore(home, "x")
+    before = store.endpoint("churn")
+    barrier.wait()
+    try:
+        store.save(before.with_release(release(str(os.getpid()))), based_on=before.revision, reason="", change="")
+        outcomes.put("saved")
+    except Conflict:
+        outcomes.put("conflict")
+
+
+def test_of_many_processes_that_change_one_revision_exactly_one_wins(tmp_path, store):
+    store.save(Endpoint.first(release("one")), based_on=0, reason="", change="")
+    context = multiprocessing.get_context("spawn")
+    barrier, outcomes = context.Barrier(4), context.Queue()
+    workers = [context.Process(target=_save, args=(tmp_path / "home", barrier, outcomes)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    found = sorted(outcomes.get(timeout=60) for _ in workers)
+    for worker in workers:
+        worker.join()
+    assert found == ["conflict", "conflict", "conflict", "saved"]
+    assert store.endpoint("churn").revision == 2
+
+
+def test_a_store_of_a_newer_version_is_refused_with_what_to_do(tmp_path, store):
+    store.save(Endpoint.first(release("one")), based_on=0, reason="", change="")
+    with sqlite3.connect(tmp_path / "home" / "state.sqlite") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StoreError, match="upgrade this nbdeploy"):
+        store.endpoints()
+
+
+def test_a_file_that_is_no_database_is_an_error_that_names_it(tmp_path, store):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "state.sqlite").write_text("not a database, but long enough to look at" * 40)
+    with pytest.raises(StoreError, match=r"state\.sqlite"):
+        store.endpoints()
+
+
+def _intend(home, ready):
+    SqliteStore(home, "x").intend(release("two"))
+    ready.set()
+    signal.pause()
+
+
+def test_a_start_whose_process_was_killed_is_abandoned_and_found(tmp_path, store):
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    other = context.Process(target=_intend, args=(tmp_path / "home", ready))
+    other.start()
+    assert ready.wait(60)
+    assert store.abandoned() == []
+    other.kill()
+    other.join()
+    assert [r.tag for r in store.abandoned()] == ["churn:two"]
+    store.fulfil(release("two"))
+    assert store.abandoned() == []

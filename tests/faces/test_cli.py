@@ -1,0 +1,67 @@
+"""The command line's errors: exit codes, words, remedies, and that nothing is written before a good request."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["describe", "churn"], 2, "there is no endpoint 'churn'"),
+        (["describe"], 2, "NAME"),
+        (["frobnicate"], 2, "frobnicate"),
+        (["describe", "churn", "--wrong"], 2, "--wrong"),
+        (["deploy"], 2, "what is to be deployed?"),
+        (["deploy", "nothere.ipynb", "--name", "churn", "--model", "m"], 2, "there is no notebook"),
+        (["deploy", "nothere.ipynb", "--name", "churn"], 2, "which variable"),
+        (["deploy", "churn:123", "--name", "churn"], 2, "there is no snapshot churn:123"),
+        (["deploy", "churn", "--name", "churn"], 2, "neither a notebook that exists nor an exact tag"),
+        (["deploy", "churn:1", "--name", "Churn"], 2, "try 'churn'"),
+        (["deploy", "churn:1", "--target", "moon"], 2, "the targets are: local"),
+        (["deploy", "churn:1", "--percent", "120"], 2, "120 is not a share"),
+        (["deploy", "churn:1", "--percent", "many"], 2, "many"),
+        (["deploy", "churn:1", "--role", "king"], 2, "king"),
+        (["deploy", "churn:1", "--role", "shadow"], 2, "the first release of an endpoint is stable"),
+        (["traffic", "churn", "--canary", "a"], 2, "TAG=PERCENT"),
+        (["compare", "churn", "--since", "soon"], 2, "is not a duration"),
+        (["logs", "churn", "--limit", "0"], 2, "limit"),
+    ],
+)
+def test_wrong_input_is_said_at_once_with_a_remedy(home, arguments, code, words):
+    ended = home.run(*arguments, check=False)
+    assert ended.returncode == code, ended.stderr
+    assert words in " ".join(ended.stderr.replace("│", " ").split())
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ""
+    assert not (home.path / "nbdeploy").exists()
+
+
+def test_errors_are_json_where_json_was_asked_for(home):
+    ended = home.run("describe", "churn", "-o", "json", check=False)
+    assert json.loads(ended.stderr)["error"]["code"] == "unknown_endpoint"
+
+
+def test_an_empty_list_is_no_error(home):
+    assert home.json("list") == []
+    assert "nothing to show" in home.run("list").stdout
+
+
+def test_a_wrong_setting_is_named(home):
+    home.environment["NBDEPLOY_PORT"] = "many"
+    ended = home.run("list", check=False)
+    assert ended.returncode == 2
+    assert "port" in ended.stderr
+
+
+def test_a_setting_in_the_yaml_file_is_read_and_an_unknown_one_refused(home):
+    (home.path / "nbdeploy.yaml").write_text("ports: 1\n")
+    ended = home.run("list", check=False)
+    assert ended.returncode == 2
+    assert "ports" in ended.stderr
+
+
+def test_no_arguments_show_the_help(home):
+    shown = home.run().stdout
+    assert "nbdeploy deploy train.ipynb" in shown
+    assert "Exit codes" in shown

@@ -1,0 +1,81 @@
+"""One operation, every face: the table is walked, so that no verb and no option is forgotten on one of them."""
+
+import inspect
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+import jupyter_deploy
+from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.faces import cli
+from jupyter_deploy.faces.arguments import is_positional
+from jupyter_deploy.operations import OPERATIONS
+
+NAMES = [operation.name for operation in OPERATIONS]
+
+CONTRACT = {
+    "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
+    "stop", "down", "reconcile",
+}  # fmt: skip
+
+NOT_BUILT_YET = {"validate", "publish", "verify", "images", "gc", "feedback", "init", "diff", "reproduce", "purge"}
+
+
+@pytest.fixture(scope="module")
+def shell():
+    made = InteractiveShell.instance()
+    jupyter_deploy.load_ipython_extension(made)
+    yield made
+    InteractiveShell.clear_instance()
+
+
+def test_the_table_holds_the_contracts_verbs_and_none_that_is_not_built():
+    assert set(NAMES) == CONTRACT
+    assert not set(NAMES) & NOT_BUILT_YET
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_every_operation_has_a_subcommand_with_all_its_options(operation, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([operation.name, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    for name, field in operation.request.model_fields.items():
+        wanted = name.upper() if is_positional(field) else f"--{name.replace('_', '-')}"
+        assert wanted in shown
+        assert field.description, f"{operation.name} {name} has no help"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_every_operation_has_a_magic_with_its_options_in_its_help(operation, shell):
+    name = "deploy" if operation.name == "deploy" else f"deploy_{operation.name}"
+    magic = shell.find_magic(name)
+    assert magic is not None
+    for field in operation.request.model_fields:
+        assert field.replace("_", "-") in magic.__doc__
+
+
+def test_deploy_is_a_cell_magic_too(shell):
+    assert shell.find_cell_magic("deploy") is not None
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_every_operation_is_a_python_function_with_a_documented_signature(operation):
+    function = getattr(jupyter_deploy, operation.name)
+    assert operation.name in jupyter_deploy.__all__
+    assert function.__doc__
+    if operation.name != "deploy":
+        assert list(inspect.signature(function).parameters) == list(operation.request.model_fields)
+
+
+def test_the_package_exports_the_verbs_and_nothing_else():
+    assert sorted(jupyter_deploy.__all__) == sorted(NAMES)
+
+
+def test_every_error_code_means_a_known_exit_code():
+    def tree(root):
+        return [root, *(cls for child in root.__subclasses__() for cls in tree(child))]
+
+    codes = {cls.code for cls in tree(DeployError)}
+    assert set(cli.EXIT_CODES) <= codes
+    assert set(cli.EXIT_CODES.values()) <= {1, 2, 138}

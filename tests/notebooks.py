@@ -1,0 +1,53 @@
+"""Notebooks that tests write and run in real kernels."""
+
+import os
+from contextlib import contextmanager
+
+import nbformat
+from nbclient import NotebookClient
+
+
+def write(path, *cells):
+    """A notebook of code cells at ``path``."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, path)
+    return path
+
+
+def run(path, environment, *, allow_errors=False):
+    """Run a notebook in a real kernel in its own folder; the executed notebook."""
+    notebook = nbformat.read(path, as_version=4)
+    with _environ(environment | {"NBDEPLOY_NOTEBOOK": str(path)}):
+        client = NotebookClient(
+            notebook, timeout=240, allow_errors=allow_errors, resources={"metadata": {"path": str(path.parent)}}
+        )
+        client.execute()
+    return notebook
+
+
+def texts(notebook):
+    """What each code cell printed, returned or raised, as text."""
+    return ["\n".join(_words(output) for output in cell.get("outputs", [])) for cell in notebook.cells]
+
+
+def _words(output):
+    if output.output_type == "stream":
+        return output.text
+    if output.output_type == "error":
+        return "\n".join(output.traceback)
+    return output.data.get("text/plain", "")
+
+
+@contextmanager
+def _environ(environment):
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

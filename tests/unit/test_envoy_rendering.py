@@ -1,0 +1,115 @@
+"""Envoy's documents as a function of the endpoints."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.targets import envoy
+
+SETTINGS = envoy.GatewaySettings(
+    port=8780,
+    admin_socket="/run/nb/admin.sock",
+    shadow_socket="/run/nb/shadow.sock",
+    xds="/run/nb/xds",
+    edge_log="/home/u/ledger/edge.jsonl",
+    shadow_log="/home/u/ledger/shadow.jsonl",
+)
+
+
+def endpoint(name: str = "tumour", *, running: bool = True, tags: str = "abcd", **traffic: Any) -> Endpoint:
+    releases = tuple(
+        Release(
+            endpoint=name,
+            tag=f"tumour:{version}",
+            digest="sha256:0",
+            path="/bento",
+            snapshot_path="/snapshot",
+            interpreter="/python",
+            source=Source(),
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        for version in tags
+    )
+    return Endpoint(name=name, releases=releases, running=running, traffic=Traffic(**{"stable": "tumour:a", **traffic}))
+
+
+def sockets(*endpoints: Endpoint) -> dict[tuple[str, str], list[str]]:
+    return {(e.name, r.tag): [f"/run/nb/s/{e.name}-{r.version}-0.sock"] for e in endpoints for r in e.releases}
+
+
+def routes(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(document["resources"][0]["virtual_hosts"][0]["routes"])
+
+
+@given(st.floats(min_value=1e-6, max_value=100))
+def test_weights_sum_to_ten_thousand_with_the_canary_last(percent: float) -> None:
+    traffic = endpoint(canary="tumour:b", canary_percent=percent)
+    weighted = routes(envoy.edge_routes([traffic], SETTINGS, "1"))[0]["route"]["weighted_clusters"]["clusters"]
+    assert sum(cluster["weight"] for cluster in weighted) == 10_000
+    assert weighted[-1]["name"] == "tumour:b"
+    assert all(cluster["weight"] >= 1 for cluster in weighted)
+
+
+@given(st.floats(min_value=1e-6, max_value=100))
+def test_a_mirror_is_a_fraction_of_a_million(percent: float) -> None:
+    traffic = endpoint(shadows={"tumour:c": percent})
+    (mirror,) = routes(envoy.edge_routes([traffic], SETTINGS, "1"))[0]["route"]["request_mirror_policies"]
+    fraction = mirror["runtime_fraction"]["default_value"]
+    assert fraction["denominator"] == "MILLION"
+    assert 1 <= fraction["numerator"] <= 1_000_000
+    assert fraction["numerator"] == pytest.approx(percent * 10_000, abs=1)
+
+
+def test_only_releases_with_traffic_have_clusters_and_a_shadow_has_two() -> None:
+    traffic = endpoint(shadows={"tumour:c": 5})
+    document = envoy.clusters([traffic], sockets(traffic), SETTINGS, "1")
+    names = [cluster["name"] for cluster in document["resources"]]
+    assert names == ["shadow-hop/tumour:c", "shadow/tumour:c", "tumour:a"]
+
+
+def test_a_stopped_endpoint_has_neither_routes_nor_clusters() -> None:
+    stopped = endpoint(running=False, shadows={"tumour:c": 5})
+    assert [r["name"] for r in routes(envoy.edge_routes([stopped], SETTINGS, "1"))] == ["unknown"]
+    assert not routes(envoy.shadow_routes([stopped], SETTINGS, "1"))
+    assert not envoy.clusters([stopped], {}, SETTINGS, "1")["resources"]
+
+
+def test_a_shadow_at_nought_percent_is_not_mirrored_to() -> None:
+    route = routes(envoy.edge_routes([endpoint(shadows={"tumour:c": 0})], SETTINGS, "1"))[0]
+    assert "request_mirror_policies" not in route["route"]
+
+
+def test_only_predictions_are_mirrored_and_shared_with_the_canary() -> None:
+    traffic = endpoint(canary="tumour:b", canary_percent=50, shadows={"tumour:c": 100})
+    for route in routes(envoy.edge_routes([traffic], SETTINGS, "1"))[1:-1]:
+        assert route["route"]["cluster"] == "tumour:a"
+        assert "request_mirror_policies" not in route["route"]
+
+
+def test_one_snapshot_under_two_names_has_two_clusters() -> None:
+    both = [endpoint("tumour", tags="a"), endpoint("other", tags="a")]
+    document = envoy.clusters(both, sockets(*both), SETTINGS, "1")
+    assert [cluster["name"] for cluster in document["resources"]] == ["other/tumour:a", "tumour:a"]
+
+
+def test_one_endpoint_is_not_the_prefix_of_another() -> None:
+    both = [endpoint("tumour"), endpoint("tumour-2")]
+    matches = [route["match"] for route in routes(envoy.edge_routes(both, SETTINGS, "1"))]
+    assert {"prefix": "/tumour/"} in matches
+    assert {"prefix": "/tumour"} not in matches
+
+
+def test_the_order_of_the_endpoints_does_not_matter() -> None:
+    both = [endpoint("one"), endpoint("two", shadows={"tumour:b": 10})]
+    for render in (envoy.edge_routes, envoy.shadow_routes):
+        assert render(both, SETTINGS, "1") == render(both[::-1], SETTINGS, "1")
+    assert envoy.clusters(both, sockets(*both), SETTINGS, "1") == envoy.clusters(
+        both[::-1], sockets(*both), SETTINGS, "1"
+    )

@@ -32,6 +32,11 @@ class Home:
             raise AssertionError(f"{arguments} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}")
         return ended
 
+    def down(self):
+        """Stop everything that a test left running."""
+        if (self.path / "nbdeploy").exists():
+            self.run("down", check=False)
+
     def json(self, *arguments, **options):
         """The JSON document that a verb prints."""
         return json.loads(self.run(*arguments, "-o", "json", **options).stdout)
@@ -56,7 +61,7 @@ def home(tmp_path):
     """A fresh home; whatever runs in it is stopped at the end."""
     made = make_home(tmp_path / "home")
     yield made
-    made.run("down", check=False)
+    made.down()
 
 
 @pytest.fixture(scope="module")
@@ -64,4 +69,4 @@ def shared_home(tmp_path_factory):
     """One home for a module's tests."""
     made = make_home(tmp_path_factory.mktemp("shared") / "home")
     yield made
-    made.run("down", check=False)
+    made.down()

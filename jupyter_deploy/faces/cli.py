@@ -86,7 +86,14 @@ def _app() -> App:
     from jupyter_deploy import __version__  # noqa: PLC0415
     from jupyter_deploy.operations import OPERATIONS  # noqa: PLC0415
 
-    app = App(name="nbdeploy", help=HELP, help_format="markdown", version=__version__, result_action="return_value")
+    app = App(
+        name="nbdeploy",
+        help=HELP,
+        help_format="markdown",
+        version=__version__,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
     for operation in OPERATIONS:
 
         def run(request: Request, output: Output, name: str = operation.name) -> int:

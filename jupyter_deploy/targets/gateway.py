@@ -26,6 +26,7 @@ from .workers import sockets, tail
 PROGRAM = "gateway"
 
 _CONFIRM_SECONDS = 10.0
+_REASON_SECONDS = 2.0
 _POLL_SECONDS = 0.002
 _KINDS = ("cds", "shadow", "edge")
 
@@ -165,6 +166,8 @@ class Gateway:
             # Fewer than before: a new Envoy, which counts from nought.
             if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
                 reason = "it rejected the new configuration"
+                # What it says reaches the log by way of supervisord, a moment later.
+                wait_until(lambda: bool(_since(log, offset).strip()), _REASON_SECONDS)
                 break
             time.sleep(_POLL_SECONDS)
         raise RouteNotConfirmed(

@@ -20,7 +20,7 @@ import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, StartFailed, TargetError
-from jupyter_deploy.targets import unix, workers
+from jupyter_deploy.targets import gateway, unix, workers
 from jupyter_deploy.targets.local import LocalTarget
 
 __all__ = ["stage"]
@@ -177,6 +177,23 @@ def test_a_worker_sees_the_allowed_environment_and_no_other_path(stage: Stage, m
     assert not list(Path(found["cwd"]).iterdir())
     supervisord = int((stage.runtime / "supervisord.pid").read_text())
     assert b"/secret" not in Path(f"/proc/{supervisord}/environ").read_bytes()
+
+
+def test_a_worker_does_not_inherit_what_another_start_had(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    stage.target.start(stage.release("aaa"))
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    release = stage.release("bbb")
+    stage.target.start(release)
+    assert "OMP_NUM_THREADS" not in json.loads((Path(release.path) / "environ.json").read_text())["env"]
+
+
+def test_a_port_that_is_taken_in_the_last_moment_is_left_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "_free", lambda port: port)  # as if it had been free a moment ago
+    release = stage.release("aaa")
+    with socket.create_server(("127.0.0.1", stage.settings.port)):
+        stage.target.start(release)
+        assert ask(stage.target.route(endpoint_of(release))).status_code == 200
 
 
 def test_a_taken_port_is_left_and_the_chosen_one_kept(stage: Stage) -> None:

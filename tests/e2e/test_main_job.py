@@ -1,0 +1,315 @@
+"""From notebooks to releases by the command line, under load, with what goes wrong on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests import notebooks
+from tests.e2e.conftest import ROW, Load, deploy, until
+
+
+def test_thirty_changes_under_load_lose_no_request_and_each_answer_is_recorded_once(home, train):
+    first = deploy(home, train(1.0))
+    second = deploy(home, train(0.001))
+    assert (first["role"], second["role"]) == ("stable", "shadow")
+    tag = second["release"]
+    with Load(first["url"]) as load:
+        for number in range(30):
+            share = ("--canary", f"{tag}={10 + number}") if number % 2 else ("--shadow", f"{tag}=100")
+            home.run("traffic", "churn", *share)
+            load.wait_for(5)
+    assert load.failures == []
+    assert {version for _, version in load.answers} == {first["release"], tag}
+    records = home.json("logs", "churn")
+    answered = Counter(r["request_id"] for r in records if r["role"] in ("stable", "canary"))
+    assert answered == Counter(request_id for request_id, _ in load.answers)
+    by_release = {r["request_id"]: r["release"] for r in records if r["role"] in ("stable", "canary")}
+    assert by_release == dict(load.answers)
+    shadows = Counter(r["pair_id"] for r in records if r["role"] == "shadow")
+    assert set(shadows.values()) == {1}
+    assert home.json("describe", "churn")["revision"] == 32
+
+
+def test_promote_and_rollback_under_load_lose_no_request(home, train):
+    first, second = deploy(home, train(1.0)), deploy(home, train(0.001))
+    with Load(first["url"]) as load:
+        home.run("promote", "churn")
+        load.wait_for(20)
+        assert load.answers[-1][1] == second["release"]
+        home.run("rollback", "churn")
+        load.wait_for(20)
+        assert load.answers[-1][1] == first["release"]
+    assert load.failures == []
+
+
+def test_a_rerun_is_a_no_op_and_a_changed_model_replaces_its_own_candidate(home, train):
+    first = deploy(home, train(1.0))
+    again = deploy(home, train(1.0))
+    assert (again["changed"], again["revision"], again["release"]) == (False, 1, first["release"])
+    second = deploy(home, train(0.01))
+    third = deploy(home, train(0.001))
+    assert third["replaced"] == second["release"]
+    kept = deploy(home, train(0.0001), "--keep")
+    described = home.json("describe", "churn")
+    assert described["traffic"]["shadows"] == {third["release"]: 100.0, kept["release"]: 100.0}
+    assert {r["tag"] for r in described["releases"] if r["role"] == "idle"} == {second["release"]}
+
+
+def test_a_release_without_traffic_is_stopped_after_some_revisions_and_restarted_by_a_rollback(home, train):
+    home.environment["NBDEPLOY_KEEP_REVISIONS"] = "1"
+    first, second = deploy(home, train(1.0)), deploy(home, train(0.001))
+    home.run("promote", "churn")
+    home.run("traffic", "churn", "--shadow", f"{first['release']}=100")
+    home.run("traffic", "churn", "--shadow", f"{first['release']}=0")
+    home.run("traffic", "churn", "--shadow", f"{second['release']}=50", check=False)
+    home.run("rollback", "churn", "--to", "1")
+    described = home.json("describe", "churn")
+    assert [r["tag"] for r in described["releases"] if r["role"] == "stable"] == [first["release"]]
+    assert home.json("predict", "churn")["status"] == 200
+
+
+def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_cannot_understand(home, train):
+    url = deploy(home, train())["url"]
+    prediction = home.json("predict", "churn")
+    assert prediction["body"]["predictions"] == home.json("deploy", train(), "--name", "churn", "--model", "clf",
+                                                          "--example", "X[:3]")["captured"]["predictions"]  # fmt: skip
+    with httpx.Client(trust_env=False) as client:
+        for body, status, words in [
+            (b"{", 400, "JSON"),
+            (b'{"instances": [{"age": 3, "weight": NaN}]}', 400, "NaN"),
+            (json.dumps({"instances": [{"age": 3}]}).encode(), 422, "weight"),
+            (json.dumps({"instances": [ROW, {**ROW, "sex": "f"}]}).encode(), 422, "sex"),
+            (json.dumps({"instances": [ROW, {**ROW, "age": "old"}]}).encode(), 422, "age"),
+            (json.dumps({"instances": [{**ROW, "weight": None}]}).encode(), 422, "weight"),
+        ]:
+            answer = client.post(f"{url}/predict", content=body, headers={"content-type": "application/json"})
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["x-request-id"]
+            assert answer.headers["x-model-version"].startswith("churn:")
+            assert words in answer.text
+        assert client.post(f"{url}/predict", json={"instances": []}).json() == {"predictions": []}
+        unknown = client.get(url.replace("churn", "nobody") + "/metadata")
+        assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+    statuses = Counter(r["status"] for r in home.json("logs", "churn"))
+    assert statuses[422] == 4
+    assert statuses[400] == 2
+
+
+def test_a_candidate_of_another_signature_is_refused_before_anything_starts(home, train):
+    deploy(home, train())
+    ended = home.run("deploy", train(), "--name", "churn", "--model", "clf.predict_proba", "--example", "X[:3]",
+                     check=False)  # fmt: skip
+    assert ended.returncode == 2
+    assert "cannot follow churn:" in ended.stderr
+    assert "answer: stable has string, the candidate array" in ended.stderr
+    assert len(home.json("describe", "churn")["releases"]) == 1
+
+
+def test_a_foreign_snapshot_is_shown_and_only_loaded_when_trusted(home, train, tmp_path):
+    deployed = deploy(home, train())
+    home.run("down")
+    home.environment["NBDEPLOY_HOME"] = str(tmp_path / "another")
+    refused = home.run("deploy", deployed["snapshot"], check=False)
+    assert refused.returncode == 1
+    assert "was not captured by this store" in refused.stderr
+    assert "train.ipynb" in refused.stderr
+    trusted = home.json("deploy", deployed["snapshot"], "--trust")
+    assert trusted["role"] == "stable"
+    home.run("down")
+
+
+def test_a_changed_snapshot_is_never_started(home, train):
+    deployed = deploy(home, train())
+    home.run("stop", "churn")
+    pickled = Path(home.environment["BENTOML_HOME"]) / "models" / "churn" / deployed["snapshot"].split(":")[1] / "model.pkl"
+    pickled.write_bytes(pickled.read_bytes() + b".")
+    ended = home.run("rollback", "churn", check=False)
+    assert ended.returncode == 3
+    assert "changed after it was captured" in ended.stderr
+    assert home.json("describe", "churn")["running"] is False
+
+
+def test_an_environment_that_changed_is_named_with_the_difference(home, train):
+    deployed = deploy(home, train())
+    home.run("stop", "churn")
+    version = deployed["snapshot"].split(":")[1]
+    path = Path(home.environment["BENTOML_HOME"]) / "models" / "churn" / version / "snapshot.json"
+    document = json.loads(path.read_text())
+    document["environment"]["distributions"]["scikit-learn"] = "0.1"
+    path.write_text(json.dumps(document))
+    ended = home.run("rollback", "churn", check=False)
+    assert ended.returncode == 3
+    assert "scikit-learn: captured 0.1, installed" in ended.stderr
+
+
+def test_two_processes_that_change_one_endpoint_at_once_lose_no_update(home, train):
+    deploy(home, train(1.0))
+    tag = deploy(home, train(0.001))["release"]
+    command = [sys.executable, "-m", "jupyter_deploy", "traffic", "churn", "--if-revision", "2", "--canary"]
+    racers = [
+        subprocess.Popen([*command, f"{tag}={share}"], env=home.environment, stderr=subprocess.PIPE, text=True)
+        for share in (10, 20)
+    ]
+    errors = [racer.communicate(timeout=60)[1] for racer in racers]
+    assert sorted(racer.returncode for racer in racers) == [0, 1]
+    assert any("revision" in error for error in errors)
+    winner = (10, 20)[[racer.returncode for racer in racers].index(0)]
+    assert home.json("describe", "churn")["traffic"]["canary_percent"] == winner
+
+
+def test_a_notebook_whose_cell_raises_is_said_to_do_so(home, tmp_path):
+    broken = notebooks.write(tmp_path / "broken.ipynb", "a = 1", "1 / 0")
+    ended = home.run("deploy", broken, "--name", "churn", "--model", "a", check=False)
+    assert ended.returncode == 3
+    assert "cell 2 of broken.ipynb raises ZeroDivisionError" in ended.stderr
+
+
+def test_a_kernel_that_dies_ends_with_138(home, tmp_path):
+    deadly = notebooks.write(tmp_path / "deadly.ipynb", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    ended = home.run("deploy", deadly, "--name", "churn", "--model", "a", check=False)
+    assert ended.returncode == 138
+    assert "the kernel died" in ended.stderr
+
+
+def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, train, tmp_path):
+    slow = notebooks.write(
+        tmp_path / "slow.ipynb",
+        "import os\npid = os.getpid()",
+        "def clf(frame):\n    import os, time\n    time.sleep(0 if os.getpid() == pid else 3)\n    return [1] * len(frame)",
+        "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})",
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyter_deploy", "deploy", str(slow), "--name", "churn", "--model", "clf",
+         "--example", "X"],
+        env=home.environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    for line in process.stderr:
+        if "starting churn:" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, rest
+    assert "nothing half-made is left" in rest
+    assert home.json("list") == []
+    assert running(home) == []
+
+
+def test_a_deploy_killed_while_it_starts_a_release_is_cleared_up_by_reconcile(home, train, tmp_path):
+    first = deploy(home, train())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyter_deploy", "deploy", str(train(0.001)), "--name", "churn", "--model", "clf",
+         "--example", "X[:3]"],
+        env=home.environment, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stderr:
+        if "starting churn:" in line:
+            break
+    until(lambda: len([p for p in running(home) if "uvicorn" in p]) == 2)
+    process.kill()
+    process.communicate()
+    home.run("reconcile")
+    assert len([p for p in running(home) if "uvicorn" in p]) == 1
+    described = home.json("describe", "churn")
+    assert described["traffic"]["stable"] == first["release"]
+    assert home.json("predict", "churn")["status"] == 200
+
+
+def test_down_stops_every_process_and_reconcile_brings_all_back_under_the_same_url(home, train):
+    url = deploy(home, train())["url"]
+    home.run("down")
+    assert running(home) == []
+    assert home.json("describe", "churn")["releases"][0]["healthy"] is False
+    home.run("reconcile")
+    assert home.json("describe", "churn")["url"] == url
+    assert home.json("predict", "churn")["status"] == 200
+
+
+def test_stop_keeps_records_and_history_and_a_rollback_brings_the_endpoint_back(home, train):
+    url = deploy(home, train())["url"]
+    home.run("predict", "churn")
+    home.run("stop", "churn")
+    assert running(home) == []
+    assert [r["role"] for r in home.json("logs", "churn")] == ["probe", "stable"]
+    home.run("rollback", "churn")
+    assert httpx.post(f"{url}/predict", json={"instances": [ROW]}, trust_env=False).status_code == 200
+
+
+def test_an_unhealthy_candidate_is_not_promoted(home, train):
+    deploy(home, train(1.0))
+    second = deploy(home, train(0.001))
+    version = second["release"].split(":")[1]
+    worker = next(p for p in processes(home) if version in " ".join(p.cmdline()) and "uvicorn" in " ".join(p.cmdline()))
+    worker.suspend()
+    try:
+        ended = home.run("promote", "churn", check=False)
+    finally:
+        worker.resume()
+    assert ended.returncode == 1
+    assert "is not healthy" in ended.stderr
+
+
+def test_logs_follow_new_records(home, train):
+    deploy(home, train())
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "jupyter_deploy", "logs", "churn", "--follow", "-o", "json", "--role", "stable"],
+        env=home.environment, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        seen = []
+        import threading
+
+        reader = threading.Thread(target=lambda: seen.append(follower.stdout.readline()), daemon=True)
+        reader.start()
+
+        def asked():
+            home.run("predict", "churn")
+            return seen
+
+        assert json.loads(until(asked)[0])["outputs"]
+    finally:
+        follower.terminate()
+        follower.wait()
+
+
+def test_state_and_records_are_readable_by_the_user_alone(home, train):
+    deploy(home, train())
+    home.run("predict", "churn")
+    for path in (home.path / "nbdeploy").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def processes(home):
+    """Processes that serve this home: workers, gateway, supervisor."""
+    wanted = home.environment["NBDEPLOY_HOME"]
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+            environment = process.environ()
+        except psutil.Error:
+            continue
+        ours = environment.get("BENTOML_HOME") == home.environment["BENTOML_HOME"] or wanted in line
+        if ours and any(word in line for word in ("uvicorn", "envoy", "supervisord")):
+            found.append(process)
+    return found
+
+
+def running(home):
+    return [" ".join(p.cmdline()) for p in processes(home) if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(home):
+    """No test may leave a process."""
+    yield
+    home.down()
+    until(lambda: running(home) == [], timeout=20)

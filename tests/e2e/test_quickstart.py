@@ -1,0 +1,99 @@
+"""The quickstart notebook, run headless by papermill in a folder that is not the project's."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import nbformat
+import pytest
+
+from jupyter_deploy.faces.chart import MIME
+from tests import notebooks
+
+QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
+
+
+@pytest.fixture(scope="module")
+def executed(shared_home):
+    folder = shared_home.path / "elsewhere"
+    folder.mkdir()
+    copy = shutil.copy(QUICKSTART, folder / "quickstart.ipynb")
+    out = folder / "out.ipynb"
+    ended = subprocess.run(
+        [sys.executable, "-m", "papermill", copy, out, "--cwd", folder, "--no-progress-bar"],
+        env=shared_home.environment | {"NBDEPLOY_NOTEBOOK": str(copy)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return nbformat.read(out, as_version=4)
+
+
+def test_it_runs_from_notebook_to_promoted_and_rolled_back(executed, shared_home):
+    shown = "\n".join(notebooks.texts(executed))
+    assert "is stable behind http://127.0.0.1:" in shown
+    assert "is shadow at 100 % behind" in shown
+    assert "curl -s http://127.0.0.1:" in shown
+    assert "228 requests answered" in shown
+    described = shared_home.json("describe", "tumour")
+    assert described["revision"] == 5
+    assert [r["role"] for r in described["releases"]] == ["stable", "idle"]
+    assert all(r["healthy"] for r in described["releases"])
+
+
+def test_the_comparison_pairs_every_request_and_shows_a_chart(executed, shared_home):
+    comparison = shared_home.json("compare", "tumour", "--candidate", candidate(shared_home))
+    assert comparison["mirrored"] == comparison["pairs"] == 228
+    assert comparison["coverage"]["value"] == 1.0
+    agreement = comparison["agreement"]
+    assert agreement["interval"]["low"] < agreement["value"] < agreement["interval"]["high"]
+    assert comparison["flip_count"] == round(228 * (1 - agreement["value"]))
+    assert len(comparison["flips"][0]["input"]) == 30
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    charts = [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
+    assert len(charts) == 1
+    assert charts[0]["hconcat"]
+
+
+def candidate(home):
+    return next(r["tag"] for r in home.json("describe", "tumour")["releases"] if r["role"] == "idle")
+
+
+def test_the_history_says_who_did_what_and_why(executed, shared_home):
+    reasons = [revision["reason"] for revision in shared_home.json("history", "tumour")]
+    assert reasons == [
+        "only a rehearsal",
+        "no complaints",
+        "looks right in the shadow",
+        "a network instead",
+        "first model",
+    ]
+
+
+def test_the_snapshot_names_the_notebook_and_its_cells(executed, shared_home):
+    described = shared_home.json("describe", "tumour")
+    url = described["url"]
+    metadata = httpx.get(f"{url}/metadata", trust_env=False).json()
+    assert "quickstart.ipynb" in json.dumps(metadata)
+    with sqlite3.connect(shared_home.path / "nbdeploy" / "state.sqlite") as db:
+        documents = [json.loads(row[0]) for row in db.execute("SELECT document FROM snapshots")]
+    db.close()
+    cells = max((d["manifest"]["provenance"]["cells"] for d in documents), key=len)
+    assert any("class Net(torch.nn.Module)" in cell for cell in cells)
+
+
+def test_running_it_again_from_a_fresh_kernel_changes_nothing_about_the_first_model(executed, shared_home):
+    before = shared_home.json("describe", "tumour")
+    folder = shared_home.path / "elsewhere"
+    source = nbformat.read(QUICKSTART, as_version=4)
+    cells = [cell.source for cell in source.cells if cell.cell_type == "code"][:3]
+    again = notebooks.write(folder / "quickstart.ipynb", *cells)
+    shown = "\n".join(notebooks.texts(notebooks.run(again, shared_home.environment)))
+    assert "unchanged: " in shown
+    assert shared_home.json("describe", "tumour") == before

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         validation_alias="BENTOML_HOME",
         description="BentoML's home, as BentoML itself finds it.",
     )
+    runtime: Path | None = Field(
+        default=None, description="Folder of sockets and of the configuration in force (default: a short private one)."
+    )
     port: int = Field(default=8780, ge=1, le=65535, description="The gateway's port; when taken, a free one is chosen.")
     envoy: str | None = Field(default=None, description="Path of another Envoy binary.")
     workers: int = Field(default=1, ge=1, le=64, description="Processes a release.")
@@ -98,7 +101,7 @@ class Wiring:
         settings = self.settings
         local = LocalSettings(
             home=home,
-            runtime=None,
+            runtime=settings.runtime.expanduser().absolute() if settings.runtime else None,
             port=settings.port,
             envoy=settings.envoy,
             bentoml_home=bentoml_home,

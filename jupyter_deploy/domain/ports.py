@@ -94,7 +94,7 @@ class Observation(Value):
 
 
 class Target(Protocol):
-    """Where releases run: four declarative, idempotent methods."""
+    """Where releases run: four declarative, idempotent methods, and a way to end it all."""
 
     def start(self, release: Release) -> None:
         """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
@@ -113,6 +113,9 @@ class Target(Protocol):
 
     def observe(self, endpoint: Endpoint) -> Observation:
         """The endpoint as it is found."""
+
+    def down(self) -> None:
+        """Stop everything that this target runs for this user, also what no store knows of any more."""
 
 
 class Store(Protocol):

@@ -29,14 +29,12 @@ def stop(request: StopRequest, ports: Ports, report: Report) -> Stopped:
 def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa: ARG001 - one shape
     """Stop every process. What is wanted stays as it is: ``reconcile`` brings it back."""
     endpoints = ports.store.endpoints()
-    stopped: list[str] = []
-    for number, endpoint in enumerate(endpoints, start=1):
-        report(Step(number=number, total=len(endpoints), title=f"stopping {endpoint.name}"))
-        target = target_of(ports, endpoint.target)
-        for release in endpoint.releases:
-            target.stop(release)
-            stopped.append(release.tag)
-    _clear(ports, ports.store.abandoned())
+    for number, (name, target) in enumerate(ports.targets.items(), start=1):
+        report(Step(number=number, total=len(ports.targets), title=f"stopping what runs on target {name}"))
+        target.down()
+    for release in ports.store.abandoned():
+        ports.store.fulfil(release)
+    stopped = [r.tag for endpoint in endpoints for r in endpoint.wanted(ports.keep_revisions)]
     return Stopped(endpoints=[e.name for e in endpoints], releases=stopped, scope="everything")
 
 

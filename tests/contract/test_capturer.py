@@ -157,7 +157,9 @@ def test_a_function_of_floats_takes_numbers_although_the_example_is_whole(captur
 def test_modules_of_the_project_travel_by_value(capturer, tmp_path, monkeypatch):
     project = tmp_path / "project"
     project.mkdir()
-    (project / "house_rules.py").write_text("LIMIT = 35\n\ndef old(frame):\n    return (frame['age'] > LIMIT).tolist()\n")
+    (project / "house_rules.py").write_text(
+        "LIMIT = 35\n\ndef old(frame):\n    return (frame['age'] > LIMIT).tolist()\n"
+    )
     monkeypatch.syspath_prepend(str(project))
     import house_rules
 

@@ -71,9 +71,7 @@ class Load:
                 count += 1
                 request_id = f"load-{number}-{count}"
                 try:
-                    answer = client.post(
-                        self.url, json={"instances": [ROW]}, headers={"x-request-id": request_id}
-                    )
+                    answer = client.post(self.url, json={"instances": [ROW]}, headers={"x-request-id": request_id})
                 except httpx.HTTPError as error:
                     self.failures.append((request_id, repr(error)))
                     continue

@@ -130,7 +130,9 @@ def test_a_foreign_snapshot_is_shown_and_only_loaded_when_trusted(home, train, t
 def test_a_changed_snapshot_is_never_started(home, train):
     deployed = deploy(home, train())
     home.run("stop", "churn")
-    pickled = Path(home.environment["BENTOML_HOME"]) / "models" / "churn" / deployed["snapshot"].split(":")[1] / "model.pkl"
+    pickled = (
+        Path(home.environment["BENTOML_HOME"]) / "models" / "churn" / deployed["snapshot"].split(":")[1] / "model.pkl"
+    )
     pickled.write_bytes(pickled.read_bytes() + b".")
     ended = home.run("rollback", "churn", check=False)
     assert ended.returncode == 3

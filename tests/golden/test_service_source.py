@@ -23,7 +23,9 @@ def snapshot(name="house-prices"):
         instances=[],
         predictions=[],
         stochastic=False,
-        environment=Environment(interpreter="/usr/bin/python3", python="3.11.7", platform="linux-x86_64", distributions={}),
+        environment=Environment(
+            interpreter="/usr/bin/python3", python="3.11.7", platform="linux-x86_64", distributions={}
+        ),
         provenance=Provenance(
             source=Source(notebook="/home/ada/prices.ipynb", variable="model"),
             user="ada",

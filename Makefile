@@ -1,0 +1,35 @@
+# make demo   set up and run the quickstart, from notebook to promoted endpoint
+# make down   stop what the demo left
+# make test   set up and run all tests
+# make check  linters, types, import directions, generated files
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
+
+.PHONY: demo down test check setup docs clean
+
+demo:
+	@scripts/setup.sh demo
+	@$(DEMO) $(PYTHON) scripts/demo.py
+
+down:
+	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
+
+setup:
+	@scripts/setup.sh demo,test git chromium
+
+check: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports --no-logo
+	$(PYTHON) scripts/reference.py --check
+
+test: setup
+	NBDEPLOY_REQUIRE_ALL=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+
+docs: setup
+	$(PYTHON) scripts/reference.py
+
+clean: down
+	rm -rf .demo .venv

@@ -1,0 +1,78 @@
+"""Write docs/reference.md from the request models, the settings and the errors; ``--check`` fails when it is stale."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+from jupyter_deploy.domain import errors
+from jupyter_deploy.faces.arguments import is_positional
+from jupyter_deploy.faces.cli import EXIT_CODES, INTERNAL
+from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.wiring import Settings
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
+
+
+def document() -> str:
+    """The whole page."""
+    lines = [
+        "# Reference",
+        "",
+        "Made by `make docs` from the code; CI fails when it is stale.",
+        "",
+        "Each verb is `nbdeploy VERB …` in a shell, `%deploy_VERB …` in a notebook (`%deploy` for deploy) and "
+        "`jupyter_deploy.VERB(…)` in Python, with the same options. Every verb takes `-o json`.",
+        "",
+    ]
+    for operation in OPERATIONS:
+        lines += [f"## {operation.name}", "", inspect.getdoc(operation.request) or "", ""]
+        fields = operation.request.model_fields
+        if fields:
+            lines += ["| option | default | what it is |", "|---|---|---|"]
+        for name, field in fields.items():
+            shown = name.upper() if is_positional(field) else f"`--{name.replace('_', '-')}`"
+            default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+            lines.append(f"| {shown} | {default} | {field.description} |")
+        lines.append("")
+    lines += [
+        "## Settings",
+        "",
+        inspect.getdoc(Settings) or "",
+        "",
+        "| setting | default | what it is |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        variable = str(field.validation_alias or f"NBDEPLOY_{name.upper()}")
+        default = "see there" if field.default_factory else _default(field.default)
+        lines.append(f"| `{variable}` | {default} | {field.description} |")
+    lines += ["", "## Errors", "", "| code | exit code |", "|---|---|"]
+    lines += [f"| `{cls.code}` | {EXIT_CODES.get(cls.code, INTERNAL)} |" for cls in _tree(errors.DeployError)]
+    return "\n".join(lines) + "\n"
+
+
+def _default(value: object) -> str:
+    if value is None or value in ("", {}):
+        return "–"
+    if hasattr(value, "model_dump"):
+        return ", ".join(f"{key} {number:g}" for key, number in value.model_dump().items())
+    return f"`{value}`"
+
+
+def _tree(root: type[errors.DeployError]) -> list[type[errors.DeployError]]:
+    return [root, *(cls for child in root.__subclasses__() for cls in _tree(child))]
+
+
+def main() -> None:
+    """Write or check."""
+    if "--check" in sys.argv:
+        if not TARGET.exists() or TARGET.read_text("utf-8") != document():
+            sys.exit(f"{TARGET} is stale: run 'make docs'")
+    else:
+        TARGET.write_text(document(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

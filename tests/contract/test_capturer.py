@@ -186,8 +186,7 @@ def test_a_replay_names_the_file_that_is_missing(capturer, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
 
     def old(frame):
-        with open("limits.txt") as file:
-            return (frame["age"] > int(file.read())).tolist()
+        return (frame["age"] > int(Path("limits.txt").read_text())).tolist()
 
     with pytest.raises(ReplayFailed, match=r"the file 'limits\.txt' is missing"):
         capture(capturer, old, NUMBERS)
@@ -292,7 +291,7 @@ def test_what_cannot_be_captured_is_named_by_its_attribute_path(capturer, kind):
 def test_a_lock_among_a_functions_globals_is_named(capturer):
     namespace = {"guard": threading.Lock()}
     exec("def f(frame):\n    with guard:\n        return [1] * len(frame)", namespace)
-    with pytest.raises(NotCapturable, match="global 'guard' is a _thread.lock"):
+    with pytest.raises(NotCapturable, match=r"global 'guard' is a _thread.lock"):
         capture(capturer, namespace["f"], NUMBERS)
 
 

@@ -1,5 +1,7 @@
 """What the end-to-end tests share: small training notebooks and a client."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -7,8 +9,10 @@ import httpx
 import pytest
 
 from tests import notebooks
+from tests.conftest import make_home
 
 TRAIN = """
+import os
 import numpy as np, pandas as pd
 from sklearn.linear_model import LogisticRegression
 rng = np.random.default_rng(0)
@@ -17,22 +21,66 @@ y = np.where(X["age"] + X["weight"] > 120, "yes", "no")
 clf = LogisticRegression(C=%s).fit(X, y)
 """
 
+# Captured once for all tests of a session, as a notebook would: 'variable' is what decides which candidate replaces
+# which.
+CAPTURE = (
+    TRAIN.replace("C=%s", "C=1.0")
+    + """
+from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.operations.capture import capture
+from jupyter_deploy.operations.build import build
+from jupyter_deploy.wiring import Wiring
+from pathlib import Path
+ports = Wiring().ports
+for c in (1.0, 0.01, 0.001, 0.0001):
+    clf = LogisticRegression(C=c).fit(X, y)
+    live = Live(clf, X[:3], Source(notebook="/work/train.ipynb", variable="clf"), project=Path.cwd())
+    snapshot = capture(live, "churn", ports, lambda title: None)
+    build(snapshot, ports)
+    print(c, snapshot.tag)
+"""
+)
+
+
+@pytest.fixture(scope="session")
+def snapshots(tmp_path_factory):
+    """Captured models with their bentos, by regularisation strength, and the BentoML home that holds them."""
+    workshop = make_home(tmp_path_factory.mktemp("workshop") / "home")
+    ended = subprocess.run(
+        [sys.executable, "-c", CAPTURE], env=workshop.environment, cwd=workshop.path, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    tags = dict(line.split() for line in ended.stdout.splitlines())
+    return {float(c): tag for c, tag in tags.items()}, workshop.environment["BENTOML_HOME"]
+
+
+@pytest.fixture
+def deploy(home, snapshots):
+    """Deploy one of the captured models by its tag; the JSON document."""
+    tags, home.environment["BENTOML_HOME"] = snapshots  # a test may choose another one afterwards
+
+    def run(c=1.0, *options):
+        return home.json("deploy", tags[c], "--trust", *options)
+
+    return run
+
 
 @pytest.fixture
 def train(tmp_path):
     """Write a notebook that trains ``clf``; another C makes another model."""
 
-    def write(c=1.0, name="train.ipynb", folder=None):
-        folder = folder or tmp_path / "project"
-        folder.mkdir(exist_ok=True)
-        return notebooks.write(folder / name, TRAIN % c)
+    def write(c=1.0, name="train.ipynb"):
+        return notebooks.write(tmp_path / name, TRAIN % c)
 
     return write
 
 
-def deploy(home, notebook, *options, name="churn", example="X[:3]"):
-    """``nbdeploy deploy`` of the notebook's ``clf``; the JSON document."""
-    return home.json("deploy", notebook, "--name", name, "--model", "clf", "--example", example, *options)
+def deploy_notebook(home, notebook, *options, model="clf", check=True):
+    """``nbdeploy deploy`` of a notebook's variable, run headless."""
+    arguments = ("deploy", notebook, "--name", "churn", "--model", model, "--example", "X[:3]", "-o", "json", *options)
+    return home.run(*arguments, check=check)
 
 
 ROW = {"age": 30, "weight": 60.5}
@@ -41,7 +89,7 @@ ROW = {"age": 30, "weight": 60.5}
 class Load:
     """Clients that ask one after the other until they are told to stop; every answer is kept."""
 
-    def __init__(self, url, clients=4):
+    def __init__(self, url, clients=3):
         self.url = f"{url}/predict"
         self.answers = []
         self.failures = []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,19 +13,28 @@ import httpx
 import psutil
 import pytest
 
+import jupyter_deploy
 from tests import notebooks
-from tests.e2e.conftest import ROW, Load, deploy, until
+from tests.e2e.conftest import ROW, Load, deploy_notebook, until
 
 
-def test_thirty_changes_under_load_lose_no_request_and_each_answer_is_recorded_once(home, train):
-    first = deploy(home, train(1.0))
-    second = deploy(home, train(0.001))
+@pytest.fixture
+def in_process(home, deploy, monkeypatch):
+    """The Python face, in this process, over the test's home."""
+    for name in ("NBDEPLOY_HOME", "BENTOML_HOME"):
+        monkeypatch.setenv(name, home.environment[name])
+
+
+def test_thirty_changes_under_load_lose_no_request_and_each_answer_is_recorded_once(home, deploy, in_process):
+    first, second = deploy(1.0), deploy(0.001)
     assert (first["role"], second["role"]) == ("stable", "shadow")
     tag = second["release"]
     with Load(first["url"]) as load:
         for number in range(30):
-            share = ("--canary", f"{tag}={10 + number}") if number % 2 else ("--shadow", f"{tag}=100")
-            home.run("traffic", "churn", *share)
+            if number % 2:
+                jupyter_deploy.traffic("churn", canary={tag: 10 + number})
+            else:
+                jupyter_deploy.traffic("churn", shadow={tag: 100})
             load.wait_for(5)
     assert load.failures == []
     assert {version for _, version in load.answers} == {first["release"], tag}
@@ -38,8 +48,8 @@ def test_thirty_changes_under_load_lose_no_request_and_each_answer_is_recorded_o
     assert home.json("describe", "churn")["revision"] == 32
 
 
-def test_promote_and_rollback_under_load_lose_no_request(home, train):
-    first, second = deploy(home, train(1.0)), deploy(home, train(0.001))
+def test_promote_and_rollback_under_load_lose_no_request(home, deploy):
+    first, second = deploy(1.0), deploy(0.001)
     with Load(first["url"]) as load:
         home.run("promote", "churn")
         load.wait_for(20)
@@ -50,22 +60,22 @@ def test_promote_and_rollback_under_load_lose_no_request(home, train):
     assert load.failures == []
 
 
-def test_a_rerun_is_a_no_op_and_a_changed_model_replaces_its_own_candidate(home, train):
-    first = deploy(home, train(1.0))
-    again = deploy(home, train(1.0))
+def test_a_rerun_is_a_no_op_and_a_changed_model_replaces_its_own_candidate(home, deploy):
+    first = deploy(1.0)
+    again = deploy(1.0)
     assert (again["changed"], again["revision"], again["release"]) == (False, 1, first["release"])
-    second = deploy(home, train(0.01))
-    third = deploy(home, train(0.001))
+    second = deploy(0.01)
+    third = deploy(0.001)
     assert third["replaced"] == second["release"]
-    kept = deploy(home, train(0.0001), "--keep")
+    kept = deploy(0.0001, "--keep")
     described = home.json("describe", "churn")
     assert described["traffic"]["shadows"] == {third["release"]: 100.0, kept["release"]: 100.0}
     assert {r["tag"] for r in described["releases"] if r["role"] == "idle"} == {second["release"]}
 
 
-def test_a_release_without_traffic_is_stopped_after_some_revisions_and_restarted_by_a_rollback(home, train):
+def test_a_release_without_traffic_is_stopped_after_some_revisions_and_restarted_by_a_rollback(home, deploy):
     home.environment["NBDEPLOY_KEEP_REVISIONS"] = "1"
-    first, second = deploy(home, train(1.0)), deploy(home, train(0.001))
+    first, second = deploy(1.0), deploy(0.001)
     home.run("promote", "churn")
     home.run("traffic", "churn", "--shadow", f"{first['release']}=100")
     home.run("traffic", "churn", "--shadow", f"{first['release']}=0")
@@ -76,11 +86,10 @@ def test_a_release_without_traffic_is_stopped_after_some_revisions_and_restarted
     assert home.json("predict", "churn")["status"] == 200
 
 
-def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_cannot_understand(home, train):
-    url = deploy(home, train())["url"]
-    prediction = home.json("predict", "churn")
-    assert prediction["body"]["predictions"] == home.json("deploy", train(), "--name", "churn", "--model", "clf",
-                                                          "--example", "X[:3]")["captured"]["predictions"]  # fmt: skip
+def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_cannot_understand(home, deploy):
+    deployed = deploy()
+    url = deployed["url"]
+    assert home.json("predict", "churn")["body"]["predictions"] == deployed["captured"]["predictions"]
     with httpx.Client(trust_env=False) as client:
         for body, status, words in [
             (b"{", 400, "JSON"),
@@ -104,18 +113,18 @@ def test_the_endpoint_answers_what_the_notebook_answered_and_refuses_what_it_can
     assert statuses[400] == 2
 
 
-def test_a_candidate_of_another_signature_is_refused_before_anything_starts(home, train):
-    deploy(home, train())
-    ended = home.run("deploy", train(), "--name", "churn", "--model", "clf.predict_proba", "--example", "X[:3]",
-                     check=False)  # fmt: skip
+def test_a_candidate_of_another_signature_is_refused_before_anything_starts(home, deploy, train):
+    deploy()
+    ended = deploy_notebook(home, train(), "--method", "predict_proba", check=False)
     assert ended.returncode == 2
-    assert "cannot follow churn:" in ended.stderr
-    assert "answer: stable has string, the candidate array" in ended.stderr
+    error = json.loads(ended.stderr.splitlines()[-1])["error"]
+    assert "cannot follow churn:" in error["message"]
+    assert "answer: stable has string, the candidate array" in error["details"]
     assert len(home.json("describe", "churn")["releases"]) == 1
 
 
-def test_a_foreign_snapshot_is_shown_and_only_loaded_when_trusted(home, train, tmp_path):
-    deployed = deploy(home, train())
+def test_a_foreign_snapshot_is_shown_and_only_loaded_when_trusted(home, deploy, tmp_path):
+    deployed = deploy()
     home.run("down")
     home.environment["NBDEPLOY_HOME"] = str(tmp_path / "another")
     refused = home.run("deploy", deployed["snapshot"], check=False)
@@ -127,8 +136,9 @@ def test_a_foreign_snapshot_is_shown_and_only_loaded_when_trusted(home, train, t
     home.run("down")
 
 
-def test_a_changed_snapshot_is_never_started(home, train):
-    deployed = deploy(home, train())
+def test_a_changed_snapshot_is_never_started(home, deploy):
+    own_copy(home)
+    deployed = deploy()
     home.run("stop", "churn")
     pickled = (
         Path(home.environment["BENTOML_HOME"]) / "models" / "churn" / deployed["snapshot"].split(":")[1] / "model.pkl"
@@ -140,8 +150,9 @@ def test_a_changed_snapshot_is_never_started(home, train):
     assert home.json("describe", "churn")["running"] is False
 
 
-def test_an_environment_that_changed_is_named_with_the_difference(home, train):
-    deployed = deploy(home, train())
+def test_an_environment_that_changed_is_named_with_the_difference(home, deploy):
+    own_copy(home)
+    deployed = deploy()
     home.run("stop", "churn")
     version = deployed["snapshot"].split(":")[1]
     path = Path(home.environment["BENTOML_HOME"]) / "models" / "churn" / version / "snapshot.json"
@@ -153,9 +164,16 @@ def test_an_environment_that_changed_is_named_with_the_difference(home, train):
     assert "scikit-learn: captured 0.1, installed" in ended.stderr
 
 
-def test_two_processes_that_change_one_endpoint_at_once_lose_no_update(home, train):
-    deploy(home, train(1.0))
-    tag = deploy(home, train(0.001))["release"]
+def own_copy(home):
+    """A BentoML home of the test's own, whose files it may spoil."""
+    shared, own = home.environment["BENTOML_HOME"], home.path / "bentoml"
+    shutil.copytree(shared, own)
+    home.environment["BENTOML_HOME"] = str(own)
+
+
+def test_two_processes_that_change_one_endpoint_at_once_lose_no_update(home, deploy):
+    deploy(1.0)
+    tag = deploy(0.001)["release"]
     command = [sys.executable, "-m", "jupyter_deploy", "traffic", "churn", "--if-revision", "2", "--canary"]
     racers = [
         subprocess.Popen([*command, f"{tag}={share}"], env=home.environment, stderr=subprocess.PIPE, text=True)
@@ -166,6 +184,26 @@ def test_two_processes_that_change_one_endpoint_at_once_lose_no_update(home, tra
     assert any("revision" in error for error in errors)
     winner = (10, 20)[[racer.returncode for racer in racers].index(0)]
     assert home.json("describe", "churn")["traffic"]["canary_percent"] == winner
+
+
+def test_a_notebook_is_run_headless_and_its_variable_deployed_and_a_rerun_is_a_no_op(home, train):
+    notebook = train()
+    first = json.loads(deploy_notebook(home, notebook).stdout)
+    provenance = first["captured"]["provenance"]
+    assert provenance["source"] == {"notebook": str(notebook), "variable": "clf"}
+    assert len(provenance["cells"]) == 1
+    assert "LogisticRegression" in provenance["cells"][0]
+    assert provenance["notebook_sha256"]
+    again = json.loads(deploy_notebook(home, notebook).stdout)
+    assert (again["changed"], again["revision"], again["release"]) == (False, 1, first["release"])
+
+
+def test_errors_of_the_capture_in_the_notebooks_kernel_reach_the_command_line(home, train):
+    ended = deploy_notebook(home, train(), model="classifier", check=False)
+    assert ended.returncode == 2
+    error = json.loads(ended.stderr.splitlines()[-1])["error"]
+    assert error["code"] == "unknown_source"
+    assert "no variable 'classifier'" in error["message"]
 
 
 def test_a_notebook_whose_cell_raises_is_said_to_do_so(home, tmp_path):
@@ -182,11 +220,11 @@ def test_a_kernel_that_dies_ends_with_138(home, tmp_path):
     assert "the kernel died" in ended.stderr
 
 
-def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, train, tmp_path):
+def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, deploy, tmp_path):
     slow = notebooks.write(
         tmp_path / "slow.ipynb",
         "import os\npid = os.getpid()",
-        "def clf(frame):\n    import os, time\n    time.sleep(0 if os.getpid() == pid else 3)\n    return [1] * len(frame)",
+        "def clf(frame):\n    import os, time\n    time.sleep(3 * (os.getpid() != pid))\n    return [1] * len(frame)",
         "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})",
     )
     process = subprocess.Popen(
@@ -205,13 +243,10 @@ def test_ctrl_c_while_a_release_starts_leaves_nothing_half_made(home, train, tmp
     assert running(home) == []
 
 
-def test_a_deploy_killed_while_it_starts_a_release_is_cleared_up_by_reconcile(home, train, tmp_path):
-    first = deploy(home, train())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "jupyter_deploy", "deploy", str(train(0.001)), "--name", "churn", "--model", "clf",
-         "--example", "X[:3]"],
-        env=home.environment, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def test_a_deploy_killed_while_it_starts_a_release_is_cleared_up_by_reconcile(home, deploy, snapshots):
+    first = deploy()
+    command = [sys.executable, "-m", "jupyter_deploy", "deploy", snapshots[0][0.001], "--trust"]
+    process = subprocess.Popen(command, env=home.environment, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "starting churn:" in line:
             break
@@ -225,8 +260,8 @@ def test_a_deploy_killed_while_it_starts_a_release_is_cleared_up_by_reconcile(ho
     assert home.json("predict", "churn")["status"] == 200
 
 
-def test_down_stops_every_process_and_reconcile_brings_all_back_under_the_same_url(home, train):
-    url = deploy(home, train())["url"]
+def test_down_stops_every_process_and_reconcile_brings_all_back_under_the_same_url(home, deploy):
+    url = deploy()["url"]
     home.run("down")
     assert running(home) == []
     assert home.json("describe", "churn")["releases"][0]["healthy"] is False
@@ -235,8 +270,8 @@ def test_down_stops_every_process_and_reconcile_brings_all_back_under_the_same_u
     assert home.json("predict", "churn")["status"] == 200
 
 
-def test_stop_keeps_records_and_history_and_a_rollback_brings_the_endpoint_back(home, train):
-    url = deploy(home, train())["url"]
+def test_stop_keeps_records_and_history_and_a_rollback_brings_the_endpoint_back(home, deploy):
+    url = deploy()["url"]
     home.run("predict", "churn")
     home.run("stop", "churn")
     assert running(home) == []
@@ -245,9 +280,9 @@ def test_stop_keeps_records_and_history_and_a_rollback_brings_the_endpoint_back(
     assert httpx.post(f"{url}/predict", json={"instances": [ROW]}, trust_env=False).status_code == 200
 
 
-def test_an_unhealthy_candidate_is_not_promoted(home, train):
-    deploy(home, train(1.0))
-    second = deploy(home, train(0.001))
+def test_an_unhealthy_candidate_is_not_promoted(home, deploy):
+    deploy(1.0)
+    second = deploy(0.001)
     version = second["release"].split(":")[1]
     worker = next(p for p in processes(home) if version in " ".join(p.cmdline()) and "uvicorn" in " ".join(p.cmdline()))
     worker.suspend()
@@ -259,8 +294,8 @@ def test_an_unhealthy_candidate_is_not_promoted(home, train):
     assert "is not healthy" in ended.stderr
 
 
-def test_logs_follow_new_records(home, train):
-    deploy(home, train())
+def test_logs_follow_new_records(home, deploy):
+    deploy()
     follower = subprocess.Popen(
         [sys.executable, "-m", "jupyter_deploy", "logs", "churn", "--follow", "-o", "json", "--role", "stable"],
         env=home.environment, stdout=subprocess.PIPE, text=True,
@@ -282,8 +317,8 @@ def test_logs_follow_new_records(home, train):
         follower.wait()
 
 
-def test_state_and_records_are_readable_by_the_user_alone(home, train):
-    deploy(home, train())
+def test_state_and_records_are_readable_by_the_user_alone(home, deploy):
+    deploy()
     home.run("predict", "churn")
     for path in (home.path / "nbdeploy").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path

@@ -104,7 +104,7 @@ def _method_of(model: Any, method: str | None) -> str | None:
         return "predict"
     if not callable(model):
         raise UnknownSource(
-            f"a {type(model).__name__} is no model: it has no 'predict' and cannot be called",
+            f"an object of type {type(model).__name__} is no model: it has no 'predict' and cannot be called",
             "deploy an estimator, a torch module or a function, or name the method with --method",
         )
     return None

@@ -1,0 +1,117 @@
+"""The magics in a real kernel: what a person sees in a cell."""
+
+import re
+
+import nbformat
+import pytest
+
+from tests import notebooks
+
+CELLS = [
+    "%load_ext jupyter_deploy",
+    "model = 3\nmodle_two = None",
+    "%deploy modell --name churn",
+    "%deploy model --name churn --example 5",
+    "%deploy model --name Churn --example 5",
+    "%deploy model --name churn --example 'X['",
+    "%deploy --name churn",
+    "%deploy model --model other --name churn",
+    "%deploy_traffic nobody --canary a=b=c",
+    "%deploy_describe nobody",
+    "%deploy_describe",
+    '%%deploy --name bmi --example "dict(weight=70, height=1.8)"\ndef unused():\n    return 1\n\n\n'
+    "def bmi(weight: float, height: float) -> float:\n    return round(weight / height**2, 1)",
+    '%deploy_predict bmi --data \'[{"weight": 80, "height": 1.8}]\'',
+    "listed = %deploy_list\nlisted",
+    "document = %deploy_describe bmi -o json\ndocument['traffic']",
+    "%%deploy --name bmi --example 5\nnumber = 5",
+    "%%deploy --name bmi --example 5\ndef broken(:",
+    "%%deploy --name bmi --example 5\ndef raising(x):\n    return 1 / 0",
+    "import jupyter_deploy\njupyter_deploy.history('bmi')",
+    "%deploy_down",
+]
+
+
+@pytest.fixture(scope="module")
+def shown(shared_home):
+    folder = shared_home.path / "project"
+    folder.mkdir()
+    path = notebooks.write(folder / "magics.ipynb", *CELLS)
+    notebook = notebooks.run(path, shared_home.environment, allow_errors=True)
+    nbformat.write(notebook, folder / "executed.ipynb")
+    return dict(zip(CELLS, notebooks.texts(notebook), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (2, "did you mean model"),
+        (3, "type int is no model"),
+        (4, "try 'churn'"),
+        (5, "the example 'X[' raises SyntaxError"),
+        (6, "which variable holds the model"),
+        (7, "name the variable first"),
+        (8, "TAG=PERCENT"),
+        (9, "there is no endpoint 'nobody'"),
+        (10, "NAME"),
+        (15, "the cell defines no function"),
+        (16, "the cell is not Python"),
+        (17, "raises on the example: ZeroDivisionError"),
+    ],
+)
+def test_a_mistake_is_shown_in_words_and_fails_the_cell(shown, cell, words):
+    text = shown[CELLS[cell]]
+    assert words in text
+    assert "→" in text, "it says what to do"
+    assert "Traceback" not in text
+
+
+def test_a_cell_magic_deploys_the_last_function_of_its_cell(shown):
+    assert "bmi:" in shown[CELLS[11]]
+    assert "is stable behind" in shown[CELLS[11]]
+    assert '{"predictions": [24.7]}' in shown[CELLS[12]]
+
+
+def test_results_show_as_tables_and_as_documents_when_asked(shown):
+    assert re.search(r"name +url +revision +state", shown[CELLS[13]])
+    assert "'canary_percent': 0.0" in shown[CELLS[14]]
+    assert "history of bmi" in shown[CELLS[18]]
+    assert "everything is stopped" in shown[CELLS[19]]
+
+
+def test_an_interrupted_deploy_leaves_nothing_half_made(home):
+    """The kernel is interrupted as JupyterLab's stop button does it, while the release starts."""
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(env=home.environment, cwd=str(home.path))
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    try:
+        client.execute(
+            "%load_ext jupyter_deploy\nimport os\npid = os.getpid()\n"
+            "def slow(x):\n    import os, time\n    time.sleep(3 * (os.getpid() != pid))\n    return x"
+        )
+        message = client.execute("%deploy slow --name slow --example 5")
+        for content in _messages(client, message):
+            if "starting slow:" in str(content):
+                manager.interrupt_kernel()
+            if content.get("ename"):
+                assert content["ename"] == "KeyboardInterrupt"
+                break
+        assert home.json("list") == []
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+
+
+def _messages(client, parent):
+    """What a request leads to, until the kernel is idle again."""
+    while True:
+        message = client.get_iopub_msg(timeout=120)
+        if message["parent_header"].get("msg_id") != parent:
+            continue
+        if message["content"].get("execution_state") == "idle":
+            raise AssertionError("it ended without being interrupted")
+        yield message["content"]

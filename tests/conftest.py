@@ -10,6 +10,15 @@ from pathlib import Path
 import pytest
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Under NBDEPLOY_REQUIRE_ALL=1 a skipped test is a failed one: CI must not pass by what it left out."""
+    report = (yield).get_result()
+    if report.skipped and os.environ.get("NBDEPLOY_REQUIRE_ALL") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which NBDEPLOY_REQUIRE_ALL=1 forbids: {report.longrepr}"
+
+
 @dataclass
 class Home:
     """A user's home for nbdeploy and BentoML, with the environment that leads there."""

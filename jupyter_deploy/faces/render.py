@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_deploy.domain.endpoint import EndpointStatus, Revision
+from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.inference import Comparison, Estimate, Record
 from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
 
@@ -134,7 +134,7 @@ def _status(result: EndpointStatus) -> Page:
                 [
                     (
                         r.tag,
-                        r.role + (" (stochastic)" if r.stochastic else ""),
+                        _role(r),
                         f"{r.percent:g} %",
                         "healthy" if r.healthy else r.detail or "not healthy",
                         r.source.variable or r.framework,
@@ -149,6 +149,10 @@ def _status(result: EndpointStatus) -> Page:
 
 def _state(status: EndpointStatus) -> str:
     return "healthy" if status.healthy else "stopped" if not status.running else "NOT HEALTHY"
+
+
+def _role(release: ReleaseStatus) -> str:
+    return f"{release.role}, stochastic" if release.stochastic else release.role
 
 
 def _traffic(result: TrafficChange) -> Page:
@@ -238,7 +242,7 @@ def _endpoints(results: list[EndpointStatus]) -> Page:
             e.url,
             str(e.revision),
             _state(e),
-            ", ".join(f"{r.tag} ({r.role} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
+            ", ".join(f"{r.tag} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results
     ]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import pickle
 import pickletools
 import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import IO, Any
 
 import cloudpickle
 
@@ -22,6 +24,14 @@ from jupyter_deploy.domain.errors import NotCapturable
 
 # A notebook's cells are compiled under such a name; process and cell number change with each run.
 _CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
+
+# cloudpickle's uuid4().hex for a class.
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
+
+# How torch.save's older format begins, in which a tensor pickles its storage: magic number, protocol version, system,
+# the object with the storage's key (its address), and the list of keys; then the raw numbers.
+_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_TORCH_PICKLES = 5
 
 _SEARCH_DEPTH = 8
 _SEARCH_LIMIT = 20_000
@@ -119,25 +129,53 @@ def project_modules(project: Path) -> list[ModuleType]:
 def fingerprint(*paths: Path) -> str:
     """SHA-256 of the pickles' meaning: what differs although nothing changed is left out.
 
-    Left out are the frames' lengths, the temporary file names under which a kernel compiles cells, and
-    the random identity that cloudpickle gives a class of ``__main__`` each time its cell runs.
+    Left out are the frames' lengths, the temporary file names under which a kernel compiles cells, the random
+    identity that cloudpickle gives a class of ``__main__`` each time its cell runs, and the memory addresses by
+    which torch names a tensor's storage.
     """
-    identities = set(cloudpickle.cloudpickle._DYNAMIC_CLASS_TRACKER_BY_CLASS.values())  # noqa: SLF001 - no public way
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
-            for opcode, argument, _ in pickletools.genops(file):
-                if opcode.name == "FRAME":
-                    continue
-                digest.update(opcode.name.encode())
-                if isinstance(argument, str):
-                    known = argument in identities or _CELL_FILE.fullmatch(argument)
-                    digest.update(b"\0" if known else argument.encode("utf-8", "surrogatepass"))
-                elif isinstance(argument, bytes | bytearray):
-                    digest.update(argument)
-                elif argument is not None:
-                    digest.update(repr(argument).encode())
+            _digest_pickle(file, digest)
     return digest.hexdigest()
+
+
+def _digest_pickle(file: IO[bytes], digest: Any, *, torch_storage: bool = False) -> None:
+    operations = ((opcode.name, argument) for opcode, argument, _ in pickletools.genops(file) if opcode.name != "FRAME")
+    window = deque(itertools.islice(operations, 4), maxlen=4)
+    while window:
+        name, argument = window[0]
+        digest.update(name.encode())
+        if isinstance(argument, str):
+            address = torch_storage and argument.isdecimal()
+            if not (address or _CELL_FILE.fullmatch(argument) or _is_class_identity(window)):
+                digest.update(argument.encode("utf-8", "surrogatepass"))
+        elif isinstance(argument, bytes | bytearray):
+            _digest_bytes(bytes(argument), digest)
+        elif argument is not None:
+            digest.update(repr(argument).encode())
+        following = next(operations, None)
+        if following is None:
+            window.popleft()
+        else:
+            window.append(following)
+
+
+def _is_class_identity(window: Sequence[tuple[str, Any]]) -> bool:
+    """Whether the first operation is the last but one argument of cloudpickle's ``_make_skeleton_class``."""
+    names = [name for name, _ in window]
+    return bool(_IDENTITY.fullmatch(window[0][1])) and names[1:] == ["MEMOIZE", "NONE", "TUPLE"]
+
+
+def _digest_bytes(content: bytes, digest: Any) -> None:
+    """A tensor's storage is a stream of five pickles of torch's own and the numbers; all else is taken as it is."""
+    if not content.startswith(_TORCH_MAGIC):
+        digest.update(content)
+        return
+    stream = io.BytesIO(content)
+    for _ in range(_TORCH_PICKLES):
+        _digest_pickle(stream, digest, torch_storage=True)
+    digest.update(stream.read())
 
 
 def find_culprit(value: Any, name: str) -> tuple[str, str]:

@@ -101,3 +101,10 @@ def _a(value: Any) -> str:
 def _short(value: Any) -> str:
     text = "null" if value is None else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
+    """``(rtol, atol)`` for the answers' type."""
+    size = "float32" if manifest["signature"]["answer_dtype"] in ("float16", "bfloat16", "float32") else "float64"
+    tolerance = manifest["tolerance"]
+    return tolerance[f"{size}_rtol"], tolerance[f"{size}_atol"]

@@ -14,7 +14,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from .agreement import alike, differences
+from .agreement import alike, differences, tolerance_of
 from .snapshot import EXAMPLE, load
 
 REPEATS = 30
@@ -62,13 +62,6 @@ def replay(folder: Path) -> dict[str, Any]:
         found["error"] = describe(error)
     found["modules"] = sorted({name.partition(".")[0] for name in list(sys.modules)})
     return found
-
-
-def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
-    """``(rtol, atol)`` for the answers' type."""
-    size = "float32" if manifest["signature"]["answer_dtype"] in ("float16", "bfloat16", "float32") else "float64"
-    tolerance = manifest["tolerance"]
-    return tolerance[f"{size}_rtol"], tolerance[f"{size}_atol"]
 
 
 def unlike(expected: list[Any], repeats: list[list[Any]]) -> list[str]:

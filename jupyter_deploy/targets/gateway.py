@@ -15,12 +15,13 @@ import httpx
 
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import EnvoyMissing, RouteNotConfirmed
+from jupyter_deploy.domain.processes import passed_on
 
 from . import envoy, unix
 from .envoy import Json
 from .runtime import Runtime, private_folder, read_json, write_atomic
 from .settings import LocalSettings
-from .supervision import Program, Supervisor, inherited_environment, wait_until
+from .supervision import Program, Supervisor, wait_until
 from .workers import sockets, tail
 
 PROGRAM = "gateway"
@@ -141,7 +142,7 @@ class Gateway:
         return Program(
             name=PROGRAM,
             commands=[command],
-            environment=inherited_environment(),
+            environment=passed_on(os.environ),
             folder=self._runtime.path / "empty",
             start_seconds=1,
             retries=5,

@@ -10,7 +10,6 @@ well defined, and the INI file names only paths inside the runtime directory, wh
 
 from __future__ import annotations
 
-import fnmatch
 import http.client
 import os
 import resource
@@ -28,15 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.domain.processes import passed_on
 
 from .runtime import Runtime, private_folder, write_atomic
-
-# What a process gets of the environment of whoever starts it. A kernel's environment is full of what a
-# service must not see or depend on: tokens, passwords, PYTHONPATH, proxies.
-INHERITED = (
-    "PATH", "HOME", "USER", "LANG", "LC_*", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "OMP_NUM_THREADS",
-    "OPENBLAS_*", "MKL_*", "CUDA_*", "SSL_CERT_*",
-)  # fmt: skip
 
 _RPC_SECONDS = 10.0
 _START_SECONDS = 15.0
@@ -45,15 +38,6 @@ _AGAIN_SECONDS = 0.5
 _POLL_SECONDS = 0.03
 
 _ALIVE = ("STARTING", "RUNNING")
-
-
-def inherited_environment() -> dict[str, str]:
-    """The part of this process's environment that is passed on."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in INHERITED)
-    }
 
 
 @dataclass(frozen=True)
@@ -130,7 +114,7 @@ class Supervisor:
         command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(self._configuration)]
         started = subprocess.run(
             command,
-            env=inherited_environment(),
+            env=passed_on(os.environ),
             cwd=self._runtime.path / "empty",
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 import subprocess
 import time
@@ -17,13 +18,14 @@ import httpx
 
 from jupyter_deploy.domain.endpoint import Release
 from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed
-from jupyter_deploy.serving.agreement import alike, differences
+from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
 
 from . import unix
 from .envoy import cluster_name
 from .runtime import Runtime, private_folder, read_json, write_atomic
 from .settings import LocalSettings
-from .supervision import ProcessState, Program, Supervisor, inherited_environment
+from .supervision import ProcessState, Program, Supervisor
 
 # uvicorn ends when its requests are answered, or after so many seconds; then it is killed.
 _GRACE_SECONDS = 20
@@ -81,7 +83,7 @@ class Workers:
         try:
             done = subprocess.run(
                 command,
-                env=inherited_environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -110,7 +112,7 @@ class Workers:
             Path(socket).unlink(missing_ok=True)
         records = self._settings.home.absolute() / "records" / self.release.endpoint / self.release.version
         private_folder(records)
-        environment = inherited_environment() | {
+        environment = passed_on(os.environ) | {
             "BENTOML_HOME": str(self._settings.bentoml_home.absolute()),
             "BENTOML_DO_NOT_TRACK": "true",
             "NBDEPLOY_RECORDS": str(records),
@@ -234,10 +236,8 @@ class Workers:
         expected = manifest["predictions"]
         if manifest.get("stochastic"):
             return alike(expected, got)
-        tolerance = manifest["tolerance"]
-        single = manifest["signature"]["answer_dtype"] in ("float16", "bfloat16", "float32")
-        kind = "float32" if single else "float64"
-        return differences(expected, got, rtol=tolerance[f"{kind}_rtol"], atol=tolerance[f"{kind}_atol"])
+        rtol, atol = tolerance_of(manifest)
+        return differences(expected, got, rtol=rtol, atol=atol)
 
     def _failure(self, message: str) -> StartFailed:
         logs = [self._supervisor.log(self.program, number) for number in range(len(self.sockets()))]

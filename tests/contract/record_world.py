@@ -6,24 +6,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.endpoint import Endpoint, Traffic
+from tests.releases import release
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-
-
-def release(version, **more):
-    return Release(
-        endpoint="tumour",
-        tag=f"tumour:{version}",
-        digest="sha256:0",
-        path="",
-        snapshot_path="",
-        interpreter="python",
-        source=Source(),
-        created_at=NOON,
-        **more,
-    )
 
 
 def endpoint(stochastic=False, **traffic):

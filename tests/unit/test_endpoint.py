@@ -1,13 +1,11 @@
 """The transitions of an endpoint and its traffic."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_deploy.domain.artifacts import Source, checked_name
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.errors import (
     DeployError,
     InvalidName,
@@ -15,19 +13,11 @@ from jupyter_deploy.domain.errors import (
     NoCandidate,
     UnknownRelease,
 )
+from tests import releases
 
 
 def release(version, variable=None, notebook="a.ipynb"):
-    return Release(
-        endpoint="churn",
-        tag=f"churn:{version}",
-        digest="sha256:0",
-        path="/bento",
-        snapshot_path="/model",
-        interpreter="/usr/bin/python3",
-        source=Source(notebook=notebook, variable=variable),
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+    return releases.release(version, name="churn", source=Source(notebook=notebook, variable=variable))
 
 
 def endpoint(*versions):

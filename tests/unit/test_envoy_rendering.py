@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from jupyter_deploy.targets import envoy
+from tests.releases import release
 
 SETTINGS = envoy.GatewaySettings(
     port=8780,
@@ -24,19 +23,7 @@ SETTINGS = envoy.GatewaySettings(
 
 
 def endpoint(name: str = "tumour", *, running: bool = True, tags: str = "abcd", **traffic: Any) -> Endpoint:
-    releases = tuple(
-        Release(
-            endpoint=name,
-            tag=f"tumour:{version}",
-            digest="sha256:0",
-            path="/bento",
-            snapshot_path="/snapshot",
-            interpreter="/python",
-            source=Source(),
-            created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-        for version in tags
-    )
+    releases = tuple(release(version, endpoint=name) for version in tags)
     return Endpoint(name=name, releases=releases, running=running, traffic=Traffic(**{"stable": "tumour:a", **traffic}))
 
 

@@ -44,6 +44,9 @@ def jupyterlab(home):
     folder = home.path / "lab"
     folder.mkdir()
     shutil.copy(QUICKSTART, folder)
+    quiet = home.path / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false"}')  # its question covers what a person would click
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

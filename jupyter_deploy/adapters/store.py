@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -23,8 +24,9 @@ CREATE TABLE revisions (
     endpoint TEXT NOT NULL, revision INTEGER NOT NULL, at TEXT NOT NULL, by TEXT NOT NULL,
     reason TEXT NOT NULL, change TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (endpoint, revision));
 CREATE TABLE snapshots (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, document TEXT NOT NULL);
-CREATE TABLE intents (tag TEXT NOT NULL, pid INTEGER NOT NULL, born REAL NOT NULL, document TEXT NOT NULL,
-    PRIMARY KEY (tag, pid));
+CREATE TABLE intents (
+    endpoint TEXT NOT NULL, tag TEXT NOT NULL, pid INTEGER NOT NULL, born REAL NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (endpoint, tag, pid));
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
@@ -107,23 +109,47 @@ class SqliteStore:
         pid = os.getpid()
         with self._writing() as db:
             db.execute(
-                "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?)",
-                (release.tag, pid, _born(pid), release.model_dump_json()),
+                "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)",
+                (release.endpoint, release.tag, pid, _born(pid), release.model_dump_json()),
             )
 
     def fulfil(self, release: Release) -> None:
+        key = (release.endpoint, release.tag)
         with self._writing() as db:
-            rows = db.execute("SELECT pid, born FROM intents WHERE tag = ?", (release.tag,)).fetchall()
+            rows = db.execute("SELECT pid, born FROM intents WHERE endpoint = ? AND tag = ?", key).fetchall()
             for pid, born in rows:
                 if pid == os.getpid() or _born(pid) != born:
-                    db.execute("DELETE FROM intents WHERE tag = ? AND pid = ?", (release.tag, pid))
+                    db.execute("DELETE FROM intents WHERE endpoint = ? AND tag = ? AND pid = ?", (*key, pid))
+
+    def intended(self) -> list[Release]:
+        return [release for release, pid, alive in self._intents() if alive and pid != os.getpid()]
 
     def abandoned(self) -> list[Release]:
+        found = self._intents()
+        busy = {(release.endpoint, release.tag) for release, _, alive in found if alive}
+        gone = {(release.endpoint, release.tag): release for release, _, alive in found if not alive}
+        return [release for key, release in gone.items() if key not in busy]
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        self._make_home()
+        folder = self._path.parent / "locks"
+        try:
+            folder.mkdir(exist_ok=True, mode=0o700)
+            descriptor = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise _unusable(folder, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)  # gives the lock back, as the end of the process does
+
+    def _intents(self) -> list[tuple[Release, int, bool]]:
+        """Each with its process and whether that is still there."""
         with self._reading() as db:
             rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
-        found = [(Release.model_validate_json(document), _born(pid) == born) for pid, born, document in rows]
-        busy = {release.tag for release, alive in found if alive}
-        return list({release.tag: release for release, _ in found if release.tag not in busy}.values())
+        return [(Release.model_validate_json(document), pid, _born(pid) == born) for pid, born, document in rows]
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection | None]:
@@ -137,8 +163,8 @@ class SqliteStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction that holds the write lock from its beginning."""
+        self._make_home()
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # SQLite gives its journal files the mode of the database, so this one decision covers all three.
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
@@ -152,6 +178,12 @@ class SqliteStore:
                 raise
             db.execute("COMMIT")
 
+    def _make_home(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _unusable(self._path, error) from error
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -159,7 +191,6 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise _unusable(self._path, error) from error
         try:
-            db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             self._prepare(db)
             yield db
@@ -176,12 +207,11 @@ class SqliteStore:
                 "upgrade this nbdeploy, or set NBDEPLOY_HOME to another folder",
             )
         if version == 0:
-            db.execute("BEGIN IMMEDIATE")
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.strip().split(";\n"):
-                    db.execute(statement)
-            db.execute("COMMIT")
+            with self.exclusive(""):  # of several first writers one makes the tables
+                (version,) = db.execute("PRAGMA user_version").fetchone()
+                if version == 0:
+                    db.execute("PRAGMA journal_mode = WAL")
+                    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
 
 
 def _born(pid: int) -> float:

@@ -41,6 +41,11 @@ class Source(Value):
     notebook: str | None = None
     variable: str | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it says enough to recognise the same model later; two scripts' ``model`` are not the same."""
+        return self.notebook is not None and self.variable is not None
+
 
 class Git(Value):
     commit: str

@@ -196,15 +196,17 @@ class Endpoint(Value):
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
         """The releases and the traffic of an earlier revision, as a new revision."""
-        releases = {r.tag: r for r in (*self.releases, *earlier.releases)}
+        # What was idle then and is forgotten by now stays so: only a role brings a release back.
+        needed = [r for r in earlier.releases if earlier.traffic.role_of(r.tag) != "idle"]
+        releases = {r.tag: r for r in (*needed, *self.releases)}
         return self._next(tuple(releases.values()), earlier.traffic)
 
     def stopped(self) -> Endpoint:
         return self.model_copy(update={"revision": self.revision + 1, "running": False})
 
-    def resumed(self) -> Endpoint:
-        """The same traffic, running again."""
-        return self._next(self.releases, self.traffic)
+    def with_renewed(self, release: Release) -> Endpoint:
+        """The same traffic, running, with this release in the place of the one of the same tag."""
+        return self._next(self._releases_with(release), self.traffic)
 
     def wanted(self, keep_revisions: int) -> list[Release]:
         """The releases that should run: with traffic, or without it for fewer than ``keep_revisions`` revisions."""
@@ -213,9 +215,15 @@ class Endpoint(Value):
         warm = {tag for tag, since in self.idle_since.items() if self.revision - since < keep_revisions}
         return [r for r in self.releases if r.tag in warm or self.traffic.role_of(r.tag) != "idle"]
 
+    def _by_tag(self, shares: Mapping[str, float], role: str) -> dict[str, float]:
+        found = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
+        if len(dict(found)) < len(found):
+            raise InvalidTraffic("one release stands twice, by two spellings of its tag", "name each release once")
+        return dict(found)
+
     def _same_source(self, release: Release) -> str | None:
         for tag in self.candidates():
-            if tag != release.tag and release.source.variable and self.release(tag).source == release.source:
+            if tag != release.tag and release.source.is_known and self.release(tag).source == release.source:
                 return tag
         return None
 
@@ -237,8 +245,8 @@ class Endpoint(Value):
 
     def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:
         """The traffic that ``with_traffic`` leads to."""
-        wanted_shadows = {self.release(tag).tag: _check_percent(p, f"shadow {tag}") for tag, p in shadow.items()}
-        wanted_canary = {self.release(tag).tag: _check_percent(p, f"canary {tag}") for tag, p in canary.items()}
+        wanted_shadows = self._by_tag(shadow, "shadow")
+        wanted_canary = self._by_tag(canary, "canary")
         for tag in (*wanted_shadows, *wanted_canary):
             if tag == self.traffic.stable:
                 raise InvalidTraffic(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -142,8 +143,14 @@ class Store(Protocol):
     def fulfil(self, release: Release) -> None:
         """The start has ended, one way or the other; also said for a process that has gone."""
 
+    def intended(self) -> list[Release]:
+        """Releases that *other* living processes are about to start or to rely on: not to be stopped now."""
+
     def abandoned(self) -> list[Release]:
         """Intended releases whose process has gone."""
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Within, no other process changes, routes or stops anything of this endpoint."""
 
 
 class InferenceLog(Protocol):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
-from jupyter_deploy.domain.errors import Conflict, TargetError, UnknownEndpoint, UnknownTarget
+from jupyter_deploy.domain.errors import Conflict, SignatureMismatch, TargetError, UnknownEndpoint, UnknownTarget
 from jupyter_deploy.domain.ports import Ports, Target
 
 
@@ -45,9 +46,10 @@ def target_of(ports: Ports, name: str) -> Target:
 def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: str, what: str) -> str:
     """Bring an endpoint from one revision to the next; returns its URL.
 
-    What gains traffic is started first and must be healthy; then the new revision is written, if nobody else
-    was faster; then it is routed and confirmed; then what nobody needs any more is stopped. A crash at any point
-    leaves the old or the new revision in the store, and ``reconcile`` makes the target equal to it.
+    What has traffic in the new revision is started first and must be healthy; then, while no other process can change
+    this endpoint, the revision is written, if nobody else was faster, routed and confirmed, and what
+    nobody needs any more is stopped. A crash at any point leaves the old or the new revision in the store,
+    and ``reconcile`` makes the target equal to it.
 
     Raises
     ------
@@ -57,57 +59,77 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
         A release could not be started, or the new routes are not in force.
     """
     target = target_of(ports, after.target)
-    started = _start(ports, target, before, after)
+    needed = [after.release(tag) for tag in after.traffic.tags()]
+    had = set(before.traffic.tags()) if before and before.running else set()
+    optional = {tag for tag in after.traffic.shadows if tag in had}
     try:
-        with uninterrupted():
-            ports.store.save(after, based_on=before.revision if before else 0, reason=reason, change=what)
-            for release in started:
+        # The intent also tells others not to stop a release that runs already and that this change relies on.
+        for release in needed:
+            ports.store.intend(release)
+        _start(target, needed, optional)
+        with ports.store.exclusive(after.name):
+            _start(target, needed, optional)  # a stop that was under way may have ended one of them meanwhile
+            with uninterrupted():
+                ports.store.save(after, based_on=before.revision if before else 0, reason=reason, change=what)
+                url = _routed(target, after)
+            stop_unwanted(ports, after.name, before.releases if before else ())
+    finally:
+        with ports.store.exclusive(after.name):
+            for release in needed:
                 ports.store.fulfil(release)
-            started = []
-            url = target.route(after)
-    except BaseException:
-        _undo(ports, target, after.name, started)
-        raise
-    wanted = {r.tag for r in after.wanted(ports.keep_revisions)}
-    for release in before.wanted(ports.keep_revisions) if before else ():
-        if release.tag not in wanted:
-            target.stop(release)
+            stop_unwanted(ports, after.name, needed)
     return url
 
 
-def _start(ports: Ports, target: Target, before: Endpoint | None, after: Endpoint) -> list[Release]:
-    """Start what the new revision needs and does not run; returns what was begun, for the case that it ends badly."""
-    seen = target.observe(after).releases
-    had = set(before.traffic.tags()) if before and before.running else set()
-    begun: list[Release] = []
-    try:
-        for tag in after.traffic.tags():
-            health = seen.get(tag)
-            if health and health.healthy:
-                continue
-            release = after.release(tag)
-            ports.store.intend(release)
-            begun.append(release)
-            try:
-                target.start(release)
-            except TargetError:
-                # A shadow that was there before and does not come up must not stand in the way of this change.
-                if after.traffic.role_of(tag) != "shadow" or tag not in had:
-                    raise
-    except BaseException:
-        _undo(ports, target, after.name, begun)
-        raise
-    return begun
+def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[Release]:
+    """Stop those of ``releases`` that the endpoint, as the store has it now, does not want and nobody is starting.
 
-
-def _undo(ports: Ports, target: Target, name: str, begun: list[Release]) -> None:
-    """Stop what was begun for a change that did not happen, unless the endpoint as it stands needs it."""
+    Only within ``store.exclusive(name)``: else what is read may be stale when the release is stopped.
+    """
     current = ports.store.endpoint(name)
-    needed = {r.tag for r in current.wanted(ports.keep_revisions)} if current else set()
-    for release in begun:
-        if release.tag not in needed:
+    kept = {r.tag for r in current.wanted(ports.keep_revisions)} if current else set()
+    kept |= {r.tag for r in ports.store.intended() if r.endpoint == name}
+    stopped = [release for release in releases if release.tag not in kept]
+    targets = [target_of(ports, current.target)] if current else list(ports.targets.values())
+    for release in stopped:
+        for target in targets:
             target.stop(release)
-        ports.store.fulfil(release)
+    return stopped
+
+
+def _start(target: Target, releases: Iterable[Release], optional: set[str]) -> None:
+    """Start what does not run; a shadow that was there before and does not come up stands in nobody's way."""
+    for release in releases:
+        try:
+            target.start(release)
+        except TargetError:
+            if release.tag not in optional:
+                raise
+
+
+def _routed(target: Target, after: Endpoint) -> str:
+    try:
+        return target.route(after)
+    except TargetError as error:
+        error.remedy = (
+            f"revision {after.revision} of {after.name} is written but not in force: 'nbdeploy reconcile' tries again, "
+            f"'nbdeploy rollback {after.name}' goes back. {error.remedy}"
+        )
+        raise
+
+
+def require_signature(ports: Ports, endpoint: Endpoint, candidate: Snapshot | None) -> None:
+    """Raise SignatureMismatch unless the candidate takes what stable takes and answers what stable answers."""
+    stable = ports.store.remembered(endpoint.traffic.stable)
+    if stable is None or candidate is None or stable.tag == candidate.tag:
+        return
+    found = stable.manifest.signature.mismatches(candidate.manifest.signature)
+    if found:
+        raise SignatureMismatch(
+            f"{candidate.tag} cannot follow {stable.tag}, since clients of {endpoint.name} would notice",
+            "deploy it under another name, or make it take and return what stable does",
+            details="\n".join(f"  {line}" for line in found),
+        )
 
 
 def require_revision(endpoint: Endpoint, revision: int | None) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
 from jupyter_deploy.domain.endpoint import Endpoint, Release
-from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic, SignatureMismatch
+from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.results import Deployment
 
 from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, stored
-from .change import change, difference_in_words, target_of
+from .change import change, difference_in_words, require_signature, target_of
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
@@ -34,7 +34,9 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     _check_role(request, before)
 
     def check(manifest: Manifest) -> None:
-        _check_signature(manifest, before, ports)
+        if before is not None:
+            unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
+            require_signature(ports, before, unstored)
 
     if live is not None:
         snapshot = capture(live, name, ports, progress, check)
@@ -42,7 +44,6 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
         snapshot = capture_in_notebook(request, name, ports, progress)
     else:
         snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
-    check(snapshot.manifest)
 
     unchanged = _unchanged(request, before, snapshot, ports)
     if unchanged is not None:
@@ -59,6 +60,8 @@ def _release(
     """Put the release behind its endpoint; the endpoint is read again, since capture takes a while."""
     name = release.endpoint
     before = ports.store.endpoint(name)
+    if before is not None:
+        require_signature(ports, before, snapshot)
     after = _next(request, before, release)
     progress(f"starting {release.tag} and asking it the example")
     url = change(ports, before, after, reason=request.reason, what=difference_in_words(before, after))
@@ -69,8 +72,13 @@ def _release(
 def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:
     if before is None:
         return Endpoint.first(release, request.target)
-    if before.traffic.stable == release.tag:  # it is stable already, but the endpoint was stopped
-        return before.resumed()
+    role = before.traffic.role_of(release.tag)
+    if role == "stable" and request.role not in ("auto", "stable"):
+        raise InvalidTraffic(
+            f"{release.tag} is stable: it gets what the canary leaves", "deploy or promote another release first"
+        )
+    if role != "idle" and request.role in ("auto", role) and request.percent is None:
+        return before.with_renewed(release)  # the endpoint was stopped, or the files were stored anew
     return before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
 
 
@@ -104,19 +112,6 @@ def _check_role(request: DeployRequest, before: Endpoint | None) -> None:
         raise Conflict(f"{before.name} is on target {before.target}", "leave out --target, or choose another name")
 
 
-def _check_signature(manifest: Manifest, before: Endpoint | None, ports: Ports) -> None:
-    if before is None:
-        return
-    stable = ports.store.remembered(before.traffic.stable)
-    found = stable.manifest.signature.mismatches(manifest.signature) if stable else []
-    if found:
-        raise SignatureMismatch(
-            f"this model cannot follow {before.traffic.stable}, since clients of {before.name} would notice",
-            "deploy it under another name, or make it take and return what stable does",
-            details="\n".join(f"  {line}" for line in found),
-        )
-
-
 def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports) -> Deployment | None:
     """The deployment as it stands, when there is nothing to do."""
     if before is None or not before.running:
@@ -124,13 +119,15 @@ def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapsh
     role = before.traffic.role_of(snapshot.tag)
     same_role = request.role in ("auto", role)
     same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
-    if role == "idle" or not same_role or not same_share:
+    if role == "idle" or not same_role or not same_share or before.release(snapshot.tag).digest != snapshot.digest:
         return None
-    seen = target_of(ports, before.target).observe(before)
-    health = seen.releases.get(snapshot.tag)
-    if not (health and health.healthy):
-        target_of(ports, before.target).start(before.release(snapshot.tag))
-    return _deployment(before, snapshot.tag, seen.url, snapshot, changed=False, replaced=None)
+    target = target_of(ports, before.target)
+    with ports.store.exclusive(before.name):
+        # After 'down' or a reboot the cell that is run again brings the whole endpoint back.
+        for release in before.wanted(ports.keep_revisions):
+            target.start(release)
+        url = target.route(before)
+    return _deployment(before, snapshot.tag, url, snapshot, changed=False, replaced=None)
 
 
 def _deployment(

@@ -8,7 +8,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
 from jupyter_deploy.domain.results import TrafficChange
 
-from .change import change, difference_in_words, find, require_revision, roles_in_words, target_of
+from .change import change, difference_in_words, find, require_revision, require_signature, roles_in_words, target_of
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
@@ -22,6 +22,7 @@ def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficCha
             f"'nbdeploy describe {before.name}' shows the tags",
         )
     after = before.with_traffic(request.shadow, request.canary)
+    _require_signatures(ports, before, after)
     report(Step(number=1, total=1, title="routing"))
     return _changed(ports, before, after, request.reason)
 
@@ -31,8 +32,9 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
     before = find(ports, request.name)
     after = before.promoted(request.tag)
     chosen = after.traffic.stable
+    _require_signatures(ports, before, after)
     health = target_of(ports, before.target).observe(before).releases.get(chosen)
-    if chosen in before.traffic.tags() and not (health and health.healthy):
+    if before.running and chosen in before.traffic.tags() and not (health and health.healthy):
         raise CandidateUnhealthy(
             f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
             f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
@@ -57,6 +59,13 @@ def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficC
     after = before.rolled_back_to(earlier[wanted])
     report(Step(number=1, total=1, title=f"back to revision {wanted}"))
     return _changed(ports, before, after, request.reason, prefix=f"rollback to revision {wanted}: ")
+
+
+def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None:
+    """What gains traffic must understand stable's requests: stable may have changed since it was deployed."""
+    for tag in after.traffic.tags():
+        if tag not in before.traffic.tags() or tag == after.traffic.stable:
+            require_signature(ports, before, ports.store.remembered(tag))
 
 
 def _changed(ports: Ports, before: Endpoint, after: Endpoint, reason: str, prefix: str = "") -> TrafficChange:

@@ -12,6 +12,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 __all__ = [
+    "DeployError",
     "compare",
     "deploy",
     "describe",
@@ -30,6 +31,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The verbs, made when they are first used: importing this package stays cheap."""
+    if name == "DeployError":
+        from .domain.errors import DeployError  # noqa: PLC0415
+
+        return DeployError
     if name in __all__:
         from .faces.verbs import verb  # noqa: PLC0415
 

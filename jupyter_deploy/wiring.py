@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+import yaml
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
 
 from .domain.artifacts import Tolerance
 from .domain.errors import InvalidInput
@@ -123,8 +130,9 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    except (ValidationError, SettingsError, yaml.YAMLError) as error:
+        found = error.errors() if isinstance(error, ValidationError) else []
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found] or [f"  {error}"]
         raise InvalidInput(
             "a setting is wrong", "mend it in the environment (NBDEPLOY_…) or in nbdeploy.yaml", "\n".join(lines)
         ) from error

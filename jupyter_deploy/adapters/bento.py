@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,18 +68,17 @@ class BentoBuilder:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
         name, _, version = snapshot.tag.partition(":")
         path = self._home / "bentos" / name / version
-        if (path / "bento.yaml").exists():
-            if f'"{snapshot.digest}"' in (path / "src" / "service.py").read_text("utf-8"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked_folder(path.parent):
+            if _serves(path, snapshot):
                 return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
-            raise StoreError(
-                f"a bento {snapshot.tag} exists that does not serve this snapshot",
-                f"remove it: bentoml delete {snapshot.tag}",
-            )
-        with tempfile.TemporaryDirectory(prefix="nbdeploy-build-") as scratch:
-            context = Path(scratch)
-            copy_serving(context)
-            (context / "service.py").write_text(service_source(snapshot), "utf-8")
-            built = self._run(context, snapshot, name, version)
+            # An interrupted build, or the bento of a snapshot of the same tag that is no more.
+            shutil.rmtree(path, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix="nbdeploy-build-") as scratch:
+                context = Path(scratch)
+                copy_serving(context)
+                (context / "service.py").write_text(service_source(snapshot), "utf-8")
+                built = self._run(context, snapshot, name, version)
         return Bento(tag=built["tag"], snapshot_digest=snapshot.digest, path=built["path"])
 
     def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> dict[str, str]:
@@ -106,6 +107,8 @@ class BentoBuilder:
             text=True,
             check=False,
         )
+        if "No space left on device" in ended.stderr:
+            raise StoreError(f"the disk of {self._home} is full", "make room: 'bentoml list' shows what is there")
         if ended.returncode:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",
@@ -114,6 +117,26 @@ class BentoBuilder:
             )
         built: dict[str, str] = json.loads(ended.stdout.strip().splitlines()[-1])
         return built
+
+
+def _serves(path: Path, snapshot: Snapshot) -> bool:
+    """Whether there is a whole bento that serves this very snapshot."""
+    try:
+        source = (path / "src" / "service.py").read_text("utf-8")
+    except OSError:
+        return False
+    return (path / "bento.yaml").exists() and f'"{snapshot.digest}"' in source
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def service_source(snapshot: Snapshot) -> str:
@@ -126,9 +149,16 @@ def service_source(snapshot: Snapshot) -> str:
         name=manifest.name,
         digest=snapshot.digest,
         class_name=class_name(manifest.name),
-        origin=f"the model `{source.variable}` of {notebook}" if source.variable else f"a model of {notebook}",
-        kind=manifest.kind,
+        origin=_in_docstring(
+            f"the model `{source.variable}` of {notebook}" if source.variable else f"a model of {notebook}"
+        ),
+        kind=_in_docstring(manifest.kind),
     )
+
+
+def _in_docstring(words: str) -> str:
+    """Text that cannot end a docstring or mean anything else in one: names come from users and their files."""
+    return "".join(c if c.isprintable() else " " for c in words).replace("\\", "/").replace('"', "'")
 
 
 def class_name(name: str) -> str:

@@ -15,10 +15,10 @@ from pydantic import ValidationError
 
 from jupyter_deploy.domain.artifacts import Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.errors import StoreError, UnknownSource, Untrusted
+from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Live, Staged
 
-from .bento import quiet_bentoml
+from .bento import locked_folder, quiet_bentoml
 from .environment import lock
 from .inspection import inspect_model
 from .pickling import fingerprint, write_pickle
@@ -90,35 +90,57 @@ class ModelCapturer:
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
     def keep(self, staged: Staged) -> Snapshot:
-        """Move it into the model store. Content that is there already, under the same lock, is used as it is."""
-        manifest = staged.manifest
-        identity = _identity(staged)
-        tag = f"{manifest.name}:{identity[:12]}"
+        """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
+        tag = f"{staged.manifest.name}:{_identity(staged)[:12]}"
         path = self._path(tag)
-        if (path / MANIFEST).exists():
-            present = self.load(tag)
-            if present.fingerprint != staged.fingerprint:
-                raise Untrusted(
-                    f"{tag} is in the model store already, with other content than was captured now",
-                    f"if you do not know it, remove it: bentoml models delete {tag}",
-                )
-            return present
-        labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
         try:
-            self._models.mkdir(parents=True, exist_ok=True)
-            with quiet_bentoml() as bentoml:
-                from bentoml._internal.models import ModelStore  # noqa: PLC0415 - the only way to name the location
-
-                metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
-                with bentoml.models.create(
-                    tag, labels=labels, metadata=metadata, _model_store=ModelStore(self._models)
-                ) as stored:
-                    for file in sorted(staged.folder.iterdir()):
-                        shutil.move(file, Path(stored.path) / file.name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with locked_folder(path.parent):
+                if self._is_whole(tag):
+                    return self._adopted(tag, staged)
+                # What an interrupted write left, or what somebody changed, is no snapshot.
+                shutil.rmtree(path, ignore_errors=True)
+                self._write(tag, staged)
         except OSError as error:
-            shutil.rmtree(path, ignore_errors=True)
             raise StoreError(f"cannot store {tag} in {self._models}: {error}", "check the disk's space") from error
         return self.load(tag)
+
+    def _write(self, tag: str, staged: Staged) -> None:
+        manifest = staged.manifest
+        labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
+        metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
+        with quiet_bentoml() as bentoml:
+            from bentoml._internal.models import ModelStore  # noqa: PLC0415 - the only way to name the location
+
+            store = ModelStore(self._models)
+            with bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored:
+                for file in sorted(staged.folder.iterdir()):
+                    file.chmod(0o600)  # executed cells may hold what is nobody else's business
+                    shutil.move(file, Path(stored.path) / file.name)
+
+    def _is_whole(self, tag: str) -> bool:
+        try:
+            self.load(tag)
+        except DeployError:
+            return False
+        return (self._path(tag) / "model.yaml").exists()
+
+    def _adopted(self, tag: str, staged: Staged) -> Snapshot:
+        """The stored snapshot, if all that is ever acted upon is what was captured now.
+
+        Another store may have captured the same model; but what claims the same tag and names, say, another
+        interpreter is a forgery.
+        """
+        present = self.load(tag)
+        same = present.fingerprint == staged.fingerprint and _acted_upon(present.manifest) == _acted_upon(
+            staged.manifest
+        )
+        if not same:
+            raise Untrusted(
+                f"{tag} is in the model store already, and is not what was captured now",
+                f"if you do not know where it comes from, remove it: bentoml models delete {tag}",
+            )
+        return present
 
     def discard(self, staged: Staged) -> None:
         """Remove what is left of the temporary folder."""
@@ -130,8 +152,9 @@ class ModelCapturer:
         if not (path / MANIFEST).exists():
             held = f"{path} is not one of nbdeploy's" if path.exists() else f"{self._models} does not hold it"
             raise UnknownSource(f"there is no snapshot {tag}: {held}", "'bentoml models list' shows what there is")
+        content = (path / MANIFEST).read_bytes()
         try:
-            manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+            manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
             raise StoreError(
                 f"{path / MANIFEST} cannot be read by this version of nbdeploy",
@@ -143,7 +166,7 @@ class ModelCapturer:
                 raise Untrusted(f"{path / name} is not what was captured", "deploy the model again from its notebook")
         return Snapshot(
             tag=tag,
-            digest=_digest(path),
+            digest=f"sha256:{_sha256(content)}",
             fingerprint=_fingerprint(path),
             path=str(path),
             manifest=manifest,
@@ -155,19 +178,27 @@ class ModelCapturer:
 
 
 def _identity(staged: Staged) -> str:
-    """What makes two captures the same snapshot: content, how it is called, what it answers, and its lock."""
+    """What makes two captures the same snapshot: content, how it is called, with what, and its lock.
+
+    The answers are no part of it: they follow from the rest, up to the last bits of sums done in parallel.
+    """
     manifest = staged.manifest
     parts: list[Any] = [
         staged.fingerprint,
         manifest.method,
         manifest.signature.model_dump(),
         manifest.instances,
-        None if manifest.stochastic else manifest.predictions,
+        manifest.tolerance.model_dump(),
         manifest.environment.python,
         manifest.environment.interpreter,
         manifest.environment.distributions,
     ]
     return _sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+def _acted_upon(manifest: Manifest) -> dict[str, Any]:
+    """A manifest without what is only told, and without the answers' last bits."""
+    return manifest.model_dump(exclude={"provenance", "files", "predictions", "notes", "stochastic"})
 
 
 def _provenance(live: Live) -> Provenance:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSource
-from jupyter_deploy.domain.signature import Container, Schema, Signature, infer_schema
+from jupyter_deploy.domain.signature import Container, Signature, infer_schema
 from jupyter_deploy.serving import codec
+
+from .schemas import dtype_of, instance_schema, prototype_of
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,30 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
             f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"
         )
     container, batch = _container_of(model, example)
-    parameters = _parameters_of(call, batch) if container == "call" else ()
-    native = [_arguments(call, batch, parameters)] if container == "call" else batch
+    # A module is called through torch's own __call__(*args); what it takes is what forward takes.
+    asked = model.forward if framework == "torch" and method is None else call
+    parameters = _parameters_of(asked, batch) if container == "call" else ()
+    native = [_arguments(asked, batch, parameters)] if container == "call" else batch
+    if container == "call":
+        _require_plain(native[0])
     instances = _instances(native, container, parameters)
     answer, notes = _ask(model, call, native, container, _called(model, method))
     predictions = _predictions(answer, container, len(instances), _called(model, method))
     signature = Signature(
         container=container,
         parameters=parameters,
-        instance_schema=_instance_schema(native, container, instances, call, parameters),
+        instance_schema=instance_schema(native, container, instances, asked, parameters),
         answer_schema=infer_schema(predictions, fixed_lengths=getattr(answer, "ndim", 1) > 1),
-        answer_dtype=_dtype_of(answer, predictions),
+        answer_dtype=dtype_of(answer, predictions),
     )
+    prototype = prototype_of(native, container, parameters)
+    _require_readable(signature, prototype, instances)
     return Inspected(
         method=method,
         framework=framework,
         kind=f"{type(model).__module__}.{type(model).__qualname__}",
         example=native,
-        prototype=_prototype(native, container, parameters),
+        prototype=prototype,
         signature=signature,
         instances=instances,
         predictions=predictions,
@@ -217,6 +225,39 @@ def _instances(native: Any, container: Container, parameters: tuple[str, ...]) -
         ) from error
 
 
+def _require_plain(arguments: dict[str, Any]) -> None:
+    """A request must bring each argument back as what it was in the notebook."""
+    for name, value in arguments.items():
+        kind = _not_plain(value)
+        if kind:
+            raise InvalidExample(
+                f"the argument '{name}' holds a {kind}, which a JSON request cannot bring back as one",
+                "let the function take numbers, texts, lists, dicts or arrays, and make the rest of them inside",
+            )
+
+
+def _not_plain(value: Any) -> str | None:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    if hasattr(value, "dtype") and not kind.startswith("pandas."):
+        return None
+    if isinstance(value, dict | list | tuple):
+        children = value.values() if isinstance(value, dict) else value
+        return next((found for child in children if (found := _not_plain(child))), None)
+    return None if type(value) in (bool, int, float, str, type(None)) else kind
+
+
+def _require_readable(signature: Signature, prototype: Any, instances: list[Any]) -> None:
+    """The service must be able to read the example itself, once it has been JSON."""
+    try:
+        codec.Codec(signature.model_dump(), prototype).decode(instances)
+    except codec.InvalidInstances as error:
+        raise InvalidExample(
+            "the example does not survive being sent as JSON",
+            "leave out what JSON cannot carry (infinities, intervals, periods, objects), or make it inside the model",
+            "\n".join(f"  {'.'.join(map(str, found['loc'][1:]))}: {found['msg']}" for found in error.errors[:5]),
+        ) from error
+
+
 def _ask(
     model: Any, call: Callable[..., Any], native: Any, container: Container, name: str
 ) -> tuple[Any, tuple[str, ...]]:
@@ -226,10 +267,11 @@ def _ask(
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(model, torch.nn.Module):
             stack.enter_context(torch.no_grad())
-            if model.training:
+            modes = {module: module.training for module in model.modules()}
+            if any(modes.values()):
                 notes.append("the module was in train mode; it was asked, and is served, in eval mode")
-                model.eval()
-                stack.callback(model.train)
+            model.eval()
+            stack.callback(_set_modes, modes)
         try:
             if container == "call":
                 answer = call(**{key: _copied(value) for key, value in native[0].items()})
@@ -241,6 +283,12 @@ def _ask(
                 "give an example on which it answers in this notebook",
             ) from error
     return answer, tuple(notes)
+
+
+def _set_modes(modes: dict[Any, bool]) -> None:
+    """Give each part of a module its own mode back: a frozen layer stays frozen."""
+    for module, training in modes.items():
+        module.training = training
 
 
 def _copied(value: Any) -> Any:
@@ -261,103 +309,6 @@ def _predictions(answer: Any, container: Container, rows: int, name: str) -> lis
             f"what {name} returns cannot be an answer: {error}",
             "return one answer a row: numbers, texts, lists, dicts, an array or a table",
         ) from error
-
-
-def _instance_schema(
-    native: Any, container: Container, instances: list[Any], call: Callable[..., Any], parameters: tuple[str, ...]
-) -> Schema:
-    if container == "frame":
-        properties = {str(name): _column_schema(native[name]) for name in native.columns}
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-    if container in ("array", "tensor"):
-        schema = infer_schema(instances, fixed_lengths=True)
-        return _with_bounds(schema, str(native.dtype).removeprefix("torch."))
-    if container == "list":
-        return infer_schema(instances, fixed_lengths=True)
-    schema = infer_schema(instances)
-    hints = {name: p.annotation for name, p in inspect.signature(call).parameters.items()}
-    if len(parameters) == 1:
-        return _widened(schema, hints.get(parameters[0]))
-    properties = {name: _widened(part, hints.get(name)) for name, part in schema.get("properties", {}).items()}
-    return schema | {"properties": properties}
-
-
-def _widened(schema: Schema, annotation: Any) -> Schema:
-    """A parameter annotated as float takes numbers, although the example's happens to be whole."""
-    if annotation in (float, "float") and schema.get("type") == "integer":
-        return schema | {"type": "number"}
-    return schema
-
-
-def _column_schema(column: Any) -> Schema:
-    """JSON Schema of a data frame's column: by its dtype, and for ``object`` by its values."""
-    dtype = column.dtype
-    nullable = bool(column.isna().any())
-    name = str(dtype).lower()
-    if name == "category":
-        categories = [codec.to_json(value) for value in dtype.categories]
-        schema = infer_schema(categories) | {"enum": categories}
-    elif dtype.kind == "M":
-        schema = {"type": "string", "format": "date-time"}
-    elif dtype.kind == "b":
-        schema = {"type": "boolean"}
-    elif dtype.kind in "iu":
-        schema = _with_bounds({"type": "integer"}, name)
-    elif dtype.kind == "f":
-        schema = {"type": "number"}
-    else:
-        schema = infer_schema(codec.to_json(value) for value in column[~column.isna()]) or {"type": "string"}
-    if nullable:
-        declared = schema["type"]
-        schema["type"] = [*([declared] if isinstance(declared, str) else declared), "null"]
-        if "enum" in schema:
-            schema["enum"] = [*schema["enum"], None]
-    return schema
-
-
-def _with_bounds(schema: Schema, dtype: str) -> Schema:
-    """Integers must fit the array's type, or NumPy would refuse or wrap them."""
-    if schema.get("type") == "array":
-        return schema | {"items": _with_bounds(schema.get("items", {}), dtype)}
-    if dtype.startswith(("float", "bfloat")) and schema.get("type") == "integer":
-        return schema | {"type": "number"}
-    if schema.get("type") == "integer" and dtype.startswith(("int", "uint")):
-        bits, unsigned = int(dtype.removeprefix("u").removeprefix("int")), dtype.startswith("u")
-        low, high = (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        return schema | {"minimum": low, "maximum": high}
-    return schema
-
-
-def _prototype(native: Any, container: Container, parameters: tuple[str, ...]) -> Any:
-    if container == "frame":
-        return native.iloc[:0]
-    if container in ("array", "tensor"):
-        return native[:0]
-    if container == "list":
-        return None
-    arrays = {name: native[0][name] for name in parameters if hasattr(native[0][name], "dtype")}
-    return {name: value[:0] if value.ndim else value for name, value in arrays.items() if hasattr(value, "ndim")}
-
-
-def _dtype_of(answer: Any, predictions: list[Any]) -> str:
-    """NumPy's name of the answers' type; for Python values the name of theirs."""
-    name = str(getattr(answer, "dtype", "object")).removeprefix("torch.")
-    if name.startswith(("<U", ">U", "str")):
-        return "str"
-    if name not in ("object", "category"):
-        return name
-    dtypes = {str(d) for d in getattr(answer, "dtypes", ())} if hasattr(answer, "columns") else set()
-    if dtypes and dtypes <= {"float32", "float16"}:
-        return "float32"
-    kinds = {type(value).__name__ for value in predictions}
-    return {"int": "int64", "float": "float64", "str": "str", "bool": "bool"}.get(
-        kinds.pop() if len(kinds) == 1 else "", "float64"
-    )
 
 
 def _called(model: Any, method: str | None) -> str:

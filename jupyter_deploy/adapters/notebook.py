@@ -22,13 +22,21 @@ class PapermillRunner:
         from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
 
         document = copy.deepcopy(_read(notebook))
+        kernel = _kernel_of(document, notebook)
         cell = nbformat.v4.new_code_cell(last_cell)
         document.cells.append(cell)
         with tempfile.TemporaryDirectory(prefix="nbdeploy-run-") as scratch:
             output = Path(scratch) / notebook.name
             try:
                 done = papermill.execute_notebook(
-                    document, str(output), cwd=str(notebook.resolve().parent), progress_bar=False, log_output=False
+                    document,
+                    str(output),
+                    cwd=str(notebook.resolve().parent),
+                    kernel_name=kernel,
+                    progress_bar=False,
+                    log_output=False,
+                    # A kernel warns at each start that it talks over loopback; its errors still show.
+                    extra_arguments=["--log-level=ERROR"],
                 )
             except PapermillExecutionError as error:
                 raise NotebookFailed(
@@ -57,6 +65,20 @@ def _read(notebook: Path) -> Any:
         return nbformat.read(notebook, as_version=4)
     except Exception as error:  # nbformat raises whatever its JSON, schema and conversion steps do
         raise UnknownSource(f"{notebook} is not a notebook: {error}", "name a Jupyter notebook (.ipynb)") from error
+
+
+def _kernel_of(document: Any, notebook: Path) -> str:
+    """The kernel that the notebook names; a notebook that names none is Python's."""
+    from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415
+
+    name = str(document.metadata.get("kernelspec", {}).get("name") or "python3")
+    known = sorted(KernelSpecManager().find_kernel_specs())
+    if name not in known:
+        raise UnknownSource(
+            f"{notebook.name} wants the kernel '{name}', which is not installed here",
+            f"choose another in JupyterLab and save the notebook; the kernels here are: {', '.join(known) or 'none'}",
+        )
+    return name
 
 
 def _plain(lines: list[str]) -> str:

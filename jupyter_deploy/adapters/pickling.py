@@ -33,6 +33,15 @@ _IDENTITY = re.compile(r"[0-9a-f]{32}")
 _TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _TORCH_PICKLES = 5
 
+# Attributes that every class has and none can pickle.
+_OF_EVERY_CLASS = frozenset({"__dict__", "__weakref__"})
+
+# What a set of plain values is made of, between its MARK and its end.
+_PLAIN = frozenset(
+    {"SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BININT", "BININT1", "BININT2", "BINFLOAT", "NONE", "NEWTRUE"}
+    | {"NEWFALSE", "MEMOIZE", "BINGET", "LONG_BINGET"}
+)
+
 _SEARCH_DEPTH = 8
 _SEARCH_LIMIT = 20_000
 
@@ -141,24 +150,55 @@ def fingerprint(*paths: Path) -> str:
 
 
 def _digest_pickle(file: IO[bytes], digest: Any, *, torch_storage: bool = False) -> None:
-    operations = ((opcode.name, argument) for opcode, argument, _ in pickletools.genops(file) if opcode.name != "FRAME")
+    """Each operation with its argument's kind, length and bytes, so that no two streams can read the same."""
+    operations = _sets_sorted(
+        (opcode.name, argument) for opcode, argument, _ in pickletools.genops(file) if opcode.name != "FRAME"
+    )
     window = deque(itertools.islice(operations, 4), maxlen=4)
     while window:
         name, argument = window[0]
-        digest.update(name.encode())
-        if isinstance(argument, str):
-            address = torch_storage and argument.isdecimal()
-            if not (address or _CELL_FILE.fullmatch(argument) or _is_class_identity(window)):
-                digest.update(argument.encode("utf-8", "surrogatepass"))
-        elif isinstance(argument, bytes | bytearray):
-            _digest_bytes(bytes(argument), digest)
-        elif argument is not None:
-            digest.update(repr(argument).encode())
+        dropped = isinstance(argument, str) and (
+            (torch_storage and argument.isdecimal())
+            or bool(_CELL_FILE.fullmatch(argument))
+            or _is_class_identity(window)
+        )
+        if isinstance(argument, bytes | bytearray) and bytes(argument).startswith(_TORCH_MAGIC):
+            digest.update(f"{name}\0torch\0".encode())
+            _digest_storage(bytes(argument), digest)
+        else:
+            content = b"" if dropped or argument is None else _content(argument)
+            digest.update(f"{name}\0{'dropped' if dropped else type(argument).__name__}\0{len(content)}\0".encode())
+            digest.update(content)
         following = next(operations, None)
         if following is None:
             window.popleft()
         else:
             window.append(following)
+
+
+def _content(argument: Any) -> bytes:
+    if isinstance(argument, str):
+        return argument.encode("utf-8", "surrogatepass")
+    return bytes(argument) if isinstance(argument, bytes | bytearray) else repr(argument).encode()
+
+
+def _sets_sorted(operations: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The members of sets of plain values in one order: that of strings changes with each process."""
+    members: list[tuple[str, Any]] | None = None
+    for operation in operations:
+        name, _ = operation
+        if members is not None and name in ("FROZENSET", "ADDITEMS"):
+            yield from sorted(members, key=repr)
+            members = None
+        elif members is not None and name not in _PLAIN:
+            yield from members
+            members = None
+        if members is None:
+            yield operation
+            members = [] if name == "MARK" else None
+        else:
+            members.append(operation)
+    yield from members or ()
 
 
 def _is_class_identity(window: Sequence[tuple[str, Any]]) -> bool:
@@ -167,11 +207,8 @@ def _is_class_identity(window: Sequence[tuple[str, Any]]) -> bool:
     return bool(_IDENTITY.fullmatch(window[0][1])) and names[1:] == ["MEMOIZE", "NONE", "TUPLE"]
 
 
-def _digest_bytes(content: bytes, digest: Any) -> None:
-    """A tensor's storage is a stream of five pickles of torch's own and the numbers; all else is taken as it is."""
-    if not content.startswith(_TORCH_MAGIC):
-        digest.update(content)
-        return
+def _digest_storage(content: bytes, digest: Any) -> None:
+    """A tensor's storage is a stream of five pickles of torch's own, and the numbers."""
     stream = io.BytesIO(content)
     for _ in range(_TORCH_PICKLES):
         _digest_pickle(stream, digest, torch_storage=True)
@@ -212,13 +249,16 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, FunctionType):
         names = value.__code__.co_names
         yield from ((f" → global '{n}'", value.__globals__[n]) for n in names if n in value.__globals__)
+        yield from ((f" → default {index}", child) for index, child in enumerate(value.__defaults__ or ()))
+        yield from ((f" → default '{key}'", child) for key, child in (value.__kwdefaults__ or {}).items())
+        yield from ((f".{key}", child) for key, child in vars(value).items())
         for variable, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             try:
                 yield f" → closure '{variable}'", cell.cell_contents
             except ValueError:
                 continue
     elif isinstance(value, type):
-        yield from ((f".{key}", child) for key, child in vars(value).items() if isinstance(child, FunctionType))
+        yield from ((f".{key}", child) for key, child in vars(value).items() if key not in _OF_EVERY_CLASS)
     elif not isinstance(value, ModuleType):
         yield from ((f".{key}", child) for key, child in getattr(value, "__dict__", {}).items())
         if hasattr(value, "__self__") and hasattr(value, "__func__"):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """An immutable value; two with equal fields are equal."""
+    """An immutable value; two with equal fields are equal. How it reads is up to the faces (``text_forms``)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __str__(self) -> str:
+        """The text form of this kind of value, else pydantic's."""
+        form = text_forms.get(type(self))
+        return form(self) if form else super().__str__()
+
+
+text_forms: dict[type, Callable[[Any], str]] = {}
 
 
 def now() -> datetime:

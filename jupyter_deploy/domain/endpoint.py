@@ -306,15 +306,16 @@ class ReleaseStatus(Value):
 
 
 class EndpointStatus(Value):
-    """An endpoint as it is wanted and as it is found."""
+    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL."""
 
     name: str
     url: str
     revision: int
     running: bool
+    gateway: bool
     traffic: Traffic
     releases: list[ReleaseStatus]
 
     @property
     def healthy(self) -> bool:
-        return self.running and all(r.healthy for r in self.releases if r.role != "idle")
+        return self.running and self.gateway and all(r.healthy for r in self.releases if r.role != "idle")

@@ -87,9 +87,13 @@ class ReleaseHealth(Value):
 
 
 class Observation(Value):
-    """What a target sees of an endpoint. ``overflowed``: mirrored copies per shadow that the proxy dropped."""
+    """What a target sees of an endpoint.
+
+    ``gateway``: whether anybody listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy dropped.
+    """
 
     url: str
+    gateway: bool = True
     releases: dict[str, ReleaseHealth]
     overflowed: dict[str, int] = {}
 
@@ -97,10 +101,14 @@ class Observation(Value):
 class Target(Protocol):
     """Where releases run: four declarative, idempotent methods, and a way to end it all."""
 
-    def start(self, release: Release) -> None:
+    def check(self) -> None:
+        """Raise, before slow work, if nothing could be started here at all. Raises EnvoyMissing."""
+
+    def start(self, release: Release, *, ask: bool = False) -> None:
         """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
 
-        Does nothing for a release that runs and is healthy. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
+        A release that runs and is healthy is left alone; with ``ask`` it must answer its example once more, since
+        what is ready may still hang when it is asked. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
         """
 
     def stop(self, release: Release) -> None:

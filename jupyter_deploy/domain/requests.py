@@ -32,14 +32,16 @@ def parse_shares(given: Any) -> Any:
     if given is None or isinstance(given, Mapping):
         return given or {}
     shares: dict[str, float] = {}
-    for text in [given] if isinstance(given, str) else list(given):
+    for text in list(given) if isinstance(given, list | tuple) else [given]:
         tag, equals, percent = str(text).rpartition("=")
         try:
             number = float(percent.removesuffix("%"))
         except ValueError:
             number = None
         if not equals or not tag or number is None:
-            raise InvalidTraffic(f"'{text}' is not TAG=PERCENT", "write, for example, --shadow 1a2b3c4d=100")
+            raise InvalidTraffic(
+                f"'{text}' is not TAG=PERCENT", "write, for example, --shadow 1a2b3c4d=100; in Python {'1a2b3c4d': 100}"
+            )
         if tag in shares:
             raise InvalidTraffic(f"{tag} stands twice", "name each release once")
         shares[tag] = number
@@ -168,7 +170,9 @@ class LogsRequest(Request):
 
     name: EndpointName
     since: Duration | None = Field(default=None, description="Only records of the last 90s, 15m, 1h, 7d, …")
-    role: str | None = Field(default=None, description="Only this role: stable, canary, shadow or probe.")
+    role: Literal["stable", "canary", "shadow", "probe", "direct"] | None = Field(
+        default=None, description="Only records of this role; probe: the check at a start; direct: past the gateway."
+    )
     status: int | None = Field(default=None, description="Only this HTTP status.")
     limit: int | None = Field(default=None, ge=1, description="Only the last so many.")
     follow: bool = Field(default=False, description="Go on with new records until interrupted.")

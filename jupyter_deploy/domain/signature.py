@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from .base import Value
@@ -39,15 +41,13 @@ class Signature(Value):
     def mismatches(self, successor: Signature) -> list[str]:
         """Why ``successor`` cannot stand in for this signature; empty when it can.
 
-        A successor may accept more (a number where stable takes an integer, a missing value
-        where stable takes none); its answers must be of the same kind.
+        A successor may accept more (a number where stable takes an integer, a missing value where stable takes none)
+        and answer less (an integer where stable answers a number), but not the other way round.
         """
-        found = _not_accepted(self.instance_schema, successor.instance_schema, "instance")
-        answer = _not_accepted(self.answer_schema, successor.answer_schema, "answer")
-        if not answer and _not_accepted(successor.answer_schema, self.answer_schema, "answer"):
-            given, got = _in_words(self.answer_schema), _in_words(successor.answer_schema)
-            answer = [f"answer: stable has {given}, the candidate may answer {got} that stable would not"]
-        return found + answer
+        found = _not_accepted(self.instance_schema, successor.instance_schema, "instance", _ASKING)
+        # Clients understand what stable answers; less than that they understand too.
+        answers = _not_accepted(successor.answer_schema, self.answer_schema, "answer", _ANSWERING)
+        return found + answers
 
 
 def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schema:
@@ -106,45 +106,58 @@ def _json_type(value: Any) -> str:
     return "object"
 
 
-def _not_accepted(given: Schema, by: Schema, where: str) -> list[str]:
-    """What satisfies ``given`` and not ``by``, in words."""
-    accepted = types_of(by)
-    if not accepted:
+@dataclass(frozen=True)
+class _Sides:
+    """Who is asked to accept what, in words."""
+
+    given: str
+    by: str
+
+
+_ASKING = _Sides("stable", "the candidate")
+_ANSWERING = _Sides("the candidate", "stable")
+
+
+def _not_accepted(given: Schema, by: Schema, where: str, sides: _Sides) -> list[str]:
+    """What satisfies ``given`` and not ``by``, in words. An empty schema is one of which nothing is known."""
+    if not given or not by:
         return []
-    widened = accepted | ({"integer"} if "number" in accepted else set())
-    if types_of(given) - widened or not types_of(given):
-        return [f"{where}: stable has {_in_words(given)}, the candidate {_in_words(by)}"]
-    found = _narrowed(given, by, where)
+    widened = types_of(by) | ({"integer"} if "number" in types_of(by) else set())
+    if types_of(given) - widened:
+        return [f"{where}: {sides.given} has {_in_words(given)}, {sides.by} {_in_words(by)}"]
+    found = _narrowed(given, by, where, sides)
     if "items" in given and "items" in by:
-        found += _not_accepted(given["items"], by["items"], f"{where}[]")
-    return list(dict.fromkeys(found + _properties(given, by, where)))
+        found += _not_accepted(given["items"], by["items"], f"{where}[]", sides)
+    return list(dict.fromkeys(found + _properties(given, by, where, sides)))
 
 
-def _narrowed(given: Schema, by: Schema, where: str) -> list[str]:
-    """Values of the right type that ``by`` does not know: another list of words, format or length."""
+def _narrowed(given: Schema, by: Schema, where: str, sides: _Sides) -> list[str]:
+    """Values of the right type that ``by`` does not know: another list of words, format, length or range."""
     found = []
     if "enum" in by and ("enum" not in given or not set(given["enum"]) <= {*by["enum"], None}):
-        found.append(f"{where}: the candidate knows only {by['enum']}")
+        found.append(f"{where}: {sides.by} knows only {by['enum']}")
     if by.get("format") and given.get("format") != by["format"]:
-        found.append(f"{where}: the candidate takes only a {by['format']}")
+        found.append(f"{where}: {sides.by} takes only a {by['format']}")
     if "minItems" in by and (given.get("minItems"), given.get("maxItems")) != (by["minItems"], by["maxItems"]):
-        found.append(
-            f"{where}: stable has {given.get('minItems', 'any number of')} items, the candidate {by['minItems']}"
-        )
+        had = given.get("minItems", "any number of")
+        found.append(f"{where}: {sides.given} has {had} items, {sides.by} {by['minItems']}")
+    low, high = by.get("minimum", -math.inf), by.get("maximum", math.inf)
+    if given.get("minimum", -math.inf) < low or given.get("maximum", math.inf) > high:
+        found.append(f"{where}: {sides.by} takes only numbers from {low} to {high}")
     return found
 
 
-def _properties(given: Schema, by: Schema, where: str) -> list[str]:
+def _properties(given: Schema, by: Schema, where: str, sides: _Sides) -> list[str]:
     ours, theirs = given.get("properties", {}), by.get("properties", {})
     if not ours and not theirs:
         return []
     needed = [name for name in by.get("required", []) if name not in given.get("required", [])]
-    found = [f"{where}: the candidate needs '{name}', which stable's requests lack" for name in needed]
+    found = [f"{where}: {sides.by} needs '{name}', which {sides.given} lacks" for name in needed]
     unknown = [name for name in ours if name not in theirs]
-    found += [f"{where}: the candidate does not know '{name}', which stable's requests have" for name in unknown]
+    found += [f"{where}: {sides.by} does not know '{name}', which {sides.given} has" for name in unknown]
     for name in ours:
         if name in theirs:
-            found += _not_accepted(ours[name], theirs[name], f"{where}.{name}")
+            found += _not_accepted(ours[name], theirs[name], f"{where}.{name}", sides)
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -40,9 +42,11 @@ EXIT_CODES = {
     "wrong_distribution": 2,
     "kernel_died": 138,
 }
+USAGE = 2
 INTERNAL = 3
 INCONCLUSIVE = 4
 INTERRUPTED = 130
+TERMINATED = 143
 
 HELP = """Turn the model in a notebook into a running, validated, observable service.
 
@@ -61,25 +65,37 @@ Exit codes: 0 done, 1 refused, 2 wrong usage or input, 3 target or internal erro
 
 def main(tokens: list[str] | None = None) -> None:
     """Run the command line and exit with the contract's code."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(_run(sys.argv[1:] if tokens is None else tokens))
 
 
 def _run(tokens: list[str]) -> int:
     try:
         check_distributions()
-        code: int = _app()(tokens or ["--help"], exit_on_error=False, print_error=True) or 0
+        return _app()(tokens or ["--help"], exit_on_error=False, print_error=True) or 0
     except CycloptsError:
-        return 2
+        return USAGE
     except DeployError as error:
         _print_error(error, tokens)
         return EXIT_CODES.get(error.code, INTERNAL)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated) as error:
         print("interrupted; nothing half-made is left", file=sys.stderr)  # noqa: T201
-        return INTERRUPTED
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, such as 'nbdeploy logs … | head'
         return 0
-    return code
+    except Exception:  # noqa: BLE001 - the one edge of this face: a bug has an exit code too
+        traceback.print_exc()
+        print("nbdeploy: this is a bug in nbdeploy; please report it with the lines above", file=sys.stderr)  # noqa: T201
+        return INTERNAL
+
+
+class Terminated(BaseException):
+    """A polite kill, such as CI's when its time is up: as for Ctrl-C, nothing half-made may stay."""
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def _app() -> App:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from jupyter_deploy.domain.errors import DeployError, InvalidInput
+from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations import OPERATIONS, Operation
 
@@ -15,6 +16,7 @@ from .arguments import parse_line
 from .collision import check_distributions
 from .kernel import last_function, live_from_expression
 from .render import register_formatters, text
+from .results import readable_errors
 from .verbs import run
 
 
@@ -57,7 +59,7 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
             raise InvalidInput(
                 "--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE"
             )
-        if expression.endswith(".ipynb") or (":" in expression and expression not in shell.user_ns):
+        if expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
             return _shown(run(operation, request), output)
         live = live_from_expression(shell, expression, request.example, request.method)
         return _shown(run(operation, request, live=live), output)
@@ -67,14 +69,14 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
 
 
 def _shown(result: Any, output: str) -> Any:
+    if isinstance(result, Iterator):
+        for record in result:  # until the kernel is interrupted
+            print(record.model_dump_json() if output == "json" else text(record))  # noqa: T201 - the cell's output
+        return None
     if output == "json":
         return (
             [r.model_dump(mode="json") for r in result] if isinstance(result, list) else result.model_dump(mode="json")
         )
-    if isinstance(result, Iterator):
-        for record in result:  # until the kernel is interrupted
-            print(text(record))  # noqa: T201 - the cell's output
-        return None
     return result
 
 
@@ -95,15 +97,9 @@ def _help(operation: Operation, name: str) -> str:
 
 
 def _readable_errors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors raised on purpose show their words and not our call stack; the cell fails all the same."""
-
     @functools.wraps(function)
     def wrapped(*args: Any, **options: Any) -> Any:
-        try:
+        with readable_errors():
             return function(*args, **options)
-        except DeployError as error:
-            words = [f"{type(error).__name__}: {error}"]
-            vars(error)["_render_traceback_"] = lambda: words
-            raise
 
     return wrapped

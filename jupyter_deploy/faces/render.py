@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.inference import Comparison, Estimate, Record
 from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
@@ -56,7 +57,7 @@ def page(result: Any) -> Page:
     for kind, make in _PAGES:
         if isinstance(result, kind):
             return make(result)
-    return Page(str(result))
+    return Page(repr(result))
 
 
 def register_formatters(shell: Any) -> None:
@@ -296,6 +297,9 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Prediction, _prediction),
     (Stopped, _stopped),
 )
+
+
+text_forms.update({kind: text for kind, _ in _PAGES})
 
 
 def _record_line(record: Record) -> str:

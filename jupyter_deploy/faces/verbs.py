@@ -11,11 +11,12 @@ from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
 from jupyter_deploy.wiring import Wiring
 
+from . import render as _render  # results read as text from here on  # noqa: F401
 from .arguments import is_positional, request_from
 from .collision import check_distributions
 from .kernel import current_shell, live_from_object
 from .progress import reporter
-from .results import Listing
+from .results import Listing, readable_errors
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
@@ -37,8 +38,9 @@ def verb(name: str) -> Callable[..., Any]:
     operation = BY_NAME[name]
 
     def function(*args: Any, **options: Any) -> Any:
-        bound = signature.bind(*args, **options)
-        return run(operation, request_from(operation.request, bound.arguments))
+        with readable_errors():
+            bound = signature.bind(*args, **options)
+            return run(operation, request_from(operation.request, bound.arguments))
 
     parameters = [
         inspect.Parameter(
@@ -81,12 +83,13 @@ def deploy(
         The endpoint, its URL, the release, its role and what was captured.
     """
     operation = BY_NAME["deploy"]
-    if isinstance(model, str):
-        given = {"source": model, "name": name, "example": example, "model": variable, **options}
-        return run(operation, request_from(DeployRequest, given))
-    request = request_from(DeployRequest, {"source": variable, "name": name, **options})
-    live = live_from_object(model, example, method=request.method, variable=variable, shell=current_shell())
-    return run(operation, request, live=live)
+    with readable_errors():
+        if isinstance(model, str):
+            given = {"source": model, "name": name, "example": example, "model": variable, **options}
+            return run(operation, request_from(DeployRequest, given))
+        request = request_from(DeployRequest, {"source": variable, "name": name, **options})
+        live = live_from_object(model, example, method=request.method, variable=variable, shell=current_shell())
+        return run(operation, request, live=live)
 
 
 def _document(operation: Operation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,15 @@ from typing import Any
 
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
-from jupyter_deploy.domain.errors import Conflict, SignatureMismatch, TargetError, UnknownEndpoint, UnknownTarget
+from jupyter_deploy.domain.errors import (
+    CandidateUnhealthy,
+    Conflict,
+    SignatureMismatch,
+    StartFailed,
+    TargetError,
+    UnknownEndpoint,
+    UnknownTarget,
+)
 from jupyter_deploy.domain.ports import Ports, Target
 
 
@@ -62,16 +71,19 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
     needed = [after.release(tag) for tag in after.traffic.tags()]
     had = set(before.traffic.tags()) if before and before.running else set()
     optional = {tag for tag in after.traffic.shadows if tag in had}
+    # Who begins to answer clients must show that it still does: a ready worker may hang when it is asked.
+    answering = {after.traffic.stable, after.traffic.canary}
+    asked = {tag for tag in had if tag in answering and before and tag in before.traffic.shadows}
     try:
         # The intent also tells others not to stop a release that runs already and that this change relies on.
         for release in needed:
             ports.store.intend(release)
-        _start(target, needed, optional)
+        _start(target, needed, optional, asked)
         with ports.store.exclusive(after.name):
-            _start(target, needed, optional)  # a stop that was under way may have ended one of them meanwhile
+            _start(target, needed, optional, set())  # a stop that was under way may have ended one of them meanwhile
             with uninterrupted():
                 ports.store.save(after, based_on=before.revision if before else 0, reason=reason, change=what)
-                url = _routed(target, after)
+                url = _routed(ports, target, before, after)
             stop_unwanted(ports, after.name, before.releases if before else ())
     finally:
         with ports.store.exclusive(after.name):
@@ -97,24 +109,32 @@ def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[
     return stopped
 
 
-def _start(target: Target, releases: Iterable[Release], optional: set[str]) -> None:
+def _start(target: Target, releases: Iterable[Release], optional: set[str], asked: set[str]) -> None:
     """Start what does not run; a shadow that was there before and does not come up stands in nobody's way."""
     for release in releases:
         try:
-            target.start(release)
+            target.start(release, ask=release.tag in asked)
+        except StartFailed as error:
+            if release.tag in asked:
+                raise CandidateUnhealthy(error.message, error.remedy, error.details) from error
+            if release.tag not in optional:
+                raise
         except TargetError:
             if release.tag not in optional:
                 raise
 
 
-def _routed(target: Target, after: Endpoint) -> str:
+def _routed(ports: Ports, target: Target, before: Endpoint | None, after: Endpoint) -> str:
+    """Route the new revision; if that fails, the endpoint goes back to what it was, as one more revision."""
     try:
         return target.route(after)
-    except TargetError as error:
-        error.remedy = (
-            f"revision {after.revision} of {after.name} is written but not in force: 'nbdeploy reconcile' tries again, "
-            f"'nbdeploy rollback {after.name}' goes back. {error.remedy}"
-        )
+    except TargetError:
+        back = after.rolled_back_to(before) if before and before.running else after.stopped()
+        what = f"back to revision {before.revision}" if before and before.running else "stopped"
+        reason = f"the routes of revision {after.revision} did not come into force"
+        ports.store.save(back, based_on=after.revision, reason=reason, change=what)
+        with contextlib.suppress(TargetError):
+            target.route(back)
         raise
 
 
@@ -163,15 +183,19 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C until the block has ended: between writing and routing there is no good place to stop."""
+    """Put off Ctrl-C and a polite kill until the block has ended: between writing and routing is no place to stop."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     pending: list[Any] = []
-    previous = signal.signal(signal.SIGINT, lambda number, frame: pending.append((number, frame)))
+    previous = {
+        number: signal.signal(number, lambda *received: pending.append(received))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
-        if pending and callable(previous):
-            previous(*pending[0])
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        if pending:
+            signal.raise_signal(pending[0][0])

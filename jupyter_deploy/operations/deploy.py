@@ -86,7 +86,7 @@ def _checked(request: DeployRequest, ports: Ports, live: Live | None) -> str:
     """The endpoint's name, when the request can be right; raised before any slow work."""
     if live is None and not request.source:
         raise InvalidInput("what is to be deployed?", "name a variable, a notebook or a snapshot's tag")
-    target_of(ports, request.target)
+    target_of(ports, request.target).check()
     if request.percent is not None and not 0 < request.percent <= 100:
         raise InvalidTraffic(f"{request.percent:g} is not a share", "give a number above 0 and up to 100")
     if request.percent is not None and request.role == "stable":
@@ -151,10 +151,10 @@ def _deployment(
 def curl(url: str, instances: list[Any]) -> str:
     """A command line that asks the endpoint as many instances of the example as are comfortable to paste."""
     shown = instances[:1]
-    for count in range(len(instances), 0, -1):
-        if len(json.dumps(instances[:count])) <= CURL_LIMIT:
-            shown = instances[:count]
+    for instance in instances[1:]:
+        if len(json.dumps([*shown, instance])) > CURL_LIMIT:
             break
+        shown.append(instance)
     body = json.dumps({"instances": shown})
     return f"curl -s {url}/predict -H 'content-type: application/json' -d {shlex.quote(body)}"
 

@@ -28,10 +28,10 @@ def stop(request: StopRequest, ports: Ports, report: Report) -> Stopped:
 
 def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa: ARG001 - one shape
     """Stop every process. What is wanted stays as it is: ``reconcile`` brings it back."""
-    endpoints = ports.store.endpoints()
     for number, (name, target) in enumerate(ports.targets.items(), start=1):
         report(Step(number=number, total=len(ports.targets), title=f"stopping what runs on target {name}"))
-        target.down()
+        target.down()  # before the store is read: a full disk must not keep processes running
+    endpoints = ports.store.endpoints()
     for release in ports.store.abandoned():
         ports.store.fulfil(release)
     stopped = [r.tag for endpoint in endpoints for r in endpoint.wanted(ports.keep_revisions)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -44,10 +45,14 @@ def history(request: HistoryRequest, ports: Ports, report: Report) -> list[Revis
 def logs(request: LogsRequest, ports: Ports, report: Report) -> Iterable[Record]:  # noqa: ARG001 - one shape
     """Records, oldest first; with ``follow`` an iterator that goes on with new ones."""
     endpoint = find(ports, request.name)
-    since = now() - request.since if request.since else None
-    if request.follow:
-        return ports.log.follow(endpoint.name, role=request.role, status=request.status)
-    return ports.log.records(endpoint.name, since=since, role=request.role, status=request.status, limit=request.limit)
+    wanted: dict[str, Any] = {"role": request.role, "status": request.status}
+    past: list[Record] = []
+    if not request.follow or request.since or request.limit:
+        since = now() - request.since if request.since else None
+        past = ports.log.records(endpoint.name, since=since, limit=request.limit, **wanted)
+    if not request.follow:
+        return past
+    return itertools.chain(past, ports.log.follow(endpoint.name, **wanted))
 
 
 def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison:
@@ -71,6 +76,8 @@ def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison
 def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction:  # noqa: ARG001 - one shape
     """Ask the endpoint through its gateway."""
     endpoint = find(ports, request.name)
+    if not endpoint.running:
+        raise InvalidInput(f"{endpoint.name} is stopped", f"'nbdeploy rollback {endpoint.name}' brings it back")
     url = target_of(ports, endpoint.target).observe(endpoint).url
     if request.data is None:
         snapshot = ports.store.remembered(endpoint.traffic.stable)
@@ -133,6 +140,7 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
         url=seen.url,
         revision=endpoint.revision,
         running=endpoint.running,
+        gateway=seen.gateway,
         traffic=endpoint.traffic,
         releases=releases,
     )

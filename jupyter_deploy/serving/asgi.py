@@ -17,7 +17,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
-SANE_ID = re.compile(r"[!-~](?:[ -~]{0,126}[!-~])?")
+SANE_ID = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]{0,1022}[!-~\x80-\xff])?")
 
 # A label of a metric must not take whatever value a client invents.
 ROLES = frozenset({"direct", "stable", "canary", "shadow", "probe"})

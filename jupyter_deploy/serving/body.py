@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import math
 import re
@@ -9,6 +11,8 @@ from typing import Any
 
 from .asgi import Receive, Scope, header
 from .problems import Problem
+
+DRAIN_SECONDS = 5.0
 
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json", re.ASCII | re.IGNORECASE)
 
@@ -28,7 +32,7 @@ async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
     Raises
     ------
     Problem
-        415 when it is something else than JSON, 413 as soon as it is longer than ``limit`` bytes.
+        415 when it is something else than JSON, 413 when it is longer than ``limit`` bytes (which are not kept).
     ClientGone
         It never came completely.
     """
@@ -40,6 +44,7 @@ async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
         raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
     announced = header(scope, b"content-length") or ""
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
+        await _drain(receive)
         raise _too_large(limit)
     chunks: list[bytes] = []
     length = 0
@@ -50,14 +55,28 @@ async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
         chunk = message.get("body", b"")
         length += len(chunk)
         if length > limit:
+            chunks.clear()
+            if message.get("more_body", False):
+                await _drain(receive)
             raise _too_large(limit)
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
 
 
+async def _drain(receive: Receive) -> None:
+    """Take what is still on its way, and forget it, for a few seconds at the most.
+
+    A server that answers and closes while a proxy is still sending makes the proxy say 503 instead of our 413.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
+                pass
+
+
 def _too_large(limit: int) -> Problem:
-    # Nothing more is read, so the connection cannot be used again.
+    # Not all of it may have been read, so the connection is not used again.
     return Problem(
         413, f"the request is larger than {limit} bytes; ask in several requests", headers=[(b"connection", b"close")]
     )

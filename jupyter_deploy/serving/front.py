@@ -70,13 +70,14 @@ class Front:
         asked = Asked.by(scope)
         model = self._model()
         release = NOT_LOADED if model is None else model.tag
-        stamps = [(b"x-request-id", asked.request_id.encode()), (b"x-model-version", release.encode())]
+        stamps = [(b"x-request-id", asked.request_id.encode("latin-1")), (b"x-model-version", release.encode())]
         stamped = Stamped(send, stamps)
         try:
             match _path(scope):
-                case "/predict":
+                case "/predict" | "/predict/":
                     answer = await self._predict(asked, model, scope, receive)
-                case "/metadata":
+                # BentoML's own start page would load a tracker from elsewhere.
+                case "/metadata" | "/":
                     answer = _document(scope, model, metadata)
                 case "/openapi.json":
                     answer = _document(scope, model, openapi)
@@ -93,6 +94,8 @@ class Front:
             await answer.through(stamped)
 
     async def _predict(self, asked: Asked, model: Model | None, scope: Scope, receive: Receive) -> Answer | None:
+        if _path(scope) == "/predict/":
+            raise Problem(404, "the model is asked at /predict, without the slash at the end")
         if scope["method"] != "POST":
             raise Problem(405, "the model is asked with POST", headers=[(b"allow", b"POST")])
         if model is None:

@@ -106,6 +106,8 @@ class Validator:
                 message = f"must be {'a list' if error['type'] == 'list_type' else 'an object'}{_but(error['input'])}"
             case _:
                 message = f"{error['msg']}{_but(error['input'])}"
+        if error["input"] is None:
+            message += " (a missing value is taken only where the deployed example had one)"
         return {"loc": loc, "msg": message}
 
 

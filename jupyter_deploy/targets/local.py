@@ -30,8 +30,14 @@ class LocalTarget:
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
-    def start(self, release: Release) -> None:
+    def check(self) -> None:
+        """Raise EnvoyMissing if there is no gateway to start."""
+        envoy_binary(self._settings)
+
+    def start(self, release: Release, *, ask: bool = False) -> None:
         """Run a release until it is ready and answers its example as the notebook did.
+
+        One that runs and is ready is left alone, or with ``ask`` asked its example once more.
 
         Raises
         ------
@@ -44,7 +50,11 @@ class LocalTarget:
         workers = place.workers(release)
         with place.runtime.lock(workers.lock):
             if place.alive(workers) and workers.proved() and workers.ready():
+                if ask:
+                    workers.probe()
                 return
+            if place.alive(workers) and workers.outdated():
+                place.take_down(workers)
             workers.check_environment()
             with place.runtime.lock():
                 place.runtime.prepare()  # the last release may just have been stopped
@@ -109,7 +119,10 @@ class LocalTarget:
             running, healthy, detail = workers.health(programs.get(workers.program, []))
             health[release.tag] = ReleaseHealth(running=running, healthy=healthy, detail=detail)
         return Observation(
-            url=place.gateway.url(endpoint.name), releases=health, overflowed=place.gateway.overflowed(endpoint)
+            url=place.gateway.url(endpoint.name),
+            gateway=place.gateway.running(),
+            releases=health,
+            overflowed=place.gateway.overflowed(endpoint),
         )
 
     def down(self) -> None:

@@ -247,6 +247,10 @@ class Workers:
     def _record_path(self) -> Path:
         return self._runtime.path / "releases" / f"{self._key}.json"
 
+    def outdated(self) -> bool:
+        """Whether what runs under this tag serves other files than the release names."""
+        return self._record().get("digest") not in (None, self.release.digest)
+
     def _record(self) -> dict[str, Any]:
         return read_json(self._record_path)
 

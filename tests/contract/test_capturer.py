@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Source, Tolerance
+from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import (
     DeployError,
     InvalidExample,
@@ -30,30 +30,12 @@ from jupyter_deploy.domain.errors import (
     UnknownSource,
     Untrusted,
 )
-from jupyter_deploy.domain.ports import Live
-
-FRAME = pd.DataFrame({"age": [30, 40, 50, 60], "weight": [60.5, 70.0, 80.25, 90.0], "sex": ["f", "m", "f", "m"]})
-NUMBERS = FRAME[["age", "weight"]]
+from tests.contract.capturing import FRAME, NUMBERS, capture
 
 
 @pytest.fixture
 def capturer(tmp_path):
     return ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
-
-
-HERE = Path(__file__).parent  # the project, as far as these tests' own functions go
-
-
-def live(model, example, method=None, project=HERE, variable="model"):
-    return Live(model, example, Source(variable=variable), method, ("a = 1",), project)
-
-
-def capture(capturer, model, example, name="churn", **options):
-    staged = capturer.stage(live(model, example, **options), name)
-    try:
-        return capturer.keep(capturer.replay(staged))
-    finally:
-        capturer.discard(staged)
 
 
 def classifier():
@@ -302,7 +284,7 @@ def test_a_lock_among_a_functions_globals_is_named(capturer):
         (NUMBERS[:0], "empty"),
         (NUMBERS.rename(columns={"age": "years"}), "raises on the example"),
         (pd.concat([NUMBERS, NUMBERS], axis=1), "several columns named"),
-        (object(), "cannot be sent as JSON"),
+        (object(), "holds a object, which a JSON request cannot bring back"),
     ],
 )
 def test_a_bad_example_is_refused_before_anything_is_written(capturer, tmp_path, example, words):

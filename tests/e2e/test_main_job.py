@@ -119,7 +119,7 @@ def test_a_candidate_of_another_signature_is_refused_before_anything_starts(home
     assert ended.returncode == 2
     error = json.loads(ended.stderr.splitlines()[-1])["error"]
     assert "cannot follow churn:" in error["message"]
-    assert "answer: stable has string, the candidate array" in error["details"]
+    assert "answer: the candidate has array, stable string" in error["details"]
     assert len(home.json("describe", "churn")["releases"]) == 1
 
 

@@ -68,8 +68,9 @@ def test_every_operation_is_a_python_function_with_a_documented_signature(operat
         assert list(inspect.signature(function).parameters) == list(operation.request.model_fields)
 
 
-def test_the_package_exports_the_verbs_and_nothing_else():
-    assert sorted(jupyter_deploy.__all__) == sorted(NAMES)
+def test_the_package_exports_the_verbs_and_their_error_and_nothing_else():
+    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError"])
+    assert jupyter_deploy.DeployError is DeployError
 
 
 def test_every_error_code_means_a_known_exit_code():

@@ -58,7 +58,7 @@ def test_a_successor_may_take_more_and_must_answer_alike():
     stable = signature([{"age": 3}], [1])
     assert stable.mismatches(signature([{"age": 3.5}], [1])) == []
     assert stable.mismatches(signature([{"age": 3}, {"age": None}], [1])) == []
-    assert stable.mismatches(signature([{"age": 3}], ["yes"])) == ["answer: stable has integer, the candidate string"]
+    assert stable.mismatches(signature([{"age": 3}], ["yes"])) == ["answer: the candidate has string, stable integer"]
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,23 @@ def test_a_successor_may_take_more_and_must_answer_alike():
 def test_a_successor_that_would_not_understand_requests_says_why(candidate, words):
     found = signature([{"age": 3}], [1]).mismatches(signature([candidate], [1]))
     assert any(words in line for line in found)
+
+
+def test_a_successor_may_answer_less_than_stable_but_not_more():
+    stable = signature([1], [{"score": 0.5, "tags": ["a"]}, {"score": None, "tags": []}])
+    narrower = signature([1], [{"score": 1, "tags": []}])
+    assert stable.mismatches(narrower) == []
+    assert narrower.mismatches(stable) == ["answer.score: the candidate has null or number, stable integer"]
+
+
+def test_a_successor_that_takes_only_smaller_numbers_is_refused():
+    def bounded(low, high):
+        return Signature(
+            container="array",
+            instance_schema={"type": "integer", "minimum": low, "maximum": high},
+            answer_schema={"type": "integer"},
+            answer_dtype="int64",
+        )
+
+    assert bounded(0, 255).mismatches(bounded(-300, 300)) == []
+    assert "only numbers from -128 to 127" in bounded(0, 255).mismatches(bounded(-128, 127))[0]

@@ -1,0 +1,27 @@
+"""What the tests of capture share."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.ports import Live
+
+HERE = Path(__file__).parent  # the project, as far as these tests' own functions go
+
+FRAME = pd.DataFrame({"age": [30, 40, 50, 60], "weight": [60.5, 70.0, 80.25, 90.0], "sex": ["f", "m", "f", "m"]})
+NUMBERS = FRAME[["age", "weight"]]
+
+
+def live(model, example, method=None, project=HERE, variable="model"):
+    """A live object as a notebook hands it over."""
+    return Live(model, example, Source(variable=variable), method, ("a = 1",), project)
+
+
+def capture(capturer, model, example, name="churn", **options):
+    """Stage, replay and keep."""
+    staged = capturer.stage(live(model, example, **options), name)
+    try:
+        return capturer.keep(capturer.replay(staged))
+    finally:
+        capturer.discard(staged)

@@ -1,0 +1,155 @@
+"""When two captures are the same snapshot, and what may take a snapshot's place in the store."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from sklearn.ensemble import RandomForestClassifier
+
+from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, Untrusted
+from tests.contract.capturing import HERE, NUMBERS, capture, live
+
+
+@pytest.fixture
+def capturer(tmp_path):
+    return ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+
+
+def fingerprint_of(value, path):
+    write_pickle(value, path, name="value", project=HERE)
+    return fingerprint(path)
+
+
+def test_numbers_that_read_alike_behind_their_opcodes_are_told_apart(tmp_path):
+    assert fingerprint_of(65535, tmp_path / "a") != fingerprint_of(265535, tmp_path / "a")
+    assert fingerprint_of(["ab", "c"], tmp_path / "a") != fingerprint_of(["a", "bc"], tmp_path / "a")
+
+
+SETS = """
+import sys
+from pathlib import Path
+from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+def f(x):
+    return x in {"red", "green", "blue", "black"}
+write_pickle([f, {"one", "two", "three"}], Path(sys.argv[1]), name="f", project=Path.cwd())
+print(fingerprint(Path(sys.argv[1])))
+"""
+
+
+def test_the_order_of_a_set_of_strings_which_each_process_has_for_itself_is_no_content(tmp_path):
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", SETS, tmp_path / "f.pkl"],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in range(4)
+    }  # fmt: skip
+    assert len(found) == 1
+
+
+def test_a_forest_whose_parallel_sums_differ_in_the_last_bits_is_one_snapshot(capturer):
+    forest = RandomForestClassifier(n_estimators=60, n_jobs=2, random_state=0).fit(NUMBERS, [0, 1, 0, 1])
+    tags = {capture(capturer, forest, NUMBERS, method="predict_proba").tag for _ in range(4)}
+    assert len(tags) == 1
+
+
+def test_a_frozen_part_of_a_module_is_still_frozen_after_capture(capturer):
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    module[1].eval()
+    capture(capturer, module, torch.ones(3, 2))
+    assert (module.training, module[0].training, module[1].training) == (True, True, False)
+
+
+class TwoInputs(torch.nn.Module):
+    def forward(self, ids, mask):
+        return (ids * mask).sum(dim=-1)
+
+
+def test_a_module_of_several_inputs_is_called_by_the_names_of_forward(capturer):
+    example = {"ids": torch.tensor([1.0, 2.0]), "mask": torch.tensor([1.0, 0.0])}
+    manifest = capture(capturer, TwoInputs(), example).manifest
+    assert manifest.signature.parameters == ("ids", "mask")
+    assert manifest.predictions == [1.0]
+
+
+def test_what_json_cannot_bring_back_is_refused_by_name(capturer):
+    import datetime as dt
+
+    with pytest.raises(InvalidExample, match=r"the argument 'day' holds a datetime\.date"):
+        capture(capturer, lambda day: day.year, dt.date(2026, 1, 1))
+    with pytest.raises(InvalidExample, match=r"does not survive being sent as JSON(.|\n)*weight"):
+        capture(capturer, lambda frame: frame["age"], NUMBERS.assign(weight=float("inf")))
+
+
+def test_a_lock_in_a_class_or_a_default_is_named(capturer):
+    class Holder:
+        lock = threading.Lock()
+
+        def predict(self, frame):
+            return [1] * len(frame)
+
+    def waits(frame, lock=threading.Lock()):  # noqa: B008
+        return [1] * len(frame)
+
+    with pytest.raises(NotCapturable, match=r"model's class\.lock is a _thread\.lock"):
+        capture(capturer, Holder(), NUMBERS)
+    with pytest.raises(NotCapturable, match=r"model → default 0 is a _thread\.lock"):
+        capture(capturer, waits, NUMBERS)
+
+
+def doubled(frame):
+    return frame["age"] * 2
+
+
+def forged(snapshot, **changes):
+    path = Path(snapshot.path) / "snapshot.json"
+    document = json.loads(path.read_text())
+    document["environment"] |= changes
+    path.write_text(json.dumps(document))
+
+
+def test_a_snapshot_of_another_store_that_names_another_interpreter_is_not_adopted(capturer):
+    snapshot = capture(capturer, doubled, NUMBERS)
+    forged(snapshot, interpreter="/tmp/evil")
+    with pytest.raises(Untrusted, match="is not what was captured now"):
+        capture(capturer, doubled, NUMBERS)
+
+
+@pytest.mark.parametrize("left", ["nothing", "manifest", "pickles"])
+def test_what_an_interrupted_write_left_is_replaced(capturer, left):
+    snapshot = capture(capturer, doubled, NUMBERS)
+    for file in Path(snapshot.path).iterdir():
+        if {"manifest": file.name != "snapshot.json", "pickles": file.suffix != ".pkl", "nothing": True}[left]:
+            file.unlink()
+    again = capture(capturer, doubled, NUMBERS)
+    assert again.tag == snapshot.tag
+    assert capturer.load(again.tag).manifest.predictions == [60, 80, 100, 120]
+
+
+def test_two_processes_that_capture_the_same_at_once_get_the_same_snapshot(capturer):
+    found, threads = [], []
+    staged = [capturer.replay(capturer.stage(live(doubled, NUMBERS), "churn")) for _ in range(3)]
+    for one in staged:
+        threads.append(threading.Thread(target=lambda one=one: found.append(capturer.keep(one).digest)))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    for one in staged:
+        capturer.discard(one)
+    assert len(found) == 3
+    assert len(set(found)) == 1
+
+
+def test_a_snapshots_files_are_readable_by_the_user_alone(capturer):
+    snapshot = capture(capturer, doubled, NUMBERS)
+    for name in ("model.pkl", "example.pkl", "snapshot.json"):
+        assert (Path(snapshot.path) / name).stat().st_mode & 0o077 == 0

@@ -20,7 +20,7 @@ from jupyter_deploy.domain.ports import Live, Staged
 
 from .bento import locked_folder, quiet_bentoml
 from .environment import lock
-from .inspection import inspect_model
+from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
 from .replaying import require_agreement, run_replay
 
@@ -49,7 +49,8 @@ class ModelCapturer:
         folder = Path(tempfile.mkdtemp(prefix="nbdeploy-capture-"))
         try:
             called = live.source.variable or "the model"
-            model_sha = write_pickle(live.model, folder / "model.pkl", name=called, project=live.project)
+            with evaluation_mode(live.model):  # as it is served; else calling net.eval() would make another snapshot
+                model_sha = write_pickle(live.model, folder / "model.pkl", name=called, project=live.project)
             example = {"example": seen.example, "prototype": seen.prototype}
             example_sha = write_pickle(example, folder / "example.pkl", name="the example", project=live.project)
             manifest = Manifest(

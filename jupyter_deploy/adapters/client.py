@@ -7,14 +7,21 @@ from typing import Any
 
 import httpx
 
-from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.serving import codec
 
 
 class HttpClient:
     """The Client port. Proxies of the environment are passed over: the gateway is on this machine."""
 
     def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
-        """POST JSON; waits up to two minutes for the answer."""
+        """POST ``body``, arrays and data frames in it too, as JSON; waits up to two minutes for the answer."""
+        try:
+            body = codec.to_json(body)
+        except TypeError as error:
+            raise InvalidInput(
+                f"the data cannot be sent as JSON: {error}", "give lists, dicts, arrays or tables"
+            ) from error
         try:
             with httpx.Client(trust_env=False, timeout=120) as client:
                 response = client.post(url, json=body)

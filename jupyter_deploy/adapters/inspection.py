@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from jupyter_deploy.domain.signature import Container, Signature, infer_schema
 from jupyter_deploy.serving import codec
 
 from .schemas import dtype_of, instance_schema, prototype_of
+
+SAID_LIMIT = 400  # characters of an exception's message that people still read
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,12 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     container, batch = _container_of(model, example)
     # A module is called through torch's own __call__(*args); what it takes is what forward takes.
     asked = model.forward if framework == "torch" and method is None else call
-    parameters = _parameters_of(asked, batch) if container == "call" else ()
-    native = [_arguments(asked, batch, parameters)] if container == "call" else batch
+    parameters: tuple[str, ...] = ()
+    native = batch
     if container == "call":
-        _require_plain(native[0])
+        parameters, arguments = _arguments(asked, batch)
+        _require_plain(arguments)
+        native = [arguments]
     instances = _instances(native, container, parameters)
     answer, notes = _ask(model, call, native, container, _called(model, method))
     predictions = _predictions(answer, container, len(instances), _called(model, method))
@@ -69,7 +73,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
         answer_schema=infer_schema(predictions, fixed_lengths=getattr(answer, "ndim", 1) > 1),
         answer_dtype=dtype_of(answer, predictions),
     )
-    prototype = prototype_of(native, container, parameters)
+    prototype = prototype_of(native, container)
     _require_readable(signature, prototype, instances)
     return Inspected(
         method=method,
@@ -137,18 +141,22 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
             _require_rows(len(example))
             return "list", example.tolist()
     if kind == "pandas.Series":
-        if not estimator:
-            raise InvalidExample(
-                "the example is a pandas Series", "give a DataFrame (X[:5]) or a list (x[:5].tolist())"
-            )
-        _require_rows(len(example))
-        return "list", example.tolist()
+        return "list", _texts_of(example, estimator=estimator)
     if hasattr(example, "tocsr"):
         raise InvalidExample("the example is a sparse matrix", "deploy the pipeline that makes it, with its own input")
     if isinstance(example, list) and estimator:
         _require_rows(len(example))
         return "list", example
     return "call", example
+
+
+def _texts_of(series: Any, *, estimator: bool) -> list[str]:
+    if not estimator or not all(isinstance(value, str) for value in series):
+        raise InvalidExample(
+            "the example is a pandas Series", "give rows of a table (X[:5]) or a list (x[:5].tolist())"
+        )
+    _require_rows(len(series))
+    return list(series)
 
 
 def _check_frame(frame: Any) -> None:
@@ -166,19 +174,23 @@ def _require_rows(count: int) -> None:
         raise InvalidExample("the example is empty", "give a few rows, such as 'X_test[:5]'")
 
 
-def _parameters_of(call: Callable[..., Any], example: Any) -> tuple[str, ...]:
-    """Names of the parameters that the example fills."""
+def _arguments(call: Callable[..., Any], example: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The function's parameter names, and the example as arguments by name.
+
+    With one parameter the example is its value. With several it is a dict or a tuple of them, and those that have
+    defaults may be left out; a single value will do where one is enough.
+    """
     usable = _usable_parameters(call)
     names = [p.name for p in usable]
     required = [p.name for p in usable if p.default is p.empty]
     if len(names) == 1:
-        return (names[0],)
+        return (names[0],), {names[0]: example}
     if isinstance(example, dict) and set(required) <= set(example) <= set(names):
-        return tuple(name for name in names if name in example)
+        return tuple(names), {name: example[name] for name in names if name in example}
     if isinstance(example, tuple) and len(required) <= len(example) <= len(names):
-        return tuple(names[: len(example)])
+        return tuple(names), dict(zip(names, example, strict=False))
     if len(required) <= 1 and not isinstance(example, tuple):
-        return (required[0] if required else names[0],)
+        return tuple(names), {required[0] if required else names[0]: example}
     raise InvalidExample(
         f"the function takes {', '.join(names)}, and the example is {_kind_of(example)}",
         f'write --example "dict({", ".join(f"{name}=…" for name in names)})"',
@@ -203,16 +215,6 @@ def _usable_parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:
         name = getattr(call, "__name__", type(call).__name__)
         raise InvalidInput(f"{name}() takes no input", "deploy a function of the request's data")
     return usable
-
-
-def _arguments(call: Callable[..., Any], example: Any, parameters: Sequence[str]) -> dict[str, Any]:
-    if len(parameters) == 1 and len(inspect.signature(call).parameters) == 1:
-        return {parameters[0]: example}
-    if isinstance(example, dict) and set(example) == set(parameters):
-        return dict(example)
-    if isinstance(example, tuple) and len(example) == len(parameters):
-        return dict(zip(parameters, example, strict=True))
-    return {parameters[0]: example}
 
 
 def _instances(native: Any, container: Container, parameters: tuple[str, ...]) -> list[Any]:
@@ -262,33 +264,48 @@ def _ask(
     model: Any, call: Callable[..., Any], native: Any, container: Container, name: str
 ) -> tuple[Any, tuple[str, ...]]:
     """The notebook's own answer; the example is copied first, since a model may write into its input."""
-    notes: list[str] = []
-    with ExitStack() as stack:
-        torch = sys.modules.get("torch")
-        if torch is not None and isinstance(model, torch.nn.Module):
-            stack.enter_context(torch.no_grad())
-            modes = {module: module.training for module in model.modules()}
-            if any(modes.values()):
-                notes.append("the module was in train mode; it was asked, and is served, in eval mode")
-            model.eval()
-            stack.callback(_set_modes, modes)
+    with evaluation_mode(model) as was_training:
         try:
             if container == "call":
                 answer = call(**{key: _copied(value) for key, value in native[0].items()})
             else:
                 answer = call(_copied(native))
         except Exception as error:
+            said = f"{type(error).__name__}: {error}"
             raise InvalidExample(
-                f"{name} raises on the example: {type(error).__name__}: {error}",
-                "give an example on which it answers in this notebook",
+                f"{name} raises on the example: {said if len(said) < SAID_LIMIT else said[:SAID_LIMIT] + ' …'}",
+                _remedy(error, framework_of(model), container),
             ) from error
-    return answer, tuple(notes)
+    note = "the module was in train mode; it was asked, and is served, in eval mode"
+    return answer, (note,) if was_training else ()
 
 
-def _set_modes(modes: dict[Any, bool]) -> None:
-    """Give each part of a module its own mode back: a frozen layer stays frozen."""
-    for module, training in modes.items():
-        module.training = training
+def _remedy(error: Exception, framework: str, container: Container) -> str:
+    if isinstance(error, NameError):
+        return f"define '{error.name}' in this notebook before the model is asked"
+    if framework == "torch" and container == "array":
+        return "the module was given a numpy array; give it a tensor, such as torch.as_tensor(X[:5])"
+    return "give an example on which it answers in this notebook"
+
+
+@contextmanager
+def evaluation_mode(model: Any) -> Iterator[bool]:
+    """Within, a torch module is in eval mode and without gradients; yields whether a part of it was in train mode.
+
+    Each part gets its own mode back: a frozen layer stays frozen.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        yield False
+        return
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield any(modes.values())
+    finally:
+        for module, training in modes.items():
+            module.training = training
 
 
 def _copied(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSour
 class PapermillRunner:
     """The NotebookRunner port."""
 
-    def run(self, notebook: Path, last_cell: str) -> Mapping[str, Any]:
+    def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
         """Run all cells and then ``last_cell``, in the notebook's own folder; the notebook itself is not written."""
         import nbformat  # noqa: PLC0415 - half a second that only headless runs need
         import papermill  # noqa: PLC0415
@@ -25,6 +25,11 @@ class PapermillRunner:
         kernel = _kernel_of(document, notebook)
         cell = nbformat.v4.new_code_cell(last_cell)
         document.cells.append(cell)
+        last = len(document.cells) - 1
+
+        def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient names its arguments
+            on_cell("capturing in its kernel" if cell_index == last else f"cell {cell_index + 1} of {last}")
+
         with tempfile.TemporaryDirectory(prefix="nbdeploy-run-") as scratch:
             output = Path(scratch) / notebook.name
             try:
@@ -37,6 +42,7 @@ class PapermillRunner:
                     log_output=False,
                     # A kernel warns at each start that it talks over loopback; its errors still show.
                     extra_arguments=["--log-level=ERROR"],
+                    on_cell_start=begins,
                 )
             except PapermillExecutionError as error:
                 raise NotebookFailed(

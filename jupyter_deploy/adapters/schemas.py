@@ -27,11 +27,12 @@ def instance_schema(
     if container == "list":
         return infer_schema(instances, fixed_lengths=True)
     schema = infer_schema(instances)
-    hints = {name: p.annotation for name, p in inspect.signature(call).parameters.items()}
+    taken = inspect.signature(call).parameters
     if len(parameters) == 1:
-        return _widened(schema, hints.get(parameters[0]))
-    properties = {name: _widened(part, hints.get(name)) for name, part in schema.get("properties", {}).items()}
-    return schema | {"properties": properties}
+        return _widened(schema, taken[parameters[0]].annotation)
+    properties = {name: _widened(part, taken[name].annotation) for name, part in schema["properties"].items()}
+    required = [name for name in properties if taken[name].default is inspect.Parameter.empty]
+    return schema | {"properties": properties, "required": required}
 
 
 def _widened(schema: Schema, annotation: Any) -> Schema:
@@ -80,14 +81,14 @@ def _with_bounds(schema: Schema, dtype: str) -> Schema:
     return schema
 
 
-def prototype_of(native: Any, container: Container, parameters: tuple[str, ...]) -> Any:
+def prototype_of(native: Any, container: Container) -> Any:
     if container == "frame":
         return native.iloc[:0]
     if container in ("array", "tensor"):
         return native[:0]
     if container == "list":
         return None
-    arrays = {name: native[0][name] for name in parameters if hasattr(native[0][name], "dtype")}
+    arrays = {name: value for name, value in native[0].items() if hasattr(value, "dtype")}
     return {name: value[:0] if value.ndim else value for name, value in arrays.items() if hasattr(value, "ndim")}
 
 

@@ -104,6 +104,7 @@ class Endpoint(Value):
     releases: tuple[Release, ...]
     traffic: Traffic
     idle_since: dict[str, int] = {}
+    restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
 
     @classmethod
     def first(cls, release: Release, target: str = "local") -> Endpoint:
@@ -199,10 +200,19 @@ class Endpoint(Value):
         # What was idle then and is forgotten by now stays so: only a role brings a release back.
         needed = [r for r in earlier.releases if earlier.traffic.role_of(r.tag) != "idle"]
         releases = {r.tag: r for r in (*needed, *self.releases)}
-        return self._next(tuple(releases.values()), earlier.traffic)
+        after = self._next(tuple(releases.values()), earlier.traffic)
+        return after.model_copy(update={"restored": earlier.restored or earlier.revision})
+
+    @property
+    def previous_revision(self) -> int:
+        """Where a rollback leads that names no revision: one before this state first came about.
+
+        So a second rollback goes further back, and not forth again.
+        """
+        return (self.restored or self.revision) - 1
 
     def stopped(self) -> Endpoint:
-        return self.model_copy(update={"revision": self.revision + 1, "running": False})
+        return self.model_copy(update={"revision": self.revision + 1, "running": False, "restored": None})
 
     def with_renewed(self, release: Release) -> Endpoint:
         """The same traffic, running, with this release in the place of the one of the same tag."""

@@ -73,8 +73,10 @@ class Builder(Protocol):
 
 
 class NotebookRunner(Protocol):
-    def run(self, notebook: Path, last_cell: str) -> Mapping[str, Any]:
+    def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
         """Run a notebook headless, then ``last_cell`` in the same kernel; what that cell displayed by MIME type.
+
+        ``on_cell`` is told in words which cell begins.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
         """

@@ -182,9 +182,10 @@ class PredictRequest(Request):
     """Call the endpoint through its gateway."""
 
     name: EndpointName
-    data: str | None = Field(
+    data: Any = Field(
         default=None,
-        description="JSON, or @FILE: a request body, or its list of instances (default: the stable release's example).",
+        description="JSON, or @FILE: a request body, or its list of instances (default: the stable release's example); "
+        "in Python also a list, an array or a data frame.",
     )
 
 

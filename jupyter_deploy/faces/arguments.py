@@ -106,6 +106,8 @@ def _textual(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, types.UnionType):
         parts = [_textual(part) for part in get_args(annotation) if part is not type(None)]
         return parts[0] | None
+    if annotation is Any:
+        return str | None
     if annotation is timedelta or get_origin(annotation) is Annotated:
         return str
     return annotation

@@ -82,7 +82,7 @@ def capture_for_command_line(document: str) -> None:
         source = Source(notebook=arguments["notebook"], variable=arguments["model"])
         notebook = Path(arguments["notebook"])
         live = Live(live.model, live.example, source, live.method, live.cells[:-1], _project(notebook))
-        snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda _: None)
+        snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda *_: None)
     except DeployError as error:
         found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)

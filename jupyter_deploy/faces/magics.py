@@ -12,7 +12,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations import OPERATIONS, Operation
 
-from .arguments import parse_line
+from .arguments import is_positional, parse_line
 from .collision import check_distributions
 from .kernel import last_function, live_from_expression
 from .render import register_formatters, text
@@ -32,18 +32,15 @@ def load(shell: Any) -> None:
             shell.register_magic_function(_verb(operation, name), "line", name)
 
 
-def _verb(operation: Operation, name: str) -> Callable[[str], Any]:
-    @_readable_errors
+def _verb(operation: Operation, name: str) -> Callable[..., Any]:
     def magic(line: str) -> Any:
         request, output = parse_line(name, operation.request, _tokens(line))
         return _shown(run(operation, request), output)
 
-    magic.__doc__ = _help(operation, f"%{name}")
-    return magic
+    return _finished(magic, _help(operation, f"%{name}"))
 
 
 def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
-    @_readable_errors
     def deploy(line: str, cell: str | None = None) -> Any:
         parsed, output = parse_line("deploy", DeployRequest, _tokens(line))
         request = parsed if isinstance(parsed, DeployRequest) else DeployRequest()
@@ -64,8 +61,7 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
         live = live_from_expression(shell, expression, request.example, request.method)
         return _shown(run(operation, request, live=live), output)
 
-    deploy.__doc__ = _help(operation, "%deploy")
-    return deploy
+    return _finished(deploy, _help(operation, "%deploy"))
 
 
 def _shown(result: Any, output: str) -> Any:
@@ -92,14 +88,21 @@ def _tokens(line: str) -> list[str]:
 def _help(operation: Operation, name: str) -> str:
     lines = [operation.request.__doc__ or "", "", f"Options of {name}:"]
     for field_name, field in operation.request.model_fields.items():
-        lines.append(f"  {field_name.replace('_', '-'):12} {field.description or ''}")
+        shown = field_name.upper() if is_positional(field) else f"--{field_name.replace('_', '-')}"
+        lines.append(f"  {shown:14} {field.description or ''}")
     return "\n".join(lines)
 
 
-def _readable_errors(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def wrapped(*args: Any, **options: Any) -> Any:
-        with readable_errors():
-            return function(*args, **options)
+def _finished(function: Callable[..., Any], help_: str) -> Callable[..., Any]:
+    """A magic with its help, which ``--help`` prints too, and whose errors can be read."""
 
+    @functools.wraps(function)
+    def wrapped(line: str, cell: str | None = None) -> Any:
+        if "--help" in line.split():
+            print(help_)  # noqa: T201 - the cell's output
+            return None
+        with readable_errors():
+            return function(line) if cell is None else function(line, cell)
+
+    wrapped.__doc__ = help_
     return wrapped

@@ -42,7 +42,7 @@ def _notebook() -> Iterator[Report]:
     try:
         yield report
     except BaseException:
-        handle.update(HTML("<i>nbdeploy stopped</i>"))
+        handle.update(HTML("<i>nbdeploy: not done</i>"))
         raise
     handle.update(HTML(f"<i>nbdeploy: done in {time.monotonic() - began:.1f} s</i>"))
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.inference import Comparison, Estimate, Record
 from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
+from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
 from .results import Listing
@@ -88,8 +90,6 @@ def _deployment(result: Deployment) -> Page:
     if result.replaced:
         did += f" (in the place of {result.replaced})"
     git = captured.provenance.git
-    columns = captured.signature.instance_schema.get("properties", {})
-    takes = f"{captured.signature.container}, {len(columns)} columns" if columns else captured.signature.container
     facts = [
         ("endpoint", f"{result.url}/predict"),
         ("role", f"{result.role}{share}, revision {result.revision}"),
@@ -97,14 +97,15 @@ def _deployment(result: Deployment) -> Page:
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
         ),
-        ("takes", takes),
+        ("takes", _takes(captured.signature)),
+        ("missing values", _missing_values(captured.signature.instance_schema)),
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
         ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
         (
             "environment",
             f"Python {captured.environment.python}, {len(captured.environment.distributions)} distributions locked",
         ),
-        ("notebook", f"{source.notebook or 'unknown'}, {len(captured.provenance.cells)} cells executed"),
+        ("notebook", f"{source.notebook or 'unknown (NBDEPLOY_NOTEBOOK tells)'}, {_cells(captured)} executed"),
         (
             "git",
             f"{git.commit[:10]}{' with uncommitted changes' if git.dirty else ''}" if git else "not in a repository",
@@ -112,7 +113,39 @@ def _deployment(result: Deployment) -> Page:
         ("snapshot", f"{result.snapshot} (bentoml models list)"),
     ]
     facts += [("note", note) for note in captured.notes]
+    if result.role == "shadow":
+        facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
     return Page(did, facts=facts, code=result.curl)
+
+
+def _cells(captured: Manifest) -> str:
+    count = len(captured.provenance.cells)
+    return f"{count} cell{'s' * (count != 1)}"
+
+
+def _takes(signature: Signature) -> str:
+    names = signature.instance_schema.get("properties", {})
+    match signature.container:
+        case "frame":
+            return f"rows of a table with {len(names)} columns"
+        case "call":
+            required = signature.instance_schema.get("required", signature.parameters)
+            shown = [name if name in required else f"{name} (optional)" for name in names or signature.parameters]
+            return f"parameters {', '.join(shown)}"
+        case "list":
+            return "texts" if types_of(signature.instance_schema) == {"string"} else "rows"
+        case _:
+            return f"rows of {'a tensor' if signature.container == 'tensor' else 'an array'}"
+
+
+def _missing_values(schema: dict[str, Any]) -> str:
+    columns = schema.get("properties", {})
+    nullable = [name for name, column in columns.items() if "null" in types_of(column)]
+    if "null" in types_of(schema):
+        return "accepted (null)"
+    if not nullable:
+        return "refused: the example has none"
+    return f"accepted (null) where the example has some: {_short(', '.join(nullable))}"
 
 
 def _agreement(stochastic: bool) -> str:
@@ -120,8 +153,9 @@ def _agreement(stochastic: bool) -> str:
 
 
 def _answers(schema: dict[str, Any], dtype: str) -> str:
-    kind = schema.get("type", "anything")
-    return f"{' or '.join(kind) if isinstance(kind, list) else kind} ({dtype})"
+    kinds = types_of(schema)
+    precise = kinds <= {"integer", "number", "null", "array"}
+    return f"{' or '.join(sorted(kinds)) or 'anything'}{f' ({dtype})' if precise else ''}"
 
 
 def _status(result: EndpointStatus) -> Page:
@@ -131,7 +165,7 @@ def _status(result: EndpointStatus) -> Page:
         tables=[
             Table(
                 "",
-                ("release", "role", "share", "health", "from", "created"),
+                ("release", "role", "share", "health", "variable", "created (UTC)"),
                 [
                     (
                         r.tag,
@@ -149,7 +183,11 @@ def _status(result: EndpointStatus) -> Page:
 
 
 def _state(status: EndpointStatus) -> str:
-    return "healthy" if status.healthy else "stopped" if not status.running else "NOT HEALTHY"
+    if not status.running:
+        return "stopped"
+    if not status.gateway and not any(release.healthy for release in status.releases):
+        return "not running: 'nbdeploy reconcile' starts it"
+    return "healthy" if status.healthy else "NOT HEALTHY"
 
 
 def _role(release: ReleaseStatus) -> str:
@@ -161,7 +199,8 @@ def _traffic(result: TrafficChange) -> Page:
         (tag, result.before.get(tag, "no traffic"), result.after.get(tag, "no traffic"))
         for tag in dict.fromkeys([*result.after, *result.before])
     ]
-    headline = f"{result.endpoint} is at revision {result.revision}; the change is in force"
+    said = "unchanged" if result.change == "unchanged" else "the change is in force"
+    headline = f"{result.endpoint} is at revision {result.revision}; {said}"
     return Page(headline, facts=[("url", result.url)], tables=[Table("", ("release", "before", "now"), rows)])
 
 

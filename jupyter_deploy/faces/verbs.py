@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
@@ -39,7 +40,10 @@ def verb(name: str) -> Callable[..., Any]:
 
     def function(*args: Any, **options: Any) -> Any:
         with readable_errors():
-            bound = signature.bind(*args, **options)
+            try:
+                bound = signature.bind(*args, **options)
+            except TypeError as error:
+                raise InvalidInput(f"{name}(): {error}", f"call it as {name}{_called(signature)}") from error
             return run(operation, request_from(operation.request, bound.arguments))
 
     parameters = [
@@ -90,6 +94,11 @@ def deploy(
         request = request_from(DeployRequest, {"source": variable, "name": name, **options})
         live = live_from_object(model, example, method=request.method, variable=variable, shell=current_shell())
         return run(operation, request, live=live)
+
+
+def _called(signature: inspect.Signature) -> str:
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=bare))
 
 
 def _document(operation: Operation) -> str:

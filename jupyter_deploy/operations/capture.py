@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot
@@ -15,7 +16,13 @@ from jupyter_deploy.domain.requests import DeployRequest
 SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
 ERROR_MIME = "application/vnd.nbdeploy.error+json"
 
-Progress = Callable[[str], None]
+
+class Progress(Protocol):
+    """Told of each step that begins, and (``new`` False) of what happens within one."""
+
+    def __call__(self, title: str, new: bool = True, /) -> None: ...
+
+
 Check = Callable[[Manifest], None]
 
 
@@ -66,7 +73,9 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
         "from jupyter_deploy.faces.kernel import capture_for_command_line\n"
         f"capture_for_command_line({json.dumps(arguments)!r})"
     )
-    shown = ports.notebooks.run(notebook, cell)
+    shown = ports.notebooks.run(
+        notebook, cell, on_cell=lambda words: progress(f"running {notebook.name}: {words}", False)
+    )
     if ERROR_MIME in shown:
         raise _revived(shown[ERROR_MIME])
     if SNAPSHOT_MIME not in shown:

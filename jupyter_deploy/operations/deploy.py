@@ -29,7 +29,7 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
     """
     name = _checked(request, ports, live)
-    progress = _Steps(report, total=5 if live or is_notebook(request.source or "") else 2)
+    progress = _Steps(report, total=5 if live else 3 if is_notebook(request.source or "") else 2)
     before = ports.store.endpoint(name)
     _check_role(request, before)
 
@@ -165,6 +165,6 @@ class _Steps:
     def __init__(self, report: Report, total: int) -> None:
         self._report, self._number, self._total = report, 0, total
 
-    def __call__(self, title: str) -> None:
-        self._number = min(self._number + 1, self._total)
+    def __call__(self, title: str, new: bool = True, /) -> None:
+        self._number = min(self._number + new, self._total)
         self._report(Step(number=self._number, total=self._total, title=title))

@@ -83,7 +83,7 @@ def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction
         snapshot = ports.store.remembered(endpoint.traffic.stable)
         body: Any = {"instances": snapshot.manifest.instances if snapshot else []}
     else:
-        body = _parsed(request.data)
+        body = _body(request.data)
     status, headers, answer = ports.client.post(f"{url}/predict", body)
     return Prediction(
         endpoint=endpoint.name,
@@ -94,6 +94,12 @@ def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction
     )
 
 
+def _body(data: Any) -> Any:
+    """A request body: a document with instances as it is, anything else as the instances."""
+    given = _parsed(data) if isinstance(data, str) else data
+    return given if isinstance(given, dict) else {"instances": given}
+
+
 def _parsed(data: str) -> Any:
     text = data
     if data.startswith("@"):
@@ -102,12 +108,11 @@ def _parsed(data: str) -> Any:
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput(f"cannot read {data[1:]}: {error}", "name a readable JSON file after the @") from error
     try:
-        body = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidInput(
             f"the data is not JSON: {error}", """write, for example, --data '{"instances": [[1, 2]]}' or --data @FILE"""
         ) from error
-    return {"instances": body} if isinstance(body, list) else body
 
 
 def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:

@@ -46,7 +46,7 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
 def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficChange:
     """Back to an earlier revision, as a new one."""
     before = find(ports, request.name)
-    wanted = before.revision - 1 if request.to is None else request.to
+    wanted = before.previous_revision if request.to is None else request.to
     earlier = {r.revision: r.state for r in ports.store.history(before.name)}
     if wanted not in earlier or wanted == before.revision:
         known = ", ".join(str(number) for number in sorted(earlier) if number != before.revision)
@@ -69,8 +69,15 @@ def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None
 
 
 def _changed(ports: Ports, before: Endpoint, after: Endpoint, reason: str, prefix: str = "") -> TrafficChange:
+    if after.traffic == before.traffic and before.running:
+        url = target_of(ports, before.target).route(before)  # a revision that changes nothing would only be in the way
+        return _traffic_change(before, before, url, "unchanged")
     what = prefix + difference_in_words(before, after)
     url = change(ports, before, after, reason=reason, what=what)
+    return _traffic_change(before, after, url, what)
+
+
+def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:
     return TrafficChange(
         endpoint=after.name,
         url=url,

@@ -108,10 +108,10 @@ def scaled(values):
 @pytest.mark.parametrize(
     ("model", "example", "container", "instances"),
     [
-        (bmi, {"weight": 70}, "call", [70]),
+        (bmi, {"weight": 70}, "call", [{"weight": 70}]),
         (bmi, {"weight": 70, "height": 1.8}, "call", [{"weight": 70, "height": 1.8}]),
         (bmi, (70, 1.8), "call", [{"weight": 70, "height": 1.8}]),
-        (bmi, 70.5, "call", [70.5]),
+        (bmi, 70.5, "call", [{"weight": 70.5}]),
         (scaled, [1, 2, 4], "call", [[1, 2, 4]]),
         (scaled, np.array([1.0, 2.0]), "call", [[1.0, 2.0]]),
         (math.sqrt, 4.0, "call", None),
@@ -134,6 +134,18 @@ def test_the_example_decides_how_the_model_is_called(capturer, model, example, c
 def test_a_function_of_floats_takes_numbers_although_the_example_is_whole(capturer):
     schema = capture(capturer, bmi, {"weight": 70, "height": 2}).manifest.signature.instance_schema
     assert schema["properties"]["weight"]["type"] == "number"
+
+
+def test_a_parameter_with_a_default_may_be_left_out_of_a_request(capturer):
+    schema = capture(capturer, bmi, {"weight": 70, "height": 2}).manifest.signature.instance_schema
+    assert schema["required"] == ["weight"]
+    assert set(schema["properties"]) == {"weight", "height"}
+
+
+def test_the_mode_that_a_module_is_in_makes_no_other_snapshot(capturer):
+    module = torch.nn.Linear(2, 2)
+    training = capture(capturer, module, torch.ones(1, 2))
+    assert capture(capturer, module.eval(), torch.ones(1, 2)).tag == training.tag
 
 
 def test_modules_of_the_project_travel_by_value(capturer, tmp_path, monkeypatch):

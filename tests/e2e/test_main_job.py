@@ -10,12 +10,12 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 import jupyter_deploy
 from tests import notebooks
 from tests.e2e.conftest import ROW, Load, deploy_notebook, until
+from tests.e2e.processes import processes, running
 
 
 @pytest.fixture
@@ -322,26 +322,6 @@ def test_state_and_records_are_readable_by_the_user_alone(home, deploy):
     home.run("predict", "churn")
     for path in (home.path / "nbdeploy").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
-
-
-def processes(home):
-    """Processes that serve this home: workers, gateway, supervisor."""
-    wanted = home.environment["NBDEPLOY_HOME"]
-    found = []
-    for process in psutil.process_iter():
-        try:
-            line = " ".join(process.cmdline())
-            environment = process.environ()
-        except psutil.Error:
-            continue
-        ours = environment.get("BENTOML_HOME") == home.environment["BENTOML_HOME"] or wanted in line
-        if ours and any(word in line for word in ("uvicorn", "envoy", "supervisord")):
-            found.append(process)
-    return found
-
-
-def running(home):
-    return [" ".join(p.cmdline()) for p in processes(home) if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,10 @@ CELLS = [
     "%%deploy --name bmi --example 5\ndef broken(:",
     "%%deploy --name bmi --example 5\ndef raising(x):\n    return 1 / 0",
     "import jupyter_deploy\njupyter_deploy.history('bmi')",
+    "%deploy_predict --help",
+    "jupyter_deploy.predict('bmi', data=[{'weight': 80.0, 'height': 2}]).body",
+    "jupyter_deploy.predict('bmi', [1])",
+    "print(jupyter_deploy.describe('bmi'))",
     "%deploy_down",
 ]
 
@@ -76,7 +80,16 @@ def test_results_show_as_tables_and_as_documents_when_asked(shown):
     assert re.search(r"name +url +revision +state", shown[CELLS[13]])
     assert "'canary_percent': 0.0" in shown[CELLS[14]]
     assert "history of bmi" in shown[CELLS[18]]
-    assert "everything is stopped" in shown[CELLS[19]]
+    assert "everything is stopped" in shown[CELLS[-1]]
+
+
+def test_help_python_values_and_printing_work_as_a_person_would_expect(shown):
+    help_, predicted, misused, printed = (shown[cell] for cell in CELLS[-5:-1])
+    assert "Options of %deploy_predict" in help_
+    assert "{'predictions': [20.0]}" in predicted
+    assert "call it as predict(name, *, data=None)" in misused
+    assert "Traceback" not in misused
+    assert "bmi: healthy, revision" in printed
 
 
 def test_an_interrupted_deploy_leaves_nothing_half_made(home):

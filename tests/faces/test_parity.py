@@ -51,8 +51,8 @@ def test_every_operation_has_a_magic_with_its_options_in_its_help(operation, she
     name = "deploy" if operation.name == "deploy" else f"deploy_{operation.name}"
     magic = shell.find_magic(name)
     assert magic is not None
-    for field in operation.request.model_fields:
-        assert field.replace("_", "-") in magic.__doc__
+    for field, info in operation.request.model_fields.items():
+        assert (field.upper() if is_positional(info) else f"--{field.replace('_', '-')}") in magic.__doc__
 
 
 def test_deploy_is_a_cell_magic_too(shell):

@@ -125,6 +125,23 @@ def test_rollback_is_a_new_revision_with_the_earlier_traffic():
     assert back.revision == promoted.revision + 1
 
 
+def test_a_second_rollback_goes_further_back_and_not_forth_again():
+    first = endpoint("one")
+    second = first.with_release(release("two"))
+    third = second.promoted()
+    once = third.rolled_back_to(second)
+    assert (third.previous_revision, once.previous_revision) == (2, 1)
+    assert once.with_traffic({"two": 5}, {}).previous_revision == 4, "a change of its own begins anew"
+
+
+def test_a_rollback_does_not_bring_back_what_was_idle_then():
+    early = endpoint("one", "two").promoted()
+    late = early
+    for percent in range(1, 25):
+        late = late.with_release(release(f"r{percent}"), role="stable")
+    assert "churn:one" not in {r.tag for r in late.rolled_back_to(early).releases}
+
+
 def test_a_release_without_traffic_is_kept_warm_for_a_few_revisions():
     state = endpoint("one", "two").promoted()
     assert {r.tag for r in state.wanted(2)} == {"churn:one", "churn:two"}

@@ -1,0 +1,56 @@
+"""Which processes serve a test's home."""
+
+import subprocess
+import sys
+
+import psutil
+
+
+def start(home, *arguments, **options):
+    """``nbdeploy …`` in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "jupyter_deploy", *map(str, arguments)],
+        env=home.environment,
+        text=True,
+        **({"stdout": subprocess.DEVNULL} | options),
+    )
+
+
+def processes(home):
+    """Workers, gateway and supervisor of this home."""
+    wanted = home.environment["NBDEPLOY_HOME"]
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+            environment = process.environ()
+            zombie = process.status() == psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            continue
+        ours = wanted in line or any(wanted in value for value in environment.values())
+        if ours and not zombie and any(word in line for word in ("uvicorn", "envoy", "supervisord")):
+            found.append(process)
+    return found
+
+
+def running(home):
+    """Their command lines."""
+    lines = []
+    for process in processes(home):
+        try:
+            lines.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return lines
+
+
+def command(home, word):
+    """Process ids of those whose command line holds the word."""
+    found = []
+    for process in processes(home):
+        try:
+            if word in " ".join(process.cmdline()):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found

@@ -1,0 +1,165 @@
+"""Several processes at one endpoint, and what is left when one of them fails or is killed."""
+
+import json
+import os
+import signal
+import subprocess
+
+import httpx
+import pytest
+
+from tests import notebooks
+from tests.e2e.conftest import ROW, Load, deploy_notebook, until
+from tests.e2e.processes import command, running, start
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(home):
+    """No test may leave a process."""
+    yield
+    home.down()
+    until(lambda: running(home) == [], timeout=20)
+
+
+def test_a_reconcile_does_not_stop_what_a_deploy_is_starting(home, deploy):
+    home.environment["NBDEPLOY_KEEP_REVISIONS"] = "0"
+    first, second = deploy(1.0), deploy(0.001)
+    home.run("traffic", "churn", "--shadow", f"{second['release']}=0")
+    for tag in (second["release"], first["release"], second["release"]):
+        both = [start(home, "deploy", tag, "--role", "stable"), start(home, "reconcile")]
+        assert [process.wait(90) for process in both] == [0, 0]
+        assert home.json("describe", "churn")["traffic"]["stable"] == tag
+        assert home.json("predict", "churn")["status"] == 200
+
+
+def test_a_rollback_during_a_stop_ends_with_a_running_endpoint(home, deploy):
+    url = deploy(1.0)["url"]
+    both = [start(home, "stop", "churn"), start(home, "rollback", "churn", "--to", "1")]
+    codes = [process.wait(90) for process in both]
+    described = home.json("describe", "churn")
+    if described["running"]:
+        assert described["releases"][0]["healthy"], codes
+        assert httpx.post(f"{url}/predict", json={"instances": [ROW]}, trust_env=False).status_code == 200
+    else:
+        home.run("rollback", "churn")
+        assert home.json("predict", "churn")["status"] == 200
+
+
+def test_deploying_again_after_down_brings_the_whole_endpoint_back(home, deploy):
+    first, second = deploy(1.0), deploy(0.001)
+    home.run("down")
+    again = deploy(1.0)
+    assert (again["changed"], again["url"]) == (False, first["url"])
+    described = home.json("describe", "churn")
+    assert described["gateway"]
+    assert [r["tag"] for r in described["releases"] if r["healthy"]] == [first["release"], second["release"]]
+    assert home.json("predict", "churn")["status"] == 200
+
+
+def test_a_deploy_of_a_tag_that_serves_elsewhere_too_is_cleared_up_when_it_was_killed(home, deploy, snapshots):
+    tag = deploy(1.0)["release"]
+    process = start(home, "deploy", tag, "--name", "other", stderr=subprocess.PIPE)
+    until(lambda: len(command(home, "uvicorn")) == 2)
+    process.kill()
+    process.wait()
+    home.run("reconcile")
+    assert len(command(home, "uvicorn")) == 1
+    assert [e["name"] for e in home.json("list")] == ["churn"]
+
+
+def test_a_gateway_that_cannot_start_fails_the_deploy_and_leaves_nothing_running(home, deploy, snapshots):
+    home.environment["NBDEPLOY_ENVOY"] = "/bin/false"
+    ended = home.run("deploy", snapshots[0][1.0], "--trust", check=False)
+    assert ended.returncode == 3
+    assert "Envoy did not start" in ended.stderr
+    described = home.json("describe", "churn")
+    assert (described["running"], described["gateway"]) == (False, False)
+    assert home.json("history", "churn")[0]["change"] == "stopped"
+    until(lambda: running(home) == [], timeout=20)
+
+
+def test_a_gateway_that_is_not_there_is_said_before_slow_work(home, train):
+    home.environment["NBDEPLOY_ENVOY"] = "/nowhere/envoy"
+    ended = deploy_notebook(home, train(), check=False)
+    assert ended.returncode == 3
+    assert json.loads(ended.stderr)["error"]["code"] == "envoy_missing"
+
+
+WEDGED = """
+def clf(frame):
+    import os, time
+    if os.path.exists(%r):
+        time.sleep(600)
+    return [1] * len(frame)
+"""
+
+
+def test_a_shadow_that_is_ready_but_hangs_when_asked_is_not_promoted(home, tmp_path):
+    home.environment["NBDEPLOY_PREDICT_TIMEOUT"] = "2"
+    table = "import pandas as pd\nX = pd.DataFrame({'age': [1, 2, 3]})"
+    plain = notebooks.write(tmp_path / "plain.ipynb", table, "def clf(frame):\n    return [1] * len(frame)")
+    wedged = notebooks.write(tmp_path / "wedged.ipynb", table, WEDGED % str(tmp_path / "hang"))
+    first = json.loads(deploy_notebook(home, plain).stdout)
+    deploy_notebook(home, wedged)
+    (tmp_path / "hang").touch()
+    assert all(r["healthy"] for r in home.json("describe", "churn")["releases"])
+    ended = home.run("promote", "churn", check=False)
+    assert ended.returncode == 1
+    assert "does not answer its example" in ended.stderr
+    assert home.json("describe", "churn")["traffic"]["stable"] == first["release"]
+
+
+def test_stable_cannot_be_deployed_as_its_own_candidate(home, deploy):
+    tag = deploy(1.0)["release"]
+    ended = home.run("deploy", tag, "--role", "canary", "--percent", "20", check=False)
+    assert ended.returncode == 2
+    assert "is stable" in ended.stderr
+    assert home.json("describe", "churn")["revision"] == 1
+
+
+def test_a_body_that_is_too_large_is_a_413_through_the_gateway(home, deploy):
+    url = deploy(1.0)["url"]
+    answer = httpx.post(f"{url}/predict", content=b" " * (33 << 20), trust_env=False, timeout=60)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+
+
+def test_a_polite_kill_of_a_deploy_leaves_no_folder_and_no_process(home, train, tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    home.environment["TMPDIR"] = str(scratch)
+    process = start(
+        home, "deploy", train(), "--name", "churn", "--model", "clf", "--example", "X[:3]", stderr=subprocess.PIPE
+    )
+    for line in process.stderr:
+        if "building" in line or "starting" in line:
+            break
+    process.terminate()
+    assert process.wait(60) == 143
+    assert [path.name for path in scratch.iterdir() if path.name.startswith("nbdeploy-")] == []
+    assert home.json("list") == []
+
+
+def test_a_notebook_that_wants_a_kernel_that_is_not_there_is_told_which_are(home, train):
+    notebook = train()
+    document = json.loads(notebook.read_text())
+    document["metadata"]["kernelspec"]["name"] = "julia"
+    notebook.write_text(json.dumps(document))
+    ended = deploy_notebook(home, notebook, check=False)
+    assert ended.returncode == 2
+    error = json.loads(ended.stderr.splitlines()[-1])["error"]
+    assert "wants the kernel 'julia'" in error["message"]
+    assert "python3" in error["remedy"]
+
+
+def test_a_worker_killed_under_load_comes_back_by_itself(home, deploy):
+    url = deploy(1.0)["url"]
+    (pid,) = command(home, "uvicorn")
+    with Load(url, clients=2) as load:
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: command(home, "uvicorn") not in ([], [pid]))
+        until(lambda: httpx.post(f"{url}/predict", json={"instances": [ROW]}, trust_env=False).status_code == 200)
+        before = len(load.answers)
+        load.failures.clear()
+        load.wait_for(20)
+    assert len(load.answers) >= before + 20
+    assert load.failures == []

@@ -1,12 +1,9 @@
-"""How results look: each is first a small document of facts and tables, which becomes text or HTML."""
+"""What is told of each kind of result: its facts and tables."""
 
 from __future__ import annotations
 
-import html as html_
-import io
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest
@@ -17,25 +14,8 @@ from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, St
 from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
+from .page import Page, Table, as_html, as_text
 from .results import Listing
-
-
-@dataclass(frozen=True)
-class Table:
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True)
-class Page:
-    """A headline, facts (name, value), tables, and a command worth pasting."""
-
-    headline: str
-    facts: Sequence[tuple[str, str]] = ()
-    tables: Sequence[Table] = ()
-    code: str = ""
-    chart: dict[str, Any] | None = field(default=None)
 
 
 def text(result: Any) -> str:
@@ -44,12 +24,12 @@ def text(result: Any) -> str:
         return _record_line(result)
     if isinstance(result, list) and result and isinstance(result[0], Record):
         return "\n".join(_record_line(record) for record in result)
-    return _as_text(page(result))
+    return as_text(page(result))
 
 
 def html(result: Any) -> str:
     """A result for a notebook's output."""
-    return _as_html(page(result))
+    return as_html(page(result))
 
 
 def page(result: Any) -> Page:
@@ -372,49 +352,3 @@ def _top(answers: dict[str, int]) -> str:
 def _short(value: Any, limit: int = 60) -> str:
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return words if len(words) <= limit else words[: limit - 1] + "…"
-
-
-def _as_text(document: Page) -> str:
-    from rich import box  # noqa: PLC0415 - 50 ms that --help does without
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table as RichTable  # noqa: PLC0415
-
-    lines = [document.headline]
-    width = max((len(name) for name, _ in document.facts), default=0)
-    lines += [f"  {name:{width}}  {value}" for name, value in document.facts]
-    buffer = io.StringIO()
-    # force_jupyter: in a kernel rich would display what it prints instead of writing it to the file.
-    console = Console(
-        file=buffer, width=160, color_system=None, highlight=False, emoji=False, markup=False, force_jupyter=False
-    )
-    for table in document.tables:
-        drawn = RichTable(
-            *table.head, title=table.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
-        )
-        for row in table.rows:
-            drawn.add_row(*row)
-        console.print(drawn)
-    tables = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()).strip("\n")
-    return "\n".join(part for part in ("\n".join(lines), tables, document.code) if part)
-
-
-def _as_html(document: Page) -> str:
-    parts = [f"<p><b>{html_.escape(document.headline)}</b></p>"]
-    if document.facts:
-        rows = "".join(
-            f"<tr><th scope='row' style='text-align:left'>{html_.escape(name)}</th>"
-            f"<td style='text-align:left'>{html_.escape(value)}</td></tr>"
-            for name, value in document.facts
-        )
-        parts.append(f"<table>{rows}</table>")
-    for table in document.tables:
-        head = "".join(f"<th scope='col' style='text-align:left'>{html_.escape(name)}</th>" for name in table.head)
-        body = "".join(
-            "<tr>" + "".join(f"<td style='text-align:left'>{html_.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in table.rows
-        )
-        caption = f"<caption style='text-align:left'>{html_.escape(table.title)}</caption>" if table.title else ""
-        parts.append(f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-    if document.code:
-        parts.append(f"<pre style='white-space:pre-wrap'>{html_.escape(document.code)}</pre>")
-    return "".join(parts)

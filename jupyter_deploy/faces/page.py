@@ -5,8 +5,7 @@ from __future__ import annotations
 import html as html_
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class Page:
     facts: Sequence[tuple[str, str]] = ()
     tables: Sequence[Table] = ()
     code: str = ""
-    chart: dict[str, Any] | None = field(default=None)
 
 
 def as_text(document: Page) -> str:

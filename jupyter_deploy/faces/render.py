@@ -230,9 +230,7 @@ def _comparison(result: Comparison) -> Page:
     if result.answer_shares:
         shares = [(name, _percent(share, "")) for name, share in result.answer_shares.items()]
         tables.append(Table("share of each answer, candidate − stable", ("answer", "difference"), shares))
-    return Page(
-        f"{result.candidate} against {result.stable}", facts=facts, tables=tables, chart=comparison_chart(result)
-    )
+    return Page(f"{result.candidate} against {result.stable}", facts=facts, tables=tables)
 
 
 def _prediction(result: Prediction) -> Page:

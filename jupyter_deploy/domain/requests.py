@@ -83,7 +83,7 @@ class DeployRequest(Request):
 
     source: str | None = Field(
         default=None,
-        description="A notebook (run headless, then its variable is captured) or a snapshot's tag; "
+        description="A notebook (run headless with all its cells, then its variable is captured) or a snapshot's tag; "
         "in a magic: the variable that holds the model.",
         json_schema_extra={"positional": True},
     )

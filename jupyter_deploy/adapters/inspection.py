@@ -270,7 +270,7 @@ def _ask(
                 answer = call(**{key: _copied(value) for key, value in native[0].items()})
             else:
                 answer = call(_copied(native))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             said = f"{type(error).__name__}: {error}"
             raise InvalidExample(
                 f"{name} raises on the example: {said if len(said) < SAID_LIMIT else said[:SAID_LIMIT] + ' …'}",
@@ -280,7 +280,7 @@ def _ask(
     return answer, (note,) if was_training else ()
 
 
-def _remedy(error: Exception, framework: str, container: Container) -> str:
+def _remedy(error: BaseException, framework: str, container: Container) -> str:
     if isinstance(error, NameError):
         return f"define '{error.name}' in this notebook before the model is asked"
     if framework == "torch" and container == "array":

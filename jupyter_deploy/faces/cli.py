@@ -59,7 +59,8 @@ The usual way, one line after the other:
 - `nbdeploy promote churn` - it answers all of them
 - `nbdeploy rollback churn` - back to the revision before
 
-Exit codes: 0 done, 1 refused, 2 wrong usage or input, 3 target or internal error, 4 nothing to compare yet, 138 kernel died.
+Exit codes: 0 done, 1 refused, 2 wrong usage or input, 3 target or internal error, 4 nothing to compare yet,
+138 kernel died.
 """
 
 

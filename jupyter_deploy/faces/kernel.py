@@ -42,10 +42,7 @@ def live_from_expression(shell: Any, expression: str, example: str | None, metho
     try:
         model = eval(expression, namespace)  # noqa: S307 - the user's own words in the user's own kernel
     except NameError as error:
-        missing = error.name or expression
-        near = difflib.get_close_matches(missing, [n for n in namespace if not n.startswith("_")], n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that makes it first"
-        raise UnknownSource(f"there is no variable '{missing}' in this notebook", hint) from error
+        raise UnknownSource(*_no_variable(error, expression, namespace)) from error
     except Exception as error:
         raise UnknownSource(
             f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable"
@@ -54,12 +51,21 @@ def live_from_expression(shell: Any, expression: str, example: str | None, metho
     if example is not None:
         try:
             value = eval(example, namespace)  # noqa: S307 - as above
+        except NameError as error:
+            raise InvalidExample(*_no_variable(error, example, namespace)) from error
         except Exception as error:
             raise InvalidExample(
                 f"the example '{example}' raises {type(error).__name__}: {error}",
                 "give an expression that works in a cell, such as 'X_test[:5]'",
             ) from error
     return _live(model, value, method, expression, shell)
+
+
+def _no_variable(error: NameError, expression: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
+    missing = error.name or expression
+    near = difflib.get_close_matches(missing, [name for name in namespace if not name.startswith("_")], n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that makes it first"
+    return f"there is no variable '{missing}' in this notebook", hint
 
 
 def live_from_object(model: Any, example: Any, *, method: str | None, variable: str | None, shell: Any) -> Live:

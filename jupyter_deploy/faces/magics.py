@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jupyter_deploy.domain.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations import OPERATIONS, Operation
@@ -49,6 +50,7 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
             if expression is not None:
                 raise InvalidInput("%%deploy deploys the cell's last function", f"leave out '{expression}'")
             expression = last_function(cell)
+            checked_name(request.name or "")  # before the cell runs, which may take long
             shell.run_cell(cell).raise_error()
         if expression is None:
             raise InvalidInput("which variable holds the model?", 'write %deploy model --name churn --example "X[:5]"')

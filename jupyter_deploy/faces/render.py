@@ -204,7 +204,7 @@ def _comparison(result: Comparison) -> Page:
         facts.append(("|difference|", ", ".join(f"{k} {v:.3g}" for k, v in result.numeric_difference.items())))
     for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
         if counts:
-            facts.append((name, ", ".join(f"{reason}: {count}" for reason, count in counts.items())))
+            facts.append((name, ", ".join(f"{_short(reason)}: {count}" for reason, count in counts.items())))
     if result.skipped_lines:
         facts.append(("unreadable records", str(result.skipped_lines)))
     sides = [
@@ -320,7 +320,7 @@ text_forms.update({kind: text for kind, _ in _PAGES})
 
 
 def _record_line(record: Record) -> str:
-    said = f"{record.error.type}: {record.error.message}" if record.error else _short(record.outputs)
+    said = _short(f"{record.error.type}: {record.error.message}" if record.error else record.outputs, limit=120)
     when = f"{record.ts:%Y-%m-%d %H:%M:%S}"
     answered = f"{record.status} {record.latency_ms:8.2f} ms"
     return f"{when} {record.role:7} {record.release} {answered} {record.request_id} {said}"
@@ -349,4 +349,5 @@ def _top(answers: dict[str, int]) -> str:
 
 def _short(value: Any, limit: int = 60) -> str:
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    words = " ".join(words.split())  # an exception of several lines would break a table
     return words if len(words) <= limit else words[: limit - 1] + "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -33,8 +34,11 @@ def find(ports: Ports, name: str) -> Endpoint:
     """
     endpoint = ports.store.endpoint(name)
     if endpoint is None:
-        names = ", ".join(e.name for e in ports.store.endpoints())
-        hint = f"the endpoints are: {names}" if names else "there are none yet: deploy a model first"
+        names = [e.name for e in ports.store.endpoints()]
+        near = difflib.get_close_matches(name, names)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"the endpoints are: {', '.join(names)}"
+        if not names:
+            hint = "there are none yet: deploy a model first"
         raise UnknownEndpoint(f"there is no endpoint '{name}'", hint)
     return endpoint
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -53,8 +54,12 @@ class Home:
 
 def make_home(folder):
     folder.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:  # a port of its own: tests that run side by side must not take each other's
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     environment = {
         **os.environ,
+        "NBDEPLOY_PORT": str(port),
         "NBDEPLOY_HOME": str(folder / "nbdeploy"),
         "BENTOML_HOME": str(folder / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "true",

@@ -40,8 +40,8 @@ class PapermillRunner:
                     kernel_name=kernel,
                     progress_bar=False,
                     log_output=False,
-                    # A kernel warns at each start that it talks over loopback; its errors still show.
-                    extra_arguments=["--log-level=ERROR"],
+                    # A kernel's log speaks of sockets; what cells raise comes as messages and is shown by us.
+                    extra_arguments=["--log-level=CRITICAL"],
                     on_cell_start=begins,
                 )
             except PapermillExecutionError as error:

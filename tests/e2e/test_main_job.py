@@ -31,7 +31,7 @@ def test_thirty_changes_under_load_lose_no_request_and_each_answer_is_recorded_o
     tag = second["release"]
     with Load(first["url"]) as load:
         for number in range(30):
-            if number % 2:
+            if number % 2 == 0:
                 jupyter_deploy.traffic("churn", canary={tag: 10 + number})
             else:
                 jupyter_deploy.traffic("churn", shadow={tag: 100})

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
@@ -23,6 +22,7 @@ from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
 
 from .replaying import copy_serving
+from .scratch import scratch_folder
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
@@ -74,8 +74,7 @@ class BentoBuilder:
                 return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
             # An interrupted build, or the bento of a snapshot of the same tag that is no more.
             shutil.rmtree(path, ignore_errors=True)
-            with tempfile.TemporaryDirectory(prefix="nbdeploy-build-") as scratch:
-                context = Path(scratch)
+            with scratch_folder("build") as context:
                 copy_serving(context)
                 (context / "service.py").write_text(service_source(snapshot), "utf-8")
                 built = self._run(context, snapshot, name, version)

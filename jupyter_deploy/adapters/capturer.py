@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from .environment import lock
 from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
 from .replaying import require_agreement, run_replay
+from .scratch import new_folder_name
 
 MANIFEST = "snapshot.json"
 
@@ -46,8 +46,9 @@ class ModelCapturer:
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
         seen = inspect_model(live.model, live.example, live.method)
-        folder = Path(tempfile.mkdtemp(prefix="nbdeploy-capture-"))
+        folder = new_folder_name("capture")
         try:
+            folder.mkdir(mode=0o700)
             called = live.source.variable or "the model"
             with evaluation_mode(live.model):  # as it is served; else calling net.eval() would make another snapshot
                 model_sha = write_pickle(live.model, folder / "model.pkl", name=called, project=live.project)

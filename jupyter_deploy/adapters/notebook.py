@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSource
+
+from .scratch import scratch_folder
 
 
 class PapermillRunner:
@@ -30,8 +31,8 @@ class PapermillRunner:
         def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient names its arguments
             on_cell("capturing in its kernel" if cell_index == last else f"cell {cell_index + 1} of {last}")
 
-        with tempfile.TemporaryDirectory(prefix="nbdeploy-run-") as scratch:
-            output = Path(scratch) / notebook.name
+        with scratch_folder("run") as scratch:
+            output = scratch / notebook.name
             try:
                 done = papermill.execute_notebook(
                     document,

@@ -6,13 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy import serving
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.processes import passed_on
+
+from .scratch import scratch_folder
 
 SERVING_FOLDER = Path(serving.__file__).parent
 
@@ -39,8 +40,7 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     ReplayFailed
         The process ended before it could say anything.
     """
-    with tempfile.TemporaryDirectory(prefix="nbdeploy-replay-") as scratch:
-        root = Path(scratch)
+    with scratch_folder("replay") as root:
         copy_serving(root / "code")
         elsewhere = root / "elsewhere"
         elsewhere.mkdir()

@@ -35,7 +35,7 @@ from pathlib import Path
 ports = Wiring().ports
 for c in (1.0, 0.01, 0.001, 0.0001):
     clf = LogisticRegression(C=c).fit(X, y)
-    live = Live(clf, X[:3], Source(notebook="/work/train.ipynb", variable="clf"), project=Path.cwd())
+    live = Live(clf, X[:3], Source(notebook="/home/ada/train.ipynb", variable="clf"), project=Path.cwd())
     snapshot = capture(live, "churn", ports, lambda *_: None)
     build(snapshot, ports)
     print(c, snapshot.tag)

@@ -75,7 +75,9 @@ def test_of_many_processes_that_change_one_revision_exactly_one_wins(tmp_path, s
     store.save(Endpoint.first(release("one")), based_on=0, reason="", change="")
     context = multiprocessing.get_context("spawn")
     barrier, outcomes = context.Barrier(4), context.Queue()
-    workers = [context.Process(target=_save, args=(tmp_path / "home", barrier, outcomes)) for _ in range(4)]
+    workers = [
+        context.Process(target=_save, args=(tmp_path / "home", barrier, outcomes), daemon=True) for _ in range(4)
+    ]
     for worker in workers:
         worker.start()
     found = sorted(outcomes.get(timeout=60) for _ in workers)
@@ -110,7 +112,7 @@ def _intend(home, ready):
 def test_a_start_whose_process_was_killed_is_abandoned_and_found(tmp_path, store):
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
-    other = context.Process(target=_intend, args=(tmp_path / "home", ready))
+    other = context.Process(target=_intend, args=(tmp_path / "home", ready), daemon=True)
     other.start()
     assert ready.wait(60)
     assert store.abandoned() == []

@@ -1,0 +1,127 @@
+"""operations/change.py over the real store; the target is a fake, since a real one cannot be made to lose a race."""
+
+import multiprocessing
+import signal
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed
+from jupyter_deploy.operations.change import change, stop_unwanted
+from tests.releases import release
+
+ONE, TWO = release("one"), release("two")
+FIRST = Endpoint.first(ONE)
+SECOND = FIRST.with_release(TWO)
+
+
+@dataclass
+class Target:
+    """Notes what it is told; fails where it is told to."""
+
+    refuses_to_start: set = field(default_factory=set)
+    refuses_to_answer: set = field(default_factory=set)
+    refuses_revisions: set = field(default_factory=set)
+    running: set = field(default_factory=set)
+    routed: list = field(default_factory=list)
+
+    def start(self, release, *, ask=False):
+        if release.tag in self.refuses_to_start or (ask and release.tag in self.refuses_to_answer):
+            raise StartFailed(f"{release.tag} does not answer")
+        self.running.add(release.tag)
+
+    def stop(self, release):
+        self.running.discard(release.tag)
+
+    def route(self, endpoint):
+        if endpoint.revision in self.refuses_revisions:
+            raise RouteNotConfirmed("Envoy said no")
+        self.routed.append(endpoint.revision)
+        return "http://url"
+
+
+@pytest.fixture
+def ports(tmp_path):
+    return SimpleNamespace(
+        store=SqliteStore(tmp_path / "home", "ada"), targets={"local": Target()}, keep_revisions=0, user="ada"
+    )
+
+
+def moved(ports, before, after):
+    return change(ports, before, after, reason="", what="")
+
+
+def _intend(home, ready):
+    SqliteStore(home, "x").intend(TWO)
+    ready.set()
+    signal.pause()
+
+
+def test_what_another_living_process_is_starting_is_not_stopped(tmp_path, ports):
+    moved(ports, None, FIRST)
+    target = ports.targets["local"]
+    target.running.add(TWO.tag)
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    other = context.Process(target=_intend, args=(tmp_path / "home", ready), daemon=True)
+    other.start()
+    assert ready.wait(60)
+    assert stop_unwanted(ports, "tumour", [TWO]) == []
+    other.kill()
+    other.join()
+    assert stop_unwanted(ports, "tumour", [TWO]) == [TWO]
+    assert target.running == {ONE.tag}
+
+
+def test_routes_that_do_not_come_into_force_take_the_endpoint_back_to_what_it_was(ports):
+    moved(ports, None, FIRST)
+    target = ports.targets["local"]
+    target.refuses_revisions = {2}
+    with pytest.raises(RouteNotConfirmed):
+        moved(ports, FIRST, SECOND)
+    now = ports.store.endpoint("tumour")
+    assert (now.revision, now.traffic) == (3, FIRST.traffic)
+    assert ports.store.history("tumour")[0].change == "back to revision 1"
+    assert target.running == {ONE.tag}
+    assert target.routed == [1, 3]
+
+
+def test_a_first_release_whose_routes_do_not_come_into_force_is_stopped(ports):
+    ports.targets["local"].refuses_revisions = {1}
+    with pytest.raises(RouteNotConfirmed):
+        moved(ports, None, FIRST)
+    assert ports.store.endpoint("tumour").running is False
+    assert ports.targets["local"].running == set()
+
+
+def test_what_was_started_for_a_change_that_came_too_late_is_stopped(ports):
+    moved(ports, None, FIRST)
+    moved(ports, FIRST, FIRST.with_release(release("three")))
+    with pytest.raises(Conflict):
+        moved(ports, FIRST, SECOND)
+    assert ports.targets["local"].running == {ONE.tag, "tumour:three"}
+    assert ports.store.abandoned() == []
+
+
+def test_a_shadow_that_does_not_come_up_stands_in_nobodys_way_but_its_own(ports):
+    moved(ports, None, FIRST)
+    moved(ports, FIRST, SECOND)
+    target = ports.targets["local"]
+    target.refuses_to_start = {TWO.tag}
+    third = SECOND.with_release(release("three"))
+    moved(ports, SECOND, third)
+    with pytest.raises(CandidateUnhealthy):
+        moved(ports, third, third.promoted("two"))
+    assert ports.store.endpoint("tumour") == third
+
+
+def test_a_shadow_that_is_ready_and_hangs_is_no_candidate(ports):
+    moved(ports, None, FIRST)
+    moved(ports, FIRST, SECOND)
+    ports.targets["local"].refuses_to_answer = {TWO.tag}
+    with pytest.raises(CandidateUnhealthy):
+        moved(ports, SECOND, SECOND.promoted())
+    assert ports.store.endpoint("tumour") == SECOND

@@ -98,7 +98,6 @@ class Wiring:
             log=RecordLog(home),
             client=HttpClient(),
             keep_revisions=settings.keep_revisions,
-            user=getpass.getuser(),
         )
 
     def _targets(self, home: Path, bentoml_home: Path) -> dict[str, Any]:

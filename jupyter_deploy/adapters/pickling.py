@@ -98,7 +98,7 @@ def write_pickle(value: Any, path: Path, *, name: str, project: Path) -> str:
 
 
 @contextmanager
-def by_value(project: Path) -> Iterator[list[str]]:
+def by_value(project: Path) -> Iterator[None]:
     """Within, cloudpickle stores the project's own modules by value.
 
     Its registry is global to the process, so it is put back afterwards.
@@ -110,7 +110,7 @@ def by_value(project: Path) -> Iterator[list[str]]:
             cloudpickle.register_pickle_by_value(module)
             registered.append(module)
     try:
-        yield [module.__name__ for module in registered]
+        yield
     finally:
         for module in registered:
             cloudpickle.unregister_pickle_by_value(module)

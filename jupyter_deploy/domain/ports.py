@@ -202,4 +202,3 @@ class Ports:
     log: InferenceLog
     client: Client
     keep_revisions: int
-    user: str

@@ -22,11 +22,11 @@ from .results import Listing, readable_errors
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
-def run(operation: Operation, request: Request, *, live: Live | None = None, quiet: bool = False) -> Any:
+def run(operation: Operation, request: Request, *, live: Live | None = None) -> Any:
     """Run an operation with progress where somebody looks."""
     check_distributions()
     ports = Wiring().ports
-    with reporter(shown=operation.slow and not quiet) as report:
+    with reporter(shown=operation.slow) as report:
         extra = {} if live is None else {"live": live}
         result = operation.function(request, ports, report, **extra)
     return Listing(result) if isinstance(result, list) else result

@@ -334,6 +334,16 @@ def test_the_notebooks_example_is_not_changed_by_a_model_that_writes_into_it(cap
     assert example["age"].tolist() == NUMBERS["age"].tolist()
 
 
+def test_a_model_that_adds_to_its_input_in_place_is_not_called_stochastic(capturer):
+    def older(frame):
+        frame["age"] += 1
+        return frame["age"]
+
+    manifest = capture(capturer, older, NUMBERS.copy()).manifest
+    assert not manifest.stochastic
+    assert manifest.predictions == [31, 41, 51, 61]
+
+
 def test_a_missing_value_in_the_example_makes_its_column_nullable(capturer):
     frame = FRAME.assign(weight=[60.5, math.nan, 80.0, 90.0])
     manifest = capture(capturer, lambda f: f["weight"].fillna(0), frame).manifest

@@ -45,9 +45,7 @@ class Target:
 
 @pytest.fixture
 def ports(tmp_path):
-    return SimpleNamespace(
-        store=SqliteStore(tmp_path / "home", "ada"), targets={"local": Target()}, keep_revisions=0, user="ada"
-    )
+    return SimpleNamespace(store=SqliteStore(tmp_path / "home", "ada"), targets={"local": Target()}, keep_revisions=0)
 
 
 def moved(ports, before, after):

@@ -130,7 +130,10 @@ class Target(Protocol):
 
 
 class Store(Protocol):
-    """Endpoints, their history, and which snapshots this user's own captures made."""
+    """Endpoints, their history, and which snapshots this user's own captures made. All raise StoreError."""
+
+    def check(self) -> None:
+        """Raise, before slow work, if nothing could be written. Makes nothing."""
 
     def endpoints(self) -> list[Endpoint]: ...
 

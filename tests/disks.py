@@ -25,7 +25,9 @@ class Disk:
         (self.path / "filler").unlink()
 
     def read_only(self):
-        subprocess.run(["mount", "-o", "remount,ro", self.path], check=True)
+        """For whoever opens a file from now on, as another mount in front of the disk."""
+        subprocess.run(["mount", "--bind", self.path, self.path], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", self.path], check=True)
 
 
 @contextmanager
@@ -36,4 +38,4 @@ def small_disk(path, size="2m"):
     try:
         yield Disk(path)
     finally:
-        subprocess.run(["umount", "--lazy", path], check=True)
+        subprocess.run(["umount", "--lazy", "--recursive", path], check=True)

@@ -21,6 +21,7 @@ from jupyter_deploy.domain.artifacts import Bento, Environment, Snapshot
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
 
+from .filesystem import cannot_write
 from .replaying import copy_serving
 from .scratch import scratch_folder
 
@@ -30,8 +31,7 @@ _BUILD = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import bentoml
-bento = bentoml.bentos.build(**json.load(sys.stdin))
-print(json.dumps({"tag": str(bento.tag), "path": str(bento.path)}))
+bentoml.bentos.build(**json.load(sys.stdin))
 """
 
 
@@ -68,19 +68,30 @@ class BentoBuilder:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
         name, _, version = snapshot.tag.partition(":")
         path = self._home / "bentos" / name / version
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with locked_folder(path.parent):
-            if _serves(path, snapshot):
-                return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
-            # An interrupted build, or the bento of a snapshot of the same tag that is no more.
-            shutil.rmtree(path, ignore_errors=True)
-            with scratch_folder("build") as context:
-                copy_serving(context)
-                (context / "service.py").write_text(service_source(snapshot), "utf-8")
-                built = self._run(context, snapshot, name, version)
-        return Bento(tag=built["tag"], snapshot_digest=snapshot.digest, path=built["path"])
+        try:
+            with locked_folder(path.parent):
+                if not _serves(path, snapshot):
+                    # An interrupted build, or the bento of a snapshot of the same tag that is no more.
+                    shutil.rmtree(path, ignore_errors=True)
+                    try:
+                        self._build(snapshot, name, version)
+                    except BaseException:
+                        shutil.rmtree(path, ignore_errors=True)
+                        raise
+        except OSError as error:
+            raise cannot_write(self._home, error) from error
+        return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
 
-    def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> dict[str, str]:
+    def _build(self, snapshot: Snapshot, name: str, version: str) -> None:
+        with scratch_folder("build") as root:
+            context, temporary = root / "context", root / "tmp"
+            context.mkdir()
+            temporary.mkdir()
+            copy_serving(context)
+            (context / "service.py").write_text(service_source(snapshot), "utf-8")
+            self._run(context, temporary, snapshot, name, version)
+
+    def _run(self, context: Path, temporary: Path, snapshot: Snapshot, name: str, version: str) -> None:
         arguments = {
             "service": f"service:{class_name(name)}",
             "name": name,
@@ -96,6 +107,7 @@ class BentoBuilder:
             "BENTOML_HOME": str(self._home),
             "BENTOML_DO_NOT_TRACK": "true",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "TMPDIR": str(temporary),  # what it leaves there when it fails goes with ours
         }
         ended = subprocess.run(
             [sys.executable, "-P", "-c", _BUILD, str(context)],
@@ -107,15 +119,13 @@ class BentoBuilder:
             check=False,
         )
         if "No space left on device" in ended.stderr:
-            raise StoreError(f"the disk of {self._home} is full", "make room: 'bentoml list' shows what is there")
+            raise cannot_write(self._home, f"its disk is full. {snapshot.tag} itself is stored")
         if ended.returncode:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",
                 "read its last lines below",
                 details="\n".join(ended.stderr.strip().splitlines()[-15:]),
             )
-        built: dict[str, str] = json.loads(ended.stdout.strip().splitlines()[-1])
-        return built
 
 
 def _serves(path: Path, snapshot: Snapshot) -> bool:
@@ -129,13 +139,35 @@ def _serves(path: Path, snapshot: Snapshot) -> bool:
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back.
+
+    The folder is made, and removed at the end if nothing is in it.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another process has just removed it
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(descriptor, folder):
+                try:
+                    yield
+                finally:
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_still(descriptor: int, folder: Path) -> bool:
+    """Whether a folder that was opened is the one of that name: it may have been removed and made anew."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        return os.path.samestat(os.fstat(descriptor), folder.stat())
+    except FileNotFoundError:
+        return False
 
 
 def service_source(snapshot: Snapshot) -> str:

@@ -7,6 +7,8 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from jupyter_deploy.domain.ports import Live, Staged
 
 from .bento import locked_folder, quiet_bentoml
 from .environment import lock
+from .filesystem import cannot_write, require_writable
 from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
 from .replaying import require_agreement, run_replay
@@ -42,6 +45,11 @@ class ModelCapturer:
         self._models = home / "models"
         self._tolerance = tolerance
         self._timeout = replay_timeout
+
+    def check(self) -> None:
+        """Raise StoreError if the model store or the temporary folder takes no file."""
+        require_writable(self._models)
+        require_writable(Path(tempfile.gettempdir()))
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
@@ -72,8 +80,10 @@ class ModelCapturer:
             )
             _write_manifest(manifest, folder)
             return Staged(folder=folder, manifest=manifest, fingerprint=_fingerprint(folder))
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise cannot_write(folder.parent, error) from error
             raise
 
     def replay(self, staged: Staged) -> Staged:
@@ -88,24 +98,34 @@ class ModelCapturer:
         manifest = staged.manifest.model_copy(
             update={"environment": lock(found["modules"]), "stochastic": found["stochastic"], "notes": notes}
         )
-        _write_manifest(manifest, staged.folder)
+        try:
+            _write_manifest(manifest, staged.folder)
+        except OSError as error:
+            raise cannot_write(staged.folder.parent, error) from error
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
-    def keep(self, staged: Staged) -> Snapshot:
+    def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
         tag = f"{staged.manifest.name}:{_identity(staged)[:12]}"
         path = self._path(tag)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with locked_folder(path.parent):
                 if self._is_whole(tag):
-                    return self._adopted(tag, staged)
+                    snapshot = self._adopted(tag, staged)
+                    remember(snapshot)
+                    return snapshot
                 # What an interrupted write left, or what somebody changed, is no snapshot.
                 shutil.rmtree(path, ignore_errors=True)
-                self._write(tag, staged)
+                try:
+                    self._write(tag, staged)
+                    snapshot = self.load(tag)
+                    remember(snapshot)
+                except BaseException:  # Ctrl-C too: a folder that nobody remembers would only be in the way
+                    shutil.rmtree(path, ignore_errors=True)
+                    raise
         except OSError as error:
-            raise StoreError(f"cannot store {tag} in {self._models}: {error}", "check the disk's space") from error
-        return self.load(tag)
+            raise cannot_write(self._models, error) from error
+        return snapshot
 
     def _write(self, tag: str, staged: Staged) -> None:
         manifest = staged.manifest

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from jupyter_deploy import serving
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.processes import passed_on
 
+from .filesystem import cannot_write
 from .scratch import scratch_folder
 
 SERVING_FOLDER = Path(serving.__file__).parent
@@ -39,7 +42,16 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     ------
     ReplayFailed
         The process ended before it could say anything.
+    StoreError
+        The temporary folder cannot be written.
     """
+    try:
+        return _run_replay(snapshot, interpreter, timeout)
+    except OSError as error:
+        raise cannot_write(tempfile.gettempdir(), error) from error
+
+
+def _run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
     with scratch_folder("replay") as root:
         copy_serving(root / "code")
         elsewhere = root / "elsewhere"
@@ -67,14 +79,17 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
                 f"the clean process did not answer the example within {timeout:g} s",
                 "give a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
             ) from error
-        if not result.exists():
+        try:
+            found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            if "No space left on device" in ended.stderr:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
             tail = "\n".join(ended.stderr.strip().splitlines()[-_TAIL:])
             raise ReplayFailed(
                 f"the clean process ended with exit code {ended.returncode} before it answered the example",
                 "does the model end the process, or need more memory than there is?",
                 details=tail,
-            )
-        found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+            ) from error
         return found
 
 

@@ -40,7 +40,13 @@ class Staged:
 
 
 class Capturer(Protocol):
-    """From a live object to a snapshot in the model store, by way of a clean process."""
+    """From a live object to a snapshot in the model store, by way of a clean process.
+
+    Full disks and the like are StoreErrors, after which nothing is left behind.
+    """
+
+    def check(self) -> None:
+        """Raise, before slow work, if nothing could be written. Makes nothing."""
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model, example and answers into a temporary folder.
@@ -54,8 +60,8 @@ class Capturer(Protocol):
         Raises ReplayFailed.
         """
 
-    def keep(self, staged: Staged) -> Snapshot:
-        """Store it under an exact tag."""
+    def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
+        """Store it under an exact tag and have it remembered; if that fails, it is not stored either."""
 
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
@@ -69,7 +75,10 @@ class Capturer(Protocol):
 
 class Builder(Protocol):
     def build(self, snapshot: Snapshot) -> Bento:
-        """The bento of a snapshot; an existing one is returned as it is."""
+        """The bento of a snapshot; an existing one is returned as it is.
+
+        Raises StoreError; nothing half-made is left.
+        """
 
 
 class NotebookRunner(Protocol):

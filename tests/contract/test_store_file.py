@@ -110,9 +110,7 @@ def test_a_newer_store_says_which_nbdeploy_wrote_it_and_stays_as_it_is(file):
         db.execute("PRAGMA user_version = 99")
     before = file.read_bytes()
     for use in (lambda s: s.endpoints(), lambda s: s.save(FIRST, based_on=0, reason="", change="")):
-        with pytest.raises(
-            StoreError, match=rf"(?s)nbdeploy 9\.9, .* this is {__version__}.*upgrade this"
-        ):
+        with pytest.raises(StoreError, match=rf"(?s)nbdeploy 9\.9, .* this is {__version__}.*upgrade this"):
             use(SqliteStore(file.parent, "ada"))
     assert file.read_bytes() == before
 

@@ -29,6 +29,11 @@ from .scratch import new_folder_name
 
 MANIFEST = "snapshot.json"
 
+_REPEATED = (
+    "A shadow would repeat that for every request; jupyter_deploy.serving_role() tells the model its role, so that it "
+    "can leave it out"
+)
+
 
 class ModelCapturer:
     """The Capturer port.
@@ -96,7 +101,12 @@ class ModelCapturer:
                 "the model does not agree with itself when asked twice: it is compared by shape and distribution",
             )
         manifest = staged.manifest.model_copy(
-            update={"environment": lock(found["modules"]), "stochastic": found["stochastic"], "notes": notes}
+            update={
+                "environment": lock(found["modules"]),
+                "stochastic": found["stochastic"],
+                "notes": notes,
+                "warnings": tuple(f"{effect}. {_REPEATED}" for effect in found["effects"]),
+            }
         )
         try:
             _write_manifest(manifest, staged.folder)
@@ -220,7 +230,7 @@ def _identity(staged: Staged) -> str:
 
 def _acted_upon(manifest: Manifest) -> dict[str, Any]:
     """A manifest without what is only told, and without the answers' last bits."""
-    return manifest.model_dump(exclude={"provenance", "files", "predictions", "notes", "stochastic"})
+    return manifest.model_dump(exclude={"provenance", "files", "predictions", "notes", "warnings", "stochastic"})
 
 
 def _provenance(live: Live) -> Provenance:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jupyter_deploy import __version__
 from jupyter_deploy.domain.errors import StoreError
 
 from .filesystem import network_kind_of, why_not_writable
@@ -176,7 +175,7 @@ class Database:
             (made_by,) = db.execute("SELECT value FROM meta WHERE key = 'made_by'").fetchone()
             raise StoreError(
                 f"{self._path} was written by nbdeploy {made_by}, which is newer "
-                f"(schema {version}; this is {__version__} with schema {SCHEMA_VERSION})",
+                f"(schema {version}; this is {_this_version()} with schema {SCHEMA_VERSION})",
                 "upgrade this nbdeploy (and restart a kernel that has loaded it), "
                 "or set NBDEPLOY_HOME to another folder",
             )
@@ -205,7 +204,7 @@ class Database:
             self._sign(db)
 
     def _sign(self, db: sqlite3.Connection) -> None:
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('made_by', ?)", (__version__,))
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('made_by', ?)", (_this_version(),))
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _make_folder(self) -> None:
@@ -245,6 +244,12 @@ class Database:
             f"cannot use the store {self._path}: {why}{where}",
             "check the disk's space and the file's permissions; NBDEPLOY_HOME names another folder",
         )
+
+
+def _this_version() -> str:
+    from importlib import metadata  # noqa: PLC0415 - seldom needed, and some milliseconds
+
+    return metadata.version("nbdeploy")
 
 
 @contextmanager

@@ -54,8 +54,9 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
 def _run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
     with scratch_folder("replay") as root:
         copy_serving(root / "code")
-        elsewhere = root / "elsewhere"
+        elsewhere, temporary = root / "elsewhere", root / "tmp"
         elsewhere.mkdir()
+        temporary.mkdir()
         result = root / "result.json"
         code = (
             f"import sys; sys.path.insert(0, {str(root / 'code')!r}); "
@@ -66,7 +67,7 @@ def _run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, A
                 # -P: neither the working directory nor a script's folder gets on the path.
                 [interpreter, "-P", "-c", code],
                 cwd=elsewhere,
-                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -69,7 +69,7 @@ def test_every_operation_is_a_python_function_with_a_documented_signature(operat
 
 
 def test_the_package_exports_the_verbs_and_their_error_and_nothing_else():
-    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError"])
+    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError", "serving_role"])
     assert jupyter_deploy.DeployError is DeployError
 
 

@@ -204,13 +204,29 @@ class Client(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Ports:
-    capturer: Capturer
-    builder: Builder
-    notebooks: NotebookRunner
-    targets: Mapping[str, Target]
-    store: Store
-    log: InferenceLog
-    client: Client
-    keep_revisions: int
+class Ports(Protocol):
+    """All parts; each may be made when it is first asked for."""
+
+    @property
+    def capturer(self) -> Capturer: ...
+
+    @property
+    def builder(self) -> Builder: ...
+
+    @property
+    def notebooks(self) -> NotebookRunner: ...
+
+    @property
+    def targets(self) -> Mapping[str, Target]: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def log(self) -> InferenceLog: ...
+
+    @property
+    def client(self) -> Client: ...
+
+    @property
+    def keep_revisions(self) -> int: ...

@@ -16,16 +16,7 @@ from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture
 from jupyter_deploy.wiring import Wiring
 
-
-def current_shell() -> Any:
-    """The running IPython shell, or None."""
-    import sys  # noqa: PLC0415
-
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython  # noqa: PLC0415 - only where IPython runs already
-
-    return get_ipython()
+from .shell import current_shell
 
 
 def live_from_expression(shell: Any, expression: str, example: str | None, method: str | None) -> Live:

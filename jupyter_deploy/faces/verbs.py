@@ -16,9 +16,9 @@ from jupyter_deploy.wiring import Wiring
 from . import render as _render  # results read as text from here on  # noqa: F401
 from .arguments import is_positional, request_from
 from .collision import check_distributions
-from .kernel import current_shell, live_from_object
 from .progress import reporter
 from .results import Listing, readable_errors
+from .shell import current_shell
 
 # What any write may meet, wherever it is: no bug, so it is said in words.
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -102,6 +102,8 @@ def deploy(
         if isinstance(model, str):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(DeployRequest, given))
+        from .kernel import live_from_object  # noqa: PLC0415 - what only a live object needs
+
         request = request_from(DeployRequest, {"source": variable, "name": name, **options})
         live = live_from_object(model, example, method=request.method, variable=variable, shell=current_shell())
         return run(operation, request, live=live)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,12 +16,18 @@ from starlette.applications import Starlette
 
 import jupyter_deploy
 from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.replaying import copy_serving
+from jupyter_deploy.adapters.replaying import copy_serving, run_replay
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.snapshot import load
 from tests.contract.capturing import capture
 from tests.contract.test_serving_snapshot import write_snapshot
+
+
+@pytest.fixture(autouse=True)
+def _swept():
+    yield
+    Path("/tmp/nbdeploy-test-effects").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,7 @@ def test_the_role_can_be_asked_for_where_this_package_is_not_installed_and_is_no
     snapshot = capture(capturer, role_by_two_names, 5)
     assert "nbdeploy" not in snapshot.manifest.environment.distributions
     assert snapshot.manifest.warnings == ()
+    assert "jupyter_deploy" not in run_replay(Path(snapshot.path), sys.executable, 60)["modules"]
     code = copy_serving(tmp_path).parent
     ended = subprocess.run(
         [sys.executable, "-P", "-c", ELSEWHERE, code, snapshot.path],
@@ -109,8 +117,21 @@ def writes_a_file(x):
 
 
 def writes_far_away(x):
-    with open("/var/tmp/nbdeploy-test-effects", "w"):  # noqa: PTH123
+    with open("/tmp/nbdeploy-test-effects", "w"):  # noqa: PTH123
         pass
+    return x
+
+
+def imports_what_writes(x):
+    import sys
+
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/writing_when_imported.py", "w") as file:  # noqa: PTH123
+            file.write("open('/tmp/nbdeploy-test-effects', 'w').close()")
+        sys.path.insert(0, folder)
+        import writing_when_imported  # noqa: F401
+
+        sys.path.remove(folder)
     return x
 
 
@@ -166,31 +187,42 @@ def minds_its_role(x):
     return x
 
 
-@pytest.mark.parametrize(
-    ("model", "what"),
-    [
-        (writes_a_file, "writes answers.log"),
-        (writes_far_away, "writes /var/tmp/nbdeploy-test-effects"),
-        (connects, "connects to 127.0.0.1:9"),
-        (looks_up, "connects to nowhere.invalid:80"),
-        (starts_a_program, "starts the program true"),
-        (writes_a_database, "writes answers.db"),
-    ],
-    ids=lambda value: getattr(value, "__name__", None),
-)
-def test_what_a_model_does_beside_answering_is_told_with_the_line_that_does_it(
-    tmp_path, monkeypatch, capturer, model, what
-):
-    monkeypatch.chdir(tmp_path)
-    (warning,) = capture(capturer, model, 5).manifest.warnings
-    first = model.__code__.co_firstlineno
+EFFECTS = [
+    (writes_a_file, "writes answers.log"),
+    (writes_far_away, "writes /tmp/nbdeploy-test-effects"),
+    (connects, "connects to 127.0.0.1:9"),
+    (looks_up, "connects to nowhere.invalid:80"),
+    (starts_a_program, "starts the program true"),
+    (writes_a_database, "writes answers.db"),
+]
+HARMLESS = [does_harmless_things, imports_what_writes, minds_its_role]
+
+
+def does_everything(x):
+    for function, _ in EFFECTS:
+        function(x)
+    for function in HARMLESS:
+        function(x)
+    return x
+
+
+@pytest.fixture(scope="module")
+def warnings(capturer, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("notebook"))  # capture asks the model here, too
+        return capture(capturer, does_everything, 5).manifest.warnings
+
+
+@pytest.mark.parametrize(("function", "what"), EFFECTS, ids=[what for _, what in EFFECTS])
+def test_what_a_model_does_beside_answering_is_told_with_the_line_that_does_it(warnings, function, what):
+    (warning,) = [warning for warning in warnings if warning.startswith(f"{function.__name__}(), ")]
     line = int(warning.partition("line ")[2].partition(",")[0])
-    assert warning.startswith(f"{model.__name__}(), line {line}, {what}. A shadow would repeat")
+    assert f"line {line}, {what}. A shadow would repeat" in warning
+    first = function.__code__.co_firstlineno
     assert first < line < first + 8
     assert "serving_role()" in warning
     assert "secret" not in warning
 
 
-@pytest.mark.parametrize("model", [does_harmless_things, minds_its_role], ids=lambda value: value.__name__)
-def test_nothing_is_told_of_what_leaves_no_trace_or_is_left_out_by_a_shadow(capturer, model):
-    assert capture(capturer, model, 5).manifest.warnings == ()
+def test_nothing_is_told_of_what_leaves_no_trace_or_is_left_out_by_a_shadow(warnings):
+    assert len(warnings) == len(EFFECTS)

@@ -329,6 +329,15 @@ def test_a_clock_that_is_set_does_not_make_a_living_process_look_gone(tmp_path, 
     assert subprocess.run(look, capture_output=True, text=True, check=True).stdout.split() == ["0", "1"]
 
 
+def test_a_later_process_with_the_same_id_is_another_one(home):
+    store = SqliteStore(home, "ada")
+    store.intend(TWO)
+    assert store.abandoned() == []
+    with closing(sqlite3.connect(home / "state.sqlite")) as db, db:
+        db.execute("UPDATE intents SET born = replace(born, ' ', ' 1')")
+    assert store.abandoned() == [TWO]
+
+
 def test_history_keeps_its_order_when_the_clock_goes_back(home, monkeypatch):
     from datetime import UTC, datetime
 

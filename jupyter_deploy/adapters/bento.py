@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -21,7 +22,6 @@ from jupyter_deploy.domain.artifacts import Bento, Environment, Snapshot
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
 
-from .filesystem import cannot_write
 from .replaying import copy_serving
 from .scratch import scratch_folder
 
@@ -68,18 +68,11 @@ class BentoBuilder:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
         name, _, version = snapshot.tag.partition(":")
         path = self._home / "bentos" / name / version
-        try:
-            with locked_folder(path.parent):
-                if not _serves(path, snapshot):
-                    # An interrupted build, or the bento of a snapshot of the same tag that is no more.
-                    shutil.rmtree(path, ignore_errors=True)
-                    try:
-                        self._build(snapshot, name, version)
-                    except BaseException:
-                        shutil.rmtree(path, ignore_errors=True)
-                        raise
-        except OSError as error:
-            raise cannot_write(self._home, error) from error
+        with locked_folder(path.parent):
+            if not _serves(path, snapshot):
+                # An interrupted build, or the bento of a snapshot of the same tag that is no more.
+                shutil.rmtree(path, ignore_errors=True)
+                self._build(snapshot, name, version)
         return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
 
     def _build(self, snapshot: Snapshot, name: str, version: str) -> None:
@@ -119,7 +112,7 @@ class BentoBuilder:
             check=False,
         )
         if "No space left on device" in ended.stderr:
-            raise cannot_write(self._home, f"its disk is full. {snapshot.tag} itself is stored")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._home))
         if ended.returncode:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",

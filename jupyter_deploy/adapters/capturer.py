@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,8 @@ class ModelCapturer:
             )
             _write_manifest(manifest, folder)
             return Staged(folder=folder, manifest=manifest, fingerprint=_fingerprint(folder))
-        except BaseException as error:
+        except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise cannot_write(folder.parent, error) from error
             raise
 
     def replay(self, staged: Staged) -> Staged:
@@ -108,10 +107,7 @@ class ModelCapturer:
                 "warnings": tuple(f"{effect}. {_REPEATED}" for effect in found["effects"]),
             }
         )
-        try:
-            _write_manifest(manifest, staged.folder)
-        except OSError as error:
-            raise cannot_write(staged.folder.parent, error) from error
+        _write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
@@ -131,7 +127,7 @@ class ModelCapturer:
                     snapshot = self.load(tag)
                     remember(snapshot)
                 except BaseException:  # Ctrl-C too: a folder that nobody remembers would only be in the way
-                    shutil.rmtree(path, ignore_errors=True)
+                    self._remove(tag)
                     raise
         except OSError as error:
             raise cannot_write(self._models, error) from error
@@ -141,14 +137,26 @@ class ModelCapturer:
         manifest = staged.manifest
         labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
         metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
+        with (
+            self._bentoml_models() as (bentoml, store),
+            bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored,
+        ):
+            for file in sorted(staged.folder.iterdir()):
+                file.chmod(0o600)  # executed cells may hold what is nobody else's business
+                shutil.move(file, Path(stored.path) / file.name)
+
+    def _remove(self, tag: str) -> None:
+        """BentoML's way also mends which one is the latest; what it does not know of is only a folder."""
+        with contextlib.suppress(Exception), self._bentoml_models() as (_, store):
+            store.delete(tag)
+        shutil.rmtree(self._path(tag), ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _bentoml_models(self) -> Iterator[tuple[Any, Any]]:
         with quiet_bentoml() as bentoml:
             from bentoml._internal.models import ModelStore  # noqa: PLC0415 - the only way to name the location
 
-            store = ModelStore(self._models)
-            with bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored:
-                for file in sorted(staged.folder.iterdir()):
-                    file.chmod(0o600)  # executed cells may hold what is nobody else's business
-                    shutil.move(file, Path(stored.path) / file.name)
+            yield bentoml, ModelStore(self._models)
 
     def _is_whole(self, tag: str) -> bool:
         try:

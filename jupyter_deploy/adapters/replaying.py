@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from jupyter_deploy import serving
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.processes import passed_on
 
-from .filesystem import cannot_write
 from .scratch import scratch_folder
 
 SERVING_FOLDER = Path(serving.__file__).parent
@@ -42,16 +40,9 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     ------
     ReplayFailed
         The process ended before it could say anything.
-    StoreError
-        The temporary folder cannot be written.
+    OSError
+        The disk of the temporary folder is full.
     """
-    try:
-        return _run_replay(snapshot, interpreter, timeout)
-    except OSError as error:
-        raise cannot_write(tempfile.gettempdir(), error) from error
-
-
-def _run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
     with scratch_folder("replay") as root:
         copy_serving(root / "code")
         elsewhere, temporary = root / "elsewhere", root / "tmp"
@@ -84,7 +75,7 @@ def _run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, A
             found: dict[str, Any] = json.loads(result.read_text("utf-8"))
         except (OSError, ValueError) as error:
             if "No space left on device" in ended.stderr:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root)) from error
             tail = "\n".join(ended.stderr.strip().splitlines()[-_TAIL:])
             raise ReplayFailed(
                 f"the clean process ended with exit code {ended.returncode} before it answered the example",

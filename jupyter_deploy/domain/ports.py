@@ -42,7 +42,7 @@ class Staged:
 class Capturer(Protocol):
     """From a live object to a snapshot in the model store, by way of a clean process.
 
-    Full disks and the like are StoreErrors, after which nothing is left behind.
+    After an OSError, of a full disk and the like, nothing is left behind.
     """
 
     def check(self) -> None:
@@ -77,7 +77,7 @@ class Builder(Protocol):
     def build(self, snapshot: Snapshot) -> Bento:
         """The bento of a snapshot; an existing one is returned as it is.
 
-        Raises StoreError; nothing half-made is left.
+        Raises StoreError; nothing half-made is left, nor after a full disk's OSError.
         """
 
 

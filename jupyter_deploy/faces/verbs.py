@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_deploy.domain.errors import InvalidInput, StoreError
+from jupyter_deploy.domain.errors import InvalidInput, disk_faults
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
@@ -20,9 +19,6 @@ from .progress import reporter
 from .results import Listing, readable_errors
 from .shell import current_shell
 
-# What any write may meet, wherever it is: no bug, so it is said in words.
-_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
@@ -30,16 +26,9 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
     """Run an operation with progress where somebody looks."""
     check_distributions()
     ports = Wiring().ports
-    try:
-        with reporter(shown=operation.slow) as report:
-            extra = {} if live is None else {"live": live}
-            result = operation.function(request, ports, report, **extra)
-    except OSError as error:
-        if error.errno not in _DISK_FAULTS:
-            raise
-        raise StoreError(
-            f"cannot write {error.filename or 'a file'}: {error.strerror}", "make room on that disk or make it writable"
-        ) from error
+    with disk_faults(), reporter(shown=operation.slow) as report:
+        extra = {} if live is None else {"live": live}
+        result = operation.function(request, ports, report, **extra)
     return Listing(result) if isinstance(result, list) else result
 
 

@@ -12,10 +12,9 @@ from tests.e2e.conftest import ROW, deploy_notebook
 
 # Captures a function in this very process, as a notebook's kernel does.
 DEPLOY = """
-import sys
+import os
 import jupyter_deploy
-import jupyter_deploy.operations
-deploy = sys.modules["jupyter_deploy.operations.deploy"]
+from {module} import {owner} as owner
 def double(x):
     return 2 * x
 def fill(*args, **options):
@@ -26,13 +25,28 @@ def fill(*args, **options):
                     file.write(bytes(size))
             except OSError:
                 pass
+    os.truncate({filler!r}, os.path.getsize({filler!r}) - {spare})
     return original(*args, **options)
-original, deploy.{step} = deploy.{step}, fill
+original, owner.{function} = owner.{function}, fill
 try:
     jupyter_deploy.deploy(double, name="double", example=3)
 except jupyter_deploy.DeployError as error:
     print(type(error).__name__, error)
 """
+
+# When the disk becomes full (just before which function), how many bytes are left, which disk, what stays.
+STAGE = "jupyter_deploy.adapters.capturer ModelCapturer stage"
+BUILD = "jupyter_deploy.adapters.bento BentoBuilder build"
+START = "jupyter_deploy.targets.local LocalTarget start"
+SAVE = "jupyter_deploy.adapters.store SqliteStore save"
+MOMENTS = [
+    (STAGE, 0, "temp", []),
+    (STAGE, 8192, "bentoml", []),
+    (STAGE, 0, "nbdeploy", []),
+    (BUILD, 40_000, "bentoml", ["models/double"]),  # a snapshot that is whole is kept
+    (START, 0, "nbdeploy", ["models/double", "bentos/double"]),
+    (SAVE, 0, "nbdeploy", ["models/double", "bentos/double"]),
+]
 
 
 def everything(folder, *, but=()):
@@ -48,18 +62,14 @@ def processes_of(home):
 
 
 @pytest.mark.parametrize(
-    ("step", "full", "stays"),
-    [
-        ("capture", "temp", []),
-        ("capture", "bentoml", []),
-        ("build", "bentoml", ["models/double"]),  # a snapshot that is whole is kept
-        ("change", "nbdeploy", ["models/double", "bentos/double"]),
-    ],
+    ("moment", "spare", "full", "stays"),
+    MOMENTS,
+    ids=[f"{full} at {moment.split()[-1]}" for moment, _, full, _ in MOMENTS],
 )
 def test_a_disk_that_becomes_full_fails_a_deploy_in_words_and_leaves_nothing_half_made(
-    home, tmp_path, step, full, stays
+    home, moment, spare, full, stays
 ):
-    places = {name: tmp_path / name for name in ("temp", "bentoml", "nbdeploy")}
+    places = {name: home.path / name for name in ("temp", "bentoml", "nbdeploy")}
     with small_disk(places[full], "4m"):
         for path in places.values():
             path.mkdir(exist_ok=True)
@@ -68,11 +78,15 @@ def test_a_disk_that_becomes_full_fails_a_deploy_in_words_and_leaves_nothing_hal
             "BENTOML_HOME": str(places["bentoml"]),
             "TMPDIR": str(places["temp"]),
         }
-        code = DEPLOY.format(step=step, filler=str(places[full] / "filler"))
+        code = DEPLOY.format(
+            **dict(zip(("module", "owner", "function"), moment.split(), strict=True)),
+            filler=str(places[full] / "filler"),
+            spare=spare,
+        )
         ended = subprocess.run(
             [sys.executable, "-c", code],
             env=home.environment,
-            cwd=tmp_path,
+            cwd=home.path,
             capture_output=True,
             text=True,
             check=False,

@@ -26,12 +26,17 @@ from .scratch import scratch_folder
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
+# It ends by itself when its input is closed before it was told anything, as the end of this process does.
 _BUILD = """
 import json, sys
-sys.path.insert(0, sys.argv[1])
 import bentoml
-bento = bentoml.bentos.build(**json.load(sys.stdin))
-print(json.dumps({"tag": str(bento.tag), "path": str(bento.path)}))
+bentoml.service, bentoml.bentos.build  # imported when they are named
+asked = sys.stdin.read()
+if asked:
+    arguments = json.loads(asked)
+    sys.path.insert(0, arguments["build_ctx"])
+    bento = bentoml.bentos.build(**arguments)
+    print(json.dumps({"tag": str(bento.tag), "path": str(bento.path)}))
 """
 
 
@@ -63,6 +68,17 @@ class BentoBuilder:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._waiting: subprocess.Popen[str] | None = None
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Within, a process that has BentoML imported waits for what to build: a second less after the replay."""
+        with self._process() as process:
+            self._waiting = process
+            try:
+                yield
+            finally:
+                self._waiting = None
 
     def build(self, snapshot: Snapshot) -> Bento:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
@@ -92,30 +108,42 @@ class BentoBuilder:
             "models": [snapshot.tag],
             "python": {"packages": requirements(snapshot.manifest.environment), "lock_packages": False},
         }
+        waiting, self._waiting = self._waiting, None  # each process builds one
+        with contextlib.nullcontext(waiting) if waiting else self._process() as process:
+            said, complaints = process.communicate(json.dumps(arguments))
+        if "No space left on device" in complaints:
+            raise StoreError(f"the disk of {self._home} is full", "make room: 'bentoml list' shows what is there")
+        if process.returncode:
+            raise StoreError(
+                f"BentoML could not build {snapshot.tag}",
+                "read its last lines below",
+                details="\n".join(complaints.strip().splitlines()[-15:]),
+            )
+        built: dict[str, str] = json.loads(said.strip().splitlines()[-1])
+        return built
+
+    @contextlib.contextmanager
+    def _process(self) -> Iterator[subprocess.Popen[str]]:
+        """A process that builds what it is told on its standard input; it is gone afterwards."""
         environment = passed_on(os.environ) | {
             "BENTOML_HOME": str(self._home),
             "BENTOML_DO_NOT_TRACK": "true",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        ended = subprocess.run(
-            [sys.executable, "-P", "-c", _BUILD, str(context)],
-            input=json.dumps(arguments),
-            cwd=context,
+        with subprocess.Popen(
+            [sys.executable, "-P", "-c", _BUILD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
             env=environment,
-            capture_output=True,
             text=True,
-            check=False,
-        )
-        if "No space left on device" in ended.stderr:
-            raise StoreError(f"the disk of {self._home} is full", "make room: 'bentoml list' shows what is there")
-        if ended.returncode:
-            raise StoreError(
-                f"BentoML could not build {snapshot.tag}",
-                "read its last lines below",
-                details="\n".join(ended.stderr.strip().splitlines()[-15:]),
-            )
-        built: dict[str, str] = json.loads(ended.stdout.strip().splitlines()[-1])
-        return built
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
 
 
 def _serves(path: Path, snapshot: Snapshot) -> bool:

@@ -71,6 +71,9 @@ class Builder(Protocol):
     def build(self, snapshot: Snapshot) -> Bento:
         """The bento of a snapshot; an existing one is returned as it is."""
 
+    def prepared(self) -> AbstractContextManager[None]:
+        """Within, a build may begin at once: what it needs is made ready meanwhile, in the background."""
+
 
 class NotebookRunner(Protocol):
     def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:

@@ -2,11 +2,12 @@
 # make down   stop what the demo left
 # make test   set up and run all tests
 # make check  linters, types, import directions, generated files
+# make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check setup docs clean
+.PHONY: demo down test check bench setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -27,6 +28,9 @@ check: setup
 
 test: setup
 	NBDEPLOY_REQUIRE_ALL=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+
+bench: setup
+	@$(PYTHON) -m scripts.bench --write
 
 docs: setup
 	$(PYTHON) scripts/reference.py

@@ -1,10 +1,11 @@
-"""Clients in a process of their own: ``python load.py URL BODY-FILE RESULT-FILE [--rate R] [--clients C] [--seconds S]``.
+"""Clients in a process of their own.
 
-With ``--rate`` the load is open: requests leave on a fixed schedule, however long the answers take, and latency
-counts from the scheduled moment, so that a stall is felt by every request that should have left in it (no coordinated
-omission). With ``--clients`` it is closed: each client asks again when it was answered. It ends after ``--seconds``, or
-at SIGTERM. The result is a JSON list of ``[seconds since the start, latency in seconds, status, release]``; status 0: no
-answer.
+``python load.py URL BODY-FILE RESULT-FILE [--rate R] [--clients C] [--seconds S]``. With ``--rate`` the load is open:
+requests leave on a fixed schedule, however long the answers take, and latency counts from the scheduled moment, so that
+a stall is felt by every request that should have left in it (no coordinated omission). With ``--clients`` it is
+closed: each client asks again when it was answered. It ends after ``--seconds``, or at SIGTERM.
+
+The result is a JSON list of ``[seconds since the start, latency in seconds, status, release]``; status 0: no answer.
 """
 
 from __future__ import annotations

@@ -150,8 +150,8 @@ class World:
     def _ask(self, url: str, result: Path, *options: str) -> subprocess.Popen[str]:
         command = [sys.executable, str(HERE / "load.py"), f"{url}/predict", str(self.body), str(result), *options]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        process.stdout.readline()  # started
+        if process.stdout is None or not process.stdout.readline():
+            raise RuntimeError("the clients did not start")
         return process
 
 

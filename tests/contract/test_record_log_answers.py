@@ -11,14 +11,7 @@ from record_world import CANARY, World, endpoint
 
 from jupyter_deploy.adapters import answers, records
 from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.statistics import (
-    Clusters,
-    clustered_proportion,
-    difference,
-    paired_difference,
-    proportion,
-    wilson,
-)
+from jupyter_deploy.domain.sequential import Difference, Mean, paired_difference, proportion
 
 
 @pytest.fixture
@@ -90,12 +83,12 @@ def test_duckdb_and_the_domain_agree_on_what_agrees(dtype, rows):
             [json.dumps([stable for stable, _ in rows]), json.dumps([candidate for _, candidate in rows])],
         )
         answers.compare_rows(connection, rule)
-        found = connection.execute('SELECT agree, gap FROM compared ORDER BY "row"').fetchall()
-    for (stable, candidate), (agree, gap) in zip(rows, found, strict=True):
-        expected, expected_gap = rule.compare(stable, candidate)
-        assert agree == expected, (stable, candidate)
+        found = connection.execute('SELECT agree, gap, relative FROM compared ORDER BY "row"').fetchall()
+    for (stable, candidate), (agree, *sizes) in zip(rows, found, strict=True):
+        expected = rule.compare(stable, candidate)
+        assert agree == expected.agree, (stable, candidate)
         if not isinstance(stable, list | dict):
-            assert gap == expected_gap, (stable, candidate)
+            assert sizes == [expected.gap, expected.relative], (stable, candidate)
 
 
 def test_numbers_differ_by_quantiles_over_the_rows_that_can_be_compared(world):
@@ -117,11 +110,14 @@ def test_nested_answers_are_compared_element_by_element(world):
     assert found.numeric_difference["max"] == pytest.approx(0.25)
 
 
-def test_the_tolerance_can_be_set(world):
-    world.pair(1, [1.0], [1.01])
-    assert world.compare(dtype="float64").flip_count == 1
-    assert world.compare(dtype="float64", rtol=0.1).flip_count == 0
-    assert world.compare(dtype="int64", rtol=0.1).flip_count == 1
+@pytest.mark.parametrize(("dtype", "stable", "candidate"), [("float64", 1.0, 1.01), ("int64", 100, 101)])
+def test_the_tolerance_can_be_set(world, dtype, stable, candidate):
+    world.pair(1, [stable], [candidate])
+    assert world.compare(dtype=dtype).flip_count == 1
+    assert world.compare(dtype=dtype, relative=0.1).flip_count == 0
+    assert world.compare(dtype=dtype, absolute=0.001).flip_count == 1
+    found = world.compare(dtype=dtype, relative=0, absolute=1)
+    assert (found.flip_count, found.relative_tolerance, found.absolute_tolerance) == (0, 0, 1)
 
 
 # ---- errors, latency, answers
@@ -133,9 +129,9 @@ def test_errors_are_compared_on_the_same_requests(world):
         world.pair(number, stable_fields=bad if number < 2 else {}, **(bad if number < 20 else {}))
     world.record(200, "bbb", "shadow", None, status=503)
     found = world.compare()
-    assert found.error_difference == paired_difference(2, 18, 0, 80)
+    assert found.error_difference == paired_difference(18, 0, 82).estimate()
     assert (found.sides["stable"].errors, found.sides["candidate"].errors) == (2, 20)
-    assert found.sides["candidate"].error_rate == proportion(20, 100)
+    assert found.sides["candidate"].error_rate == proportion(20, 100).estimate()
     assert found.errors == {"ValueError: no": 20, "status 503": 1}
     assert (found.verdict, "errs" in found.reason) == ("differs", True)
 
@@ -154,7 +150,7 @@ def test_latency_is_compared_by_the_median_of_paired_differences(world):
     world.pair(10, latency_ms=500.0, status=500)
     found = world.compare().latency_difference_ms
     assert found.value == pytest.approx(0.545)
-    assert (found.interval.low, found.interval.high) == pytest.approx((0.51, 0.58))
+    assert (found.interval.low, found.interval.high) == pytest.approx((0.50, 0.59))
     assert found.n == 10
 
 
@@ -199,9 +195,9 @@ def test_a_canary_is_compared_unpaired(world):
     found = world.compare(endpoint(**CANARY))
     assert (found.paired, found.role, found.pairs, found.agreement, found.flips) == (False, "canary", 0, None, [])
     assert (found.sides["stable"].requests, found.sides["candidate"].requests) == (300, 100)
-    assert found.error_difference == difference(proportion(0, 100), proportion(0, 300))
+    assert found.error_difference == Difference(0, 100, 0, 300).estimate()
     assert found.latency_difference_ms.value == 2.0
-    assert found.answer_shares["yes"] == difference(proportion(50, 100), proportion(150, 300))
+    assert found.answer_shares["yes"] == Difference(50, 100, 150, 300).estimate()
     assert "unpaired" in found.reason
 
 
@@ -222,11 +218,8 @@ def test_shares_of_answers_take_requests_as_clusters(world):
         world.record(number, "bbb", "canary", rows)
     found = world.compare(endpoint(**CANARY)).answer_shares
     for label in ("yes", "no"):
-        sides = [
-            clustered_proportion(Clusters.of([(rows.count(label), len(rows)) for rows in side]))
-            for side in (candidate, stable)
-        ]
-        expected = difference(*sides)
+        one, other = (sum(rows.count(label) / len(rows) for rows in side) for side in (candidate, stable))
+        expected = Difference(one, len(candidate), other, len(stable)).estimate()
         assert found[label].value == pytest.approx(expected.value)
         assert found[label].interval.low == pytest.approx(expected.interval.low)
         assert found[label].interval.high == pytest.approx(expected.interval.high)
@@ -252,10 +245,11 @@ def test_a_canary_without_stables_records_is_inconclusive(world):
 
 
 def test_enough_agreement_is_called_so(world):
-    for number in range(400):
+    for number in range(440):
         world.pair(number)
     found = world.compare()
-    assert (found.verdict, found.agreement.interval.low) == ("agrees", wilson(400, 400).low)
+    assert (found.verdict, found.recommendation) == ("agrees", "promote")
+    assert found.agreement == proportion(440, 440).estimate()
 
 
 def test_a_stochastic_release_is_called_so(world):

@@ -8,11 +8,7 @@ import pytest
 from record_world import CANARY, NOON, World, endpoint
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRelease
-from jupyter_deploy.domain.statistics import (
-    Clusters,
-    clustered_proportion,
-    proportion,
-)
+from jupyter_deploy.domain.sequential import Mean, proportion
 
 
 @pytest.fixture
@@ -60,9 +56,8 @@ def test_a_shadow_is_joined_with_stable_by_pair_id_and_row(world):
     assert (flip.pair_id, flip.request_id, flip.row, flip.stable, flip.candidate) == ("p40", "r40", 1, "b", "X")
     assert flip.input == {"n": 40, "row": 1}
     assert flip.ts == NOON + timedelta(seconds=40)
-    clusters = Clusters.of([(3, 3)] * 40 + [(2, 3)])
-    assert found.agreement == clustered_proportion(clusters)
-    assert found.coverage == proportion(41, 41)
+    assert found.agreement == Mean({1.0: 40, 2 / 3: 1}).estimate()
+    assert found.coverage == proportion(41, 41).estimate()
 
 
 def test_the_same_request_id_from_many_callers_joins_nothing(world):
@@ -161,7 +156,7 @@ def test_mirrored_requests_without_a_record_are_counted_by_reason(world):
         "no worker": 1,
     }
     assert (found.pairs, found.mirrored, found.overflowed) == (10, 23, 5)
-    assert found.coverage == proportion(10, 23)
+    assert found.coverage == proportion(10, 23).estimate()
 
 
 def test_a_record_that_came_although_the_gateway_gave_up_is_a_pair(world):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.statistics import difference, paired_difference, proportion
+from jupyter_deploy.domain.sequential import difference, paired_difference, proportion
 from jupyter_deploy.domain.verdict import Paired, Unpaired, of_pairs, of_sides
 
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jupyter_deploy.domain.inference import Estimate, Interval
-from jupyter_deploy.domain.statistics import (
+from jupyter_deploy.domain.sequential import (
     Clusters,
     clustered_proportion,
     difference,

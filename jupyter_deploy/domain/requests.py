@@ -63,7 +63,15 @@ def parse_duration(given: Any) -> Any:
 
 
 def parse_tolerance(given: Any) -> Any:
-    """``1%`` or ``0.01`` as a share of at least 0."""
+    """``1%`` or ``0.01`` as a share of at least 0.
+
+    Raises
+    ------
+    InvalidInput
+        It is none.
+    """
+    if given is None:
+        return None
     try:
         number = float(str(given).strip().removesuffix("%"))
     except ValueError:

@@ -44,7 +44,7 @@ LEVEL = 0.95
 
 _A = 0.5
 _BETA, _ALL_IN = log(0.5), log(0.25)
-_STEPS = 52  # halvings until an end of an interval is known to a double's precision
+_STEPS = 40  # halvings until an end of an interval is known to 1e-12 of the range, to the outside
 
 
 def log_evidence(successes: float, n: float, share: float) -> float:
@@ -58,13 +58,7 @@ def log_evidence(successes: float, n: float, share: float) -> float:
     share
         Between 0 and 1, exclusive.
     """
-    failures = n - successes
-    parts = [_BETA + _log_beta(_A + successes, _A + failures) - _log_beta(_A, _A)]
-    if not failures:
-        parts.append(_ALL_IN)
-    if not successes:
-        parts.append(_ALL_IN)
-    return _log_sum(parts) - successes * log(share) - failures * log1p(-share)
+    return _log_staked(successes, n) - _log_likelihood(successes, n, share)
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,7 @@ class Mean:
         return _log_wealth(self._scaled(counts), (mean - self.low) / (1 - self.low))
 
     def _scaled(self, counts: Mapping[float, int]) -> dict[float, int]:
-        return {(value - self.low) / (1 - self.low): count for value, count in counts.items() if count}
+        return {(value - self.low) / (1 - self.low): count for value, count in counts.items()}
 
     def _unscaled(self, value: float) -> float:
         return self.low + value * (1 - self.low)
@@ -191,25 +185,25 @@ class Difference:
     def _against(self, difference: float) -> float:
         """The least log wealth against a pair of means with this difference; convex along them."""
 
-        def wealth(second: float) -> float:
-            return log_evidence(self.first, self.first_n, second + difference) + log_evidence(
-                self.second, self.second_n, second
-            )
+        def loss(second: float) -> float:
+            first = _log_likelihood(self.first, self.first_n, second + difference)
+            return -first - _log_likelihood(self.second, self.second_n, second)
 
         low, high = max(0.0, -difference), min(1.0, 1 - difference)
         golden = (sqrt(5) - 1) / 2
         one, two = high - golden * (high - low), low + golden * (high - low)
-        at_one, at_two = wealth(one), wealth(two)
+        at_one, at_two = loss(one), loss(two)
         for _ in range(40):
             if at_one <= at_two:
                 high, two, at_two = two, one, at_one
                 one = high - golden * (high - low)
-                at_one = wealth(one)
+                at_one = loss(one)
             else:
                 low, one, at_one = one, two, at_two
                 two = low + golden * (high - low)
-                at_two = wealth(two)
-        return min(at_one, at_two)
+                at_two = loss(two)
+        staked = _log_staked(self.first, self.first_n) + _log_staked(self.second, self.second_n)
+        return min(at_one, at_two) + staked
 
 
 def quantile_bounds(n: float, share: float, level: float = LEVEL) -> tuple[float | None, float | None]:
@@ -258,10 +252,25 @@ def _end(refuted: Callable[[float], bool], end: float, kept: float) -> float:
     return end
 
 
+def _log_staked(successes: float, n: float) -> float:
+    """The part of ``log_evidence`` that does not depend on the share: the mixture of q**successes (1 - q)**failures."""
+    failures = n - successes
+    parts = [_BETA + _log_beta(_A + successes, _A + failures) - _log_beta(_A, _A)]
+    if not failures:
+        parts.append(_ALL_IN)
+    if not successes:
+        parts.append(_ALL_IN)
+    return _log_sum(parts)
+
+
+def _log_likelihood(successes: float, n: float, share: float) -> float:
+    return successes * log(share) + (n - successes) * log1p(-share)
+
+
 def _log_wealth(counts: Mapping[float, int], mean: float) -> float:
     """The log of the mixture's wealth against ``mean``, of values between 0 and 1."""
     # A value that is the mean multiplies every bet's wealth by 1.
-    told = {value: count for value, count in counts.items() if value != mean}
+    told = {value: count for value, count in counts.items() if count and value != mean}
     n = sum(told.values())
     if told.keys() <= {0.0, 1.0}:
         return log_evidence(told.get(1.0, 0), n, mean)

@@ -70,7 +70,7 @@ class World:
         self._append(self.home / "records" / "tumour" / version / segment, text)
 
     def compare(
-        self, of=None, candidate="tumour:bbb", since=None, overflowed=0, dtype="str", relative=None, absolute=None
+        self, of=None, candidate="tumour:bbb", since=None, overflowed=0, *, dtype="str", relative=None, absolute=None
     ):
         rule = Rule.of(dtype, relative, absolute)
         return RecordLog(self.home).compare(of or endpoint(), candidate, since=since, overflowed=overflowed, rule=rule)

@@ -101,6 +101,76 @@ def test_numbers_differ_by_quantiles_over_the_rows_that_can_be_compared(world):
     assert world.compare(dtype="int64").numeric_difference == {}
 
 
+def test_relative_differences_are_told_by_quantiles_with_the_request_as_the_unit(world):
+    for number in range(200):
+        world.pair(number, [10.0], [10.0 if number < 100 else 12.5 if number < 190 else 20.0])
+    world.pair(200, [10.0] * 1000, [5.0] * 1000)  # one large request, which does not outweigh the others
+    found = world.compare(dtype="float64").relative_difference
+    assert {name: figure.value for name, figure in found.items()} == {"p50": 0.2, "p90": 0.2, "p99": 0.5, "max": 0.5}
+    assert found["p50"].n == 201
+    assert (found["p50"].interval.low, found["p50"].interval.high) == (0.0, 0.2)
+    assert (found["p90"].interval.low, found["p90"].interval.high) == (0.2, 0.5)
+    assert (found["p99"].interval.low, found["p99"].interval.high) == (0.5, 2.0)
+    assert (found["max"].interval.low, found["max"].interval.high) == (0.5, 2.0)
+
+
+def test_enough_requests_bound_a_high_quantile(world):
+    for number in range(440):
+        world.pair(number, [100.0], [101.0])
+    p99 = world.compare(dtype="float64").relative_difference["p99"]
+    assert (p99.interval.low, p99.interval.high) == pytest.approx((1 / 101, 1 / 101))
+
+
+def test_a_row_that_is_no_number_on_one_side_differs_as_much_as_can_be(world):
+    for number in range(10):
+        world.pair(number, [1.0, None, None], [1.0, None, 1.0])
+    found = world.compare(dtype="float64").relative_difference
+    assert (found["p50"].value, found["p90"].value, found["max"].value) == (0.0, 2.0, 2.0)
+
+
+def test_labels_have_no_relative_difference(world):
+    world.pair(1, ["a", 1], ["b", 2])
+    assert world.compare(dtype="object").relative_difference == {}
+
+
+def test_models_of_numbers_are_not_called_different_before_somebody_says_what_is_equal(world):
+    for number in range(500):
+        world.pair(number, [100.0], [100.5])
+    found = world.compare(dtype="float64")
+    assert (found.verdict, found.recommendation) == ("inconclusive", "decide")
+    assert "--tolerance" in found.reason
+    assert "p50 0.50%" in found.reason
+    assert world.compare(dtype="float64", relative=0.01).verdict == "agrees"
+    assert world.compare(dtype="float64", relative=0.001).verdict == "differs"
+    assert world.compare(dtype="float64", absolute=0.5).verdict == "agrees"
+
+
+def test_labels_beside_numbers_that_agree_are_judged_without_a_tolerance(world):
+    for number in range(500):
+        world.pair(number, [{"p": 0.5, "label": "a"}], [{"p": 0.5, "label": "b"}])
+    assert world.compare(dtype="object").verdict == "differs"
+
+
+def test_the_unit_of_agreement_is_the_request(world):
+    for number in range(10):
+        world.pair(number, ["a"] * 4, ["a", "a", "a", "b"])
+    world.pair(10, ["a"] * 1000)
+    found = world.compare()
+    assert found.agreement == Mean({0.75: 10, 1.0: 1}).estimate()
+    assert found.agreement.n == 11
+
+
+def test_many_different_shares_are_rounded_to_both_sides(world):
+    for number in range(280):
+        world.pair(number, ["a"] * (300 + number), ["b"] + ["a"] * (299 + number))
+    exact = Mean({1 - 1 / (300 + number): 1 for number in range(280)}).estimate()
+    found = world.compare().agreement
+    assert found.interval.low <= exact.interval.low
+    assert found.interval.high >= exact.interval.high
+    assert found.value == pytest.approx(exact.value, abs=1 / 256)
+    assert found.interval.low == pytest.approx(exact.interval.low, abs=1 / 256)
+
+
 def test_nested_answers_are_compared_element_by_element(world):
     world.pair(1, [[0.25, 0.75]], [[0.25000001, 0.74999999]])
     world.pair(2, [{"p": 0.5, "label": "a"}], [{"label": "a", "p": 0.5}])

@@ -96,6 +96,17 @@ def test_an_idle_release_is_compared_as_what_it_was(world):
     assert (found.paired, found.pairs, found.role) == (True, 1, "idle")
 
 
+def test_a_former_stable_release_is_told_how_it_gets_to_be_compared(world):
+    for number in range(3):
+        world.record(number, "bbb", "stable")
+        world.record(number, "aaa", "shadow")
+    promoted = endpoint(shadows={"tumour:ccc": 10.0})
+    found = world.compare(promoted)
+    assert (found.pairs, found.verdict, found.recommendation) == (0, "inconclusive", "wait")
+    assert "was no candidate while tumour:aaa was stable" in found.reason
+    assert "nbdeploy traffic tumour --shadow tumour:bbb=100" in found.reason
+
+
 # ---- odd lines and duplicates
 
 

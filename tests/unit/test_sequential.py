@@ -1,284 +1,214 @@
-"""Intervals against published worked examples, their properties, and what they are worth in simulation."""
+"""Evidence and intervals: against closed forms, exact expectations, an independent integral, and their properties."""
 
 from __future__ import annotations
 
-import random
-from math import comb, sqrt
+from itertools import product
+from math import comb, exp, factorial, log, prod
 
+import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import beta
 
-from jupyter_deploy.domain.inference import Estimate, Interval
 from jupyter_deploy.domain.sequential import (
-    Clusters,
-    clustered_proportion,
-    difference,
-    median,
+    Difference,
+    Mean,
+    _log_wealth,
+    log_evidence,
     median_ranks,
     paired_difference,
     proportion,
-    wilson,
+    quantile_bounds,
 )
 
 counts = st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
-requests = st.lists(st.integers(1, 30).flatmap(lambda m: st.tuples(st.integers(0, m), st.just(m))), min_size=1)
-tables = st.tuples(*[st.integers(0, 500)] * 4).filter(any)
+levels = st.sampled_from([0.8, 0.95, 0.999])
+flips = st.tuples(*[st.integers(0, 200)] * 3).filter(any)
+shares = st.dictionaries(st.sampled_from([0.0, 0.2, 0.5, 2 / 3, 0.9, 1.0]), st.integers(1, 50), min_size=1)
 
 
-def bounds(estimate: Estimate) -> tuple[float, float]:
-    return estimate.interval.low, estimate.interval.high
+def bounds(figure, level=0.95):
+    interval = figure.estimate(level).interval
+    return interval.low, interval.high
 
 
-@pytest.mark.parametrize(
-    ("successes", "n", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_wilson_gives_the_intervals_of_newcombe_1998_two_sided_table_i(successes, n, low, high):
-    found = wilson(successes, n)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+# ---- the evidence
 
 
-def test_wilson_gives_what_statsmodels_gives_at_other_levels():
-    # statsmodels 0.15.0: proportion_confint(81, 263, alpha=0.01, method='wilson')
-    found = wilson(81, 263, 0.99)
-    assert (found.low, found.high) == pytest.approx((0.24013690, 0.38528250), abs=1e-8)
-    assert found.level == 0.99
+@pytest.mark.parametrize(("x", "y"), [(5, 1), (3, 3), (40, 12), (0, 7), (9, 0)])
+def test_the_evidence_of_flips_is_the_beta_mixture_and_all_in_on_either_side(x, y):
+    n = x + y
+    mixture = 2.0**n * beta(0.5 + x, 0.5 + y) / beta(0.5, 0.5)
+    one_sided = 2.0**n * ((y == 0) + (x == 0))
+    assert exp(log_evidence(x, n, 0.5)) == pytest.approx(mixture / 2 + one_sided / 4)
 
 
-@given(counts, st.sampled_from([0.8, 0.95, 0.999]))
+@pytest.mark.parametrize("alike", [0, 1, 10**6])
+def test_requests_on_which_both_fare_alike_say_nothing_about_which_errs_more(alike):
+    assert paired_difference(8, 0, alike).above(0)
+    assert not paired_difference(6, 1, alike).above(0)
+    assert paired_difference(0, 8, alike).below(0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("n", [1, 5, 20])
+def test_wealth_is_expected_to_stay_1_when_the_share_is_the_true_one(share, n):
+    expected = sum(
+        comb(n, k) * share**k * (1 - share) ** (n - k) * exp(log_evidence(k, n, share)) for k in range(n + 1)
+    )
+    assert expected == pytest.approx(1)
+
+
+@pytest.mark.parametrize("chances", [(0.2, 0.3, 0.5), (0.01, 0.09, 0.9), (0.6, 0.1, 0.3)])
+def test_wealth_is_expected_to_stay_1_for_values_between_too(chances):
+    values = (0.0, 0.4, 1.0)
+    mean = sum(value * chance for value, chance in zip(values, chances, strict=True))
+    n, expected, hoeffding = 12, 0.0, 0.0
+    for drawn in product(range(n + 1), repeat=3):
+        if sum(drawn) == n:
+            ways = factorial(n) / prod(factorial(k) for k in drawn)
+            probability = ways * prod(chance**k for chance, k in zip(chances, drawn, strict=True))
+            expected += probability * exp(_log_wealth(dict(zip(values, drawn, strict=True)), mean))
+            total = sum(value * k for value, k in zip(values, drawn, strict=True))
+            hoeffding += probability * exp(log_evidence(total, n, mean))
+    assert expected == pytest.approx(1, abs=1e-3)
+    assert expected <= 1 + 1e-9
+    assert hoeffding < 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(shares, st.sampled_from([0.05, 0.5, 0.7, 0.99]))
+def test_the_integral_over_all_bets_is_an_independent_one(given_counts, mean):
+    nodes = np.sin((np.arange(100_000) + 0.5) * np.pi / 200_000) ** 2
+    logs = sum(c * np.log(x * nodes / mean + (1 - x) * (1 - nodes) / (1 - mean)) for x, c in given_counts.items())
+    all_in = [
+        sum(c * log(share) if share else -np.inf for share, c in zip(payoffs, given_counts.values(), strict=True))
+        for payoffs in ([x / mean for x in given_counts], [(1 - x) / (1 - mean) for x in given_counts])
+    ]
+    top = max(logs.max(), *all_in)
+    expected = top + np.log(np.exp(logs - top).mean() / 2 + sum(np.exp(each - top) for each in all_in) / 4)
+    assert _log_wealth(given_counts, mean) == pytest.approx(expected, abs=1e-3)
+
+
+# ---- intervals
+
+
+@given(counts, levels)
 def test_a_share_lies_in_its_interval_and_the_interval_in_0_to_1(count, level):
-    found = wilson(*count, level)
-    assert 0 <= found.low <= count[0] / count[1] <= found.high <= 1
-    assert found.low < found.high
+    low, high = bounds(proportion(*count), level)
+    assert 0 <= low <= count[0] / count[1] <= high <= 1
+    assert low < high
 
 
 @given(counts)
 def test_counting_failures_instead_of_successes_mirrors_the_interval(count):
     successes, n = count
-    one, other = wilson(successes, n), wilson(n - successes, n)
-    assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low), abs=1e-12)
+    low, high = bounds(proportion(n - successes, n))
+    assert bounds(proportion(successes, n)) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
-@pytest.mark.parametrize(("successes", "n"), [(1, 0), (-1, 5), (6, 5), (0, -1), (float("nan"), 5), (1, float("nan"))])
+@settings(max_examples=25, deadline=None)
+@given(flips)
+def test_a_paired_difference_is_antisymmetric_and_within_minus_1_to_1(table):
+    first, second, alike = table
+    low, high = bounds(paired_difference(second, first, alike))
+    assert bounds(paired_difference(first, second, alike)) == pytest.approx((-high, -low), abs=1e-6)
+    assert -1 <= low <= (second - first) / sum(table) <= high <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(counts, counts)
+def test_an_unpaired_difference_is_antisymmetric_and_within_minus_1_to_1(first, second):
+    there, back = Difference(*first, *second), Difference(*second, *first)
+    low, high = bounds(back)
+    assert bounds(there) == pytest.approx((-high, -low), abs=1e-6)
+    assert -1 <= low <= back.value <= high <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(shares, st.floats(0.01, 0.99), levels)
+def test_what_is_shown_is_what_the_interval_excludes(given_counts, mean, level):
+    stream = Mean(given_counts)
+    low, high = bounds(stream, level)
+    if abs(mean - low) > 1e-9 and abs(mean - high) > 1e-9:
+        assert stream.above(mean, level) == (mean < low)
+        assert stream.below(mean, level) == (mean > high)
+
+
+@settings(max_examples=25, deadline=None)
+@given(counts, counts, st.floats(-0.9, 0.9))
+def test_what_is_shown_of_a_difference_is_what_its_interval_excludes(first, second, by):
+    difference = Difference(*first, *second)
+    low, high = bounds(difference)
+    if abs(by - low) > 1e-6 and abs(by - high) > 1e-6:
+        assert difference.above(by) == (by < low)
+        assert difference.below(by) == (by > high)
+
+
+@settings(max_examples=25, deadline=None)
+@given(shares)
+def test_rounding_values_both_ways_never_narrows_an_interval(given_counts):
+    down = {k: sum(c for x, c in given_counts.items() if int(x * 4) / 4 == k) for k in (0, 0.25, 0.5, 0.75, 1)}
+    up = {k: sum(c for x, c in given_counts.items() if -int(-x * 4 // 1) / 4 == k) for k in (0, 0.25, 0.5, 0.75, 1)}
+    low, high = bounds(Mean(down, rounded_up=up))
+    exact_low, exact_high = bounds(Mean(given_counts))
+    assert low <= exact_low + 1e-9
+    assert high >= exact_high - 1e-9
+
+
+def test_a_request_of_many_rows_counts_as_one():
+    assert bounds(Mean({1.0: 40})) == bounds(proportion(40, 40))
+
+
+def test_batches_that_hardly_vary_have_a_narrower_interval_than_single_rows_with_the_same_mean():
+    low, high = bounds(Mean({0.88: 50, 0.92: 50}))
+    single_low, single_high = bounds(proportion(90, 100))
+    assert high - low < (single_high - single_low) / 2
+
+
+@pytest.mark.parametrize(
+    "figure", [proportion(0, 0), paired_difference(0, 0, 0), Difference(0, 0, 3, 4), Difference(3, 4, 0, 0)]
+)
+def test_there_is_no_figure_of_nothing(figure):
+    assert figure.estimate() is None
+    assert not figure.above(0.5)
+    assert not figure.below(0.5)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(1, 0), (-1, 5), (6, 5)])
 def test_what_is_no_share_is_an_error(successes, n):
     with pytest.raises(ValueError, match="not a share"):
-        wilson(successes, n)
+        proportion(successes, n)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
 def test_a_level_that_is_none_is_an_error(level):
     with pytest.raises(ValueError, match="level"):
-        wilson(1, 2, level)
+        proportion(1, 2).estimate(level)
     with pytest.raises(ValueError, match="level"):
         median_ranks(100, level)
 
 
-def test_there_is_no_share_of_nothing():
-    assert proportion(0, 0) is None
-    assert clustered_proportion(Clusters.of([])) is None
-    assert paired_difference(0, 0, 0, 0) is None
+def test_a_million_values_are_as_cheap_as_ten_and_their_interval_is_narrow():
+    low, high = bounds(paired_difference(600, 400, 10**6))
+    assert 0 < low < 0.0002 < high < 0.0004
+    low, high = bounds(proportion(999_000, 10**6))
+    assert high - low < 0.0003
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "low", "high"),
-    [
-        ((56, 70), (48, 80), 0.0524, 0.3339),
-        ((9, 10), (3, 10), 0.1705, 0.8090),
-        ((6, 7), (2, 7), 0.0582, 0.8062),
-        ((5, 56), (0, 29), -0.0381, 0.1926),
-        ((0, 10), (0, 20), -0.1611, 0.2775),
-        ((0, 10), (0, 10), -0.2775, 0.2775),
-        ((10, 10), (0, 20), 0.6791, 1.0000),
-        ((10, 10), (0, 10), 0.6075, 1.0000),
-    ],
-)
-def test_unpaired_differences_are_those_of_newcombe_1998_table_ii_method_10(first, second, low, high):
-    assert bounds(difference(proportion(*first), proportion(*second))) == pytest.approx((low, high), abs=5e-5)
+# ---- quantiles
 
 
-@given(counts, counts)
-def test_an_unpaired_difference_is_antisymmetric_and_within_minus_1_to_1(first, second):
-    one, two = proportion(*first), proportion(*second)
-    there, back = difference(one, two), difference(two, one)
-    assert bounds(there) == pytest.approx((-back.interval.high, -back.interval.low))
-    assert -1 - 1e-12 <= there.interval.low <= there.value <= there.interval.high <= 1 + 1e-12
-    assert there.n == first[1] + second[1]
-
-
-def test_a_difference_of_other_figures_joins_their_intervals_by_mover():
-    slow = Estimate(value=12.0, interval=Interval(low=11.0, high=14.0), n=40)
-    fast = Estimate(value=10.0, interval=Interval(low=9.5, high=11.5), n=60)
-    assert bounds(difference(slow, fast)) == pytest.approx((2 - sqrt(1**2 + 1.5**2), 2 + sqrt(2**2 + 0.5**2)))
-
-
-def test_intervals_of_different_levels_are_not_joined():
-    with pytest.raises(ValueError, match="levels differ"):
-        difference(proportion(1, 2, 0.9), proportion(1, 2, 0.95))
-
-
-@pytest.mark.parametrize(
-    ("table", "value", "low", "high"),
-    [
-        ((36, 12, 2, 0), 0.2, 0.0569, 0.3404),  # Newcombe 1998b, table II, method 10
-        ((14, 5, 0, 22), 0.122, 0.011, 0.226),  # Altman et al. 2000, Statistics with Confidence, p. 52
-        ((1, 1, 7, 12), -0.2857, -0.5069, -0.0256),  # Fagerland, Lydersen and Laake 2014 (Bentur's children)
-        ((59, 6, 16, 80), -0.0621, -0.1186, -0.0046),  # the same authors' contingencytables (Cavo's patients)
-    ],
-)
-def test_paired_differences_are_the_published_ones(table, value, low, high):
-    found = paired_difference(*table)
-    assert found.value == pytest.approx(value, abs=5e-4)
-    assert bounds(found) == pytest.approx((low, high), abs=5e-4 if table[0] == 14 else 6e-5)
-    assert found.n == sum(table)
-
-
-@given(tables)
-def test_a_paired_difference_is_antisymmetric_and_within_minus_1_to_1(table):
-    both, first, second, neither = table
-    there, back = paired_difference(*table), paired_difference(both, second, first, neither)
-    assert bounds(there) == pytest.approx((-back.interval.high, -back.interval.low), abs=1e-12)
-    assert -1 - 1e-12 <= there.interval.low <= there.value <= there.interval.high <= 1 + 1e-12
-
-
-@given(tables)
-def test_pairs_that_are_positively_correlated_give_no_wider_an_interval_than_separate_samples(table):
-    both, first, second, neither = table
-    assume(both * neither >= first * second)
-    n = sum(table)
-    apart = difference(proportion(both + first, n), proportion(both + second, n))
-    together = paired_difference(*table)
-    assert together.interval.low >= apart.interval.low - 1e-12
-    assert together.interval.high <= apart.interval.high + 1e-12
-
-
-def test_a_negative_count_is_an_error():
-    with pytest.raises(ValueError, match="negative"):
-        paired_difference(1, -1, 2, 3)
-
-
-@given(counts)
-def test_requests_of_one_row_give_plain_wilson(count):
-    successes, n = count
-    found = clustered_proportion(Clusters.of([(1, 1)] * successes + [(0, 1)] * (n - successes)))
-    plain = wilson(successes, n)
-    assert bounds(found) == pytest.approx((plain.low, plain.high), abs=1e-12)
-
-
-@given(requests)
-def test_requests_never_narrow_an_interval_and_never_widen_it_beyond_one_row_each(given_requests):
-    clusters = Clusters.of(given_requests)
-    found = clustered_proportion(clusters)
-    plain = wilson(clusters.successes, clusters.rows)
-    assert clusters.design_effect >= 1
-    assert 0 <= found.interval.low <= found.value <= found.interval.high <= 1
-    assert found.interval.low <= plain.low + 1e-9
-    assert found.interval.high >= plain.high - 1e-9
-    assert found.n == clusters.rows
-
-
-def test_rows_that_agree_or_differ_with_their_request_count_as_one_each():
-    clusters = Clusters.of([(5, 5)] * 80 + [(0, 5)] * 20)
-    assert clusters.design_effect == pytest.approx(5 * 100 / 99)
-
-
-def test_the_design_effect_is_that_of_the_linearised_ratio():
-    counts_by_request = [(i % 4, 3 + i % 5) for i in range(60)]
-    clusters = Clusters.of(counts_by_request)
-    rows, successes = sum(m for _, m in counts_by_request), sum(a for a, _ in counts_by_request)
-    share = successes / rows
-    variance = 60 / 59 * sum((a - share * m) ** 2 for a, m in counts_by_request) / rows**2
-    assert clusters.design_effect == pytest.approx(max(1, variance / (share * (1 - share) / rows)))
-
-
-@pytest.mark.parametrize("successes", [0, 5])
-def test_where_all_rows_are_alike_a_request_counts_as_one_row(successes):
-    found = clustered_proportion(Clusters.of([(successes, 5)] * 40))
-    plain = wilson(40 * successes / 5, 40)
-    assert bounds(found) == pytest.approx((plain.low, plain.high))
-
-
-def test_a_single_request_counts_as_one_row():
-    assert bounds(clustered_proportion(Clusters.of([(300, 1000)]))) == pytest.approx(
-        (wilson(0.3, 1).low, wilson(0.3, 1).high)
-    )
-
-
-def test_few_requests_with_a_flip_do_not_say_how_much_requests_differ():
-    few = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 7)
-    enough = Clusters.of([(5, 5)] * 100 + [(4, 5)] * 12)
-    assert few.informative < 10 < enough.informative
-    assert few.design_effect == pytest.approx(5)
-    assert enough.design_effect == pytest.approx(1, abs=0.1)
-
-
-def test_a_large_request_among_small_ones_does_not_say_how_much_requests_differ():
-    clusters = Clusters.of([(1, 1), (0, 1)] * 50 + [(0, 100)])
-    assert clusters.informative < 2
-    assert clusters.design_effect >= (100 + 100**2) / 200
-
-
-@pytest.mark.parametrize("together", [0.0, 0.2, 0.5, 1.0])
-@pytest.mark.parametrize(("share", "number"), [(0.99, 100), (0.95, 100), (0.9, 60)])
-def test_the_clustered_interval_holds_about_as_often_as_it_says(share, number, together):
-    """``together``: how often a row copies its request's first one; the true share stays the same."""
-    rng = random.Random(20261125)
-    clustered_hits = plain_hits = 0
-    for _ in range(400):
-        drawn = []
-        for _ in range(number):
-            rows = rng.choice((1, 2, 5, 20))
-            first = rng.random() < share
-            agreed = sum(first if rng.random() < together else rng.random() < share for _ in range(rows))
-            drawn.append((agreed, rows))
-        clusters = Clusters.of(drawn)
-        found, plain = clustered_proportion(clusters).interval, wilson(clusters.successes, clusters.rows)
-        clustered_hits += found.low <= share <= found.high
-        plain_hits += plain.low <= share <= plain.high
-    assert clustered_hits >= 0.91 * 400
-    if together >= 0.5:
-        assert plain_hits < 0.85 * 400  # what the correction is for
-
-
-@pytest.mark.parametrize(
-    ("n", "ranks"),
-    [
-        # scipy 1.17.1, binom.cdf(rank - 1, n, 0.5) <= 0.025
-        (5, None),
-        (6, (1, 6)),
-        (10, (2, 9)),
-        (20, (6, 15)),
-        (50, (18, 33)),
-        (100, (40, 61)),
-        (1000, (469, 532)),
-        (10_000, (4902, 5099)),
-        (1_000_000, (499_020, 500_981)),
-    ],
-)
-def test_the_ranks_around_the_median_are_the_binomial_ones(n, ranks):
+@pytest.mark.parametrize(("n", "ranks"), [(5, None), (6, (1, 6)), (100, (33, 68)), (10**6, (497_674, 502_327))])
+def test_the_ranks_around_the_median(n, ranks):
     assert median_ranks(n) == ranks
 
 
-@given(st.integers(1, 400), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
-def test_the_ranks_keep_the_level_and_are_as_close_as_it_allows(n, level):
-    def below(rank: int) -> float:
-        return sum(comb(n, i) for i in range(rank)) / 2**n
-
-    ranks = median_ranks(n, level)
-    if ranks is None:
-        assert below(1) > (1 - level) / 2
-    else:
-        low, high = ranks
-        assert low + high == n + 1
-        assert below(low) <= (1 - level) / 2 < below(low + 1) or n == 1
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=200))
-def test_a_median_lies_in_its_interval(values):
-    found = median(sorted(values))
-    assert found.interval.low <= found.value <= found.interval.high
-
-
-def test_too_few_values_for_the_level_have_no_median_with_an_interval():
-    assert median([1.0, 2.0, 3.0, 4.0, 5.0]) is None
-    assert bounds(median([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])) == (1.0, 6.0)
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("n", [1, 7, 100, 1000])
+def test_the_ranks_around_a_quantile_are_those_whose_counts_are_not_refuted(share, n):
+    low, high = quantile_bounds(n, share)
+    for count in range(n + 1):
+        refuted = log_evidence(count, n, share) >= log(20)
+        assert refuted == ((low is not None and count <= low) or (high is not None and count >= high))

@@ -11,7 +11,7 @@ from record_world import CANARY, World, endpoint
 
 from jupyter_deploy.adapters import answers, records
 from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.sequential import Difference, Mean, paired_difference, proportion
+from jupyter_deploy.domain.sequential import Difference, Mean, median_ranks, paired_difference, proportion
 
 
 @pytest.fixture
@@ -269,6 +269,16 @@ def test_a_canary_is_compared_unpaired(world):
     assert found.latency_difference_ms.value == 2.0
     assert found.answer_shares["yes"] == Difference(50, 100, 150, 300).estimate()
     assert "unpaired" in found.reason
+
+
+def test_a_canarys_latency_interval_holds_for_both_medians_together(world):
+    for number in range(100):
+        world.record(number, "aaa", "stable", latency_ms=float(number))
+        world.record(number + 100, "bbb", "canary", latency_ms=100.0 + number)
+    found = world.compare(endpoint(**CANARY)).latency_difference_ms
+    low, high = median_ranks(100, 0.975)
+    assert (found.value, found.interval.level) == (100.0, 0.95)
+    assert (found.interval.low, found.interval.high) == (100.0 - (high - low), 100.0 + (high - low))
 
 
 def test_a_canary_without_pair_ids_keeps_all_its_records(world):

@@ -191,12 +191,12 @@ def _comparison(result: Comparison) -> Page:
     facts = [
         ("verdict", f"{result.verdict.upper()}: {result.reason}"),
         ("recommended", _RECOMMENDED[result.recommendation]),
-        ("compared", f"{result.role}, {how}"),
+        ("compared", f"{result.role}, {how}; [95 % intervals] that hold however often one looks"),
         ("pairs", f"{result.pairs} requests, {result.rows} rows"),
         ("coverage", _percent(result.coverage, f"of {result.mirrored} mirrored")),
         ("agreement", _percent(result.agreement, f"of {result.rows} rows")),
         ("flipped rows", str(result.flip_count)),
-        ("refused, where stable answers", _percent(result.refusal_rate, "")),
+        ("refused", _percent(result.refusal_rate, "of what stable answers")),
         ("errors, candidate − stable", _percent(result.error_difference, "")),
         ("latency, candidate − stable", _milliseconds(result.latency_difference_ms)),
     ]
@@ -207,13 +207,12 @@ def _comparison(result: Comparison) -> Page:
     if result.relative_difference:
         equal = f"equal within {result.relative_tolerance:.3g} of stable's or {result.absolute_tolerance:.3g}"
         sizes = ", ".join(f"{name} {_percent(size, '')}" for name, size in result.relative_difference.items())
-        facts += [("relative difference", sizes), ("numbers are", equal)]
+        facts += [("relative difference", sizes), ("numbers", equal)]
     for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
         if counts:
             facts.append((name, ", ".join(f"{_short(reason)}: {count}" for reason, count in counts.items())))
     if result.skipped_lines:
         facts.append(("unreadable records", str(result.skipped_lines)))
-    facts.append(("[intervals]", "95 %, however often one looks"))
     sides = [
         (
             side,
@@ -249,7 +248,7 @@ _RECOMMENDED = {
     "decide": "decide: it answers otherwise, and figures do not say who is right",
     "wait": "wait: more requests will tell",
 }
-_OF_PAIRS = ("pairs", "coverage", "agreement", "flipped rows", "refused, where stable answers")
+_OF_PAIRS = ("pairs", "coverage", "agreement", "flipped rows", "refused")
 
 
 def _found(requirement: Requirement) -> str:

@@ -45,6 +45,7 @@ LEVEL = 0.95
 _A = 0.5
 _BETA, _ALL_IN = log(0.5), log(0.25)
 _STEPS = 40  # halvings until an end of an interval is known to 1e-12 of the range, to the outside
+_NEAR = 1e-5  # or to this part of its distance from the figure, where each evidence is an integral
 
 
 def log_evidence(successes: float, n: float, share: float) -> float:
@@ -94,8 +95,8 @@ class Mean:
             return None
         limit = _limit(level)
         down, up = self._scaled(self.counts), self._scaled(self._upper)
-        low = _end(lambda m: _log_wealth(down, m) >= limit, 0.0, _mean(down))
-        high = _end(lambda m: _log_wealth(up, m) >= limit, 1.0, _mean(up))
+        low = _end(lambda m: _log_wealth(down, m) >= limit, 0.0, _mean(down), near=_NEAR)
+        high = _end(lambda m: _log_wealth(up, m) >= limit, 1.0, _mean(up), near=_NEAR)
         interval = Interval(low=self._unscaled(low), high=self._unscaled(high), level=level)
         return Estimate(value=self.value, interval=interval, n=self.n)
 
@@ -236,14 +237,15 @@ def median_ranks(n: int, level: float = LEVEL) -> tuple[int, int] | None:
     return None if low is None or high is None else (floor(low) + 1, ceil(high))
 
 
-def _end(refuted: Callable[[float], bool], end: float, kept: float) -> float:
+def _end(refuted: Callable[[float], bool], end: float, kept: float, *, near: float = 0.0) -> float:
     """Where refuting begins between what is ``kept`` and the ``end`` of the possible; itself on the refuted side.
 
     The end itself is never asked: it is refuted, or a bound that says nothing.
     """
+    figure = kept
     for _ in range(_STEPS):
         middle = (end + kept) / 2
-        if middle in (end, kept):
+        if abs(end - kept) <= near * abs(end - figure):
             break
         if refuted(middle):
             end = middle

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from .agreement import Rule
 from .artifacts import Bento, Manifest, Snapshot, Source
 from .base import Value
 from .endpoint import Endpoint, Release, Revision
@@ -182,7 +183,7 @@ class InferenceLog(Protocol):
         """New records as they are written, for ever."""
 
     def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, dtype: str
+        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
         """The candidate against stable, from the records and the proxy's ledger."""
 

@@ -42,6 +42,7 @@ EXIT_CODES = {
     "wrong_distribution": 2,
     "kernel_died": 138,
 }
+NOT_MET = 1
 USAGE = 2
 INTERNAL = 3
 INCONCLUSIVE = 4
@@ -59,8 +60,8 @@ The usual way, one line after the other:
 - `nbdeploy promote churn` - it answers all of them
 - `nbdeploy rollback churn` - back to the revision before
 
-Exit codes: 0 done, 1 refused, 2 wrong usage or input, 3 target or internal error, 4 nothing to compare yet,
-138 kernel died.
+Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input, 3 target or internal error, 4 not
+enough evidence yet, 138 kernel died.
 """
 
 
@@ -139,6 +140,9 @@ def _text(result: Any) -> str:
 
 
 def _exit_code(result: Any) -> int:
+    if isinstance(result, Comparison) and result.requirements:
+        outcomes = {requirement.outcome for requirement in result.requirements}
+        return NOT_MET if "not met" in outcomes else INCONCLUSIVE if "undecided" in outcomes else 0
     if isinstance(result, Comparison) and not result.pairs and not result.sides["candidate"].requests:
         return INCONCLUSIVE
     if isinstance(result, Prediction) and result.status >= 400:

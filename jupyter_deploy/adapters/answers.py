@@ -7,17 +7,16 @@ candidate) and ``answered`` (side, request, status, latency_ms, outputs).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 
-from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.inference import Estimate, Flip
-from jupyter_deploy.domain.statistics import LEVEL, Clusters, clustered_proportion, difference
-from jupyter_deploy.domain.verdict import MARGIN
+from jupyter_deploy.domain.agreement import OPPOSITE, Rule
+from jupyter_deploy.domain.inference import Estimate, Flip, Interval
+from jupyter_deploy.domain.sequential import LEVEL, Difference, Mean, quantile_bounds
+from jupyter_deploy.domain.verdict import MOST_ANSWERS
 
 from .records import AT, COLUMNS, fetched, lines_of
 
@@ -25,7 +24,8 @@ Side = Literal["stable", "candidate"]
 SIDES: tuple[Side, Side] = ("stable", "candidate")
 
 MOST_FLIPS = 50
-MOST_ANSWERS = 20
+MOST_SHARES = 256
+RELATIVE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 DIFFERENCE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 ANSWER_QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
 
@@ -49,7 +49,9 @@ SELECT request, "row",
     END AS agree,
     CASE WHEN agree THEN NULL ELSE x END AS x,
     CASE WHEN agree THEN NULL ELSE y END AS y,
-    coalesce(gap, nested.gap) AS gap
+    coalesce(gap, nested.gap) AS gap,
+    CASE WHEN gap IS NULL THEN nested.relative WHEN gap <= $atol THEN 0.0 WHEN NOT isfinite(gap) THEN {OPPOSITE}
+        ELSE gap / greatest(abs(TRY_CAST(x AS DOUBLE)), abs(TRY_CAST(y AS DOUBLE))) END AS relative
 FROM (
     SELECT *,
         CASE WHEN fractional THEN abs(TRY_CAST(y AS DOUBLE) - TRY_CAST(x AS DOUBLE))
@@ -96,26 +98,82 @@ def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
     """
 
     def compare_nested(stable: str, candidate: str) -> dict[str, Any]:
-        agree, gap = rule.compare(json.loads(stable), json.loads(candidate))
-        return {"agree": agree, "gap": gap}
+        return rule.compare(json.loads(stable), json.loads(candidate))._asdict()
 
-    result = connection.struct_type({"agree": "BOOLEAN", "gap": "DOUBLE"})
+    result = connection.struct_type({"agree": "BOOLEAN", "gap": "DOUBLE", "relative": "DOUBLE"})
     connection.create_function("compare_nested", compare_nested, ["VARCHAR", "VARCHAR"], result)
     connection.execute(
         _COMPARED, {"atol": rule.atol, "rtol": rule.rtol, "exact": rule.exact, "floating": rule.floating}
     )
 
 
-def agreement(connection: duckdb.DuckDBPyConnection) -> Clusters:
-    """How many rows agree, with what the interval needs to know of their requests."""
-    sums = connection.execute(
-        """
-        WITH requests AS (SELECT count(*) AS m, count(*) FILTER (agree) AS a FROM compared GROUP BY request)
-        SELECT count(*), sum(m), sum(a), sum(m * m), sum((a - share * m) ** 2), sum((a - share * m) ** 4)
-        FROM requests, (SELECT sum(a) / sum(m) AS share FROM requests)
-        """
+def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """How many rows were compared, and on how many the two do not agree."""
+    return connection.execute("SELECT count(*), count(*) FILTER (NOT agree) FROM compared").fetchone() or (0, 0)
+
+
+def agreement(connection: duckdb.DuckDBPyConnection) -> Mean:
+    """Each request's share of rows that agree; beyond ``MOST_SHARES`` different ones they are rounded both ways."""
+    found = connection.execute(
+        f"""
+        WITH shares AS (SELECT avg(agree::INTEGER) AS share FROM compared GROUP BY request),
+            kinds AS (SELECT count(DISTINCT share) > {MOST_SHARES} AS many FROM shares)
+        SELECT CASE WHEN many THEN floor(share * {MOST_SHARES}) / {MOST_SHARES} ELSE share END,
+            CASE WHEN many THEN ceil(share * {MOST_SHARES}) / {MOST_SHARES} ELSE share END, count(*)
+        FROM shares, kinds GROUP BY ALL
+        """  # noqa: S608 - constants
+    ).fetchall()
+    down: dict[float, int] = {}
+    up: dict[float, int] = {}
+    for low, high, count in found:
+        down[low] = down.get(low, 0) + count
+        up[high] = up.get(high, 0) + count
+    return Mean(down, rounded_up=up)
+
+
+def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Estimate]:
+    """Quantiles of the relative differences, each request of the same weight; empty where there are no numbers.
+
+    A row without numbers counts as 0 where the two agree, and as the worst where they do not.
+    """
+    numbers, requests = connection.execute("SELECT count(relative), count(DISTINCT request) FROM compared").fetchone()
+    if not numbers:
+        return {}
+    bounds = {name: quantile_bounds(requests, share) for name, share in RELATIVE_QUANTILES.items()}
+    asked = []
+    for name, share in RELATIVE_QUANTILES.items():
+        low, high = bounds[name]
+        # Sums of 1 / rows are rounded; the smallest value whose weight reaches a share is not to depend on it.
+        asked.append(f"min(size) FILTER (weight >= {share * requests * (1 - 1e-12)})")
+        asked.append("0.0" if low is None else f"min(size) FILTER (weight > {low})")
+        asked.append(f"{OPPOSITE}" if high is None else f"min(size) FILTER (weight >= {high})")
+    found = connection.execute(
+        f"""
+        WITH sizes AS (
+            SELECT coalesce(relative, CASE WHEN agree THEN 0.0 ELSE {OPPOSITE} END) AS size,
+                1 / count(*) OVER (PARTITION BY request) AS weight
+            FROM compared
+        )
+        SELECT max(size), {", ".join(asked)}
+        FROM (SELECT size, sum(weight) OVER (ORDER BY size) AS weight FROM sizes)
+        """  # noqa: S608 - constants and numbers
     ).fetchone()
-    return _clusters(sums)
+    quantiles = {
+        name: Estimate(
+            value=found[1 + 3 * position],
+            interval=Interval(low=found[2 + 3 * position], high=_or_worst(found[3 + 3 * position]), level=LEVEL),
+            n=requests,
+        )
+        for position, name in enumerate(RELATIVE_QUANTILES)
+    }
+    largest = Estimate(value=found[0], interval=Interval(low=found[0], high=OPPOSITE, level=LEVEL), n=requests)
+    return quantiles | {"max": largest}
+
+
+def float_flips(connection: duckdb.DuckDBPyConnection, relative: dict[str, Estimate]) -> dict[str, float]:
+    """The values of ``relative``, if rows disagree in their floating-point numbers; else nothing."""
+    flips = _number(connection.execute("SELECT count(*) FROM compared WHERE NOT agree AND relative > 0"))
+    return {name: estimate.value for name, estimate in relative.items()} if flips else {}
 
 
 def numeric_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
@@ -180,69 +238,35 @@ def quantiles(connection: duckdb.DuckDBPyConnection, side: Side) -> dict[str, fl
     )
 
 
-def shares(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """For each frequent label the candidate's share of rows minus stable's (unpaired), and those that shifted.
-
-    A label has shifted when its difference is beyond ``MARGIN`` by an interval whose level is raised for the number
-    of labels looked at (Bonferroni), since the largest of twenty differences is large by chance.
-    """
+def shares(connection: duckdb.DuckDBPyConnection) -> dict[str, Difference]:
+    """For each frequent label the candidate's share of a request's rows minus stable's, the most frequent first."""
     found = connection.execute(
         """
-        WITH sizes AS (SELECT side, request, count(*) AS m FROM said GROUP BY ALL),
+        WITH requests AS (SELECT side, request, count(*) AS m FROM said GROUP BY ALL),
             totals AS (
-                SELECT side, count(*) AS requests, sum(m) AS rows, sum(m ** 2) AS squares, sum(m ** 4) AS fourths
-                FROM sizes GROUP BY side
+                SELECT count(*) FILTER (side = 'candidate') AS candidate, count(*) FILTER (side = 'stable') AS stable
+                FROM requests
             ),
             top AS (
-                SELECT label FROM said WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label LIMIT ?
+                SELECT label, count(*) AS times FROM said WHERE label IS NOT NULL
+                GROUP BY label ORDER BY times DESC, label LIMIT ?
             ),
-            counts AS (SELECT label, side, request, count(*) AS a FROM said SEMI JOIN top USING (label) GROUP BY ALL),
-            residuals AS (
-                SELECT label, side, a, m, sum(a) OVER (PARTITION BY label, side) / rows AS share, a - share * m AS e
-                FROM counts JOIN sizes USING (side, request) JOIN totals USING (side)
-            ),
-            sums AS (
-                SELECT label, side, sum(a) AS a, any_value(share) AS share, sum(e ** 2) AS e2, sum(e ** 4) AS e4,
-                    sum(m ** 2) AS m2, sum(m ** 4) AS m4
-                FROM residuals GROUP BY ALL
+            parts AS (
+                SELECT label, side, count(*) / any_value(m) AS part
+                FROM said SEMI JOIN top USING (label) JOIN requests USING (side, request) GROUP BY label, side, request
             )
-        -- A request without the label has the residual -share * m.
-        SELECT top.label, totals.side, requests, rows, a, squares,
-            e2 + share ** 2 * (squares - m2), e4 + share ** 4 * (fourths - m4)
-        FROM top CROSS JOIN totals LEFT JOIN sums ON sums.label = top.label AND sums.side = totals.side
+        SELECT label, coalesce(sum(part) FILTER (side = 'candidate'), 0), any_value(candidate),
+            coalesce(sum(part) FILTER (side = 'stable'), 0), any_value(stable)
+        FROM parts JOIN top USING (label), totals GROUP BY label ORDER BY any_value(times) DESC, label
         """,
         [MOST_ANSWERS],
     ).fetchall()
-    by_label: dict[str, dict[str, Clusters]] = {}
-    for label, side, *sums in found:
-        by_label.setdefault(label, {})[side] = _clusters(sums)
-    both = {label: sides for label, sides in by_label.items() if len(sides) == len(SIDES)}
-    differences, shifted = {}, {}
-    for label, sides in sorted(both.items(), key=lambda item: -sum(side.successes for side in item[1].values())):
-        differences[label] = _share_difference(sides, LEVEL)
-        careful = _share_difference(sides, 1 - (1 - LEVEL) / len(both)).interval
-        if careful.low > MARGIN or careful.high < -MARGIN:
-            shifted[label] = differences[label]
-    return differences, shifted
-
-
-def _clusters(sums: Sequence[Any]) -> Clusters:
-    requests, rows, successes, rows_squared, spread, spread_squared = (total or 0 for total in sums)
-    return Clusters(
-        requests=int(requests),
-        rows=int(rows),
-        successes=int(successes),
-        rows_squared=float(rows_squared),
-        spread=max(float(spread), 0.0),
-        spread_squared=max(float(spread_squared), 0.0),
-    )
-
-
-def _share_difference(sides: dict[str, Clusters], level: float) -> Estimate:
-    candidate, stable = (clustered_proportion(sides[side], level) for side in ("candidate", "stable"))
-    if candidate is None or stable is None:
-        raise ValueError("a side without rows has no shares")
-    return difference(candidate, stable)
+    # Sums of fractions may exceed the number of requests by a rounding.
+    return {
+        label: Difference(min(candidate, requests), requests, min(stable, others), others)
+        for label, candidate, requests, stable, others in found
+        if requests and others
+    }
 
 
 def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: list[str]) -> dict[str, Any]:
@@ -255,6 +279,11 @@ def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: l
         [pair_ids],
     )
     return {pair_id: _decoded(inputs) for pair_id, inputs in found}
+
+
+def _or_worst(size: float | None) -> float:
+    """No weight reaches a bound that rounding put at the very end: then the worst bounds it."""
+    return OPPOSITE if size is None else float(size)
 
 
 def _row_of(inputs: Any, row: int) -> Any:

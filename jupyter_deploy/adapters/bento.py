@@ -27,11 +27,16 @@ from .scratch import scratch_folder
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
+# It ends by itself when its input is closed before it was told anything, as the end of this process does.
 _BUILD = """
 import json, sys
-sys.path.insert(0, sys.argv[1])
 import bentoml
-bentoml.bentos.build(**json.load(sys.stdin))
+bentoml.service, bentoml.bentos.build  # imported when they are named
+asked = sys.stdin.read()
+if asked:
+    arguments = json.loads(asked)
+    sys.path.insert(0, arguments["build_ctx"])
+    bentoml.bentos.build(**arguments)
 """
 
 
@@ -63,6 +68,17 @@ class BentoBuilder:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._waiting: subprocess.Popen[str] | None = None
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Within, a process that has BentoML imported waits for what to build: a second less after the replay."""
+        with self._process() as process:
+            self._waiting = process
+            try:
+                yield
+            finally:
+                self._waiting = None
 
     def build(self, snapshot: Snapshot) -> Bento:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
@@ -76,15 +92,12 @@ class BentoBuilder:
         return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
 
     def _build(self, snapshot: Snapshot, name: str, version: str) -> None:
-        with scratch_folder("build") as root:
-            context, temporary = root / "context", root / "tmp"
-            context.mkdir()
-            temporary.mkdir()
+        with scratch_folder("build") as context:
             copy_serving(context)
             (context / "service.py").write_text(service_source(snapshot), "utf-8")
-            self._run(context, temporary, snapshot, name, version)
+            self._run(context, snapshot, name, version)
 
-    def _run(self, context: Path, temporary: Path, snapshot: Snapshot, name: str, version: str) -> None:
+    def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> None:
         arguments = {
             "service": f"service:{class_name(name)}",
             "name": name,
@@ -96,29 +109,44 @@ class BentoBuilder:
             "models": [snapshot.tag],
             "python": {"packages": requirements(snapshot.manifest.environment), "lock_packages": False},
         }
-        environment = passed_on(os.environ) | {
-            "BENTOML_HOME": str(self._home),
-            "BENTOML_DO_NOT_TRACK": "true",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "TMPDIR": str(temporary),  # what it leaves there when it fails goes with ours
-        }
-        ended = subprocess.run(
-            [sys.executable, "-P", "-c", _BUILD, str(context)],
-            input=json.dumps(arguments),
-            cwd=context,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if "No space left on device" in ended.stderr:
+        waiting, self._waiting = self._waiting, None  # each process builds one
+        with contextlib.nullcontext(waiting) if waiting else self._process() as process:
+            _, complaints = process.communicate(json.dumps(arguments))
+        if "No space left on device" in complaints:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._home))
-        if ended.returncode:
+        if process.returncode:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",
                 "read its last lines below",
-                details="\n".join(ended.stderr.strip().splitlines()[-15:]),
+                details="\n".join(complaints.strip().splitlines()[-15:]),
             )
+
+    @contextlib.contextmanager
+    def _process(self) -> Iterator[subprocess.Popen[str]]:
+        """A process that builds what it is told on its standard input; it is gone afterwards."""
+        with (
+            scratch_folder("bentoml") as temporary,  # what it leaves there when it fails goes with ours
+            subprocess.Popen(
+                [sys.executable, "-P", "-c", _BUILD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                env=passed_on(os.environ)
+                | {
+                    "BENTOML_HOME": str(self._home),
+                    "BENTOML_DO_NOT_TRACK": "true",
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "TMPDIR": str(temporary),
+                },
+                text=True,
+            ) as process,
+        ):
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
 
 
 def _serves(path: Path, snapshot: Snapshot) -> bool:

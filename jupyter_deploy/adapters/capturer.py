@@ -21,7 +21,7 @@ from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource,
 from jupyter_deploy.domain.ports import Live, Staged
 
 from .bento import locked_folder, quiet_bentoml
-from .environment import lock
+from .environment import interpreter, lock
 from .filesystem import cannot_write, require_writable
 from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
@@ -78,7 +78,7 @@ class ModelCapturer:
                 predictions=seen.predictions,
                 stochastic=False,
                 tolerance=self._tolerance,
-                environment=lock(()),
+                environment=interpreter(),
                 provenance=_provenance(live),
                 data_fingerprint=_sha256(json.dumps(seen.instances, sort_keys=True).encode()),
                 notes=seen.notes,

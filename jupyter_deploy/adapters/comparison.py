@@ -12,8 +12,8 @@ import duckdb
 from jupyter_deploy.domain.agreement import Rule
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.inference import Comparison, Record
-from jupyter_deploy.domain.statistics import clustered_proportion, difference, paired_difference, proportion
+from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, Record
+from jupyter_deploy.domain.sequential import LEVEL, Difference, paired_difference, proportion
 from jupyter_deploy.domain.verdict import Paired, Unpaired, of_pairs, of_sides
 
 from . import answers, ledger, records, sides
@@ -31,16 +31,12 @@ class RecordLog:
     ----------
     home
         The folder that ``NBDEPLOY_HOME`` names.
-    rtol, atol
-        How closely the floating-point answers of two models must agree (labels and integers: exactly):
-        ``|candidate - stable| <= atol + rtol * |stable|``. Wider than for a replay: these are different models.
     poll_seconds
         How often ``follow`` looks for new records.
     """
 
-    def __init__(self, home: Path, *, rtol: float = 1e-6, atol: float = 1e-9, poll_seconds: float = 0.2) -> None:
+    def __init__(self, home: Path, *, poll_seconds: float = 0.2) -> None:
         self._home = home
-        self._rtol, self._atol = rtol, atol
         self._poll_seconds = poll_seconds
 
     def records(
@@ -68,13 +64,12 @@ class RecordLog:
         return records.follow(tail, role=role, status=status, every=self._poll_seconds)
 
     def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, dtype: str
+        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
-        """The candidate against the release that is stable now; ``dtype`` is NumPy's name of the answers' type.
+        """The candidate against the release that is stable now; ``rule`` says when two answers agree.
 
         Raises InvalidInput (the candidate is stable), UnknownRelease, StoreError.
         """
-        rule = Rule(dtype, rtol=self._rtol, atol=self._atol)
         return compare(self._home, endpoint, candidate, since=since, overflowed=overflowed, rule=rule)
 
 
@@ -126,59 +121,69 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
     ledger.load(connection, home, asked.candidate, asked.stable)
     mirrored, failures = ledger.mirrored(connection, asked.start, asked.overflowed)
     answers.compare_rows(connection, asked.rule)
-    clusters = answers.agreement(connection)
-    both, stable, candidate, neither, refused = connection.execute(
+    rows, flips = answers.rows_and_flips(connection)
+    relative = answers.relative_difference(connection)
+    stable, candidate, pairs, refused = connection.execute(
         f"""
-        SELECT count(*) FILTER (s AND c), count(*) FILTER (s AND NOT c),
-            count(*) FILTER (c AND NOT s), count(*) FILTER (NOT s AND NOT c),
+        SELECT count(*) FILTER (s AND NOT c), count(*) FILTER (c AND NOT s), count(*),
             count(*) FILTER (s_status = 200 AND c_status IN {_REFUSED})
         FROM (SELECT *, s_status >= 500 AS s, c_status >= 500 AS c FROM pairs)
         """  # noqa: S608
     ).fetchone()
-    pairs = both + stable + candidate + neither
     figures = Paired(
         pairs=pairs,
-        rows=clusters.rows,
+        rows=rows,
+        flips=flips,
         mirrored=mirrored,
-        agreement=clustered_proportion(clusters),
+        agreement=answers.agreement(connection),
         coverage=proportion(pairs, mirrored),
-        errors=paired_difference(both, candidate, stable, neither),
+        errors=paired_difference(candidate, stable, pairs - candidate - stable),
         refused=proportion(refused, pairs),
-        flips=clusters.rows - clusters.successes,
+        floats={} if asked.rule.chosen else answers.float_flips(connection, relative),
         failures=failures,
         stochastic=asked.stochastic,
         unwindowed_overflow=asked.since is not None and asked.overflowed > 0,
     )
-    verdict, reason = of_pairs(figures)
+    verdict, reason, recommendation = of_pairs(figures)
+    if not mirrored and asked.role == "idle":
+        reason = _never_beside(asked)
     return _comparison(
         connection,
         asked,
         paired=True,
         pairs=pairs,
-        rows=clusters.rows,
+        rows=rows,
         mirrored=mirrored,
         overflowed=asked.overflowed,
-        coverage=figures.coverage,
-        agreement=figures.agreement,
+        coverage=figures.coverage.estimate(),
+        agreement=figures.agreement.estimate(),
+        refusal_rate=figures.refused.estimate(),
         flips=answers.flips(connection),
-        flip_count=figures.flips,
+        flip_count=flips,
         numeric_difference=answers.numeric_difference(connection),
+        relative_difference=relative,
         shadow_failures=failures,
-        error_difference=figures.errors,
+        error_difference=figures.errors.estimate(),
         latency_difference_ms=sides.median_of(
             connection, "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200"
         ),
         verdict=verdict,
         reason=reason,
+        recommendation=recommendation,
         skipped_lines=skipped,
+    )
+
+
+def _never_beside(asked: Question) -> str:
+    name, tag = asked.endpoint.name, asked.candidate
+    return (
+        f"{tag} has no traffic and was no candidate while {asked.stable} was stable, so nothing compares the two; "
+        f"'nbdeploy traffic {name} --shadow {tag}=100' sends it copies of the requests."
     )
 
 
 def _unpaired(connection: duckdb.DuckDBPyConnection, asked: Question, skipped: int) -> Comparison:
     sides.leave_apart(connection, asked)
-    stable, candidate = (sides.error_rate(connection, side) for side in SIDES)
-    errors = difference(candidate, stable) if candidate and stable else None
-    slow, slower = (sides.median_of(connection, sides.LATENCIES.format(side)) for side in SIDES)
     result = _comparison(
         connection,
         asked,
@@ -188,23 +193,39 @@ def _unpaired(connection: duckdb.DuckDBPyConnection, asked: Question, skipped: i
         mirrored=0,
         coverage=None,
         agreement=None,
-        error_difference=errors,
-        latency_difference_ms=difference(slower, slow) if slower and slow else None,
+        error_difference=None,
+        latency_difference_ms=_unpaired_latency(connection),
         verdict="inconclusive",
         reason="",
         skipped_lines=skipped,
     )
-    shares, shifted = answers.shares(connection)
-    verdict, reason = of_sides(
+    stable, candidate = result.sides["stable"], result.sides["candidate"]
+    errors = Difference(candidate.errors, candidate.requests, stable.errors, stable.requests)
+    shares = answers.shares(connection)
+    verdict, reason, recommendation = of_sides(
         Unpaired(
-            stable=result.sides["stable"].requests,
-            candidate=result.sides["candidate"].requests,
+            stable=stable.requests,
+            candidate=candidate.requests,
             errors=errors,
-            shifted=shifted,
+            shares=shares,
             stochastic=asked.stochastic,
         )
     )
-    return result.model_copy(update={"answer_shares": shares, "verdict": verdict, "reason": reason})
+    told = {label: share.estimate() for label, share in shares.items()}
+    figures = {"error_difference": errors.estimate(), "answer_shares": told}
+    return result.model_copy(update=figures | {"verdict": verdict, "reason": reason, "recommendation": recommendation})
+
+
+def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
+    """The difference of the medians; each misses with half of what the difference may, so both hold together."""
+    level = 1 - (1 - LEVEL) / 2
+    stable, candidate = (sides.median_of(connection, sides.LATENCIES.format(side), level) for side in SIDES)
+    if not (stable and candidate):
+        return None
+    low = candidate.interval.low - stable.interval.high
+    high = candidate.interval.high - stable.interval.low
+    interval = Interval(low=low, high=high, level=LEVEL)
+    return Estimate(value=candidate.value - stable.value, interval=interval, n=candidate.n + stable.n)
 
 
 def _comparison(connection: duckdb.DuckDBPyConnection, asked: Question, **figures: Any) -> Comparison:
@@ -220,5 +241,7 @@ def _comparison(connection: duckdb.DuckDBPyConnection, asked: Question, **figure
         errors=sides.errors_of(connection, asked.start),
         sides={side: sides.side_of(connection, asked, side, labels[side]) for side in SIDES},
         stochastic=asked.stochastic,
+        relative_tolerance=asked.rule.rtol,
+        absolute_tolerance=asked.rule.atol,
         **figures,
     )

@@ -27,11 +27,16 @@ def lock(modules: Iterable[str]) -> Environment:
         Top-level module names; those of the standard library and of no distribution are passed over.
     """
     wanted = [*SERVING, *(name for module in modules for name in distributions_of().get(module, ()))]
+    return interpreter().model_copy(update={"distributions": closure(wanted)})
+
+
+def interpreter() -> Environment:
+    """The running interpreter, before it is known which distributions a model needs."""
     return Environment(
         interpreter=sys.executable,
         python=platform.python_version(),
         platform=sysconfig.get_platform(),
-        distributions=closure(wanted),
+        distributions={},
     )
 
 

@@ -14,6 +14,7 @@ import sysconfig
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import IO, Any
@@ -121,17 +122,21 @@ def project_modules(project: Path) -> list[ModuleType]:
     root = project.resolve()
     paths = [sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
     installed = [Path(p).resolve() for p in (*paths, *site.getsitepackages(), site.getusersitepackages())]
-    own = Path(__file__).resolve().parents[1]
+    not_ours = [Path(__file__).resolve().parents[1], *installed]
+
+    @cache  # a kernel has thousands of modules in some hundred folders
+    def is_ours(folder: Path) -> bool:
+        path = folder.resolve()
+        return path.is_relative_to(root) and not any(path.is_relative_to(other) for other in not_ours)
+
     found = []
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         if not isinstance(module, ModuleType) or not file or module.__name__ == "__main__":
             continue
-        path = Path(file).resolve()
-        outside = not path.is_relative_to(root) or path.is_relative_to(own)
-        if outside or any(path.is_relative_to(folder) for folder in installed):
-            continue
-        found.append(module)
+        path = Path(file)
+        if is_ours((path.resolve() if path.is_symlink() else path).parent):
+            found.append(module)
     return found
 
 

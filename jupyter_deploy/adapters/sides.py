@@ -11,7 +11,7 @@ import duckdb
 from jupyter_deploy.domain.agreement import Rule
 from jupyter_deploy.domain.endpoint import Endpoint, Role
 from jupyter_deploy.domain.inference import Estimate, Interval, SideSummary
-from jupyter_deploy.domain.statistics import LEVEL, median_ranks, proportion
+from jupyter_deploy.domain.sequential import LEVEL, median_ranks, proportion
 
 from . import answers
 from .answers import Side
@@ -141,7 +141,7 @@ def error_rate(connection: duckdb.DuckDBPyConnection, side: Side) -> Estimate | 
     errors, requests = connection.execute(
         "SELECT count(*) FILTER (status >= 500), count(*) FROM answered WHERE side = ?", [side]
     ).fetchone()
-    return proportion(errors, requests)
+    return proportion(errors, requests).estimate()
 
 
 def errors_of(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[str, int]:
@@ -158,17 +158,17 @@ def errors_of(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[st
     return dict(found)
 
 
-def median_of(connection: duckdb.DuckDBPyConnection, query: str) -> Estimate | None:
-    """The median of the column ``ms`` with its order-statistic interval (``statistics.median``), found in DuckDB."""
+def median_of(connection: duckdb.DuckDBPyConnection, query: str, level: float = LEVEL) -> Estimate | None:
+    """The median of the column ``ms`` with its interval (``sequential.median_ranks``), found in DuckDB."""
     n = _number(connection, f"SELECT count(ms) FROM ({query})")  # noqa: S608
-    ranks = median_ranks(n)
+    ranks = median_ranks(n, level)
     if ranks is None:
         return None
     low, lower, upper, high = connection.execute(
         f"SELECT v[$a], v[$b], v[$c], v[$d] FROM (SELECT list_sort(list(ms)) AS v FROM ({query}))",  # noqa: S608
         {"a": ranks[0], "b": (n + 1) // 2, "c": n // 2 + 1, "d": ranks[1]},
     ).fetchone()
-    return Estimate(value=(lower + upper) / 2, interval=Interval(low=low, high=high, level=LEVEL), n=n)
+    return Estimate(value=(lower + upper) / 2, interval=Interval(low=low, high=high, level=level), n=n)
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:

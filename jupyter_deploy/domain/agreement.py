@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import inf
-from typing import Any
+from math import inf, isfinite
+from typing import Any, NamedTuple
 
 _EXACT = re.compile(r"[<>|=]?(bool|u?int|str|string|bytes|U|S)\d*")
 _FLOAT = re.compile(r"(b?float|double|half)\d*")
+
+OPPOSITE = 2.0
+"""The largest relative difference, that of opposite numbers; also what counts as one where no number can be had."""
+
+
+class Match(NamedTuple):
+    """Whether two answers agree, and the largest differences of their floating-point numbers.
+
+    ``gap`` is ``|candidate - stable|``, ``relative`` that divided by the larger of ``|candidate|`` and ``|stable|``,
+    0 where ``gap`` is within the absolute tolerance. Both are None where there are no such numbers, or where the two
+    answers differ in their shape.
+    """
+
+    agree: bool
+    gap: float | None = None
+    relative: float | None = None
 
 
 @dataclass(frozen=True)
@@ -27,51 +43,64 @@ class Rule:
         it holds where one of the two numbers is written with a fraction.
     rtol, atol
         Relative and absolute tolerance, the latter in the answers' unit.
+    chosen
+        Somebody set the tolerance: then it holds for every number, whatever the type.
     """
 
     dtype: str
     rtol: float = 1e-6
     atol: float = 1e-9
+    chosen: bool = False
+
+    @classmethod
+    def of(cls, dtype: str, relative: float | None, absolute: float | None) -> Rule:
+        """With the tolerances that somebody set; None: the usual one."""
+        rtol = cls.rtol if relative is None else relative
+        atol = cls.atol if absolute is None else absolute
+        return cls(dtype, rtol, atol, chosen=relative is not None or absolute is not None)
 
     @property
     def exact(self) -> bool:
-        return _EXACT.fullmatch(self.dtype) is not None
+        return not self.chosen and _EXACT.fullmatch(self.dtype) is not None
 
     @property
     def floating(self) -> bool:
-        return _FLOAT.fullmatch(self.dtype) is not None
+        return self.chosen or _FLOAT.fullmatch(self.dtype) is not None
 
-    def compare(self, stable: Any, candidate: Any) -> tuple[bool, float | None]:
-        """Whether two JSON values agree, and the largest ``|candidate - stable|`` of their floating-point numbers.
-
-        The latter is None where there are none, or where the two differ in their shape.
-        """
+    def compare(self, stable: Any, candidate: Any) -> Match:
+        """Whether two JSON values agree, and by how much their numbers differ."""
         if isinstance(stable, list) and isinstance(candidate, list):
             if len(stable) != len(candidate):
-                return False, None
+                return Match(agree=False)
             return self._all(list(zip(stable, candidate, strict=True)))
         if isinstance(stable, dict) and isinstance(candidate, dict):
             if stable.keys() != candidate.keys():
-                return False, None
+                return Match(agree=False)
             return self._all([(stable[key], candidate[key]) for key in stable])
         if _is_number(stable) and _is_number(candidate):
             return self._numbers(stable, candidate)
-        return type(stable) is type(candidate) and stable == candidate, None
+        return Match(agree=type(stable) is type(candidate) and stable == candidate)
 
-    def _numbers(self, stable: float, candidate: float) -> tuple[bool, float | None]:
+    def _numbers(self, stable: float, candidate: float) -> Match:
         fractions = isinstance(stable, float) or isinstance(candidate, float)
         if self.exact or not (self.floating or fractions):
-            return stable == candidate, None
+            return Match(agree=stable == candidate)
         if stable == candidate:
-            return True, 0.0
-        gap = abs(_as_float(candidate) - _as_float(stable))
-        return gap < inf and gap <= self.atol + self.rtol * abs(_as_float(stable)), gap
+            return Match(agree=True, gap=0.0, relative=0.0)
+        one, other = _as_float(stable), _as_float(candidate)
+        gap = abs(other - one)
+        if not isfinite(gap):
+            return Match(agree=False, gap=gap, relative=OPPOSITE)
+        relative = 0.0 if gap <= self.atol else gap / max(abs(one), abs(other))
+        return Match(agree=gap <= self.atol + self.rtol * abs(one), gap=gap, relative=relative)
 
-    def _all(self, pairs: list[tuple[Any, Any]]) -> tuple[bool, float | None]:
+    def _all(self, pairs: list[tuple[Any, Any]]) -> Match:
         found = [self.compare(stable, candidate) for stable, candidate in pairs]
-        agree = all(same for same, _ in found)
-        gaps = [gap for _, gap in found if gap is not None]
-        return agree, max(gaps, default=None)
+        return Match(
+            agree=all(match.agree for match in found),
+            gap=max((match.gap for match in found if match.gap is not None), default=None),
+            relative=max((match.relative for match in found if match.relative is not None), default=None),
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -51,6 +51,21 @@ class Estimate(Value):
     n: int
 
 
+class Requirement(Value):
+    """What was required of a comparison, and whether it was shown.
+
+    ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong one;
+    ``undecided``: neither, or there is no such figure, and ``why`` says so. A count (``pairs``) has no interval: it may
+    still grow.
+    """
+
+    expression: str
+    outcome: Literal["met", "not met", "undecided"]
+    value: float | None = None
+    interval: Interval | None = None
+    why: str = ""
+
+
 class Flip(Value):
     """One row on which stable and the candidate do not agree."""
 
@@ -85,7 +100,8 @@ class Comparison(Value):
     """A candidate against stable.
 
     A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row where stable answered; a
-    canary answers other requests than stable, so its figures are unpaired.
+    canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
+    (``domain.sequential``).
 
     Attributes
     ----------
@@ -98,13 +114,26 @@ class Comparison(Value):
     coverage
         ``pairs / mirrored``.
     agreement
-        Share of rows on which both agree; rows of one request are not independent, which widens the interval.
+        Share of a request's rows on which both agree, on average over the requests: the request is the unit, since
+        its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
+        ``absolute_tolerance``.
+    refusal_rate
+        Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
+    relative_difference
+        Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, where answers hold
+        floating-point numbers (paired only). Each request has the same weight. A row that differs otherwise counts
+        as 2, the largest possible.
     error_difference, latency_difference_ms
         Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
     answer_shares
         Unpaired only: for each frequent answer, the candidate's share minus stable's.
     verdict
         ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
+    recommendation
+        ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to answer otherwise, which
+        only a person can judge; ``wait``: more requests will tell.
+    requirements
+        What was required, with its outcome.
     """
 
     endpoint: str
@@ -119,9 +148,13 @@ class Comparison(Value):
     overflowed: int = 0
     coverage: Estimate | None
     agreement: Estimate | None
+    refusal_rate: Estimate | None = None
     flips: list[Flip] = []
     flip_count: int = 0
     numeric_difference: dict[str, float] = Field(default={}, description="Quantiles of |candidate - stable|.")
+    relative_difference: dict[str, Estimate] = {}
+    relative_tolerance: float = 1e-6
+    absolute_tolerance: float = 1e-9
     errors: dict[str, int] = Field(default={}, description="Most frequent exceptions of the candidate.")
     shadow_failures: dict[str, int] = Field(default={}, description="Mirrored requests without an answer, by reason.")
     sides: dict[Literal["stable", "candidate"], SideSummary]
@@ -130,5 +163,7 @@ class Comparison(Value):
     answer_shares: dict[str, Estimate] = {}
     verdict: Literal["inconclusive", "agrees", "differs"]
     reason: str
+    recommendation: Literal["promote", "stop", "decide", "wait"] = "wait"
+    requirements: list[Requirement] = []
     stochastic: bool = False
     skipped_lines: int = Field(default=0, description="Record lines that could not be read (torn by a kill).")

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from .agreement import Rule
 from .artifacts import Bento, Manifest, Snapshot, Source
 from .base import Value
 from .endpoint import Endpoint, Release, Revision
@@ -79,6 +80,9 @@ class Builder(Protocol):
 
         Raises StoreError; nothing half-made is left, nor after a full disk's OSError.
         """
+
+    def prepared(self) -> AbstractContextManager[None]:
+        """Within, a build may begin at once: what it needs is made ready meanwhile, in the background."""
 
 
 class NotebookRunner(Protocol):
@@ -191,7 +195,7 @@ class InferenceLog(Protocol):
         """New records as they are written, for ever."""
 
     def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, dtype: str
+        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
         """The candidate against stable, from the records and the proxy's ledger."""
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from .base import Value
 from .errors import InvalidInput, InvalidTraffic
+from .requirement import parse_requirements
 
 
 class Step(Value):
@@ -61,8 +62,29 @@ def parse_duration(given: Any) -> Any:
     return timedelta(**{_UNITS[match[2]]: float(match[1])})
 
 
+def parse_tolerance(given: Any) -> Any:
+    """``1%`` or ``0.01`` as a share of at least 0.
+
+    Raises
+    ------
+    InvalidInput
+        It is none.
+    """
+    if given is None:
+        return None
+    try:
+        number = float(str(given).strip().removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise InvalidInput(f"'{given}' is not a tolerance", "write a share of at least 0, such as 1% or 0.01")
+    return number / 100 if str(given).strip().endswith("%") else number
+
+
 Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
+Requirements = Annotated[list[str], BeforeValidator(parse_requirements)]
 Reason = Annotated[str, Field(description="Why; kept in the history.")]
 EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
 
@@ -163,6 +185,20 @@ class CompareRequest(Request):
         default=None, description="The candidate (default: the canary, else the only shadow)."
     )
     since: Duration | None = Field(default=None, description="Only requests of the last 90s, 15m, 1h, 7d, …")
+    tolerance: Tolerance | None = Field(
+        default=None, description="Numbers agree within this share of stable's, such as 1% or 0.01 (default: 1e-6)."
+    )
+    absolute_tolerance: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Numbers agree within this difference too, in the answers' unit (default: 1e-9).",
+    )
+    require: Requirements = Field(
+        default=[],
+        description="A figure that must be shown, such as 'agreement >= 0.99' (repeatable); the exit code is 0 when "
+        "all are met, 1 when one is not, 4 while one is undecided.",
+    )
 
 
 class LogsRequest(Request):

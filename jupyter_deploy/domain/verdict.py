@@ -1,42 +1,68 @@
-"""What a comparison's figures say, in one word and one sentence. Pure.
+"""What a comparison's figures say: a word, a sentence, and what to do next. Pure.
 
 The thresholds are about the size of a difference, not only its certainty: with enough requests the smallest
-difference is certain. The intervals are fixed-sample (see ``statistics``): a verdict that is asked for again and
-again until it pleases is wrong more often than 5 %.
+difference is certain. The evidence holds at every look (see ``sequential``), so asking again and again does not
+make a verdict wrong more often: over all looks together, at most 5 % of the candidates that give no ground for it are
+called ``differs``, and at most 5 % of those that are not good enough ``agrees``. For the first the 5 % are split over
+the grounds on which a candidate may be called so; the second needs all that it names at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .inference import Estimate
+from .sequential import LEVEL, Difference, Mean
 
-Verdict = Literal["inconclusive", "agrees", "differs"]
-
-FEWEST_REQUESTS = 30
 AGREEMENT = 0.99
 LEAST_COVERAGE = 0.95
 MARGIN = 0.01
+MOST_ANSWERS = 20
+"""So many of the most frequent labels are looked at."""
+
+_OF_THREE = 1 - (1 - LEVEL) / 3  # a shadow: errors, refusals, answers
+_OF_TWO = 1 - (1 - LEVEL) / 2  # a canary: errors, shares of answers
+_OF_ANSWERS = 1 - (1 - LEVEL) / 2 / MOST_ANSWERS
+
+
+class Judgement(NamedTuple):
+    """``recommendation``: see ``Comparison``."""
+
+    verdict: Literal["inconclusive", "agrees", "differs"]
+    reason: str
+    recommendation: Literal["promote", "stop", "decide", "wait"]
 
 
 @dataclass(frozen=True)
 class Paired:
     """The figures of a shadow against stable on the same requests.
 
-    ``refused``: share of the pairs in which stable answered with 200 and the candidate refused the input (400,
-    413, 415, 422). ``errors``: the candidate's error rate minus stable's.
+    Attributes
+    ----------
+    rows, flips
+        Rows that both answered with 200, and those on which they disagree.
+    agreement
+        Each request's share of rows that agree.
+    errors
+        The candidate's error rate minus stable's.
+    refused
+        Whether, of a pair, stable answered with 200 and the candidate refused the input (400, 413, 415, 422).
+    floats
+        Quantiles of the relative differences, if flips are of floating-point numbers and nobody set a tolerance.
     """
 
     pairs: int
     rows: int
-    mirrored: int
-    agreement: Estimate | None
-    coverage: Estimate | None
-    errors: Estimate | None
-    refused: Estimate | None
     flips: int
-    failures: dict[str, int] = field(default_factory=dict)
+    mirrored: int
+    agreement: Mean
+    coverage: Mean
+    errors: Mean
+    refused: Mean
+    floats: Mapping[str, float] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
     stochastic: bool = False
     unwindowed_overflow: bool = False
 
@@ -45,28 +71,28 @@ class Paired:
 class Unpaired:
     """The figures of a canary beside stable, on different requests.
 
-    ``shifted``: answers whose share differs by clearly more than ``MARGIN``, with the candidate's share minus
-    stable's (intervals widened for looking at many answers at once).
+    ``errors`` and ``shares`` (of each frequent answer) are the candidate's minus stable's.
     """
 
     stable: int
     candidate: int
-    errors: Estimate | None
-    shifted: dict[str, Estimate] = field(default_factory=dict)
+    errors: Difference
+    shares: Mapping[str, Difference] = field(default_factory=dict)
     stochastic: bool = False
 
 
-def of_pairs(seen: Paired) -> tuple[Verdict, str]:
+def of_pairs(seen: Paired) -> Judgement:
     """The verdict on a shadow.
 
-    - ``differs``: it clearly errs more than stable, clearly refuses what stable answers (more than 1 %), or
-      agreement is clearly below 99 %. Disagreement alone is not held against a stochastic model, which does not
-      agree with itself either.
-    - ``agrees``: agreement is clearly at least 99 %, it does not clearly err more nor refuse more than 1 %, and
-      at least 95 % of the mirrored requests could be compared.
-    - ``inconclusive``: fewer than 30 pairs, no rows, or anything between.
+    - ``differs``: it is shown to err more than stable or to refuse more than 1 % of what stable answers (stop), or
+      the agreement is shown to be below 99 % (decide). Disagreement alone is not held against a stochastic model,
+      which does not agree with itself either, nor against floating-point numbers without a tolerance, since two
+      models rarely give the same.
+    - ``agrees`` (promote): agreement of at least 99 %, less than 1 point more errors and less than 1 % refusals are
+      shown, and at least 95 % of the mirrored requests could be compared.
+    - ``inconclusive``: anything between.
     """
-    word, why = _of_pairs(seen)
+    word, why, recommendation = _of_pairs(seen)
     notes = []
     if seen.failures and word != "agrees":
         worst = sorted(seen.failures.items(), key=lambda item: -item[1])[:3]
@@ -75,64 +101,91 @@ def of_pairs(seen: Paired) -> tuple[Verdict, str]:
         notes.append("one of the two is stochastic and does not agree with itself")
     if seen.unwindowed_overflow:
         notes.append("overflow is counted since the gateway started, so coverage is at least this")
-    return word, "; ".join([why, *notes]) + "."
+    return Judgement(word, "; ".join([why, *notes]) + ".", recommendation)
 
 
-def _of_pairs(seen: Paired) -> tuple[Verdict, str]:
-    if seen.pairs < FEWEST_REQUESTS:
-        return "inconclusive", f"{_count(seen.pairs, 'pair')} so far; at least {FEWEST_REQUESTS} are needed"
+def _of_pairs(seen: Paired) -> Judgement:
+    errors, refused = seen.errors.estimate(), seen.refused.estimate()
+    if errors is None or refused is None:
+        return Judgement("inconclusive", "0 pairs so far", "wait")
     on = f"on {_count(seen.pairs, 'pair')}"
-    if seen.errors and seen.errors.interval.low > 0:
-        return "differs", f"the candidate errs {_points(seen.errors)} more often than stable {on}"
-    if seen.refused and seen.refused.interval.low > MARGIN:
-        return "differs", f"the candidate refuses {_percent(seen.refused)} of the requests that stable answers, {on}"
-    if seen.agreement is None:
-        return "inconclusive", f"no row was answered by both {on}"
-    return _of_rows(seen, seen.agreement)
+    if seen.errors.above(0, _OF_THREE):
+        return Judgement("differs", f"the candidate errs {_points(errors)} more often than stable {on}", "stop")
+    if seen.refused.above(MARGIN, _OF_THREE):
+        why = f"the candidate refuses {_percent(refused)} of the requests that stable answers, {on}"
+        return Judgement("differs", why, "stop")
+    agreement = seen.agreement.estimate()
+    if agreement is None:
+        return Judgement("inconclusive", f"no row was answered by both {on}", "wait")
+    return _of_rows(seen, agreement, errors, refused)
 
 
-def _of_rows(seen: Paired, agreement: Estimate) -> tuple[Verdict, str]:
+def _of_rows(seen: Paired, agreement: Estimate, errors: Estimate, refused: Estimate) -> Judgement:
     rows = f"the two agree on {_percent(agreement)} of {_count(seen.rows, 'row')} ({_count(seen.flips, 'flip')})"
-    if agreement.interval.high < AGREEMENT:
-        return ("inconclusive", f"{rows}, which says little") if seen.stochastic else ("differs", rows)
-    if agreement.interval.low < AGREEMENT:
-        return "inconclusive", f"{rows}, which is not clearly above or below {AGREEMENT:.0%}"
-    if seen.refused and seen.refused.value > MARGIN:
-        return "inconclusive", f"{rows}, but the candidate refuses {_percent(seen.refused)} of stable's requests"
-    if seen.coverage and seen.coverage.interval.high < LEAST_COVERAGE:
-        compared = f"{_percent(seen.coverage)} of {_count(seen.mirrored, 'mirrored request')}"
-        return "inconclusive", f"{rows}, but only {compared} could be compared"
-    return "agrees", rows
+    if seen.floats and not seen.agreement.above(AGREEMENT):
+        size = f"p50 {seen.floats['p50']:.2%}, p99 {seen.floats['p99']:.2%}"
+        what = "these are numbers: look at their relative differences and say with --tolerance what counts as equal"
+        return Judgement("inconclusive", f"{rows}; {what} ({size})", "decide")
+    if seen.agreement.below(AGREEMENT, _OF_THREE):
+        if seen.stochastic:
+            return Judgement("inconclusive", f"{rows}, which says little", "decide")
+        return Judgement("differs", rows, "decide")
+    return _good_enough(seen, rows, errors, refused)
 
 
-def of_sides(seen: Unpaired) -> tuple[Verdict, str]:
+def _good_enough(seen: Paired, rows: str, errors: Estimate, refused: Estimate) -> Judgement:
+    coverage = seen.coverage.estimate()
+    alike = 1 - seen.flips / seen.rows
+    missing = ""
+    if not seen.agreement.above(AGREEMENT):
+        missing = f", which is not yet clearly above or below {AGREEMENT:.0%}"
+    elif alike < AGREEMENT:
+        missing = f", each request counting alike, but only on {alike:.2%} of all rows: large requests differ more"
+    elif not seen.refused.below(MARGIN):
+        missing = f", but the candidate refuses {_percent(refused)} of stable's requests"
+    elif not seen.errors.below(MARGIN):
+        missing = f", but that the candidate errs a point more often is not ruled out: {_points(errors)}"
+    elif coverage and seen.coverage.below(LEAST_COVERAGE):
+        missing = f", but only {_percent(coverage)} of {_count(seen.mirrored, 'mirrored request')} could be compared"
+    return Judgement("inconclusive", rows + missing, "wait") if missing else Judgement("agrees", rows, "promote")
+
+
+def of_sides(seen: Unpaired) -> Judgement:
     """The verdict on a canary, which answers other requests than stable: about errors and shares of answers only.
 
-    - ``differs``: it clearly errs more than stable, or the share of an answer clearly differs by more than a
-      point (not held against a stochastic model).
-    - ``agrees``: its error rate is clearly less than a point above stable's.
-    - ``inconclusive``: fewer than 30 requests on a side, or anything between.
+    - ``differs``: it is shown to err more than stable (stop), or the share of an answer to differ by more than a
+      point (decide; not held against a stochastic model).
+    - ``agrees`` (promote): its error rate is shown to be less than a point above stable's.
+    - ``inconclusive``: anything between.
     """
-    word, why = _of_sides(seen)
+    word, why, recommendation = _of_sides(seen)
     notes = ["unpaired: the canary answers other requests than stable"]
     if seen.stochastic:
         notes.append("one of the two is stochastic")
-    return word, "; ".join([why, *notes]) + "."
+    return Judgement(word, "; ".join([why, *notes]) + ".", recommendation)
 
 
-def _of_sides(seen: Unpaired) -> tuple[Verdict, str]:
+def _of_sides(seen: Unpaired) -> Judgement:
     of = f"{_count(seen.candidate, 'request')} of the canary and {seen.stable:,} of stable"
-    if min(seen.candidate, seen.stable) < FEWEST_REQUESTS or seen.errors is None:
-        return "inconclusive", f"{of} so far; at least {FEWEST_REQUESTS} of each are needed"
-    if seen.errors.interval.low > 0:
-        return "differs", f"the canary errs {_points(seen.errors)} more often than stable, by {of}"
-    if seen.shifted and not seen.stochastic:
-        answer, by = max(seen.shifted.items(), key=lambda item: abs(item[1].value))
-        return "differs", f"the canary answers '{answer}' {_points(by)} more often than stable, by {of}"
-    errors = f"the canary errs {_points(seen.errors)} more often than stable, by {of}"
-    if seen.errors.interval.high < MARGIN:
-        return "agrees", errors
-    return "inconclusive", f"{errors}, which does not rule out a point or more"
+    errors = seen.errors.estimate()
+    if errors is None:
+        return Judgement("inconclusive", f"{of} so far", "wait")
+    why = f"the canary errs {_points(errors)} more often than stable, by {of}"
+    if seen.errors.above(0, _OF_TWO):
+        return Judgement("differs", why, "stop")
+    shifted = {
+        answer: by
+        for answer, by in seen.shares.items()
+        if by.above(MARGIN, _OF_ANSWERS) or by.below(-MARGIN, _OF_ANSWERS)
+    }
+    if shifted and not seen.stochastic:
+        answer, by = max(shifted.items(), key=lambda item: abs(item[1].value))
+        moved = by.estimate()
+        points = _points(moved) if moved else ""
+        return Judgement("differs", f"the canary answers '{answer}' {points} more often than stable, by {of}", "decide")
+    if seen.errors.below(MARGIN):
+        return Judgement("agrees", why, "promote")
+    return Judgement("inconclusive", f"{why}, which does not rule out a point or more", "wait")
 
 
 def _count(n: int, thing: str) -> str:

@@ -11,7 +11,7 @@ _COLOURS = {"stable": "#4c78a8", "candidate": "#f58518"}
 
 
 def comparison_chart(comparison: Comparison) -> dict[str, Any]:
-    """Shares with their 95 % intervals on the left, latencies of both sides on the right."""
+    """Shares with their intervals on the left, latencies of both sides on the right."""
     shares = [
         *_share("coverage", comparison.coverage),
         *_share("agreement", comparison.agreement),
@@ -53,7 +53,7 @@ def _share(name: str, estimate: Estimate | None) -> list[dict[str, Any]]:
 
 def _shares(rows: list[dict[str, Any]]) -> dict[str, Any]:
     y = {"field": "figure", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 220}}
-    x = {"type": "quantitative", "title": "share, with 95 % interval", "axis": {"format": ".0%"}}
+    x = {"type": "quantitative", "title": "share, with 95 % interval (at every look)", "axis": {"format": ".0%"}}
     tooltip = [
         {"field": "figure"},
         {"field": "value", "format": ".2%"},

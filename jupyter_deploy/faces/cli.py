@@ -40,6 +40,7 @@ EXIT_CODES = {
     "wrong_distribution": 2,
     "kernel_died": 138,
 }
+NOT_MET = 1
 USAGE = 2
 INTERNAL = 3
 INCONCLUSIVE = 4
@@ -63,8 +64,8 @@ nbdeploy promote churn
 nbdeploy rollback churn
     back to the revision before
 
-Exit codes: 0 done, 1 refused, 2 wrong usage or input, 3 target or internal error,
-4 nothing to compare yet, 138 kernel died.
+Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input,
+3 target or internal error, 4 not enough evidence yet, 138 kernel died.
 """
 
 
@@ -146,6 +147,9 @@ def _exit_code(result: Any) -> int:
     from jupyter_deploy.domain.inference import Comparison  # noqa: PLC0415 - not needed for --help
     from jupyter_deploy.domain.results import Prediction, Reconciled  # noqa: PLC0415
 
+    if isinstance(result, Comparison) and result.requirements:
+        outcomes = {requirement.outcome for requirement in result.requirements}
+        return NOT_MET if "not met" in outcomes else INCONCLUSIVE if "undecided" in outcomes else 0
     if isinstance(result, Comparison) and not result.pairs and not result.sides["candidate"].requests:
         return INCONCLUSIVE
     if isinstance(result, Prediction) and result.status >= 400:

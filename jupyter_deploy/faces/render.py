@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
-from jupyter_deploy.domain.inference import Comparison, Estimate, Record
+from jupyter_deploy.domain.inference import Comparison, Estimate, Record, Requirement
 from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
 
@@ -191,18 +191,24 @@ def _comparison(result: Comparison) -> Page:
     )
     facts = [
         ("verdict", f"{result.verdict.upper()}: {result.reason}"),
-        ("compared", f"{result.role}, {how}"),
+        ("recommended", _RECOMMENDED[result.recommendation]),
+        ("compared", f"{result.role}, {how}; [95 % intervals] that hold however often one looks"),
         ("pairs", f"{result.pairs} requests, {result.rows} rows"),
         ("coverage", _percent(result.coverage, f"of {result.mirrored} mirrored")),
         ("agreement", _percent(result.agreement, f"of {result.rows} rows")),
         ("flipped rows", str(result.flip_count)),
+        ("refused", _percent(result.refusal_rate, "of what stable answers")),
         ("errors, candidate − stable", _percent(result.error_difference, "")),
         ("latency, candidate − stable", _milliseconds(result.latency_difference_ms)),
     ]
     if not result.paired:
-        facts = [fact for fact in facts if fact[0] not in ("pairs", "coverage", "agreement", "flipped rows")]
+        facts = [fact for fact in facts if fact[0] not in _OF_PAIRS]
     if result.numeric_difference:
         facts.append(("|difference|", ", ".join(f"{k} {v:.3g}" for k, v in result.numeric_difference.items())))
+    if result.relative_difference:
+        equal = f"equal within {result.relative_tolerance:.3g} of stable's or {result.absolute_tolerance:.3g}"
+        sizes = ", ".join(f"{name} {_percent(size, '')}" for name, size in result.relative_difference.items())
+        facts += [("relative difference", sizes), ("numbers", equal)]
     for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
         if counts:
             facts.append((name, ", ".join(f"{_short(reason)}: {count}" for reason, count in counts.items())))
@@ -221,6 +227,9 @@ def _comparison(result: Comparison) -> Page:
         for side, s in result.sides.items()
     ]
     tables = [Table("", ("side", "release", "requests", "errors", "p50 ms", "p95 ms", "answers"), sides)]
+    if result.requirements:
+        required = [(r.expression, r.outcome, _found(r)) for r in result.requirements]
+        tables.insert(0, Table("required", ("figure", "outcome", "found"), required))
     if result.flips:
         rows = [
             (f.request_id, str(f.row), _short(f.stable), _short(f.candidate), _short(f.input))
@@ -232,6 +241,24 @@ def _comparison(result: Comparison) -> Page:
         shares = [(name, _percent(share, "")) for name, share in result.answer_shares.items()]
         tables.append(Table("share of each answer, candidate − stable", ("answer", "difference"), shares))
     return Page(f"{result.candidate} against {result.stable}", facts=facts, tables=tables)
+
+
+_RECOMMENDED = {
+    "promote": "promote: it is shown to be no worse",
+    "stop": "stop: it is shown to be worse",
+    "decide": "decide: it answers otherwise, and figures do not say who is right",
+    "wait": "wait: more requests will tell",
+}
+_OF_PAIRS = ("pairs", "coverage", "agreement", "flipped rows", "refused")
+
+
+def _found(requirement: Requirement) -> str:
+    if requirement.value is None:
+        return requirement.why
+    if requirement.interval is None:
+        return f"{requirement.value:g}{f': {requirement.why}' if requirement.why else ''}"
+    low, high = requirement.interval.low, requirement.interval.high
+    return f"{requirement.value:.6g} [{low:.6g}, {high:.6g}]"
 
 
 def _prediction(result: Prediction) -> Page:

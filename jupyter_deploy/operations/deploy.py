@@ -40,18 +40,19 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
             unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
             require_signature(ports, before, unstored)
 
-    if live is not None:
-        snapshot = capture(live, name, ports, progress, check)
-    elif is_notebook(request.source or ""):
-        snapshot = capture_in_notebook(request, name, ports, progress)
-    else:
-        snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
+    with ports.builder.prepared():
+        if live is not None:
+            snapshot = capture(live, name, ports, progress, check)
+        elif is_notebook(request.source or ""):
+            snapshot = capture_in_notebook(request, name, ports, progress)
+        else:
+            snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
 
-    unchanged = _unchanged(request, before, snapshot, ports)
-    if unchanged is not None:
-        return unchanged
-    progress("building the bento")
-    bento = build(snapshot, ports)
+        unchanged = _unchanged(request, before, snapshot, ports)
+        if unchanged is not None:
+            return unchanged
+        progress("building the bento")
+        bento = build(snapshot, ports)
     release = release_of(bento, snapshot, name)
     return _release(request, ports, progress, snapshot, release)
 

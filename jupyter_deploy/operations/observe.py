@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.agreement import Rule
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.errors import InvalidInput, StoreError
@@ -22,6 +23,7 @@ from jupyter_deploy.domain.requests import (
     PredictRequest,
     Step,
 )
+from jupyter_deploy.domain.requirement import evaluate, parse_requirement
 from jupyter_deploy.domain.results import Prediction
 
 from .change import find, target_of
@@ -56,7 +58,7 @@ def logs(request: LogsRequest, ports: Ports, report: Report) -> Iterable[Record]
 
 
 def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison:
-    """A candidate against stable."""
+    """A candidate against stable, and what is required of it."""
     endpoint = find(ports, request.name)
     candidate = endpoint.candidate(request.candidate)
     report(Step(number=1, total=1, title=f"comparing {candidate} with {endpoint.traffic.stable}"))
@@ -64,13 +66,16 @@ def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison
     if snapshot is None:
         raise StoreError(f"the store has lost the snapshot {endpoint.traffic.stable}", "deploy the model again")
     seen = target_of(ports, endpoint.target).observe(endpoint)
-    return ports.log.compare(
+    signature = snapshot.manifest.signature
+    comparison = ports.log.compare(
         endpoint,
         candidate,
         since=now() - request.since if request.since else None,
         overflowed=seen.overflowed.get(candidate, 0),
-        dtype=snapshot.manifest.signature.answer_dtype,
+        rule=Rule.of(signature.answer_dtype, request.tolerance, request.absolute_tolerance),
     )
+    outcomes = [evaluate(parse_requirement(expression), comparison) for expression in request.require]
+    return comparison.model_copy(update={"requirements": outcomes})
 
 
 def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction:  # noqa: ARG001 - one shape

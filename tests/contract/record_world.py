@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.adapters.comparison import RecordLog
+from jupyter_deploy.domain.agreement import Rule
 from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from tests.releases import release
 
@@ -68,6 +69,8 @@ class World:
     def raw(self, version, text, segment="1-1.jsonl"):
         self._append(self.home / "records" / "tumour" / version / segment, text)
 
-    def compare(self, of=None, candidate="tumour:bbb", since=None, overflowed=0, dtype="str", **options):
-        log = RecordLog(self.home, **options)
-        return log.compare(of or endpoint(), candidate, since=since, overflowed=overflowed, dtype=dtype)
+    def compare(
+        self, of=None, candidate="tumour:bbb", since=None, overflowed=0, *, dtype="str", relative=None, absolute=None
+    ):
+        rule = Rule.of(dtype, relative, absolute)
+        return RecordLog(self.home).compare(of or endpoint(), candidate, since=since, overflowed=overflowed, rule=rule)

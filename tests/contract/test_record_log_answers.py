@@ -11,14 +11,7 @@ from record_world import CANARY, World, endpoint
 
 from jupyter_deploy.adapters import answers, records
 from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.statistics import (
-    Clusters,
-    clustered_proportion,
-    difference,
-    paired_difference,
-    proportion,
-    wilson,
-)
+from jupyter_deploy.domain.sequential import Difference, Mean, median_ranks, paired_difference, proportion
 
 
 @pytest.fixture
@@ -90,12 +83,12 @@ def test_duckdb_and_the_domain_agree_on_what_agrees(dtype, rows):
             [json.dumps([stable for stable, _ in rows]), json.dumps([candidate for _, candidate in rows])],
         )
         answers.compare_rows(connection, rule)
-        found = connection.execute('SELECT agree, gap FROM compared ORDER BY "row"').fetchall()
-    for (stable, candidate), (agree, gap) in zip(rows, found, strict=True):
-        expected, expected_gap = rule.compare(stable, candidate)
-        assert agree == expected, (stable, candidate)
+        found = connection.execute('SELECT agree, gap, relative FROM compared ORDER BY "row"').fetchall()
+    for (stable, candidate), (agree, *sizes) in zip(rows, found, strict=True):
+        expected = rule.compare(stable, candidate)
+        assert agree == expected.agree, (stable, candidate)
         if not isinstance(stable, list | dict):
-            assert gap == expected_gap, (stable, candidate)
+            assert sizes == [expected.gap, expected.relative], (stable, candidate)
 
 
 def test_numbers_differ_by_quantiles_over_the_rows_that_can_be_compared(world):
@@ -108,6 +101,76 @@ def test_numbers_differ_by_quantiles_over_the_rows_that_can_be_compared(world):
     assert world.compare(dtype="int64").numeric_difference == {}
 
 
+def test_relative_differences_are_told_by_quantiles_with_the_request_as_the_unit(world):
+    for number in range(200):
+        world.pair(number, [10.0], [10.0 if number < 100 else 12.5 if number < 190 else 20.0])
+    world.pair(200, [10.0] * 1000, [5.0] * 1000)  # one large request, which does not outweigh the others
+    found = world.compare(dtype="float64").relative_difference
+    assert {name: figure.value for name, figure in found.items()} == {"p50": 0.2, "p90": 0.2, "p99": 0.5, "max": 0.5}
+    assert found["p50"].n == 201
+    assert (found["p50"].interval.low, found["p50"].interval.high) == (0.0, 0.2)
+    assert (found["p90"].interval.low, found["p90"].interval.high) == (0.2, 0.5)
+    assert (found["p99"].interval.low, found["p99"].interval.high) == (0.5, 2.0)
+    assert (found["max"].interval.low, found["max"].interval.high) == (0.5, 2.0)
+
+
+def test_enough_requests_bound_a_high_quantile(world):
+    for number in range(440):
+        world.pair(number, [100.0], [101.0])
+    p99 = world.compare(dtype="float64").relative_difference["p99"]
+    assert (p99.interval.low, p99.interval.high) == pytest.approx((1 / 101, 1 / 101))
+
+
+def test_a_row_that_is_no_number_on_one_side_differs_as_much_as_can_be(world):
+    for number in range(10):
+        world.pair(number, [1.0, None, None], [1.0, None, 1.0])
+    found = world.compare(dtype="float64").relative_difference
+    assert (found["p50"].value, found["p90"].value, found["max"].value) == (0.0, 2.0, 2.0)
+
+
+def test_labels_have_no_relative_difference(world):
+    world.pair(1, ["a", 1], ["b", 2])
+    assert world.compare(dtype="object").relative_difference == {}
+
+
+def test_models_of_numbers_are_not_called_different_before_somebody_says_what_is_equal(world):
+    for number in range(500):
+        world.pair(number, [100.0], [100.5])
+    found = world.compare(dtype="float64")
+    assert (found.verdict, found.recommendation) == ("inconclusive", "decide")
+    assert "--tolerance" in found.reason
+    assert "p50 0.50%" in found.reason
+    assert world.compare(dtype="float64", relative=0.01).verdict == "agrees"
+    assert world.compare(dtype="float64", relative=0.001).verdict == "differs"
+    assert world.compare(dtype="float64", absolute=0.5).verdict == "agrees"
+
+
+def test_labels_beside_numbers_that_agree_are_judged_without_a_tolerance(world):
+    for number in range(500):
+        world.pair(number, [{"p": 0.5, "label": "a"}], [{"p": 0.5, "label": "b"}])
+    assert world.compare(dtype="object").verdict == "differs"
+
+
+def test_the_unit_of_agreement_is_the_request(world):
+    for number in range(10):
+        world.pair(number, ["a"] * 4, ["a", "a", "a", "b"])
+    world.pair(10, ["a"] * 1000)
+    found = world.compare()
+    assert found.agreement == Mean({0.75: 10, 1.0: 1}).estimate()
+    assert found.agreement.n == 11
+
+
+def test_many_different_shares_are_rounded_to_both_sides(world):
+    for number in range(280):
+        world.pair(number, ["a"] * (300 + number), ["b"] + ["a"] * (299 + number))
+    exact = Mean({1 - 1 / (300 + number): 1 for number in range(280)}).estimate()
+    found = world.compare().agreement
+    assert found.interval.low <= exact.interval.low
+    assert found.interval.high >= exact.interval.high
+    assert found.value == pytest.approx(exact.value, abs=1 / 256)
+    assert found.interval.low == pytest.approx(exact.interval.low, abs=1 / 256)
+
+
 def test_nested_answers_are_compared_element_by_element(world):
     world.pair(1, [[0.25, 0.75]], [[0.25000001, 0.74999999]])
     world.pair(2, [{"p": 0.5, "label": "a"}], [{"label": "a", "p": 0.5}])
@@ -117,11 +180,14 @@ def test_nested_answers_are_compared_element_by_element(world):
     assert found.numeric_difference["max"] == pytest.approx(0.25)
 
 
-def test_the_tolerance_can_be_set(world):
-    world.pair(1, [1.0], [1.01])
-    assert world.compare(dtype="float64").flip_count == 1
-    assert world.compare(dtype="float64", rtol=0.1).flip_count == 0
-    assert world.compare(dtype="int64", rtol=0.1).flip_count == 1
+@pytest.mark.parametrize(("dtype", "stable", "candidate"), [("float64", 1.0, 1.01), ("int64", 100, 101)])
+def test_the_tolerance_can_be_set(world, dtype, stable, candidate):
+    world.pair(1, [stable], [candidate])
+    assert world.compare(dtype=dtype).flip_count == 1
+    assert world.compare(dtype=dtype, relative=0.1).flip_count == 0
+    assert world.compare(dtype=dtype, absolute=0.001).flip_count == 1
+    found = world.compare(dtype=dtype, relative=0, absolute=1)
+    assert (found.flip_count, found.relative_tolerance, found.absolute_tolerance) == (0, 0, 1)
 
 
 # ---- errors, latency, answers
@@ -133,9 +199,9 @@ def test_errors_are_compared_on_the_same_requests(world):
         world.pair(number, stable_fields=bad if number < 2 else {}, **(bad if number < 20 else {}))
     world.record(200, "bbb", "shadow", None, status=503)
     found = world.compare()
-    assert found.error_difference == paired_difference(2, 18, 0, 80)
+    assert found.error_difference == paired_difference(18, 0, 82).estimate()
     assert (found.sides["stable"].errors, found.sides["candidate"].errors) == (2, 20)
-    assert found.sides["candidate"].error_rate == proportion(20, 100)
+    assert found.sides["candidate"].error_rate == proportion(20, 100).estimate()
     assert found.errors == {"ValueError: no": 20, "status 503": 1}
     assert (found.verdict, "errs" in found.reason) == ("differs", True)
 
@@ -154,7 +220,7 @@ def test_latency_is_compared_by_the_median_of_paired_differences(world):
     world.pair(10, latency_ms=500.0, status=500)
     found = world.compare().latency_difference_ms
     assert found.value == pytest.approx(0.545)
-    assert (found.interval.low, found.interval.high) == pytest.approx((0.51, 0.58))
+    assert (found.interval.low, found.interval.high) == pytest.approx((0.50, 0.59))
     assert found.n == 10
 
 
@@ -199,10 +265,20 @@ def test_a_canary_is_compared_unpaired(world):
     found = world.compare(endpoint(**CANARY))
     assert (found.paired, found.role, found.pairs, found.agreement, found.flips) == (False, "canary", 0, None, [])
     assert (found.sides["stable"].requests, found.sides["candidate"].requests) == (300, 100)
-    assert found.error_difference == difference(proportion(0, 100), proportion(0, 300))
+    assert found.error_difference == Difference(0, 100, 0, 300).estimate()
     assert found.latency_difference_ms.value == 2.0
-    assert found.answer_shares["yes"] == difference(proportion(50, 100), proportion(150, 300))
+    assert found.answer_shares["yes"] == Difference(50, 100, 150, 300).estimate()
     assert "unpaired" in found.reason
+
+
+def test_a_canarys_latency_interval_holds_for_both_medians_together(world):
+    for number in range(100):
+        world.record(number, "aaa", "stable", latency_ms=float(number))
+        world.record(number + 100, "bbb", "canary", latency_ms=100.0 + number)
+    found = world.compare(endpoint(**CANARY)).latency_difference_ms
+    low, high = median_ranks(100, 0.975)
+    assert (found.value, found.interval.level) == (100.0, 0.95)
+    assert (found.interval.low, found.interval.high) == (100.0 - (high - low), 100.0 + (high - low))
 
 
 def test_a_canary_without_pair_ids_keeps_all_its_records(world):
@@ -222,11 +298,8 @@ def test_shares_of_answers_take_requests_as_clusters(world):
         world.record(number, "bbb", "canary", rows)
     found = world.compare(endpoint(**CANARY)).answer_shares
     for label in ("yes", "no"):
-        sides = [
-            clustered_proportion(Clusters.of([(rows.count(label), len(rows)) for rows in side]))
-            for side in (candidate, stable)
-        ]
-        expected = difference(*sides)
+        one, other = (sum(rows.count(label) / len(rows) for rows in side) for side in (candidate, stable))
+        expected = Difference(one, len(candidate), other, len(stable)).estimate()
         assert found[label].value == pytest.approx(expected.value)
         assert found[label].interval.low == pytest.approx(expected.interval.low)
         assert found[label].interval.high == pytest.approx(expected.interval.high)
@@ -252,10 +325,11 @@ def test_a_canary_without_stables_records_is_inconclusive(world):
 
 
 def test_enough_agreement_is_called_so(world):
-    for number in range(400):
+    for number in range(440):
         world.pair(number)
     found = world.compare()
-    assert (found.verdict, found.agreement.interval.low) == ("agrees", wilson(400, 400).low)
+    assert (found.verdict, found.recommendation) == ("agrees", "promote")
+    assert found.agreement == proportion(440, 440).estimate()
 
 
 def test_a_stochastic_release_is_called_so(world):

@@ -8,11 +8,7 @@ import pytest
 from record_world import CANARY, NOON, World, endpoint
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRelease
-from jupyter_deploy.domain.statistics import (
-    Clusters,
-    clustered_proportion,
-    proportion,
-)
+from jupyter_deploy.domain.sequential import Mean, proportion
 
 
 @pytest.fixture
@@ -60,9 +56,8 @@ def test_a_shadow_is_joined_with_stable_by_pair_id_and_row(world):
     assert (flip.pair_id, flip.request_id, flip.row, flip.stable, flip.candidate) == ("p40", "r40", 1, "b", "X")
     assert flip.input == {"n": 40, "row": 1}
     assert flip.ts == NOON + timedelta(seconds=40)
-    clusters = Clusters.of([(3, 3)] * 40 + [(2, 3)])
-    assert found.agreement == clustered_proportion(clusters)
-    assert found.coverage == proportion(41, 41)
+    assert found.agreement == Mean({1.0: 40, 2 / 3: 1}).estimate()
+    assert found.coverage == proportion(41, 41).estimate()
 
 
 def test_the_same_request_id_from_many_callers_joins_nothing(world):
@@ -99,6 +94,17 @@ def test_an_idle_release_is_compared_as_what_it_was(world):
     world.record(1, "bbb", "shadow")
     found = world.compare(idle)
     assert (found.paired, found.pairs, found.role) == (True, 1, "idle")
+
+
+def test_a_former_stable_release_is_told_how_it_gets_to_be_compared(world):
+    for number in range(3):
+        world.record(number, "bbb", "stable")
+        world.record(number, "aaa", "shadow")
+    promoted = endpoint(shadows={"tumour:ccc": 10.0})
+    found = world.compare(promoted)
+    assert (found.pairs, found.verdict, found.recommendation) == (0, "inconclusive", "wait")
+    assert "was no candidate while tumour:aaa was stable" in found.reason
+    assert "nbdeploy traffic tumour --shadow tumour:bbb=100" in found.reason
 
 
 # ---- odd lines and duplicates
@@ -161,7 +167,7 @@ def test_mirrored_requests_without_a_record_are_counted_by_reason(world):
         "no worker": 1,
     }
     assert (found.pairs, found.mirrored, found.overflowed) == (10, 23, 5)
-    assert found.coverage == proportion(10, 23)
+    assert found.coverage == proportion(10, 23).estimate()
 
 
 def test_a_record_that_came_although_the_gateway_gave_up_is_a_pair(world):

@@ -80,7 +80,7 @@ def _answers(url):
 def test_the_quickstart_runs_in_jupyterlab_and_its_endpoint_outlives_it(home):
     with jupyterlab(home) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page = browser.new_page(viewport={"width": 1400, "height": 1120})
         page.goto(f"{lab}/lab/tree/quickstart.ipynb?token={TOKEN}")
         # "Run All" before the kernel answers silently does nothing.
         page.wait_for_function("window.jupyterapp")

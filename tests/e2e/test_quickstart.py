@@ -61,6 +61,17 @@ def test_the_comparison_pairs_every_request_and_shows_a_chart(executed, shared_h
     assert charts[0]["hconcat"]
 
 
+def test_what_is_required_of_the_comparison_decides_the_exit_code(executed, shared_home):
+    ended = shared_home.run(
+        "compare", "tumour", "--candidate", candidate(shared_home), "-o", "json",
+        "--require", "agreement >= 50%", "--require", "pairs >= 1000", "--require", "error_rate_difference > 0.5",
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1, ended.stderr
+    outcomes = [requirement["outcome"] for requirement in json.loads(ended.stdout)["requirements"]]
+    assert outcomes == ["met", "undecided", "not met"]
+
+
 def candidate(home):
     return next(r["tag"] for r in home.json("describe", "tumour")["releases"] if r["role"] == "idle")
 

@@ -1,8 +1,15 @@
 """The command line's errors: exit codes, words, remedies, and that nothing is written before a good request."""
 
 import json
+import shlex
 
 import pytest
+
+from jupyter_deploy.domain.inference import Comparison, Requirement, SideSummary
+from jupyter_deploy.domain.requests import CompareRequest
+from jupyter_deploy.faces.arguments import parse_line
+from jupyter_deploy.faces.cli import _exit_code
+from jupyter_deploy.faces.render import text
 
 
 @pytest.mark.parametrize(
@@ -25,6 +32,13 @@ import pytest
         (["deploy", "churn:1", "--role", "shadow"], 2, "the first release of an endpoint is stable"),
         (["traffic", "churn", "--canary", "a"], 2, "TAG=PERCENT"),
         (["compare", "churn", "--since", "soon"], 2, "is not a duration"),
+        (["compare", "churn", "--tolerance", "much"], 2, "is not a tolerance"),
+        (["compare", "churn", "--absolute-tolerance", "-1"], 2, "greater than or equal to 0"),
+        (
+            ["compare", "churn", "--require", "agreement >= 0.9", "--require", "agrement > 1"],
+            2,
+            "did you mean agreement",
+        ),
         (["logs", "churn", "--limit", "0"], 2, "limit"),
     ],
 )
@@ -65,3 +79,35 @@ def test_no_arguments_show_the_help(home):
     shown = home.run().stdout
     assert "nbdeploy deploy train.ipynb" in shown
     assert "Exit codes" in shown
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([], 0),
+        (["met"], 0),
+        (["met", "undecided"], 4),
+        (["undecided", "not met", "met"], 1),
+    ],
+)
+def test_the_worst_of_what_is_required_decides_the_exit_code(outcomes, code):
+    side = SideSummary(
+        release="a:1", requests=9, rows=9, errors=0, error_rate=None, latency_p50_ms=None, latency_p95_ms=None
+    )
+    comparison = Comparison(
+        endpoint="a", stable="a:1", candidate="a:2", role="shadow", paired=True, since=None, pairs=9, rows=9,
+        mirrored=9, coverage=None, agreement=None, sides={"stable": side, "candidate": side}, error_difference=None,
+        latency_difference_ms=None, verdict="inconclusive", reason="too little",
+        requirements=[Requirement(expression="agreement > 0", outcome=outcome, why="so") for outcome in outcomes],
+    )  # fmt: skip
+    assert _exit_code(comparison) == code
+    shown = text(comparison)
+    assert all(outcome in shown for outcome in outcomes)
+    assert "however often one looks" in shown
+    assert "more requests will tell" in shown
+
+
+def test_a_magic_takes_several_requirements_and_a_tolerance():
+    line = shlex.split('tumour --require "agreement >= 0.9" --require "pairs > 30" --tolerance 1%')
+    request, _ = parse_line("deploy_compare", CompareRequest, line)
+    assert request == CompareRequest(name="tumour", require=["agreement >= 0.9", "pairs > 30"], tolerance=0.01)

@@ -1,0 +1,58 @@
+"""What a benchmark says: figures with their aims, and how they look in the documentation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value. ``most``: the aim, a value that it should not exceed (None: printed only)."""
+
+    subject: str
+    name: str
+    value: float
+    unit: str = ""
+    most: float | None = None
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.most is None:
+            return ""
+        return "reached" if self.value <= self.most else "**not reached**"
+
+    @property
+    def shown(self) -> str:
+        return f"{_rounded(self.value)} {self.unit}".strip()
+
+    @property
+    def aim(self) -> str:
+        return "" if self.most is None else f"≤ {_rounded(self.most)} {self.unit}".strip()
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least ``share`` of the values do not exceed."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def median(values: Sequence[float]) -> float:
+    return quantile(values, 0.5)
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """A Markdown table."""
+    rows = ["| what | measured | aim | | |", "|---|---|---|---|---|"]
+    rows += [f"| {f.subject}: {f.name} | {f.shown} | {f.aim} | {f.verdict} | {f.note} |" for f in figures]
+    return "\n".join(rows)
+
+
+def _rounded(value: float) -> str:
+    if value == int(value) and abs(value) < 1e6:
+        return str(int(value))
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -1,0 +1,166 @@
+"""Where a benchmark happens: a home of its own, a warm kernel with trained models, and clients."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from jupyter_client.manager import KernelManager
+
+HERE = Path(__file__).parent
+
+# Models as a notebook has them: thirty features, two labels; 'Moody' does what a file tells it, so that a shadow
+# that was right when it started can be made to hang, raise or die.
+TRAINED = """
+import os, time
+from pathlib import Path
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+import jupyter_deploy
+X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+
+def trained(c):
+    return make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(X, y)
+
+class Moody:
+    def __init__(self, model, mood):
+        self.model, self.mood = model, mood
+    def predict(self, X):
+        mood = Path(self.mood).read_text()
+        if mood == "hang":
+            time.sleep(3600)
+        if mood == "raise":
+            raise ValueError("in a bad mood")
+        if mood == "die":
+            os._exit(1)
+        return self.model.predict(X)
+"""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one run of clients got: ``[seconds since the start, latency in seconds, status, release]``."""
+
+    rows: list[tuple[float, float, int, str]] = field(repr=False)
+
+    @property
+    def failed(self) -> int:
+        return sum(status != 200 for _, _, status, _ in self.rows)
+
+    def latencies(self, since: float = 0.0, until: float = float("inf")) -> list[float]:
+        """Milliseconds, of requests that left in this span."""
+        return [latency * 1000 for at, latency, status, _ in self.rows if status == 200 and since <= at < until]
+
+
+class World:
+    """A home, its kernel and its clients."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("NBDEPLOY_")} | {
+            "NBDEPLOY_HOME": str(folder / "nbdeploy"),
+            "BENTOML_HOME": str(folder / "bentoml"),
+            "BENTOML_DO_NOT_TRACK": "true",
+            "NBDEPLOY_PORT": str(port),
+            "IPYTHONDIR": str(folder / "ipython"),
+        }
+        self.body = folder / "body.json"
+        self._manager = KernelManager(kernel_name="python3")
+        self._manager.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        self._manager.start_kernel(env=self.environment, cwd=str(folder))
+        self._client = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=60)
+        self.run(TRAINED)
+        row = self.run("", "X.iloc[0].to_dict()")
+        self.body.write_text(json.dumps({"instances": [row]}))
+
+    def run(self, code: str, value: str = "None") -> Any:
+        """Run code in the kernel; ``value``, a literal expression, comes back."""
+        reply = self._client.execute_interactive(
+            code, user_expressions={"value": value}, output_hook=lambda _: None, timeout=600
+        )["content"]
+        if reply["status"] != "ok":
+            raise RuntimeError("\n".join(reply["traceback"]))
+        found = reply["user_expressions"]["value"]
+        if found["status"] != "ok":
+            raise RuntimeError("\n".join(found["traceback"]))
+        return ast.literal_eval(found["data"]["text/plain"])
+
+    def deploy(self, model: str, name: str, *options: str) -> tuple[str, str]:
+        """Deploy an expression of the kernel; tag and URL."""
+        given = ", ".join([f"name={name!r}", "example=X[:3]", *options])
+        self.run(f"found = jupyter_deploy.deploy({model}, {given})")
+        tag, url = self.run("", "(found.release, found.url)")
+        return tag, url
+
+    @contextlib.contextmanager
+    def clients(self, url: str, *options: str) -> Iterator[Answers]:
+        """Clients that ask until the block ends; their answers are there afterwards."""
+        result = self.folder / "answers.json"
+        result.unlink(missing_ok=True)
+        answers = Answers([])
+        process = self._ask(url, result, *options)
+        try:
+            yield answers
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(90)
+        answers.rows.extend(tuple(row) for row in json.loads(result.read_text()))
+
+    def asked(self, url: str, *options: str) -> Answers:
+        """Clients that ask until their time is over."""
+        result = self.folder / "answers.json"
+        result.unlink(missing_ok=True)
+        self._ask(url, result, *options).wait(180)
+        return Answers([tuple(row) for row in json.loads(result.read_text())])
+
+    def capacity(self, url: str) -> float:
+        """Requests a second that sixteen clients get answered, clients included: what this machine can do."""
+        self.asked(url, "--clients", "16", "--seconds", "1")  # warm
+        return len(self.asked(url, "--clients", "16", "--seconds", "4").rows) / 4
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._client.stop_channels()
+            self._manager.shutdown_kernel(now=True)
+        subprocess.run(
+            [sys.executable, "-m", "jupyter_deploy", "down"], env=self.environment, cwd=self.folder, check=False,
+            capture_output=True,
+        )  # fmt: skip
+
+    def _ask(self, url: str, result: Path, *options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(HERE / "load.py"), f"{url}/predict", str(self.body), str(result), *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        if process.stdout is None or not process.stdout.readline():
+            raise RuntimeError("the clients did not start")
+        return process
+
+
+@contextlib.contextmanager
+def world() -> Iterator[World]:
+    """A world that leaves nothing behind."""
+    with TemporaryDirectory(prefix="nbdeploy-bench-") as folder:
+        made = World(Path(folder))
+        try:
+            yield made
+        finally:
+            made.close()

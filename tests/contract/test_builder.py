@@ -1,0 +1,38 @@
+"""The process that builds bentos: begun early, used once, never left behind."""
+
+import psutil
+import pytest
+
+from jupyter_deploy.adapters.bento import BentoBuilder
+from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.domain.artifacts import Tolerance
+from tests.contract.capturing import NUMBERS, capture
+
+
+def builders():
+    return [child for child in psutil.Process().children() if "bentos.build" in " ".join(child.cmdline())]
+
+
+def test_a_prepared_process_that_is_not_needed_is_gone_afterwards(tmp_path):
+    with BentoBuilder(tmp_path).prepared():
+        assert len(builders()) == 1
+    assert builders() == []
+
+
+def test_a_failure_while_it_waits_leaves_no_process(tmp_path):
+    with pytest.raises(KeyboardInterrupt), BentoBuilder(tmp_path).prepared():
+        raise KeyboardInterrupt
+    assert builders() == []
+
+
+def test_prepared_or_not_a_build_makes_the_bento(tmp_path):
+    builder = BentoBuilder(tmp_path)
+    capturer = ModelCapturer(tmp_path, Tolerance(), 60)
+    first = capture(capturer, lambda frame: frame["age"] * 2, NUMBERS)
+    second = capture(capturer, lambda frame: frame["age"] * 3, NUMBERS)
+    with builder.prepared():
+        (waiting,) = builders()
+        assert builder.build(first).tag == first.tag
+        assert not waiting.is_running()  # it built this one
+        assert builder.build(second).tag == second.tag  # and a new one the next
+    assert builders() == []

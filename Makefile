@@ -1,10 +1,12 @@
 # make demo   set up and run the quickstart, from notebook to promoted endpoint
 # make down   stop what the demo left
-# make test   set up and run all tests
+# make test   set up and run all tests; those of tests/unit, golden and faces under a newer Python too
 # make check  linters, types, import directions, generated files
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
+NEWER := 3.13
+PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
 .PHONY: demo down test check bench setup docs clean
@@ -26,8 +28,11 @@ check: setup
 	.venv/bin/lint-imports --no-logo
 	$(PYTHON) scripts/reference.py --check
 
+# The newer Python's environment is installed while the tests of the older one run.
 test: setup
-	NBDEPLOY_REQUIRE_ALL=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
+	$(PYTEST) -n 2 --dist loadfile || { wait $$installing; exit 1; }; \
+	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 2 --dist loadfile tests/unit tests/golden tests/faces
 
 bench: setup
 	@$(PYTHON) -m scripts.bench --write
@@ -36,4 +41,4 @@ docs: setup
 	$(PYTHON) scripts/reference.py
 
 clean: down
-	rm -rf .demo .venv
+	rm -rf .demo .venv .venv-$(NEWER)

@@ -6,6 +6,7 @@ In Python: ``jupyter_deploy.deploy(model, name="churn", example=X_test[:5])``. I
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,9 +25,28 @@ __all__ = [
     "promote",
     "reconcile",
     "rollback",
+    "serving_role",
     "stop",
     "traffic",
 ]
+
+
+def serving_role() -> str | None:
+    """The role in which the model is being asked, for the model's own code.
+
+    A shadow gets a copy of every request, so whatever its code does beside answering (writing a file, sending a
+    message) would be done twice. ``if jupyter_deploy.serving_role() in ("stable", "canary"):`` does it once.
+
+    Returns
+    -------
+    str or None
+        ``stable``, ``canary``, ``shadow``, ``probe`` (the check at a start) or ``direct`` (past the gateway); None
+        where no request is being answered, as in the notebook. The bento has this function even where this package
+        is not installed.
+    """
+    module = sys.modules.get(f"{__name__}.serving.role")
+    role: str | None = module.serving_role() if module else None
+    return role
 
 
 def __getattr__(name: str) -> Any:

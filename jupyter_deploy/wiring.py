@@ -6,10 +6,8 @@ import getpass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import platformdirs
-import yaml
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -21,7 +19,7 @@ from pydantic_settings import (
 
 from .domain.artifacts import Tolerance
 from .domain.errors import InvalidInput
-from .domain.ports import Ports
+from .domain.ports import Builder, Capturer, Client, InferenceLog, NotebookRunner, Ports, Store, Target
 
 GROUP = "nbdeploy.targets"
 
@@ -71,7 +69,11 @@ class Settings(BaseSettings):
 
 
 class Wiring:
-    """Settings -> ports; each part is made when it is first needed."""
+    """Settings -> ports.
+
+    Each part is made when it is first needed, and only then is what it works with imported: looking needs neither
+    BentoML nor DuckDB.
+    """
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or load_settings()
@@ -79,38 +81,66 @@ class Wiring:
     @cached_property
     def ports(self) -> Ports:
         """All parts, for the operations."""
-        from .adapters.bento import BentoBuilder  # noqa: PLC0415 - 'nbdeploy --help' needs none of them
-        from .adapters.capturer import ModelCapturer  # noqa: PLC0415
-        from .adapters.client import HttpClient  # noqa: PLC0415
-        from .adapters.comparison import RecordLog  # noqa: PLC0415
+        return _Parts(self.settings)
+
+
+class _Parts:
+    """``domain.ports.Ports``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._home = settings.home.expanduser().absolute()
+        self._bentoml_home = settings.bentoml_home.expanduser().absolute()
+        self.keep_revisions = settings.keep_revisions
+
+    @cached_property
+    def capturer(self) -> Capturer:
+        from .adapters.capturer import ModelCapturer  # noqa: PLC0415 - as all of these: see Wiring
+
+        return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
+
+    @cached_property
+    def builder(self) -> Builder:
+        from .adapters.bento import BentoBuilder  # noqa: PLC0415
+
+        return BentoBuilder(self._bentoml_home)
+
+    @cached_property
+    def notebooks(self) -> NotebookRunner:
         from .adapters.notebook import PapermillRunner  # noqa: PLC0415
+
+        return PapermillRunner()
+
+    @cached_property
+    def store(self) -> Store:
         from .adapters.store import SqliteStore  # noqa: PLC0415
 
-        settings = self.settings
-        home = settings.home.expanduser().absolute()
-        bentoml_home = settings.bentoml_home.expanduser().absolute()
-        return Ports(
-            capturer=ModelCapturer(bentoml_home, settings.tolerance, settings.replay_timeout),
-            builder=BentoBuilder(bentoml_home),
-            notebooks=PapermillRunner(),
-            targets=self._targets(home, bentoml_home),
-            store=SqliteStore(home, getpass.getuser()),
-            log=RecordLog(home),
-            client=HttpClient(),
-            keep_revisions=settings.keep_revisions,
-        )
+        return SqliteStore(self._home, getpass.getuser())
 
-    def _targets(self, home: Path, bentoml_home: Path) -> dict[str, Any]:
+    @cached_property
+    def log(self) -> InferenceLog:
+        from .adapters.comparison import RecordLog  # noqa: PLC0415
+
+        return RecordLog(self._home)
+
+    @cached_property
+    def client(self) -> Client:
+        from .adapters.client import HttpClient  # noqa: PLC0415
+
+        return HttpClient()
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
         """Every installed target, by its entry point's name."""
         from .targets.local import LocalSettings  # noqa: PLC0415
 
-        settings = self.settings
+        settings = self._settings
         local = LocalSettings(
-            home=home,
+            home=self._home,
             runtime=settings.runtime.expanduser().absolute() if settings.runtime else None,
             port=settings.port,
             envoy=settings.envoy,
-            bentoml_home=bentoml_home,
+            bentoml_home=self._bentoml_home,
             workers=settings.workers,
             start_timeout=settings.start_timeout,
             predict_timeout=settings.predict_timeout,
@@ -129,7 +159,11 @@ def load_settings() -> Settings:
     """
     try:
         return Settings()
-    except (ValidationError, SettingsError, yaml.YAMLError) as error:
+    except Exception as error:
+        import yaml  # noqa: PLC0415 - only needed to know its errors
+
+        if not isinstance(error, ValidationError | SettingsError | yaml.YAMLError):
+            raise
         found = error.errors() if isinstance(error, ValidationError) else []
         lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found] or [f"  {error}"]
         raise InvalidInput(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -35,8 +36,7 @@ asked = sys.stdin.read()
 if asked:
     arguments = json.loads(asked)
     sys.path.insert(0, arguments["build_ctx"])
-    bento = bentoml.bentos.build(**arguments)
-    print(json.dumps({"tag": str(bento.tag), "path": str(bento.path)}))
+    bentoml.bentos.build(**arguments)
 """
 
 
@@ -84,19 +84,20 @@ class BentoBuilder:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
         name, _, version = snapshot.tag.partition(":")
         path = self._home / "bentos" / name / version
-        path.parent.mkdir(parents=True, exist_ok=True)
         with locked_folder(path.parent):
-            if _serves(path, snapshot):
-                return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
-            # An interrupted build, or the bento of a snapshot of the same tag that is no more.
-            shutil.rmtree(path, ignore_errors=True)
-            with scratch_folder("build") as context:
-                copy_serving(context)
-                (context / "service.py").write_text(service_source(snapshot), "utf-8")
-                built = self._run(context, snapshot, name, version)
-        return Bento(tag=built["tag"], snapshot_digest=snapshot.digest, path=built["path"])
+            if not _serves(path, snapshot):
+                # An interrupted build, or the bento of a snapshot of the same tag that is no more.
+                shutil.rmtree(path, ignore_errors=True)
+                self._build(snapshot, name, version)
+        return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
 
-    def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> dict[str, str]:
+    def _build(self, snapshot: Snapshot, name: str, version: str) -> None:
+        with scratch_folder("build") as context:
+            copy_serving(context)
+            (context / "service.py").write_text(service_source(snapshot), "utf-8")
+            self._run(context, snapshot, name, version)
+
+    def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> None:
         arguments = {
             "service": f"service:{class_name(name)}",
             "name": name,
@@ -110,35 +111,37 @@ class BentoBuilder:
         }
         waiting, self._waiting = self._waiting, None  # each process builds one
         with contextlib.nullcontext(waiting) if waiting else self._process() as process:
-            said, complaints = process.communicate(json.dumps(arguments))
+            _, complaints = process.communicate(json.dumps(arguments))
         if "No space left on device" in complaints:
-            raise StoreError(f"the disk of {self._home} is full", "make room: 'bentoml list' shows what is there")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._home))
         if process.returncode:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",
                 "read its last lines below",
                 details="\n".join(complaints.strip().splitlines()[-15:]),
             )
-        built: dict[str, str] = json.loads(said.strip().splitlines()[-1])
-        return built
 
     @contextlib.contextmanager
     def _process(self) -> Iterator[subprocess.Popen[str]]:
         """A process that builds what it is told on its standard input; it is gone afterwards."""
-        environment = passed_on(os.environ) | {
-            "BENTOML_HOME": str(self._home),
-            "BENTOML_DO_NOT_TRACK": "true",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        with subprocess.Popen(
-            [sys.executable, "-P", "-c", _BUILD],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env=environment,
-            text=True,
-        ) as process:
+        with (
+            scratch_folder("bentoml") as temporary,  # what it leaves there when it fails goes with ours
+            subprocess.Popen(
+                [sys.executable, "-P", "-c", _BUILD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                env=passed_on(os.environ)
+                | {
+                    "BENTOML_HOME": str(self._home),
+                    "BENTOML_DO_NOT_TRACK": "true",
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "TMPDIR": str(temporary),
+                },
+                text=True,
+            ) as process,
+        ):
             try:
                 yield process
             finally:
@@ -157,13 +160,35 @@ def _serves(path: Path, snapshot: Snapshot) -> bool:
 
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back.
+
+    The folder is made, and removed at the end if nothing is in it.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # another process has just removed it
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(descriptor, folder):
+                try:
+                    yield
+                finally:
+                    with contextlib.suppress(OSError):
+                        folder.rmdir()
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_still(descriptor: int, folder: Path) -> bool:
+    """Whether a folder that was opened is the one of that name: it may have been removed and made anew."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        return os.path.samestat(os.fstat(descriptor), folder.stat())
+    except FileNotFoundError:
+        return False
 
 
 def service_source(snapshot: Snapshot) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,18 @@ from jupyter_deploy.domain.ports import Live, Staged
 
 from .bento import locked_folder, quiet_bentoml
 from .environment import interpreter, lock
+from .filesystem import cannot_write, require_writable
 from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
 from .replaying import require_agreement, run_replay
 from .scratch import new_folder_name
 
 MANIFEST = "snapshot.json"
+
+_REPEATED = (
+    "A shadow would repeat that for every request; jupyter_deploy.serving_role() tells the model its role, so that it "
+    "can leave it out"
+)
 
 
 class ModelCapturer:
@@ -42,6 +51,11 @@ class ModelCapturer:
         self._models = home / "models"
         self._tolerance = tolerance
         self._timeout = replay_timeout
+
+    def check(self) -> None:
+        """Raise StoreError if the model store or the temporary folder takes no file."""
+        require_writable(self._models)
+        require_writable(Path(tempfile.gettempdir()))
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
@@ -86,39 +100,63 @@ class ModelCapturer:
                 "the model does not agree with itself when asked twice: it is compared by shape and distribution",
             )
         manifest = staged.manifest.model_copy(
-            update={"environment": lock(found["modules"]), "stochastic": found["stochastic"], "notes": notes}
+            update={
+                "environment": lock(found["modules"]),
+                "stochastic": found["stochastic"],
+                "notes": notes,
+                "warnings": tuple(f"{effect}. {_REPEATED}" for effect in found["effects"]),
+            }
         )
         _write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
-    def keep(self, staged: Staged) -> Snapshot:
+    def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
         tag = f"{staged.manifest.name}:{_identity(staged)[:12]}"
         path = self._path(tag)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             with locked_folder(path.parent):
                 if self._is_whole(tag):
-                    return self._adopted(tag, staged)
+                    snapshot = self._adopted(tag, staged)
+                    remember(snapshot)
+                    return snapshot
                 # What an interrupted write left, or what somebody changed, is no snapshot.
                 shutil.rmtree(path, ignore_errors=True)
-                self._write(tag, staged)
+                try:
+                    self._write(tag, staged)
+                    snapshot = self.load(tag)
+                    remember(snapshot)
+                except BaseException:  # Ctrl-C too: a folder that nobody remembers would only be in the way
+                    self._remove(tag)
+                    raise
         except OSError as error:
-            raise StoreError(f"cannot store {tag} in {self._models}: {error}", "check the disk's space") from error
-        return self.load(tag)
+            raise cannot_write(self._models, error) from error
+        return snapshot
 
     def _write(self, tag: str, staged: Staged) -> None:
         manifest = staged.manifest
         labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
         metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
+        with (
+            self._bentoml_models() as (bentoml, store),
+            bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored,
+        ):
+            for file in sorted(staged.folder.iterdir()):
+                file.chmod(0o600)  # executed cells may hold what is nobody else's business
+                shutil.move(file, Path(stored.path) / file.name)
+
+    def _remove(self, tag: str) -> None:
+        """BentoML's way also mends which one is the latest; what it does not know of is only a folder."""
+        with contextlib.suppress(Exception), self._bentoml_models() as (_, store):
+            store.delete(tag)
+        shutil.rmtree(self._path(tag), ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _bentoml_models(self) -> Iterator[tuple[Any, Any]]:
         with quiet_bentoml() as bentoml:
             from bentoml._internal.models import ModelStore  # noqa: PLC0415 - the only way to name the location
 
-            store = ModelStore(self._models)
-            with bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored:
-                for file in sorted(staged.folder.iterdir()):
-                    file.chmod(0o600)  # executed cells may hold what is nobody else's business
-                    shutil.move(file, Path(stored.path) / file.name)
+            yield bentoml, ModelStore(self._models)
 
     def _is_whole(self, tag: str) -> bool:
         try:
@@ -200,7 +238,7 @@ def _identity(staged: Staged) -> str:
 
 def _acted_upon(manifest: Manifest) -> dict[str, Any]:
     """A manifest without what is only told, and without the answers' last bits."""
-    return manifest.model_dump(exclude={"provenance", "files", "predictions", "notes", "stochastic"})
+    return manifest.model_dump(exclude={"provenance", "files", "predictions", "notes", "warnings", "stochastic"})
 
 
 def _provenance(live: Live) -> Provenance:

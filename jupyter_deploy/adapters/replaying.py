@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -39,11 +40,14 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     ------
     ReplayFailed
         The process ended before it could say anything.
+    OSError
+        The disk of the temporary folder is full.
     """
     with scratch_folder("replay") as root:
         copy_serving(root / "code")
-        elsewhere = root / "elsewhere"
+        elsewhere, temporary = root / "elsewhere", root / "tmp"
         elsewhere.mkdir()
+        temporary.mkdir()
         result = root / "result.json"
         code = (
             f"import sys; sys.path.insert(0, {str(root / 'code')!r}); "
@@ -54,7 +58,7 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
                 # -P: neither the working directory nor a script's folder gets on the path.
                 [interpreter, "-P", "-c", code],
                 cwd=elsewhere,
-                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
+                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -67,14 +71,17 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
                 f"the clean process did not answer the example within {timeout:g} s",
                 "give a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
             ) from error
-        if not result.exists():
+        try:
+            found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            if "No space left on device" in ended.stderr:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root)) from error
             tail = "\n".join(ended.stderr.strip().splitlines()[-_TAIL:])
             raise ReplayFailed(
                 f"the clean process ended with exit code {ended.returncode} before it answered the example",
                 "does the model end the process, or need more memory than there is?",
                 details=tail,
-            )
-        found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+            ) from error
         return found
 
 

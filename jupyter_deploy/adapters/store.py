@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
-import psutil
+from pydantic import ValidationError
 
 from jupyter_deploy.domain.artifacts import Snapshot
-from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.base import Value, now
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Revision
-from jupyter_deploy.domain.errors import Conflict, StoreError
+from jupyter_deploy.domain.errors import Conflict
 
-SCHEMA_VERSION = 1
+from .database import Database
+from .filesystem import require_writable
 
-_SCHEMA = f"""
-CREATE TABLE endpoints (name TEXT PRIMARY KEY, revision INTEGER NOT NULL, state TEXT NOT NULL);
-CREATE TABLE revisions (
-    endpoint TEXT NOT NULL, revision INTEGER NOT NULL, at TEXT NOT NULL, by TEXT NOT NULL,
-    reason TEXT NOT NULL, change TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (endpoint, revision));
-CREATE TABLE snapshots (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, document TEXT NOT NULL);
-CREATE TABLE intents (
-    endpoint TEXT NOT NULL, tag TEXT NOT NULL, pid INTEGER NOT NULL, born REAL NOT NULL, document TEXT NOT NULL,
-    PRIMARY KEY (endpoint, tag, pid));
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
+V = TypeVar("V", bound=Value)
 
 
 class SqliteStore:
@@ -43,22 +32,27 @@ class SqliteStore:
     """
 
     def __init__(self, home: Path, user: str) -> None:
-        self._path = home / "state.sqlite"
+        self._home = home
+        self._database = Database(home / "state.sqlite")
         self._user = user
 
+    def check(self) -> None:
+        """Raise StoreError, before slow work, if nothing could be written here; makes nothing."""
+        require_writable(self._home)
+
     def endpoints(self) -> list[Endpoint]:
-        with self._reading() as db:
-            rows = db.execute("SELECT state FROM endpoints ORDER BY name").fetchall() if db else []
-        return [Endpoint.model_validate_json(state) for (state,) in rows]
+        with self._database.reading() as db:
+            rows = db.execute("SELECT name, state FROM endpoints ORDER BY name").fetchall() if db else []
+        return [self._parsed(Endpoint, state, f"endpoint {name}") for name, state in rows]
 
     def endpoint(self, name: str) -> Endpoint | None:
-        with self._reading() as db:
+        with self._database.reading() as db:
             row = db.execute("SELECT state FROM endpoints WHERE name = ?", (name,)).fetchone() if db else None
-        return Endpoint.model_validate_json(row[0]) if row else None
+        return self._parsed(Endpoint, row[0], f"endpoint {name}") if row else None
 
     def save(self, endpoint: Endpoint, *, based_on: int, reason: str, change: str) -> None:
         state = endpoint.model_dump_json()
-        with self._writing() as db:
+        with self._database.writing() as db:
             row = db.execute("SELECT revision FROM endpoints WHERE name = ?", (endpoint.name,)).fetchone()
             current = row[0] if row else 0
             if current != based_on:
@@ -75,9 +69,10 @@ class SqliteStore:
                 "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (endpoint.name, endpoint.revision, now().isoformat(), self._user, reason, change, state),
             )
+        self._database.copy()
 
     def history(self, name: str) -> list[Revision]:
-        with self._reading() as db:
+        with self._database.reading() as db:
             query = "SELECT revision, at, by, reason, change, state FROM revisions WHERE endpoint = ? ORDER BY 1 DESC"
             rows = db.execute(query, (name,)).fetchall() if db else []
         return [
@@ -88,26 +83,26 @@ class SqliteStore:
                 by=by,
                 reason=reason,
                 change=change,
-                state=Endpoint.model_validate_json(state),
+                state=self._parsed(Endpoint, state, f"revision {revision} of {name}"),
             )
             for revision, at, by, reason, change, state in rows
         ]
 
     def remember(self, snapshot: Snapshot) -> None:
-        with self._writing() as db:
+        with self._database.writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)",
                 (snapshot.tag, snapshot.digest, snapshot.model_dump_json()),
             )
 
     def remembered(self, tag: str) -> Snapshot | None:
-        with self._reading() as db:
+        with self._database.reading() as db:
             row = db.execute("SELECT document FROM snapshots WHERE tag = ?", (tag,)).fetchone() if db else None
-        return Snapshot.model_validate_json(row[0]) if row else None
+        return self._parsed(Snapshot, row[0], f"snapshot {tag}") if row else None
 
     def intend(self, release: Release) -> None:
         pid = os.getpid()
-        with self._writing() as db:
+        with self._database.writing() as db:
             db.execute(
                 "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)",
                 (release.endpoint, release.tag, pid, _born(pid), release.model_dump_json()),
@@ -115,10 +110,10 @@ class SqliteStore:
 
     def fulfil(self, release: Release) -> None:
         key = (release.endpoint, release.tag)
-        with self._writing() as db:
+        with self._database.writing() as db:
             rows = db.execute("SELECT pid, born FROM intents WHERE endpoint = ? AND tag = ?", key).fetchall()
             for pid, born in rows:
-                if pid == os.getpid() or _born(pid) != born:
+                if pid == os.getpid() or not born or _born(pid) != born:
                     db.execute("DELETE FROM intents WHERE endpoint = ? AND tag = ? AND pid = ?", (*key, pid))
 
     def intended(self) -> list[Release]:
@@ -130,100 +125,43 @@ class SqliteStore:
         gone = {(release.endpoint, release.tag): release for release, _, alive in found if not alive}
         return [release for key, release in gone.items() if key not in busy]
 
-    @contextmanager
-    def exclusive(self, name: str) -> Iterator[None]:
-        self._make_home()
-        folder = self._path.parent / "locks"
-        try:
-            folder.mkdir(exist_ok=True, mode=0o700)
-            descriptor = os.open(folder / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        except OSError as error:
-            raise _unusable(folder, error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)  # gives the lock back, as the end of the process does
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        return self._database.lock(name)
 
     def _intents(self) -> list[tuple[Release, int, bool]]:
         """Each with its process and whether that is still there."""
-        with self._reading() as db:
+        with self._database.reading() as db:
             rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
-        return [(Release.model_validate_json(document), pid, _born(pid) == born) for pid, born, document in rows]
+        return [
+            (self._parsed(Release, document, "an intent"), pid, bool(born) and _born(pid) == born)
+            for pid, born, document in rows
+        ]
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection | None]:
-        """A connection for reading, or None before the first write: looking makes no files."""
-        if not self._path.exists():
-            yield None
-            return
-        with self._connection() as db:
-            yield db
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that holds the write lock from its beginning."""
-        self._make_home()
+    def _parsed(self, kind: type[V], document: str, what: str) -> V:
         try:
-            # SQLite gives its journal files the mode of the database, so this one decision covers all three.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as error:
-            raise _unusable(self._path, error) from error
-        with self._connection() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
-
-    def _make_home(self) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise _unusable(self._path, error) from error
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            db = sqlite3.connect(self._path, timeout=10, isolation_level=None)
-        except sqlite3.Error as error:
-            raise _unusable(self._path, error) from error
-        try:
-            db.execute("PRAGMA synchronous = FULL")
-            self._prepare(db)
-            yield db
-        except sqlite3.Error as error:
-            raise _unusable(self._path, error) from error
-        finally:
-            db.close()
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self._path} was written by a newer nbdeploy (schema {version}, this one knows {SCHEMA_VERSION})",
-                "upgrade this nbdeploy, or set NBDEPLOY_HOME to another folder",
-            )
-        if version == 0:
-            with self.exclusive(""):  # of several first writers one makes the tables
-                (version,) = db.execute("PRAGMA user_version").fetchone()
-                if version == 0:
-                    db.execute("PRAGMA journal_mode = WAL")
-                    db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+            return kind.model_validate_json(document)
+        except ValidationError as error:
+            found = error.errors()[0]
+            raise self._database.damaged(f"{what} cannot be read ({found['loc']}: {found['msg']})") from error
 
 
-def _born(pid: int) -> float:
-    """When a process began (0: it has gone); together with the pid it names a process for good."""
+def _born(pid: int) -> str:
+    """What tells a process from a later one with the same id; empty: it has gone.
+
+    The boot and the kernel's ticks since then: a clock that is set does not change them, unlike a time of creation.
+    """
     try:
-        return float(psutil.Process(pid).create_time())
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "" if Path("/proc/self/stat").exists() else _born_elsewhere(pid)
+    return "" if fields[0] in "ZX" else f"{boot} {fields[19]}"  # 22 of proc(5), counted from the third
+
+
+def _born_elsewhere(pid: int) -> str:
+    import psutil  # noqa: PLC0415 - only where there is no /proc (macOS, whose kernel notes the time once)
+
+    try:
+        return str(psutil.Process(pid).create_time())
     except psutil.Error:
-        return 0.0
-
-
-def _unusable(path: Path, error: Exception) -> StoreError:
-    return StoreError(
-        f"cannot use the store {path}: {error}",
-        "check the disk's space and the file's permissions; NBDEPLOY_HOME names another folder",
-    )
+        return ""

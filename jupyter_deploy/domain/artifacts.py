@@ -98,6 +98,7 @@ class Manifest(Value):
     provenance: Provenance
     data_fingerprint: str = Field(description="SHA-256 over the example's canonical JSON.")
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
+    warnings: tuple[str, ...] = Field(default=(), description="What it did to the world when asked as a shadow.")
     files: dict[str, str] = Field(description="File name -> SHA-256 of its bytes.")
 
 

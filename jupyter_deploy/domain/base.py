@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 class Value(BaseModel):
     """An immutable value; two with equal fields are equal. How it reads is up to the faces (``text_forms``)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def __str__(self) -> str:
         """The text form of this kind of value, else pydantic's."""

@@ -35,7 +35,12 @@ Each class has a ``code`` (stable, for machines) and each instance a ``remedy`` 
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
+
+_DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class DeployError(Exception):
@@ -166,3 +171,17 @@ class StoreError(DeployError):
 
 class WrongDistribution(DeployError):
     code = "wrong_distribution"
+
+
+@contextmanager
+def disk_faults() -> Iterator[None]:
+    """What any write may meet, wherever it is, is no bug: a full or read-only disk becomes a StoreError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FAULTS:
+            raise
+        raise StoreError(
+            f"cannot write {error.filename or 'a file'}: {error.strerror}",
+            "make room on that disk or make it writable; NBDEPLOY_HOME, BENTOML_HOME and TMPDIR name other folders",
+        ) from error

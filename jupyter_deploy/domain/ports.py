@@ -41,7 +41,13 @@ class Staged:
 
 
 class Capturer(Protocol):
-    """From a live object to a snapshot in the model store, by way of a clean process."""
+    """From a live object to a snapshot in the model store, by way of a clean process.
+
+    After an OSError, of a full disk and the like, nothing is left behind.
+    """
+
+    def check(self) -> None:
+        """Raise, before slow work, if nothing could be written. Makes nothing."""
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model, example and answers into a temporary folder.
@@ -55,8 +61,8 @@ class Capturer(Protocol):
         Raises ReplayFailed.
         """
 
-    def keep(self, staged: Staged) -> Snapshot:
-        """Store it under an exact tag."""
+    def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
+        """Store it under an exact tag and have it remembered; if that fails, it is not stored either."""
 
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
@@ -70,7 +76,10 @@ class Capturer(Protocol):
 
 class Builder(Protocol):
     def build(self, snapshot: Snapshot) -> Bento:
-        """The bento of a snapshot; an existing one is returned as it is."""
+        """The bento of a snapshot; an existing one is returned as it is.
+
+        Raises StoreError; nothing half-made is left, nor after a full disk's OSError.
+        """
 
     def prepared(self) -> AbstractContextManager[None]:
         """Within, a build may begin at once: what it needs is made ready meanwhile, in the background."""
@@ -134,7 +143,10 @@ class Target(Protocol):
 
 
 class Store(Protocol):
-    """Endpoints, their history, and which snapshots this user's own captures made."""
+    """Endpoints, their history, and which snapshots this user's own captures made. All raise StoreError."""
+
+    def check(self) -> None:
+        """Raise, before slow work, if nothing could be written. Makes nothing."""
 
     def endpoints(self) -> list[Endpoint]: ...
 
@@ -196,13 +208,29 @@ class Client(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Ports:
-    capturer: Capturer
-    builder: Builder
-    notebooks: NotebookRunner
-    targets: Mapping[str, Target]
-    store: Store
-    log: InferenceLog
-    client: Client
-    keep_revisions: int
+class Ports(Protocol):
+    """All parts; each may be made when it is first asked for."""
+
+    @property
+    def capturer(self) -> Capturer: ...
+
+    @property
+    def builder(self) -> Builder: ...
+
+    @property
+    def notebooks(self) -> NotebookRunner: ...
+
+    @property
+    def targets(self) -> Mapping[str, Target]: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def log(self) -> InferenceLog: ...
+
+    @property
+    def client(self) -> Client: ...
+
+    @property
+    def keep_revisions(self) -> int: ...

@@ -92,7 +92,7 @@ EndpointName = Annotated[str, Field(description="The endpoint's name.", json_sch
 class Request(BaseModel):
     """Base of all requests: unknown options are an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class DeployRequest(Request):

@@ -79,7 +79,9 @@ def add_command(app: App, name: str, request: type[Request], run: Callable[[Requ
     vars(command)["__signature__"] = signature
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__name__ = name
-    command.__doc__ = inspect.getdoc(request)
+    # A paragraph a line: whoever shows it breaks lines where the terminal ends.
+    paragraphs = (inspect.getdoc(request) or "").split("\n\n")
+    command.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     app.command(command, name=name)
 
 

@@ -13,9 +13,7 @@ from cyclopts import App, CycloptsError
 from pydantic import BaseModel
 
 from jupyter_deploy.domain.errors import DeployError
-from jupyter_deploy.domain.inference import Comparison
 from jupyter_deploy.domain.requests import Request
-from jupyter_deploy.domain.results import Prediction, Reconciled
 
 from .arguments import Output, add_command
 from .collision import check_distributions
@@ -53,15 +51,21 @@ HELP = """Turn the model in a notebook into a running, validated, observable ser
 
 The usual way, one line after the other:
 
-- `nbdeploy deploy train.ipynb --name churn --model clf --example "X_test[:5]"` - the first release is stable
-- `nbdeploy deploy better.ipynb --name churn --model clf --example "X_test[:5]"` - the next one starts as a shadow
-- `nbdeploy compare churn` - what the shadow would have answered, on the same requests
-- `nbdeploy traffic churn --canary TAG=20` - it answers a fifth of the requests
-- `nbdeploy promote churn` - it answers all of them
-- `nbdeploy rollback churn` - back to the revision before
+nbdeploy deploy train.ipynb --name churn --model clf --example "X_test[:5]"
+    the first release is stable
+nbdeploy deploy better.ipynb --name churn --model clf --example "X_test[:5]"
+    the next one starts as a shadow
+nbdeploy compare churn
+    what the shadow would have answered, on the same requests
+nbdeploy traffic churn --canary TAG=20
+    it answers a fifth of the requests
+nbdeploy promote churn
+    it answers all of them
+nbdeploy rollback churn
+    back to the revision before
 
-Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input, 3 target or internal error, 4 not
-enough evidence yet, 138 kernel died.
+Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input,
+3 target or internal error, 4 not enough evidence yet, 138 kernel died.
 """
 
 
@@ -107,7 +111,7 @@ def _app() -> App:
     app = App(
         name="nbdeploy",
         help=HELP,
-        help_format="markdown",
+        help_format="plaintext",  # Markdown's would cost a fifth of the time that --help may take
         version=__version__,
         result_action="return_value",
         suppress_keyboard_interrupt=False,
@@ -140,6 +144,9 @@ def _text(result: Any) -> str:
 
 
 def _exit_code(result: Any) -> int:
+    from jupyter_deploy.domain.inference import Comparison  # noqa: PLC0415 - not needed for --help
+    from jupyter_deploy.domain.results import Prediction, Reconciled  # noqa: PLC0415
+
     if isinstance(result, Comparison) and result.requirements:
         outcomes = {requirement.outcome for requirement in result.requirements}
         return NOT_MET if "not met" in outcomes else INCONCLUSIVE if "undecided" in outcomes else 0

@@ -11,21 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Source, checked_name
-from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource
+from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource, disk_faults
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture
 from jupyter_deploy.wiring import Wiring
 
-
-def current_shell() -> Any:
-    """The running IPython shell, or None."""
-    import sys  # noqa: PLC0415
-
-    if "IPython" not in sys.modules:
-        return None
-    from IPython import get_ipython  # noqa: PLC0415 - only where IPython runs already
-
-    return get_ipython()
+from .shell import current_shell
 
 
 def live_from_expression(shell: Any, expression: str, example: str | None, method: str | None) -> Live:
@@ -88,7 +79,8 @@ def capture_for_command_line(document: str) -> None:
         source = Source(notebook=arguments["notebook"], variable=arguments["model"])
         notebook = Path(arguments["notebook"])
         live = Live(live.model, live.example, source, live.method, live.cells[:-1], _project(notebook))
-        snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda *_: None)
+        with disk_faults():
+            snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda *_: None)
     except DeployError as error:
         found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from jupyter_deploy.domain.ports import Report
 from jupyter_deploy.domain.requests import Step
 
-from .kernel import current_shell
+from .shell import current_shell
 
 
 @contextmanager

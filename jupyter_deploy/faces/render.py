@@ -73,6 +73,7 @@ def _deployment(result: Deployment) -> Page:
     facts = [
         ("endpoint", f"{result.url}/predict"),
         ("role", f"{result.role}{share}, revision {result.revision}"),
+        *(("warning", warning) for warning in captured.warnings),
         (
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",

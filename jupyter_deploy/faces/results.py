@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import DeployError
 
-from .kernel import current_shell
+from .shell import current_shell
 
 
 class Listing(list[Any]):

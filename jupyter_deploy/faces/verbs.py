@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.errors import InvalidInput, disk_faults
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
@@ -15,9 +15,9 @@ from jupyter_deploy.wiring import Wiring
 from . import render as _render  # results read as text from here on  # noqa: F401
 from .arguments import is_positional, request_from
 from .collision import check_distributions
-from .kernel import current_shell, live_from_object
 from .progress import reporter
 from .results import Listing, readable_errors
+from .shell import current_shell
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
@@ -26,7 +26,7 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
     """Run an operation with progress where somebody looks."""
     check_distributions()
     ports = Wiring().ports
-    with reporter(shown=operation.slow) as report:
+    with disk_faults(), reporter(shown=operation.slow) as report:
         extra = {} if live is None else {"live": live}
         result = operation.function(request, ports, report, **extra)
     return Listing(result) if isinstance(result, list) else result
@@ -91,6 +91,8 @@ def deploy(
         if isinstance(model, str):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(DeployRequest, given))
+        from .kernel import live_from_object  # noqa: PLC0415 - what only a live object needs
+
         request = request_from(DeployRequest, {"source": variable, "name": name, **options})
         live = live_from_object(model, example, method=request.method, variable=variable, shell=current_shell())
         return run(operation, request, live=live)

@@ -4,38 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from jupyter_deploy.domain import requests as r
 
-from .deploy import deploy
-from .lifecycle import down, reconcile, stop
-from .observe import compare, describe, history, list_, logs, predict
-from .traffic import promote, rollback, traffic
-
 
 @dataclass(frozen=True)
 class Operation:
-    """A verb. ``slow``: it takes seconds, so a face shows its progress."""
+    """A verb.
+
+    Attributes
+    ----------
+    place
+        ``module.function`` in this package; imported when it is first called, so that help and completion need none.
+    slow
+        It takes seconds, so a face shows its progress.
+    """
 
     name: str
     request: type[r.Request]
-    function: Callable[..., Any]
+    place: str
     slow: bool = False
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        module, _, name = self.place.partition(".")
+        function: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), name)
+        return function
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("deploy", r.DeployRequest, deploy, slow=True),
-    Operation("list", r.ListRequest, list_),
-    Operation("describe", r.DescribeRequest, describe),
-    Operation("traffic", r.TrafficRequest, traffic),
-    Operation("promote", r.PromoteRequest, promote, slow=True),
-    Operation("rollback", r.RollbackRequest, rollback, slow=True),
-    Operation("history", r.HistoryRequest, history),
-    Operation("compare", r.CompareRequest, compare),
-    Operation("logs", r.LogsRequest, logs),
-    Operation("predict", r.PredictRequest, predict),
-    Operation("stop", r.StopRequest, stop, slow=True),
-    Operation("down", r.DownRequest, down, slow=True),
-    Operation("reconcile", r.ReconcileRequest, reconcile, slow=True),
+    Operation("deploy", r.DeployRequest, "deploy.deploy", slow=True),
+    Operation("list", r.ListRequest, "observe.list_"),
+    Operation("describe", r.DescribeRequest, "observe.describe"),
+    Operation("traffic", r.TrafficRequest, "traffic.traffic"),
+    Operation("promote", r.PromoteRequest, "traffic.promote", slow=True),
+    Operation("rollback", r.RollbackRequest, "traffic.rollback", slow=True),
+    Operation("history", r.HistoryRequest, "observe.history"),
+    Operation("compare", r.CompareRequest, "observe.compare"),
+    Operation("logs", r.LogsRequest, "observe.logs"),
+    Operation("predict", r.PredictRequest, "observe.predict"),
+    Operation("stop", r.StopRequest, "lifecycle.stop", slow=True),
+    Operation("down", r.DownRequest, "lifecycle.down", slow=True),
+    Operation("reconcile", r.ReconcileRequest, "lifecycle.reconcile", slow=True),
 )

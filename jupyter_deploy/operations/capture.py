@@ -46,11 +46,9 @@ def capture(live: Live, name: str, ports: Ports, progress: Progress, check: Chec
         progress("asking it again in a clean process")
         proved = ports.capturer.replay(staged)
         progress("storing the snapshot")
-        snapshot = ports.capturer.keep(proved)
+        return ports.capturer.keep(proved, ports.store.remember)
     finally:
         ports.capturer.discard(staged)
-    ports.store.remember(snapshot)
-    return snapshot
 
 
 def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progress: Progress) -> Snapshot:

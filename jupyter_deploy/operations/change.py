@@ -91,9 +91,11 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
             stop_unwanted(ports, after.name, before.releases if before else ())
     finally:
         with ports.store.exclusive(after.name):
-            for release in needed:
-                ports.store.fulfil(release)
-            stop_unwanted(ports, after.name, needed)
+            try:
+                for release in needed:
+                    ports.store.fulfil(release)
+            finally:  # a full disk must not keep running what it has just refused
+                stop_unwanted(ports, after.name, needed)
     return url
 
 

@@ -32,6 +32,8 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     progress = _Steps(report, total=5 if live else 3 if is_notebook(request.source or "") else 2)
     before = ports.store.endpoint(name)
     _check_role(request, before)
+    ports.store.check()
+    ports.capturer.check()
 
     def check(manifest: Manifest) -> None:
         if before is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from jupyter_deploy.domain.endpoint import Endpoint
-from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.domain.errors import StoreError, TargetError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DownRequest, ReconcileRequest, Step, StopRequest
 from jupyter_deploy.domain.results import Reconciled, Stopped
@@ -31,9 +33,11 @@ def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa
     for number, (name, target) in enumerate(ports.targets.items(), start=1):
         report(Step(number=number, total=len(ports.targets), title=f"stopping what runs on target {name}"))
         target.down()  # before the store is read: a full disk must not keep processes running
-    endpoints = ports.store.endpoints()
-    for release in ports.store.abandoned():
-        ports.store.fulfil(release)
+    endpoints: list[Endpoint] = []
+    with contextlib.suppress(StoreError):  # nothing runs any more, as was asked for; all other verbs speak of the store
+        endpoints = ports.store.endpoints()
+        for release in ports.store.abandoned():
+            ports.store.fulfil(release)
     stopped = [r.tag for endpoint in endpoints for r in endpoint.wanted(ports.keep_revisions)]
     return Stopped(endpoints=[e.name for e in endpoints], releases=stopped, scope="everything")
 

@@ -3,7 +3,25 @@
 ``load`` verifies and unpickles the model; ``Front`` is the ASGI application in front of BentoML's own.
 """
 
-from .front import Front
-from .snapshot import load
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .front import Front
+    from .snapshot import load
 
 __all__ = ["Front", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when asked for: who compares answers or asks for a role needs no NumPy."""
+    if name == "Front":
+        from .front import Front  # noqa: PLC0415
+
+        return Front
+    if name == "load":
+        from .snapshot import load  # noqa: PLC0415
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,7 @@ from . import body, metrics
 from .asgi import Answer, Asked, Receive, Scope
 from .problems import Problem
 from .records import Recorder
+from .role import asked_as
 from .snapshot import Model
 from .validation import InvalidInstances
 
@@ -60,7 +61,8 @@ class Predictor:
             instances = body.instances_in(document)
             if asked.abandoned:
                 raise Problem(504, "given up before the model was asked")  # noqa: TRY301  recorded below
-            predictions = self._model.answer(instances)
+            with asked_as(asked.role):
+                predictions = self._model.answer(instances)
             # Strict JSON in UTF-8, or it is the model's failure.
             text = json.dumps({"predictions": predictions}, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
             answer = Answer(200, text.encode("utf-8"))

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from .agreement import alike, differences, tolerance_of
-from .snapshot import load
+from .effects import Effects
+from .role import asked_as
+from .snapshot import Model, load
 
 REPEATS = 30
 
@@ -26,35 +28,45 @@ def main(folder: str, result: str) -> None:
 
 
 def replay(folder: Path) -> dict[str, Any]:
-    """``{"stage", "differences", "stochastic", "modules", "error"}``.
+    """``{"stage", "differences", "stochastic", "modules", "error", "effects"}``.
 
     ``stage`` is where it ended: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message, traceback
-    and, where it can be told, what is missing.
+    and, where it can be told, what is missing. ``effects`` are what the model did to the world while it was asked.
+
+    It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
     """
     found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
+    effects = Effects()
     try:
         model = load(folder)
         found["stage"] = "call"
-        manifest = model.manifest
-        expected = manifest["predictions"]
-        rtol, atol = tolerance_of(manifest)
-        first, second = model.replay_example(), model.replay_example()
-        found["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
-        over_json = model.answer(manifest["instances"])
-        found["stage"] = "agree"
-        if found["stochastic"]:
-            repeats = [first, second, *(model.replay_example() for _ in range(REPEATS - 2))]
-            found["differences"] = alike(expected, over_json) or unlike(expected, repeats)
-        else:
-            found["differences"] = differences(expected, first, rtol=rtol, atol=atol) or [
-                f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
-            ]
-        if not found["differences"]:
-            found["stage"] = "done"
+        with asked_as("shadow"), effects.watching():
+            _ask(model, found)
     except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
         found["error"] = describe(error)
-    found["modules"] = sorted({name.partition(".")[0] for name in list(sys.modules)})
+    found["effects"] = effects.found()
+    # What stands there for jupyter_deploy comes with the bento: no distribution that the model needs.
+    found["modules"] = sorted({name.partition(".")[0] for name in list(sys.modules)} - {"jupyter_deploy"})
     return found
+
+
+def _ask(model: Model, found: dict[str, Any]) -> None:
+    manifest = model.manifest
+    expected = manifest["predictions"]
+    rtol, atol = tolerance_of(manifest)
+    first, second = model.replay_example(), model.replay_example()
+    found["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
+    over_json = model.answer(manifest["instances"])
+    found["stage"] = "agree"
+    if found["stochastic"]:
+        repeats = [first, second, *(model.replay_example() for _ in range(REPEATS - 2))]
+        found["differences"] = alike(expected, over_json) or unlike(expected, repeats)
+    else:
+        found["differences"] = differences(expected, first, rtol=rtol, atol=atol) or [
+            f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
+        ]
+    if not found["differences"]:
+        found["stage"] = "done"
 
 
 def unlike(expected: list[Any], repeats: list[list[Any]]) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from .codec import Codec
 from .environment import EnvironmentChanged, changes
+from .role import stand_in
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
 
@@ -171,6 +172,7 @@ def _read(folder: Path, digest: str | None) -> Model:
             file.seek(0)
         if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1" and (lines := changes(manifest)):
             raise EnvironmentChanged(lines)
+        stand_in()
         native = pickle.load(files[MODEL])
         example = pickle.load(files[EXAMPLE])
     return Model(native, manifest, example, f"{folder.parent.name}:{folder.name}", actual)

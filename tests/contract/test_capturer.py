@@ -363,7 +363,7 @@ def test_a_changed_file_in_the_store_is_found_before_it_is_unpickled(capturer):
 def test_a_store_that_cannot_be_written_is_an_error_and_nothing_is_left(tmp_path):
     (tmp_path / "bentoml").write_text("a file where a folder should be")
     capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
-    with pytest.raises(StoreError, match="cannot store"):
+    with pytest.raises(StoreError, match="cannot write into"):
         capture(capturer, classifier(), NUMBERS[:2])
 
 

@@ -35,6 +35,13 @@ def test_the_table_holds_the_contracts_verbs_and_none_that_is_not_built():
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_every_operation_has_a_function_that_takes_its_request(operation):
+    parameters = list(inspect.signature(operation.function).parameters.values())
+    assert parameters[0].annotation == operation.request.__name__
+    assert [p.name for p in parameters[:3]] == ["request", "ports", "report"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
 def test_every_operation_has_a_subcommand_with_all_its_options(operation, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([operation.name, "--help"])
@@ -69,7 +76,7 @@ def test_every_operation_is_a_python_function_with_a_documented_signature(operat
 
 
 def test_the_package_exports_the_verbs_and_their_error_and_nothing_else():
-    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError"])
+    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError", "serving_role"])
     assert jupyter_deploy.DeployError is DeployError
 
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from jupyter_deploy.domain.signature import infer_schema
 from jupyter_deploy.serving.codec import BadAnswer, Codec, InvalidInstances, encode, instances_of
@@ -221,19 +220,6 @@ def test_a_longer_text_than_the_examples_is_not_cut_off():
     assert codec.decode(["abcdef"]).tolist() == ["abcdef"]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8, torch.bool])
-def test_a_tensor_comes_back_with_its_type(dtype):
-    example = torch.tensor([[0, 1], [1, 1]]).to(dtype)
-    decoded = codec_for(example, "tensor").decode(instances_of(example, "tensor"))
-    assert decoded.dtype == dtype
-    assert torch.equal(decoded, example)
-
-
-def test_a_tensor_of_small_integers_takes_no_large_ones():
-    codec = codec_for(torch.tensor([[1, 2]], dtype=torch.uint8), "tensor")
-    assert refusal(codec, [[1, 2], [1, 300]])[0]["loc"] == ["instances", 1]
-
-
 def test_a_list_is_handed_on_as_it_is():
     codec = codec_for(["spam", "ham"], "list")
     assert codec.decode(["eggs"]) == ["eggs"]
@@ -262,8 +248,6 @@ def test_with_several_parameters_an_instance_is_an_object_by_name():
         [1, 2],
         np.array([1, 2]),
         pd.Series([1, 2], index=[7, 7]),
-        torch.tensor([1, 2], requires_grad=False),
-        torch.tensor([1.0, 2.0], requires_grad=True),
     ],
 )
 def test_answers_of_any_container_become_a_list(answer):
@@ -277,7 +261,7 @@ def test_an_answered_frame_becomes_objects():
     ]
 
 
-@pytest.mark.parametrize("answer", [5, 5.0, "yes", {"a": 1}, np.float64(1), np.array(1), torch.tensor(1), (1,), None])
+@pytest.mark.parametrize("answer", [5, 5.0, "yes", {"a": 1}, np.float64(1), np.array(1), (1,), None])
 def test_one_answer_for_the_whole_batch_is_refused_in_words(answer):
     with pytest.raises(BadAnswer, match="must answer one value a row"):
         encode(answer, 1)

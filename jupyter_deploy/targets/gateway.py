@@ -19,9 +19,10 @@ from jupyter_deploy.domain.processes import passed_on
 
 from . import envoy, unix
 from .envoy import Json
+from .leftovers import wait_until
 from .runtime import Runtime, private_folder, read_json, write_atomic
 from .settings import LocalSettings
-from .supervision import Program, Supervisor, wait_until
+from .supervision import Program, Supervisor
 from .workers import sockets, tail
 
 PROGRAM = "gateway"
@@ -144,9 +145,8 @@ class Gateway:
             commands=[command],
             environment=passed_on(os.environ),
             folder=self._runtime.path / "empty",
-            start_seconds=1,
-            retries=5,
             stop_seconds=5,
+            ready=[self._admin_socket],
         )
 
     def _put(self, admin: httpx.Client, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:

@@ -196,7 +196,7 @@ def _edge_routes(endpoint: Endpoint, settings: GatewaySettings) -> list[Json]:
         "cluster": stable,
         "prefix_rewrite": "/",
         "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(patient=True),
+        "retry_policy": parts.retry_policy(patient=False),  # who asks for health wants to hear of it now
     }
     return [
         {"name": f"{name}/predict", "match": {"path": f"/{name}/predict"}, "route": _prediction(endpoint, settings)},

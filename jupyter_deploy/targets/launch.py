@@ -34,7 +34,7 @@ def main(path: Path) -> None:
     """Become the process that the plan at ``path`` describes (see ``supervision._plan``)."""
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     _write_to(plan["log"])
-    _hold(Path(plan["hold"]), plan["stop_seconds"], plan["alone"])
+    _hold(Path(plan["hold"]), plan["stop_seconds"], plan["supervisor"])
     _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
     _limit(plan["memory"])
     os.chdir(plan["folder"])
@@ -51,13 +51,12 @@ def _write_to(log: str) -> None:
     os.close(file)
 
 
-def _hold(path: Path, stop_seconds: float, alone: bool) -> None:
+def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
     """Take the lock of this process when nobody has it any more, and note who holds it.
 
-    If the supervisor ends meanwhile, the next one has somebody wait too: then only a program that goes on ``alone``
-    is still to be started from here.
+    ``supervisor``: the file with the supervisor's process id. Whose parent it is not is to start nothing any more: its
+    supervisor was killed, and the next one has somebody wait here too.
     """
-    supervisor = os.getppid()
     until: list[float] = []
 
     def stop(*_: object) -> None:
@@ -69,7 +68,7 @@ def _hold(path: Path, stop_seconds: float, alone: bool) -> None:
     os.set_inheritable(hold, True)
     adopted, gone = 0, 0.0
     while not _locked(hold):
-        if not alone and os.getppid() != supervisor:
+        if _orphaned(supervisor):
             sys.exit(0)
         pid = _pid(hold)
         if pid != adopted:
@@ -91,11 +90,20 @@ def _hold(path: Path, stop_seconds: float, alone: bool) -> None:
             os.set_inheritable(hold, True)
         time.sleep(_POLL_SECONDS / 10)
     forgotten = not (path.exists() and path.samefile(f"/dev/fd/{hold}"))
-    if until or forgotten or (not alone and os.getppid() != supervisor):
+    if until or forgotten or _orphaned(supervisor):
         sys.exit(0)
     # Always of one length, so that a reader never sees half of it.
     os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _orphaned(supervisor: str | None) -> bool:
+    if supervisor is None:
+        return False
+    try:
+        return os.getppid() != int(Path(supervisor).read_text())
+    except (OSError, ValueError):
+        return True
 
 
 def _locked(hold: int) -> bool:

@@ -48,16 +48,34 @@ def _end(pids: Iterable[int]) -> None:
             time.sleep(_POLL_SECONDS)
 
 
+def forget(runtime: Runtime, program: str) -> None:
+    """End what still runs of a program, and see to it that what waits to take its place (``launch``) does not."""
+    for path in (runtime.path / "pids").glob(f"{program}@*"):
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            while not _locked(handle):
+                end_leftovers(runtime, program)
+            path.unlink()  # with the lock held: who gets it afterwards sees that its file has gone
+        finally:
+            os.close(handle)
+
+
 def _held(path: Path) -> bool:
     """Whether a process holds the lock on its file."""
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(handle)
     finally:
         os.close(handle)
-    return False
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock could be taken."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = _POLL_SECONDS) -> bool:

@@ -30,7 +30,7 @@ from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.processes import passed_on
 
 from . import launch
-from .leftovers import end_leftovers, exists, wait_until
+from .leftovers import end_leftovers, exists, forget, wait_until
 from .rpc import UnixTransport
 from .runtime import Runtime, private_folder, write_atomic
 
@@ -178,11 +178,10 @@ class Supervisor:
         if name in self.programs():
             self.stop(name)
             self._rpc("removeProcessGroup", name)
-        end_leftovers(self._runtime, name)  # one that was to be adopted when it was stopped
         self._ini(name).unlink(missing_ok=True)
-        for folder in ("programs", "pids"):
-            for path in (self._runtime.path / folder).glob(f"{name}@*"):
-                path.unlink(missing_ok=True)
+        forget(self._runtime, name)  # one that was to be adopted when it was stopped
+        for path in (self._runtime.path / "programs").glob(f"{name}@*"):
+            path.unlink(missing_ok=True)
 
     def programs(self) -> dict[str, list[ProcessState]]:
         """All programs by name."""
@@ -289,7 +288,8 @@ class Supervisor:
             "ready": program.ready[number],
             "retries": program.retries,
             "memory": program.memory,
-            "alone": program.name == KEEPER,
+            # The keeper is there for the time without a supervisor.
+            "supervisor": None if program.name == KEEPER else f"{self._runtime.path}/supervisord.pid",
             "stop_seconds": max(program.stop_seconds - 1, 1),
         }
 

@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
@@ -28,6 +29,18 @@ def supervisor_of(stage: Stage) -> int:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
+
+
+def replaced(stage: Stage, program: str) -> None:
+    """Kill it; returns when another one runs."""
+    killed = pid_of(stage, program)
+    kill(killed)
+    eventually(lambda: pid_of(stage, program) != killed)
+
+
+def answers_more(load: Load, count: int) -> None:
+    goal = len(load.answers) + count
+    eventually(lambda: len(load.answers) > goal)
 
 
 def comes_back(stage: Stage, killed: int) -> None:
@@ -54,15 +67,15 @@ def test_a_killed_supervisor_comes_back_and_adopts_what_runs_while_no_request_fa
     worker, gateway = pid_of(stage, WORKER), pid_of(stage, "gateway")
     with Load(url) as load:
         for _ in range(2):  # the second time there are processes that wait for adopted ones
-            killed = supervisor_of(stage)
+            killed, keeper = supervisor_of(stage), pid_of(stage, "keeper")
             kill(killed)
             comes_back(stage, killed)
+            eventually(lambda keeper=keeper: pid_of(stage, "keeper") != keeper)
         eventually(lambda: stage.target.observe(endpoint).releases[release.tag].detail == "")
     assert load.failures == []
     assert (pid_of(stage, WORKER), pid_of(stage, "gateway")) == (worker, gateway)
-    kill(worker)  # what was adopted is replaced like any other, and once only
-    eventually(lambda: pid_of(stage, WORKER) != worker)
-    assert ask(url).status_code == 200
+    replaced(stage, WORKER)  # what was adopted is replaced like any other, and once only
+    assert eventually(lambda: _answers(url)) == 200
     assert serving(stage, "uvicorn") == [pid_of(stage, WORKER)]
     stage.target.start(release)
     stage.target.stop(release)
@@ -112,10 +125,13 @@ def test_requests_wait_for_a_killed_worker_instead_of_failing(stage: Stage) -> N
     stage.target.start(release)
     url = stage.target.route(endpoint_of(release))
     for _ in range(6):  # more often than a worker that fails to start is tried again
-        worker = pid_of(stage, WORKER)
-        kill(worker)
-        assert ask(url).status_code == 200
-        assert pid_of(stage, WORKER) != worker
+        with Load(url, clients=3) as load:
+            answers_more(load, 3)
+            replaced(stage, WORKER)
+            answers_more(load, 10)
+        # Those in its hands, and those that were handed to it while it was dying.
+        assert len(load.failures) <= 6
+        assert all("reset before headers" in failure for failure in load.failures), load.failures
     assert stage.target.observe(endpoint_of(release)).releases[release.tag].healthy
 
 
@@ -140,9 +156,7 @@ def test_of_two_workers_a_killed_one_costs_the_others_requests_nothing() -> None
         url = stage.target.route(endpoint_of(release))
         with Load(url) as load:
             eventually(lambda: len(load.answers) > 50)
-            first = pid_of(stage, WORKER, 0)
-            kill(first)
-            eventually(lambda: pid_of(stage, WORKER, 0) != first)
+            replaced(stage, WORKER)
         assert len(load.failures) <= 4, load.failures  # as many as could be in flight
 
 
@@ -150,19 +164,16 @@ def test_a_killed_gateway_is_back_before_the_supervisor_would_have_looked(stage:
     release = stage.release("aaa")
     stage.target.start(release)
     url = stage.target.route(endpoint_of(release))
-    gateway = pid_of(stage, "gateway")
-    kill(gateway)
-    eventually(lambda: pid_of(stage, "gateway") != gateway)
+    replaced(stage, "gateway")
     assert eventually(lambda: _answers(url)) == 200
     assert serving(stage, "bootstrap.json") == [pid_of(stage, "gateway")]
 
 
 def _answers(url: str) -> int:
+    """200, or 0 for anything else."""
     try:
-        return ask(url).status_code
-    except OSError:
-        return 0
-    except Exception:  # noqa: BLE001  httpx's
+        return 200 if ask(url).status_code == 200 else 0
+    except httpx.HTTPError:
         return 0
 
 
@@ -176,7 +187,8 @@ def test_what_a_killed_worker_had_forked_does_not_keep_its_successor_from_starti
     worker = pid_of(stage, WORKER)
     (child,) = psutil.Process(worker).children()
     kill(worker)
-    assert ask(url).status_code == 200
+    assert eventually(lambda: _answers(url)) == 200
+    eventually(lambda: pid_of(stage, WORKER) != worker)
     assert not exists(child.pid)
 
 
@@ -196,7 +208,5 @@ def test_every_supervised_process_comes_back_once(stage: Stage, program: str) ->
     release = stage.release("aaa")
     stage.target.start(release)
     stage.target.route(endpoint_of(release))
-    before = pid_of(stage, program)
-    kill(before)
-    eventually(lambda: pid_of(stage, program) != before)
+    replaced(stage, program)
     eventually(lambda: len(stage.processes()) == 4)

@@ -335,7 +335,7 @@ def test_one_release_started_twice_at_once_is_started_once(stage: Stage) -> None
         thread.join(60)
     assert not failures
     assert len(stage.seen("aaa", "probe")) == 1
-    assert len(stage.processes()) == 2
+    assert len(stage.processes()) == 3  # the worker, supervisord, its keeper
 
 
 def test_a_stopped_worker_first_answers_what_it_was_asked(stage: Stage) -> None:

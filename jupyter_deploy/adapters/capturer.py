@@ -22,7 +22,7 @@ from .environment import interpreter, lock
 from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
 from .replaying import require_agreement, run_replay
-from .scratch import new_folder_name
+from .scratch import new_folder_name, sweep
 
 MANIFEST = "snapshot.json"
 
@@ -42,6 +42,10 @@ class ModelCapturer:
         self._models = home / "models"
         self._tolerance = tolerance
         self._timeout = replay_timeout
+
+    def sweep(self) -> None:
+        """Remove the temporary folders of processes that were killed."""
+        sweep()
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""

@@ -4,6 +4,7 @@
 """
 
 from .front import Front
+from .output import keep_writing
 from .snapshot import load
 
-__all__ = ["Front", "load"]
+__all__ = ["Front", "keep_writing", "load"]

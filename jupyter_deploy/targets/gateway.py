@@ -56,6 +56,13 @@ class Gateway:
         """Whether there is an Envoy, be it one that is just being started again."""
         return self._supervisor.alive() and any(s.alive for s in self._supervisor.states(PROGRAM))
 
+    def answers(self) -> bool:
+        """Whether there is an Envoy, whoever looks after it."""
+        if not Path(self._admin_socket).exists():
+            return False
+        with self._admin() as admin:
+            return bool(_document_stats(admin))
+
     def apply(self, endpoints: Iterable[Endpoint]) -> None:
         """Put these endpoints, and no others, in force; returns when Envoy has confirmed it.
 
@@ -242,6 +249,11 @@ def remember(settings: LocalSettings, **values: str | int) -> None:
     known = read_json(settings.gateway_file)
     if known | values != known:
         write_atomic(settings.gateway_file, json.dumps(known | values))
+
+
+def ran_in(settings: LocalSettings) -> bool:
+    """Whether something ran when it was last heard of, and nobody has stopped it since."""
+    return bool(read_json(settings.gateway_file).get("runtime"))
 
 
 def envoy_binary(settings: LocalSettings) -> str:

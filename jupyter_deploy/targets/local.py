@@ -16,7 +16,7 @@ from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import StartFailed
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 
-from .gateway import Gateway, envoy_binary, remember
+from .gateway import Gateway, envoy_binary, ran_in, remember
 from .leftovers import end_leftovers
 from .machine import check_machine
 from .runtime import Runtime, locate, write_atomic
@@ -38,11 +38,11 @@ class LocalTarget:
         envoy_binary(self._settings)
         check_machine()
 
-    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> None:
+    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until it is ready and answers its example as the notebook did.
 
         One that runs and is ready is left alone; with ``ask`` it is asked its example once more; with ``renew`` too,
-        and started anew if it does not answer as the notebook did.
+        and started anew if it does not answer as the notebook did. Returns whether it had to be started.
 
         Raises
         ------
@@ -57,7 +57,7 @@ class LocalTarget:
             place.resume()
             if place.alive(workers) and workers.proved() and workers.ready():
                 if not (ask or renew) or _answers(workers, renew=renew):
-                    return
+                    return False
                 with place.runtime.lock():
                     workers.forget()
             if place.alive(workers) and workers.outdated():
@@ -79,6 +79,7 @@ class LocalTarget:
                 if not before:
                     place.take_down(workers)
                 raise
+            return not before
 
     def stop(self, release: Release) -> None:
         """Stop a release, its requests answered; with the last one gateway and supervisor go too."""
@@ -134,10 +135,15 @@ class LocalTarget:
             health[release.tag] = ReleaseHealth(running=running, healthy=healthy, detail=detail)
         return Observation(
             url=place.gateway.url(endpoint.name),
-            gateway=place.gateway.running(),
+            gateway=place.gateway.answers() if programs is None else place.gateway.running(),
             releases=health,
             overflowed=place.gateway.overflowed(endpoint),
         )
+
+    def lost(self) -> bool:
+        """Whether something ran here and nobody has stopped it, and yet neither it nor its configuration is there."""
+        place = _Place(self._settings)
+        return ran_in(self._settings) and not place.supervisor.alive() and not place.supervisor.interrupted()
 
     def down(self) -> None:
         """Stop everything in the runtime directory, also what no store knows of."""
@@ -205,6 +211,7 @@ class _Place:
         self.supervisor.shutdown()
         end_leftovers(self.runtime)
         self.runtime.clear()
+        remember(self._settings, runtime="")
 
     def fragments(self) -> dict[str, Endpoint]:
         """The endpoints in force."""

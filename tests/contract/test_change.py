@@ -28,10 +28,13 @@ class Target:
     running: set = field(default_factory=set)
     routed: list = field(default_factory=list)
 
-    def start(self, release, *, ask=False):
+    def start(self, release, *, ask=False, renew=False):
         if release.tag in self.refuses_to_start or (ask and release.tag in self.refuses_to_answer):
             raise StartFailed(f"{release.tag} does not answer")
         self.running.add(release.tag)
+
+    def lost(self):
+        return False
 
     def stop(self, release):
         self.running.discard(release.tag)

@@ -1,13 +1,14 @@
 # make demo   set up and run the quickstart, from notebook to promoted endpoint
 # make down   stop what the demo left
 # make test   set up and run all tests
+# make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make check  linters, types, import directions, generated files
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check bench setup docs clean
+.PHONY: demo down test check bench chaos setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -31,6 +32,8 @@ test: setup
 
 bench: setup
 	@$(PYTHON) -m scripts.bench --write
+chaos: setup
+	$(PYTHON) scripts/chaos.py $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 docs: setup
 	$(PYTHON) scripts/reference.py

@@ -27,8 +27,8 @@ SETTLE_SECONDS = 60.0
 
 # How often each is chosen.
 KINDS = {
-    "worker": 6, "shadow": 3, "gateway": 3, "supervisor": 3, "keeper": 1, "two at once": 3,
-    "verb": 6, "process during a verb": 4, "kernel": 1, "reboot": 1,
+    "worker": 12, "shadow": 6, "gateway": 6, "supervisor": 6, "keeper": 2, "two at once": 6,
+    "verb": 12, "process during a verb": 8, "kernel": 2, "reboot": 1,
 }  # fmt: skip
 
 
@@ -88,12 +88,13 @@ class Campaign:
     def _shadow(self) -> None:
         shadows = list(self.world.describe()["traffic"]["shadows"])
         if not shadows:
-            self._try("traffic", ENDPOINT, "--shadow", f"{self._idle()}=100")
+            self._try("deploy", self._idle(), "--trust", "--name", ENDPOINT, "--role", "shadow")
             shadows = list(self.world.describe()["traffic"]["shadows"])
-        self._kill(self._pattern(shadows[0]), "shadow")
+        for tag in shadows[:1]:
+            self._kill(self._pattern(tag), "shadow")
 
     def _gateway(self) -> None:
-        outage = Outage("gateway", time.time() - 0.01, time.time() + 60)
+        outage = Outage("gateway", time.time() - 0.01, time.time() + SETTLE_SECONDS)
         self.outages.append(outage)
         self._kill("gateway@0", "gateway")
         self._until(self._listens, "the gateway")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import json
 import os
@@ -92,14 +93,11 @@ class World:
         """Make the folders and choose a port."""
         self.scratch = self.folder / "tmp"
         self.scratch.mkdir(parents=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("NBDEPLOY_", "JPY_"))},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # kernels are found by it
             "NBDEPLOY_HOME": str(self.folder / "nbdeploy"),
-            "NBDEPLOY_PORT": str(port),
+            "NBDEPLOY_PORT": str(_free_port()),
             "NBDEPLOY_WORKERS": str(self.workers),
             "NBDEPLOY_KEEP_REVISIONS": "1",
             "BENTOML_HOME": str(self.folder / "bentoml"),
@@ -285,6 +283,15 @@ def longest_silence(asked: list[Asked], since: float, until: float) -> float:
     moments = sorted(a.ended for a in asked if a.status == 200 and since <= a.ended <= until)
     times = [since, *moments, until] if moments else [since, until]
     return max(b - a for a, b in itertools.pairwise(times))
+
+
+def _free_port() -> int:
+    """Below those that the kernel gives to outgoing connections: one of them could take it while the gateway is away."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def _explained(one: Asked, outages: list[Outage]) -> bool:

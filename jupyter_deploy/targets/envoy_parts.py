@@ -53,12 +53,12 @@ def header_is(name: str, value: str) -> Json:
 def retry_policy(*, patient: bool) -> Json:
     """Try again only where the release cannot have seen the request.
 
-    ``patient``: go on for about ten seconds, in which a killed worker comes back; else try twice.
+    ``patient``: go on for about fifteen seconds, in which a killed worker comes back; else try twice.
     """
     return {
         "retry_on": "connect-failure,refused-stream,reset-before-request",
         # The pause before each is a random part of the interval, which grows from the base to the maximum.
-        "num_retries": 80 if patient else 2,
+        "num_retries": 120 if patient else 2,
         "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
         # Without it, one dead worker of two leaks errors: the retry may meet the same one.
         "retry_host_predicate": [

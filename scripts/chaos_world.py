@@ -286,7 +286,7 @@ def longest_silence(asked: list[Asked], since: float, until: float) -> float:
 
 
 def _free_port() -> int:
-    """Below those that the kernel gives to outgoing connections: one of them could take it while the gateway is away."""
+    """Below those of outgoing connections: one of them could take it while the gateway is away."""
     for port in range(20_000 + os.getpid() % 10_000, 32_000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))

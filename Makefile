@@ -32,8 +32,9 @@ test: setup
 
 bench: setup
 	@$(PYTHON) -m scripts.bench --write
+
 chaos: setup
-	$(PYTHON) scripts/chaos.py $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
+	@$(PYTHON) -m scripts.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 docs: setup
 	$(PYTHON) scripts/reference.py

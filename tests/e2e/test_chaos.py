@@ -13,16 +13,16 @@ import psutil
 from tests.e2e.conftest import until
 from tests.e2e.processes import processes
 
-CAMPAIGN = Path(__file__).parents[2] / "scripts" / "chaos.py"
+ROOT = Path(__file__).parents[2]
 SEED = 20
 
 
 def test_a_short_campaign_of_kills_loses_nothing(snapshots):
     tags, bentoml_home = snapshots
+    options = ["--seed", str(SEED), "--minutes", "0.5", "--workers", "1", "--bentoml-home", bentoml_home]
     ended = subprocess.run(
-        [sys.executable, CAMPAIGN, "--seed", str(SEED), "--minutes", "0.5", "--workers", "1", "--bentoml-home",
-         bentoml_home, "--tags", *list(tags.values())[:3]],
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "scripts.chaos", *options, "--tags", *list(tags.values())[:3]],
+        capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert f"seed {SEED}: as promised" in ended.stdout

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from chaos_world import DYING_SECONDS, ENDPOINT, TRAIN, Asked, Clients, Outage, World, longest_silence, violations
 from jupyter_client.manager import KernelManager
+
+from .world import DYING_SECONDS, ENDPOINT, TRAIN, Asked, Clients, Outage, World, longest_silence, violations
 
 SETTLE_SECONDS = 60.0
 

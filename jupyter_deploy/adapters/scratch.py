@@ -50,6 +50,7 @@ def sweep() -> None:
 def _lives(pid: int, since: float) -> bool:
     """Whether the process that was there at a time still is: its id may be another one's by now."""
     try:
-        return bool(psutil.Process(pid).create_time() <= since + 1.0)
+        process = psutil.Process(pid)
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since + 1.0)
     except psutil.Error:
         return False

@@ -217,7 +217,9 @@ class SqliteStore:
 def _born(pid: int) -> float:
     """When a process began (0: it has gone); together with the pid it names a process for good."""
     try:
-        return float(psutil.Process(pid).create_time())
+        process = psutil.Process(pid)
+        # A killed kernel whose parent has not asked for it yet has gone all the same.
+        return 0.0 if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
     except psutil.Error:
         return 0.0
 

@@ -1,6 +1,7 @@
 """operations/change.py over the real store; the target is a fake, since a real one cannot be made to lose a race."""
 
 import multiprocessing
+import multiprocessing.connection
 import signal
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -72,7 +73,7 @@ def test_what_another_living_process_is_starting_is_not_stopped(tmp_path, ports)
     assert ready.wait(60)
     assert stop_unwanted(ports, "tumour", [TWO]) == []
     other.kill()
-    other.join()
+    multiprocessing.connection.wait([other.sentinel])  # ended, and its parent has not asked for it yet
     assert stop_unwanted(ports, "tumour", [TWO]) == [TWO]
     assert target.running == {ONE.tag}
 

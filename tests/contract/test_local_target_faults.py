@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from test_local_target_kills import answers_more
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
@@ -160,7 +161,7 @@ def test_temporary_folders_of_killed_processes_go_and_those_of_living_ones_stay(
     context = multiprocessing.get_context("fork")
     child = context.Process(target=lambda: scratch.new_folder_name("build").mkdir(), daemon=True)
     child.start()
-    child.join(10)
+    eventually(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)  # as a kernel nobody has asked for
     other = tmp_path / "nbdeploy-of-somebody"
     other.mkdir()
     with scratch.scratch_folder("replay") as mine:

@@ -25,6 +25,7 @@ from jupyter_client.manager import KernelManager
 from .world import DYING_SECONDS, ENDPOINT, TRAIN, Asked, Clients, Outage, World, longest_silence, violations
 
 SETTLE_SECONDS = 60.0
+SHORT_SECONDS = 120.0
 
 # How often each is chosen.
 KINDS = {
@@ -39,7 +40,8 @@ class Campaign:
     def __init__(self, world: World, rng: random.Random) -> None:
         self.world, self.rng = world, rng
         self.outages: list[Outage] = []
-        self.kills: dict[str, list[float]] = {}
+        self.silences: dict[str, list[float]] = {}
+        self.killed = 0
         self.faults: list[str] = []
         self.asked: list[Asked] = []
         self.begun = time.time()
@@ -56,7 +58,7 @@ class Campaign:
         with Clients(self.url, count, pause) as clients:
             self.asked = clients.asked
             self._until(lambda: len(clients.asked) > 20, "the first answers")
-            kinds = self._kinds()
+            kinds = self._kinds(short=seconds < SHORT_SECONDS)
             while time.time() < self.begun + seconds:
                 kind = next(kinds)
                 at = time.time()
@@ -64,16 +66,16 @@ class Campaign:
                 getattr(self, f"_{kind.replace(' ', '_')}")()
                 self._until(clients.answered_from_now(), "an answer")
                 self._settled(kind)
-                self.kills.setdefault(kind, []).append(longest_silence(self.asked, at, time.time()))
+                self.silences.setdefault(kind, []).append(longest_silence(self.asked, at, time.time()))
                 time.sleep(self.rng.uniform(0.2, 1.5))
 
     def say(self, text: str) -> None:
         """A line with the time since the beginning."""
         print(f"{time.time() - self.begun:7.2f}  {text}", flush=True)
 
-    def _kinds(self) -> Any:
-        """Every kind comes up before chance decides: a short campaign must not miss one by luck."""
-        first = [kind for kind in KINDS if kind != "kernel"]
+    def _kinds(self, *, short: bool) -> Any:
+        """Every kind comes up before chance decides: none may be missed by luck (but the slowest, in a short one)."""
+        first = [kind for kind in KINDS if not (short and kind == "kernel")]
         self.rng.shuffle(first)
         yield from first
         while True:
@@ -121,6 +123,7 @@ class Campaign:
         ended = _waited(process, delay)
         process.kill()
         process.wait()
+        self.killed += not ended
         self.say(f"  nbdeploy {' '.join(arguments)}: {'had ended' if ended else 'killed'} after {delay:.2f} s")
         after = self.world.describe()["revision"]
         if after not in (before, before + 1):
@@ -151,6 +154,7 @@ class Campaign:
         finally:
             client.stop_channels()
             manager.signal_kernel(signal.SIGKILL)
+            self.killed += 1
             manager.cleanup_resources()
 
     def _reboot(self) -> None:
@@ -162,6 +166,7 @@ class Campaign:
             os.kill(pid, signal.SIGSTOP)  # nobody may notice the others' end
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        self.killed += len(pids)
         subprocess.run(["rm", "-rf", str(runtime)], check=True)
         if self.rng.random() < 0.5:
             self._try("reconcile")
@@ -208,6 +213,7 @@ class Campaign:
             self.say(f"  {what}: not there just now")
             return
         os.kill(pids[0], signal.SIGKILL)
+        self.killed += 1
         self.say(f"  killed {what} {pids[0]}")
 
     def _try(self, *arguments: str) -> None:
@@ -266,16 +272,21 @@ def main() -> int:
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.randrange(1 << 32)  # noqa: S311 - chance, not secrecy
     print(f"seed {seed}", flush=True)
-    bad = 0
+    bad, stopped = 0, False
     for workers in options.workers:
         world = World(Path(tempfile.mkdtemp(prefix="chaos-")), workers)
         campaign = Campaign(world, random.Random(f"{seed} {workers}"))  # noqa: S311 - chance, not secrecy
         try:
             world.capture(options.bentoml_home, options.tags)
-            campaign.run(options.minutes * 60 / len(options.workers), options.clients, options.pause)
+            try:
+                campaign.run(options.minutes * 60 / len(options.workers), options.clients, options.pause)
+            except KeyboardInterrupt:
+                stopped = True
             bad += report(campaign)
         finally:
             world.close()
+        if stopped:
+            break
     print(f"seed {seed}: {'NOT as promised' if bad else 'as promised'}")
     return 1 if bad else 0
 
@@ -285,9 +296,10 @@ def report(campaign: Campaign) -> int:
     found = violations(campaign.asked, campaign.outages)
     print(f"\nworkers a release: {campaign.world.workers}")
     print(f"{'event':24} {'times':>6} {'longest without an answer, s':>30}")
-    for kind, silences in sorted(campaign.kills.items()):
+    for kind, silences in sorted(campaign.silences.items()):
         print(f"{kind:24} {len(silences):6} {max(silences):30.2f}")
     answered = sum(a.status == 200 for a in campaign.asked)
+    print(f"killed {campaign.killed}, a reboot's processes included")
     print(f"requests {len(campaign.asked)}, answered {answered}, failed {len(campaign.asked) - answered}")
     for kind in sorted({outage.kind for outage in campaign.outages}):
         counts = [outage.explained for outage in campaign.outages if outage.kind == kind]

@@ -96,9 +96,26 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
             for release in needed:
                 ports.store.fulfil(release)
             stop_unwanted(ports, after.name, needed)
-    for name in lost:
-        with ports.store.exclusive(name), contextlib.suppress(TargetError):
-            settle(find(ports, name), ports)
+    _bring_back(ports, lost)
+    return url
+
+
+def keep(ports: Ports, endpoint: Endpoint) -> str:
+    """The endpoint as it is, with all that it needs running, as after a reboot; returns its URL.
+
+    Raises
+    ------
+    TargetError
+        A release that clients are answered by could not be started.
+    """
+    target = target_of(ports, endpoint.target)
+    lost = _lost(ports, endpoint.name)
+    releases = endpoint.wanted(ports.keep_revisions)
+    answering = {endpoint.traffic.stable, endpoint.traffic.canary}
+    with ports.store.exclusive(endpoint.name):
+        _start(target, releases, {release.tag for release in releases} - answering, set())
+        url = target.route(endpoint)
+    _bring_back(ports, lost)
     return url
 
 
@@ -131,6 +148,12 @@ def settle(endpoint: Endpoint, ports: Ports) -> Reconciled:
         stopped=[release.tag for release in stopped if seen[release.tag].running],
         failed=failed,
     )
+
+
+def _bring_back(ports: Ports, names: Iterable[str]) -> None:
+    for name in names:
+        with ports.store.exclusive(name), contextlib.suppress(TargetError):
+            settle(find(ports, name), ports)
 
 
 def _lost(ports: Ports, but: str) -> list[str]:

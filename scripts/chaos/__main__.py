@@ -37,8 +37,9 @@ KINDS = {
 class Campaign:
     """One world, its clients, and what is done to them."""
 
-    def __init__(self, world: World, rng: random.Random) -> None:
+    def __init__(self, world: World, rng: random.Random, kinds: list[str]) -> None:
         self.world, self.rng = world, rng
+        self.kinds = kinds
         self.outages: list[Outage] = []
         self.silences: dict[str, list[float]] = {}
         self.killed = 0
@@ -75,11 +76,11 @@ class Campaign:
 
     def _kinds(self, *, short: bool) -> Any:
         """Every kind comes up before chance decides: none may be missed by luck (but the slowest, in a short one)."""
-        first = [kind for kind in KINDS if not (short and kind == "kernel")]
+        first = [kind for kind in self.kinds if not (short and kind == "kernel")]
         self.rng.shuffle(first)
         yield from first
         while True:
-            yield self.rng.choices(list(KINDS), list(KINDS.values()))[0]
+            yield self.rng.choices(self.kinds, [KINDS[kind] for kind in self.kinds])[0]
 
     # Events
 
@@ -265,6 +266,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="workers a release, one part each")
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), help="only these events")
     parser.add_argument("--clients", type=int, default=3)
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between a client's requests")
     parser.add_argument("--bentoml-home", help="with --tags: models that are there already")
@@ -275,7 +277,7 @@ def main() -> int:
     bad, stopped = 0, False
     for workers in options.workers:
         world = World(Path(tempfile.mkdtemp(prefix="chaos-")), workers)
-        campaign = Campaign(world, random.Random(f"{seed} {workers}"))  # noqa: S311 - chance, not secrecy
+        campaign = Campaign(world, random.Random(f"{seed} {workers}"), options.only)  # noqa: S311 - chance, not secrecy
         try:
             world.capture(options.bentoml_home, options.tags)
             try:
@@ -307,7 +309,10 @@ def report(campaign: Campaign) -> int:
     for name, lines in found.items():
         print(f"{name}: {len(lines)}", *lines[:10], sep="\n    ")
     print(f"faults: {len(campaign.faults)}", *campaign.faults, sep="\n    ", flush=True)
-    return sum(map(len, found.values())) + len(campaign.faults)
+    bad = sum(map(len, found.values())) + len(campaign.faults)
+    if bad:
+        print("what the verbs said last:", (campaign.world.folder / "verb.log").read_text()[-6000:], sep="\n")
+    return bad
 
 
 if __name__ == "__main__":

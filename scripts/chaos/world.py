@@ -158,14 +158,17 @@ class World:
 
     def processes(self) -> list[int]:
         """Everything that speaks of the runtime directory."""
-        word = f"{self.runtime}/"
+        word = str(self.runtime)
         return [p.pid for p in psutil.process_iter() if any(word in part for part in _command(p.pid))]
 
     def in_force(self) -> tuple[dict[str, int], set[str]]:
         """Weights by release and shadows, as Envoy has them."""
         transport = httpx.HTTPTransport(uds=str(self.runtime / "admin.sock"))
-        with httpx.Client(transport=transport, base_url="http://admin") as admin:
-            dump = admin.get("/config_dump", params={"resource": "dynamic_route_configs"}).json()
+        try:
+            with httpx.Client(transport=transport, base_url="http://admin") as admin:
+                dump = admin.get("/config_dump", params={"resource": "dynamic_route_configs"}).json()
+        except httpx.HTTPError:
+            return {}, set()
         for config in dump["configs"]:
             for host in config["route_config"]["virtual_hosts"]:
                 for route in host.get("routes", []):

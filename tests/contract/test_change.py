@@ -11,7 +11,10 @@ import pytest
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed
+from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.requests import PromoteRequest, TrafficRequest
 from jupyter_deploy.operations.change import change, stop_unwanted
+from jupyter_deploy.operations.traffic import promote, traffic
 from tests.releases import release
 
 ONE, TWO = release("one"), release("two")
@@ -28,6 +31,7 @@ class Target:
     refuses_revisions: set = field(default_factory=set)
     running: set = field(default_factory=set)
     routed: list = field(default_factory=list)
+    rebooted: bool = False
 
     def start(self, release, *, ask=False, renew=False):
         if release.tag in self.refuses_to_start or (ask and release.tag in self.refuses_to_answer):
@@ -35,7 +39,11 @@ class Target:
         self.running.add(release.tag)
 
     def lost(self):
-        return False
+        return self.rebooted
+
+    def observe(self, endpoint):
+        health = {tag: ReleaseHealth(running=True, healthy=True) for tag in self.running}
+        return Observation(url="http://url", releases=health)
 
     def stop(self, release):
         self.running.discard(release.tag)
@@ -127,3 +135,31 @@ def test_a_shadow_that_is_ready_and_hangs_is_no_candidate(ports):
     with pytest.raises(CandidateUnhealthy):
         moved(ports, SECOND, SECOND.promoted())
     assert ports.store.endpoint("tumour") == SECOND
+
+
+@pytest.fixture
+def rebooted(ports):
+    """Two releases, and nothing of them runs any more."""
+    moved(ports, None, FIRST)
+    moved(ports, FIRST, SECOND)
+    target = ports.targets["local"]
+    target.running.clear()
+    target.rebooted = True
+    return target
+
+
+def test_after_a_reboot_a_traffic_verb_that_changes_nothing_starts_everything(ports, rebooted):
+    changed = traffic(TrafficRequest(name="tumour", shadow={TWO.tag: 100}), ports, lambda _: None)
+    assert changed.revision == SECOND.revision
+    assert rebooted.running == {ONE.tag, TWO.tag}
+
+
+def test_after_a_reboot_promote_starts_the_candidate_instead_of_refusing_it(ports, rebooted):
+    assert promote(PromoteRequest(name="tumour"), ports, lambda _: None).after == {TWO.tag: "stable 100 %"}
+    assert TWO.tag in rebooted.running
+
+
+def test_a_candidate_that_does_not_run_is_not_promoted(ports, rebooted):
+    rebooted.rebooted = False
+    with pytest.raises(CandidateUnhealthy):
+        promote(PromoteRequest(name="tumour"), ports, lambda _: None)

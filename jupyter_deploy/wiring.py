@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
     predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
     shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow's answer is waited for.")
+    memory_limit: int | None = Field(
+        default=None, ge=64, description="MiB of private memory a worker may have (Linux; default: any)."
+    )
     tolerance: Tolerance = Field(default=Tolerance(), description="How closely floating-point answers must agree.")
 
     @classmethod
@@ -145,6 +148,7 @@ class _Parts:
             start_timeout=settings.start_timeout,
             predict_timeout=settings.predict_timeout,
             shadow_timeout=settings.shadow_timeout,
+            memory_limit=settings.memory_limit,
         )
         return {point.name: point.load()(local) for point in metadata.entry_points(group=GROUP)}
 

@@ -26,7 +26,7 @@ from .filesystem import cannot_write, require_writable
 from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
 from .replaying import require_agreement, run_replay
-from .scratch import new_folder_name
+from .scratch import new_folder_name, sweep
 
 MANIFEST = "snapshot.json"
 
@@ -56,6 +56,10 @@ class ModelCapturer:
         """Raise StoreError if the model store or the temporary folder takes no file."""
         require_writable(self._models)
         require_writable(Path(tempfile.gettempdir()))
+
+    def sweep(self) -> None:
+        """Remove the temporary folders of processes that were killed."""
+        sweep()
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""

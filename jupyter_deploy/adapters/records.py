@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -22,6 +21,8 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput, StoreError
 from jupyter_deploy.domain.inference import Record
+
+from .scratch import scratch_folder
 
 MEMORY_LIMIT = "2GB"
 """Beyond this DuckDB spills to disk instead of taking the memory of the notebook beside it."""
@@ -61,9 +62,9 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
     StoreError
         A file cannot be read (or went away in between), or the disk is full.
     """
-    with TemporaryDirectory(prefix="nbdeploy-") as spill:  # 0700: what spills is what the records hold
+    with scratch_folder("spill") as spill:  # 0700: what spills is what the records hold
         settings = {
-            "temp_directory": spill,
+            "temp_directory": str(spill),
             "memory_limit": MEMORY_LIMIT,
             "autoinstall_known_extensions": "false",
             "preserve_insertion_order": "false",  # every query says its own order

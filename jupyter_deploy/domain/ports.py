@@ -67,6 +67,9 @@ class Capturer(Protocol):
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
 
+    def sweep(self) -> None:
+        """Remove the temporary folders of processes that were killed."""
+
     def load(self, tag: str) -> Snapshot:
         """A snapshot in the model store, its digests verified; nothing is unpickled.
 
@@ -117,13 +120,14 @@ class Target(Protocol):
     """Where releases run: four declarative, idempotent methods, and a way to end it all."""
 
     def check(self) -> None:
-        """Raise, before slow work, if nothing could be started here at all. Raises EnvoyMissing."""
+        """Raise, before slow work, if nothing could be started here at all. Raises EnvoyMissing, TargetError."""
 
-    def start(self, release: Release, *, ask: bool = False) -> None:
+    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
 
         A release that runs and is healthy is left alone; with ``ask`` it must answer its example once more, since
-        what is ready may still hang when it is asked. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
+        what is ready may still hang when it is asked; with ``renew`` too, and if it does not, it is started anew.
+        Whether it had to be started. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
         """
 
     def stop(self, release: Release) -> None:
@@ -137,6 +141,9 @@ class Target(Protocol):
 
     def observe(self, endpoint: Endpoint) -> Observation:
         """The endpoint as it is found."""
+
+    def lost(self) -> bool:
+        """Whether everything that ran has gone without having been stopped, as after a reboot. Quick to say."""
 
     def down(self) -> None:
         """Stop everything that this target runs for this user, also what no store knows of any more."""

@@ -152,7 +152,7 @@ def _status(result: EndpointStatus) -> Page:
                         r.tag,
                         _role(r),
                         f"{r.percent:g} %",
-                        "healthy" if r.healthy else r.detail or "not healthy",
+                        r.detail or ("healthy" if r.healthy else "not healthy"),
                         r.source.variable or r.framework,
                         f"{r.created_at:%Y-%m-%d %H:%M}",
                     )
@@ -168,7 +168,7 @@ def _state(status: EndpointStatus) -> str:
         return "stopped"
     if not status.gateway and not any(release.healthy for release in status.releases):
         return "not running: 'nbdeploy reconcile' starts it"
-    return "healthy" if status.healthy else "NOT HEALTHY"
+    return "healthy" if status.healthy else "NOT HEALTHY: 'nbdeploy reconcile' starts what is down"
 
 
 def _role(release: ReleaseStatus) -> str:

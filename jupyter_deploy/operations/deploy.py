@@ -15,7 +15,7 @@ from jupyter_deploy.domain.results import Deployment
 
 from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, stored
-from .change import change, difference_in_words, require_signature, target_of
+from .change import change, difference_in_words, keep, require_signature, target_of
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
@@ -124,12 +124,7 @@ def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapsh
     same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
     if role == "idle" or not same_role or not same_share or before.release(snapshot.tag).digest != snapshot.digest:
         return None
-    target = target_of(ports, before.target)
-    with ports.store.exclusive(before.name):
-        # After 'down' or a reboot the cell that is run again brings the whole endpoint back.
-        for release in before.wanted(ports.keep_revisions):
-            target.start(release)
-        url = target.route(before)
+    url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings the whole endpoint back
     return _deployment(before, snapshot.tag, url, snapshot, changed=False, replaced=None)
 
 

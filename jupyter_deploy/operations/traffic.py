@@ -8,7 +8,16 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
 from jupyter_deploy.domain.results import TrafficChange
 
-from .change import change, difference_in_words, find, require_revision, require_signature, roles_in_words, target_of
+from .change import (
+    change,
+    difference_in_words,
+    find,
+    keep,
+    require_revision,
+    require_signature,
+    roles_in_words,
+    target_of,
+)
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
@@ -33,8 +42,11 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
     after = before.promoted(request.tag)
     chosen = after.traffic.stable
     _require_signatures(ports, before, after)
-    health = target_of(ports, before.target).observe(before).releases.get(chosen)
-    if before.running and chosen in before.traffic.tags() and not (health and health.healthy):
+    target = target_of(ports, before.target)
+    health = target.observe(before).releases.get(chosen)
+    # After a reboot nothing is healthy: the change starts the candidate, and asks it, before it answers anybody.
+    looked_at = before.running and chosen in before.traffic.tags() and not target.lost()
+    if looked_at and not (health and health.healthy):
         raise CandidateUnhealthy(
             f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
             f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
@@ -70,7 +82,7 @@ def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None
 
 def _changed(ports: Ports, before: Endpoint, after: Endpoint, reason: str, prefix: str = "") -> TrafficChange:
     if after.traffic == before.traffic and before.running:
-        url = target_of(ports, before.target).route(before)  # a revision that changes nothing would only be in the way
+        url = keep(ports, before)  # a revision that changes nothing would only be in the way
         return _traffic_change(before, before, url, "unchanged")
     what = prefix + difference_in_words(before, after)
     url = change(ports, before, after, reason=reason, what=what)

@@ -161,7 +161,7 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
             "route": {
                 "cluster": shadow_name(endpoint.name, tag),
                 "timeout": parts.seconds(settings.shadow_timeout),
-                "retry_policy": parts.retry_policy(),
+                "retry_policy": parts.retry_policy(patient=False),
             },
         }
         for endpoint in _running(endpoints)
@@ -196,7 +196,7 @@ def _edge_routes(endpoint: Endpoint, settings: GatewaySettings) -> list[Json]:
         "cluster": stable,
         "prefix_rewrite": "/",
         "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(),
+        "retry_policy": parts.retry_policy(patient=False),  # who asks for health wants to hear of it now
     }
     return [
         {"name": f"{name}/predict", "match": {"path": f"/{name}/predict"}, "route": _prediction(endpoint, settings)},
@@ -217,7 +217,7 @@ def _prediction(endpoint: Endpoint, settings: GatewaySettings) -> Json:
         "hash_policy": [{"header": {"header_name": STICKY_HEADER}}],
         "prefix_rewrite": "/predict",
         "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(),
+        "retry_policy": parts.retry_policy(patient=True),
     }
     mirrors = [_mirror(endpoint, tag, percent) for tag, percent in traffic.shadows.items() if percent > 0]
     if mirrors:

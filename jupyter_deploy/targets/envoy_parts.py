@@ -50,11 +50,16 @@ def header_is(name: str, value: str) -> Json:
     return {"name": name, "string_match": {"exact": value}}
 
 
-def retry_policy() -> Json:
-    """Try again only where the release cannot have seen the request."""
+def retry_policy(*, patient: bool) -> Json:
+    """Try again only where the release cannot have seen the request.
+
+    ``patient``: go on for about fifteen seconds, in which a killed worker comes back; else try twice.
+    """
     return {
         "retry_on": "connect-failure,refused-stream,reset-before-request",
-        "num_retries": 2,
+        # The pause before each is a random part of the interval, which grows from the base to the maximum.
+        "num_retries": 120 if patient else 2,
+        "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
         # Without it, one dead worker of two leaks errors: the retry may meet the same one.
         "retry_host_predicate": [
             {
@@ -82,7 +87,7 @@ def cluster(name: str, sockets: Sequence[str], breaker: int) -> Json:
                     "max_connections": breaker,
                     "max_pending_requests": breaker,
                     "max_requests": breaker,
-                    "max_retries": 64,
+                    "max_retries": breaker,  # all that run may have to wait for a worker to come back
                 }
             ]
         },

@@ -20,9 +20,10 @@ from jupyter_deploy.domain.processes import passed_on
 
 from . import envoy, unix
 from .envoy import Json
+from .leftovers import wait_until
 from .runtime import Runtime, private_folder, read_json, write_atomic
 from .settings import LocalSettings
-from .supervision import Program, Supervisor, wait_until
+from .supervision import Program, Supervisor
 from .workers import sockets, tail
 
 PROGRAM = "gateway"
@@ -58,6 +59,13 @@ class Gateway:
     def running(self) -> bool:
         """Whether there is an Envoy, be it one that is just being started again."""
         return self._supervisor.alive() and any(s.alive for s in self._supervisor.states(PROGRAM))
+
+    def answers(self) -> bool:
+        """Whether there is an Envoy, whoever looks after it."""
+        if not Path(self._admin_socket).exists():
+            return False
+        with self._admin() as admin:
+            return bool(_document_stats(admin))
 
     def apply(self, endpoints: Iterable[Endpoint]) -> None:
         """Put these endpoints, and no others, in force; returns when Envoy has confirmed it.
@@ -155,9 +163,8 @@ class Gateway:
             commands=[command],
             environment=passed_on(os.environ),
             folder=self._runtime.path / "empty",
-            start_seconds=1,
-            retries=5,
             stop_seconds=5,
+            ready=[self._admin_socket],
         )
 
     def _put(self, admin: httpx.Client, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
@@ -253,6 +260,11 @@ def remember(settings: LocalSettings, **values: str | int) -> None:
     known = read_json(settings.gateway_file)
     if known | values != known:
         write_atomic(settings.gateway_file, json.dumps(known | values))
+
+
+def ran_in(settings: LocalSettings) -> bool:
+    """Whether something ran when it was last heard of, and nobody has stopped it since."""
+    return bool(read_json(settings.gateway_file).get("runtime"))
 
 
 def envoy_binary(settings: LocalSettings) -> str:

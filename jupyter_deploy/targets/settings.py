@@ -24,6 +24,8 @@ class LocalSettings:
         Processes per release.
     start_timeout
         Seconds until a release must be ready.
+    memory_limit
+        MiB of private memory that a worker may have; None: any.
     """
 
     home: Path
@@ -35,6 +37,7 @@ class LocalSettings:
     start_timeout: float = 120.0
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
+    memory_limit: int | None = None
 
     @property
     def logs(self) -> Path:

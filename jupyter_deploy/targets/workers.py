@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import subprocess
@@ -34,6 +33,10 @@ _GRACE_SECONDS = 20
 _KEEP_ALIVE_SECONDS = 75
 
 _RETRIES = 4
+
+PREFIX = "release-"
+"""What the names of releases' programs, and of no others, begin with."""
+
 _POLL_SECONDS = 0.04
 _TAIL_LINES = 25
 
@@ -126,11 +129,10 @@ class Workers:
                 commands=[self._command(socket) for socket in self.sockets()],
                 environment=environment,
                 folder=self._runtime.path / "empty",
-                # Whoever cannot be ready in this time has failed, however far it came: a worker that dies while
-                # loading counts against the retries, and is not started for ever.
-                start_seconds=math.ceil(self._settings.start_timeout),
-                retries=_RETRIES,
                 stop_seconds=_GRACE_SECONDS + 5,
+                retries=_RETRIES,
+                ready=self.sockets(),  # uvicorn makes it when the model is loaded
+                memory=self._settings.memory_limit and self._settings.memory_limit << 20,
             )
         )
 
@@ -142,8 +144,10 @@ class Workers:
             Path(socket).unlink(missing_ok=True)
         self._record_path.unlink(missing_ok=True)
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, *, patient: bool = False) -> None:
         """Return when all processes are ready.
+
+        ``patient``: they were running before; one that was killed is being started again, which is no failure.
 
         Raises
         ------
@@ -157,7 +161,8 @@ class Workers:
             pids = [state.pid for state in states if state.pid]
             first = first or (pids if len(pids) == len(states) else [])
             # A new process id: the first one ended between two looks.
-            if not states or any(not s.alive for s in states) or (first and pids != first):
+            ended = any(not s.alive for s in states) or bool(first and pids != first)
+            if not states or (any(s.state == "FATAL" for s in states) if patient else ended):
                 raise self._failure(f"{self.release.tag} ended while it started")
             if all(_ready(socket, 1.0) for socket in self.sockets()):
                 return
@@ -268,7 +273,7 @@ class Workers:
 def program_name(endpoint: str, tag: str) -> str:
     """The supervisor's name of a release, readable in ``logs/``."""
     name = re.sub(r"[^A-Za-z0-9._-]", ".", cluster_name(endpoint, tag))
-    return f"release-{name}"
+    return f"{PREFIX}{name}"
 
 
 def sockets(runtime: Runtime, endpoint: str, tag: str, workers: int) -> list[str]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import getpass
-from functools import cached_property
+import re
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import platformdirs
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -24,6 +27,19 @@ from .domain.errors import InvalidInput
 from .domain.ports import Ports
 
 GROUP = "nbdeploy.targets"
+
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+
+
+def _host_names(given: Any) -> Any:
+    """``a,b`` as two names, each checked."""
+    names = [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+    if not isinstance(names, list | tuple):
+        return names  # pydantic says what is wrong
+    for name in names:
+        if not _HOST.fullmatch(str(name)):
+            raise ValueError(f"'{name}' is not a host: write names without scheme and port, such as box.example.org")
+    return tuple(str(name).lower() for name in names)
 
 
 class Settings(BaseSettings):
@@ -55,7 +71,37 @@ class Settings(BaseSettings):
     replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
     predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
     shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow's answer is waited for.")
+    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
+        default=(),
+        description="Host names, with commas between, by which clients call the gateway beside `localhost` and that "
+        "of the public URL; `*.` may stand before one. Others are refused.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Where others reach the gateway, `{port}` in it being its port: goes into what is printed.",
+    )
+    require_token: bool = Field(
+        default=False,
+        description="Have a token made in `NBDEPLOY_HOME/token.header`; while it is there, every request needs it.",
+    )
+    reconcile_at_server_start: bool = Field(
+        default=True,
+        description="A starting Jupyter server brings back what ran when the machine or the container was stopped.",
+    )
     tolerance: Tolerance = Field(default=Tolerance(), description="How closely floating-point answers must agree.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        parts = urlsplit(given.replace("{port}", "1"))
+        plain = re.fullmatch(r"[!-~]+", given) and not re.search(r"[\"'`$\\{}]", given.replace("{port}", ""))
+        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(_host_of(given)) or not plain:
+            raise ValueError("write a URL such as https://hub.example.org/user/ada/proxy/{port}")
+        if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("it must hold no port 0, user, password, query or fragment: paths of endpoints are appended")
+        return given.rstrip("/")
 
     @classmethod
     def settings_customise_sources(
@@ -85,6 +131,7 @@ class Wiring:
         from .adapters.comparison import RecordLog  # noqa: PLC0415
         from .adapters.notebook import PapermillRunner  # noqa: PLC0415
         from .adapters.store import SqliteStore  # noqa: PLC0415
+        from .targets.token import token, token_file  # noqa: PLC0415
 
         settings = self.settings
         home = settings.home.expanduser().absolute()
@@ -96,7 +143,7 @@ class Wiring:
             targets=self._targets(home, bentoml_home),
             store=SqliteStore(home, getpass.getuser()),
             log=RecordLog(home),
-            client=HttpClient(),
+            client=HttpClient(token_file(home), partial(token, home), settings.public_url),
             keep_revisions=settings.keep_revisions,
         )
 
@@ -115,8 +162,16 @@ class Wiring:
             start_timeout=settings.start_timeout,
             predict_timeout=settings.predict_timeout,
             shadow_timeout=settings.shadow_timeout,
+            hosts=(*settings.hosts, *([_host_of(settings.public_url)] if settings.public_url else [])),
+            require_token=settings.require_token,
         )
         return {point.name: point.load()(local) for point in metadata.entry_points(group=GROUP)}
+
+
+def _host_of(url: str) -> str:
+    """The host in a URL as a ``Host`` header has it, without the port."""
+    host = urlsplit(url.replace("{port}", "1")).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def load_settings() -> Settings:

@@ -195,6 +195,12 @@ class Client(Protocol):
         Raises TargetError when nobody listens.
         """
 
+    def public(self, url: str) -> str | None:
+        """Where people and programs elsewhere find what is at ``url`` on this machine; None: nowhere."""
+
+    def command(self, url: str, body: Any) -> str:
+        """A line for a shell that posts JSON to ``url``, or to its public address; with no secret in it."""
+
 
 @dataclass(frozen=True)
 class Ports:

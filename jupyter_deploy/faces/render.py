@@ -64,7 +64,7 @@ def _deployment(result: Deployment) -> Page:
     captured = result.captured
     source = captured.provenance.source
     share = "" if result.role == "stable" and result.percent == 100 else f" at {result.percent:g} %"
-    did = f"{result.release} is {result.role}{share} behind {result.url}"
+    did = f"{result.release} is {result.role}{share} behind {result.public_url or result.url}"
     if not result.changed:
         did = f"unchanged: {did}"
     if result.replaced:
@@ -72,6 +72,7 @@ def _deployment(result: Deployment) -> Page:
     git = captured.provenance.git
     facts = [
         ("endpoint", f"{result.url}/predict"),
+        *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
         (
             "model",
@@ -141,7 +142,7 @@ def _answers(schema: dict[str, Any], dtype: str) -> str:
 def _status(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {_state(result)}, revision {result.revision}",
-        facts=[("url", result.url)],
+        facts=[("url", result.url), *_public(result)],
         tables=[
             Table(
                 "",
@@ -160,6 +161,10 @@ def _status(result: EndpointStatus) -> Page:
             )
         ],
     )
+
+
+def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
+    return [("from elsewhere", result.public_url)] if result.public_url else []
 
 
 def _state(status: EndpointStatus) -> str:
@@ -284,7 +289,7 @@ def _endpoints(results: list[EndpointStatus]) -> Page:
     rows = [
         (
             e.name,
-            e.url,
+            e.public_url or e.url,
             str(e.revision),
             _state(e),
             ", ".join(f"{r.tag} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
@@ -67,7 +66,8 @@ def _release(
     progress(f"starting {release.tag} and asking it the example")
     url = change(ports, before, after, reason=request.reason, what=difference_in_words(before, after))
     gone = set(before.candidates()) - set(after.candidates()) - {after.traffic.stable} if before else set()
-    return _deployment(after, release.tag, url, snapshot, changed=True, replaced=next(iter(gone), None))
+    replaced = next(iter(gone), None)
+    return _deployment(ports, after, release.tag, url, snapshot, changed=True, replaced=replaced)
 
 
 def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:
@@ -128,15 +128,16 @@ def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapsh
         for release in before.wanted(ports.keep_revisions):
             target.start(release)
         url = target.route(before)
-    return _deployment(before, snapshot.tag, url, snapshot, changed=False, replaced=None)
+    return _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
 
 
 def _deployment(
-    endpoint: Endpoint, tag: str, url: str, snapshot: Snapshot, *, changed: bool, replaced: str | None
+    ports: Ports, endpoint: Endpoint, tag: str, url: str, snapshot: Snapshot, *, changed: bool, replaced: str | None
 ) -> Deployment:
     return Deployment(
         endpoint=endpoint.name,
         url=url,
+        public_url=ports.client.public(url),
         release=tag,
         role=endpoint.traffic.role_of(tag),
         percent=endpoint.traffic.percent_of(tag),
@@ -145,19 +146,18 @@ def _deployment(
         changed=changed,
         replaced=replaced,
         captured=snapshot.manifest,
-        curl=curl(url, snapshot.manifest.instances),
+        curl=ports.client.command(f"{url}/predict", {"instances": _pasteable(snapshot.manifest.instances)}),
     )
 
 
-def curl(url: str, instances: list[Any]) -> str:
-    """A command line that asks the endpoint as many instances of the example as are comfortable to paste."""
+def _pasteable(instances: list[Any]) -> list[Any]:
+    """As many instances of the example as are comfortable to paste."""
     shown = instances[:1]
     for instance in instances[1:]:
         if len(json.dumps([*shown, instance])) > CURL_LIMIT:
             break
         shown.append(instance)
-    body = json.dumps({"instances": shown})
-    return f"curl -s {url}/predict -H 'content-type: application/json' -d {shlex.quote(body)}"
+    return shown
 
 
 class _Steps:

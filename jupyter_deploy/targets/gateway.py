@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ from .envoy import Json
 from .runtime import Runtime, private_folder, read_json, write_atomic
 from .settings import LocalSettings
 from .supervision import Program, Supervisor, wait_until
+from .token import make_token, token
 from .workers import sockets, tail
 
 PROGRAM = "gateway"
@@ -189,7 +191,9 @@ class Gateway:
 
     def _render(self, endpoints: Iterable[Endpoint]) -> dict[str, Json]:
         served = list(endpoints)
-        settings = self._envoy_settings(self._port())
+        if self._settings.require_token:
+            make_token(self._settings.home)
+        settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
         paths = {
             (endpoint.name, tag): sockets(self._runtime, endpoint.name, tag, self._settings.workers)
             for endpoint in served
@@ -212,6 +216,7 @@ class Gateway:
             shadow_log=str(self._settings.shadow_ledger.absolute()),
             predict_timeout=self._settings.predict_timeout,
             shadow_timeout=self._settings.shadow_timeout,
+            hosts=self._settings.hosts,
         )
 
     def _document(self, kind: str) -> Path:

@@ -24,6 +24,10 @@ class LocalSettings:
         Processes per release.
     start_timeout
         Seconds until a release must be ready.
+    hosts
+        Names by which clients may call the gateway, beside those of this machine itself.
+    require_token
+        Have a token made, if there is none yet (see ``token``).
     """
 
     home: Path
@@ -35,6 +39,8 @@ class LocalSettings:
     start_timeout: float = 120.0
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
+    hosts: tuple[str, ...] = ()
+    require_token: bool = False
 
     @property
     def logs(self) -> Path:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-import platformdirs
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -25,6 +24,7 @@ from pydantic_settings import (
 from .domain.artifacts import Tolerance
 from .domain.errors import InvalidInput
 from .domain.ports import Ports
+from .home import default_home
 
 GROUP = "nbdeploy.targets"
 
@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("nbdeploy", appauthor=False)),
+        default_factory=default_home,
         description="State, records and logs.",
     )
     bentoml_home: Path = Field(
@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         if parts.scheme not in ("http", "https") or not _HOST.fullmatch(_host_of(given)) or not plain:
             raise ValueError("write a URL such as https://hub.example.org/user/ada/proxy/{port}")
         if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("it must hold no port 0, user, password, query or fragment: paths of endpoints are appended")
+            raise ValueError("it must hold no user, password, query, fragment or port 0: paths are appended")
         return given.rstrip("/")
 
     @classmethod

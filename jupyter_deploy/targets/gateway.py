@@ -249,6 +249,13 @@ def remember(settings: LocalSettings, **values: str | int) -> None:
         write_atomic(settings.gateway_file, json.dumps(known | values))
 
 
+def forget_runtime(settings: LocalSettings) -> None:
+    """Note that nothing runs any more because that was wanted (see ``home.was_running``); the port is kept."""
+    known = read_json(settings.gateway_file)
+    if known.pop("runtime", None) is not None:
+        write_atomic(settings.gateway_file, json.dumps(known))
+
+
 def envoy_binary(settings: LocalSettings) -> str:
     """An Envoy that can be run.
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 
-from .gateway import PROGRAM, Gateway, envoy_binary, remember
+from .gateway import PROGRAM, Gateway, envoy_binary, forget_runtime, remember
 from .runtime import Runtime, locate, write_atomic
 from .settings import LocalSettings
 from .supervision import ProcessState, Supervisor, end_leftovers
@@ -132,6 +132,9 @@ class LocalTarget:
             place.runtime.prepare()
             with place.runtime.lock():
                 place.close()
+        else:  # what a reboot ended is not to come back either
+            with suppress(OSError):
+                forget_runtime(self._settings)
 
 
 class _Place:
@@ -173,6 +176,8 @@ class _Place:
         self.supervisor.shutdown()
         end_leftovers(self.runtime)
         self.runtime.clear()
+        with suppress(OSError):  # a full disk must not be in the way of a stop
+            forget_runtime(self._settings)
 
     def fragments(self) -> dict[str, Endpoint]:
         """The endpoints in force."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_deploy.home import GATEWAY_FILE
+
 
 @dataclass(frozen=True)
 class LocalSettings:
@@ -60,4 +62,4 @@ class LocalSettings:
     @property
     def gateway_file(self) -> Path:
         """Which port and runtime directory are in use."""
-        return self.home / "gateway.json"
+        return self.home / GATEWAY_FILE

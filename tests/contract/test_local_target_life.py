@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import stat
@@ -20,6 +21,7 @@ import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, StartFailed, TargetError
+from jupyter_deploy.home import was_running
 from jupyter_deploy.targets import gateway, unix, workers
 from jupyter_deploy.targets.local import LocalTarget
 
@@ -316,6 +318,25 @@ def test_after_the_supervisor_was_killed_everything_comes_back_at_the_same_url(s
     os.kill(int((stage.runtime / "supervisord.pid").read_text()), signal.SIGKILL)
     stage.target.stop(release)
     assert not stage.processes()
+
+
+def test_what_was_stopped_on_purpose_is_told_from_what_was_killed(stage: Stage) -> None:
+    release = stage.release("aaa")
+    assert not was_running(stage.home)
+    stage.target.start(release)
+    url = stage.target.route(endpoint_of(release))
+    assert was_running(stage.home)
+    stage.target.stop(release)
+    assert not was_running(stage.home)
+    stage.target.start(release)
+    stage.close()
+    assert was_running(stage.home)
+    shutil.rmtree(stage.runtime)  # as a container's folder for temporary files
+    assert was_running(stage.home)
+    stage.target.down()
+    assert not was_running(stage.home)
+    stage.target.start(release)
+    assert stage.target.route(endpoint_of(release)) == url
 
 
 def test_releases_outlive_the_process_group_that_started_them(stage: Stage) -> None:

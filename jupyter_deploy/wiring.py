@@ -129,6 +129,7 @@ class Wiring:
         from .adapters.capturer import ModelCapturer  # noqa: PLC0415
         from .adapters.client import HttpClient  # noqa: PLC0415
         from .adapters.comparison import RecordLog  # noqa: PLC0415
+        from .adapters.isolated import VirtualEnvironments  # noqa: PLC0415
         from .adapters.notebook import PapermillRunner  # noqa: PLC0415
         from .adapters.store import SqliteStore  # noqa: PLC0415
         from .targets.token import token, token_file  # noqa: PLC0415
@@ -138,6 +139,7 @@ class Wiring:
         bentoml_home = settings.bentoml_home.expanduser().absolute()
         return Ports(
             capturer=ModelCapturer(bentoml_home, settings.tolerance, settings.replay_timeout),
+            environments=VirtualEnvironments(home / "environments"),
             builder=BentoBuilder(bentoml_home),
             notebooks=PapermillRunner(),
             targets=self._targets(home, bentoml_home),

@@ -156,12 +156,15 @@ def _serves(path: Path, snapshot: Snapshot) -> bool:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back."""
+def locked_folder(folder: Path) -> Iterator[int]:
+    """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back.
+
+    A process that inherits the descriptor holds the lock too.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .agreement import Rule
-from .artifacts import Bento, Manifest, Snapshot, Source
+from .artifacts import Bento, Environment, Manifest, Snapshot, Source
 from .base import Value
 from .endpoint import Endpoint, Release, Revision
 from .inference import Comparison, Record
@@ -58,6 +58,12 @@ class Capturer(Protocol):
     def keep(self, staged: Staged) -> Snapshot:
         """Store it under an exact tag."""
 
+    def move(self, snapshot: Snapshot, environment: Environment) -> Snapshot:
+        """The same model, proved and to be served in another environment with the same lock: another snapshot.
+
+        One that is there is used as it is. Raises ReplayFailed.
+        """
+
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
 
@@ -66,6 +72,11 @@ class Capturer(Protocol):
 
         Raises UnknownSource, StoreError.
         """
+
+
+class Environments(Protocol):
+    def ensure(self, captured: Environment) -> Environment:
+        """An environment of its own with the same lock; one that is there is used. Raises EnvironmentNotBuilt."""
 
 
 class Builder(Protocol):
@@ -205,6 +216,7 @@ class Client(Protocol):
 @dataclass(frozen=True)
 class Ports:
     capturer: Capturer
+    environments: Environments
     builder: Builder
     notebooks: NotebookRunner
     targets: Mapping[str, Target]

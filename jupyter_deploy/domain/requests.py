@@ -124,6 +124,11 @@ class DeployRequest(Request):
         default=None, description="Share of the requests (default: 100 for a shadow, 10 for a canary)."
     )
     keep: bool = Field(default=False, description="Keep the candidate that this one would replace.")
+    isolated: bool = Field(
+        default=False,
+        description="Serve it from an environment of its own, built from the lock: what is installed later beside "
+        "the notebook does not touch it.",
+    )
     target: str = Field(default="local", description="Where it runs.")
     trust: bool = Field(
         default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."

@@ -13,7 +13,7 @@ from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.results import Deployment
 
 from .build import build, release_of
-from .capture import as_tag, capture, capture_in_notebook, is_notebook, stored
+from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, stored
 from .change import change, difference_in_words, require_signature, target_of
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
@@ -28,7 +28,8 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
     """
     name = _checked(request, ports, live)
-    progress = _Steps(report, total=5 if live else 3 if is_notebook(request.source or "") else 2)
+    steps = 5 if live else 3 if is_notebook(request.source or "") else 2
+    progress = _Steps(report, total=steps + 2 * request.isolated)
     before = ports.store.endpoint(name)
     _check_role(request, before)
 
@@ -44,6 +45,8 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:
             snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
+        if request.isolated:
+            snapshot = isolate(snapshot, ports, progress)
 
         unchanged = _unchanged(request, before, snapshot, ports)
         if unchanged is not None:

@@ -74,7 +74,10 @@ class Workers:
         EnvironmentChanged
         """
         release = self.release
-        remedy = "install the versions named, or deploy again from the notebook with what is installed now"
+        remedy = (
+            "install the versions named, or deploy again from the notebook with what is installed now; with --isolated "
+            "a release has an environment of its own, which no installation touches"
+        )
         what = f"{release.tag} cannot start: its environment is not what it was captured in"
         if not Path(release.interpreter).is_file():
             raise EnvironmentChanged(what, remedy, f"{release.interpreter}: the interpreter is missing")

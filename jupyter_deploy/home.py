@@ -1,4 +1,4 @@
-"""Where a user's state lies, and whether something ran there when its processes ended.
+"""The home: where a user's state lies, who may see it, and whether something ran there when its processes ended.
 
 Light, since every starting Jupyter server asks.
 """
@@ -16,6 +16,13 @@ GATEWAY_FILE = "gateway.json"
 def default_home() -> Path:
     """The home when no setting names one."""
     return Path(platformdirs.user_data_dir("nbdeploy", appauthor=False))
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, all for this user alone (``mkdir`` minds only the last)."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def was_running(home: Path) -> bool:

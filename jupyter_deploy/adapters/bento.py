@@ -20,6 +20,7 @@ from packaging.version import Version
 from jupyter_deploy.domain.artifacts import Bento, Environment, Snapshot
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
 from .replaying import copy_serving
 from .scratch import scratch_folder
@@ -84,7 +85,7 @@ class BentoBuilder:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
         name, _, version = snapshot.tag.partition(":")
         path = self._home / "bentos" / name / version
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         with locked_folder(path.parent):
             if _serves(path, snapshot):
                 return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
@@ -93,6 +94,8 @@ class BentoBuilder:
             with scratch_folder("build") as context:
                 copy_serving(context)
                 (context / "service.py").write_text(service_source(snapshot), "utf-8")
+                for path in context.rglob("*"):  # BentoML copies files with their modes
+                    path.chmod(0o700 if path.is_dir() else 0o600)
                 built = self._run(context, snapshot, name, version)
         return Bento(tag=built["tag"], snapshot_digest=snapshot.digest, path=built["path"])
 
@@ -138,6 +141,7 @@ class BentoBuilder:
             cwd="/",
             env=environment,
             text=True,
+            umask=0o077,  # a bento holds the notebook's code and a row of its example, and what it holds will be run
         ) as process:
             try:
                 yield process

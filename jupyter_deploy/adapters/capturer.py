@@ -16,6 +16,7 @@ from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenan
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.home import private_folder
 
 from .bento import locked_folder, quiet_bentoml
 from .environment import interpreter, lock
@@ -96,7 +97,7 @@ class ModelCapturer:
         tag = self._tag(staged)
         path = self._path(tag)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
             with locked_folder(path.parent):
                 if self._is_whole(tag):
                     return self._adopted(tag, staged)

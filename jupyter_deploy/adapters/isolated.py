@@ -16,6 +16,7 @@ from pathlib import Path
 from jupyter_deploy.domain.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
 from .bento import locked_folder
 from .replaying import SERVING_FOLDER
@@ -63,8 +64,7 @@ class VirtualEnvironments:
         made_of = [base, captured.python, captured.platform, captured.distributions]
         key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
         folder = self._folder / key
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        private_folder(folder)
         wanted = captured.model_copy(update={"interpreter": str(folder / "venv" / "bin" / "python")})
         with locked_folder(folder) as lock:
             if not ((folder / "complete").exists() and _is_as_locked(wanted, folder)):

@@ -17,10 +17,11 @@ import httpx
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import EnvoyMissing, RouteNotConfirmed
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
 from . import envoy, unix
 from .envoy import Json
-from .runtime import Runtime, private_folder, read_json, write_atomic
+from .runtime import Runtime, read_json, write_atomic
 from .settings import LocalSettings
 from .supervision import Program, Supervisor, wait_until
 from .token import make_token, token

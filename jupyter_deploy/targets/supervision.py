@@ -28,8 +28,9 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
-from .runtime import Runtime, private_folder, write_atomic
+from .runtime import Runtime, write_atomic
 
 _RPC_SECONDS = 10.0
 _START_SECONDS = 15.0

@@ -19,11 +19,12 @@ import httpx
 from jupyter_deploy.domain.endpoint import Release
 from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
 
 from . import unix
 from .envoy import cluster_name
-from .runtime import Runtime, private_folder, read_json, write_atomic
+from .runtime import Runtime, read_json, write_atomic
 from .settings import LocalSettings
 from .supervision import ProcessState, Program, Supervisor
 

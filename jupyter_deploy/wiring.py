@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 from functools import cached_property, partial
 from importlib import metadata
@@ -126,6 +127,7 @@ class Wiring:
     def ports(self) -> Ports:
         """All parts, for the operations."""
         from .adapters.bento import BentoBuilder  # noqa: PLC0415 - 'nbdeploy --help' needs none of them
+        from .adapters.boot import SystemdUnit  # noqa: PLC0415
         from .adapters.capturer import ModelCapturer  # noqa: PLC0415
         from .adapters.client import HttpClient  # noqa: PLC0415
         from .adapters.comparison import RecordLog  # noqa: PLC0415
@@ -146,8 +148,21 @@ class Wiring:
             store=SqliteStore(home, getpass.getuser()),
             log=RecordLog(home),
             client=HttpClient(token_file(home), partial(token, home), settings.public_url),
+            boot=SystemdUnit(home, self._variables(home, bentoml_home)),
             keep_revisions=settings.keep_revisions,
         )
+
+    def _variables(self, home: Path, bentoml_home: Path) -> dict[str, str]:
+        """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""
+        made = self.settings.model_dump(mode="json", include=self.settings.model_fields_set, by_alias=False)
+        given = {
+            f"NBDEPLOY_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in made.items()
+            if name not in ("home", "bentoml_home", "hosts") and value is not None
+        }
+        if self.settings.hosts:
+            given["NBDEPLOY_HOSTS"] = ",".join(self.settings.hosts)
+        return given | {"NBDEPLOY_HOME": str(home), "BENTOML_HOME": str(bentoml_home)}
 
     def _targets(self, home: Path, bentoml_home: Path) -> dict[str, Any]:
         """Every installed target, by its entry point's name."""

@@ -15,6 +15,7 @@ from .base import Value
 from .endpoint import Endpoint, Release, Revision
 from .inference import Comparison, Record
 from .requests import Step
+from .results import AtBoot
 
 Report = Callable[[Step], None]
 
@@ -213,6 +214,11 @@ class Client(Protocol):
         """A line for a shell that posts JSON to ``url``, or to its public address; with no secret in it."""
 
 
+class Boot(Protocol):
+    def switch(self, *, on: bool) -> AtBoot:
+        """Have the endpoints brought back after each boot, or no longer. Raises StoreError."""
+
+
 @dataclass(frozen=True)
 class Ports:
     capturer: Capturer
@@ -223,4 +229,5 @@ class Ports:
     store: Store
     log: InferenceLog
     client: Client
+    boot: Boot
     keep_revisions: int

@@ -243,3 +243,9 @@ class DownRequest(Request):
 
 class ReconcileRequest(Request):
     """Make what runs equal to what is wanted: after a crash, a kill or a reboot."""
+
+    at_boot: Literal["on", "off"] | None = Field(
+        default=None,
+        description="Nothing now, but at each boot from now on, by a systemd user unit with the present settings; off: "
+        "no longer.",
+    )

@@ -64,6 +64,14 @@ class Reconciled(Value):
     failed: dict[str, str] = {}
 
 
+class AtBoot(Value):
+    """Whether the endpoints come back after a reboot; ``todo``: the command that is still missing for it."""
+
+    unit: str
+    on: bool
+    todo: str | None = None
+
+
 class Stopped(Value):
     """What no longer runs; records and history are kept."""
 

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.inference import Comparison, Estimate, Record, Requirement
-from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
+from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
@@ -278,6 +278,17 @@ def _stopped(result: Stopped) -> Page:
     return Page(f"everything is stopped ({count} endpoint{'s' * (count != 1)}); 'nbdeploy reconcile' brings it back")
 
 
+def _at_boot(result: AtBoot) -> Page:
+    if not result.on:
+        return Page("endpoints no longer come back after a reboot", facts=[("removed", result.unit)])
+    facts = [("unit", result.unit)]
+    if result.todo:
+        facts.append(
+            ("missing", f"'{result.todo}': without it the unit runs when you log in, and ends when you log out")
+        )
+    return Page("endpoints come back after a reboot", facts=facts)
+
+
 def _list_page(results: list[Any]) -> Page:
     for kind, make in _LISTS:
         if results and isinstance(results[0], kind):
@@ -345,6 +356,7 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Comparison, _comparison),
     (Prediction, _prediction),
     (Stopped, _stopped),
+    (AtBoot, _at_boot),
 )
 
 

@@ -53,8 +53,7 @@ def _bring_back(log: Any) -> None:
 def main() -> int:
     """Reconcile, if the settings want it and there is something to bring back; prints one line about it."""
     from jupyter_deploy.domain.errors import DeployError  # noqa: PLC0415 - the server needs none of them
-    from jupyter_deploy.domain.requests import ReconcileRequest  # noqa: PLC0415
-    from jupyter_deploy.operations.lifecycle import reconcile  # noqa: PLC0415
+    from jupyter_deploy.operations.lifecycle import brought_back  # noqa: PLC0415
     from jupyter_deploy.wiring import Wiring  # noqa: PLC0415
 
     try:
@@ -62,7 +61,7 @@ def main() -> int:
         settings = wiring.settings
         if not (settings.reconcile_at_server_start and was_running(settings.home.expanduser())):
             return 0
-        results = reconcile(ReconcileRequest(), wiring.ports, lambda _step: None)
+        results = brought_back(wiring.ports, lambda _step: None)
     except DeployError as error:
         print(error)  # noqa: T201 - the server logs it
         return 1

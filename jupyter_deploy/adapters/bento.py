@@ -94,8 +94,8 @@ class BentoBuilder:
             with scratch_folder("build") as context:
                 copy_serving(context)
                 (context / "service.py").write_text(service_source(snapshot), "utf-8")
-                for path in context.rglob("*"):  # BentoML copies files with their modes
-                    path.chmod(0o700 if path.is_dir() else 0o600)
+                for file in context.rglob("*"):  # BentoML copies files with their modes
+                    file.chmod(0o700 if file.is_dir() else 0o600)
                 built = self._run(context, snapshot, name, version)
         return Bento(tag=built["tag"], snapshot_digest=snapshot.digest, path=built["path"])
 

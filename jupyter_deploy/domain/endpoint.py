@@ -316,10 +316,14 @@ class ReleaseStatus(Value):
 
 
 class EndpointStatus(Value):
-    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL."""
+    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+
+    ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+    """
 
     name: str
     url: str
+    public_url: str | None = None
     revision: int
     running: bool
     gateway: bool

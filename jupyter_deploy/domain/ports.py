@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .agreement import Rule
-from .artifacts import Bento, Manifest, Snapshot, Source
+from .artifacts import Bento, Environment, Manifest, Snapshot, Source
 from .base import Value
 from .endpoint import Endpoint, Release, Revision
 from .inference import Comparison, Record
 from .requests import Step
+from .results import AtBoot
 
 Report = Callable[[Step], None]
 
@@ -64,6 +65,12 @@ class Capturer(Protocol):
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Store it under an exact tag and have it remembered; if that fails, it is not stored either."""
 
+    def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
+        """The same model, proved and to be served in another environment with the same lock: another snapshot.
+
+        One that is there is used as it is. Raises ReplayFailed.
+        """
+
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
 
@@ -75,6 +82,11 @@ class Capturer(Protocol):
 
         Raises UnknownSource, StoreError.
         """
+
+
+class Environments(Protocol):
+    def ensure(self, captured: Environment) -> Environment:
+        """An environment of its own with the same lock; one that is there is used. Raises EnvironmentNotBuilt."""
 
 
 class Builder(Protocol):
@@ -214,12 +226,26 @@ class Client(Protocol):
         Raises TargetError when nobody listens.
         """
 
+    def public(self, url: str) -> str | None:
+        """Where people and programs elsewhere find what is at ``url`` on this machine; None: nowhere."""
+
+    def command(self, url: str, body: Any) -> str:
+        """A line for a shell that posts JSON to ``url``, or to its public address; with no secret in it."""
+
+
+class Boot(Protocol):
+    def switch(self, *, on: bool) -> AtBoot:
+        """Have the endpoints brought back after each boot, or no longer. Raises StoreError."""
+
 
 class Ports(Protocol):
     """All parts; each may be made when it is first asked for."""
 
     @property
     def capturer(self) -> Capturer: ...
+
+    @property
+    def environments(self) -> Environments: ...
 
     @property
     def builder(self) -> Builder: ...
@@ -238,6 +264,9 @@ class Ports(Protocol):
 
     @property
     def client(self) -> Client: ...
+
+    @property
+    def boot(self) -> Boot: ...
 
     @property
     def keep_revisions(self) -> int: ...

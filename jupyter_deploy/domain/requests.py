@@ -124,6 +124,11 @@ class DeployRequest(Request):
         default=None, description="Share of the requests (default: 100 for a shadow, 10 for a canary)."
     )
     keep: bool = Field(default=False, description="Keep the candidate that this one would replace.")
+    isolated: bool = Field(
+        default=False,
+        description="Serve it from an environment of its own, built from the lock: what is installed later beside "
+        "the notebook does not touch it.",
+    )
     target: str = Field(default="local", description="Where it runs.")
     trust: bool = Field(
         default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."
@@ -238,3 +243,9 @@ class DownRequest(Request):
 
 class ReconcileRequest(Request):
     """Make what runs equal to what is wanted: after a crash, a kill or a reboot."""
+
+    at_boot: Literal["on", "off"] | None = Field(
+        default=None,
+        description="Nothing now, but at each boot from now on, by a systemd user unit with the present settings; off: "
+        "no longer.",
+    )

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.inference import Comparison, Estimate, Record, Requirement
-from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
+from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
@@ -64,7 +64,7 @@ def _deployment(result: Deployment) -> Page:
     captured = result.captured
     source = captured.provenance.source
     share = "" if result.role == "stable" and result.percent == 100 else f" at {result.percent:g} %"
-    did = f"{result.release} is {result.role}{share} behind {result.url}"
+    did = f"{result.release} is {result.role}{share} behind {result.public_url or result.url}"
     if not result.changed:
         did = f"unchanged: {did}"
     if result.replaced:
@@ -72,6 +72,7 @@ def _deployment(result: Deployment) -> Page:
     git = captured.provenance.git
     facts = [
         ("endpoint", f"{result.url}/predict"),
+        *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
         *(("warning", warning) for warning in captured.warnings),
         (
@@ -142,7 +143,7 @@ def _answers(schema: dict[str, Any], dtype: str) -> str:
 def _status(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {_state(result)}, revision {result.revision}",
-        facts=[("url", result.url)],
+        facts=[("url", result.url), *_public(result)],
         tables=[
             Table(
                 "",
@@ -161,6 +162,10 @@ def _status(result: EndpointStatus) -> Page:
             )
         ],
     )
+
+
+def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
+    return [("from elsewhere", result.public_url)] if result.public_url else []
 
 
 def _state(status: EndpointStatus) -> str:
@@ -274,6 +279,17 @@ def _stopped(result: Stopped) -> Page:
     return Page(f"everything is stopped ({count} endpoint{'s' * (count != 1)}); 'nbdeploy reconcile' brings it back")
 
 
+def _at_boot(result: AtBoot) -> Page:
+    if not result.on:
+        return Page("endpoints no longer come back after a reboot", facts=[("removed", result.unit)])
+    facts = [("unit", result.unit)]
+    if result.todo:
+        facts.append(
+            ("missing", f"'{result.todo}': without it the unit runs when you log in, and ends when you log out")
+        )
+    return Page("endpoints come back after a reboot", facts=facts)
+
+
 def _list_page(results: list[Any]) -> Page:
     for kind, make in _LISTS:
         if results and isinstance(results[0], kind):
@@ -285,7 +301,7 @@ def _endpoints(results: list[EndpointStatus]) -> Page:
     rows = [
         (
             e.name,
-            e.url,
+            e.public_url or e.url,
             str(e.revision),
             _state(e),
             ", ".join(f"{r.tag} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
@@ -341,6 +357,7 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Comparison, _comparison),
     (Prediction, _prediction),
     (Stopped, _stopped),
+    (AtBoot, _at_boot),
 )
 
 

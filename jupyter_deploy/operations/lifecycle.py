@@ -8,7 +8,7 @@ from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DownRequest, ReconcileRequest, Step, StopRequest
-from jupyter_deploy.domain.results import Reconciled, Stopped
+from jupyter_deploy.domain.results import AtBoot, Reconciled, Stopped
 
 from .change import find, settle, stop_unwanted, target_of, uninterrupted
 
@@ -42,8 +42,15 @@ def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa
     return Stopped(endpoints=[e.name for e in endpoints], releases=stopped, scope="everything")
 
 
-def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[Reconciled]:  # noqa: ARG001 - one shape
+def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[Reconciled] | AtBoot:
     """Start what should run and does not, stop what runs and should not, put all routes in force again."""
+    if request.at_boot:
+        return ports.boot.switch(on=request.at_boot == "on")
+    return brought_back(ports, report)
+
+
+def brought_back(ports: Ports, report: Report) -> list[Reconciled]:
+    """Reconcile now, each endpoint within its lock."""
     names = [endpoint.name for endpoint in ports.store.endpoints()]
     results = []
     for number, name in enumerate(names, start=1):

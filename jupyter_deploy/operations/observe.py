@@ -148,6 +148,7 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
     return EndpointStatus(
         name=endpoint.name,
         url=seen.url,
+        public_url=ports.client.public(seen.url),
         revision=endpoint.revision,
         running=endpoint.running,
         gateway=seen.gateway,

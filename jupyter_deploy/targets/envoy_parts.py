@@ -50,6 +50,20 @@ def header_is(name: str, value: str) -> Json:
     return {"name": name, "string_match": {"exact": value}}
 
 
+def header_is_not(name: str, value: str) -> Json:
+    """A condition on a request's header, true when it is missing too."""
+    return {**header_is(name, value), "invert_match": True, "treat_missing_header_as_empty": True}
+
+
+def refusal(name: str, status: int, words: str) -> Json:
+    """A route on which Envoy itself answers; the words become a problem document."""
+    return {
+        "name": name,
+        "match": {"prefix": "/"},
+        "direct_response": {"status": status, "body": {"inline_string": words}},
+    }
+
+
 def retry_policy(*, patient: bool) -> Json:
     """Try again only where the release cannot have seen the request.
 
@@ -207,7 +221,9 @@ def _json_log(path: str, fields: Json, only: Json | None = None) -> Json:
 def _local_replies() -> Json:
     """What Envoy says itself is problem+json too (RFC 9457), like everything that a release says."""
     titles = {
+        401: "The token is missing or wrong",
         404: "Unknown endpoint",
+        421: "Unknown host",
         503: "The release cannot be reached",
         504: "The release did not answer in time",
     }

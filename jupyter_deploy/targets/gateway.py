@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -17,13 +18,15 @@ import httpx
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, RouteNotConfirmed
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
 from . import envoy, unix
 from .envoy import Json
 from .leftovers import wait_until
-from .runtime import Runtime, private_folder, read_json, write_atomic
+from .runtime import Runtime, read_json, write_atomic
 from .settings import LocalSettings
 from .supervision import Program, Supervisor
+from .token import make_token, token
 from .workers import sockets, tail
 
 PROGRAM = "gateway"
@@ -207,7 +210,9 @@ class Gateway:
 
     def _render(self, endpoints: Iterable[Endpoint]) -> dict[str, Json]:
         served = list(endpoints)
-        settings = self._envoy_settings(self._port())
+        if self._settings.require_token:
+            make_token(self._settings.home)
+        settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
         paths = {
             (endpoint.name, tag): sockets(self._runtime, endpoint.name, tag, self._settings.workers)
             for endpoint in served
@@ -230,6 +235,7 @@ class Gateway:
             shadow_log=str(self._settings.shadow_ledger.absolute()),
             predict_timeout=self._settings.predict_timeout,
             shadow_timeout=self._settings.shadow_timeout,
+            hosts=self._settings.hosts,
         )
 
     def _document(self, kind: str) -> Path:
@@ -262,9 +268,11 @@ def remember(settings: LocalSettings, **values: str | int) -> None:
         write_atomic(settings.gateway_file, json.dumps(known | values))
 
 
-def ran_in(settings: LocalSettings) -> bool:
-    """Whether something ran when it was last heard of, and nobody has stopped it since."""
-    return bool(read_json(settings.gateway_file).get("runtime"))
+def forget_runtime(settings: LocalSettings) -> None:
+    """Note that nothing runs any more because that was wanted (see ``home.was_running``); the port is kept."""
+    known = read_json(settings.gateway_file)
+    if known.pop("runtime", None) is not None:
+        write_atomic(settings.gateway_file, json.dumps(known))
 
 
 def envoy_binary(settings: LocalSettings) -> str:

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import StartFailed
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.home import was_running
 
-from .gateway import Gateway, envoy_binary, ran_in, remember
+from .gateway import Gateway, envoy_binary, forget_runtime, remember
 from .leftovers import end_leftovers
 from .machine import check_machine
 from .runtime import Runtime, locate, write_atomic
@@ -143,7 +144,7 @@ class LocalTarget:
     def lost(self) -> bool:
         """Whether something ran here and nobody has stopped it, and yet neither it nor its configuration is there."""
         place = _Place(self._settings)
-        return ran_in(self._settings) and not place.supervisor.alive() and not place.supervisor.interrupted()
+        return was_running(self._settings.home) and not place.supervisor.alive() and not place.supervisor.interrupted()
 
     def down(self) -> None:
         """Stop everything in the runtime directory, also what no store knows of."""
@@ -152,6 +153,9 @@ class LocalTarget:
             place.runtime.prepare()
             with place.runtime.lock():
                 place.close()
+        else:  # what a reboot ended is not to come back either
+            with suppress(OSError):
+                forget_runtime(self._settings)
 
 
 def _answers(workers: Workers, *, renew: bool) -> bool:
@@ -211,7 +215,8 @@ class _Place:
         self.supervisor.shutdown()
         end_leftovers(self.runtime)
         self.runtime.clear()
-        remember(self._settings, runtime="")
+        with suppress(OSError):  # a full disk must not be in the way of a stop
+            forget_runtime(self._settings)
 
     def fragments(self) -> dict[str, Endpoint]:
         """The endpoints in force."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.home import private_folder
 
 from .settings import LocalSettings
 
@@ -151,13 +152,6 @@ def path_fault(path: Path) -> str:
     if length > SOCKET_BYTES:
         return f"a unix socket's path in it would have {length} bytes of {SOCKET_BYTES}"
     return ""
-
-
-def private_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, all for this user alone (``mkdir`` minds only the last)."""
-    if not path.is_dir():
-        private_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_deploy.home import GATEWAY_FILE
+
 
 @dataclass(frozen=True)
 class LocalSettings:
@@ -26,6 +28,10 @@ class LocalSettings:
         Seconds until a release must be ready.
     memory_limit
         MiB of private memory that a worker may have; None: any.
+    hosts
+        Names by which clients may call the gateway, beside those of this machine itself.
+    require_token
+        Have a token made, if there is none yet (see ``token``).
     """
 
     home: Path
@@ -38,6 +44,8 @@ class LocalSettings:
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
     memory_limit: int | None = None
+    hosts: tuple[str, ...] = ()
+    require_token: bool = False
 
     @property
     def logs(self) -> Path:
@@ -57,4 +65,4 @@ class LocalSettings:
     @property
     def gateway_file(self) -> Path:
         """Which port and runtime directory are in use."""
-        return self.home / "gateway.json"
+        return self.home / GATEWAY_FILE

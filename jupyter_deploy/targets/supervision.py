@@ -28,11 +28,12 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
 from . import launch
 from .leftovers import end_leftovers, exists, forget, wait_until
 from .rpc import UnixTransport
-from .runtime import Runtime, private_folder, write_atomic
+from .runtime import Runtime, write_atomic
 
 KEEPER = "keeper"
 

@@ -18,11 +18,12 @@ import httpx
 from jupyter_deploy.domain.endpoint import Release
 from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
 
 from . import unix
 from .envoy import cluster_name
-from .runtime import Runtime, private_folder, read_json, write_atomic
+from .runtime import Runtime, read_json, write_atomic
 from .settings import LocalSettings
 from .supervision import ProcessState, Program, Supervisor
 
@@ -77,7 +78,10 @@ class Workers:
         EnvironmentChanged
         """
         release = self.release
-        remedy = "install the versions named, or deploy again from the notebook with what is installed now"
+        remedy = (
+            "install the versions named, or deploy again from the notebook with what is installed now; with --isolated "
+            "a release has an environment of its own, which no installation touches"
+        )
         what = f"{release.tag} cannot start: its environment is not what it was captured in"
         if not Path(release.interpreter).is_file():
             raise EnvironmentChanged(what, remedy, f"{release.interpreter}: the interpreter is missing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import stat
@@ -20,6 +21,7 @@ import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, StartFailed, TargetError
+from jupyter_deploy.home import was_running
 from jupyter_deploy.targets import gateway, unix, workers
 from jupyter_deploy.targets.local import LocalTarget
 
@@ -298,6 +300,25 @@ def test_a_crashed_worker_is_restarted_but_not_for_ever(stage: Stage, monkeypatc
     stage.behave("aaa", crash=False)
     stage.target.start(release)
     assert health() == (True, "")
+
+
+def test_what_was_stopped_on_purpose_is_told_from_what_was_killed(stage: Stage) -> None:
+    release = stage.release("aaa")
+    assert not was_running(stage.home)
+    stage.target.start(release)
+    url = stage.target.route(endpoint_of(release))
+    assert was_running(stage.home)
+    stage.target.stop(release)
+    assert not was_running(stage.home)
+    stage.target.start(release)
+    stage.close()
+    assert was_running(stage.home)
+    shutil.rmtree(stage.runtime)  # as a container's folder for temporary files
+    assert was_running(stage.home)
+    stage.target.down()
+    assert not was_running(stage.home)
+    stage.target.start(release)
+    assert stage.target.route(endpoint_of(release)) == url
 
 
 def test_releases_outlive_the_process_group_that_started_them(stage: Stage) -> None:

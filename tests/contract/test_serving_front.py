@@ -88,10 +88,9 @@ def ask(app, method, path, **options):
     return asyncio.run(send())
 
 
-def predict(app, body, **headers):
-    return ask(
-        app, "POST", "/predict", content=body, headers={name.replace("_", "-"): v for name, v in headers.items()}
-    )
+def predict(app, body, content_type="application/json", **headers):
+    named = {"content-type": content_type} | {name.replace("_", "-"): v for name, v in headers.items()}
+    return ask(app, "POST", "/predict", content=body, headers=named)
 
 
 def problem(response, status):
@@ -206,7 +205,7 @@ def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length
             yield b"x" * 100
 
     assert "larger than 1000 bytes" in problem(predict(front, b"x" * 1001), 413)["detail"]
-    problem(ask(front, "POST", "/predict", content=chunks()), 413)
+    problem(predict(front, chunks()), 413)
     assert [record.status for record in records()] == [413, 413]
 
 
@@ -214,6 +213,15 @@ def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length
 def test_another_content_type_is_a_415(front, records, content_type):
     assert "content-type: application/json" in problem(predict(front, "a=1", content_type=content_type), 415)["detail"]
     assert records()[0].status == 415
+
+
+def test_a_request_that_a_foreign_web_page_can_make_without_being_asked_for_leave_is_a_415(front, records):
+    """``fetch(url, {method: "POST", body: new Blob(['{"instances": [1]}'])})`` sends no content type at all."""
+    response = ask(front, "POST", "/predict", content=b'{"instances": [1]}')
+    assert "content-type: application/json" in problem(response, 415)["detail"]
+    assert "access-control-allow-origin" not in response.headers
+    assert predict(front, '{"instances": [1]}', content_type="text/plain").status_code == 415
+    assert [record.outputs for record in records()] == [None, None]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "application/x+json"])
@@ -327,7 +335,7 @@ def test_while_the_model_computes_the_service_answers_its_health(front):
 
 
 async def call(front, receive, send):
-    headers = [(b"x-request-id", b"gone")]
+    headers = [(b"x-request-id", b"gone"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
     await front(scope, receive, send)
 

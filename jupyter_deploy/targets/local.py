@@ -118,11 +118,13 @@ class LocalTarget:
             workers = place.workers(release)
             running, healthy, detail = workers.health(programs.get(workers.program, []))
             health[release.tag] = ReleaseHealth(running=running, healthy=healthy, detail=detail)
+        stats = place.gateway.statistics()
         return Observation(
             url=place.gateway.url(endpoint.name),
             gateway=place.gateway.running(),
             releases=health,
-            overflowed=place.gateway.overflowed(endpoint),
+            overflowed=place.gateway.overflowed(endpoint, stats),
+            counts=place.gateway.counts(endpoint, stats),
         )
 
     def down(self) -> None:

@@ -18,6 +18,7 @@ from jupyter_deploy.operations.change import find
 from jupyter_deploy.operations.observe import history
 from jupyter_deploy.operations.traffic import planned
 
+from .background import start
 from .view import Change, Json, consequences, difference_view, history_view, problem_view, title_of, touches_clients
 
 VERBS = {operation.name: operation for operation in OPERATIONS if operation.name in ("traffic", "promote", "rollback")}
@@ -139,7 +140,7 @@ class Changes:
         working = replace(pending, phase="working", problem=None, newer=[])
         self._set(working, f"{pending.title} …")
         # Not in the thread that messages come in: a promotion may start a release, and the panel must stay alive.
-        threading.Thread(target=self._run, args=(working, request), name="nbdeploy-panel-change", daemon=True).start()
+        start(self._run, working, request, name="change")
 
     def _run(self, pending: Pending, request: Change) -> None:
         def report(step: Step) -> None:

@@ -3,9 +3,14 @@
  * view showed. What is typed and not yet in force lives here, in the controls, and survives every update.
  */
 
+// JupyterLab takes keys for itself (Enter edits the cell, arrows leave it) unless the focused element says so.
+const OWN_KEYS = "data-lm-suppress-shortcuts";
+const FOCUSABLE = new Set(["button", "input", "summary"]);
+
 /** An element with attributes, listeners (`onclick`) and children. */
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
+  if (FOCUSABLE.has(tag)) element.setAttribute(OWN_KEYS, "");
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
@@ -96,6 +101,11 @@ class Draft {
       this.touched = true;
       this.refresh();
       onInput?.();
+    });
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault(); // in a notebook's page the browser does not submit a form by itself
+      input.form.requestSubmit();
     });
     this.onChange = onInput;
   }
@@ -241,7 +251,7 @@ class View {
     this.rollback = h("button", { type: "button", class: "button", onclick: () => this.ask("rollback", {}, this.rollback) }, "Roll back…");
     this.problem = h("div", { class: "notice bad", role: "alert", hidden: true });
     this.traffic = h("div", { class: "traffic", role: "img" });
-    this.pending = h("div", { class: "pending", role: "group", hidden: true, tabindex: "-1" });
+    this.pending = h("div", { class: "pending", role: "group", hidden: true, tabindex: "-1", [OWN_KEYS]: true });
     this.cardList = h("div", { class: "cards" });
     this.compared = h("div", { class: "compared", hidden: true });
     this.historyCount = h("summary");
@@ -250,16 +260,13 @@ class View {
     this.history = h("details", { class: "history" }, this.historyCount,
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), this.historyBody)));
     this.live = h("div", { role: "status", "aria-live": "polite", class: "unseen" });
-    this.section = h("section", { class: "nbdeploy-panel", "aria-labelledby": title, "data-lm-suppress-shortcuts": "true" },
+    this.section = h("section", { class: "nbdeploy-panel", "aria-labelledby": title },
       h("header", {}, h("div", {}, h("div", { class: "title" }, this.title, this.health, this.revision),
         h("div", { class: "url" }, this.url, this.copy)), this.rollback),
       this.problem, this.traffic, this.pending, this.cardList, this.history, this.compared, this.live);
-    // Keys belong to the controls and not to the notebook (Enter would edit the cell, arrows would leave it), but for
-    // those with Ctrl or Cmd: Ctrl+S still saves.
+    // While Ctrl or Cmd is held, keys are the notebook's again: Ctrl+S still saves.
     for (const kind of ["keydown", "keyup"]) {
-      this.section.addEventListener(kind, (event) => {
-        this.section.dataset.lmSuppressShortcuts = String(!(event.ctrlKey || event.metaKey));
-      });
+      this.section.addEventListener(kind, (event) => event.target.toggleAttribute(OWN_KEYS, !(event.ctrlKey || event.metaKey)));
     }
     this.root.append(this.section);
   }

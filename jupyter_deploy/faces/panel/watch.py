@@ -14,6 +14,8 @@ from jupyter_deploy.domain.requests import DescribeRequest, HistoryRequest
 from jupyter_deploy.operations.change import find
 from jupyter_deploy.operations.observe import describe, history
 
+from .background import start
+
 STORE_SECONDS = 0.25
 """Reading one row takes about half a millisecond; what others change is to be seen within a second."""
 
@@ -64,12 +66,7 @@ class Watch:
         self._watched.set()
         if not self._threads:
             looks = ((self._look_at_store, STORE_SECONDS, "store"), (self._look_at_target, TARGET_SECONDS, "target"))
-            for look, seconds, what in looks:
-                thread = threading.Thread(
-                    target=self._repeat, args=(look, seconds, what), name=f"nbdeploy-panel-{what}", daemon=True
-                )
-                self._threads.append(thread)
-                thread.start()
+            self._threads = [start(self._repeat, *look, name=look[2]) for look in looks]
 
     def pause(self) -> None:
         """Nobody looks any more."""
@@ -115,8 +112,9 @@ class Watch:
 
     def _look_at_target(self) -> None:
         status = self._status()
+        counted = {release.tag for release in status.releases if release.counts}
         self._note_rates(status)
-        self._update(status=status, rates={tag: tuple(rates) for tag, rates in self._rates.items()})
+        self._update(status=status, rates={tag: tuple(self._rates.get(tag, ())) for tag in counted})
 
     def _tell(self, what: str, error: Exception | None) -> None:
         with self._lock:

@@ -18,6 +18,7 @@ from jupyter_deploy.faces.kernel import current_shell
 from jupyter_deploy.faces.render import comparison_bundles, text
 from jupyter_deploy.operations.observe import compare
 
+from .background import apart, start
 from .changes import Changes, Pending
 from .view import Json, endpoint_view, history_view, live_view, problem_view, saved_html
 from .watch import Seen, Watch
@@ -66,6 +67,10 @@ class Panel:
         self.closed = False
         self._watch = Watch(name, ports, self._show)
         self._changes = Changes(name, ports, self._show_pending)
+        apart(self._make_widgets)
+        apart(self._show, self._watch.seen)
+
+    def _make_widgets(self) -> None:
         self._widget = PanelWidget()
         self._widget.on_msg(self._told)
         self._output = ipywidgets.Output()
@@ -74,7 +79,6 @@ class Panel:
         self.widget.add_class("nbdeploy-panel-box")
         self.widget._view_count = 0  # noqa: SLF001 - ipywidgets has no other name for it: from now on views are counted
         self.widget.observe(self._looked_at, "_view_count")
-        self._show(self._watch.seen)
 
     def close(self) -> None:
         """End the panel; its views go blank, what the saved notebook holds stays."""
@@ -137,7 +141,10 @@ class Panel:
             self._widget.said = [self._widget.said[0] + 1, words]
 
     def _told(self, _widget: Any, message: Json, _buffers: Any) -> None:
-        """A message of the front end: in the kernel's main thread, or in a subshell's while a cell runs."""
+        """A message of the front end: in a subshell's thread, or where there is none in the kernel's main one."""
+        apart(self._handle, message)
+
+    def _handle(self, message: Json) -> None:
         match message:
             case {"do": "ask", "verb": str(verb), "given": dict(given), "revision": int(revision)}:
                 self._changes.ask(verb, given, revision)
@@ -157,9 +164,7 @@ class Panel:
             self._compared += 1
             number = self._compared
             self._widget.comparison = {"tag": tag, "phase": "working"}
-        threading.Thread(
-            target=self._run_comparison, args=(tag, number), name="nbdeploy-panel-compare", daemon=True
-        ).start()
+        start(self._run_comparison, tag, number, name="compare")
 
     def _run_comparison(self, tag: str, number: int) -> None:
         outputs: tuple[Json, ...] = ()

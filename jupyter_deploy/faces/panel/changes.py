@@ -68,7 +68,7 @@ class Changes:
         self.pending: Pending | None = None
 
     def ask(self, verb: str, given: Mapping[str, Any], revision: int) -> None:
-        """Show what a change would do; one that clients cannot notice is made at once."""
+        """Show what a change would do; other shares of copies, which no client can notice, are set at once."""
         with self._lock:
             if self.pending and self.pending.phase == "working":
                 return
@@ -81,10 +81,10 @@ class Changes:
                 self._fail(Pending(verb, given, revision, "failed", title), error)
                 return
             pending = self._preview(verb, given, request, before, after)
-            if touches_clients(before, after):
-                self._set(pending, "look at what will change, then confirm")
-            else:
+            if isinstance(request, TrafficRequest) and not touches_clients(before, after):
                 self._start(pending, request)
+            else:
+                self._set(pending, "look at what will change, then confirm")
 
     def confirm(self, number: int, reason: str = "") -> None:
         """Do what is shown."""

@@ -148,11 +148,10 @@ def problem_view(error: Exception) -> Json:
     return {"message": f"{type(error).__name__}: {error}", "remedy": "", "details": ""}
 
 
-# A saved notebook also holds the live view, whose model ended with its kernel: then this stands in its place, without
-# the front end's 'model not found' above it. Where styles are not let through, both are seen.
+# A saved notebook also holds the live view, whose model ended with its kernel: JupyterLab then says 'model not found'
+# just above this, which the style hides. Where no style is let through, both are seen.
 _SAVED_STYLE = """<style>
-.jp-OutputArea:has(.nbdeploy-saved):not(:has(.nbdeploy-panel))
-  > .jp-OutputArea-child:has([data-mime-type="application/vnd.jupyter.widget-view+json"]) { display: none; }
+.jp-OutputArea-child:has(> .jupyter-widgets):has(+ .jp-OutputArea-child .nbdeploy-saved) { display: none; }
 </style>"""
 
 

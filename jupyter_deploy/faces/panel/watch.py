@@ -42,7 +42,7 @@ class Watch:
     Parameters
     ----------
     on_change : Callable
-        Told what is seen, from either thread, whenever it is not what was seen before.
+        Called from either thread when ``seen`` is not what it was before.
 
     Raises
     ------
@@ -50,10 +50,11 @@ class Watch:
         At once, from the first look.
     """
 
-    def __init__(self, name: str, ports: Ports, on_change: Callable[[Seen], None]) -> None:
+    def __init__(self, name: str, ports: Ports, on_change: Callable[[], None]) -> None:
         self._name, self._ports, self._on_change = name, ports, on_change
         self._lock = threading.Lock()
-        self._watched, self._closed, self._hurry = threading.Event(), threading.Event(), threading.Event()
+        self._watched, self._closed = threading.Event(), threading.Event()
+        self._wake = {"store": threading.Event(), "target": threading.Event()}
         self._counted: dict[str, tuple[float, int]] = {}
         self._rates: dict[str, deque[float]] = {}
         self._problems: dict[str, Exception] = {}
@@ -74,13 +75,14 @@ class Watch:
 
     def hurry(self) -> None:
         """Something has just been changed: look now."""
-        self._hurry.set()
+        for wake in self._wake.values():
+            wake.set()
 
     def close(self) -> None:
         """End both threads; they end by themselves at their next look."""
         self._closed.set()
         self._watched.set()
-        self._hurry.set()
+        self.hurry()
 
     @property
     def looking(self) -> bool:
@@ -98,17 +100,14 @@ class Watch:
                 self._tell(what, error)
             else:
                 self._tell(what, None)
-            if what == "store":
-                self._hurry.wait(seconds)
-                self._hurry.clear()
-            else:
-                self._closed.wait(seconds)
+            self._wake[what].wait(seconds)
+            self._wake[what].clear()
 
     def _look_at_store(self) -> None:
         endpoint = find(self._ports, self._name)
         if endpoint != self.seen.endpoint:
-            revisions = self._history()
-            self._update(endpoint=endpoint, history=revisions)
+            self._update(endpoint=endpoint, history=self._history())
+            self._wake["target"].set()
 
     def _look_at_target(self) -> None:
         status = self._status()
@@ -131,7 +130,7 @@ class Watch:
             self.seen = replace(before, **fields)  # type: ignore[arg-type]  # fields are those of Seen
             changed = self.seen != before
         if changed:
-            self._on_change(self.seen)
+            self._on_change()
 
     def _status(self) -> EndpointStatus:
         return describe(DescribeRequest(name=self._name), self._ports, lambda _: None)
@@ -147,7 +146,9 @@ class Watch:
                 continue
             requests = release.counts.requests
             before, counted = self._counted.get(release.tag, (at, requests))
-            if at > before:
+            if at - before >= TARGET_SECONDS / 2:  # else it is a look out of turn
                 rate = max(0, requests - counted) / (at - before)
                 self._rates.setdefault(release.tag, deque(maxlen=RATES_KEPT)).append(rate)
+            elif at > before:
+                continue
             self._counted[release.tag] = (at, requests)

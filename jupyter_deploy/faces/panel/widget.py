@@ -68,7 +68,7 @@ class Panel:
         self._watch = Watch(name, ports, self._show)
         self._changes = Changes(name, ports, self._show_pending)
         apart(self._make_widgets)
-        apart(self._show, self._watch.seen)
+        apart(self._show)
 
     def _make_widgets(self) -> None:
         self._widget = PanelWidget()
@@ -117,16 +117,16 @@ class Panel:
         else:
             self._watch.pause()
 
-    def _show(self, seen: Seen) -> None:
+    def _show(self) -> None:
         """Bring what is seen to the front end; traits that are equal are not sent."""
         with self._lock:
-            url = seen.status.url
-            self._widget.endpoint = endpoint_view(seen.endpoint, url, self._ports.keep_revisions)
+            seen = self._watch.seen  # within the lock: what is older must not come later
+            self._widget.endpoint = endpoint_view(seen.endpoint, seen.status.url, self._ports.keep_revisions)
             self._widget.live = live_view(seen.status, seen.rates)
             self._widget.history = history_view(seen.history)
             self._widget.problem = problem_view(seen.problem) if seen.problem else None
+            self._renew_saved(seen)
         self._changes.noticed(seen.endpoint)
-        self._renew_saved(seen)
 
     def _show_pending(self, pending: Pending | None, said: str) -> None:
         with self._lock:
@@ -198,11 +198,11 @@ class Panel:
     def _renew_saved(self, seen: Seen) -> None:
         from IPython.display import HTML  # noqa: PLC0415 - only where IPython runs
 
-        with self._lock:
-            healths = [(r.tag, r.healthy, r.detail) for r in seen.status.releases]
-            state = (seen.status.revision, len(seen.history), seen.status.gateway, healths, str(seen.problem))
-            counts = [r.counts for r in seen.status.releases]
-            old = monotonic() - self._saved_at >= SAVED_SECONDS
-            if self._saved and (state != self._saved_state or (old and counts != self._saved_counts)):
-                self._saved_state, self._saved_counts, self._saved_at = state, counts, monotonic()
-                self._saved.update(HTML(self._saved_html()))
+        healths = [(r.tag, r.healthy, r.detail) for r in seen.status.releases]
+        state = (seen.status.revision, seen.status.gateway, healths, str(seen.problem))
+        counts = [r.counts for r in seen.status.releases]
+        whole = seen.status.revision == seen.endpoint.revision  # what runs is looked at a moment after the store
+        old = monotonic() - self._saved_at >= SAVED_SECONDS
+        if self._saved and whole and (state != self._saved_state or (old and counts != self._saved_counts)):
+            self._saved_state, self._saved_counts, self._saved_at = state, counts, monotonic()
+            self._saved.update(HTML(self._saved_html()))

@@ -33,6 +33,7 @@ def story(shared_home, snapshots, tmp_path_factory):
     """A stable release, a shadow and an idle one; a notebook with their panel, in JupyterLab."""
     home = shared_home
     tags, home.environment["BENTOML_HOME"] = snapshots
+    home.environment["NBDEPLOY_KEEP_REVISIONS"] = "20"  # the idle one keeps its card until the end
     one, two, three = tags[1.0], tags[0.01], tags[0.001]
     home.run("deploy", one, "--trust")
     home.run("deploy", three, "--trust")
@@ -194,7 +195,7 @@ def test_promote_and_roll_back_show_before_what_will_change(story):
     page, panel = story.page, story.panel
     panel.get_by_role("button", name=f"Promote {name(story.three)}").click()
     expect(panel.get_by_role("row", name=name(story.one))).to_contain_text("no traffic")
-    expect(panel.get_by_text("Without traffic, kept warm for 3 revisions")).to_be_visible()
+    expect(panel.get_by_text("Without traffic, kept warm for 20 revisions")).to_be_visible()
     page.keyboard.press("Escape")
     expect(panel.get_by_role("button", name=f"Promote {name(story.three)}")).to_be_focused()
     page.keyboard.press("Enter")

@@ -122,7 +122,7 @@ class Draft {
   }
   refresh() {
     this.input.classList.toggle("touched", this.touched);
-    this.submit.disabled = !this.touched || this.input.disabled;
+    this.submit.disabled = !this.touched;
   }
 }
 
@@ -180,7 +180,7 @@ class Card {
     return Number(this.share.value) || 100;
   }
 
-  update(card, busy) {
+  update(card) {
     this.card = card;
     this.element.dataset.role = card.role;
     this.badge.dataset.role = card.role;
@@ -190,14 +190,11 @@ class Card {
     write(this.who, parts.filter(Boolean).join(" · "));
     this.who.title = [card.path, `created ${clock(card.created)}`].filter(Boolean).join("\n");
     this.controls.hidden = card.role === "stable";
-    for (const control of this.controls.querySelectorAll("button, input")) {
-      control.disabled = busy;
-    }
     this.switch.setAttribute("aria-checked", String(card.role === "shadow"));
     this.shareDraft.follow(card.role === "shadow" ? card.percent : 100);
     this.sliderDraft.follow(card.role === "canary" ? card.percent : 0);
     if (card.role !== "shadow") this.shareDraft.submit.disabled = true; // the percent goes with the switch
-    this.compare.disabled = busy || idle;
+    this.compare.disabled = idle;
   }
 
   reset() {
@@ -271,12 +268,16 @@ class View {
     this.root.append(this.section);
   }
 
+  /** One change at a time. Controls are not disabled meanwhile, or they would lose the focus. */
+  get busy() { return this.model.get("pending")?.phase === "working"; }
+
   get endpoint() { return this.model.get("endpoint"); }
 
   send(message) { this.model.send(message); }
 
   /** Asks for a change of what this view shows now; `from` is where the focus goes back to. */
   ask(verb, given, from) {
+    if (this.busy) return;
     this.from = from;
     this.send({ do: "ask", verb, given, revision: this.endpoint.revision });
   }
@@ -293,18 +294,17 @@ class View {
 
   updateEndpoint() {
     const endpoint = this.endpoint;
-    const busy = this.model.get("pending")?.phase === "working";
     write(this.title, endpoint.name);
     write(this.revision, `revision ${endpoint.revision}`);
     write(this.url, endpoint.url);
-    this.rollback.disabled = busy || !endpoint.previous;
+    this.rollback.disabled = !endpoint.previous;
     this.rollback.title = endpoint.previous ? `Back to revision ${endpoint.previous}` : "There is no earlier revision";
     drawTraffic(this.traffic, endpoint.running ? endpoint.cards : []);
     this.traffic.hidden = !endpoint.running;
     const shown = endpoint.cards.map((card) => {
       const known = this.cards.get(card.tag) ?? new Card(card.tag, this);
       this.cards.set(card.tag, known);
-      known.update(card, busy);
+      known.update(card);
       return known;
     });
     const wanted = shown.map((card) => card.element);
@@ -313,12 +313,12 @@ class View {
       card.element.remove();
       this.cards.delete(tag);
     }
-    // A moved element loses its focus: only what is out of place is moved.
+    const focused = this.cardList.contains(document.activeElement) ? document.activeElement : null;
     wanted.forEach((element, i) => {
       if (this.cardList.children[i] !== element) this.cardList.insertBefore(element, this.cardList.children[i] ?? null);
     });
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus(); // a moved element loses its focus
     this.updateLive();
-    for (const button of this.historyBody.querySelectorAll("button")) button.disabled = busy;
   }
 
   updateLive() {
@@ -352,6 +352,7 @@ class View {
     const pending = this.model.get("pending");
     const had = this.pending.contains(document.activeElement);
     this.pending.hidden = !pending;
+    this.section.setAttribute("aria-busy", String(this.busy));
     if (!pending) {
       this.pending.replaceChildren();
       if (had && this.from?.isConnected) this.from.focus();
@@ -361,7 +362,6 @@ class View {
       // The focus follows the question only where it was asked; a step of the work does not move it.
       if (this.from && (had || pending.phase !== "working")) this.pending.focus({ preventScroll: false });
     }
-    this.updateEndpoint();
   }
 
   drawPending(pending) {

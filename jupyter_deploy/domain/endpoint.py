@@ -306,8 +306,8 @@ class Revision(Value):
 class Counts(Value):
     """What the gateway counted of a release in its present role, since the gateway started.
 
-    ``requests`` are those answered (a shadow: copies), ``errors`` those of them with 500 and above, also where the
-    release was not reached; ``p50_ms`` the median time to an answer, None before there was one.
+    ``requests`` are those answered, whatever their path (a shadow: copies), ``errors`` those of them with 500 and
+    above, also where the release was not reached; ``p50_ms`` the median time to an answer, None before there was one.
     """
 
     requests: int

@@ -82,7 +82,9 @@ def save(story):
 
 
 def saved_html(story):
-    outputs = [o for cell in json.loads(story.file.read_text())["cells"] for o in cell.get("outputs", [])]
+    text = story.file.read_text()
+    cells = json.loads(text)["cells"] if text else []  # it is just being written
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
     htmls = ["".join(o["data"]["text/html"]) for o in outputs if "text/html" in o.get("data", {})]
     return htmls[0] if len(htmls) == 1 else ""
 
@@ -203,10 +205,11 @@ def test_promote_and_roll_back_show_before_what_will_change(story):
     at(panel, 10)
     assert story.home.json("describe", "churn")["traffic"]["stable"] == story.three
     panel.get_by_text("History").click()
-    panel.get_by_role("button", name="Go back to revision 2").click()
-    expect(panel.get_by_text("Before you confirm: Go back to revision 2")).to_be_visible()
+    panel.get_by_role("button", name="Go back to revision 3").click()
+    expect(panel.get_by_text("Before you confirm: Go back to revision 3")).to_be_visible()
     panel.get_by_role("button", name="Confirm").click()
     at(panel, 11)
+    expect(panel.get_by_role("button", name="Go back to revision 3")).to_be_focused()
     traffic = story.home.json("describe", "churn")["traffic"]
     assert (traffic["stable"], traffic["shadows"]) == (story.one, {story.two: 100.0})
 

@@ -268,8 +268,11 @@ class View {
     this.root.append(this.section);
   }
 
-  /** One change at a time. Controls are not disabled meanwhile, or they would lose the focus. */
+  /** One change at a time: the next one waits. Controls are not disabled meanwhile, or they would lose the focus. */
   get busy() { return this.model.get("pending")?.phase === "working"; }
+
+  /** The control of that name: a row of the history may have been drawn anew. */
+  named(label) { return this.section.querySelector(`[aria-label="${CSS.escape(label ?? "")}"]`); }
 
   get endpoint() { return this.model.get("endpoint"); }
 
@@ -277,9 +280,10 @@ class View {
 
   /** Asks for a change of what this view shows now; `from` is where the focus goes back to. */
   ask(verb, given, from) {
-    if (this.busy) return;
     this.from = from;
-    this.send({ do: "ask", verb, given, revision: this.endpoint.revision });
+    const message = { do: "ask", verb, given, revision: this.endpoint.revision };
+    if (this.busy) this.next = message;
+    else this.send(message);
   }
 
   update(name) {
@@ -331,7 +335,9 @@ class View {
     const revisions = this.model.get("history");
     write(this.historyCount, `History (${revisions[0]?.revision ?? 0} revisions)`);
     const current = revisions[0]?.revision;
+    const label = this.historyBody.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
     this.historyBody.replaceChildren(...revisions.map((revision) => this.revisionRow(revision, revision.revision !== current)));
+    if (label) this.named(label)?.focus();
   }
 
   revisionRow(revision, back) {
@@ -353,9 +359,12 @@ class View {
     const had = this.pending.contains(document.activeElement);
     this.pending.hidden = !pending;
     this.section.setAttribute("aria-busy", String(this.busy));
+    const next = this.next;
+    if (!this.busy) this.next = undefined;
+    if (!pending && next) this.send(next); // after a change that failed, what was to follow it is not right any more
     if (!pending) {
       this.pending.replaceChildren();
-      if (had && this.from?.isConnected) this.from.focus();
+      if (had && this.from) (this.from.isConnected ? this.from : this.named(this.from.ariaLabel))?.focus();
     } else {
       this.pending.dataset.phase = pending.phase;
       this.drawPending(pending);

@@ -272,7 +272,7 @@ class View {
   get busy() { return this.model.get("pending")?.phase === "working"; }
 
   /** The control of that name: a row of the history may have been drawn anew. */
-  named(label) { return this.section.querySelector(`[aria-label="${CSS.escape(label ?? "")}"]`); }
+  named(label) { return this.section.querySelector(`:is(button, input)[aria-label="${CSS.escape(label ?? "")}"]`); }
 
   get endpoint() { return this.model.get("endpoint"); }
 

@@ -303,6 +303,18 @@ class Revision(Value):
     state: Endpoint
 
 
+class Counts(Value):
+    """What the gateway counted of a release in its present role, since the gateway started.
+
+    ``requests`` are those answered, whatever their path (a shadow: copies), ``errors`` those of them with 500 and
+    above, also where the release was not reached; ``p50_ms`` the median time to an answer, None before there was one.
+    """
+
+    requests: int
+    errors: int
+    p50_ms: float | None = None
+
+
 class ReleaseStatus(Value):
     tag: str
     role: Role
@@ -312,6 +324,7 @@ class ReleaseStatus(Value):
     stochastic: bool = False
     source: Source = Source()
     detail: str = ""
+    counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from .agreement import Rule
 from .artifacts import Bento, Environment, Manifest, Snapshot, Source
 from .base import Value
-from .endpoint import Endpoint, Release, Revision
+from .endpoint import Counts, Endpoint, Release, Revision
 from .inference import Comparison, Record
 from .requests import Step
 from .results import AtBoot
@@ -120,12 +120,14 @@ class Observation(Value):
     """What a target sees of an endpoint.
 
     ``gateway``: whether anybody listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy dropped.
+    ``counts``: what the proxy counted of each release that has traffic; observing is cheap enough for once a second.
     """
 
     url: str
     gateway: bool = True
     releases: dict[str, ReleaseHealth]
     overflowed: dict[str, int] = {}
+    counts: dict[str, Counts] = {}
 
 
 class Target(Protocol):

@@ -86,6 +86,7 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
 Requirements = Annotated[list[str], BeforeValidator(parse_requirements)]
 Reason = Annotated[str, Field(description="Why; kept in the history.")]
+IfRevision = Annotated[int | None, Field(description="Refuse if the endpoint is not at this revision.")]
 EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
 
 
@@ -152,7 +153,7 @@ class TrafficRequest(Request):
     name: EndpointName
     shadow: Shares = Field(default={}, description="TAG=PERCENT of the requests copied to a shadow (repeatable).")
     canary: Shares = Field(default={}, description="TAG=PERCENT of the requests answered by the canary.")
-    if_revision: int | None = Field(default=None, description="Refuse if the endpoint is not at this revision.")
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 
@@ -165,6 +166,7 @@ class PromoteRequest(Request):
         description="The candidate (default: the canary, else the only shadow).",
         json_schema_extra={"positional": True},
     )
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 
@@ -173,6 +175,7 @@ class RollbackRequest(Request):
 
     name: EndpointName
     to: int | None = Field(default=None, description="The revision to go back to (default: the previous one).")
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 

@@ -55,9 +55,16 @@ def _display_comparison(comparison: Comparison) -> None:
     """The table, and below it the chart: as one output, a front end would show only the richer of the two."""
     from IPython.display import display  # noqa: PLC0415 - only where IPython runs already
 
-    display({"text/html": html(comparison), "text/plain": text(comparison)}, raw=True)
-    chart = comparison_chart(comparison)
-    display({MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"}, raw=True)
+    for bundle in comparison_bundles(comparison):
+        display(bundle, raw=True)
+
+
+def comparison_bundles(comparison: Comparison) -> list[dict[str, Any]]:
+    """The table and the chart, each by MIME type."""
+    return [
+        {"text/html": html(comparison), "text/plain": text(comparison)},
+        {MIME: comparison_chart(comparison), "text/plain": "[chart: open in JupyterLab to see it]"},
+    ]
 
 
 def _deployment(result: Deployment) -> Page:
@@ -142,18 +149,20 @@ def _answers(schema: dict[str, Any], dtype: str) -> str:
 
 def _status(result: EndpointStatus) -> Page:
     return Page(
-        f"{result.name}: {_state(result)}, revision {result.revision}",
+        f"{result.name}: {state_in_words(result)}, revision {result.revision}",
         facts=[("url", result.url), *_public(result)],
         tables=[
             Table(
                 "",
-                ("release", "role", "share", "health", "variable", "created (UTC)"),
+                ("release", "role", "share", "health", "requests", "errors", "variable", "created (UTC)"),
                 [
                     (
                         r.tag,
                         _role(r),
                         f"{r.percent:g} %",
                         r.detail or ("healthy" if r.healthy else "not healthy"),
+                        str(r.counts.requests) if r.counts else "–",
+                        str(r.counts.errors) if r.counts else "–",
                         r.source.variable or r.framework,
                         f"{r.created_at:%Y-%m-%d %H:%M}",
                     )
@@ -168,7 +177,7 @@ def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
     return [("from elsewhere", result.public_url)] if result.public_url else []
 
 
-def _state(status: EndpointStatus) -> str:
+def state_in_words(status: EndpointStatus) -> str:
     if not status.running:
         return "stopped"
     if not status.gateway and not any(release.healthy for release in status.releases):
@@ -303,7 +312,7 @@ def _endpoints(results: list[EndpointStatus]) -> Page:
             e.name,
             e.public_url or e.url,
             str(e.revision),
-            _state(e),
+            state_in_words(e),
             ", ".join(f"{r.tag} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results

@@ -140,6 +140,7 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
                 stochastic=release.stochastic,
                 source=release.source,
                 detail=health.detail,
+                counts=seen.counts.get(release.tag),
                 created_at=release.created_at,
             )
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.endpoint import Counts, Endpoint
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, RouteNotConfirmed
 from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
@@ -105,7 +105,31 @@ class Gateway:
                     self._write(kind, before[kind])
             raise
 
-    def overflowed(self, endpoint: Endpoint) -> dict[str, int]:
+    def statistics(self) -> dict[str, str]:
+        """What Envoy has counted of all clusters, for ``overflowed`` and ``counts``; empty while it is away."""
+        if not Path(self._admin_socket).exists():
+            return {}
+        with self._admin() as admin:
+            return _stats(
+                admin, r"^cluster\..*\.upstream_rq_(completed|5xx|time|active_overflow|pending_overflow)(: |$)"
+            )
+
+    def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
+        """What Envoy counted of each release that has traffic, in its present role."""
+        found = {}
+        for tag in endpoint.traffic.tags():
+            shadow = endpoint.traffic.role_of(tag) == "shadow"
+            cluster = (envoy.shadow_name if shadow else envoy.cluster_name)(endpoint.name, tag)
+            prefix = f"cluster.{envoy.stat_name(cluster)}.upstream_rq"
+            if f"{prefix}_completed" in stats:
+                found[tag] = Counts(
+                    requests=int(stats[f"{prefix}_completed"]),
+                    errors=int(stats.get(f"{prefix}_5xx", "0")),
+                    p50_ms=_median(stats.get(f"{prefix}_time", "")),
+                )
+        return found
+
+    def overflowed(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, int]:
         """Copies per shadow that Envoy dropped at the first hop: only they are in no ledger.
 
         Counted since Envoy started, or since the release became a shadow. A copy is dropped when too many run
@@ -113,10 +137,6 @@ class Gateway:
         waits for one.
         """
         found = dict.fromkeys(endpoint.traffic.shadows, 0)
-        if not found or not Path(self._admin_socket).exists():
-            return found
-        with self._admin() as admin:
-            stats = _stats(admin, r"^cluster\.shadow-hop.*\.upstream_rq_(active|pending)_overflow$")
         for tag in found:
             prefix = f"cluster.{envoy.stat_name(envoy.hop_name(endpoint.name, tag))}.upstream_rq"
             found[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
@@ -357,6 +377,12 @@ def _stats(admin: httpx.Client, pattern: str) -> dict[str, str]:
     except httpx.TransportError:
         return {}
     return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
+
+
+def _median(histogram: str) -> float | None:
+    """Milliseconds, from ``P0(interval,total) … P50(nan,2.05) …``: the total is since Envoy started."""
+    found = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
+    return float(found[1]) if found else None
 
 
 def _clusters_known(admin: httpx.Client, document: Json) -> bool:

@@ -134,11 +134,13 @@ class LocalTarget:
             else:
                 running, healthy, detail = workers.health((programs or {}).get(workers.program, []))
             health[release.tag] = ReleaseHealth(running=running, healthy=healthy, detail=detail)
+        stats = place.gateway.statistics()
         return Observation(
             url=place.gateway.url(endpoint.name),
             gateway=place.gateway.answers() if programs is None else place.gateway.running(),
             releases=health,
-            overflowed=place.gateway.overflowed(endpoint),
+            overflowed=place.gateway.overflowed(endpoint, stats),
+            counts=place.gateway.counts(endpoint, stats),
         )
 
     def lost(self) -> bool:

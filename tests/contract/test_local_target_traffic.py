@@ -43,7 +43,8 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
     one, two = stage.release("aaa"), stage.release("bbb")
     for release in (one, two):
         stage.target.start(release)
-    url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}))
+    endpoint = endpoint_of(one, two, shadows={two.tag: 100})
+    url = stage.target.route(endpoint)
 
     texts = ["x" * (3_000_000 if number == 7 else number) for number in range(25)]
     assert all(ask(url, [text]).json() == {"predictions": ["aaa"]} for text in texts)
@@ -62,6 +63,17 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
     assert (line["endpoint"], line["release"], line["role"], line["status"]) == ("tumour", two.tag, "shadow", 200)
     line = stage.edge()[0]
     assert (line["release"], line["role"], line["path"]) == (one.tag, "stable", "/tumour/predict")
+    counts = stage.target.observe(endpoint).counts
+    assert {tag: (found.requests, found.errors) for tag, found in counts.items()} == {
+        one.tag: (26, 0),  # with the one for /metadata
+        two.tag: (25, 0),
+    }
+
+
+def test_the_median_is_the_one_since_the_gateway_started() -> None:
+    assert gateway._median("P0(nan,1.0) P25(nan,2.05) P50(3.1,4.05) P75(nan,6.0)") == 4.05
+    assert gateway._median("P0(nan,nan) P50(nan,nan)") is None
+    assert gateway._median("No recorded values") is None
 
 
 def test_two_shadows_get_the_shares_they_were_given(stage: Stage) -> None:
@@ -90,7 +102,8 @@ def test_a_shadow_in_trouble_touches_no_client(behaviour: dict[str, Any], flags:
         one, two = stage.release("aaa"), stage.release("bbb")
         for release in (one, two):
             stage.target.start(release)
-        url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}))
+        endpoint = endpoint_of(one, two, shadows={two.tag: 100})
+        url = stage.target.route(endpoint)
         stage.behave("bbb", **behaviour)
 
         with Load(url, clients=2) as load:
@@ -104,6 +117,9 @@ def test_a_shadow_in_trouble_touches_no_client(behaviour: dict[str, Any], flags:
         assert sorted(line["pair_id"] for line in stage.shadow()) == sorted(pairs)
         assert any(flags in line["flags"] for line in stage.shadow())
         assert all(line["status"] != 200 for line in stage.shadow()[5:])
+        counts = stage.target.observe(endpoint).counts
+        assert counts[two.tag].errors > 0
+        assert counts[one.tag].errors == 0
 
 
 def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:

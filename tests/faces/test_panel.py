@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.base import now
@@ -21,7 +22,7 @@ from jupyter_deploy.faces.magics import _panel
 from jupyter_deploy.faces.panel.view import consequences, endpoint_view, saved_html, touches_clients
 from jupyter_deploy.faces.panel.watch import Watch
 from jupyter_deploy.faces.panel.widget import Panel
-from jupyter_deploy.operations import promote, rollback, traffic
+from jupyter_deploy.operations.traffic import promote, rollback, traffic
 from tests.e2e.conftest import until
 from tests.releases import release
 
@@ -37,8 +38,11 @@ class Target:
     counts: dict = field(default_factory=dict)
     refuses: bool = False
 
-    def start(self, release, *, ask=False):
+    def start(self, release, *, ask=False, renew=False):
         pass
+
+    def lost(self):
+        return False
 
     def stop(self, release):
         pass
@@ -59,7 +63,11 @@ class Target:
 @pytest.fixture
 def ports(tmp_path):
     made = SimpleNamespace(
-        store=SqliteStore(tmp_path / "home", "ada"), targets={"local": Target()}, keep_revisions=3, log=None
+        store=SqliteStore(tmp_path / "home", "ada"),
+        targets={"local": Target()},
+        keep_revisions=3,
+        log=None,
+        client=HttpClient(tmp_path / "token", lambda: None, None),
     )
     made.store.save(Endpoint.first(ONE), based_on=0, reason="", change="first")
     made.store.save(SHADOWED, based_on=1, reason="", change="second")

@@ -1,11 +1,12 @@
 """operations/change.py over the real store; the target is a fake, since a real one cannot be made to lose a race."""
 
 import multiprocessing
-import multiprocessing.connection
 import signal
+import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from jupyter_deploy.adapters.store import SqliteStore
@@ -81,7 +82,8 @@ def test_what_another_living_process_is_starting_is_not_stopped(tmp_path, ports)
     assert ready.wait(60)
     assert stop_unwanted(ports, "tumour", [TWO]) == []
     other.kill()
-    multiprocessing.connection.wait([other.sentinel])  # ended, and its parent has not asked for it yet
+    while psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE:  # ended, and not asked for by its parent
+        time.sleep(0.01)
     assert stop_unwanted(ports, "tumour", [TWO]) == [TWO]
     assert target.running == {ONE.tag}
 

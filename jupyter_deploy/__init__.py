@@ -24,6 +24,7 @@ __all__ = [
     "panel",
     "predict",
     "promote",
+    "purge",
     "reconcile",
     "rollback",
     "serving_role",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import json
 import re
+import sys
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator
@@ -35,6 +36,7 @@ from .domain.ports import (
     Store,
     Target,
 )
+from .domain.requests import Duration
 from .home import default_home
 
 GROUP = "nbdeploy.targets"
@@ -101,6 +103,18 @@ class Settings(BaseSettings):
     reconcile_at_server_start: bool = Field(
         default=True,
         description="A starting Jupyter server brings back what ran when the machine or the container was stopped.",
+    )
+    when_record_fails: Literal["answer", "refuse"] = Field(
+        default="answer", description="What cannot be recorded (a full disk) is answered, or refused with 503."
+    )
+    segment_bytes: int = Field(
+        default=32 * 1024**2, ge=1024, description="A file of records is closed, and then compacted, at this size."
+    )
+    records_max_bytes: int = Field(
+        default=2 * 1024**3, ge=1024**2, description="Beyond this size of an endpoint's records the oldest go."
+    )
+    records_max_age: Duration | None = Field(
+        default=None, description="Records older than 30d, 12h, … go (default: never)."
     )
     tolerance: Tolerance = Field(default=Tolerance(), description="How closely floating-point answers must agree.")
 
@@ -223,8 +237,18 @@ class _Parts:
             memory_limit=settings.memory_limit,
             hosts=(*settings.hosts, *([_host_of(settings.public_url)] if settings.public_url else [])),
             require_token=settings.require_token,
+            when_record_fails=settings.when_record_fails,
+            segment_bytes=settings.segment_bytes,
+            archivist=self._archivist(),
         )
         return {point.name: point.load()(local) for point in metadata.entry_points(group=GROUP)}
+
+    def _archivist(self) -> tuple[str, ...]:
+        """The program that tends the records while releases run."""
+        age = self._settings.records_max_age
+        command = [sys.executable, "-P", "-m", "jupyter_deploy.adapters.archivist", str(self._home)]
+        command += ["--max-bytes", str(self._settings.records_max_bytes)]
+        return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
 
     def _variables(self) -> dict[str, str]:
         """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""

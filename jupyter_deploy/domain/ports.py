@@ -15,7 +15,7 @@ from .base import Value
 from .endpoint import Counts, Endpoint, Release, Revision
 from .inference import Comparison, Record
 from .requests import Step
-from .results import AtBoot
+from .results import AtBoot, Purged
 
 Report = Callable[[Step], None]
 
@@ -214,6 +214,15 @@ class InferenceLog(Protocol):
 
     def follow(self, endpoint: str, *, role: str | None = None, status: int | None = None) -> Iterator[Record]:
         """New records as they are written, for ever."""
+
+    def removed(self, endpoint: str) -> int:
+        """How many records were purged or cleared away, ever."""
+
+    def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
+        """Take out what was recorded before a moment, of these requests (none: of all), or both.
+
+        Raises TargetError when somebody does not let go of what he writes: nothing was taken out then.
+        """
 
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule

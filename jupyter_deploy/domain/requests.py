@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from .base import Value
+from .endpoint import RecordMode
 from .errors import InvalidInput, InvalidTraffic
 from .requirement import parse_requirements
 
@@ -81,10 +82,31 @@ def parse_tolerance(given: Any) -> Any:
     return number / 100 if str(given).strip().endswith("%") else number
 
 
+def parse_moment(given: Any) -> Any:
+    """``7d`` (so long ago) as a timedelta, ``2026-11-25T12:00`` as a datetime; without a zone it is local time."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return datetime.fromisoformat(given.strip()).astimezone()
+    except ValueError:
+        pass
+    try:
+        return parse_duration(given)
+    except InvalidInput:
+        raise InvalidInput(
+            f"'{given}' is not a duration and not a moment", "write 15m, 7d, 2026-11-25 or 2026-11-25T12:00+01:00"
+        ) from None
+
+
 Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
 Requirements = Annotated[list[str], BeforeValidator(parse_requirements)]
+Moment = Annotated[timedelta | datetime, BeforeValidator(parse_moment)]
+Record = Annotated[
+    RecordMode | None,
+    Field(description="What is recorded of each request: full, meta (no inputs, outputs and error messages), off."),
+]
 Reason = Annotated[str, Field(description="Why; kept in the history.")]
 IfRevision = Annotated[int | None, Field(description="Refuse if the endpoint is not at this revision.")]
 EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
@@ -130,6 +152,7 @@ class DeployRequest(Request):
         description="Serve it from an environment of its own, built from the lock: what is installed later beside "
         "the notebook does not touch it.",
     )
+    record: Record = None
     target: str = Field(default="local", description="Where it runs.")
     trust: bool = Field(
         default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."
@@ -148,11 +171,12 @@ class DescribeRequest(Request):
 
 
 class TrafficRequest(Request):
-    """Set the shares of canary and shadows; what is not named stays, 0 switches off, stable gets the rest."""
+    """Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off."""
 
     name: EndpointName
     shadow: Shares = Field(default={}, description="TAG=PERCENT of the requests copied to a shadow (repeatable).")
     canary: Shares = Field(default={}, description="TAG=PERCENT of the requests answered by the canary.")
+    record: Record = None
     if_revision: IfRevision = None
     reason: Reason = ""
 
@@ -192,7 +216,9 @@ class CompareRequest(Request):
     candidate: str | None = Field(
         default=None, description="The candidate (default: the canary, else the only shadow)."
     )
-    since: Duration | None = Field(default=None, description="Only requests of the last 90s, 15m, 1h, 7d, …")
+    since: Moment | None = Field(
+        default=None, description="Only requests of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
+    )
     tolerance: Tolerance | None = Field(
         default=None, description="Numbers agree within this share of stable's, such as 1% or 0.01 (default: 1e-6)."
     )
@@ -213,7 +239,9 @@ class LogsRequest(Request):
     """The endpoint's records, oldest first."""
 
     name: EndpointName
-    since: Duration | None = Field(default=None, description="Only records of the last 90s, 15m, 1h, 7d, …")
+    since: Moment | None = Field(
+        default=None, description="Only records of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
+    )
     role: Literal["stable", "canary", "shadow", "probe", "direct"] | None = Field(
         default=None, description="Only records of this role; probe: the check at a start; direct: past the gateway."
     )
@@ -231,6 +259,20 @@ class PredictRequest(Request):
         description="JSON, or @FILE: a request body, or its list of instances (default: the stable release's example); "
         "in Python also a list, an array or a data frame.",
     )
+
+
+class PurgeRequest(Request):
+    """Take records out for good, from JSON lines, Parquet and the gateway's ledger; at least one condition is needed.
+
+    With both, only what was asked under one of the ids *and* before the moment goes.
+    """
+
+    name: EndpointName
+    before: Moment | None = Field(
+        default=None, description="What is older than 7d, 12h, … or was recorded before 2026-11-25T12:00."
+    )
+    request_id: tuple[str, ...] = Field(default=(), description="What was asked under this x-request-id (repeatable).")
+    dry_run: bool = Field(default=False, description="Count what would go, and leave it.")
 
 
 class StopRequest(Request):

@@ -72,6 +72,19 @@ class AtBoot(Value):
     todo: str | None = None
 
 
+class Purged(Value):
+    """What was taken out for good, or with ``dry_run`` what would be.
+
+    ``records`` and ``ledger_lines`` (the gateway's own log) count lines; ``unreadable`` those that a kill had torn.
+    """
+
+    endpoint: str
+    records: int
+    ledger_lines: int
+    unreadable: int = 0
+    dry_run: bool = False
+
+
 class Stopped(Value):
     """What no longer runs; records and history are kept."""
 

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.inference import Comparison, Estimate, Record, Requirement
-from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Reconciled, Stopped, TrafficChange
+from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
@@ -150,7 +150,7 @@ def _answers(schema: dict[str, Any], dtype: str) -> str:
 def _status(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *_public(result)],
+        facts=[("url", result.url), *_public(result), ("records", _recorded(result))],
         tables=[
             Table(
                 "",
@@ -177,6 +177,18 @@ def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
     return [("from elsewhere", result.public_url)] if result.public_url else []
 
 
+_RECORDED = {
+    "full": "full",
+    "meta": "meta: no inputs, outputs and error messages",
+    "off": "off: nothing is recorded",
+}
+
+
+def _recorded(status: EndpointStatus) -> str:
+    gone = f"; {status.removed_records} were purged or cleared away" if status.removed_records else ""
+    return _RECORDED[status.record] + gone
+
+
 def state_in_words(status: EndpointStatus) -> str:
     if not status.running:
         return "stopped"
@@ -196,7 +208,8 @@ def _traffic(result: TrafficChange) -> Page:
     ]
     said = "unchanged" if result.change == "unchanged" else "the change is in force"
     headline = f"{result.endpoint} is at revision {result.revision}; {said}"
-    return Page(headline, facts=[("url", result.url)], tables=[Table("", ("release", "before", "now"), rows)])
+    facts = [("url", result.url), ("change", result.change)]
+    return Page(headline, facts=facts, tables=[Table("", ("release", "before", "now"), rows)])
 
 
 def _comparison(result: Comparison) -> Page:
@@ -226,6 +239,7 @@ def _comparison(result: Comparison) -> Page:
     for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
         if counts:
             facts.append((name, ", ".join(f"{_short(reason)}: {count}" for reason, count in counts.items())))
+    facts += [("note", note) for note in result.notes]
     if result.skipped_lines:
         facts.append(("unreadable records", str(result.skipped_lines)))
     sides = [
@@ -299,6 +313,16 @@ def _at_boot(result: AtBoot) -> Page:
     return Page("endpoints come back after a reboot", facts=facts)
 
 
+def _purged(result: Purged) -> Page:
+    did = "would go; without --dry-run they do" if result.dry_run else "are gone for good"
+    facts = [
+        ("records", str(result.records)),
+        ("lines of the gateway's ledger", str(result.ledger_lines)),
+        ("unreadable lines", str(result.unreadable)),
+    ]
+    return Page(f"{result.records} records of {result.endpoint} {did}", facts=facts)
+
+
 def _list_page(results: list[Any]) -> Page:
     for kind, make in _LISTS:
         if results and isinstance(results[0], kind):
@@ -367,6 +391,7 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Prediction, _prediction),
     (Stopped, _stopped),
     (AtBoot, _at_boot),
+    (Purged, _purged),
 )
 
 

@@ -8,9 +8,11 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Snapshot
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
 from jupyter_deploy.domain.errors import (
     CandidateUnhealthy,
@@ -42,6 +44,11 @@ def find(ports: Ports, name: str) -> Endpoint:
             hint = "there are none yet: deploy a model first"
         raise UnknownEndpoint(f"there is no endpoint '{name}'", hint)
     return endpoint
+
+
+def moment(given: timedelta | datetime | None) -> datetime | None:
+    """The moment that is meant by a duration: so long ago."""
+    return now() - given if isinstance(given, timedelta) else given
 
 
 def target_of(ports: Ports, name: str) -> Target:
@@ -248,6 +255,9 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
         for tag in dict.fromkeys([*new, *old])
         if old.get(tag) != new.get(tag)
     ]
+    recorded = before.record if before else "full"
+    if recorded != after.record:
+        parts.append(f"records: {recorded} → {after.record}")
     if before and not before.running:
         parts.append("running again")
     return "; ".join(parts) or "no change of traffic"

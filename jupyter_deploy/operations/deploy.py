@@ -77,15 +77,17 @@ def _release(
 
 def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:
     if before is None:
-        return Endpoint.first(release, request.target)
+        return Endpoint.first(release, request.target, record=request.record or "full")
     role = before.traffic.role_of(release.tag)
     if role == "stable" and request.role not in ("auto", "stable"):
         raise InvalidTraffic(
             f"{release.tag} is stable: it gets what the canary leaves", "deploy or promote another release first"
         )
     if role != "idle" and request.role in ("auto", role) and request.percent is None:
-        return before.with_renewed(release)  # the endpoint was stopped, or the files were stored anew
-    return before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
+        # The endpoint was stopped, the files were stored anew, or another mode of recording is wanted.
+        return before.with_renewed(release).recording(request.record)
+    after = before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
+    return after.recording(request.record)
 
 
 def _checked(request: DeployRequest, ports: Ports, live: Live | None) -> str:
@@ -125,6 +127,7 @@ def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapsh
     role = before.traffic.role_of(snapshot.tag)
     same_role = request.role in ("auto", role)
     same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
+    same_share = same_share and request.record in (None, before.record)
     if role == "idle" or not same_role or not same_share or before.release(snapshot.tag).digest != snapshot.digest:
         return None
     url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings the whole endpoint back

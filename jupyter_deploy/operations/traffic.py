@@ -21,7 +21,7 @@ from .change import (
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
-    """Set the shares of canary and shadows."""
+    """Set the shares of canary and shadows, and what is recorded."""
     before, after = planned(request, ports)
     report(Step(number=1, total=1, title="routing"))
     return _changed(ports, before, after, request.reason)
@@ -75,13 +75,13 @@ def planned(request: TrafficRequest | PromoteRequest | RollbackRequest, ports: P
         case PromoteRequest():
             after = before.promoted(request.tag)
         case TrafficRequest():
-            if not request.shadow and not request.canary:
+            if not request.shadow and not request.canary and request.record is None:
                 raise InvalidTraffic(
                     "no share was given",
                     f"write, for example, 'nbdeploy traffic {before.name} --canary TAG=20'; "
                     f"'nbdeploy describe {before.name}' shows the tags",
                 )
-            after = before.with_traffic(request.shadow, request.canary)
+            after = before.with_traffic(request.shadow, request.canary).recording(request.record)
     _require_signatures(ports, before, after)
     return before, after
 
@@ -108,7 +108,7 @@ def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None
 
 
 def _changed(ports: Ports, before: Endpoint, after: Endpoint, reason: str, prefix: str = "") -> TrafficChange:
-    if after.traffic == before.traffic and before.running:
+    if (after.traffic, after.record) == (before.traffic, before.record) and before.running:
         url = keep(ports, before)  # a revision that changes nothing would only be in the way
         return _traffic_change(before, before, url, "unchanged")
     what = prefix + difference_in_words(before, after)

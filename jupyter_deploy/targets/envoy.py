@@ -15,7 +15,8 @@ only, never a cluster that has requests in flight.
 
 Headers. What a client sends as ``x-pair-id``, ``x-rollout-*`` or ``x-envoy-*`` is removed before anything else
 happens; the edge then stamps ``x-pair-id`` with Envoy's own unique id, and a prediction with ``x-rollout-role``,
-``x-rollout-release`` and ``x-rollout-endpoint``. ``x-request-id`` is the caller's, or made up when there is none.
+``x-rollout-release``, ``x-rollout-endpoint`` and ``x-rollout-record`` (what is to be recorded of it).
+``x-request-id`` is the caller's, or made up when there is none.
 A client that sends ``x-sticky-key`` (a user's or a session's id) is answered by the same release, stable
 or canary, for as long as the shares stay; when the canary grows, keys only move towards it.
 
@@ -263,6 +264,7 @@ def _weighted(endpoint: Endpoint, tag: str, role: str, weight: int) -> Json:
             parts.overwrite("x-rollout-role", role),
             parts.overwrite("x-rollout-release", tag),
             parts.overwrite("x-rollout-endpoint", endpoint.name),
+            parts.overwrite("x-rollout-record", endpoint.record),
         ],
     }
 
@@ -278,6 +280,7 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
         "request_headers_mutations": [
             {"append": parts.overwrite("x-rollout-role", "shadow")},
             {"append": parts.overwrite("x-rollout-release", tag)},
+            {"append": parts.overwrite("x-rollout-record", endpoint.record)},
         ],
     }
 

@@ -191,6 +191,7 @@ _LEDGER: Json = {
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "duration_ms": "%DURATION%",
+    "record": "%REQ(X-ROLLOUT-RECORD)%",
 }
 
 

@@ -7,6 +7,7 @@ minutes), and ``state``, held for moments, around every change of what is superv
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,17 +16,20 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import StartFailed
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
-from jupyter_deploy.home import was_running
+from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder, was_running
 
 from .gateway import Gateway, envoy_binary, forget_runtime, remember
 from .leftovers import end_leftovers
 from .machine import check_machine
 from .runtime import Runtime, locate, write_atomic
 from .settings import LocalSettings
-from .supervision import ProcessState, Supervisor
-from .workers import PREFIX, Workers
+from .supervision import ProcessState, Program, Supervisor
+from .workers import PREFIX, Workers, check_recording
 
 __all__ = ["LocalSettings", "LocalTarget"]
+
+ARCHIVIST = "archivist"
 
 
 class LocalTarget:
@@ -100,7 +104,10 @@ class LocalTarget:
         ------
         RouteNotConfirmed
             Everything is as it was before.
+        TargetError
+            A release would record more than it should.
         """
+        check_recording(endpoint)
         place = _Place(self._settings)
         place.runtime.prepare()
         with place.runtime.lock():
@@ -211,6 +218,25 @@ class _Place:
         """Have a supervisor that every shell finds; the caller holds the state lock."""
         self.supervisor.ensure()
         remember(self._settings, runtime=str(self.runtime.path))
+        self._keep_records()
+
+    def _keep_records(self) -> None:
+        """Have the program that tends the records run, if there is to be one."""
+        command = self._settings.archivist
+        if not command or any(state.alive for state in self.supervisor.states(ARCHIVIST)):
+            return
+        private_folder(self._settings.logs)
+        ready = f"{self.runtime.path}/archivist.ready"
+        self.supervisor.add(
+            Program(
+                name=ARCHIVIST,
+                commands=[[*command, "--ready", ready]],
+                environment=passed_on(os.environ),
+                folder=self.runtime.path / "empty",
+                stop_seconds=5,
+                ready=[ready],
+            )
+        )
 
     def close(self) -> None:
         """Stop everything; the caller holds the state lock."""

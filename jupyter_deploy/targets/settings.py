@@ -32,6 +32,12 @@ class LocalSettings:
         Names by which clients may call the gateway, beside those of this machine itself.
     require_token
         Have a token made, if there is none yet (see ``token``).
+    when_record_fails
+        ``answer`` or ``refuse``: what a worker does with a request that it cannot record.
+    segment_bytes
+        Size at which a worker closes a file of records; None: its own default.
+    archivist
+        Command line of the program that tends the records; it runs beside the gateway. Empty: none.
     """
 
     home: Path
@@ -46,6 +52,9 @@ class LocalSettings:
     memory_limit: int | None = None
     hosts: tuple[str, ...] = ()
     require_token: bool = False
+    when_record_fails: str = "answer"
+    segment_bytes: int | None = None
+    archivist: tuple[str, ...] = ()
 
     @property
     def logs(self) -> Path:

@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 
-from jupyter_deploy.domain.endpoint import Release
-from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed
+from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed, TargetError
 from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
@@ -124,9 +124,12 @@ class Workers:
             "BENTOML_DO_NOT_TRACK": "true",
             "NBDEPLOY_RECORDS": str(records),
             "NBDEPLOY_ENDPOINT": self.release.endpoint,
+            "NBDEPLOY_WHEN_RECORD_FAILS": self._settings.when_record_fails,
             "NBDEPLOY_CHECK_ENVIRONMENT": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if self._settings.segment_bytes is not None:
+            environment["NBDEPLOY_SEGMENT_BYTES"] = str(self._settings.segment_bytes)
         self._supervisor.add(
             Program(
                 name=self.program,
@@ -224,6 +227,7 @@ class Workers:
             "x-rollout-role": "probe",
             "x-rollout-release": self.release.tag,
             "x-rollout-endpoint": self.release.endpoint,
+            "x-rollout-record": "meta",  # the snapshot has the example; an endpoint may be told to record nothing of it
             "x-pair-id": str(uuid.uuid4()),
         }
         try:
@@ -272,6 +276,29 @@ class Workers:
             "proved": proved,
         }
         write_atomic(self._record_path, json.dumps(record))
+
+
+def check_recording(endpoint: Endpoint) -> None:
+    """Every release with traffic must know the endpoint's mode of recording.
+
+    Raises
+    ------
+    TargetError
+        One was built by a version that records everything.
+    """
+    if endpoint.record == "full" or not endpoint.running:
+        return
+    for tag in endpoint.traffic.tags():
+        code = Path(endpoint.release(tag).path) / "src" / "serving" / "records.py"
+        try:
+            known = f'"{endpoint.record}"' in code.read_text("utf-8")
+        except OSError:
+            known = True  # not there at all: whoever starts it says so
+        if not known:
+            raise TargetError(
+                f"{tag} was built by an older nbdeploy and would record everything",
+                f"'nbdeploy stop {endpoint.name}', 'bentoml delete {tag}', and deploy it again",
+            )
 
 
 def program_name(endpoint: str, tag: str) -> str:

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
-from jupyter_deploy.domain.errors import RouteNotConfirmed
+from jupyter_deploy.domain.errors import RouteNotConfirmed, TargetError
 from jupyter_deploy.targets import envoy, gateway
 
 __all__ = ["stage"]
@@ -132,6 +132,7 @@ def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
         "x-rollout-role": "shadow",
         "x-rollout-release": two.tag,
         "x-rollout-endpoint": "other",
+        "x-rollout-record": "off",
         "X-Rollout-Invented": "forged",
         "x-envoy-upstream-rq-timeout-ms": "1",
         "x-envoy-retry-on": "5xx",
@@ -145,10 +146,26 @@ def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
     assert original["x-pair-id"] == copy["x-pair-id"] != "forged"
     assert (original["x-rollout-release"], copy["x-rollout-release"]) == (one.tag, two.tag)
     assert original["x-rollout-endpoint"] == "tumour"
+    assert (original["x-rollout-record"], copy["x-rollout-record"]) == ("full", "full")
     for headers in (original, copy, rest):
         assert not {"x-rollout-invented", "x-envoy-retry-on", "x-envoy-upstream-rq-timeout-ms"} & set(headers)
     assert rest["x-pair-id"] != "forged"
     assert not [name for name in rest if name.startswith("x-rollout-")]
+
+
+def test_a_release_of_before_there_were_modes_of_recording_is_routed_in_full_only(stage: Stage) -> None:
+    one = stage.release("aaa")
+    code = Path(one.path) / "src" / "serving" / "records.py"
+    code.write_text("# records everything")
+    stage.target.start(one)
+    url = stage.target.route(endpoint_of(one))
+    with pytest.raises(TargetError, match="would record everything"):
+        stage.target.route(endpoint_of(one, revision=2).recording("meta"))
+    assert ask(url).status_code == 200
+    code.write_text('MODES = ("full", "meta", "off")')
+    stage.target.route(endpoint_of(one, revision=2).recording("meta"))
+    assert ask(url).status_code == 200
+    assert [seen["headers"]["x-rollout-record"] for seen in stage.seen("aaa", "stable")] == ["full", "meta"]
 
 
 def test_a_canary_gets_its_share_and_a_sticky_key_its_release(stage: Stage) -> None:

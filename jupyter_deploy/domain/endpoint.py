@@ -9,13 +9,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .artifacts import Source
-from .base import Value
+from .base import RecordMode, Value
 from .errors import InvalidTraffic, NoCandidate, UnknownRelease
 
 Role = Literal["stable", "canary", "shadow", "idle"]
-
-RecordMode = Literal["full", "meta", "off"]
-"""What is recorded of a request: everything; all but inputs, outputs and error messages; nothing."""
 
 DEFAULT_CANARY_PERCENT = 10.0
 

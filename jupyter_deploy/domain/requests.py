@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from .base import Value
-from .endpoint import RecordMode
+from .base import RecordMode, Value
 from .errors import InvalidInput, InvalidTraffic
 from .requirement import parse_requirements
 

@@ -35,7 +35,8 @@ def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointSt
 
 def describe(request: DescribeRequest, ports: Ports, report: Report) -> EndpointStatus:  # noqa: ARG001 - one shape
     """One endpoint as it is wanted and as it is found."""
-    return _status(ports, find(ports, request.name))
+    status = _status(ports, find(ports, request.name))
+    return status.model_copy(update={"removed_records": ports.log.removed(status.name)})
 
 
 def history(request: HistoryRequest, ports: Ports, report: Report) -> list[Revision]:  # noqa: ARG001 - one shape
@@ -154,6 +155,5 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
         gateway=seen.gateway,
         traffic=endpoint.traffic,
         record=endpoint.record,
-        removed_records=ports.log.removed(endpoint.name),
         releases=releases,
     )

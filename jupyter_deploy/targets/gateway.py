@@ -20,6 +20,7 @@ from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, Route
 from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 
+from . import admin as admin_says
 from . import envoy, unix
 from .envoy import Json
 from .leftovers import wait_until
@@ -68,7 +69,7 @@ class Gateway:
         if not Path(self._admin_socket).exists():
             return False
         with self._admin() as admin:
-            return bool(_document_stats(admin))
+            return bool(admin_says.document_stats(admin, _STATS.values()))
 
     def apply(self, endpoints: Iterable[Endpoint]) -> None:
         """Put these endpoints, and no others, in force; returns when Envoy has confirmed it.
@@ -93,7 +94,7 @@ class Gateway:
                 "edge": wanted["edge"],
             }
             with self._admin() as admin:
-                known = _document_stats(admin)
+                known = admin_says.document_stats(admin, _STATS.values())
                 for kind in _KINDS:
                     known = self._put(admin, kind, steps[kind], known)
                 for kind in ("shadow", "cds"):
@@ -110,7 +111,7 @@ class Gateway:
         if not Path(self._admin_socket).exists():
             return {}
         with self._admin() as admin:
-            return _stats(
+            return admin_says.stats(
                 admin, r"^cluster\..*\.upstream_rq_(completed|5xx|time|active_overflow|pending_overflow)(: |$)"
             )
 
@@ -125,7 +126,7 @@ class Gateway:
                 found[tag] = Counts(
                     requests=int(stats[f"{prefix}_completed"]),
                     errors=int(stats.get(f"{prefix}_5xx", "0")),
-                    p50_ms=_median(stats.get(f"{prefix}_time", "")),
+                    p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
                 )
         return found
 
@@ -202,8 +203,8 @@ class Gateway:
         deadline = time.monotonic() + _CONFIRM_SECONDS
         reason = f"it did not take the new {kind} document within {_CONFIRM_SECONDS:g} s"
         while time.monotonic() < deadline:
-            found = _document_stats(admin)
-            if found.get(version) == wanted and (kind != "cds" or _clusters_known(admin, document)):
+            found = admin_says.document_stats(admin, _STATS.values())
+            if found.get(version) == wanted and (kind != "cds" or admin_says.clusters_known(admin, document)):
                 return found
             # Fewer than before: a new Envoy, which counts from nought.
             if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
@@ -222,7 +223,7 @@ class Gateway:
         if not Path(self._admin_socket).exists():
             return False
         with self._admin() as admin:
-            found = _document_stats(admin)
+            found = admin_says.document_stats(admin, _STATS.values())
         return all(found.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
 
     def _failed(self) -> bool:
@@ -363,35 +364,6 @@ def _with_routes_of(old: Json, new: Json) -> Json:
     kept = [r for r in old["resources"][0]["virtual_hosts"][0]["routes"] if r["name"] not in names]
     hosts = [host | {"routes": [*host["routes"], *kept]}]
     return new | {"resources": [table | {"virtual_hosts": hosts}]}
-
-
-def _document_stats(admin: httpx.Client) -> dict[str, str]:
-    prefixes = "|".join(map(re.escape, _STATS.values()))
-    return _stats(admin, rf"^({prefixes})\.(version_text|update_rejected)$")
-
-
-def _stats(admin: httpx.Client, pattern: str) -> dict[str, str]:
-    """Envoy's statistics; empty while Envoy is away."""
-    try:
-        lines = admin.get("/stats", params={"filter": pattern}).text.splitlines()
-    except httpx.TransportError:
-        return {}
-    return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
-
-
-def _median(histogram: str) -> float | None:
-    """Milliseconds, from ``P0(interval,total) … P50(nan,2.05) …``: the total is since Envoy started."""
-    found = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
-    return float(found[1]) if found else None
-
-
-def _clusters_known(admin: httpx.Client, document: Json) -> bool:
-    """A cluster is there only when Envoy has warmed it up; its version is in force before."""
-    try:
-        known = {line.partition("::")[0] for line in admin.get("/clusters").text.splitlines()}
-    except httpx.TransportError:
-        return False
-    return all(resource["name"] in known for resource in document["resources"])
 
 
 def _since(log: Path, offset: int) -> str:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.adapters.client import HttpClient
+from jupyter_deploy.adapters.comparison import RecordLog
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.base import now
@@ -66,7 +67,7 @@ def ports(tmp_path):
         store=SqliteStore(tmp_path / "home", "ada"),
         targets={"local": Target()},
         keep_revisions=3,
-        log=None,
+        log=RecordLog(tmp_path / "home"),
         client=HttpClient(tmp_path / "token", lambda: None, None),
     )
     made.store.save(Endpoint.first(ONE), based_on=0, reason="", change="first")
@@ -243,7 +244,7 @@ def test_trouble_with_looking_is_shown_and_ends_by_itself(panel, ports, tmp_path
     shutil.move(tmp_path / "away", tmp_path / "home")
     until(lambda: panel._widget.problem is None)
     (tmp_path / "home" / "state.sqlite").write_bytes(b"this is no database" * 100)
-    until(lambda: "cannot use the store" in words())
+    until(lambda: "is damaged" in words())
 
 
 def test_a_release_that_hangs_does_not_hide_what_is_in_the_store(ports):

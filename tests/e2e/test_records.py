@@ -21,6 +21,12 @@ def archivists(home):
     return found
 
 
+def accounted(home):
+    """How many copies are in a pair or have a reason why not."""
+    compared = home.json("compare", "churn")
+    return compared["pairs"] + sum(compared["shadow_failures"].values())
+
+
 def test_modes_compaction_and_purge_under_load_lose_and_double_nothing(home, deploy):
     home.environment["NBDEPLOY_SEGMENT_BYTES"] = "4000"
     url, _ = deploy(1.0)["url"], deploy(0.001)
@@ -31,27 +37,29 @@ def test_modes_compaction_and_purge_under_load_lose_and_double_nothing(home, dep
         changed = home.json("traffic", "churn", "--record", "meta")
         assert changed["change"] == "records: full → meta"
         load.wait_for(20)
-        purged = [load.answers[3][0], load.answers[-1][0]]
+        purged = [load.answers[number][0] for number in (3, 7)]
         asked = [word for one in purged for word in ("--request-id", one)]
-        assert home.json("purge", "churn", *asked, "--dry-run")["records"] == 4
+        until(lambda: len([r for r in home.json("logs", "churn") if r["request_id"] in purged]) == 4)
         done = home.json("purge", "churn", *asked)
         assert (done["records"], done["ledger_lines"]) == (4, 4)
         load.wait_for(20)
     assert load.failures == []
     until(lambda: archivists(home) not in ([], [archivist]))  # killed, and there again
     until(lambda: not list((folder / "ledger").glob("*.v2.jsonl")))
-    records = home.json("logs", "churn")
-    recorded = [r for r in records if r["role"] in ("stable", "shadow")]
     wanted = {one for one, _ in load.answers} - set(purged)
-    for role in ("stable", "shadow"):
-        assert Counter(r["request_id"] for r in recorded if r["role"] == role) == dict.fromkeys(wanted, 1)
-    assert {r["inputs"] is None for r in recorded} == {True, False}
-    assert all(r["rows"] == 1 for r in recorded)
-    last = {r["request_id"]: r for r in recorded}[load.answers[-1][0]]
+    until(lambda: accounted(home) == len(wanted))  # a shadow may be behind
+    records = home.json("logs", "churn")
+    stable, shadow = ([r for r in records if r["role"] == role] for role in ("stable", "shadow"))
+    assert Counter(r["request_id"] for r in stable) == dict.fromkeys(wanted, 1)
+    assert set(Counter(r["request_id"] for r in shadow).values()) == {1}
+    assert {r["request_id"] for r in shadow} <= wanted
+    assert {r["inputs"] is None for r in stable} == {True, False}
+    assert all(r["rows"] == 1 for r in stable)
+    last = {r["request_id"]: r for r in stable}[load.answers[-1][0]]
     assert (last["inputs"], last["outputs"], last["status"]) == (None, None, 200)
     assert list((folder / "records" / "churn").rglob("*.parquet"))
     compared = home.json("compare", "churn")
-    assert compared["pairs"] == compared["mirrored"] == len(wanted)
+    assert compared["pairs"] == len(shadow)
     assert 0 < compared["rows"] < compared["pairs"]
     assert any("without inputs and outputs" in note for note in compared["notes"])
     assert any("4 records" in note for note in compared["notes"])
@@ -62,8 +70,7 @@ def test_modes_compaction_and_purge_under_load_lose_and_double_nothing(home, dep
     described = home.json("describe", "churn")
     assert (described["record"], described["removed_records"]) == ("off", 4)
     until(lambda: '"off"' in (folder / "ledger" / "shadow.jsonl").read_text())
-    compared = home.json("compare", "churn")
-    assert compared["pairs"] == compared["mirrored"] == len(wanted)
+    assert home.json("compare", "churn")["mirrored"] == compared["mirrored"]
     assert len(home.json("logs", "churn")) == len(records)
     home.run("rollback", "churn")
     assert home.json("describe", "churn")["record"] == "meta"

@@ -24,7 +24,7 @@ import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.processes import passed_on
@@ -93,6 +93,8 @@ class ProcessState:
 
 class SupervisorGone(TargetError):
     """Nobody answers at its socket."""
+
+    code: ClassVar[str] = "supervisor_gone"
 
 
 class Supervisor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,13 +163,12 @@ class Campaign:
         """All processes and the runtime directory gone; the same URL after a reconcile."""
         outage = Outage("reboot", time.time() - 0.01, time.time() + 120)
         self.outages.append(outage)
-        runtime = self.world.runtime
         for pid in (pids := self.world.processes()):
             os.kill(pid, signal.SIGSTOP)  # nobody may notice the others' end
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         self.killed += len(pids)
-        subprocess.run(["rm", "-rf", str(runtime)], check=True)
+        shutil.rmtree(self.world.runtime)
         if self.rng.random() < 0.5:
             self._try("reconcile")
         else:

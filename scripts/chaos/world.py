@@ -5,13 +5,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import itertools
-import json
 import os
 import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -93,12 +93,15 @@ class World:
         """Make the folders and choose a port."""
         self.scratch = self.folder / "tmp"
         self.scratch.mkdir(parents=True)
+        # Of a name that nothing else has: what speaks of it is killed.
+        self.runtime = Path(tempfile.mkdtemp(prefix="nbdeploy-chaos-", dir="/tmp"))
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("NBDEPLOY_", "JPY_"))},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # kernels are found by it
             "NBDEPLOY_HOME": str(self.folder / "nbdeploy"),
             "NBDEPLOY_PORT": str(_free_port()),
             "NBDEPLOY_WORKERS": str(self.workers),
+            "NBDEPLOY_RUNTIME": str(self.runtime),
             "NBDEPLOY_KEEP_REVISIONS": "1",
             "BENTOML_HOME": str(self.folder / "bentoml"),
             "BENTOML_DO_NOT_TRACK": "true",
@@ -137,11 +140,6 @@ class World:
     def describe(self) -> dict[str, Any]:
         """The endpoint as it is wanted and found; asked in this process, which is quicker."""
         return jupyter_deploy.describe(ENDPOINT).model_dump(mode="json")  # type: ignore[no-any-return]
-
-    @property
-    def runtime(self) -> Path:
-        """Where sockets and process ids are."""
-        return Path(json.loads((self.folder / "nbdeploy" / "gateway.json").read_text())["runtime"])
 
     def pids(self, pattern: str) -> list[int]:
         """Living processes whose files in ``pids/`` match; ``supervisor`` is the supervisor's."""
@@ -209,7 +207,8 @@ class World:
         self.run("down")
         if left := self.processes():
             raise RuntimeError(f"after 'down' there still run {[_command(pid) for pid in left]}")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder, self.runtime):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class Clients:

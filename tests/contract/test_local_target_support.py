@@ -222,7 +222,6 @@ class Load:
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(clients)]
         self.answers: list[Any] = []
         self.failures: list[str] = []
-        self.seconds: list[float] = []
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -237,13 +236,11 @@ class Load:
     def _ask(self) -> None:
         with httpx.Client(timeout=20, trust_env=False) as client:
             while not self._over.is_set():
-                begun = time.perf_counter()
                 try:
                     answer = client.post(self._url, **self._request)
                 except httpx.HTTPError as error:
                     self.failures.append(repr(error))
                     continue
-                self.seconds.append(time.perf_counter() - begun)
                 if answer.status_code == 200:
                     self.answers.append(answer.json()["predictions"][0])
                 else:

@@ -110,7 +110,6 @@ def test_a_shadow_in_trouble_touches_no_client(behaviour: dict[str, Any], flags:
             eventually(lambda: len(load.answers) >= 60, 20)
 
         assert not load.failures
-        assert max(load.seconds) < 0.9
         eventually(lambda: len(stage.edge()) == len(load.answers))
         eventually(lambda: len(stage.shadow()) >= len(load.answers))
         pairs = {line["pair_id"] for line in stage.edge()}

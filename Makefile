@@ -1,6 +1,7 @@
 # make demo   set up and run the quickstart, from notebook to promoted endpoint
 # make down   stop what the demo left
 # make test   set up and run all tests; those of tests/unit, golden and faces under a newer Python too
+# make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make check  linters, types, import directions, generated files
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
 SHELL := /bin/bash
@@ -9,7 +10,7 @@ NEWER := 3.13
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check bench setup docs clean
+.PHONY: demo down test check bench chaos setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -36,6 +37,9 @@ test: setup
 
 bench: setup
 	@$(PYTHON) -m scripts.bench --write
+
+chaos: setup
+	@$(PYTHON) -m scripts.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 docs: setup
 	$(PYTHON) scripts/reference.py

@@ -21,8 +21,10 @@ __all__ = [
     "history",
     "list",
     "logs",
+    "panel",
     "predict",
     "promote",
+    "purge",
     "reconcile",
     "rollback",
     "serving_role",
@@ -55,6 +57,10 @@ def __getattr__(name: str) -> Any:
         from .domain.errors import DeployError  # noqa: PLC0415
 
         return DeployError
+    if name == "panel":
+        from .faces.panel import panel  # noqa: PLC0415
+
+        return panel
     if name in __all__:
         from .faces.verbs import verb  # noqa: PLC0415
 

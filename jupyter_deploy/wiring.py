@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import getpass
-from functools import cached_property
+import json
+import re
+import sys
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -19,9 +24,35 @@ from pydantic_settings import (
 
 from .domain.artifacts import Tolerance
 from .domain.errors import InvalidInput
-from .domain.ports import Builder, Capturer, Client, InferenceLog, NotebookRunner, Ports, Store, Target
+from .domain.ports import (
+    Boot,
+    Builder,
+    Capturer,
+    Client,
+    Environments,
+    InferenceLog,
+    NotebookRunner,
+    Ports,
+    Store,
+    Target,
+)
+from .domain.requests import Duration
+from .home import default_home
 
 GROUP = "nbdeploy.targets"
+
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+
+
+def _host_names(given: Any) -> Any:
+    """``a,b`` as two names, each checked."""
+    names = [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
+    if not isinstance(names, list | tuple):
+        return names  # pydantic says what is wrong
+    for name in names:
+        if not _HOST.fullmatch(str(name)):
+            raise ValueError(f"'{name}' is not a host: write names without scheme and port, such as box.example.org")
+    return tuple(str(name).lower() for name in names)
 
 
 class Settings(BaseSettings):
@@ -32,7 +63,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        default_factory=lambda: Path(platformdirs.user_data_dir("nbdeploy", appauthor=False)),
+        default_factory=default_home,
         description="State, records and logs.",
     )
     bentoml_home: Path = Field(
@@ -53,7 +84,52 @@ class Settings(BaseSettings):
     replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
     predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
     shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow's answer is waited for.")
+    memory_limit: int | None = Field(
+        default=None, ge=64, description="MiB of private memory a worker may have (Linux; default: any)."
+    )
+    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
+        default=(),
+        description="Host names, with commas between, by which clients call the gateway beside `localhost` and that "
+        "of the public URL; `*.` may stand before one. Others are refused.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Where others reach the gateway, `{port}` in it being its port: goes into what is printed.",
+    )
+    require_token: bool = Field(
+        default=False,
+        description="Have a token made in `NBDEPLOY_HOME/token.header`; while it is there, every request needs it.",
+    )
+    reconcile_at_server_start: bool = Field(
+        default=True,
+        description="A starting Jupyter server brings back what ran when the machine or the container was stopped.",
+    )
+    when_record_fails: Literal["answer", "refuse"] = Field(
+        default="answer", description="What cannot be recorded (a full disk) is answered, or refused with 503."
+    )
+    segment_bytes: int = Field(
+        default=32 * 1024**2, ge=1024, description="A file of records is closed, and then compacted, at this size."
+    )
+    records_max_bytes: int = Field(
+        default=2 * 1024**3, ge=1024**2, description="Beyond this size of an endpoint's records the oldest go."
+    )
+    records_max_age: Duration | None = Field(
+        default=None, description="Records older than 30d, 12h, … go (default: never)."
+    )
     tolerance: Tolerance = Field(default=Tolerance(), description="How closely floating-point answers must agree.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        parts = urlsplit(given.replace("{port}", "1"))
+        plain = re.fullmatch(r"[!-~]+", given) and not re.search(r"[\"'`$\\{}]", given.replace("{port}", ""))
+        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(_host_of(given)) or not plain:
+            raise ValueError("write a URL such as https://hub.example.org/user/ada/proxy/{port}")
+        if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("it must hold no user, password, query, fragment or port 0: paths are appended")
+        return given.rstrip("/")
 
     @classmethod
     def settings_customise_sources(
@@ -100,6 +176,12 @@ class _Parts:
         return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
 
     @cached_property
+    def environments(self) -> Environments:
+        from .adapters.isolated import VirtualEnvironments  # noqa: PLC0415
+
+        return VirtualEnvironments(self._home / "environments")
+
+    @cached_property
     def builder(self) -> Builder:
         from .adapters.bento import BentoBuilder  # noqa: PLC0415
 
@@ -126,8 +208,15 @@ class _Parts:
     @cached_property
     def client(self) -> Client:
         from .adapters.client import HttpClient  # noqa: PLC0415
+        from .targets.token import token, token_file  # noqa: PLC0415
 
-        return HttpClient()
+        return HttpClient(token_file(self._home), partial(token, self._home), self._settings.public_url)
+
+    @cached_property
+    def boot(self) -> Boot:
+        from .adapters.boot import SystemdUnit  # noqa: PLC0415
+
+        return SystemdUnit(self._home, self._variables())
 
     @cached_property
     def targets(self) -> dict[str, Target]:
@@ -145,8 +234,40 @@ class _Parts:
             start_timeout=settings.start_timeout,
             predict_timeout=settings.predict_timeout,
             shadow_timeout=settings.shadow_timeout,
+            memory_limit=settings.memory_limit,
+            hosts=(*settings.hosts, *([_host_of(settings.public_url)] if settings.public_url else [])),
+            require_token=settings.require_token,
+            when_record_fails=settings.when_record_fails,
+            segment_bytes=settings.segment_bytes,
+            archivist=self._archivist(),
         )
         return {point.name: point.load()(local) for point in metadata.entry_points(group=GROUP)}
+
+    def _archivist(self) -> tuple[str, ...]:
+        """The program that tends the records while releases run."""
+        age = self._settings.records_max_age
+        command = [sys.executable, "-P", "-m", "jupyter_deploy.adapters.archivist", str(self._home)]
+        command += ["--max-bytes", str(self._settings.records_max_bytes)]
+        return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
+
+    def _variables(self) -> dict[str, str]:
+        """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""
+        settings = self._settings
+        made = settings.model_dump(mode="json", include=settings.model_fields_set, by_alias=False)
+        given = {
+            f"NBDEPLOY_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in made.items()
+            if name not in ("home", "bentoml_home", "hosts") and value is not None
+        }
+        if settings.hosts:
+            given["NBDEPLOY_HOSTS"] = ",".join(settings.hosts)
+        return given | {"NBDEPLOY_HOME": str(self._home), "BENTOML_HOME": str(self._bentoml_home)}
+
+
+def _host_of(url: str) -> str:
+    """The host in a URL as a ``Host`` header has it, without the port."""
+    host = urlsplit(url.replace("{port}", "1")).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 def load_settings() -> Settings:

@@ -54,7 +54,7 @@ def document() -> str:
 
 
 def _default(value: object) -> str:
-    if value is None or value in ("", {}):
+    if value is None or value in ("", {}, ()):
         return "–"
     if hasattr(value, "model_dump"):
         return ", ".join(f"{key} {number:g}" for key, number in value.model_dump().items())

@@ -1,7 +1,9 @@
 """Homes of their own for every test that writes, and the command line as a user runs it."""
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -52,11 +54,21 @@ class Home:
         return json.loads(self.run(*arguments, "-o", "json", **options).stdout)
 
 
+def free_port():
+    """A port of its own: tests that run side by side must not take each other's.
+
+    Below those that the kernel gives to outgoing connections: one of them could take it while a gateway is away.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def make_home(folder):
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:  # a port of its own: tests that run side by side must not take each other's
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "NBDEPLOY_PORT": str(port),

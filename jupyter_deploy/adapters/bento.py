@@ -21,6 +21,7 @@ from packaging.version import Version
 from jupyter_deploy.domain.artifacts import Bento, Environment, Snapshot
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
 from .replaying import copy_serving
 from .scratch import scratch_folder
@@ -95,6 +96,8 @@ class BentoBuilder:
         with scratch_folder("build") as context:
             copy_serving(context)
             (context / "service.py").write_text(service_source(snapshot), "utf-8")
+            for file in context.rglob("*"):  # BentoML copies files with their modes
+                file.chmod(0o700 if file.is_dir() else 0o600)
             self._run(context, snapshot, name, version)
 
     def _run(self, context: Path, snapshot: Snapshot, name: str, version: str) -> None:
@@ -140,6 +143,7 @@ class BentoBuilder:
                     "TMPDIR": str(temporary),
                 },
                 text=True,
+                umask=0o077,  # a bento holds the notebook's code and a row of its example, and it will be run
             ) as process,
         ):
             try:
@@ -159,13 +163,14 @@ def _serves(path: Path, snapshot: Snapshot) -> bool:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[int]:
     """Within, no other process of nbdeploy writes into a store's folder; a kill gives the lock back.
 
-    The folder is made, and removed at the end if nothing is in it.
+    The folder is made, for this user alone, and removed at the end if nothing is in it. A process that inherits the
+    descriptor holds the lock too.
     """
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         try:
             descriptor = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:  # another process has just removed it
@@ -174,7 +179,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_still(descriptor, folder):
                 try:
-                    yield
+                    yield descriptor
                 finally:
                     with contextlib.suppress(OSError):
                         folder.rmdir()

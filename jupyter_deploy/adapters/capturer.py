@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.artifacts import Git, Manifest, Provenance, Snapshot, Tolerance
+from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Live, Staged
@@ -26,7 +26,7 @@ from .filesystem import cannot_write, require_writable
 from .inspection import evaluation_mode, inspect_model
 from .pickling import fingerprint, write_pickle
 from .replaying import require_agreement, run_replay
-from .scratch import new_folder_name
+from .scratch import new_folder_name, sweep
 
 MANIFEST = "snapshot.json"
 
@@ -56,6 +56,10 @@ class ModelCapturer:
         """Raise StoreError if the model store or the temporary folder takes no file."""
         require_writable(self._models)
         require_writable(Path(tempfile.gettempdir()))
+
+    def sweep(self) -> None:
+        """Remove the temporary folders of processes that were killed."""
+        sweep()
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
@@ -112,7 +116,7 @@ class ModelCapturer:
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
-        tag = f"{staged.manifest.name}:{_identity(staged)[:12]}"
+        tag = self._tag(staged)
         path = self._path(tag)
         try:
             with locked_folder(path.parent):
@@ -132,6 +136,30 @@ class ModelCapturer:
         except OSError as error:
             raise cannot_write(self._models, error) from error
         return snapshot
+
+    def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
+        """The same files with another interpreter: what is served there must have been proved there."""
+        if environment == snapshot.manifest.environment:
+            return snapshot
+        folder = new_folder_name("move")
+        try:
+            folder.mkdir(mode=0o700)
+            for name in snapshot.manifest.files:
+                shutil.copy(Path(snapshot.path) / name, folder / name)
+            manifest = snapshot.manifest.model_copy(update={"environment": environment})
+            staged = Staged(folder=folder, manifest=manifest, fingerprint=snapshot.fingerprint)
+            tag = self._tag(staged)
+            if self._is_whole(tag):
+                return self.keep(staged, remember)
+            _write_manifest(manifest, folder)
+            found = run_replay(folder, environment.interpreter, self._timeout)
+            require_agreement(found)
+            return self.keep(staged, remember)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _tag(self, staged: Staged) -> str:
+        return f"{staged.manifest.name}:{_identity(staged)[:12]}"
 
     def _write(self, tag: str, staged: Staged) -> None:
         manifest = staged.manifest

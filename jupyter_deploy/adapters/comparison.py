@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,26 @@ from typing import Any
 import duckdb
 
 from jupyter_deploy.domain.agreement import Rule
+from jupyter_deploy.domain.artifacts import checked_name
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, Record
+from jupyter_deploy.domain.results import Purged
 from jupyter_deploy.domain.sequential import LEVEL, Difference, paired_difference, proportion
 from jupyter_deploy.domain.verdict import Paired, Unpaired, of_pairs, of_sides
 
-from . import answers, ledger, records, sides
+from . import answers, ledger, purging, records, segments, sides
 from .answers import SIDES
+from .segments import LEDGER, data_folder, reading
 from .sides import Question
+from .tail import Tail, follow
 
 # Refusals that speak of the input; 429 and the like speak of the load.
 _REFUSED = (400, 413, 415, 422)
 
 
 class RecordLog:
-    """Reads ``<home>/records`` and ``<home>/ledger``; writes nothing.
+    """Reads ``<home>/records`` and ``<home>/ledger``, and takes out of them what is purged.
 
     Parameters
     ----------
@@ -60,8 +64,20 @@ class RecordLog:
         Raises InvalidInput (an impossible name), StoreError.
         """
         # The place to go on from is taken now, not when the first record is asked for: nothing is missed between.
-        tail = records.Tail(self._home, endpoint)
-        return records.follow(tail, role=role, status=status, every=self._poll_seconds)
+        tail = Tail(self._home, endpoint)
+        return follow(tail, role=role, status=status, every=self._poll_seconds)
+
+    def removed(self, endpoint: str) -> int:
+        """How many records were purged or cleared away, ever. Raises InvalidInput (an impossible name)."""
+        return segments.removed(data_folder(self._home, checked_name(endpoint))).count
+
+    def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
+        """Take out what was recorded before a moment, of these requests (none: of all), or both.
+
+        Raises InvalidInput (an impossible name), TargetError (somebody does not let go of a file), StoreError.
+        """
+        doomed = purging.Doomed(checked_name(endpoint), before, request_ids)
+        return purging.count(self._home, doomed) if dry_run else purging.purge(self._home, doomed)
 
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
@@ -107,18 +123,22 @@ def compare(
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
     asked = Question(endpoint, stable, tag, since, overflowed, rule)
-    with records.database() as connection:
+    with (
+        reading(data_folder(home, endpoint.name)),
+        reading(home / LEDGER),
+        records.database() as connection,
+    ):
         skipped = sides.load(connection, home, asked)
         role = sides.recorded_role(connection, asked)
         sides.ask(connection, asked, role)
-        if role == "shadow":
-            return _paired(connection, home, asked, skipped)
-        return _unpaired(connection, asked, skipped)
+        paired = role == "shadow"
+        found = _paired(connection, home, asked, skipped) if paired else _unpaired(connection, asked, skipped)
+        return found.model_copy(update={"notes": sides.notes(connection, home, asked)})
 
 
 def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, skipped: int) -> Comparison:
     sides.pair(connection, asked)
-    ledger.load(connection, home, asked.candidate, asked.stable)
+    ledger.load(connection, home, asked.endpoint.name, asked.candidate, asked.stable)
     mirrored, failures = ledger.mirrored(connection, asked.start, asked.overflowed)
     answers.compare_rows(connection, asked.rule)
     rows, flips = answers.rows_and_flips(connection)

@@ -1,8 +1,9 @@
 """The proxy's access logs as a ledger: which requests were mirrored, and what became of the copies.
 
 ``<home>/ledger/edge.jsonl`` has a line for every request and who answered it, ``shadow.jsonl`` one for every copy
-that reached the shadow hop; rotated siblings (``edge.jsonl.1``) count too. Either may be absent or end in a torn
-line: then the shadow records alone say what was mirrored.
+that reached the shadow hop; what was rotated (``edge-….v2.jsonl``, ``edge.jsonl.1``) and compacted
+(``edge-….v2.parquet``) counts too. Either may be absent or end in a torn line: then the shadow records alone say what
+was mirrored.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Literal
 
 import duckdb
 
-from .records import AT, lines_of
+from .records import AT, LEDGER_COLUMNS, lines_of, quoted
+from .segments import LEDGER, readable
 
-# ``status`` and ``flags`` as text: Envoy writes numbers or strings by how its format is written.
-_COLUMNS = dict.fromkeys(("ts", "pair_id", "release", "status", "flags"), "VARCHAR")
+_READ = ("ts", "pair_id", "endpoint", "release", "status", "flags", "record")
+_COLUMNS = {name: LEDGER_COLUMNS[name] for name in _READ}
 
 # Envoy's response flags, the most telling first: a line may have several.
 _FLAGS = {
@@ -44,63 +46,67 @@ NO_STABLE = "without a record of stable"
 OVERFLOW = "overflow"
 
 
-def load(connection: duckdb.DuckDBPyConnection, home: Path, candidate: str, stable: str) -> None:
-    """The tables ``copies`` and ``others``.
+def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candidate: str, stable: str) -> None:
+    """The views ``copies`` and ``others``.
 
-    ``copies`` (pair_id, moment, status, flags): what reached the candidate's shadow hop. ``others`` (pair_id): requests
-    that another release than stable answered, whose copies say nothing about stable.
+    ``copies`` (pair_id, moment, status, flags): what reached the candidate's shadow hop and was to be recorded.
+    ``others`` (pair_id): requests that another release than stable answered, whose copies say nothing about stable.
     """
-    copies = lines_of(_files(home, "shadow"), _COLUMNS)
-    edge = lines_of(_files(home, "edge"), _COLUMNS)
+    copies = lines_of(files(home, "shadow"), _COLUMNS)
+    edge = lines_of(files(home, "edge"), _COLUMNS)
+    here = f"pair_id IS NOT NULL AND coalesce(endpoint, '-') IN ('', '-', {quoted(endpoint)})"
+    both = ", ".join(map(quoted, (candidate, candidate.partition(":")[2])))
     connection.execute(
-        f"CREATE TEMP TABLE copies AS SELECT pair_id, max({AT}) AS moment, arg_max(status, {AT}) AS status, "  # noqa: S608
-        f"arg_max(flags, {AT}) AS flags FROM {copies} "
-        "WHERE pair_id IS NOT NULL AND release IN (?, ?) GROUP BY pair_id",
-        [candidate, candidate.partition(":")[2]],
+        f"CREATE TEMP VIEW copies AS SELECT pair_id, {AT} AS moment, status, flags FROM {copies} "  # noqa: S608
+        f"WHERE {here} AND release IN ({both}) AND coalesce(record, 'full') <> 'off'"
     )
+    both = ", ".join(map(quoted, (stable, stable.partition(":")[2])))
     connection.execute(
-        f"CREATE TEMP TABLE others AS SELECT DISTINCT pair_id FROM {edge} "  # noqa: S608
-        "WHERE pair_id IS NOT NULL AND release NOT IN ('', '-', ?, ?)",
-        [stable, stable.partition(":")[2]],
+        f"CREATE TEMP VIEW others AS SELECT pair_id FROM {edge} "  # noqa: S608
+        f"WHERE {here} AND release NOT IN ('', '-', {both})"
     )
 
 
 def mirrored(connection: duckdb.DuckDBPyConnection, since: datetime, overflowed: int) -> tuple[int, dict[str, int]]:
     """How many of stable's requests were mirrored, and why some of them are in no pair, in words.
 
-    Needs the tables ``asked`` (records of both sides) and ``pairs`` beside those of ``load``. Mirrored = ledger
+    Needs ``asked`` (records of both sides) and ``pairs`` beside the views of ``load``. Mirrored = ledger
     lines ∪ shadow records, without requests that another release answered, plus the proxy's overflow counter, which
     knows no time. A request belongs to the window when nothing known of it is older than ``since``.
-    So mirrored = pairs + all failures.
+    So mirrored = pairs + all failures. Every pair was mirrored; only the rest, small as a rule, is looked at.
     """
     connection.execute(
         """
-        CREATE TEMP TABLE mirrored AS
-        SELECT pair_id FROM (
-            SELECT pair_id FROM copies WHERE moment >= $since OR moment IS NULL
-            UNION SELECT pair_id FROM asked WHERE side = 'candidate' AND moment >= $since
+        CREATE TEMP TABLE unpaired AS
+        SELECT pair_id, bool_or(recorded) AS recorded, arg_max(status, moment) AS status,
+            arg_max(flags, moment) AS flags
+        FROM (
+            SELECT pair_id, moment, status, flags, false AS recorded FROM copies
+            WHERE moment >= $since OR moment IS NULL
+            UNION ALL SELECT pair_id, NULL, NULL, NULL, true FROM asked WHERE side = 'candidate' AND moment >= $since
         )
-        WHERE pair_id NOT IN (SELECT pair_id FROM asked WHERE moment < $since)
-            AND (pair_id NOT IN (SELECT pair_id FROM others)
-                OR pair_id IN (SELECT pair_id FROM asked WHERE side = 'stable'))
+        WHERE pair_id NOT IN (SELECT pair_id FROM pairs)
+        GROUP BY pair_id
         """,
         {"since": since},
     )
-    total = connection.execute("SELECT count(*) FROM mirrored").fetchone()[0]
     missing = connection.execute(
         """
-        SELECT pair_id IN (SELECT pair_id FROM asked WHERE side = 'candidate') AS recorded, status, flags, count(*)
-        FROM mirrored LEFT JOIN copies USING (pair_id)
-        WHERE pair_id NOT IN (SELECT pair_id FROM pairs)
+        SELECT recorded, status, flags, count(*) FROM unpaired
+        WHERE pair_id NOT IN (SELECT pair_id FROM asked WHERE moment < $since)
+            AND (pair_id NOT IN (SELECT pair_id FROM others)
+                OR pair_id IN (SELECT pair_id FROM asked SEMI JOIN unpaired USING (pair_id) WHERE side = 'stable'))
         GROUP BY ALL
-        """
+        """,
+        {"since": since},
     ).fetchall()
+    ((pairs,),) = connection.execute("SELECT count(*) FROM pairs").fetchall()
     failures = _counted(
         (NO_STABLE if recorded else in_words(status, flags), count) for recorded, status, flags, count in missing
     )
     if overflowed:
         failures = _counted([*failures.items(), (OVERFLOW, overflowed)])
-    return total + overflowed, failures
+    return pairs + sum(failures.values()), failures
 
 
 def in_words(status: str | None, flags: str | None) -> str:
@@ -121,8 +127,11 @@ def _counted(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _files(home: Path, log: Literal["edge", "shadow"]) -> list[Path]:
-    folder = home / "ledger"
+def files(home: Path, log: Literal["edge", "shadow"]) -> list[Path]:
+    """All files of one log, the one that is being written too."""
+    folder = home / LEDGER
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if re.fullmatch(rf"{log}\.jsonl(\.\d+)?", path.name))
+    numbered = sorted(path for path in folder.iterdir() if re.fullmatch(rf"{log}\.jsonl\.\d+", path.name))
+    ours = [segment.path for segment in readable(folder) if segment.stem.partition("-")[0] == log]
+    return [*numbered, *ours]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+
+_NAME = re.compile(r"nbdeploy-[a-z]+-(?P<pid>\d+)-[0-9a-f]{32}")
 
 
 @contextmanager
@@ -26,5 +33,24 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
 
 
 def new_folder_name(purpose: str) -> Path:
-    """A name in the temporary folder that nothing has yet."""
-    return Path(tempfile.gettempdir()) / f"nbdeploy-{purpose}-{uuid.uuid4().hex}"
+    """A name in the temporary folder that nothing has yet; it says whose it is."""
+    return Path(tempfile.gettempdir()) / f"nbdeploy-{purpose}-{os.getpid()}-{uuid.uuid4().hex}"
+
+
+def sweep() -> None:
+    """Remove the folders of this user's processes that have gone: what ``kill -9`` left."""
+    for folder in Path(tempfile.gettempdir()).glob("nbdeploy-*-*-*"):
+        found = _NAME.fullmatch(folder.name)
+        with contextlib.suppress(OSError):
+            about = folder.lstat()
+            if found and about.st_uid == os.geteuid() and not _lives(int(found["pid"]), about.st_ctime):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(pid: int, since: float) -> bool:
+    """Whether the process that was there at a time still is: its id may be another one's by now."""
+    try:
+        process = psutil.Process(pid)
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= since + 1.0)
+    except psutil.Error:
+        return False

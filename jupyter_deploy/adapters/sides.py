@@ -15,31 +15,24 @@ from jupyter_deploy.domain.sequential import LEVEL, median_ranks, proportion
 
 from . import answers
 from .answers import Side
-from .records import AT, COLUMNS, VALID, fetched, in_utc, lines_of, segments
+from .records import AT, COLUMNS, VALID, fetched, in_utc, lines_of, quoted, segments
+from .segments import LEDGER, data_folder, rejected_lines, removed
 
 MOST_ERRORS = 10
 
 LATENCIES = "SELECT latency_ms AS ms FROM answered WHERE status = 200 AND side = '{}'"
 
-_ASKED = f"""
-CREATE TEMP TABLE asked AS
-SELECT row_number() OVER () AS request, * EXCLUDE (release, role)
-FROM (
-    SELECT CASE WHEN role = 'stable' THEN 'stable' ELSE 'candidate' END AS side, {AT} AS moment, pair_id, request_id,
-        release, role, status, latency_ms, outputs, error, filename
-    FROM lines
-    WHERE {VALID} AND ((role = 'stable' AND release = $stable) OR (role = $role AND release = $candidate))
-        AND (pair_id IS NOT NULL OR NOT $paired)
-    -- Of a request that was asked again (a retry by the proxy) the last answer is the one that the client got.
-    QUALIFY row_number() OVER (PARTITION BY side, coalesce(pair_id, filename || request_id || ts) ORDER BY ts DESC) = 1
-)
-"""  # noqa: S608 - constants
+# Of a request that was asked again (a retry by the proxy) the last answer is the one that the client got.
+_LAST = """
+QUALIFY row_number() OVER (
+    PARTITION BY side, coalesce(pair_id, filename || request_id || moment::VARCHAR) ORDER BY moment DESC) = 1
+"""
 
 _PAIRS = """
 CREATE TEMP TABLE pairs AS
-SELECT s.request, pair_id, s.request_id, s.moment AS s_at, s.filename AS s_filename, s.status AS s_status,
-    c.status AS c_status, s.latency_ms AS s_latency, c.latency_ms AS c_latency, s.outputs AS s_outputs,
-    c.outputs AS c_outputs
+SELECT row_number() OVER () AS request, pair_id, s.request_id, s.moment AS s_at, s.filename AS s_filename,
+    s.status AS s_status, c.status AS c_status, s.latency_ms AS s_latency, c.latency_ms AS c_latency,
+    s.outputs AS s_outputs, c.outputs AS c_outputs
 FROM asked AS s JOIN asked AS c USING (pair_id)
 WHERE s.side = 'stable' AND c.side = 'candidate' AND s.moment >= $since AND c.moment >= $since
 """
@@ -52,7 +45,7 @@ UNION ALL SELECT 'candidate', request, c_status, c_latency, c_outputs FROM pairs
 
 _ANSWERED = """
 CREATE TEMP TABLE answered AS
-SELECT side, request, status, latency_ms, outputs FROM asked WHERE moment >= $since
+SELECT side, row_number() OVER () AS request, status, latency_ms, outputs FROM asked WHERE moment >= $since
 """
 
 
@@ -81,18 +74,52 @@ class Question:
 
 
 def load(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) -> int:
-    """The table ``lines`` with both releases' records; returns how many lines could not be read."""
+    """The view ``lines`` of both releases' records; returns how many lines could not be read.
+
+    JSON lines are read once, into memory. Parquet stays where it is: each question reads the few columns that it is
+    about, and passes over the files and row groups that cannot hold an answer.
+    """
     versions = [asked.endpoint.release(tag).version for tag in (asked.stable, asked.candidate)]
-    columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "rows")}
+    columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "rows", "endpoint")}
     files = segments(home, asked.endpoint.name, versions)
-    fetched(connection, f"CREATE TEMP TABLE lines AS SELECT * FROM {lines_of(files, columns)}")  # noqa: S608
-    return _number(connection, f"SELECT count(*) FILTER (NOT {VALID}) FROM lines")  # noqa: S608
+    raw = [file for file in files if file.suffix != ".parquet"]
+    if files:  # a path takes one or two bytes a row then
+        names = ", ".join(quoted(str(file)) for file in files)
+        connection.execute(f"CREATE TYPE segment AS ENUM ({names})")
+    kind = "segment" if files else "VARCHAR"
+    fields = f"* REPLACE (filename::{kind} AS filename)"
+    columns_read = {**columns, "endpoint": "VARCHAR"}
+    fetched(connection, f"CREATE TEMP TABLE fresh AS SELECT {fields} FROM {lines_of(raw, columns_read)}")  # noqa: S608
+    skipped = _number(connection, f"SELECT count(*) FILTER (NOT {VALID}) FROM fresh")  # noqa: S608
+    compacted = lines_of([file for file in files if file not in raw], columns)
+    connection.execute(
+        f"CREATE TEMP VIEW lines AS SELECT * EXCLUDE (endpoint) FROM fresh WHERE {VALID} "  # noqa: S608
+        f"UNION ALL BY NAME SELECT {fields} FROM {compacted}"
+    )
+    folder = data_folder(home, asked.endpoint.name)
+    return skipped + sum(rejected_lines(folder / version) for version in set(versions))
 
 
 def ask(connection: duckdb.DuckDBPyConnection, asked: Question, role: str) -> None:
-    """The table ``asked``: the last record of each request on each side, the candidate's in ``role``."""
-    values = {"stable": asked.stable, "candidate": asked.candidate, "role": role, "paired": role == "shadow"}
-    connection.execute(_ASKED, values)
+    """The view ``asked``: the last record of each request on each side, the candidate's in ``role``."""
+    paired = role == "shadow"
+    query = f"""
+        SELECT CASE WHEN role = 'stable' THEN 'stable' ELSE 'candidate' END AS side, {AT} AS moment, pair_id,
+            request_id, status, latency_ms, outputs, error, filename
+        FROM lines
+        WHERE ((role = 'stable' AND release = {quoted(asked.stable)})
+            OR (role = {quoted(role)} AND release = {quoted(asked.candidate)}))
+            {"AND pair_id IS NOT NULL" if paired else ""}
+    """  # noqa: S608 - quoted
+    connection.execute(f"CREATE TEMP VIEW every AS {query}")
+    # A retry is rare, and finding the last of each by sorting is dear: look first whether there is any.
+    known, distinct = connection.execute(
+        "SELECT count(*), count(DISTINCT hash(side, pair_id)) FROM every WHERE pair_id IS NOT NULL"
+    ).fetchone()
+    if distinct == known:
+        connection.execute("CREATE TEMP VIEW asked AS SELECT * FROM every")
+    else:
+        connection.execute(f"CREATE TEMP TABLE asked AS SELECT * FROM every {_LAST}")  # noqa: S608 - constants
 
 
 def pair(connection: duckdb.DuckDBPyConnection, asked: Question) -> None:
@@ -136,6 +163,27 @@ def side_of(connection: duckdb.DuckDBPyConnection, asked: Question, side: Side, 
     )
 
 
+def notes(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) -> list[str]:
+    """What the records do not hold, in words."""
+    said = []
+    name = asked.endpoint.name
+    answered, bare = connection.execute(
+        "SELECT count(*), count(*) FILTER (outputs IS NULL) FROM answered WHERE status = 200"
+    ).fetchall()[0]
+    if bare:
+        said.append(
+            f"{bare} of {answered} answers were recorded without inputs and outputs (record: meta): they count for "
+            "errors and latency alone"
+        )
+    if asked.endpoint.record == "off":
+        said.append(f"nothing is recorded now (record: off); 'nbdeploy traffic {name} --record full' starts it again")
+    for folder, what in ((data_folder(home, name), "records"), (home / LEDGER, "lines of the gateway's ledger")):
+        gone = removed(folder)
+        if gone.count and gone.until and in_utc(datetime.fromisoformat(gone.until)) >= asked.start:
+            said.append(f"{gone.count} {what} up to {gone.until[:19]}Z were purged or cleared away")
+    return said
+
+
 def error_rate(connection: duckdb.DuckDBPyConnection, side: Side) -> Estimate | None:
     """The share of a side's answers of 500 and above."""
     errors, requests = connection.execute(
@@ -148,7 +196,10 @@ def errors_of(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[st
     """The candidate's most frequent failures, whether stable answered or not: ``Type: message``."""
     found = connection.execute(
         """
-        SELECT coalesce(left(error->>'$.type' || ': ' || (error->>'$.message'), 200), 'status ' || status) AS what,
+        SELECT coalesce(
+                nullif(left(concat_ws(': ', error->>'$.type', nullif(error->>'$.message', '')), 200), ''),
+                'status ' || status
+            ) AS what,
             count(*) AS times
         FROM asked WHERE side = 'candidate' AND moment >= ? AND status >= 500
         GROUP BY what ORDER BY times DESC, what LIMIT ?

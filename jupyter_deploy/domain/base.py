@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +19,9 @@ class Value(BaseModel):
         form = text_forms.get(type(self))
         return form(self) if form else super().__str__()
 
+
+RecordMode = Literal["full", "meta", "off"]
+"""What is recorded of a request: everything; all but inputs, outputs and error messages; nothing."""
 
 text_forms: dict[type, Callable[[Any], str]] = {}
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .artifacts import Source
-from .base import Value
+from .base import RecordMode, Value
 from .errors import InvalidTraffic, NoCandidate, UnknownRelease
 
 Role = Literal["stable", "canary", "shadow", "idle"]
@@ -103,14 +103,17 @@ class Endpoint(Value):
     running: bool = True
     releases: tuple[Release, ...]
     traffic: Traffic
+    record: RecordMode = "full"
     idle_since: dict[str, int] = {}
     restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
 
     @classmethod
-    def first(cls, release: Release, target: str = "local") -> Endpoint:
+    def first(cls, release: Release, target: str = "local", *, record: RecordMode = "full") -> Endpoint:
         """A new endpoint, whose first release is stable."""
         traffic = Traffic(stable=release.tag)
-        return cls(name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic)
+        return cls(
+            name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic, record=record
+        )
 
     def release(self, tag: str) -> Release:
         """The release with this tag; its version, or an unambiguous beginning of it, will do.
@@ -196,12 +199,12 @@ class Endpoint(Value):
         return self._next(self.releases, _stable(self.traffic, chosen))
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
-        """The releases and the traffic of an earlier revision, as a new revision."""
+        """The releases, the traffic and the mode of recording of an earlier revision, as a new revision."""
         # What was idle then and is forgotten by now stays so: only a role brings a release back.
         needed = [r for r in earlier.releases if earlier.traffic.role_of(r.tag) != "idle"]
         releases = {r.tag: r for r in (*needed, *self.releases)}
         after = self._next(tuple(releases.values()), earlier.traffic)
-        return after.model_copy(update={"restored": earlier.restored or earlier.revision})
+        return after.model_copy(update={"restored": earlier.restored or earlier.revision, "record": earlier.record})
 
     @property
     def previous_revision(self) -> int:
@@ -210,6 +213,10 @@ class Endpoint(Value):
         So a second rollback goes further back, and not forth again.
         """
         return (self.restored or self.revision) - 1
+
+    def recording(self, record: RecordMode | None) -> Endpoint:
+        """The same revision with another mode of recording; None: as it is."""
+        return self if record is None else self.model_copy(update={"record": record})
 
     def stopped(self) -> Endpoint:
         return self.model_copy(update={"revision": self.revision + 1, "running": False, "restored": None})
@@ -250,6 +257,7 @@ class Endpoint(Value):
             revision=revision,
             releases=kept,
             traffic=traffic,
+            record=self.record,
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
         )
 
@@ -303,6 +311,18 @@ class Revision(Value):
     state: Endpoint
 
 
+class Counts(Value):
+    """What the gateway counted of a release in its present role, since the gateway started.
+
+    ``requests`` are those answered, whatever their path (a shadow: copies), ``errors`` those of them with 500 and
+    above, also where the release was not reached; ``p50_ms`` the median time to an answer, None before there was one.
+    """
+
+    requests: int
+    errors: int
+    p50_ms: float | None = None
+
+
 class ReleaseStatus(Value):
     tag: str
     role: Role
@@ -312,18 +332,25 @@ class ReleaseStatus(Value):
     stochastic: bool = False
     source: Source = Source()
     detail: str = ""
+    counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
 
 
 class EndpointStatus(Value):
-    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL."""
+    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+
+    ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+    """
 
     name: str
     url: str
+    public_url: str | None = None
     revision: int
     running: bool
     gateway: bool
     traffic: Traffic
+    record: RecordMode = "full"
+    removed_records: int = Field(default=0, description="Purged or cleared away, ever.")
     releases: list[ReleaseStatus]
 
     @property

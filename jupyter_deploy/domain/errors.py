@@ -23,6 +23,7 @@
     ├── TargetError             the machinery behind the endpoint failed
     │   ├── StartFailed
     │   ├── EnvironmentChanged
+    │   ├── EnvironmentNotBuilt an environment of its own cannot be made for a release
     │   ├── EnvoyMissing
     │   └── RouteNotConfirmed
     ├── NotebookFailed          a cell raised while the notebook ran headless
@@ -147,6 +148,10 @@ class StartFailed(TargetError):
 
 class EnvironmentChanged(TargetError):
     code = "environment_changed"
+
+
+class EnvironmentNotBuilt(TargetError):
+    code = "environment_not_built"
 
 
 class EnvoyMissing(TargetError):

@@ -166,4 +166,5 @@ class Comparison(Value):
     recommendation: Literal["promote", "stop", "decide", "wait"] = "wait"
     requirements: list[Requirement] = []
     stochastic: bool = False
+    notes: list[str] = Field(default=[], description="What the records do not hold, in words.")
     skipped_lines: int = Field(default=0, description="Record lines that could not be read (torn by a kill).")

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .agreement import Rule
-from .artifacts import Bento, Manifest, Snapshot, Source
+from .artifacts import Bento, Environment, Manifest, Snapshot, Source
 from .base import Value
-from .endpoint import Endpoint, Release, Revision
+from .endpoint import Counts, Endpoint, Release, Revision
 from .inference import Comparison, Record
 from .requests import Step
+from .results import AtBoot, Purged
 
 Report = Callable[[Step], None]
 
@@ -64,14 +65,28 @@ class Capturer(Protocol):
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Store it under an exact tag and have it remembered; if that fails, it is not stored either."""
 
+    def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
+        """The same model, proved and to be served in another environment with the same lock: another snapshot.
+
+        One that is there is used as it is. Raises ReplayFailed.
+        """
+
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
+
+    def sweep(self) -> None:
+        """Remove the temporary folders of processes that were killed."""
 
     def load(self, tag: str) -> Snapshot:
         """A snapshot in the model store, its digests verified; nothing is unpickled.
 
         Raises UnknownSource, StoreError.
         """
+
+
+class Environments(Protocol):
+    def ensure(self, captured: Environment) -> Environment:
+        """An environment of its own with the same lock; one that is there is used. Raises EnvironmentNotBuilt."""
 
 
 class Builder(Protocol):
@@ -105,25 +120,28 @@ class Observation(Value):
     """What a target sees of an endpoint.
 
     ``gateway``: whether anybody listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy dropped.
+    ``counts``: what the proxy counted of each release that has traffic; observing is cheap enough for once a second.
     """
 
     url: str
     gateway: bool = True
     releases: dict[str, ReleaseHealth]
     overflowed: dict[str, int] = {}
+    counts: dict[str, Counts] = {}
 
 
 class Target(Protocol):
     """Where releases run: four declarative, idempotent methods, and a way to end it all."""
 
     def check(self) -> None:
-        """Raise, before slow work, if nothing could be started here at all. Raises EnvoyMissing."""
+        """Raise, before slow work, if nothing could be started here at all. Raises EnvoyMissing, TargetError."""
 
-    def start(self, release: Release, *, ask: bool = False) -> None:
+    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
 
         A release that runs and is healthy is left alone; with ``ask`` it must answer its example once more, since
-        what is ready may still hang when it is asked. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
+        what is ready may still hang when it is asked; with ``renew`` too, and if it does not, it is started anew.
+        Whether it had to be started. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
         """
 
     def stop(self, release: Release) -> None:
@@ -137,6 +155,9 @@ class Target(Protocol):
 
     def observe(self, endpoint: Endpoint) -> Observation:
         """The endpoint as it is found."""
+
+    def lost(self) -> bool:
+        """Whether everything that ran has gone without having been stopped, as after a reboot. Quick to say."""
 
     def down(self) -> None:
         """Stop everything that this target runs for this user, also what no store knows of any more."""
@@ -194,6 +215,15 @@ class InferenceLog(Protocol):
     def follow(self, endpoint: str, *, role: str | None = None, status: int | None = None) -> Iterator[Record]:
         """New records as they are written, for ever."""
 
+    def removed(self, endpoint: str) -> int:
+        """How many records were purged or cleared away, ever."""
+
+    def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
+        """Take out what was recorded before a moment, of these requests (none: of all), or both.
+
+        Raises TargetError when somebody does not let go of what he writes: nothing was taken out then.
+        """
+
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
@@ -207,12 +237,26 @@ class Client(Protocol):
         Raises TargetError when nobody listens.
         """
 
+    def public(self, url: str) -> str | None:
+        """Where people and programs elsewhere find what is at ``url`` on this machine; None: nowhere."""
+
+    def command(self, url: str, body: Any) -> str:
+        """A line for a shell that posts JSON to ``url``, or to its public address; with no secret in it."""
+
+
+class Boot(Protocol):
+    def switch(self, *, on: bool) -> AtBoot:
+        """Have the endpoints brought back after each boot, or no longer. Raises StoreError."""
+
 
 class Ports(Protocol):
     """All parts; each may be made when it is first asked for."""
 
     @property
     def capturer(self) -> Capturer: ...
+
+    @property
+    def environments(self) -> Environments: ...
 
     @property
     def builder(self) -> Builder: ...
@@ -231,6 +275,9 @@ class Ports(Protocol):
 
     @property
     def client(self) -> Client: ...
+
+    @property
+    def boot(self) -> Boot: ...
 
     @property
     def keep_revisions(self) -> int: ...

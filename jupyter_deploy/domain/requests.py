@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from .base import Value
+from .base import RecordMode, Value
 from .errors import InvalidInput, InvalidTraffic
 from .requirement import parse_requirements
 
@@ -81,11 +81,33 @@ def parse_tolerance(given: Any) -> Any:
     return number / 100 if str(given).strip().endswith("%") else number
 
 
+def parse_moment(given: Any) -> Any:
+    """``7d`` (so long ago) as a timedelta, ``2026-11-25T12:00`` as a datetime; without a zone it is local time."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return datetime.fromisoformat(given.strip()).astimezone()
+    except ValueError:
+        pass
+    try:
+        return parse_duration(given)
+    except InvalidInput:
+        raise InvalidInput(
+            f"'{given}' is not a duration and not a moment", "write 15m, 7d, 2026-11-25 or 2026-11-25T12:00+01:00"
+        ) from None
+
+
 Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
 Requirements = Annotated[list[str], BeforeValidator(parse_requirements)]
+Moment = Annotated[timedelta | datetime, BeforeValidator(parse_moment)]
+Record = Annotated[
+    RecordMode | None,
+    Field(description="What is recorded of each request: full, meta (no inputs, outputs and error messages), off."),
+]
 Reason = Annotated[str, Field(description="Why; kept in the history.")]
+IfRevision = Annotated[int | None, Field(description="Refuse if the endpoint is not at this revision.")]
 EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
 
 
@@ -124,6 +146,12 @@ class DeployRequest(Request):
         default=None, description="Share of the requests (default: 100 for a shadow, 10 for a canary)."
     )
     keep: bool = Field(default=False, description="Keep the candidate that this one would replace.")
+    isolated: bool = Field(
+        default=False,
+        description="Serve it from an environment of its own, built from the lock: what is installed later beside "
+        "the notebook does not touch it.",
+    )
+    record: Record = None
     target: str = Field(default="local", description="Where it runs.")
     trust: bool = Field(
         default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."
@@ -142,12 +170,13 @@ class DescribeRequest(Request):
 
 
 class TrafficRequest(Request):
-    """Set the shares of canary and shadows; what is not named stays, 0 switches off, stable gets the rest."""
+    """Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off."""
 
     name: EndpointName
     shadow: Shares = Field(default={}, description="TAG=PERCENT of the requests copied to a shadow (repeatable).")
     canary: Shares = Field(default={}, description="TAG=PERCENT of the requests answered by the canary.")
-    if_revision: int | None = Field(default=None, description="Refuse if the endpoint is not at this revision.")
+    record: Record = None
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 
@@ -160,6 +189,7 @@ class PromoteRequest(Request):
         description="The candidate (default: the canary, else the only shadow).",
         json_schema_extra={"positional": True},
     )
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 
@@ -168,6 +198,7 @@ class RollbackRequest(Request):
 
     name: EndpointName
     to: int | None = Field(default=None, description="The revision to go back to (default: the previous one).")
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 
@@ -184,7 +215,9 @@ class CompareRequest(Request):
     candidate: str | None = Field(
         default=None, description="The candidate (default: the canary, else the only shadow)."
     )
-    since: Duration | None = Field(default=None, description="Only requests of the last 90s, 15m, 1h, 7d, …")
+    since: Moment | None = Field(
+        default=None, description="Only requests of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
+    )
     tolerance: Tolerance | None = Field(
         default=None, description="Numbers agree within this share of stable's, such as 1% or 0.01 (default: 1e-6)."
     )
@@ -205,7 +238,9 @@ class LogsRequest(Request):
     """The endpoint's records, oldest first."""
 
     name: EndpointName
-    since: Duration | None = Field(default=None, description="Only records of the last 90s, 15m, 1h, 7d, …")
+    since: Moment | None = Field(
+        default=None, description="Only records of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
+    )
     role: Literal["stable", "canary", "shadow", "probe", "direct"] | None = Field(
         default=None, description="Only records of this role; probe: the check at a start; direct: past the gateway."
     )
@@ -225,6 +260,20 @@ class PredictRequest(Request):
     )
 
 
+class PurgeRequest(Request):
+    """Take records out for good, from JSON lines, Parquet and the gateway's ledger; at least one condition is needed.
+
+    With both, only what was asked under one of the ids *and* before the moment goes.
+    """
+
+    name: EndpointName
+    before: Moment | None = Field(
+        default=None, description="What is older than 7d, 12h, … or was recorded before 2026-11-25T12:00."
+    )
+    request_id: tuple[str, ...] = Field(default=(), description="What was asked under this x-request-id (repeatable).")
+    dry_run: bool = Field(default=False, description="Count what would go, and leave it.")
+
+
 class StopRequest(Request):
     """Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back."""
 
@@ -238,3 +287,9 @@ class DownRequest(Request):
 
 class ReconcileRequest(Request):
     """Make what runs equal to what is wanted: after a crash, a kill or a reboot."""
+
+    at_boot: Literal["on", "off"] | None = Field(
+        default=None,
+        description="Nothing now, but at each boot from now on, by a systemd user unit with the present settings; off: "
+        "no longer.",
+    )

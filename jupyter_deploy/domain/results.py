@@ -16,10 +16,12 @@ class Deployment(Value):
 
     ``changed`` is False when the model was deployed already: nothing was started or switched.
     ``captured`` is what the snapshot holds; ``replaced`` names the candidate that this release took the place of.
+    ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
     """
 
     endpoint: str
     url: str
+    public_url: str | None = None
     release: str
     role: Role
     percent: float
@@ -60,6 +62,27 @@ class Reconciled(Value):
     started: list[str] = []
     stopped: list[str] = []
     failed: dict[str, str] = {}
+
+
+class AtBoot(Value):
+    """Whether the endpoints come back after a reboot; ``todo``: the command that is still missing for it."""
+
+    unit: str
+    on: bool
+    todo: str | None = None
+
+
+class Purged(Value):
+    """What was taken out for good, or with ``dry_run`` what would be.
+
+    ``records`` and ``ledger_lines`` (the gateway's own log) count lines; ``unreadable`` those that a kill had torn.
+    """
+
+    endpoint: str
+    records: int
+    ledger_lines: int
+    unreadable: int = 0
+    dry_run: bool = False
 
 
 class Stopped(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from cyclopts import App, CycloptsError, Parameter
@@ -34,7 +34,7 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
         kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
         help_ = Parameter(help=field.description or "", negative="", show_default=bool(default))
         annotation: Any = Annotated[_textual(field.annotation), help_]
-        if isinstance(default, dict):
+        if isinstance(default, dict | tuple):
             default = None
             annotation = Annotated[list[str] | None, help_]
         parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
@@ -110,6 +110,6 @@ def _textual(annotation: Any) -> Any:
         return parts[0] | None
     if annotation is Any:
         return str | None
-    if annotation is timedelta or get_origin(annotation) is Annotated:
+    if annotation in (timedelta, datetime) or get_origin(annotation) is Annotated:
         return str
     return annotation

@@ -10,12 +10,13 @@ from typing import Any
 
 from jupyter_deploy.domain.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
 
 from .arguments import is_positional, parse_line
 from .collision import check_distributions
 from .kernel import last_function, live_from_expression
+from .panel import PanelRequest, panel
 from .render import register_formatters, text
 from .results import readable_errors
 from .verbs import run
@@ -31,6 +32,7 @@ def load(shell: Any) -> None:
         else:
             name = f"deploy_{operation.name}"
             shell.register_magic_function(_verb(operation, name), "line", name)
+    shell.register_magic_function(_panel(), "line", "deploy_panel")
 
 
 def _verb(operation: Operation, name: str) -> Callable[..., Any]:
@@ -38,7 +40,7 @@ def _verb(operation: Operation, name: str) -> Callable[..., Any]:
         request, output = parse_line(name, operation.request, _tokens(line))
         return _shown(run(operation, request), output)
 
-    return _finished(magic, _help(operation, f"%{name}"))
+    return _finished(magic, _help(operation.request, f"%{name}"))
 
 
 def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
@@ -63,7 +65,19 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
         live = live_from_expression(shell, expression, request.example, request.method)
         return _shown(run(operation, request, live=live), output)
 
-    return _finished(deploy, _help(operation, "%deploy"))
+    return _finished(deploy, _help(operation.request, "%deploy"))
+
+
+def _panel() -> Callable[..., Any]:
+    name = "deploy_panel"
+
+    def magic(line: str) -> Any:
+        request, output = parse_line(name, PanelRequest, _tokens(line))
+        if output != "text":
+            raise InvalidInput("a panel is for people to look at", "%deploy_describe NAME -o json gives a document")
+        return panel(request.model_dump()["name"])
+
+    return _finished(magic, _help(PanelRequest, f"%{name}"))
 
 
 def _shown(result: Any, output: str) -> Any:
@@ -87,9 +101,9 @@ def _tokens(line: str) -> list[str]:
         ) from error
 
 
-def _help(operation: Operation, name: str) -> str:
-    lines = [operation.request.__doc__ or "", "", f"Options of {name}:"]
-    for field_name, field in operation.request.model_fields.items():
+def _help(request: type[Request], name: str) -> str:
+    lines = [request.__doc__ or "", "", f"Options of {name}:"]
+    for field_name, field in request.model_fields.items():
         shown = field_name.upper() if is_positional(field) else f"--{field_name.replace('_', '-')}"
         lines.append(f"  {shown:14} {field.description or ''}")
     return "\n".join(lines)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html as html_
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -69,3 +71,10 @@ def as_html(document: Page) -> str:
     if document.code:
         parts.append(f"<pre style='white-space:pre-wrap'>{html_.escape(document.code)}</pre>")
     return "".join(parts)
+
+
+def short(value: Any, limit: int = 60) -> str:
+    """A value in one line of at most ``limit`` characters."""
+    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    words = " ".join(words.split())  # an exception of several lines would break a table
+    return words if len(words) <= limit else words[: limit - 1] + "…"

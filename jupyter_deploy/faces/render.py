@@ -9,12 +9,13 @@ from typing import Any
 from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
-from jupyter_deploy.domain.inference import Comparison, Estimate, Record, Requirement
-from jupyter_deploy.domain.results import Deployment, Prediction, Reconciled, Stopped, TrafficChange
+from jupyter_deploy.domain.inference import Comparison, Record
+from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
-from .page import Page, Table, as_html, as_text
+from .comparison_page import comparison_page
+from .page import Page, Table, as_html, as_text, short
 from .results import Listing
 
 
@@ -55,16 +56,23 @@ def _display_comparison(comparison: Comparison) -> None:
     """The table, and below it the chart: as one output, a front end would show only the richer of the two."""
     from IPython.display import display  # noqa: PLC0415 - only where IPython runs already
 
-    display({"text/html": html(comparison), "text/plain": text(comparison)}, raw=True)
-    chart = comparison_chart(comparison)
-    display({MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"}, raw=True)
+    for bundle in comparison_bundles(comparison):
+        display(bundle, raw=True)
+
+
+def comparison_bundles(comparison: Comparison) -> list[dict[str, Any]]:
+    """The table and the chart, each by MIME type."""
+    return [
+        {"text/html": html(comparison), "text/plain": text(comparison)},
+        {MIME: comparison_chart(comparison), "text/plain": "[chart: open in JupyterLab to see it]"},
+    ]
 
 
 def _deployment(result: Deployment) -> Page:
     captured = result.captured
     source = captured.provenance.source
     share = "" if result.role == "stable" and result.percent == 100 else f" at {result.percent:g} %"
-    did = f"{result.release} is {result.role}{share} behind {result.url}"
+    did = f"{result.release} is {result.role}{share} behind {result.public_url or result.url}"
     if not result.changed:
         did = f"unchanged: {did}"
     if result.replaced:
@@ -72,6 +80,7 @@ def _deployment(result: Deployment) -> Page:
     git = captured.provenance.git
     facts = [
         ("endpoint", f"{result.url}/predict"),
+        *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
         *(("warning", warning) for warning in captured.warnings),
         (
@@ -126,7 +135,7 @@ def _missing_values(schema: dict[str, Any]) -> str:
         return "accepted (null)"
     if not nullable:
         return "refused: the example has none"
-    return f"accepted (null) where the example has some: {_short(', '.join(nullable))}"
+    return f"accepted (null) where the example has some: {short(', '.join(nullable))}"
 
 
 def _agreement(stochastic: bool) -> str:
@@ -141,18 +150,20 @@ def _answers(schema: dict[str, Any], dtype: str) -> str:
 
 def _status(result: EndpointStatus) -> Page:
     return Page(
-        f"{result.name}: {_state(result)}, revision {result.revision}",
-        facts=[("url", result.url)],
+        f"{result.name}: {state_in_words(result)}, revision {result.revision}",
+        facts=[("url", result.url), *_public(result), ("records", _recorded(result))],
         tables=[
             Table(
                 "",
-                ("release", "role", "share", "health", "variable", "created (UTC)"),
+                ("release", "role", "share", "health", "requests", "errors", "variable", "created (UTC)"),
                 [
                     (
                         r.tag,
                         _role(r),
                         f"{r.percent:g} %",
-                        "healthy" if r.healthy else r.detail or "not healthy",
+                        r.detail or ("healthy" if r.healthy else "not healthy"),
+                        str(r.counts.requests) if r.counts else "–",
+                        str(r.counts.errors) if r.counts else "–",
                         r.source.variable or r.framework,
                         f"{r.created_at:%Y-%m-%d %H:%M}",
                     )
@@ -163,12 +174,28 @@ def _status(result: EndpointStatus) -> Page:
     )
 
 
-def _state(status: EndpointStatus) -> str:
+def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
+    return [("from elsewhere", result.public_url)] if result.public_url else []
+
+
+_RECORDED = {
+    "full": "full",
+    "meta": "meta: no inputs, outputs and error messages",
+    "off": "off: nothing is recorded",
+}
+
+
+def _recorded(status: EndpointStatus) -> str:
+    gone = f"; {status.removed_records} were purged or cleared away" if status.removed_records else ""
+    return _RECORDED[status.record] + gone
+
+
+def state_in_words(status: EndpointStatus) -> str:
     if not status.running:
         return "stopped"
     if not status.gateway and not any(release.healthy for release in status.releases):
         return "not running: 'nbdeploy reconcile' starts it"
-    return "healthy" if status.healthy else "NOT HEALTHY"
+    return "healthy" if status.healthy else "NOT HEALTHY: 'nbdeploy reconcile' starts what is down"
 
 
 def _role(release: ReleaseStatus) -> str:
@@ -182,83 +209,8 @@ def _traffic(result: TrafficChange) -> Page:
     ]
     said = "unchanged" if result.change == "unchanged" else "the change is in force"
     headline = f"{result.endpoint} is at revision {result.revision}; {said}"
-    return Page(headline, facts=[("url", result.url)], tables=[Table("", ("release", "before", "now"), rows)])
-
-
-def _comparison(result: Comparison) -> Page:
-    how = (
-        "paired, on the same requests" if result.paired else "unpaired: the canary answered other requests than stable"
-    )
-    facts = [
-        ("verdict", f"{result.verdict.upper()}: {result.reason}"),
-        ("recommended", _RECOMMENDED[result.recommendation]),
-        ("compared", f"{result.role}, {how}; [95 % intervals] that hold however often one looks"),
-        ("pairs", f"{result.pairs} requests, {result.rows} rows"),
-        ("coverage", _percent(result.coverage, f"of {result.mirrored} mirrored")),
-        ("agreement", _percent(result.agreement, f"of {result.rows} rows")),
-        ("flipped rows", str(result.flip_count)),
-        ("refused", _percent(result.refusal_rate, "of what stable answers")),
-        ("errors, candidate − stable", _percent(result.error_difference, "")),
-        ("latency, candidate − stable", _milliseconds(result.latency_difference_ms)),
-    ]
-    if not result.paired:
-        facts = [fact for fact in facts if fact[0] not in _OF_PAIRS]
-    if result.numeric_difference:
-        facts.append(("|difference|", ", ".join(f"{k} {v:.3g}" for k, v in result.numeric_difference.items())))
-    if result.relative_difference:
-        equal = f"equal within {result.relative_tolerance:.3g} of stable's or {result.absolute_tolerance:.3g}"
-        sizes = ", ".join(f"{name} {_percent(size, '')}" for name, size in result.relative_difference.items())
-        facts += [("relative difference", sizes), ("numbers", equal)]
-    for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
-        if counts:
-            facts.append((name, ", ".join(f"{_short(reason)}: {count}" for reason, count in counts.items())))
-    if result.skipped_lines:
-        facts.append(("unreadable records", str(result.skipped_lines)))
-    sides = [
-        (
-            side,
-            s.release,
-            str(s.requests),
-            str(s.errors),
-            _number(s.latency_p50_ms),
-            _number(s.latency_p95_ms),
-            _top(s.answers),
-        )
-        for side, s in result.sides.items()
-    ]
-    tables = [Table("", ("side", "release", "requests", "errors", "p50 ms", "p95 ms", "answers"), sides)]
-    if result.requirements:
-        required = [(r.expression, r.outcome, _found(r)) for r in result.requirements]
-        tables.insert(0, Table("required", ("figure", "outcome", "found"), required))
-    if result.flips:
-        rows = [
-            (f.request_id, str(f.row), _short(f.stable), _short(f.candidate), _short(f.input))
-            for f in result.flips[:10]
-        ]
-        shown = f"{min(10, len(result.flips))} of {result.flip_count} flipped rows, latest first"
-        tables.append(Table(shown, ("request", "row", "stable", "candidate", "input"), rows))
-    if result.answer_shares:
-        shares = [(name, _percent(share, "")) for name, share in result.answer_shares.items()]
-        tables.append(Table("share of each answer, candidate − stable", ("answer", "difference"), shares))
-    return Page(f"{result.candidate} against {result.stable}", facts=facts, tables=tables)
-
-
-_RECOMMENDED = {
-    "promote": "promote: it is shown to be no worse",
-    "stop": "stop: it is shown to be worse",
-    "decide": "decide: it answers otherwise, and figures do not say who is right",
-    "wait": "wait: more requests will tell",
-}
-_OF_PAIRS = ("pairs", "coverage", "agreement", "flipped rows", "refused")
-
-
-def _found(requirement: Requirement) -> str:
-    if requirement.value is None:
-        return requirement.why
-    if requirement.interval is None:
-        return f"{requirement.value:g}{f': {requirement.why}' if requirement.why else ''}"
-    low, high = requirement.interval.low, requirement.interval.high
-    return f"{requirement.value:.6g} [{low:.6g}, {high:.6g}]"
+    facts = [("url", result.url), ("change", result.change)]
+    return Page(headline, facts=facts, tables=[Table("", ("release", "before", "now"), rows)])
 
 
 def _prediction(result: Prediction) -> Page:
@@ -274,6 +226,27 @@ def _stopped(result: Stopped) -> Page:
     return Page(f"everything is stopped ({count} endpoint{'s' * (count != 1)}); 'nbdeploy reconcile' brings it back")
 
 
+def _at_boot(result: AtBoot) -> Page:
+    if not result.on:
+        return Page("endpoints no longer come back after a reboot", facts=[("removed", result.unit)])
+    facts = [("unit", result.unit)]
+    if result.todo:
+        facts.append(
+            ("missing", f"'{result.todo}': without it the unit runs when you log in, and ends when you log out")
+        )
+    return Page("endpoints come back after a reboot", facts=facts)
+
+
+def _purged(result: Purged) -> Page:
+    did = "would go; without --dry-run they do" if result.dry_run else "are gone for good"
+    facts = [
+        ("records", str(result.records)),
+        ("lines of the gateway's ledger", str(result.ledger_lines)),
+        ("unreadable lines", str(result.unreadable)),
+    ]
+    return Page(f"{result.records} records of {result.endpoint} {did}", facts=facts)
+
+
 def _list_page(results: list[Any]) -> Page:
     for kind, make in _LISTS:
         if results and isinstance(results[0], kind):
@@ -285,9 +258,9 @@ def _endpoints(results: list[EndpointStatus]) -> Page:
     rows = [
         (
             e.name,
-            e.url,
+            e.public_url or e.url,
             str(e.revision),
-            _state(e),
+            state_in_words(e),
             ", ".join(f"{r.tag} ({_role(r)} {r.percent:g} %)" for r in e.releases if r.role != "idle"),
         )
         for e in results
@@ -319,7 +292,7 @@ def _records(results: list[Record]) -> Page:
             str(r.status),
             f"{r.latency_ms:.2f}",
             r.request_id,
-            _short(r.outputs if r.error is None else f"{r.error.type}: {r.error.message}"),
+            short(r.outputs if r.error is None else f"{r.error.type}: {r.error.message}"),
         )
         for r in results
     ]
@@ -338,9 +311,11 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Deployment, _deployment),
     (EndpointStatus, _status),
     (TrafficChange, _traffic),
-    (Comparison, _comparison),
+    (Comparison, comparison_page),
     (Prediction, _prediction),
     (Stopped, _stopped),
+    (AtBoot, _at_boot),
+    (Purged, _purged),
 )
 
 
@@ -348,34 +323,7 @@ text_forms.update({kind: text for kind, _ in _PAGES})
 
 
 def _record_line(record: Record) -> str:
-    said = _short(f"{record.error.type}: {record.error.message}" if record.error else record.outputs, limit=120)
+    said = short(f"{record.error.type}: {record.error.message}" if record.error else record.outputs, limit=120)
     when = f"{record.ts:%Y-%m-%d %H:%M:%S}"
     answered = f"{record.status} {record.latency_ms:8.2f} ms"
     return f"{when} {record.role:7} {record.release} {answered} {record.request_id} {said}"
-
-
-def _percent(estimate: Estimate | None, of: str) -> str:
-    if estimate is None:
-        return "not enough evidence"
-    low, high = estimate.interval.low, estimate.interval.high
-    return f"{estimate.value:.2%} [{low:.2%}, {high:.2%}] {of}".strip()
-
-
-def _milliseconds(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "not enough evidence"
-    return f"{estimate.value:+.2f} ms [{estimate.interval.low:+.2f}, {estimate.interval.high:+.2f}] (median)"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _top(answers: dict[str, int]) -> str:
-    return ", ".join(f"{name}: {count}" for name, count in list(answers.items())[:5])
-
-
-def _short(value: Any, limit: int = 60) -> str:
-    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    words = " ".join(words.split())  # an exception of several lines would break a table
-    return words if len(words) <= limit else words[: limit - 1] + "…"

@@ -51,6 +51,15 @@ def capture(live: Live, name: str, ports: Ports, progress: Progress, check: Chec
         ports.capturer.discard(staged)
 
 
+def isolate(snapshot: Snapshot, ports: Ports, progress: Progress) -> Snapshot:
+    """The snapshot in an environment of its own, proved there and stored."""
+    captured = snapshot.manifest.environment
+    progress(f"making an environment of its own ({len(captured.distributions)} distributions), unless it is there")
+    environment = ports.environments.ensure(captured)
+    progress("asking the model again in that environment")
+    return ports.capturer.move(snapshot, environment, ports.store.remember)
+
+
 def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progress: Progress) -> Snapshot:
     """Run a notebook headless, capture its variable in that kernel, and take the snapshot over from the store."""
     notebook = Path(request.source or "")

@@ -8,9 +8,11 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Snapshot
+from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
 from jupyter_deploy.domain.errors import (
     CandidateUnhealthy,
@@ -22,6 +24,7 @@ from jupyter_deploy.domain.errors import (
     UnknownTarget,
 )
 from jupyter_deploy.domain.ports import Ports, Target
+from jupyter_deploy.domain.results import Reconciled
 
 
 def find(ports: Ports, name: str) -> Endpoint:
@@ -41,6 +44,11 @@ def find(ports: Ports, name: str) -> Endpoint:
             hint = "there are none yet: deploy a model first"
         raise UnknownEndpoint(f"there is no endpoint '{name}'", hint)
     return endpoint
+
+
+def moment(given: timedelta | datetime | None) -> datetime | None:
+    """The moment that is meant by a duration: so long ago."""
+    return now() - given if isinstance(given, timedelta) else given
 
 
 def target_of(ports: Ports, name: str) -> Target:
@@ -72,6 +80,7 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
         A release could not be started, or the new routes are not in force.
     """
     target = target_of(ports, after.target)
+    lost = _lost(ports, after.name)
     needed = [after.release(tag) for tag in after.traffic.tags()]
     had = set(before.traffic.tags()) if before and before.running else set()
     optional = {tag for tag in after.traffic.shadows if tag in had}
@@ -96,7 +105,71 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
                     ports.store.fulfil(release)
             finally:  # a full disk must not keep running what it has just refused
                 stop_unwanted(ports, after.name, needed)
+    _bring_back(ports, lost)
     return url
+
+
+def keep(ports: Ports, endpoint: Endpoint) -> str:
+    """The endpoint as it is, with all that it needs running, as after a reboot; returns its URL.
+
+    Raises
+    ------
+    TargetError
+        A release that clients are answered by could not be started.
+    """
+    target = target_of(ports, endpoint.target)
+    lost = _lost(ports, endpoint.name)
+    releases = endpoint.wanted(ports.keep_revisions)
+    answering = {endpoint.traffic.stable, endpoint.traffic.canary}
+    with ports.store.exclusive(endpoint.name):
+        _start(target, releases, {release.tag for release in releases} - answering, set())
+        url = target.route(endpoint)
+    _bring_back(ports, lost)
+    return url
+
+
+def settle(endpoint: Endpoint, ports: Ports) -> Reconciled:
+    """Make what runs equal to what is wanted. Only within ``store.exclusive``.
+
+    Every release is asked its example; one that does not answer as the notebook did is started anew. What
+    cannot be started is said in the result.
+
+    Raises
+    ------
+    RouteNotConfirmed
+    """
+    target = target_of(ports, endpoint.target)
+    seen = target.observe(endpoint).releases
+    started: list[str] = []
+    failed: dict[str, str] = {}
+    for release in endpoint.wanted(ports.keep_revisions):
+        try:
+            if target.start(release, renew=True):
+                started.append(release.tag)
+        except TargetError as error:
+            failed[release.tag] = str(error)
+    url = target.route(endpoint)
+    stopped = stop_unwanted(ports, endpoint.name, endpoint.releases)
+    return Reconciled(
+        endpoint=endpoint.name,
+        url=url if endpoint.running else None,
+        started=started,
+        stopped=[release.tag for release in stopped if seen[release.tag].running],
+        failed=failed,
+    )
+
+
+def _bring_back(ports: Ports, names: Iterable[str]) -> None:
+    for name in names:
+        with ports.store.exclusive(name), contextlib.suppress(TargetError):
+            settle(find(ports, name), ports)
+
+
+def _lost(ports: Ports, but: str) -> list[str]:
+    """The other endpoints that ran before a reboot: they come back with the first one that changes."""
+    others = [e for e in ports.store.endpoints() if e.running and e.name != but and e.target in ports.targets]
+    lost = {name for name in {e.target for e in others} if ports.targets[name].lost()}
+    return [e.name for e in others if e.target in lost]
 
 
 def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[Release]:
@@ -182,6 +255,9 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
         for tag in dict.fromkeys([*new, *old])
         if old.get(tag) != new.get(tag)
     ]
+    recorded = before.record if before else "full"
+    if recorded != after.record:
+        parts.append(f"records: {recorded} → {after.record}")
     if before and not before.running:
         parts.append("running again")
     return "; ".join(parts) or "no change of traffic"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
@@ -14,8 +13,8 @@ from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.results import Deployment
 
 from .build import build, release_of
-from .capture import as_tag, capture, capture_in_notebook, is_notebook, stored
-from .change import change, difference_in_words, require_signature, target_of
+from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, stored
+from .change import change, difference_in_words, keep, require_signature, target_of
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
@@ -29,7 +28,8 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
     """
     name = _checked(request, ports, live)
-    progress = _Steps(report, total=5 if live else 3 if is_notebook(request.source or "") else 2)
+    steps = 5 if live else 3 if is_notebook(request.source or "") else 2
+    progress = _Steps(report, total=steps + 2 * request.isolated)
     before = ports.store.endpoint(name)
     _check_role(request, before)
     ports.store.check()
@@ -47,6 +47,8 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:
             snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
+        if request.isolated:
+            snapshot = isolate(snapshot, ports, progress)
 
         unchanged = _unchanged(request, before, snapshot, ports)
         if unchanged is not None:
@@ -69,20 +71,23 @@ def _release(
     progress(f"starting {release.tag} and asking it the example")
     url = change(ports, before, after, reason=request.reason, what=difference_in_words(before, after))
     gone = set(before.candidates()) - set(after.candidates()) - {after.traffic.stable} if before else set()
-    return _deployment(after, release.tag, url, snapshot, changed=True, replaced=next(iter(gone), None))
+    replaced = next(iter(gone), None)
+    return _deployment(ports, after, release.tag, url, snapshot, changed=True, replaced=replaced)
 
 
 def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:
     if before is None:
-        return Endpoint.first(release, request.target)
+        return Endpoint.first(release, request.target, record=request.record or "full")
     role = before.traffic.role_of(release.tag)
     if role == "stable" and request.role not in ("auto", "stable"):
         raise InvalidTraffic(
             f"{release.tag} is stable: it gets what the canary leaves", "deploy or promote another release first"
         )
     if role != "idle" and request.role in ("auto", role) and request.percent is None:
-        return before.with_renewed(release)  # the endpoint was stopped, or the files were stored anew
-    return before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
+        # The endpoint was stopped, the files were stored anew, or another mode of recording is wanted.
+        return before.with_renewed(release).recording(request.record)
+    after = before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
+    return after.recording(request.record)
 
 
 def _checked(request: DeployRequest, ports: Ports, live: Live | None) -> str:
@@ -122,23 +127,20 @@ def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapsh
     role = before.traffic.role_of(snapshot.tag)
     same_role = request.role in ("auto", role)
     same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
+    same_share = same_share and request.record in (None, before.record)
     if role == "idle" or not same_role or not same_share or before.release(snapshot.tag).digest != snapshot.digest:
         return None
-    target = target_of(ports, before.target)
-    with ports.store.exclusive(before.name):
-        # After 'down' or a reboot the cell that is run again brings the whole endpoint back.
-        for release in before.wanted(ports.keep_revisions):
-            target.start(release)
-        url = target.route(before)
-    return _deployment(before, snapshot.tag, url, snapshot, changed=False, replaced=None)
+    url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings the whole endpoint back
+    return _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
 
 
 def _deployment(
-    endpoint: Endpoint, tag: str, url: str, snapshot: Snapshot, *, changed: bool, replaced: str | None
+    ports: Ports, endpoint: Endpoint, tag: str, url: str, snapshot: Snapshot, *, changed: bool, replaced: str | None
 ) -> Deployment:
     return Deployment(
         endpoint=endpoint.name,
         url=url,
+        public_url=ports.client.public(url),
         release=tag,
         role=endpoint.traffic.role_of(tag),
         percent=endpoint.traffic.percent_of(tag),
@@ -147,19 +149,18 @@ def _deployment(
         changed=changed,
         replaced=replaced,
         captured=snapshot.manifest,
-        curl=curl(url, snapshot.manifest.instances),
+        curl=ports.client.command(f"{url}/predict", {"instances": _pasteable(snapshot.manifest.instances)}),
     )
 
 
-def curl(url: str, instances: list[Any]) -> str:
-    """A command line that asks the endpoint as many instances of the example as are comfortable to paste."""
+def _pasteable(instances: list[Any]) -> list[Any]:
+    """As many instances of the example as are comfortable to paste."""
     shown = instances[:1]
     for instance in instances[1:]:
         if len(json.dumps([*shown, instance])) > CURL_LIMIT:
             break
         shown.append(instance)
-    body = json.dumps({"instances": shown})
-    return f"curl -s {url}/predict -H 'content-type: application/json' -d {shlex.quote(body)}"
+    return shown
 
 
 class _Steps:

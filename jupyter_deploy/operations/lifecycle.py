@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 
 from jupyter_deploy.domain.endpoint import Endpoint
-from jupyter_deploy.domain.errors import StoreError, TargetError
+from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DownRequest, ReconcileRequest, Step, StopRequest
-from jupyter_deploy.domain.results import Reconciled, Stopped
+from jupyter_deploy.domain.results import AtBoot, Reconciled, Stopped
 
-from .change import find, stop_unwanted, target_of, uninterrupted
+from .change import find, settle, stop_unwanted, target_of, uninterrupted
 
 
 def stop(request: StopRequest, ports: Ports, report: Report) -> Stopped:
@@ -42,40 +42,24 @@ def down(request: DownRequest, ports: Ports, report: Report) -> Stopped:  # noqa
     return Stopped(endpoints=[e.name for e in endpoints], releases=stopped, scope="everything")
 
 
-def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[Reconciled]:  # noqa: ARG001 - one shape
+def reconcile(request: ReconcileRequest, ports: Ports, report: Report) -> list[Reconciled] | AtBoot:
     """Start what should run and does not, stop what runs and should not, put all routes in force again."""
+    if request.at_boot:
+        return ports.boot.switch(on=request.at_boot == "on")
+    return brought_back(ports, report)
+
+
+def brought_back(ports: Ports, report: Report) -> list[Reconciled]:
+    """Reconcile now, each endpoint within its lock."""
     names = [endpoint.name for endpoint in ports.store.endpoints()]
     results = []
     for number, name in enumerate(names, start=1):
         report(Step(number=number, total=len(names), title=f"reconciling {name}"))
         with ports.store.exclusive(name):
-            results.append(_reconcile(find(ports, name), ports))
+            results.append(settle(find(ports, name), ports))
     for release in ports.store.abandoned():
         with ports.store.exclusive(release.endpoint):
             stop_unwanted(ports, release.endpoint, [release])
             ports.store.fulfil(release)
+    ports.capturer.sweep()
     return results
-
-
-def _reconcile(endpoint: Endpoint, ports: Ports) -> Reconciled:
-    target = target_of(ports, endpoint.target)
-    seen = target.observe(endpoint).releases
-    started: list[str] = []
-    failed: dict[str, str] = {}
-    for release in endpoint.wanted(ports.keep_revisions):
-        try:
-            target.start(release)
-        except TargetError as error:
-            failed[release.tag] = str(error)
-        else:
-            if not seen[release.tag].healthy:
-                started.append(release.tag)
-    url = target.route(endpoint)
-    stopped = stop_unwanted(ports, endpoint.name, endpoint.releases)
-    return Reconciled(
-        endpoint=endpoint.name,
-        url=url if endpoint.running else None,
-        started=started,
-        stopped=[release.tag for release in stopped if seen[release.tag].running],
-        failed=failed,
-    )

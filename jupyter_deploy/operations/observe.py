@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.errors import InvalidInput, StoreError
 from jupyter_deploy.domain.inference import Comparison, Record
@@ -26,7 +25,7 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.domain.requirement import evaluate, parse_requirement
 from jupyter_deploy.domain.results import Prediction
 
-from .change import find, target_of
+from .change import find, moment, target_of
 
 
 def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointStatus]:  # noqa: ARG001 - one shape
@@ -36,7 +35,8 @@ def list_(request: ListRequest, ports: Ports, report: Report) -> list[EndpointSt
 
 def describe(request: DescribeRequest, ports: Ports, report: Report) -> EndpointStatus:  # noqa: ARG001 - one shape
     """One endpoint as it is wanted and as it is found."""
-    return _status(ports, find(ports, request.name))
+    status = _status(ports, find(ports, request.name))
+    return status.model_copy(update={"removed_records": ports.log.removed(status.name)})
 
 
 def history(request: HistoryRequest, ports: Ports, report: Report) -> list[Revision]:  # noqa: ARG001 - one shape
@@ -50,7 +50,7 @@ def logs(request: LogsRequest, ports: Ports, report: Report) -> Iterable[Record]
     wanted: dict[str, Any] = {"role": request.role, "status": request.status}
     past: list[Record] = []
     if not request.follow or request.since or request.limit:
-        since = now() - request.since if request.since else None
+        since = moment(request.since)
         past = ports.log.records(endpoint.name, since=since, limit=request.limit, **wanted)
     if not request.follow:
         return past
@@ -70,7 +70,7 @@ def compare(request: CompareRequest, ports: Ports, report: Report) -> Comparison
     comparison = ports.log.compare(
         endpoint,
         candidate,
-        since=now() - request.since if request.since else None,
+        since=moment(request.since),
         overflowed=seen.overflowed.get(candidate, 0),
         rule=Rule.of(signature.answer_dtype, request.tolerance, request.absolute_tolerance),
     )
@@ -140,6 +140,7 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
                 stochastic=release.stochastic,
                 source=release.source,
                 detail=health.detail,
+                counts=seen.counts.get(release.tag),
                 created_at=release.created_at,
             )
         )
@@ -148,9 +149,11 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
     return EndpointStatus(
         name=endpoint.name,
         url=seen.url,
+        public_url=ports.client.public(seen.url),
         revision=endpoint.revision,
         running=endpoint.running,
         gateway=seen.gateway,
         traffic=endpoint.traffic,
+        record=endpoint.record,
         releases=releases,
     )

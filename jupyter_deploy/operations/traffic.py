@@ -8,33 +8,34 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
 from jupyter_deploy.domain.results import TrafficChange
 
-from .change import change, difference_in_words, find, require_revision, require_signature, roles_in_words, target_of
+from .change import (
+    change,
+    difference_in_words,
+    find,
+    keep,
+    require_revision,
+    require_signature,
+    roles_in_words,
+    target_of,
+)
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
-    """Set the shares of canary and shadows."""
-    before = find(ports, request.name)
-    require_revision(before, request.if_revision)
-    if not request.shadow and not request.canary:
-        raise InvalidTraffic(
-            "no share was given",
-            f"write, for example, 'nbdeploy traffic {before.name} --canary TAG=20'; "
-            f"'nbdeploy describe {before.name}' shows the tags",
-        )
-    after = before.with_traffic(request.shadow, request.canary)
-    _require_signatures(ports, before, after)
+    """Set the shares of canary and shadows, and what is recorded."""
+    before, after = planned(request, ports)
     report(Step(number=1, total=1, title="routing"))
     return _changed(ports, before, after, request.reason)
 
 
 def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficChange:
     """Make the candidate stable."""
-    before = find(ports, request.name)
-    after = before.promoted(request.tag)
+    before, after = planned(request, ports)
     chosen = after.traffic.stable
-    _require_signatures(ports, before, after)
-    health = target_of(ports, before.target).observe(before).releases.get(chosen)
-    if before.running and chosen in before.traffic.tags() and not (health and health.healthy):
+    target = target_of(ports, before.target)
+    health = target.observe(before).releases.get(chosen)
+    # After a reboot nothing is healthy: the change starts the candidate, and asks it, before it answers anybody.
+    looked_at = before.running and chosen in before.traffic.tags() and not target.lost()
+    if looked_at and not (health and health.healthy):
         raise CandidateUnhealthy(
             f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
             f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
@@ -45,8 +46,48 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
 
 def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficChange:
     """Back to an earlier revision, as a new one."""
+    before, after = planned(request, ports)
+    wanted = back_to(request, before)
+    report(Step(number=1, total=1, title=f"back to revision {wanted}"))
+    return _changed(ports, before, after, request.reason, prefix=f"rollback to revision {wanted}: ")
+
+
+def back_to(request: RollbackRequest, before: Endpoint) -> int:
+    """The revision that a rollback leads to; it may turn out that there is none."""
+    return before.previous_revision if request.to is None else request.to
+
+
+def planned(request: TrafficRequest | PromoteRequest | RollbackRequest, ports: Ports) -> tuple[Endpoint, Endpoint]:
+    """The endpoint as it is and as the request would make it. Changes nothing: a panel shows it before it asks for it.
+
+    Raises
+    ------
+    Conflict
+        The endpoint is no longer at ``if_revision``.
+    InvalidInput
+        The request cannot be: unknown releases or revisions, wrong shares, a signature that clients would notice.
+    """
     before = find(ports, request.name)
-    wanted = before.previous_revision if request.to is None else request.to
+    require_revision(before, request.if_revision)
+    match request:
+        case RollbackRequest():
+            return before, before.rolled_back_to(_earlier(request, before, ports))
+        case PromoteRequest():
+            after = before.promoted(request.tag)
+        case TrafficRequest():
+            if not request.shadow and not request.canary and request.record is None:
+                raise InvalidTraffic(
+                    "no share was given",
+                    f"write, for example, 'nbdeploy traffic {before.name} --canary TAG=20'; "
+                    f"'nbdeploy describe {before.name}' shows the tags",
+                )
+            after = before.with_traffic(request.shadow, request.canary).recording(request.record)
+    _require_signatures(ports, before, after)
+    return before, after
+
+
+def _earlier(request: RollbackRequest, before: Endpoint, ports: Ports) -> Endpoint:
+    wanted = back_to(request, before)
     earlier = {r.revision: r.state for r in ports.store.history(before.name)}
     if wanted not in earlier or wanted == before.revision:
         known = ", ".join(str(number) for number in sorted(earlier) if number != before.revision)
@@ -56,9 +97,7 @@ def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficC
             else f"{before.name} is at revision {wanted} already",
             f"name one of: {known}" if known else "there is no earlier revision yet",
         )
-    after = before.rolled_back_to(earlier[wanted])
-    report(Step(number=1, total=1, title=f"back to revision {wanted}"))
-    return _changed(ports, before, after, request.reason, prefix=f"rollback to revision {wanted}: ")
+    return earlier[wanted]
 
 
 def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None:
@@ -69,8 +108,8 @@ def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None
 
 
 def _changed(ports: Ports, before: Endpoint, after: Endpoint, reason: str, prefix: str = "") -> TrafficChange:
-    if after.traffic == before.traffic and before.running:
-        url = target_of(ports, before.target).route(before)  # a revision that changes nothing would only be in the way
+    if (after.traffic, after.record) == (before.traffic, before.record) and before.running:
+        url = keep(ports, before)  # a revision that changes nothing would only be in the way
         return _traffic_change(before, before, url, "unchanged")
     what = prefix + difference_in_words(before, after)
     url = change(ports, before, after, reason=reason, what=what)

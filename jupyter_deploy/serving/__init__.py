@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .front import Front
+    from .output import keep_writing
     from .snapshot import load
 
-__all__ = ["Front", "load"]
+__all__ = ["Front", "keep_writing", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from .front import Front  # noqa: PLC0415
 
         return Front
+    if name == "keep_writing":
+        from .output import keep_writing  # noqa: PLC0415
+
+        return keep_writing
     if name == "load":
         from .snapshot import load  # noqa: PLC0415
 

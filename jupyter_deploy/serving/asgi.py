@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .records import MODES
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,6 +32,7 @@ class Asked:
     request_id: str
     pair_id: str | None
     role: str
+    record: str = "full"
     ts_ns: int = field(default_factory=time.time_ns)
     started: float = field(default_factory=time.perf_counter)
     abandoned: bool = False
@@ -37,10 +40,12 @@ class Asked:
     @classmethod
     def by(cls, scope: Scope) -> Asked:
         role = header(scope, b"x-rollout-role")
+        record = header(scope, b"x-rollout-record") or "full"
         return cls(
             request_id=_sane(header(scope, b"x-request-id")) or str(uuid.uuid4()),
             pair_id=_sane(header(scope, b"x-pair-id")),
             role=role if role in ROLES else "direct",
+            record=record if record in MODES else "meta",  # a newer gateway's wish: rather too little than too much
         )
 
     @property

@@ -32,12 +32,13 @@ async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
     Raises
     ------
     Problem
-        415 when it is something else than JSON, 413 when it is longer than ``limit`` bytes (which are not kept).
+        415 when it is not said to be JSON, 413 when it is longer than ``limit`` bytes (which are not kept).
     ClientGone
         It never came completely.
     """
-    content_type = header(scope, b"content-type")
-    if content_type and not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
+    # Without one too: that, like a form's, is what a web page of anybody may send to this machine without asking first.
+    content_type = header(scope, b"content-type") or ""
+    if not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
         raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
     encoding = header(scope, b"content-encoding")
     if encoding and encoding.lower() != "identity":

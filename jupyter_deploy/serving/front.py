@@ -20,7 +20,7 @@ from .asgi import Answer, App, Asked, Receive, Scope, Send, Stamped
 from .openapi import metadata, openapi
 from .predictor import Predictor
 from .problems import Problem, ProblemsOf
-from .records import Recorder
+from .records import SEGMENT_BYTES, Recorder
 from .snapshot import Model, current
 
 PASSED = "nbdeploy.front"
@@ -37,6 +37,8 @@ class Front:
     ==========================  ========================================================================
     NBDEPLOY_RECORDS            folder for the records of all requests (default: none are written)
     NBDEPLOY_ENDPOINT           the endpoint's name in records (default: the snapshot's)
+    NBDEPLOY_SEGMENT_BYTES      a file of records is closed at this size (default: 32 MiB)
+    NBDEPLOY_WHEN_RECORD_FAILS  answer (default) or refuse, with 503, what cannot be recorded
     NBDEPLOY_MAX_BODY_BYTES     longest request (default: 32 MiB)
     NBDEPLOY_CHECK_ENVIRONMENT  1: refuse to start with other versions than those of the capture (``load``)
     ==========================  ========================================================================
@@ -53,6 +55,8 @@ class Front:
         self._app = app
         self._given = model
         self._max_body_bytes = _bytes_setting("NBDEPLOY_MAX_BODY_BYTES", MAX_BODY_BYTES)
+        self._segment_bytes = _bytes_setting("NBDEPLOY_SEGMENT_BYTES", SEGMENT_BYTES)
+        self._required = _required()
         self._predictor: Predictor | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +105,7 @@ class Front:
         if model is None:
             raise _not_loaded()
         if self._predictor is None:
-            self._predictor = Predictor(model, _recorder(model), self._max_body_bytes)
+            self._predictor = Predictor(model, self._recorder(model), self._max_body_bytes, required=self._required)
         return await self._predictor.answer(asked, scope, receive)
 
     async def _hand_on(self, asked: Asked, scope: Scope, receive: Receive, stamped: Stamped) -> None:
@@ -118,6 +122,13 @@ class Front:
 
     def _model(self) -> Model | None:
         return self._given or current()
+
+    def _recorder(self, model: Model) -> Recorder | None:
+        folder = os.environ.get("NBDEPLOY_RECORDS")
+        if not folder:
+            return None
+        endpoint = os.environ.get("NBDEPLOY_ENDPOINT") or model.manifest["name"]
+        return Recorder(folder, endpoint, model.tag, segment_bytes=self._segment_bytes)
 
     def _close(self) -> None:
         if self._predictor is not None:
@@ -163,11 +174,11 @@ def _not_loaded() -> Problem:
     return Problem(503, "the model is not loaded yet; try again")
 
 
-def _recorder(model: Model) -> Recorder | None:
-    folder = os.environ.get("NBDEPLOY_RECORDS")
-    if not folder:
-        return None
-    return Recorder(folder, os.environ.get("NBDEPLOY_ENDPOINT") or model.manifest["name"], model.tag)
+def _required() -> bool:
+    choice = os.environ.get("NBDEPLOY_WHEN_RECORD_FAILS") or "answer"
+    if choice not in ("answer", "refuse"):
+        raise ValueError(f"NBDEPLOY_WHEN_RECORD_FAILS must be answer or refuse, not {choice!r}")
+    return choice == "refuse"
 
 
 def _bytes_setting(name: str, default: int) -> int:

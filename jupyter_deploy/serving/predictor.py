@@ -23,11 +23,17 @@ class Predictor:
 
     One thread, since models seldom are made for several at once; a thread, since the event loop has to answer
     ``/livez`` while the model computes.
+
+    Parameters
+    ----------
+    required
+        What cannot be recorded is not answered, but refused with 503.
     """
 
-    def __init__(self, model: Model, recorder: Recorder | None, max_body_bytes: int) -> None:
+    def __init__(self, model: Model, recorder: Recorder | None, max_body_bytes: int, *, required: bool = False) -> None:
         self._model = model
         self._recorder = recorder
+        self._required = required
         self._limit = max_body_bytes
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
@@ -73,30 +79,37 @@ class Predictor:
             return self._refuse(asked, Problem(422, detail, invalid.errors), inputs, type(invalid).__name__)
         except BaseException as error:  # noqa: BLE001  a model may raise anything, even SystemExit
             return self._failed(asked, error, inputs)
-        self._record(asked, 504 if asked.abandoned else 200, inputs, predictions)
-        return answer
+        recorded = self._record(asked, 504 if asked.abandoned else 200, inputs, predictions)
+        return answer if recorded else self._unrecorded(asked)
 
     def _refuse(self, asked: Asked, problem: Problem, inputs: Any, kind: str | None = None) -> Answer:
-        self._record(asked, problem.status, inputs, error=_error(kind or problem.title, problem))
-        return problem.answer(asked.request_id)
+        recorded = self._record(asked, problem.status, inputs, error=_error(kind or problem.title, problem))
+        return problem.answer(asked.request_id) if recorded else self._unrecorded(asked)
 
     def _failed(self, asked: Asked, error: BaseException, inputs: Any) -> Answer:
         # The whole of it goes to the log, none of it to the client: it may hold other callers' data and paths.
-        report = "".join(traceback.format_exception(error))
+        if asked.record == "full":
+            report = "".join(traceback.format_exception(error))
+        else:  # where it failed and by what, without its words: they may hold what must not be kept
+            report = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}\n"
         sys.stderr.write(f"request {asked.request_id}: the model failed\n{report}")
         sys.stderr.flush()
-        self._record(asked, 500, inputs, error=_error(type(error).__name__, error))
+        recorded = self._record(asked, 500, inputs, error=_error(type(error).__name__, error))
         detail = "the model failed on this request; the service's log has the reason under this request_id"
-        return Problem(500, detail).answer(asked.request_id)
+        return Problem(500, detail).answer(asked.request_id) if recorded else self._unrecorded(asked)
+
+    def _unrecorded(self, asked: Asked) -> Answer:
+        detail = "the request cannot be recorded now (is the disk full?), and nothing is answered unrecorded; try again"
+        return Problem(503, detail, headers=[(b"retry-after", b"10")]).answer(asked.request_id)
 
     def _record(
         self, asked: Asked, status: int, inputs: Any = None, outputs: Any = None, error: dict[str, str] | None = None
-    ) -> None:
+    ) -> bool:
+        """Whether the answer may leave."""
         latency_ms = asked.latency_ms
-        metrics.requests().labels(str(status), asked.role).inc()
-        metrics.seconds().observe(latency_ms / 1000)
+        written = True
         if self._recorder is not None:
-            self._recorder.write(
+            written = self._recorder.write(
                 request_id=asked.request_id,
                 pair_id=asked.pair_id,
                 ts_ns=asked.ts_ns,
@@ -106,7 +119,12 @@ class Predictor:
                 inputs=inputs,
                 outputs=outputs,
                 error=error,
+                mode=asked.record,
             )
+        answered = written or not self._required
+        metrics.requests().labels(str(status if answered else 503), asked.role).inc()
+        metrics.seconds().observe(latency_ms / 1000)
+        return answered
 
 
 def _error(kind: str, reason: BaseException) -> dict[str, str]:

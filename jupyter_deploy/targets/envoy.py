@@ -15,15 +15,21 @@ only, never a cluster that has requests in flight.
 
 Headers. What a client sends as ``x-pair-id``, ``x-rollout-*`` or ``x-envoy-*`` is removed before anything else
 happens; the edge then stamps ``x-pair-id`` with Envoy's own unique id, and a prediction with ``x-rollout-role``,
-``x-rollout-release`` and ``x-rollout-endpoint``. ``x-request-id`` is the caller's, or made up when there is none.
+``x-rollout-release``, ``x-rollout-endpoint`` and ``x-rollout-record`` (what is to be recorded of it).
+``x-request-id`` is the caller's, or made up when there is none.
 A client that sends ``x-sticky-key`` (a user's or a session's id) is answered by the same release, stable
 or canary, for as long as the shares stay; when the canary grows, keys only move towards it.
+
+Who may ask. A request for another host than those named is answered with 421: a web page whose name was made to
+point to this machine (DNS rebinding) gets no further. With a token, a request without it is answered with 401. Both
+are part of the routes, so that they come into force, and are confirmed, as any change of them. What proves who a
+client is (token, ``authorization``, ``cookie``) is removed before a release sees the request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_deploy.domain.endpoint import Endpoint
@@ -38,6 +44,9 @@ Sockets = Mapping[tuple[str, str], Sequence[str]]
 EDGE = "edge"
 SHADOW = "shadow"
 STICKY_HEADER = "x-sticky-key"
+TOKEN_HEADER = "x-nbdeploy-token"  # noqa: S105 - a header's name
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 _DISCOVERY = {
     "cluster": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
@@ -61,6 +70,10 @@ class GatewaySettings:
         The folder of the watched documents: ``<xds>/cds/cds.json``, ``<xds>/edge/edge.json``,
         ``<xds>/shadow/shadow.json``. A folder each, since Envoy reads a document again whenever
         something is renamed into its folder.
+    hosts
+        Names by which clients may call the gateway, beside those of this machine itself; ``*.`` may stand before one.
+    token
+        What every request must carry in ``x-nbdeploy-token``, or as a bearer token; empty: nothing.
     """
 
     port: int
@@ -71,6 +84,8 @@ class GatewaySettings:
     shadow_log: str
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
+    hosts: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
 
 
 def cluster_name(endpoint: str, tag: str) -> str:
@@ -138,12 +153,28 @@ def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewayS
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
     """The RDS document of the edge listener."""
     routes = [route for endpoint in _running(endpoints) for route in _edge_routes(endpoint, settings)]
-    unknown = {
-        "name": "unknown",
-        "match": {"prefix": "/"},
-        "direct_response": {"status": 404, "body": {"inline_string": "unknown endpoint"}},
+    hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
+    known = {
+        "name": EDGE,
+        "domains": hosts,
+        "routes": [*_guard(settings.token), *routes, parts.refusal("unknown", 404, "unknown endpoint")],
+        "request_headers_to_remove": [TOKEN_HEADER, "authorization", "cookie"],
     }
-    return _routes(EDGE, [*routes, unknown], version)
+    words = f"this gateway answers to {', '.join(hosts)}; the setting NBDEPLOY_HOSTS names more"
+    foreign = {"name": "foreign host", "domains": ["*"], "routes": [parts.refusal("foreign host", 421, words)]}
+    return _table(EDGE, [known, foreign], version)
+
+
+def _guard(token: str) -> list[Json]:
+    """The route of those who do not carry the token; it stands before all others."""
+    if not token:
+        return []
+    words = f"send the endpoint's token in the header '{TOKEN_HEADER}', or as 'authorization: Bearer …'"
+    refusal = parts.refusal("no token", 401, words)
+    missing = [parts.header_is_not(TOKEN_HEADER, token), parts.header_is_not("authorization", f"Bearer {token}")]
+    refusal["match"]["headers"] = missing
+    refusal["response_headers_to_add"] = [parts.overwrite("www-authenticate", 'Bearer realm="nbdeploy"')]
+    return [refusal]
 
 
 def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
@@ -161,13 +192,13 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
             "route": {
                 "cluster": shadow_name(endpoint.name, tag),
                 "timeout": parts.seconds(settings.shadow_timeout),
-                "retry_policy": parts.retry_policy(),
+                "retry_policy": parts.retry_policy(patient=False),
             },
         }
         for endpoint in _running(endpoints)
         for tag in endpoint.traffic.shadows
     ]
-    return _routes(SHADOW, routes, version)
+    return _table(SHADOW, [{"name": SHADOW, "domains": ["*"], "routes": routes}], version)
 
 
 def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
@@ -196,7 +227,7 @@ def _edge_routes(endpoint: Endpoint, settings: GatewaySettings) -> list[Json]:
         "cluster": stable,
         "prefix_rewrite": "/",
         "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(),
+        "retry_policy": parts.retry_policy(patient=False),  # who asks for health wants to hear of it now
     }
     return [
         {"name": f"{name}/predict", "match": {"path": f"/{name}/predict"}, "route": _prediction(endpoint, settings)},
@@ -217,7 +248,7 @@ def _prediction(endpoint: Endpoint, settings: GatewaySettings) -> Json:
         "hash_policy": [{"header": {"header_name": STICKY_HEADER}}],
         "prefix_rewrite": "/predict",
         "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(),
+        "retry_policy": parts.retry_policy(patient=True),
     }
     mirrors = [_mirror(endpoint, tag, percent) for tag, percent in traffic.shadows.items() if percent > 0]
     if mirrors:
@@ -233,6 +264,7 @@ def _weighted(endpoint: Endpoint, tag: str, role: str, weight: int) -> Json:
             parts.overwrite("x-rollout-role", role),
             parts.overwrite("x-rollout-release", tag),
             parts.overwrite("x-rollout-endpoint", endpoint.name),
+            parts.overwrite("x-rollout-record", endpoint.record),
         ],
     }
 
@@ -248,6 +280,7 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
         "request_headers_mutations": [
             {"append": parts.overwrite("x-rollout-role", "shadow")},
             {"append": parts.overwrite("x-rollout-release", tag)},
+            {"append": parts.overwrite("x-rollout-record", endpoint.record)},
         ],
     }
 
@@ -256,9 +289,9 @@ def _rds(settings: GatewaySettings, name: str) -> Json:
     return {"route_config_name": name, "config_source": parts.watched(document_path(settings, name))}
 
 
-def _routes(name: str, routes: Sequence[Json], version: str) -> Json:
-    hosts = [{"name": name, "domains": ["*"], "routes": list(routes)}]
-    return _discovery("route", [{"name": name, "virtual_hosts": hosts}], version)
+def _table(name: str, hosts: Sequence[Json], version: str) -> Json:
+    table = {"name": name, "ignore_port_in_host_matching": True, "virtual_hosts": list(hosts)}
+    return _discovery("route", [table], version)
 
 
 def _discovery(kind: str, resources: Sequence[Json], version: str) -> Json:

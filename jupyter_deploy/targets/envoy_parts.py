@@ -50,11 +50,30 @@ def header_is(name: str, value: str) -> Json:
     return {"name": name, "string_match": {"exact": value}}
 
 
-def retry_policy() -> Json:
-    """Try again only where the release cannot have seen the request."""
+def header_is_not(name: str, value: str) -> Json:
+    """A condition on a request's header, true when it is missing too."""
+    return {**header_is(name, value), "invert_match": True, "treat_missing_header_as_empty": True}
+
+
+def refusal(name: str, status: int, words: str) -> Json:
+    """A route on which Envoy itself answers; the words become a problem document."""
+    return {
+        "name": name,
+        "match": {"prefix": "/"},
+        "direct_response": {"status": status, "body": {"inline_string": words}},
+    }
+
+
+def retry_policy(*, patient: bool) -> Json:
+    """Try again only where the release cannot have seen the request.
+
+    ``patient``: go on for about fifteen seconds, in which a killed worker comes back; else try twice.
+    """
     return {
         "retry_on": "connect-failure,refused-stream,reset-before-request",
-        "num_retries": 2,
+        # The pause before each is a random part of the interval, which grows from the base to the maximum.
+        "num_retries": 120 if patient else 2,
+        "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
         # Without it, one dead worker of two leaks errors: the retry may meet the same one.
         "retry_host_predicate": [
             {
@@ -82,7 +101,7 @@ def cluster(name: str, sockets: Sequence[str], breaker: int) -> Json:
                     "max_connections": breaker,
                     "max_pending_requests": breaker,
                     "max_requests": breaker,
-                    "max_retries": 64,
+                    "max_retries": breaker,  # all that run may have to wait for a worker to come back
                 }
             ]
         },
@@ -172,6 +191,7 @@ _LEDGER: Json = {
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "duration_ms": "%DURATION%",
+    "record": "%REQ(X-ROLLOUT-RECORD)%",
 }
 
 
@@ -202,7 +222,9 @@ def _json_log(path: str, fields: Json, only: Json | None = None) -> Json:
 def _local_replies() -> Json:
     """What Envoy says itself is problem+json too (RFC 9457), like everything that a release says."""
     titles = {
+        401: "The token is missing or wrong",
         404: "Unknown endpoint",
+        421: "Unknown host",
         503: "The release cannot be reached",
         504: "The release did not answer in time",
     }

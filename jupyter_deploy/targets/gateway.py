@@ -10,19 +10,24 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.endpoint import Counts, Endpoint
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, RouteNotConfirmed
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
+from . import admin as admin_says
 from . import envoy, unix
 from .envoy import Json
-from .runtime import Runtime, private_folder, read_json, write_atomic
+from .leftovers import wait_until
+from .runtime import Runtime, read_json, write_atomic
 from .settings import LocalSettings
-from .supervision import Program, Supervisor, wait_until
+from .supervision import Program, Supervisor
+from .token import make_token, token
 from .workers import sockets, tail
 
 PROGRAM = "gateway"
@@ -59,6 +64,13 @@ class Gateway:
         """Whether there is an Envoy, be it one that is just being started again."""
         return self._supervisor.alive() and any(s.alive for s in self._supervisor.states(PROGRAM))
 
+    def answers(self) -> bool:
+        """Whether there is an Envoy, whoever looks after it."""
+        if not Path(self._admin_socket).exists():
+            return False
+        with self._admin() as admin:
+            return bool(admin_says.document_stats(admin, _STATS.values()))
+
     def apply(self, endpoints: Iterable[Endpoint]) -> None:
         """Put these endpoints, and no others, in force; returns when Envoy has confirmed it.
 
@@ -82,7 +94,7 @@ class Gateway:
                 "edge": wanted["edge"],
             }
             with self._admin() as admin:
-                known = _document_stats(admin)
+                known = admin_says.document_stats(admin, _STATS.values())
                 for kind in _KINDS:
                     known = self._put(admin, kind, steps[kind], known)
                 for kind in ("shadow", "cds"):
@@ -94,7 +106,31 @@ class Gateway:
                     self._write(kind, before[kind])
             raise
 
-    def overflowed(self, endpoint: Endpoint) -> dict[str, int]:
+    def statistics(self) -> dict[str, str]:
+        """What Envoy has counted of all clusters, for ``overflowed`` and ``counts``; empty while it is away."""
+        if not Path(self._admin_socket).exists():
+            return {}
+        with self._admin() as admin:
+            return admin_says.stats(
+                admin, r"^cluster\..*\.upstream_rq_(completed|5xx|time|active_overflow|pending_overflow)(: |$)"
+            )
+
+    def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
+        """What Envoy counted of each release that has traffic, in its present role."""
+        found = {}
+        for tag in endpoint.traffic.tags():
+            shadow = endpoint.traffic.role_of(tag) == "shadow"
+            cluster = (envoy.shadow_name if shadow else envoy.cluster_name)(endpoint.name, tag)
+            prefix = f"cluster.{envoy.stat_name(cluster)}.upstream_rq"
+            if f"{prefix}_completed" in stats:
+                found[tag] = Counts(
+                    requests=int(stats[f"{prefix}_completed"]),
+                    errors=int(stats.get(f"{prefix}_5xx", "0")),
+                    p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
+                )
+        return found
+
+    def overflowed(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, int]:
         """Copies per shadow that Envoy dropped at the first hop: only they are in no ledger.
 
         Counted since Envoy started, or since the release became a shadow. A copy is dropped when too many run
@@ -102,10 +138,6 @@ class Gateway:
         waits for one.
         """
         found = dict.fromkeys(endpoint.traffic.shadows, 0)
-        if not found or not Path(self._admin_socket).exists():
-            return found
-        with self._admin() as admin:
-            stats = _stats(admin, r"^cluster\.shadow-hop.*\.upstream_rq_(active|pending)_overflow$")
         for tag in found:
             prefix = f"cluster.{envoy.stat_name(envoy.hop_name(endpoint.name, tag))}.upstream_rq"
             found[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
@@ -155,9 +187,8 @@ class Gateway:
             commands=[command],
             environment=passed_on(os.environ),
             folder=self._runtime.path / "empty",
-            start_seconds=1,
-            retries=5,
             stop_seconds=5,
+            ready=[self._admin_socket],
         )
 
     def _put(self, admin: httpx.Client, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
@@ -172,8 +203,8 @@ class Gateway:
         deadline = time.monotonic() + _CONFIRM_SECONDS
         reason = f"it did not take the new {kind} document within {_CONFIRM_SECONDS:g} s"
         while time.monotonic() < deadline:
-            found = _document_stats(admin)
-            if found.get(version) == wanted and (kind != "cds" or _clusters_known(admin, document)):
+            found = admin_says.document_stats(admin, _STATS.values())
+            if found.get(version) == wanted and (kind != "cds" or admin_says.clusters_known(admin, document)):
                 return found
             # Fewer than before: a new Envoy, which counts from nought.
             if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
@@ -192,7 +223,7 @@ class Gateway:
         if not Path(self._admin_socket).exists():
             return False
         with self._admin() as admin:
-            found = _document_stats(admin)
+            found = admin_says.document_stats(admin, _STATS.values())
         return all(found.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
 
     def _failed(self) -> bool:
@@ -200,7 +231,9 @@ class Gateway:
 
     def _render(self, endpoints: Iterable[Endpoint]) -> dict[str, Json]:
         served = list(endpoints)
-        settings = self._envoy_settings(self._port())
+        if self._settings.require_token:
+            make_token(self._settings.home)
+        settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
         paths = {
             (endpoint.name, tag): sockets(self._runtime, endpoint.name, tag, self._settings.workers)
             for endpoint in served
@@ -223,6 +256,7 @@ class Gateway:
             shadow_log=str(self._settings.shadow_ledger.absolute()),
             predict_timeout=self._settings.predict_timeout,
             shadow_timeout=self._settings.shadow_timeout,
+            hosts=self._settings.hosts,
         )
 
     def _document(self, kind: str) -> Path:
@@ -253,6 +287,13 @@ def remember(settings: LocalSettings, **values: str | int) -> None:
     known = read_json(settings.gateway_file)
     if known | values != known:
         write_atomic(settings.gateway_file, json.dumps(known | values))
+
+
+def forget_runtime(settings: LocalSettings) -> None:
+    """Note that nothing runs any more because that was wanted (see ``home.was_running``); the port is kept."""
+    known = read_json(settings.gateway_file)
+    if known.pop("runtime", None) is not None:
+        write_atomic(settings.gateway_file, json.dumps(known))
 
 
 def envoy_binary(settings: LocalSettings) -> str:
@@ -323,29 +364,6 @@ def _with_routes_of(old: Json, new: Json) -> Json:
     kept = [r for r in old["resources"][0]["virtual_hosts"][0]["routes"] if r["name"] not in names]
     hosts = [host | {"routes": [*host["routes"], *kept]}]
     return new | {"resources": [table | {"virtual_hosts": hosts}]}
-
-
-def _document_stats(admin: httpx.Client) -> dict[str, str]:
-    prefixes = "|".join(map(re.escape, _STATS.values()))
-    return _stats(admin, rf"^({prefixes})\.(version_text|update_rejected)$")
-
-
-def _stats(admin: httpx.Client, pattern: str) -> dict[str, str]:
-    """Envoy's statistics; empty while Envoy is away."""
-    try:
-        lines = admin.get("/stats", params={"filter": pattern}).text.splitlines()
-    except httpx.TransportError:
-        return {}
-    return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
-
-
-def _clusters_known(admin: httpx.Client, document: Json) -> bool:
-    """A cluster is there only when Envoy has warmed it up; its version is in force before."""
-    try:
-        known = {line.partition("::")[0] for line in admin.get("/clusters").text.splitlines()}
-    except httpx.TransportError:
-        return False
-    return all(resource["name"] in known for resource in document["resources"])
 
 
 def _since(log: Path, offset: int) -> str:

@@ -7,21 +7,29 @@ minutes), and ``state``, held for moments, around every change of what is superv
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.errors import StartFailed
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder, was_running
 
-from .gateway import PROGRAM, Gateway, envoy_binary, remember
+from .gateway import Gateway, envoy_binary, forget_runtime, remember
+from .leftovers import end_leftovers
+from .machine import check_machine
 from .runtime import Runtime, locate, write_atomic
 from .settings import LocalSettings
-from .supervision import ProcessState, Supervisor, end_leftovers
-from .workers import Workers
+from .supervision import ProcessState, Program, Supervisor
+from .workers import PREFIX, Workers, check_recording
 
 __all__ = ["LocalSettings", "LocalTarget"]
+
+ARCHIVIST = "archivist"
 
 
 class LocalTarget:
@@ -31,13 +39,15 @@ class LocalTarget:
         self._settings = settings
 
     def check(self) -> None:
-        """Raise EnvoyMissing if there is no gateway to start."""
+        """Raise EnvoyMissing if there is no gateway to start, TargetError if the machine's limits forbid it."""
         envoy_binary(self._settings)
+        check_machine()
 
-    def start(self, release: Release, *, ask: bool = False) -> None:
+    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until it is ready and answers its example as the notebook did.
 
-        One that runs and is ready is left alone, or with ``ask`` asked its example once more.
+        One that runs and is ready is left alone; with ``ask`` it is asked its example once more; with ``renew`` too,
+        and started anew if it does not answer as the notebook did. Returns whether it had to be started.
 
         Raises
         ------
@@ -49,27 +59,32 @@ class LocalTarget:
         place.runtime.prepare()
         workers = place.workers(release)
         with place.runtime.lock(workers.lock):
+            place.resume()
             if place.alive(workers) and workers.proved() and workers.ready():
-                if ask:
-                    workers.probe()
-                return
+                if not (ask or renew) or _answers(workers, renew=renew):
+                    return False
+                with place.runtime.lock():
+                    workers.forget()
             if place.alive(workers) and workers.outdated():
                 place.take_down(workers)
             workers.check_environment()
             with place.runtime.lock():
                 place.runtime.prepare()  # the last release may just have been stopped
                 before = place.alive(workers)
+                if not before:
+                    check_machine()
                 place.open()
                 if not before:
                     workers.launch()
             try:
-                workers.wait_ready()
+                workers.wait_ready(patient=before)
                 workers.probe()
                 workers.prove()
             except BaseException:  # Ctrl-C too: nothing half-started stays
                 if not before:
                     place.take_down(workers)
                 raise
+            return not before
 
     def stop(self, release: Release) -> None:
         """Stop a release, its requests answered; with the last one gateway and supervisor go too."""
@@ -79,6 +94,7 @@ class LocalTarget:
         place.runtime.prepare()
         workers = place.workers(release)
         with place.runtime.lock(workers.lock):
+            place.resume()
             place.take_down(workers)
 
     def route(self, endpoint: Endpoint) -> str:
@@ -88,11 +104,15 @@ class LocalTarget:
         ------
         RouteNotConfirmed
             Everything is as it was before.
+        TargetError
+            A release would record more than it should.
         """
+        check_recording(endpoint)
         place = _Place(self._settings)
         place.runtime.prepare()
         with place.runtime.lock():
             place.runtime.prepare()  # the last release may just have been stopped
+            place.resume()
             before = place.fragments()
             known = before.get(endpoint.name)
             newer = known is not None and known.revision > endpoint.revision
@@ -112,18 +132,28 @@ class LocalTarget:
         place = _Place(self._settings)
         if place.runtime.exists():
             place.runtime.check()
-        programs = place.programs()
+        programs = place.programs() if place.supervisor.alive() else None
         health = {}
         for release in endpoint.releases:
             workers = place.workers(release)
-            running, healthy, detail = workers.health(programs.get(workers.program, []))
+            if programs is None and workers.ready():
+                running, healthy, detail = True, True, "runs without a supervisor"
+            else:
+                running, healthy, detail = workers.health((programs or {}).get(workers.program, []))
             health[release.tag] = ReleaseHealth(running=running, healthy=healthy, detail=detail)
+        stats = place.gateway.statistics()
         return Observation(
             url=place.gateway.url(endpoint.name),
-            gateway=place.gateway.running(),
+            gateway=place.gateway.answers() if programs is None else place.gateway.running(),
             releases=health,
-            overflowed=place.gateway.overflowed(endpoint),
+            overflowed=place.gateway.overflowed(endpoint, stats),
+            counts=place.gateway.counts(endpoint, stats),
         )
+
+    def lost(self) -> bool:
+        """Whether something ran here and nobody has stopped it, and yet neither it nor its configuration is there."""
+        place = _Place(self._settings)
+        return was_running(self._settings.home) and not place.supervisor.alive() and not place.supervisor.interrupted()
 
     def down(self) -> None:
         """Stop everything in the runtime directory, also what no store knows of."""
@@ -132,6 +162,20 @@ class LocalTarget:
             place.runtime.prepare()
             with place.runtime.lock():
                 place.close()
+        else:  # what a reboot ended is not to come back either
+            with suppress(OSError):
+                forget_runtime(self._settings)
+
+
+def _answers(workers: Workers, *, renew: bool) -> bool:
+    """Whether it answers its example as the notebook did; unless ``renew``, StartFailed says why not."""
+    try:
+        workers.probe()
+    except StartFailed:
+        if not renew:
+            raise
+        return False
+    return True
 
 
 class _Place:
@@ -149,6 +193,13 @@ class _Place:
     def programs(self) -> dict[str, list[ProcessState]]:
         return self.supervisor.programs() if self.supervisor.alive() else {}
 
+    def resume(self) -> None:
+        """Have a supervisor again, if it was killed and its keeper did not, or not yet, start another one."""
+        if self.supervisor.interrupted():
+            with self.runtime.lock():
+                if self.supervisor.interrupted():
+                    self.supervisor.ensure()
+
     def alive(self, workers: Workers) -> bool:
         states = self.programs().get(workers.program, [])
         return bool(states) and all(state.alive for state in states)
@@ -156,23 +207,44 @@ class _Place:
     def take_down(self, workers: Workers) -> None:
         """Stop a release; the caller holds its lock."""
         # Answering the last requests may take long: not under the lock that everybody needs.
-        with suppress(FileNotFoundError, ConnectionRefusedError):
+        if self.supervisor.alive():
             self.supervisor.stop(workers.program)
         with self.runtime.lock():
             workers.forget()
-            if not set(self.programs()) - {PROGRAM}:
+            if not any(name.startswith(PREFIX) for name in self.programs()):
                 self.close()
 
     def open(self) -> None:
         """Have a supervisor that every shell finds; the caller holds the state lock."""
         self.supervisor.ensure()
         remember(self._settings, runtime=str(self.runtime.path))
+        self._keep_records()
+
+    def _keep_records(self) -> None:
+        """Have the program that tends the records run, if there is to be one."""
+        command = self._settings.archivist
+        if not command or any(state.alive for state in self.supervisor.states(ARCHIVIST)):
+            return
+        private_folder(self._settings.logs)
+        ready = f"{self.runtime.path}/archivist.ready"
+        self.supervisor.add(
+            Program(
+                name=ARCHIVIST,
+                commands=[[*command, "--ready", ready]],
+                environment=passed_on(os.environ),
+                folder=self.runtime.path / "empty",
+                stop_seconds=5,
+                ready=[ready],
+            )
+        )
 
     def close(self) -> None:
         """Stop everything; the caller holds the state lock."""
         self.supervisor.shutdown()
         end_leftovers(self.runtime)
         self.runtime.clear()
+        with suppress(OSError):  # a full disk must not be in the way of a stop
+            forget_runtime(self._settings)
 
     def fragments(self) -> dict[str, Endpoint]:
         """The endpoints in force."""

@@ -12,13 +12,13 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.home import private_folder
 
 from .settings import LocalSettings
 
@@ -37,6 +37,7 @@ class Runtime:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._held: set[str] = set()
 
     def prepare(self) -> None:
         """Make the directory, or check the one that is there.
@@ -85,17 +86,22 @@ class Runtime:
 
     @contextmanager
     def lock(self, name: str = "state") -> Iterator[None]:
-        """Hold a lock among all processes and threads of this user; waits for it.
+        """Hold a lock among all processes and threads of this user; waits for it, unless this object has it already.
 
         Two locks are taken in one order only: a release's before ``state``.
         """
+        if name in self._held:
+            yield
+            return
         folder = self.path / "locks"
         folder.mkdir(mode=0o700, exist_ok=True)
         handle = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
+            self._held.add(name)
             yield
         finally:
+            self._held.discard(name)
             os.close(handle)
 
     def clear(self) -> None:
@@ -148,23 +154,17 @@ def path_fault(path: Path) -> str:
     return ""
 
 
-def private_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing, all for this user alone (``mkdir`` minds only the last)."""
-    if not path.is_dir():
-        private_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
 def write_atomic(path: Path, text: str) -> None:
-    """Replace a file in one step; readers see the old content or the new."""
+    """Replace a file in one step; readers see the old content or the new. Whoever writes a file holds its lock."""
     private_folder(path.parent)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")  # 0600
+    # One name a file: what a killed writer left is overwritten by the next one.
+    temporary = path.with_name(f".{path.name}.new")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_deploy.home import GATEWAY_FILE
+
 
 @dataclass(frozen=True)
 class LocalSettings:
@@ -24,6 +26,18 @@ class LocalSettings:
         Processes per release.
     start_timeout
         Seconds until a release must be ready.
+    memory_limit
+        MiB of private memory that a worker may have; None: any.
+    hosts
+        Names by which clients may call the gateway, beside those of this machine itself.
+    require_token
+        Have a token made, if there is none yet (see ``token``).
+    when_record_fails
+        ``answer`` or ``refuse``: what a worker does with a request that it cannot record.
+    segment_bytes
+        Size at which a worker closes a file of records; None: its own default.
+    archivist
+        Command line of the program that tends the records; it runs beside the gateway. Empty: none.
     """
 
     home: Path
@@ -35,6 +49,12 @@ class LocalSettings:
     start_timeout: float = 120.0
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
+    memory_limit: int | None = None
+    hosts: tuple[str, ...] = ()
+    require_token: bool = False
+    when_record_fails: str = "answer"
+    segment_bytes: int | None = None
+    archivist: tuple[str, ...] = ()
 
     @property
     def logs(self) -> Path:
@@ -54,4 +74,4 @@ class LocalSettings:
     @property
     def gateway_file(self) -> Path:
         """Which port and runtime directory are in use."""
-        return self.home / "gateway.json"
+        return self.home / GATEWAY_FILE

@@ -3,36 +3,42 @@
 One per runtime directory, started when it is first needed and stopped when nothing is left. It is a daemon
 in a session of its own: neither a Ctrl-C in the terminal nor the end of the kernel reaches it.
 
+It may be killed itself. What it ran goes on; its *keeper* (``keeper``), one of its own programs, starts
+another one with the same configuration, whose processes adopt those that run (``launch``).
+
 Its INI files cannot carry every value ('%' expands, ' ;' and ' #' start comments, a value with both kinds of quotes
-has no spelling). So they carry none: each process has a small shell script, where quoting is
-well defined, and the INI file names only paths inside the runtime directory, which are plain.
+has no spelling). So they carry none: each process has its plan in a JSON file, and the INI file names only paths
+inside the runtime directory, which are plain.
 """
 
 from __future__ import annotations
 
 import http.client
+import json
 import os
-import resource
 import shlex
-import signal
-import socket
 import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 
-from .runtime import Runtime, private_folder, write_atomic
+from . import launch
+from .leftovers import end_leftovers, exists, forget, wait_until
+from .rpc import UnixTransport
+from .runtime import Runtime, write_atomic
 
-_RPC_SECONDS = 10.0
+KEEPER = "keeper"
+
 _START_SECONDS = 15.0
+_ANSWER_SECONDS = 3.0
 _STOP_SECONDS = 120.0
 _AGAIN_SECONDS = 0.5
 _POLL_SECONDS = 0.03
@@ -49,20 +55,26 @@ class Program:
     name
         Letters, digits, ``-``, ``_`` and ``.``; also names the log files.
     commands
-        One argument list a process.
-    start_seconds
-        A process that ends sooner has failed to start, and is tried again ``retries`` times and no more.
+        One argument list a process; the program's path is absolute.
     stop_seconds
         How long it may take to end before it is killed.
+    ready
+        One path a process: a socket or file that it makes when it can do its work. A start that ended before has
+        failed; one that had got so far is followed by another as often as it ends.
+    retries
+        After so many failed starts in a row and one more it is given up (``FATAL``).
+    memory
+        Bytes of private memory that a process may have (``RLIMIT_DATA``); None: any.
     """
 
     name: str
     commands: Sequence[Sequence[str]]
     environment: Mapping[str, str]
     folder: Path
-    start_seconds: int
-    retries: int
     stop_seconds: int
+    ready: Sequence[str]
+    retries: int = 5
+    memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,12 @@ class ProcessState:
     def alive(self) -> bool:
         """Running, or on its way there."""
         return self.state in _ALIVE
+
+
+class SupervisorGone(TargetError):
+    """Nobody answers at its socket."""
+
+    code: ClassVar[str] = "supervisor_gone"
 
 
 class Supervisor:
@@ -96,21 +114,19 @@ class Supervisor:
             It is there and does not answer.
         """
         try:
-            self._rpc("getState")
-        except (FileNotFoundError, ConnectionRefusedError):
+            self._call("getState")
+        except SupervisorGone:
             return False
         return True
 
     def ensure(self) -> None:
-        """Start it unless it runs.
-
-        What an earlier one left running after ``kill -9`` is ended first: a second gateway could not have the port.
-        """
+        """Start it unless it runs; what an earlier one left running is adopted."""
         if self.alive():
             return
-        end_leftovers(self._runtime)
+        end_leftovers(self._runtime, adoptable=False)
         self._socket.unlink(missing_ok=True)
         self._write_configuration()
+        self._write(self._keeper())
         command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(self._configuration)]
         started = subprocess.run(
             command,
@@ -124,7 +140,7 @@ class Supervisor:
             umask=0o077,  # its own log is older than its own umask
             start_new_session=True,  # a Ctrl-C before it has become a daemon
         )
-        if started.returncode == 0 and wait_until(self.alive, _START_SECONDS):
+        if started.returncode == 0 and wait_until(self.alive, _ANSWER_SECONDS):  # it has its socket by now
             return
         raise TargetError(
             "the supervisor did not start",
@@ -132,12 +148,14 @@ class Supervisor:
             (started.stdout + started.stderr).strip(),
         )
 
+    def interrupted(self) -> bool:
+        """Whether it was killed: it does not run, and what it was told to run is still written down."""
+        return self._configuration.exists() and not self.alive()
+
     def add(self, program: Program) -> None:
         """Run a program; one of the same name is replaced."""
         self.remove(program.name)
-        for number, command in enumerate(program.commands):
-            write_atomic(self._script(program.name, number), self._script_text(program, number, command))
-        write_atomic(self._ini(program.name), self._ini_text(program))
+        self._write(program)
         self._rpc("reloadConfig")
         self._rpc("addProcessGroup", program.name)
 
@@ -164,16 +182,18 @@ class Supervisor:
             self.stop(name)
             self._rpc("removeProcessGroup", name)
         self._ini(name).unlink(missing_ok=True)
-        for folder in ("programs", "pids"):
-            for path in (self._runtime.path / folder).glob(f"{name}@*"):
-                path.unlink(missing_ok=True)
+        forget(self._runtime, name)  # one that was to be adopted when it was stopped
+        for path in (self._runtime.path / "programs").glob(f"{name}@*"):
+            path.unlink(missing_ok=True)
 
     def programs(self) -> dict[str, list[ProcessState]]:
         """All programs by name."""
         found: dict[str, list[ProcessState]] = {}
         for info in self._rpc("getAllProcessInfo"):
-            detail = info["spawnerr"] if info["statename"] not in _ALIVE else ""
-            state = ProcessState(info["statename"], info["pid"], detail)
+            given_up = info["statename"] == "EXITED" and info["exitstatus"] == launch.GIVEN_UP
+            detail = "too many failed starts" if given_up else info["spawnerr"]
+            name = "FATAL" if given_up else info["statename"]
+            state = ProcessState(name, info["pid"], "" if name in _ALIVE else detail)
             found.setdefault(info["group"], []).append(state)
         return found
 
@@ -183,31 +203,48 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """Stop everything, itself too; returns when it has gone."""
-        with suppress(FileNotFoundError, ConnectionRefusedError):
-            pid = int(self._rpc("getPID"))
-            # By itself it would stop one program after the other, with a second's pause between.
-            self._rpc("stopAllProcesses", False)
-            for name in self.programs():
-                self.stop(name)
-            self._rpc("shutdown")
-            wait_until(lambda: not _exists(pid), _STOP_SECONDS)
+        if not self.alive():
+            return
+        pid = int(self._rpc("getPID"))
+        self.remove(KEEPER)  # or it would start another one
+        # By itself it would stop one program after the other, with a second's pause between.
+        self._rpc("stopAllProcesses", False)
+        for name in self.programs():
+            self.stop(name)
+        self._rpc("shutdown")
+        wait_until(lambda: not exists(pid), _STOP_SECONDS)
 
     def log(self, name: str, number: int = 0) -> Path:
         """The log of a program's process."""
         return self._logs / f"{name}-{number}.log"
 
     def _rpc(self, method: str, *arguments: Any) -> Any:
-        server = xmlrpc.client.ServerProxy("http://supervisor", transport=_UnixTransport(str(self._socket)))
+        """Ask it; one that was killed meanwhile is started again and asked once more."""
+        try:
+            return self._call(method, *arguments)
+        except SupervisorGone:
+            if not self._configuration.exists():
+                raise
+        with self._runtime.lock():
+            self.ensure()
+        return self._call(method, *arguments)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        server = xmlrpc.client.ServerProxy("http://supervisor", transport=UnixTransport(str(self._socket)))
         try:
             return getattr(server.supervisor, method)(*arguments)
         except TimeoutError as error:
             raise TargetError(
                 "the supervisor does not answer", f"see {self._logs / 'supervisord.log'}; if it hangs, kill it"
             ) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise SupervisorGone("the supervisor does not run", "'nbdeploy reconcile' starts it") from error
         except xmlrpc.client.Fault as fault:
             # Gone, or ended, in the moment between looking and asking: what was wanted is so.
             if fault.faultString.partition(":")[0] in ("NOT_RUNNING", "BAD_NAME") and method != "addProcessGroup":
                 return None
+            if method == "addProcessGroup" and fault.faultString.startswith("ALREADY_ADDED"):
+                return None  # another one began meanwhile, with this program among the others
             raise TargetError(f"the supervisor refused {method}: {fault.faultString}") from fault
         finally:
             server("close")()
@@ -219,8 +256,45 @@ class Supervisor:
     def _ini(self, name: str) -> Path:
         return self._runtime.path / "conf.d" / f"{name}.ini"
 
-    def _script(self, name: str, number: int) -> Path:
-        return self._runtime.path / "programs" / f"{name}@{number}"
+    @property
+    def keeper_ready(self) -> Path:
+        """What the keeper makes when it has begun to watch."""
+        return self._runtime.path / "keeper.ready"
+
+    def _keeper(self) -> Program:
+        module = f"{__package__}.{KEEPER}"
+        return Program(
+            name=KEEPER,
+            commands=[[sys.executable, "-P", "-m", module, str(self._runtime.path), str(self._logs.absolute())]],
+            environment=passed_on(os.environ),
+            folder=self._runtime.path / "empty",
+            stop_seconds=5,
+            ready=[str(self.keeper_ready)],
+        )
+
+    def _write(self, program: Program) -> None:
+        for number in range(len(program.commands)):
+            base = self._runtime.path / "programs" / f"{program.name}@{number}"
+            write_atomic(base.with_name(f"{base.name}.json"), json.dumps(self._plan(program, number)))
+            interpreter = [sys.executable, "-I", "-S", str(Path(launch.__file__).absolute()), f"{base}.json"]
+            write_atomic(base, f"exec {shlex.join(interpreter)}\n")
+        write_atomic(self._ini(program.name), self._ini_text(program))
+
+    def _plan(self, program: Program, number: int) -> dict[str, Any]:
+        """What ``launch`` is told."""
+        return {
+            "command": list(program.commands[number]),
+            "environment": dict(program.environment),
+            "folder": str(program.folder),
+            "hold": f"{self._runtime.path}/pids/{program.name}@{number}",
+            "log": str(self.log(program.name, number).absolute()),
+            "ready": program.ready[number],
+            "retries": program.retries,
+            "memory": program.memory,
+            # The keeper is there for the time without a supervisor.
+            "supervisor": None if program.name == KEEPER else f"{self._runtime.path}/supervisord.pid",
+            "stop_seconds": max(program.stop_seconds - 1, 1),
+        }
 
     def _write_configuration(self) -> None:
         private_folder(self._logs)
@@ -228,7 +302,6 @@ class Supervisor:
         link = self._runtime.path / "logs"
         link.unlink(missing_ok=True)
         link.symlink_to(self._logs.absolute())
-        files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1] % (1 << 63), 65536)
         base = self._runtime.path
         write_atomic(
             self._configuration,
@@ -241,7 +314,6 @@ class Supervisor:
                     f"pidfile={base}/supervisord.pid",
                     f"childlogdir={base}",
                     "umask=077",
-                    f"minfds={files}",
                     "[unix_http_server]",
                     f"file={self._socket}",
                     "chmod=0700",
@@ -264,106 +336,16 @@ class Supervisor:
                 f"numprocs={len(program.commands)}",
                 f"directory={base}/empty",
                 "autostart=true",
-                "autorestart=true",
-                f"startsecs={program.start_seconds}",
-                f"startretries={program.retries}",
+                # At once, whenever it ends, until launch gives it up: that counts what supervisord cannot.
+                "autorestart=unexpected",
+                f"exitcodes={launch.GIVEN_UP}",
+                "startsecs=0",
                 "stopsignal=TERM",
                 f"stopwaitsecs={program.stop_seconds}",
                 "stopasgroup=true",
                 "killasgroup=true",
                 "redirect_stderr=true",
-                f"stdout_logfile={base}/logs/{program.name}-%(process_num)d.log",
-                "stdout_logfile_maxbytes=10MB",
-                "stdout_logfile_backups=2",
+                "stdout_logfile=NONE",  # see launch: each writes its log itself
                 "",
             ]
         )
-
-    def _script_text(self, program: Program, number: int, command: Sequence[str]) -> str:
-        variables = [f"{name}={value}" for name, value in sorted(program.environment.items())]
-        return "\n".join(
-            [
-                # exec keeps the process id: it is the program's own.
-                f"echo $$ > {self._runtime.path}/pids/{program.name}@{number}",
-                f"cd {shlex.quote(str(program.folder))} || exit 71",
-                f"exec env -i {shlex.join(variables)} {shlex.join(command)}",
-                "",
-            ]
-        )
-
-
-def end_leftovers(runtime: Runtime) -> None:
-    """End processes whose supervisor has gone: SIGTERM, and after five seconds SIGKILL.
-
-    A process id may belong to somebody else by now: only those whose command line speaks of this runtime
-    directory are ours.
-    """
-    pids: list[int] = []
-    for path in (runtime.path / "pids").glob("*"):
-        with suppress(OSError, ValueError):
-            pid = int(path.read_text())
-            if f"{runtime.path}/" in _command_line(pid):
-                pids.append(pid)
-    for number, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-        for pid in pids:
-            with suppress(OSError):
-                os.killpg(pid, number)
-        deadline = time.monotonic() + seconds
-        while pids and time.monotonic() < deadline:
-            pids = [pid for pid in pids if _exists(pid)]
-            time.sleep(_POLL_SECONDS)
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, pause: float = _POLL_SECONDS) -> bool:
-    """Wait for a condition; False when the time is over."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(pause)
-    return True
-
-
-def _command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
-    except FileNotFoundError:  # no such process, or no /proc (macOS)
-        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-        return shown.stdout
-
-
-def _exists(pid: int) -> bool:
-    """Whether it runs; one that has ended and waits for its parent does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return False
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return False
-        return True
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_RPC_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_RPC_SECONDS)
-        self.sock.connect(self._path)
-
-
-class _UnixTransport(xmlrpc.client.Transport):
-    """XML-RPC over a unix socket with a time limit; supervisor's own transport has none."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the socket is the address
-        return _UnixConnection(self._path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 import subprocess
@@ -16,14 +15,15 @@ from typing import Any
 
 import httpx
 
-from jupyter_deploy.domain.endpoint import Release
-from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed
+from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed, TargetError
 from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.home import private_folder
 from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
 
 from . import unix
 from .envoy import cluster_name
-from .runtime import Runtime, private_folder, read_json, write_atomic
+from .runtime import Runtime, read_json, write_atomic
 from .settings import LocalSettings
 from .supervision import ProcessState, Program, Supervisor
 
@@ -34,6 +34,10 @@ _GRACE_SECONDS = 20
 _KEEP_ALIVE_SECONDS = 75
 
 _RETRIES = 4
+
+PREFIX = "release-"
+"""What the names of releases' programs, and of no others, begin with."""
+
 _POLL_SECONDS = 0.04
 _TAIL_LINES = 25
 
@@ -74,7 +78,10 @@ class Workers:
         EnvironmentChanged
         """
         release = self.release
-        remedy = "install the versions named, or deploy again from the notebook with what is installed now"
+        remedy = (
+            "install the versions named, or deploy again from the notebook with what is installed now; with --isolated "
+            "a release has an environment of its own, which no installation touches"
+        )
         what = f"{release.tag} cannot start: its environment is not what it was captured in"
         if not Path(release.interpreter).is_file():
             raise EnvironmentChanged(what, remedy, f"{release.interpreter}: the interpreter is missing")
@@ -117,20 +124,22 @@ class Workers:
             "BENTOML_DO_NOT_TRACK": "true",
             "NBDEPLOY_RECORDS": str(records),
             "NBDEPLOY_ENDPOINT": self.release.endpoint,
+            "NBDEPLOY_WHEN_RECORD_FAILS": self._settings.when_record_fails,
             "NBDEPLOY_CHECK_ENVIRONMENT": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if self._settings.segment_bytes is not None:
+            environment["NBDEPLOY_SEGMENT_BYTES"] = str(self._settings.segment_bytes)
         self._supervisor.add(
             Program(
                 name=self.program,
                 commands=[self._command(socket) for socket in self.sockets()],
                 environment=environment,
                 folder=self._runtime.path / "empty",
-                # Whoever cannot be ready in this time has failed, however far it came: a worker that dies while
-                # loading counts against the retries, and is not started for ever.
-                start_seconds=math.ceil(self._settings.start_timeout),
-                retries=_RETRIES,
                 stop_seconds=_GRACE_SECONDS + 5,
+                retries=_RETRIES,
+                ready=self.sockets(),  # uvicorn makes it when the model is loaded
+                memory=self._settings.memory_limit and self._settings.memory_limit << 20,
             )
         )
 
@@ -142,8 +151,10 @@ class Workers:
             Path(socket).unlink(missing_ok=True)
         self._record_path.unlink(missing_ok=True)
 
-    def wait_ready(self) -> None:
+    def wait_ready(self, *, patient: bool = False) -> None:
         """Return when all processes are ready.
+
+        ``patient``: they were running before; one that was killed is being started again, which is no failure.
 
         Raises
         ------
@@ -157,7 +168,8 @@ class Workers:
             pids = [state.pid for state in states if state.pid]
             first = first or (pids if len(pids) == len(states) else [])
             # A new process id: the first one ended between two looks.
-            if not states or any(not s.alive for s in states) or (first and pids != first):
+            ended = any(not s.alive for s in states) or bool(first and pids != first)
+            if not states or (any(s.state == "FATAL" for s in states) if patient else ended):
                 raise self._failure(f"{self.release.tag} ended while it started")
             if all(_ready(socket, 1.0) for socket in self.sockets()):
                 return
@@ -215,6 +227,7 @@ class Workers:
             "x-rollout-role": "probe",
             "x-rollout-release": self.release.tag,
             "x-rollout-endpoint": self.release.endpoint,
+            "x-rollout-record": "meta",  # the snapshot has the example; an endpoint may be told to record nothing of it
             "x-pair-id": str(uuid.uuid4()),
         }
         try:
@@ -265,10 +278,33 @@ class Workers:
         write_atomic(self._record_path, json.dumps(record))
 
 
+def check_recording(endpoint: Endpoint) -> None:
+    """Every release with traffic must know the endpoint's mode of recording.
+
+    Raises
+    ------
+    TargetError
+        One was built by a version that records everything.
+    """
+    if endpoint.record == "full" or not endpoint.running:
+        return
+    for tag in endpoint.traffic.tags():
+        code = Path(endpoint.release(tag).path) / "src" / "serving" / "records.py"
+        try:
+            known = f'"{endpoint.record}"' in code.read_text("utf-8")
+        except OSError:
+            known = True  # not there at all: whoever starts it says so
+        if not known:
+            raise TargetError(
+                f"{tag} was built by an older nbdeploy and would record everything",
+                f"'nbdeploy stop {endpoint.name}', 'bentoml delete {tag}', and deploy it again",
+            )
+
+
 def program_name(endpoint: str, tag: str) -> str:
     """The supervisor's name of a release, readable in ``logs/``."""
     name = re.sub(r"[^A-Za-z0-9._-]", ".", cluster_name(endpoint, tag))
-    return f"release-{name}"
+    return f"{PREFIX}{name}"
 
 
 def sockets(runtime: Runtime, endpoint: str, tag: str, workers: int) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .deploys import deploys
 from .figures import Figure, table
+from .records import comparisons
 from .shadows import shadows
 from .startup import startup
 from .traffic import promotions, toggles
@@ -22,6 +23,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "shadows": shadows,
     "deploys": deploys,
     "startup": startup,
+    "comparisons": comparisons,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

@@ -2,15 +2,20 @@
 
 import multiprocessing
 import signal
+import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed
+from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.requests import PromoteRequest, TrafficRequest
 from jupyter_deploy.operations.change import change, stop_unwanted
+from jupyter_deploy.operations.traffic import promote, traffic
 from tests.releases import release
 
 ONE, TWO = release("one"), release("two")
@@ -27,11 +32,19 @@ class Target:
     refuses_revisions: set = field(default_factory=set)
     running: set = field(default_factory=set)
     routed: list = field(default_factory=list)
+    rebooted: bool = False
 
-    def start(self, release, *, ask=False):
+    def start(self, release, *, ask=False, renew=False):
         if release.tag in self.refuses_to_start or (ask and release.tag in self.refuses_to_answer):
             raise StartFailed(f"{release.tag} does not answer")
         self.running.add(release.tag)
+
+    def lost(self):
+        return self.rebooted
+
+    def observe(self, endpoint):
+        health = {tag: ReleaseHealth(running=True, healthy=True) for tag in self.running}
+        return Observation(url="http://url", releases=health)
 
     def stop(self, release):
         self.running.discard(release.tag)
@@ -69,7 +82,8 @@ def test_what_another_living_process_is_starting_is_not_stopped(tmp_path, ports)
     assert ready.wait(60)
     assert stop_unwanted(ports, "tumour", [TWO]) == []
     other.kill()
-    other.join()
+    while psutil.Process(other.pid).status() != psutil.STATUS_ZOMBIE:  # ended, and not asked for by its parent
+        time.sleep(0.01)
     assert stop_unwanted(ports, "tumour", [TWO]) == [TWO]
     assert target.running == {ONE.tag}
 
@@ -123,3 +137,31 @@ def test_a_shadow_that_is_ready_and_hangs_is_no_candidate(ports):
     with pytest.raises(CandidateUnhealthy):
         moved(ports, SECOND, SECOND.promoted())
     assert ports.store.endpoint("tumour") == SECOND
+
+
+@pytest.fixture
+def rebooted(ports):
+    """Two releases, and nothing of them runs any more."""
+    moved(ports, None, FIRST)
+    moved(ports, FIRST, SECOND)
+    target = ports.targets["local"]
+    target.running.clear()
+    target.rebooted = True
+    return target
+
+
+def test_after_a_reboot_a_traffic_verb_that_changes_nothing_starts_everything(ports, rebooted):
+    changed = traffic(TrafficRequest(name="tumour", shadow={TWO.tag: 100}), ports, lambda _: None)
+    assert changed.revision == SECOND.revision
+    assert rebooted.running == {ONE.tag, TWO.tag}
+
+
+def test_after_a_reboot_promote_starts_the_candidate_instead_of_refusing_it(ports, rebooted):
+    assert promote(PromoteRequest(name="tumour"), ports, lambda _: None).after == {TWO.tag: "stable 100 %"}
+    assert TWO.tag in rebooted.running
+
+
+def test_a_candidate_that_does_not_run_is_not_promoted(ports, rebooted):
+    rebooted.rebooted = False
+    with pytest.raises(CandidateUnhealthy):
+        promote(PromoteRequest(name="tumour"), ports, lambda _: None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import stat
@@ -20,6 +21,7 @@ import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, StartFailed, TargetError
+from jupyter_deploy.home import was_running
 from jupyter_deploy.targets import gateway, unix, workers
 from jupyter_deploy.targets.local import LocalTarget
 
@@ -129,7 +131,7 @@ def test_the_last_stop_takes_everything_down(stage: Stage) -> None:
     for release in (one, two):
         stage.target.start(release)
     stage.target.route(endpoint_of(one, two))
-    assert len(stage.processes()) == 4  # two workers, Envoy, supervisord
+    eventually(lambda: len(stage.processes()) == 5)  # two workers, Envoy, supervisord, its keeper
     stage.target.stop(two)
     assert ask(stage.target.observe(endpoint_of(one)).url).status_code == 200
     stage.target.stop(one)
@@ -291,7 +293,7 @@ def test_a_crashed_worker_is_restarted_but_not_for_ever(stage: Stage, monkeypatc
         return pid
 
     pid = kill()
-    eventually(lambda: health()[0] and (stage.runtime / "pids" / "release-tumour.aaa@0").read_text() != f"{pid}\n")
+    eventually(lambda: health()[0] and int((stage.runtime / "pids" / "release-tumour.aaa@0").read_text()) != pid)
     stage.behave("aaa", crash=True)
     kill()
     eventually(lambda: health()[1].startswith("FATAL"), 15)
@@ -300,22 +302,23 @@ def test_a_crashed_worker_is_restarted_but_not_for_ever(stage: Stage, monkeypatc
     assert health() == (True, "")
 
 
-def test_after_the_supervisor_was_killed_everything_comes_back_at_the_same_url(stage: Stage) -> None:
+def test_what_was_stopped_on_purpose_is_told_from_what_was_killed(stage: Stage) -> None:
     release = stage.release("aaa")
+    assert not was_running(stage.home)
     stage.target.start(release)
     url = stage.target.route(endpoint_of(release))
-    os.kill(int((stage.runtime / "supervisord.pid").read_text()), signal.SIGKILL)
-    eventually(lambda: len(stage.processes()) <= 2)
-    assert not stage.target.observe(endpoint_of(release)).releases[release.tag].running
-
+    assert was_running(stage.home)
+    stage.target.stop(release)
+    assert not was_running(stage.home)
+    stage.target.start(release)
+    stage.close()
+    assert was_running(stage.home)
+    shutil.rmtree(stage.runtime)  # as a container's folder for temporary files
+    assert was_running(stage.home)
+    stage.target.down()
+    assert not was_running(stage.home)
     stage.target.start(release)
     assert stage.target.route(endpoint_of(release)) == url
-    assert ask(url).status_code == 200
-    assert len(stage.processes()) == 3
-
-    os.kill(int((stage.runtime / "supervisord.pid").read_text()), signal.SIGKILL)
-    stage.target.stop(release)
-    assert not stage.processes()
 
 
 def test_releases_outlive_the_process_group_that_started_them(stage: Stage) -> None:
@@ -353,7 +356,7 @@ def test_one_release_started_twice_at_once_is_started_once(stage: Stage) -> None
         thread.join(60)
     assert not failures
     assert len(stage.seen("aaa", "probe")) == 1
-    assert len(stage.processes()) == 2
+    assert len(stage.processes()) == 3  # the worker, supervisord, its keeper
 
 
 def test_a_stopped_worker_first_answers_what_it_was_asked(stage: Stage) -> None:

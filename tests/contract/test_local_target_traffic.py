@@ -17,7 +17,7 @@ import httpx
 import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
-from jupyter_deploy.domain.errors import RouteNotConfirmed
+from jupyter_deploy.domain.errors import RouteNotConfirmed, TargetError
 from jupyter_deploy.targets import envoy, gateway
 
 __all__ = ["stage"]
@@ -43,7 +43,8 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
     one, two = stage.release("aaa"), stage.release("bbb")
     for release in (one, two):
         stage.target.start(release)
-    url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}))
+    endpoint = endpoint_of(one, two, shadows={two.tag: 100})
+    url = stage.target.route(endpoint)
 
     texts = ["x" * (3_000_000 if number == 7 else number) for number in range(25)]
     assert all(ask(url, [text]).json() == {"predictions": ["aaa"]} for text in texts)
@@ -62,6 +63,17 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
     assert (line["endpoint"], line["release"], line["role"], line["status"]) == ("tumour", two.tag, "shadow", 200)
     line = stage.edge()[0]
     assert (line["release"], line["role"], line["path"]) == (one.tag, "stable", "/tumour/predict")
+    counts = stage.target.observe(endpoint).counts
+    assert {tag: (found.requests, found.errors) for tag, found in counts.items()} == {
+        one.tag: (26, 0),  # with the one for /metadata
+        two.tag: (25, 0),
+    }
+
+
+def test_the_median_is_the_one_since_the_gateway_started() -> None:
+    assert gateway._median("P0(nan,1.0) P25(nan,2.05) P50(3.1,4.05) P75(nan,6.0)") == 4.05
+    assert gateway._median("P0(nan,nan) P50(nan,nan)") is None
+    assert gateway._median("No recorded values") is None
 
 
 def test_two_shadows_get_the_shares_they_were_given(stage: Stage) -> None:
@@ -90,7 +102,8 @@ def test_a_shadow_in_trouble_touches_no_client(behaviour: dict[str, Any], flags:
         one, two = stage.release("aaa"), stage.release("bbb")
         for release in (one, two):
             stage.target.start(release)
-        url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}))
+        endpoint = endpoint_of(one, two, shadows={two.tag: 100})
+        url = stage.target.route(endpoint)
         stage.behave("bbb", **behaviour)
 
         with Load(url, clients=2) as load:
@@ -104,6 +117,9 @@ def test_a_shadow_in_trouble_touches_no_client(behaviour: dict[str, Any], flags:
         assert sorted(line["pair_id"] for line in stage.shadow()) == sorted(pairs)
         assert any(flags in line["flags"] for line in stage.shadow())
         assert all(line["status"] != 200 for line in stage.shadow()[5:])
+        counts = stage.target.observe(endpoint).counts
+        assert counts[two.tag].errors > 0
+        assert counts[one.tag].errors == 0
 
 
 def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
@@ -116,6 +132,7 @@ def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
         "x-rollout-role": "shadow",
         "x-rollout-release": two.tag,
         "x-rollout-endpoint": "other",
+        "x-rollout-record": "off",
         "X-Rollout-Invented": "forged",
         "x-envoy-upstream-rq-timeout-ms": "1",
         "x-envoy-retry-on": "5xx",
@@ -129,10 +146,26 @@ def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
     assert original["x-pair-id"] == copy["x-pair-id"] != "forged"
     assert (original["x-rollout-release"], copy["x-rollout-release"]) == (one.tag, two.tag)
     assert original["x-rollout-endpoint"] == "tumour"
+    assert (original["x-rollout-record"], copy["x-rollout-record"]) == ("full", "full")
     for headers in (original, copy, rest):
         assert not {"x-rollout-invented", "x-envoy-retry-on", "x-envoy-upstream-rq-timeout-ms"} & set(headers)
     assert rest["x-pair-id"] != "forged"
     assert not [name for name in rest if name.startswith("x-rollout-")]
+
+
+def test_a_release_of_before_there_were_modes_of_recording_is_routed_in_full_only(stage: Stage) -> None:
+    one = stage.release("aaa")
+    code = Path(one.path) / "src" / "serving" / "records.py"
+    code.write_text("# records everything")
+    stage.target.start(one)
+    url = stage.target.route(endpoint_of(one))
+    with pytest.raises(TargetError, match="would record everything"):
+        stage.target.route(endpoint_of(one, revision=2).recording("meta"))
+    assert ask(url).status_code == 200
+    code.write_text('MODES = ("full", "meta", "off")')
+    stage.target.route(endpoint_of(one, revision=2).recording("meta"))
+    assert ask(url).status_code == 200
+    assert [seen["headers"]["x-rollout-record"] for seen in stage.seen("aaa", "stable")] == ["full", "meta"]
 
 
 def test_a_canary_gets_its_share_and_a_sticky_key_its_release(stage: Stage) -> None:
@@ -221,7 +254,7 @@ def test_what_the_gateway_says_itself_is_problem_json(stage: Stage) -> None:
     assert unknown.json()["request_id"] == unknown.headers["x-request-id"] == "a \"b\" 'c'"
 
     stage.target.stop(two)
-    gone = ask(other)
+    gone = httpx.get(f"{other}/readyz")
     assert (gone.status_code, gone.headers["retry-after"]) == (503, "1")
     assert gone.headers["content-type"] == "application/problem+json"
     assert gone.headers["x-request-id"]

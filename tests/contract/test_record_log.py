@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.records import Tail
+from jupyter_deploy.adapters.tail import Tail
 from jupyter_deploy.domain.errors import InvalidInput, InvalidName, StoreError
 from jupyter_deploy.domain.inference import RecordError
 

@@ -233,7 +233,9 @@ def test_prometheus_sees_our_figures_beside_bentomls(tumour):
 
 
 def test_an_upload_that_is_too_large_is_refused_by_a_real_server(tumour):
-    response = tumour.client.post("/predict", content=b" " * (33 * 1024 * 1024))
+    response = tumour.client.post(
+        "/predict", content=b" " * (33 * 1024 * 1024), headers={"content-type": "application/json"}
+    )
     assert response.status_code == 413
 
 

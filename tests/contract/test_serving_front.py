@@ -88,10 +88,9 @@ def ask(app, method, path, **options):
     return asyncio.run(send())
 
 
-def predict(app, body, **headers):
-    return ask(
-        app, "POST", "/predict", content=body, headers={name.replace("_", "-"): v for name, v in headers.items()}
-    )
+def predict(app, body, content_type="application/json", **headers):
+    named = {"content-type": content_type} | {name.replace("_", "-"): v for name, v in headers.items()}
+    return ask(app, "POST", "/predict", content=body, headers=named)
 
 
 def problem(response, status):
@@ -206,7 +205,7 @@ def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length
             yield b"x" * 100
 
     assert "larger than 1000 bytes" in problem(predict(front, b"x" * 1001), 413)["detail"]
-    problem(ask(front, "POST", "/predict", content=chunks()), 413)
+    problem(predict(front, chunks()), 413)
     assert [record.status for record in records()] == [413, 413]
 
 
@@ -214,6 +213,15 @@ def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length
 def test_another_content_type_is_a_415(front, records, content_type):
     assert "content-type: application/json" in problem(predict(front, "a=1", content_type=content_type), 415)["detail"]
     assert records()[0].status == 415
+
+
+def test_a_request_that_a_foreign_web_page_can_make_without_being_asked_for_leave_is_a_415(front, records):
+    """``fetch(url, {method: "POST", body: new Blob(['{"instances": [1]}'])})`` sends no content type at all."""
+    response = ask(front, "POST", "/predict", content=b'{"instances": [1]}')
+    assert "content-type: application/json" in problem(response, 415)["detail"]
+    assert "access-control-allow-origin" not in response.headers
+    assert predict(front, '{"instances": [1]}', content_type="text/plain").status_code == 415
+    assert [record.outputs for record in records()] == [None, None]
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "application/x+json"])
@@ -304,6 +312,53 @@ def test_requests_are_counted_by_status_and_role(front):
     assert "nbdeploy_records_lost_total" in text
 
 
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [("full", True), ("meta", False), ("off", None), ("what a newer gateway says", False)],
+)
+def test_the_gateway_says_what_is_recorded_of_a_request(front, records, mode, kept):
+    response = predict(front, '{"instances": [2]}', x_rollout_record=mode)
+    assert response.json() == {"predictions": [0.5]}
+    found = [(record.inputs is not None, record.outputs is not None, record.rows) for record in records()]
+    assert found == ([] if kept is None else [(kept, kept, 1)])
+
+
+def test_where_no_data_may_be_kept_the_words_of_an_exception_are_in_neither_record_nor_log(front, records, capsys):
+    assert predict(front, '{"instances": [0]}', x_rollout_record="meta").status_code == 500
+    (record,) = records()
+    assert (record.error.type, record.error.message, record.inputs) == ("ZeroDivisionError", "", None)
+    log = capsys.readouterr().err
+    assert "ZeroDivisionError" in log
+    assert "division" not in log
+
+
+@pytest.fixture
+def unwritable(records, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NBDEPLOY_RECORDS", str(tmp_path / "file" / "records"))
+
+
+def test_what_cannot_be_recorded_is_answered(front, unwritable):
+    assert predict(front, '{"instances": [2]}').json() == {"predictions": [0.5]}
+
+
+@pytest.mark.parametrize("body", ['{"instances": [2]}', "{", '{"instances": [0]}'])
+def test_what_cannot_be_recorded_is_refused_where_records_are_required(model, unwritable, monkeypatch, body):
+    monkeypatch.setenv("NBDEPLOY_WHEN_RECORD_FAILS", "refuse")
+    front = Front(inner(), model=model)
+    response = predict(front, body)
+    assert "recorded" in problem(response, 503)["detail"]
+    assert response.headers["retry-after"]
+    assert predict(front, '{"instances": [2]}', x_rollout_record="off").status_code == 200
+    front._close()
+
+
+def test_a_wrong_choice_of_what_to_do_with_the_unrecorded_stops_the_start(monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_WHEN_RECORD_FAILS", "perhaps")
+    with pytest.raises(ValueError, match="answer or refuse"):
+        Front(inner())
+
+
 def test_a_role_that_nobody_gave_out_is_direct(front, records):
     predict(front, '{"instances": [1]}', x_rollout_role="made-up")
     assert records()[0].role == "direct"
@@ -327,7 +382,7 @@ def test_while_the_model_computes_the_service_answers_its_health(front):
 
 
 async def call(front, receive, send):
-    headers = [(b"x-request-id", b"gone")]
+    headers = [(b"x-request-id", b"gone"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
     await front(scope, receive, send)
 

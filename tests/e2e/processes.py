@@ -17,7 +17,7 @@ def start(home, *arguments, **options):
 
 
 def processes(home):
-    """Workers, gateway and supervisor of this home."""
+    """Workers, gateway, supervisor and its keeper of this home."""
     wanted = home.environment["NBDEPLOY_HOME"]
     found = []
     for process in psutil.process_iter():
@@ -28,7 +28,7 @@ def processes(home):
         except psutil.Error:
             continue
         ours = wanted in line or any(wanted in value for value in environment.values())
-        if ours and not zombie and any(word in line for word in ("uvicorn", "envoy", "supervisord")):
+        if ours and not zombie and any(word in line for word in ("uvicorn", "envoy", "supervisord", "keeper")):
             found.append(process)
     return found
 

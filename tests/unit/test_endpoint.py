@@ -212,3 +212,18 @@ def test_no_sequence_of_changes_breaks_an_invariant(changes):
         assert set(traffic.tags()) <= known
         assert set(state.idle_since) == known - set(traffic.tags())
         assert Endpoint.model_validate_json(state.model_dump_json()) == state
+
+
+def test_the_mode_of_recording_is_kept_by_every_change_and_given_back_by_a_rollback():
+    first = Endpoint.first(release("aaa"), record="meta")
+    second = first.with_release(release("bbb"))
+    assert (second.record, second.promoted().record, second.stopped().record) == ("meta", "meta", "meta")
+    off = second.with_traffic({"bbb": 10}, {}).recording("off")
+    assert (off.record, off.recording(None).record, off.revision) == ("off", "off", 3)
+    assert off.rolled_back_to(second).record == "meta"
+
+
+def test_an_endpoint_of_before_there_were_modes_records_everything():
+    document = Endpoint.first(release("aaa")).model_dump(mode="json")
+    del document["record"]
+    assert Endpoint.model_validate(document).record == "full"

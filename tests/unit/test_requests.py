@@ -1,12 +1,12 @@
 """Texts that people type, as requests."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidTraffic
 from jupyter_deploy.domain.processes import passed_on
-from jupyter_deploy.domain.requests import parse_duration, parse_shares
+from jupyter_deploy.domain.requests import parse_duration, parse_moment, parse_shares
 
 
 def test_shares_are_read_from_texts_and_mappings():
@@ -45,3 +45,11 @@ def test_every_error_has_a_code_of_its_own():
 def test_a_models_process_sees_no_token_and_no_python_path():
     seen = passed_on({"PATH": "/bin", "HOME": "/h", "AWS_SECRET_ACCESS_KEY": "x", "PYTHONPATH": "/p", "LC_ALL": "C"})
     assert seen == {"PATH": "/bin", "HOME": "/h", "LC_ALL": "C"}
+
+
+def test_a_moment_is_a_duration_ago_or_a_date_with_local_time_as_its_default():
+    assert parse_moment("7d") == timedelta(days=7)
+    assert parse_moment("2026-11-25T12:00+01:00") == datetime(2026, 11, 25, 11, tzinfo=UTC)
+    assert parse_moment("2026-11-25") == datetime(2026, 11, 25).astimezone()
+    with pytest.raises(InvalidInput, match="is not a duration"):
+        parse_moment("soon")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
+import subprocess
+import sys
 import threading
+import time
+from datetime import datetime
 
 import pytest
 from prometheus_client import REGISTRY
@@ -79,22 +84,121 @@ def test_what_json_cannot_say_does_not_lose_the_record(recorder):
     assert "NaN" not in json.dumps(written(recorder, outputs=[float("nan")]))
 
 
-def test_a_full_disk_is_counted_and_told_once_and_the_service_goes_on(tmp_path, capsys):
-    recorder = Recorder(tmp_path, "tumour", "tumour:1a2b")
-    recorder.path = tmp_path / "full"
-    recorder.path.symlink_to("/dev/full")
+def test_what_cannot_be_written_is_counted_and_told_once_and_the_service_goes_on(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    recorder = Recorder(tmp_path / "file" / "records", "tumour", "tumour:1a2b")
     before = lost()
-    for _ in range(3):
-        recorder.write(request_id="r", pair_id=None, ts_ns=1, role="direct", status=200, latency_ms=1)
+    given = {"request_id": "r", "pair_id": None, "ts_ns": 1, "role": "direct", "status": 200, "latency_ms": 1}
+    assert [recorder.write(**given) for _ in range(3)] == [False, False, False]
     recorder.close()
     assert lost() == before + 3
     assert capsys.readouterr().err.count("records are being lost") == 1
+
+
+FULL = """
+import json, resource, sys
+from pathlib import Path
+from jupyter_deploy.serving.records import Recorder
+recorder = Recorder(sys.argv[1], "tumour", "tumour:1a2b")
+def write(number):
+    return recorder.write(request_id=str(number), pair_id=None, ts_ns=1, role="direct", status=200, latency_ms=1)
+written = [write(0)]
+size = recorder.path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
+written += [write(1), write(2)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+written += [write(3)]
+print(json.dumps(written))
+"""
+
+
+def test_a_disk_that_was_full_in_the_middle_of_a_record_spoils_no_other(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout) == [True, False, False, True]
+    (segment,) = tmp_path.glob("*.jsonl")
+    first, torn, last = segment.read_text().splitlines()
+    assert [json.loads(line)["request_id"] for line in (first, last)] == ["0", "3"]
+    assert len(torn) == 50
 
 
 def test_a_deleted_file_is_made_anew(recorder):
     written(recorder)
     recorder.path.unlink()
     assert len(written(recorder)) == 1
+
+
+def test_meta_leaves_out_what_may_hold_data_and_off_leaves_out_everything(recorder):
+    failed = {"inputs": [1, 2], "outputs": [3, 4], "error": {"type": "ValueError", "message": "no such name: Ada"}}
+    (line,) = written(recorder, **failed, mode="meta")
+    assert (line["inputs"], line["outputs"], line["rows"]) == (None, None, 2)
+    assert line["error"] == {"type": "ValueError", "message": ""}
+    assert recorder.write(
+        request_id="r", pair_id=None, ts_ns=1, role="direct", status=200, latency_ms=1, mode="off", **failed
+    )
+    assert len(recorder.path.read_text().splitlines()) == 1
+
+
+def test_a_segment_is_closed_at_its_size_and_never_written_again(tmp_path):
+    recorder = Recorder(tmp_path, "tumour", "tumour:1a2b", segment_bytes=1000)
+    paths = []
+    for number in range(20):
+        written(recorder, request_id=str(number))
+        paths.append(recorder.path)
+    recorder.close()
+    found = sorted(tmp_path.iterdir(), key=paths.index)
+    assert found == list(dict.fromkeys(paths))
+    assert len(found) == 4
+    lines = [json.loads(line)["request_id"] for path in found for line in path.read_text().splitlines()]
+    assert lines == [str(number) for number in range(20)]
+
+
+def locked(path):
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_a_segment_is_locked_while_it_is_written(recorder):
+    written(recorder)
+    assert locked(recorder.path)
+    recorder.close()
+    assert not locked(recorder.path)
+
+
+def test_an_idle_writer_closes_its_segment_when_it_is_asked_to(recorder):
+    written(recorder)
+    first = recorder.path
+    request = first.with_name(f"{first.name}.close")
+    request.touch()
+    deadline = time.monotonic() + 20
+    while locked(first) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not locked(first)
+    assert not request.exists()
+    written(recorder)
+    assert recorder.path != first
+
+
+def test_a_clock_that_jumps_closes_no_segment_and_reuses_no_name(recorder, monkeypatch):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(1999, 1, 1, tzinfo=tz)
+
+    written(recorder)
+    first = recorder.path
+    monkeypatch.setattr(records, "datetime", Clock)
+    assert len(written(recorder, ts_ns=10**18)) == 2
+    assert recorder.path == first
+    names = set()
+    for _ in range(3):
+        recorder.path.unlink()
+        written(recorder)
+        names.add(recorder.path.name)
+    assert len(names) == 3
 
 
 def test_a_record_is_brought_to_the_disk_within_a_second(tmp_path, monkeypatch):

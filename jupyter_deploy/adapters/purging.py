@@ -1,0 +1,182 @@
+"""Take records out for good: those before a moment, those of some requests, or both; from records and ledger.
+
+What is being written is closed first (the workers are asked to, the gateway's logs are rotated), then everything is
+compacted, and then each Parquet file that holds some of it is written anew beside itself and renamed into place. A kill
+leaves each file as it was or as it should be; the next purge does the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from jupyter_deploy.domain.errors import StoreError, TargetError
+from jupyter_deploy.domain.results import Purged
+
+from . import ledger, rotation, segments
+from .compaction import LEDGER_LINE, RECORD, Kind, compact_endpoint, compact_ledger, replace_with
+from .records import AT, database, fetched, in_utc, lines_of, quoted
+from .records import segments as files_of
+from .segments import LEDGER, Segment
+
+_CLOSE_SECONDS = 15.0
+"""A worker looks once a second whether it is asked to close its segment."""
+
+_FLUSH_SECONDS = 0.3
+"""The gateway writes what it has to log five times a second."""
+
+
+@dataclass(frozen=True)
+class Doomed:
+    """What is to go: an endpoint's lines before a moment, of these requests; each that is given must hold."""
+
+    endpoint: str
+    before: datetime | None
+    request_ids: Sequence[str]
+
+    def condition(self) -> str:
+        """SQL that holds for a line that goes."""
+        wanted = [f"endpoint = {quoted(self.endpoint)}"]
+        if self.before is not None:
+            wanted.append(f"{AT} < TIMESTAMP_NS {quoted(in_utc(self.before).isoformat(' '))}")
+        if self.request_ids:
+            wanted.append(f"request_id IN ({', '.join(map(quoted, self.request_ids))})")
+        return " AND ".join(wanted)
+
+    def holds_for_unreadable(self, line: bytes, last: datetime) -> bool:
+        """Whether a line that is no record goes: by its id where it stands in it, by its segment's last record."""
+        if self.before is not None and last >= self.before.astimezone(UTC):
+            return False
+        ids = [json.dumps(request_id).encode()[1:-1] for request_id in self.request_ids]
+        return not ids or any(request_id in line for request_id in ids)
+
+
+def count(home: Path, doomed: Doomed) -> Purged:
+    """What a purge would take, if it came now."""
+    with segments.reading(segments.data_folder(home, doomed.endpoint)), segments.reading(home / LEDGER):
+        paths = files_of(home, doomed.endpoint)
+        logs = [*ledger.files(home, "edge"), *ledger.files(home, "shadow")]
+        with database() as connection:
+            query = "SELECT count(*) FROM {} WHERE {}"
+            ((records,),) = fetched(connection, query.format(lines_of(paths, RECORD.columns), doomed.condition()))
+            ((lines,),) = fetched(connection, query.format(lines_of(logs, LEDGER_LINE.columns), doomed.condition()))
+        unreadable = sum(
+            len(_split(segment, doomed)[1])
+            for folder in segments.release_folders(home, doomed.endpoint)
+            for segment in segments.segments_in(folder)
+            if segment.form == "rejected"
+        )
+    return Purged(endpoint=doomed.endpoint, records=records, ledger_lines=lines, unreadable=unreadable, dry_run=True)
+
+
+def purge(home: Path, doomed: Doomed) -> Purged:
+    """Take it out.
+
+    Raises
+    ------
+    TargetError
+        A worker or the gateway does not let go of a file; nothing was taken out.
+    StoreError
+        The disk is full, a file cannot be read, or a newer version wrote one; what was done stays done.
+    """
+    guard, logs = segments.data_folder(home, doomed.endpoint), home / LEDGER
+    folders = segments.release_folders(home, doomed.endpoint)
+    with segments.tending(home):
+        for folder in (*folders, logs):
+            segments.readable(folder)  # a newer version's files: said before anything is done
+        _close(folders)
+        time.sleep(_FLUSH_SECONDS)
+        if not rotation.rotate(home):
+            raise TargetError("the gateway does not let go of its log; nothing was purged", "try again")
+        failures = [*compact_endpoint(home, doomed.endpoint), *compact_ledger(home)]
+        if failures:
+            raise StoreError("not everything can be purged", "mend what is named and purge again", "\n".join(failures))
+        records = sum(_purge_folder(folder, guard, RECORD, doomed) for folder in folders)
+        unreadable = sum(_purge_rejected(folder, guard, doomed) for folder in folders)
+        lines = _purge_folder(logs, logs, LEDGER_LINE, doomed)
+    return Purged(endpoint=doomed.endpoint, records=records, ledger_lines=lines, unreadable=unreadable, dry_run=False)
+
+
+def _close(folders: list[Path]) -> None:
+    still = segments.close_open(folders, _CLOSE_SECONDS)
+    if still:
+        names = "\n".join(f"  {segment.path}" for segment in still)
+        raise TargetError(
+            "a worker does not let go of the segment that it writes; nothing was purged",
+            "'nbdeploy down' and 'nbdeploy reconcile' start it anew; then purge again",
+            names,
+        )
+
+
+def _purge_folder(folder: Path, guard: Path, kind: Kind, doomed: Doomed) -> int:
+    files = {str(s.path): s for s in segments.segments_in(folder) if s.form == "parquet"}
+    if not files:
+        return 0
+    with database() as connection:
+        found = connection.execute(
+            f"SELECT filename, count(*), count(*) FILTER ({doomed.condition()}), "  # noqa: S608 - quoted
+            f"(max({AT}) FILTER ({doomed.condition()}))::TIMESTAMP "
+            f"FROM {lines_of([s.path for s in files.values()], kind.columns)} GROUP BY filename ORDER BY filename"
+        ).fetchall()
+        for name, total, going, until in found:
+            if going:
+                path = files[name].path
+                segments.note_removal(guard, path, segments.inode(path), going, until.replace(tzinfo=UTC).isoformat())
+                _purge_file(connection, files[name], guard, kind, doomed, stays=going < total)
+    return sum(going for _, _, going, _ in found)
+
+
+def _purge_file(
+    connection: duckdb.DuckDBPyConnection, segment: Segment, guard: Path, kind: Kind, doomed: Doomed, *, stays: bool
+) -> None:
+    # Lines kept aside go by their own rule, and count only beside a Parquet file, be it an empty one.
+    if stays or segment.beside("rejected").exists():
+        replace_with(
+            f"SELECT {', '.join(kind.columns)} FROM {lines_of([segment.path], kind.columns)} "  # noqa: S608 - quoted
+            f"WHERE NOT coalesce({doomed.condition()}, false) ORDER BY {AT}",
+            segment.path,
+            connection,
+        )
+        before = segment.path.stat()
+        os.utime(segments.temporary(segment.path), ns=(before.st_atime_ns, before.st_mtime_ns))
+        segments.put_in_place(guard, segment.path)
+    else:
+        with segments.swapping(guard):
+            segment.path.unlink()
+
+
+def _purge_rejected(folder: Path, guard: Path, doomed: Doomed) -> int:
+    going = 0
+    for segment in segments.segments_in(folder):
+        if segment.form != "rejected":
+            continue
+        kept, gone = _split(segment, doomed)
+        if gone:
+            segments.write_private(segments.temporary(segment.path), b"".join(kept))
+            if kept:
+                segments.put_in_place(guard, segment.path)
+            else:
+                segments.temporary(segment.path).unlink()
+                with segments.swapping(guard):
+                    segment.path.unlink()
+        going += len(gone)
+    return going
+
+
+def _split(segment: Segment, doomed: Doomed) -> tuple[list[bytes], list[bytes]]:
+    """The lines that stay and those that go."""
+    beside = segment.beside("parquet")
+    last = datetime.fromtimestamp((beside if beside.exists() else segment.path).stat().st_mtime, UTC)
+    lines = [line + b"\n" for line in segment.path.read_bytes().split(b"\n") if line]
+    going = [doomed.holds_for_unreadable(line, last) for line in lines]
+    return (
+        [line for line, goes in zip(lines, going, strict=True) if not goes],
+        [line for line, goes in zip(lines, going, strict=True) if goes],
+    )

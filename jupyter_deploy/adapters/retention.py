@@ -1,0 +1,139 @@
+"""A limit of size and one of age: the oldest closed files go, whole, and it is written down what went.
+
+A file's time is that of its last record (a Parquet file gets its segment's), as the clock was when it was written. The
+standard library alone, but for the number of rows in a Parquet file.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import segments
+from .segments import LEDGER, LIVE_LOGS, Segment
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is kept: bytes an endpoint (and of the ledger), and for how many seconds (None: for ever)."""
+
+    max_bytes: int
+    max_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """All files of one stem."""
+
+    files: tuple[Segment, ...]
+    size: int
+    time: float
+
+    @property
+    def closed(self) -> bool:
+        if any(segment.form == "parquet" for segment in self.files):
+            return True
+        return all(s.stem not in LIVE_LOGS and segments.is_closed(s) for s in self.files if s.form == "jsonl")
+
+
+def clear(home: Path, limits: Limits) -> list[str]:
+    """Remove what is beyond the limits; returns what was removed, in words. The caller holds ``tending``."""
+    said = []
+    for guard, folders in _places(home):
+        oldest, gone = _beyond(folders, limits)
+        for kept in gone:
+            count = sum(_lines(segment) for segment in _read(kept))
+            until = datetime.fromtimestamp(kept.time, UTC).isoformat()
+            first = kept.files[0]
+            read = _read(kept)[0].path if _read(kept) else first.path
+            note = (guard, read, segments.inode(read), count, until)
+            noted = _noted(*note)
+            with segments.swapping(guard):
+                _remove(kept)
+            if not noted:  # the disk was full; now there is room
+                segments.note_removal(*note)
+            why = "older than the age limit" if kept.time < oldest else "beyond the size limit"
+            said.append(f"{first.path.parent}: removed {count} lines up to {until}, {why} ({first.stem})")
+    return said
+
+
+def due(home: Path, limits: Limits) -> bool:
+    """Whether anything is beyond the limits."""
+    return any(_beyond(folders, limits)[1] for _, folders in _places(home))
+
+
+def _noted(guard: Path, path: Path, number: int | None, count: int, until: str) -> bool:
+    try:
+        segments.note_removal(guard, path, number, count, until)
+    except OSError:
+        return False
+    return True
+
+
+def _remove(kept: _Kept) -> None:
+    # The segment before its Parquet file: a kill in between must not bring it back.
+    for segment in sorted(kept.files, key=lambda s: ("jsonl", "parquet", "rejected").index(s.form)):
+        if segment.form == "jsonl":
+            with segments.claimed(segment) as closed:
+                if not closed:
+                    return
+                segment.path.unlink()
+        else:
+            segment.path.unlink(missing_ok=True)
+
+
+def _places(home: Path) -> list[tuple[Path, list[Path]]]:
+    found = [
+        (segments.data_folder(home, endpoint), segments.release_folders(home, endpoint))
+        for endpoint in segments.endpoints(home)
+    ]
+    return [*found, (home / LEDGER, [home / LEDGER])]
+
+
+def _beyond(folders: list[Path], limits: Limits) -> tuple[float, list[_Kept]]:
+    """The moment before which everything is too old, and the oldest closed files that have to go."""
+    kept = sorted((one for folder in folders for one in _kept(folder)), key=lambda one: one.time)
+    total = sum(one.size for one in kept)
+    oldest = time.time() - limits.max_seconds if limits.max_seconds is not None else float("-inf")
+    gone = []
+    for one in kept:
+        if total <= limits.max_bytes and one.time >= oldest:
+            break
+        if one.closed:
+            gone.append(one)
+            total -= one.size
+    return oldest, gone
+
+
+def _kept(folder: Path) -> list[_Kept]:
+    by_stem: dict[str, list[Segment]] = {}
+    for segment in segments.segments_in(folder):
+        by_stem.setdefault(segment.stem, []).append(segment)
+    found = []
+    for files in by_stem.values():
+        try:
+            stats = [segment.path.stat() for segment in files]
+        except FileNotFoundError:
+            continue  # it is just being compacted: the next look sees it
+        size = sum(stat.st_size for stat in stats)
+        found.append(_Kept(tuple(files), size, max(stat.st_mtime for stat in stats)))
+    return found
+
+
+def _read(kept: _Kept) -> list[Segment]:
+    """The file of a stem that readers read."""
+    compacted = [segment for segment in kept.files if segment.form == "parquet"]
+    return compacted or [segment for segment in kept.files if segment.form == "jsonl"]
+
+
+def _lines(segment: Segment) -> int:
+    if segment.form == "parquet":
+        from .records import database, quoted  # noqa: PLC0415 - who only looks whether anything is due needs no DuckDB
+
+        with database() as connection:
+            query = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({quoted(str(segment.path))})"  # noqa: S608
+            return int(connection.execute(query).fetchall()[0][0] or 0)
+    with segment.path.open("rb") as file:
+        return sum(1 for _ in file)

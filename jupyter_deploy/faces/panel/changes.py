@@ -1,0 +1,186 @@
+"""A change on its way: asked for, shown, confirmed, in force; or why not. One at a time."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from jupyter_deploy.domain.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.errors import Conflict, DeployError
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.requests import HistoryRequest, PromoteRequest, RollbackRequest, Step, TrafficRequest
+from jupyter_deploy.faces.arguments import request_from
+from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.operations.change import find
+from jupyter_deploy.operations.observe import history
+from jupyter_deploy.operations.traffic import planned
+
+from .background import start
+from .view import Change, Json, consequences, difference_view, history_view, problem_view, title_of, touches_clients
+
+VERBS = {operation.name: operation for operation in OPERATIONS if operation.name in ("traffic", "promote", "rollback")}
+Phase = Literal["preview", "working", "failed", "conflict"]
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A change that is not in force yet.
+
+    ``number`` tells it from others: a click that was meant for an earlier one does nothing. ``given`` is what the
+    user asked for, kept until it is in force or given up.
+    """
+
+    verb: str
+    given: Mapping[str, Any]
+    revision: int
+    phase: Phase
+    title: str
+    rows: list[Json] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problem: Json | None = None
+    newer: list[Json] = field(default_factory=list)
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    def view(self) -> Json:
+        """As the front end gets it."""
+        return {**vars(self), "given": dict(self.given)}
+
+
+class Changes:
+    """The panel's changes, all of them by way of the operations.
+
+    ``if_revision`` of each is the revision that the very view showed in which the user clicked.
+
+    Parameters
+    ----------
+    on_change : Callable
+        Told what is pending (None: nothing), and what is to be said aloud; from any thread.
+    """
+
+    def __init__(self, name: str, ports: Ports, on_change: Callable[[Pending | None, str], None]) -> None:
+        self._name, self._ports, self._on_change = name, ports, on_change
+        self._lock = threading.RLock()
+        self.pending: Pending | None = None
+
+    def ask(self, verb: str, given: Mapping[str, Any], revision: int) -> None:
+        """Show what a change would do; other shares of copies, which no client can notice, are set at once."""
+        with self._lock:
+            if self.pending and self.pending.phase == "working":
+                return
+            title = verb.capitalize()
+            try:
+                request = self._request(verb, given, revision)
+                title = title_of(request, find(self._ports, self._name))
+                before, after = planned(request, self._ports)
+            except DeployError as error:
+                self._fail(Pending(verb, given, revision, "failed", title), error)
+                return
+            pending = self._preview(verb, given, request, before, after)
+            if isinstance(request, TrafficRequest) and not touches_clients(before, after):
+                self._start(pending, request)
+            else:
+                self._set(pending, "look at what will change, then confirm")
+
+    def confirm(self, number: int, reason: str = "") -> None:
+        """Do what is shown."""
+        with self._lock:
+            pending = self.pending
+            if pending is None or pending.number != number or pending.phase != "preview":
+                return
+            self._start(pending, self._request(pending.verb, pending.given, pending.revision, reason=reason))
+
+    def again(self, number: int) -> None:
+        """Show what the same would do to the endpoint as it is by now."""
+        with self._lock:
+            pending = self.pending
+            if pending is None or pending.number != number or pending.phase == "working":
+                return
+            try:
+                revision = find(self._ports, self._name).revision
+            except DeployError as error:
+                self._fail(pending, error)
+                return
+            self.ask(pending.verb, pending.given, revision)
+
+    def dismiss(self, number: int) -> None:
+        """Give it up; what is being done already goes on."""
+        with self._lock:
+            if self.pending and self.pending.number == number and self.pending.phase != "working":
+                self._set(None, "nothing was changed")
+
+    def noticed(self, endpoint: Endpoint) -> None:
+        """The endpoint has moved on: what is shown is no longer what would happen."""
+        with self._lock:
+            pending = self.pending
+            if pending and pending.phase == "preview" and endpoint.revision != pending.revision:
+                self._conflict(pending)
+
+    def _request(self, verb: str, given: Mapping[str, Any], revision: int, **more: Any) -> Change:
+        request = request_from(VERBS[verb].request, {"name": self._name, "if_revision": revision, **given, **more})
+        if not isinstance(request, TrafficRequest | PromoteRequest | RollbackRequest):
+            raise TypeError(verb)
+        return request
+
+    def _preview(
+        self, verb: str, given: Mapping[str, Any], request: Change, before: Endpoint, after: Endpoint
+    ) -> Pending:
+        notes = consequences(request, before, after, history=self._history(), keep_revisions=self._ports.keep_revisions)
+        rows = difference_view(before, after)
+        return Pending(verb, given, before.revision, "preview", title_of(request, before), rows, notes)
+
+    def _history(self) -> list[Revision]:
+        return history(HistoryRequest(name=self._name), self._ports, lambda _: None)
+
+    def _start(self, pending: Pending, request: Change) -> None:
+        working = replace(pending, phase="working", problem=None, newer=[])
+        self._set(working, f"{pending.title} …")
+        # Not in the thread that messages come in: a promotion may start a release, and the panel must stay alive.
+        start(self._run, working, request, name="change")
+
+    def _run(self, pending: Pending, request: Change) -> None:
+        def report(step: Step) -> None:
+            with self._lock:
+                self._set(replace(pending, notes=[f"{step.title} …"]), "")
+
+        try:
+            result = VERBS[pending.verb].function(request, self._ports, report)
+        except Exception as error:  # noqa: BLE001 - shown in the panel: a thread has no other face
+            self._fail(pending, error)
+        else:
+            self._set(None, f"revision {result.revision} is in force: {result.change}")
+
+    def _fail(self, pending: Pending, error: Exception) -> None:
+        if isinstance(error, Conflict):
+            self._conflict(pending)
+            return
+        problem = problem_view(error)
+        self._set(replace(pending, phase="failed", problem=problem), f"not done: {problem['message']}")
+
+    def _conflict(self, pending: Pending) -> None:
+        """Who was faster, and with what; what the user wanted stays."""
+        try:
+            revisions = self._history()
+        except DeployError as error:
+            self._set(replace(pending, phase="failed", problem=problem_view(error)), f"not done: {error.message}")
+            return
+        newer = [r for r in revisions if r.revision > pending.revision]
+        now = revisions[0].revision if revisions else pending.revision
+        problem = {
+            "message": f"Not done: {self._name} is at revision {now} by now, you saw revision {pending.revision}.",
+            "remedy": "See what changed, and look again at what yours would do.",
+            "details": "",
+        }
+        self._set(
+            replace(pending, phase="conflict", problem=problem, newer=history_view(newer)),
+            f"conflict: the endpoint is at revision {now} by now",
+        )
+
+    def _set(self, pending: Pending | None, said: str) -> None:
+        with self._lock:
+            self.pending = pending
+            self._on_change(pending, said)

@@ -1,0 +1,154 @@
+"""Looks at an endpoint while somebody looks at its panel: at the store often, at what runs less often."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, Revision
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.requests import DescribeRequest, HistoryRequest
+from jupyter_deploy.operations.change import find
+from jupyter_deploy.operations.observe import describe, history
+
+from .background import start
+
+STORE_SECONDS = 0.25
+"""Reading one row takes about half a millisecond; what others change is to be seen within a second."""
+
+TARGET_SECONDS = 1.0
+"""Asking each release and the gateway takes about 15 ms, and as long as a release takes that hangs (a second)."""
+
+RATES_KEPT = 60
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen last. ``problem``: why the latest look failed; the rest is then from the look before."""
+
+    endpoint: Endpoint
+    history: Sequence[Revision]
+    status: EndpointStatus
+    rates: Mapping[str, Sequence[float]]
+    problem: Exception | None = None
+
+
+class Watch:
+    """Two threads, so that a release that hangs does not hide what is in the store; both end with the process.
+
+    Parameters
+    ----------
+    on_change : Callable
+        Called from either thread when ``seen`` is not what it was before.
+
+    Raises
+    ------
+    UnknownEndpoint, StoreError
+        At once, from the first look.
+    """
+
+    def __init__(self, name: str, ports: Ports, on_change: Callable[[], None]) -> None:
+        self._name, self._ports, self._on_change = name, ports, on_change
+        self._lock = threading.Lock()
+        self._watched, self._closed = threading.Event(), threading.Event()
+        self._wake = {"store": threading.Event(), "target": threading.Event()}
+        self._counted: dict[str, tuple[float, int]] = {}
+        self._rates: dict[str, deque[float]] = {}
+        self._problems: dict[str, Exception] = {}
+        self._threads: list[threading.Thread] = []
+        endpoint = find(ports, name)
+        self.seen = Seen(endpoint, self._history(), self._status(), {})
+
+    def resume(self) -> None:
+        """Somebody looks."""
+        self._watched.set()
+        if not self._threads:
+            looks = ((self._look_at_store, STORE_SECONDS, "store"), (self._look_at_target, TARGET_SECONDS, "target"))
+            self._threads = [start(self._repeat, *look, name=look[2]) for look in looks]
+
+    def pause(self) -> None:
+        """Nobody looks any more."""
+        self._watched.clear()
+
+    def hurry(self) -> None:
+        """Something has just been changed: look now."""
+        for wake in self._wake.values():
+            wake.set()
+
+    def close(self) -> None:
+        """End both threads; they end by themselves at their next look."""
+        self._closed.set()
+        self._watched.set()
+        self.hurry()
+
+    @property
+    def looking(self) -> bool:
+        """Whether a thread is left."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _repeat(self, look: Callable[[], None], seconds: float, what: str) -> None:
+        while True:
+            self._watched.wait()
+            if self._closed.is_set():
+                return
+            try:
+                look()
+            except Exception as error:  # noqa: BLE001 - shown in the panel, and tried again: a thread has no other face
+                self._tell(what, error)
+            else:
+                self._tell(what, None)
+            self._wake[what].wait(seconds)
+            self._wake[what].clear()
+
+    def _look_at_store(self) -> None:
+        endpoint = find(self._ports, self._name)
+        if endpoint != self.seen.endpoint:
+            self._update(endpoint=endpoint, history=self._history())
+            self._wake["target"].set()
+
+    def _look_at_target(self) -> None:
+        status = self._status()
+        counted = {release.tag for release in status.releases if release.counts}
+        self._note_rates(status)
+        self._update(status=status, rates={tag: tuple(self._rates.get(tag, ())) for tag in counted})
+
+    def _tell(self, what: str, error: Exception | None) -> None:
+        with self._lock:
+            self._problems.pop(what, None)
+            if error is not None:
+                self._problems[what] = error
+            problem = next(iter(self._problems.values()), None)
+        if str(problem) != str(self.seen.problem):
+            self._update(problem=problem)
+
+    def _update(self, **fields: object) -> None:
+        with self._lock:
+            before = self.seen
+            self.seen = replace(before, **fields)  # type: ignore[arg-type]  # fields are those of Seen
+            changed = self.seen != before
+        if changed:
+            self._on_change()
+
+    def _status(self) -> EndpointStatus:
+        return describe(DescribeRequest(name=self._name), self._ports, lambda _: None)
+
+    def _history(self) -> list[Revision]:
+        return history(HistoryRequest(name=self._name), self._ports, lambda _: None)
+
+    def _note_rates(self, status: EndpointStatus) -> None:
+        """Requests a second since the last look; the gateway counts from nought when it starts anew."""
+        at = monotonic()
+        for release in status.releases:
+            if release.counts is None:
+                continue
+            requests = release.counts.requests
+            before, counted = self._counted.get(release.tag, (at, requests))
+            if at - before >= TARGET_SECONDS / 2:  # else it is a look out of turn
+                rate = max(0, requests - counted) / (at - before)
+                self._rates.setdefault(release.tag, deque(maxlen=RATES_KEPT)).append(rate)
+            elif at > before:
+                continue
+            self._counted[release.tag] = (at, requests)

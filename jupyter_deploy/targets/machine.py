@@ -1,0 +1,55 @@
+"""What this machine must have left for Envoy and workers to start, looked at before they do."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import sys
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import TargetError
+
+# Envoy takes about 60 for itself, and two for each request that runs.
+_LEAST_FILES = 256
+
+
+def check_machine() -> None:
+    """Raise TargetError, with what to do, if the limits of this user are too low or used up.
+
+    Looked at: open files a process (``RLIMIT_NOFILE``) and, on Linux, inotify, by which Envoy learns of changed
+    documents. Without the look Envoy would end without a word, or run and notice nothing.
+    """
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if files != resource.RLIM_INFINITY and files < _LEAST_FILES:
+        raise TargetError(
+            f"a process of this user may have {files} files open, and the gateway needs {_LEAST_FILES} at least",
+            "raise the hard limit ('ulimit -Hn', LimitNOFILE= of the service that started this shell or JupyterHub)",
+        )
+    if sys.platform == "linux":
+        _check_inotify()
+
+
+def _check_inotify() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = libc.inotify_init1(os.O_CLOEXEC)
+    if handle < 0:
+        raise _inotify(ctypes.get_errno(), "max_user_instances")
+    try:
+        if libc.inotify_add_watch(handle, b"/", 0x80) < 0:  # IN_MOVED_TO
+            raise _inotify(ctypes.get_errno(), "max_user_watches")
+    finally:
+        os.close(handle)
+
+
+def _inotify(number: int, limit: str) -> TargetError:
+    known = Path("/proc/sys/fs/inotify") / limit
+    value = known.read_text().strip() if known.exists() else "unknown"
+    used_up = number in (errno.EMFILE, errno.ENOSPC)
+    return TargetError(
+        f"the gateway cannot watch its files: {os.strerror(number)} (fs.inotify.{limit} is {value})",
+        f"end programs that watch files (editors, file synchronisers), or raise it: 'sysctl fs.inotify.{limit}=…'"
+        if used_up
+        else "allow inotify in this container",
+    )

@@ -1,0 +1,64 @@
+"""The systemd user unit: what it runs, with which settings, and that asking for it twice or no longer works."""
+
+import configparser
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jupyter_deploy.adapters.boot import unit
+
+
+@pytest.fixture
+def units(home, tmp_path):
+    home.environment["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    return tmp_path / "config" / "systemd" / "user"
+
+
+def read(path):
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str
+    parser.read_string(path.read_text())
+    return parser
+
+
+def test_a_unit_is_written_and_wanted_with_the_settings_of_now_and_removed_again(home, units):
+    home.environment["NBDEPLOY_HOSTS"] = "box.example.org"
+    (home.path / "nbdeploy.yaml").write_text("start_timeout: 12\n")
+    written = home.json("reconcile", "--at-boot", "on")
+    assert written["on"] is True
+    path = Path(written["unit"])
+    assert path.parent == units
+    assert [link.resolve() for link in (units / "default.target.wants").iterdir()] == [path]
+    assert home.json("reconcile", "--at-boot", "on") == written
+    variables = dict(
+        shlex.split(line.removeprefix("Environment="))[0].split("=", 1)
+        for line in path.read_text().splitlines()
+        if line.startswith("Environment=")
+    )
+    assert variables == {
+        "NBDEPLOY_HOME": home.environment["NBDEPLOY_HOME"],
+        "BENTOML_HOME": home.environment["BENTOML_HOME"],
+        "NBDEPLOY_PORT": home.environment["NBDEPLOY_PORT"],
+        "NBDEPLOY_HOSTS": "box.example.org",
+        "NBDEPLOY_START_TIMEOUT": "12.0",
+    }
+    # What systemd will run, as it will run it: nothing of a shell's environment, no folder of a project.
+    service = read(path)["Service"]
+    bare = {"PATH": os.environ["PATH"], **variables}
+    for line in (service["ExecStart"].removeprefix("-"), service["ExecStop"]):
+        subprocess.run(shlex.split(line), env=bare, cwd="/", check=True, capture_output=True)
+
+    removed = home.json("reconcile", "--at-boot", "off")
+    assert (removed["on"], removed["unit"]) == (False, written["unit"])
+    assert not path.exists()
+    assert not list((units / "default.target.wants").iterdir())
+
+
+def test_a_path_with_signs_that_systemd_would_expand_stays_as_it_is():
+    text = unit("/opt/100%/a $b/python", Path("/home/ada/50%"), {"NBDEPLOY_HOME": '/home/a "b" \\ 100%'})
+    assert 'ExecStart=-"/opt/100%%/a $$b/python" -P -m jupyter_deploy reconcile' in text
+    assert 'Environment="NBDEPLOY_HOME=/home/a \\"b\\" \\\\ 100%%"' in text
+    assert "Description=nbdeploy: the endpoints of /home/ada/50%%" in text

@@ -1,0 +1,250 @@
+"""The panel as a person uses it: real JupyterLab and Notebook 7, a real kernel, a real endpoint, one browser.
+
+The tests tell one story, in order, on one page: what each leaves is what the next one meets.
+"""
+
+import json
+import os
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests import notebooks
+from tests.e2e.conftest import Load, until
+from tests.e2e.lab import CHROMIUM, FLAGS, KERNEL_READY, TOKEN, jupyter
+
+CELLS = [
+    "%load_ext jupyter_deploy",
+    "%deploy_panel churn",
+    "import os, time\nwhile not os.path.exists('go on'):\n    time.sleep(0.05)",
+]
+RUN = """async number => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = number;
+    window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def story(shared_home, snapshots, tmp_path_factory):
+    """A stable release, a shadow and an idle one; a notebook with their panel, in JupyterLab."""
+    home = shared_home
+    tags, home.environment["BENTOML_HOME"] = snapshots
+    home.environment["NBDEPLOY_KEEP_REVISIONS"] = "20"  # the idle one keeps its card until the end
+    one, two, three = tags[1.0], tags[0.01], tags[0.001]
+    home.run("deploy", one, "--trust")
+    home.run("deploy", three, "--trust")
+    url = home.json("deploy", two, "--trust")["url"]  # in the place of the other, which has become idle
+    notebook = notebooks.write(tmp_path_factory.mktemp("panel") / "panel.ipynb", *CELLS)
+    with jupyter(home, notebook) as lab, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser.new_context()
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.set_default_timeout(SECONDS * 1000)
+        page.goto(f"{lab}/lab/tree/panel.ipynb?token={TOKEN}")
+        page.wait_for_function("window.jupyterapp")
+        page.evaluate(KERNEL_READY)
+        page.evaluate(RUN, 0)
+        page.evaluate(RUN, 1)
+        panel = page.get_by_role("feed").get_by_role("region", name="churn")
+        panel.wait_for()
+        yield SimpleNamespace(
+            home=home, lab=lab, url=url, browser=browser, page=page, panel=panel, one=one, two=two, three=three,
+            file=home.path / "lab" / "panel.ipynb",
+        )  # fmt: skip
+        browser.close()
+
+
+def name(tag):
+    return tag[: len("churn:") + 8]
+
+
+def at(panel, revision):
+    expect(panel.get_by_text(f"revision {revision}", exact=True).first).to_be_visible(timeout=SECONDS * 1000)
+
+
+def shot(page, title):
+    """For the README, when somebody asks for it."""
+    folder = os.environ.get("NBDEPLOY_SCREENSHOTS")
+    if folder:
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(500)
+        page.screenshot(path=f"{folder}/panel-{title}.png")
+
+
+def save(story):
+    """Ctrl+S from within the panel."""
+    story.panel.get_by_role("button", name="Copy the URL").focus()
+    story.page.keyboard.press("Control+s")
+
+
+def saved_html(story):
+    text = story.file.read_text()
+    cells = json.loads(text)["cells"] if text else []  # it is just being written
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    htmls = ["".join(o["data"]["text/html"]) for o in outputs if "text/html" in o.get("data", {})]
+    return htmls[0] if len(htmls) == 1 else ""
+
+
+def test_every_control_has_a_name_and_is_reached_by_tab_alone(story):
+    page, panel = story.page, story.panel
+    page.evaluate("document.activeElement.blur()")
+    panel.get_by_role("button", name="Copy the URL").focus()
+    reached = []
+    for _ in range(30):
+        reached.append(
+            page.evaluate("(document.activeElement.ariaLabel || document.activeElement.textContent).slice(0, 60)")
+        )
+        page.keyboard.press("Tab")
+        if not page.evaluate("!!document.activeElement.closest('.nbdeploy-panel')"):
+            break
+    two, three = name(story.two), name(story.three)
+    assert reached[:2] == ["Copy the URL", "Roll back…"]
+    for tag in (two, three):
+        assert f"Shadow {tag}" in reached
+        assert f"Percent of requests copied to {tag}" in reached
+        assert f"Percent of requests answered by {tag} as the canary" in reached
+        assert f"Promote {tag}" in reached
+    assert reached[-1] == "History (3 revisions)"
+    assert panel.get_by_role("img", name=f"stable {name(story.one)} 100 %, shadow {two} 100 %").count() == 1
+
+
+def test_a_shadow_is_switched_and_its_percent_set_by_keys_alone(story):
+    page, panel, two = story.page, story.panel, name(story.two)
+    switch = panel.get_by_role("switch", name=f"Shadow {two}")
+    switch.focus()
+    page.keyboard.press("Space")
+    at(panel, 4)
+    expect(switch).not_to_be_checked()
+    expect(switch).to_be_focused()
+    page.keyboard.press("Enter")
+    at(panel, 5)
+    expect(switch).to_be_checked()
+    share = panel.get_by_role("spinbutton", name=two)
+    share.focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("40")
+    expect(panel.get_by_role("button", name=f"Apply the shadow's percent for {two}")).to_be_enabled()
+    page.keyboard.press("Enter")
+    at(panel, 6)
+    assert story.home.json("describe", "churn")["traffic"]["shadows"] == {story.two: 40.0}
+    expect(panel.get_by_role("status").last).to_contain_text("revision 6 is in force")
+
+
+def test_a_change_that_somebody_else_made_meanwhile_is_shown_and_none_is_lost(story):
+    page, panel, three = story.page, story.panel, name(story.three)
+    slider = panel.get_by_role("slider", name=three)
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_text("Before you confirm: Set canary")).to_be_visible()
+    expect(panel.get_by_role("row", name=name(story.one))).to_contain_text("stable 80 %")
+    shot(page, "preview")
+    story.home.run("traffic", "churn", "--shadow", f"{story.two}=55", "--reason", "more evidence")
+    expect(panel.get_by_text("Somebody was faster")).to_be_visible(timeout=SECONDS * 1000)
+    expect(panel.get_by_role("alert").last).to_contain_text("churn is at revision 7 by now, you saw revision 6")
+    expect(panel.locator(".newer")).to_contain_text("shadow 40 % → shadow 55 % (more evidence)")
+    expect(slider).to_have_value("20")
+    shot(page, "conflict")
+    panel.get_by_role("button", name="Look again").click()
+    panel.get_by_label("Why").fill("a first look")
+    page.keyboard.press("Enter")
+    at(panel, 8)
+    traffic = story.home.json("describe", "churn")["traffic"]
+    assert (traffic["canary_percent"], traffic["shadows"]) == (20.0, {story.two: 55.0})
+    assert story.home.json("history", "churn")[0]["reason"] == "a first look"
+
+
+def test_it_counts_live_and_compares_with_a_chart(story):
+    page, panel, two = story.page, story.panel, name(story.two)
+    card = panel.get_by_role("article", name=two)
+    with Load(story.url, clients=2) as load:
+        load.wait_for(60)
+        expect(card.get_by_role("definition").first).not_to_have_text("0")
+        expect(card.locator("svg")).to_be_visible()
+        shot(page, "light")
+        if os.environ.get("NBDEPLOY_SCREENSHOTS"):
+            page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+            page.wait_for_timeout(2000)
+            shot(page, "dark")
+            page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+            page.wait_for_timeout(2000)
+    panel.get_by_role("button", name=f"Compare {two} with stable").click()
+    chart = page.locator(".nbdeploy-comparison .vega-embed").locator("canvas, svg")
+    chart.first.wait_for()
+    expect(page.locator(".nbdeploy-comparison")).to_contain_text("verdict")
+    chart.first.scroll_into_view_if_needed()
+    shot(page, "comparison")
+    panel.get_by_role("button", name="Hide the comparison").click()
+    expect(chart).to_have_count(0)
+
+
+def test_the_controls_work_while_a_cell_runs(story):
+    story.page.evaluate(RUN, 2)
+    story.page.wait_for_function(
+        "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    )
+    story.panel.get_by_role("switch", name=f"Shadow {name(story.two)}").click()
+    at(story.panel, 9)
+    (story.file.parent / "go on").touch()
+
+
+def test_promote_and_roll_back_show_before_what_will_change(story):
+    page, panel = story.page, story.panel
+    panel.get_by_role("button", name=f"Promote {name(story.three)}").click()
+    expect(panel.get_by_role("row", name=name(story.one))).to_contain_text("no traffic")
+    expect(panel.get_by_text("Without traffic, kept warm for 20 revisions")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel.get_by_role("button", name=f"Promote {name(story.three)}")).to_be_focused()
+    page.keyboard.press("Enter")
+    panel.get_by_role("button", name="Confirm").click()
+    at(panel, 10)
+    assert story.home.json("describe", "churn")["traffic"]["stable"] == story.three
+    panel.get_by_text("History").click()
+    panel.get_by_role("button", name="Go back to revision 3").click()
+    expect(panel.get_by_text("Before you confirm: Go back to revision 3")).to_be_visible()
+    panel.get_by_role("button", name="Confirm").click()
+    at(panel, 11)
+    expect(panel.get_by_role("button", name="Go back to revision 3")).to_be_focused()
+    traffic = story.home.json("describe", "churn")["traffic"]
+    assert (traffic["stable"], traffic["shadows"]) == (story.one, {story.two: 100.0})
+
+
+def test_every_view_shows_the_same_model_and_notebook_7_one_too(story):
+    page, two = story.page, name(story.two)
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 1")
+    page.evaluate("window.jupyterapp.commands.execute('notebook:create-output-view')")
+    view = page.get_by_role("tabpanel", name="Output View").get_by_role("region", name="churn")
+    at(view, 11)
+    save(story)
+    until(lambda: "revision 11" in saved_html(story))
+    classic = story.browser.new_page(viewport={"width": 1200, "height": 1000})
+    classic.goto(f"{story.lab}/notebooks/panel.ipynb?token={TOKEN}")
+    there = classic.get_by_role("region", name="churn")
+    at(there, 11)
+    shot(classic, "notebook7")
+    there.get_by_role("switch", name=f"Shadow {two}").click()
+    for panel in (there, view, story.panel):
+        at(panel, 12)
+    classic.close()
+
+
+def test_a_saved_notebook_keeps_the_last_state_and_shows_it_without_a_kernel(story):
+    before = story.file.stat().st_size
+    until(lambda: save(story) or "revision 12" in saved_html(story))
+    assert story.file.stat().st_size < before + 2000, "an update takes the place of what was there"
+    story.page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    story.page.close()
+    shutil.rmtree(story.home.path / "workspaces", ignore_errors=True)
+    page = story.browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.goto(f"{story.lab}/lab/workspaces/later/tree/panel.ipynb?token={TOKEN}")
+    page.wait_for_function("window.jupyterapp")
+    page.evaluate(KERNEL_READY)
+    expect(page.get_by_text("churn: healthy, revision 12")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_text("model not found")).to_be_hidden()
+    shot(page, "saved")
+    page.close()

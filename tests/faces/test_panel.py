@@ -1,0 +1,291 @@
+"""The panel without a notebook: what it shows, how a change goes, and how it looks at the endpoint.
+
+The store is the real one. The target is a fake: what runs is none of the panel's business, only what is seen of it.
+"""
+
+import shutil
+import threading
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy.adapters.client import HttpClient
+from jupyter_deploy.adapters.comparison import RecordLog
+from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.endpoint import Counts, Endpoint
+from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
+from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
+from jupyter_deploy.faces.magics import _panel
+from jupyter_deploy.faces.panel.view import consequences, endpoint_view, saved_html, touches_clients
+from jupyter_deploy.faces.panel.watch import Watch
+from jupyter_deploy.faces.panel.widget import Panel
+from jupyter_deploy.operations.traffic import promote, rollback, traffic
+from tests.e2e.conftest import until
+from tests.releases import release
+
+ONE = release("one", source=Source(notebook="/home/ada/train.ipynb", variable="clf"))
+TWO, THREE = release("two"), release("three")
+SHADOWED = Endpoint.first(ONE).with_release(TWO)
+
+
+@dataclass
+class Target:
+    """Everything runs; it counts as it is told, and refuses what it is told to refuse."""
+
+    counts: dict = field(default_factory=dict)
+    refuses: bool = False
+
+    def start(self, release, *, ask=False, renew=False):
+        pass
+
+    def lost(self):
+        return False
+
+    def stop(self, release):
+        pass
+
+    def route(self, endpoint):
+        if self.refuses:
+            self.refuses = False
+            raise RouteNotConfirmed("Envoy said no", "read its log")
+        return "http://url"
+
+    def observe(self, endpoint):
+        healthy = ReleaseHealth(running=True, healthy=True)
+        return Observation(
+            url="http://url", releases={r.tag: healthy for r in endpoint.releases}, counts=self.counts
+        )  # fmt: skip
+
+
+@pytest.fixture
+def ports(tmp_path):
+    made = SimpleNamespace(
+        store=SqliteStore(tmp_path / "home", "ada"),
+        targets={"local": Target()},
+        keep_revisions=3,
+        log=RecordLog(tmp_path / "home"),
+        client=HttpClient(tmp_path / "token", lambda: None, None),
+    )
+    made.store.save(Endpoint.first(ONE), based_on=0, reason="", change="first")
+    made.store.save(SHADOWED, based_on=1, reason="", change="second")
+    return made
+
+
+@pytest.fixture
+def panel(ports):
+    """A panel that somebody looks at."""
+    made = Panel("tumour", ports)
+    made.widget._view_count = 1
+    yield made
+    made.close()
+    until(lambda: not made._watch.looking)
+
+
+def told(panel, **message):
+    """As the front end sends it."""
+    panel._told(None, message, [])
+
+
+def ask(panel, verb, given, revision):
+    told(panel, do="ask", verb=verb, given=given, revision=revision)
+
+
+def elsewhere(ports, **shares):
+    """Somebody else changes the shadow's share."""
+    traffic(TrafficRequest(name="tumour", shadow={"two": shares["shadow"]}, reason="more evidence"), ports, print)
+
+
+def pending(panel):
+    return panel._widget.pending
+
+
+def at_revision(panel, revision):
+    until(lambda: panel._widget.endpoint["revision"] == revision and pending(panel) is None)
+
+
+def test_there_is_a_card_for_each_release_that_has_traffic_or_is_kept_warm():
+    both = SHADOWED.with_release(THREE, keep=True, role="canary", percent=20)
+    shown = endpoint_view(both.with_traffic({"two": 0}, {}), "http://url", keep_revisions=3)
+    assert [(card["tag"], card["role"], card["percent"]) for card in shown["cards"]] == [
+        ("tumour:one", "stable", 80.0),
+        ("tumour:three", "canary", 20.0),
+        ("tumour:two", "idle", 0.0),
+    ]
+    assert (shown["cards"][0]["notebook"], shown["cards"][0]["variable"]) == ("train.ipynb", "clf")
+    without = endpoint_view(both.with_traffic({"two": 0}, {}), "http://url", keep_revisions=0)
+    assert [card["tag"] for card in without["cards"]] == ["tumour:one", "tumour:three"]
+
+
+def test_clients_notice_canaries_promotions_and_starts_and_no_copies():
+    assert not touches_clients(SHADOWED, SHADOWED.with_traffic({"two": 50}, {}))
+    assert touches_clients(SHADOWED, SHADOWED.with_traffic({}, {"two": 50}))
+    assert touches_clients(SHADOWED, SHADOWED.promoted())
+    assert touches_clients(SHADOWED.stopped(), SHADOWED.stopped().rolled_back_to(SHADOWED))
+
+
+def test_what_will_happen_is_said_in_sentences(ports):
+    promoted = SHADOWED.promoted()
+    said = consequences(PromoteRequest(name="tumour"), SHADOWED, promoted, history=[], keep_revisions=3)
+    assert said == ["Without traffic, kept warm for 3 revisions: tumour:one."]
+    history = ports.store.history("tumour")
+    stopped = SHADOWED.stopped()
+    said = consequences(
+        RollbackRequest(name="tumour", to=2),
+        stopped,
+        stopped.rolled_back_to(SHADOWED),
+        history=history,
+        keep_revisions=3,
+    )
+    assert said[0].startswith("Revision 2 was made by ada")
+    assert said[1:] == [
+        "The endpoint is stopped: this starts it again.",
+        "Started first, and asked the example: tumour:one, tumour:two.",
+    ]
+
+
+def test_a_change_that_clients_cannot_notice_is_made_at_once(panel, ports):
+    ask(panel, "traffic", {"shadow": {TWO.tag: 40}}, 2)
+    at_revision(panel, 3)
+    assert ports.store.endpoint("tumour").traffic.shadows == {TWO.tag: 40.0}
+    assert "revision 3 is in force" in panel._widget.said[1]
+
+
+def test_a_change_that_clients_notice_is_shown_first_and_can_be_given_up(panel, ports):
+    ask(panel, "traffic", {"canary": {TWO.tag: 30}}, 2)
+    shown = pending(panel)
+    assert (shown["phase"], shown["title"]) == ("preview", "Set canary tumour:two 30 %")
+    assert shown["rows"] == [
+        {"tag": "tumour:one", "before": "stable 100 %", "after": "stable 70 %"},
+        {"tag": "tumour:two", "before": "shadow 100 %", "after": "canary 30 %"},
+    ]
+    told(panel, do="dismiss", number=shown["number"])
+    assert pending(panel) is None
+    assert ports.store.endpoint("tumour").revision == 2
+    ask(panel, "promote", {"tag": TWO.tag}, 2)
+    told(panel, do="confirm", number=shown["number"], reason="a click meant for what was shown before")
+    assert pending(panel)["phase"] == "preview"
+    told(panel, do="confirm", number=pending(panel)["number"], reason="it agrees")
+    at_revision(panel, 3)
+    assert ports.store.endpoint("tumour").traffic.stable == TWO.tag
+    assert ports.store.history("tumour")[0].reason == "it agrees"
+
+
+def test_a_change_of_what_the_user_did_not_see_is_a_conflict_that_keeps_what_was_wanted(panel, ports):
+    elsewhere(ports, shadow=50)
+    ask(panel, "promote", {"tag": TWO.tag}, 2)
+    shown = pending(panel)
+    assert shown["phase"] == "conflict"
+    assert [(r["revision"], r["by"], r["reason"]) for r in shown["newer"]] == [(3, "ada", "more evidence")]
+    told(panel, do="confirm", number=shown["number"], reason="")
+    assert ports.store.endpoint("tumour").revision == 3
+    told(panel, do="again", number=shown["number"])
+    assert (pending(panel)["phase"], pending(panel)["given"]) == ("preview", {"tag": TWO.tag})
+    told(panel, do="confirm", number=pending(panel)["number"], reason="")
+    at_revision(panel, 4)
+    assert ports.store.endpoint("tumour").traffic.stable == TWO.tag
+
+
+def test_what_is_shown_before_a_change_becomes_a_conflict_when_somebody_else_is_faster(panel, ports):
+    ask(panel, "rollback", {}, 2)
+    assert pending(panel)["title"] == "Go back to revision 1"
+    elsewhere(ports, shadow=50)
+    until(lambda: pending(panel)["phase"] == "conflict")
+
+
+@pytest.mark.parametrize("verb", [promote, rollback])
+def test_promote_and_rollback_refuse_a_revision_that_is_not_the_endpoints(ports, verb):
+    request = PromoteRequest if verb is promote else RollbackRequest
+    with pytest.raises(Conflict):
+        verb(request(name="tumour", if_revision=1), ports, print)
+    assert ports.store.endpoint("tumour").revision == 2
+
+
+def test_a_change_that_fails_is_shown_with_its_remedy_and_can_be_tried_again(panel, ports):
+    ports.targets["local"].refuses = True
+    ask(panel, "promote", {"tag": TWO.tag}, 2)
+    told(panel, do="confirm", number=pending(panel)["number"], reason="")
+    until(lambda: pending(panel)["phase"] == "failed")
+    assert pending(panel)["problem"]["message"] == "Envoy said no"
+    assert pending(panel)["problem"]["remedy"] == "read its log"
+    told(panel, do="again", number=pending(panel)["number"])
+    told(panel, do="confirm", number=pending(panel)["number"], reason="")
+    at_revision(panel, 5)  # 3 did not come into force, 4 went back
+
+
+def test_what_cannot_be_asked_for_is_shown_and_not_lost_in_a_log(panel):
+    ask(panel, "traffic", {"canary": {TWO.tag: 130}}, 2)
+    assert pending(panel)["phase"] == "failed"
+    assert "130 is not a percentage" in pending(panel)["problem"]["message"]
+    ask(panel, "traffic", {"canary": "x"}, 2)
+    assert "TAG=PERCENT" in pending(panel)["problem"]["message"]
+
+
+def test_it_shows_what_others_change_and_counts_while_somebody_looks(panel, ports):
+    elsewhere(ports, shadow=50)
+    until(lambda: panel._widget.endpoint["revision"] == 3)
+    until(lambda: panel._widget.history[0]["reason"] == "more evidence")
+    ports.targets["local"].counts = {ONE.tag: Counts(requests=7, errors=1, p50_ms=2.5)}
+    until(lambda: panel._widget.live["releases"][ONE.tag]["counts"] == {"requests": 7, "errors": 1, "p50_ms": 2.5})
+    panel.widget._view_count = 0
+    assert not panel._watch._watched.is_set()
+
+
+def test_trouble_with_looking_is_shown_and_ends_by_itself(panel, ports, tmp_path):
+    def words():
+        return (panel._widget.problem or {"message": ""})["message"]
+
+    shutil.move(tmp_path / "home", tmp_path / "away")
+    until(lambda: "there is no endpoint 'tumour'" in words())
+    assert panel._widget.endpoint["revision"] == 2, "what was seen last stays"
+    shutil.move(tmp_path / "away", tmp_path / "home")
+    until(lambda: panel._widget.problem is None)
+    (tmp_path / "home" / "state.sqlite").write_bytes(b"this is no database" * 100)
+    until(lambda: "is damaged" in words())
+
+
+def test_a_release_that_hangs_does_not_hide_what_is_in_the_store(ports):
+    hang = threading.Event()
+    watch = Watch("tumour", ports, lambda: None)
+    ports.targets["local"].observe = lambda endpoint: hang.wait(60)
+    watch.resume()
+    elsewhere(ports, shadow=50)
+    until(lambda: watch.seen.endpoint.revision == 3)
+    hang.set()
+    watch.close()
+    until(lambda: not watch.looking)
+
+
+def test_an_endpoint_that_is_not_there_is_said_at_once(ports):
+    with pytest.raises(UnknownEndpoint, match="there is no endpoint"):
+        Panel("tumor", ports)
+
+
+def test_a_comparison_that_cannot_be_made_says_so(panel):
+    told(panel, do="compare", tag="tumour:nine")
+    until(lambda: panel._widget.comparison["phase"] == "failed")
+    assert "no release that 'tumour:nine' could mean" in panel._widget.comparison["problem"]["message"]
+    told(panel, do="hide comparison")
+    assert panel._widget.comparison is None
+
+
+def test_what_a_saved_notebook_keeps_needs_no_script_and_trusts_no_text(panel, ports):
+    elsewhere(ports, shadow=50)
+    ports.store.save(
+        SHADOWED.model_copy(update={"revision": 4}), based_on=3, reason="<script>alert(1)</script>", change="x"
+    )
+    until(lambda: panel._watch.seen.status.revision == 4)
+    seen = panel._watch.seen
+    html = saved_html(seen.status, seen.history, None, now())
+    assert "tumour: healthy, revision 4" in html
+    assert "more evidence" in html
+    assert "<script" not in html
+    assert str(panel) == repr(panel) == str(seen.status)
+
+
+def test_a_panel_is_no_document():
+    with pytest.raises(InvalidInput, match="to look at"):
+        _panel()("tumour -o json")

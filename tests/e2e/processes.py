@@ -1,5 +1,7 @@
 """Which processes serve a test's home."""
 
+import hashlib
+import os
 import subprocess
 import sys
 
@@ -19,6 +21,8 @@ def start(home, *arguments, **options):
 def processes(home):
     """Workers, gateway, supervisor and its keeper of this home."""
     wanted = home.environment["NBDEPLOY_HOME"]
+    # Envoy's command line and environment speak of the runtime directory alone, which is named after the home.
+    runtime = f"-{hashlib.sha256(os.fsencode(wanted)).hexdigest()[:8]}/"
     found = []
     for process in psutil.process_iter():
         try:
@@ -27,7 +31,7 @@ def processes(home):
             zombie = process.status() == psutil.STATUS_ZOMBIE
         except psutil.Error:
             continue
-        ours = wanted in line or any(wanted in value for value in environment.values())
+        ours = wanted in line or runtime in line or any(wanted in value for value in environment.values())
         if ours and not zombie and any(word in line for word in ("uvicorn", "envoy", "supervisord", "keeper")):
             found.append(process)
     return found

@@ -10,7 +10,14 @@ from tests.contract.capturing import NUMBERS, capture
 
 
 def builders():
-    return [child for child in psutil.Process().children() if "bentos.build" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children() if "bentos.build" in _command(child)]
+
+
+def _command(process):
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):  # of another test, ended in the meantime
+        return ""
 
 
 def test_a_prepared_process_that_is_not_needed_is_gone_afterwards(tmp_path):

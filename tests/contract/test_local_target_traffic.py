@@ -18,7 +18,7 @@ import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed, TargetError
-from jupyter_deploy.targets import envoy, gateway
+from jupyter_deploy.targets import admin, envoy, gateway
 
 __all__ = ["stage"]
 
@@ -71,9 +71,9 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
 
 
 def test_the_median_is_the_one_since_the_gateway_started() -> None:
-    assert gateway._median("P0(nan,1.0) P25(nan,2.05) P50(3.1,4.05) P75(nan,6.0)") == 4.05
-    assert gateway._median("P0(nan,nan) P50(nan,nan)") is None
-    assert gateway._median("No recorded values") is None
+    assert admin.median("P0(nan,1.0) P25(nan,2.05) P50(3.1,4.05) P75(nan,6.0)") == 4.05
+    assert admin.median("P0(nan,nan) P50(nan,nan)") is None
+    assert admin.median("No recorded values") is None
 
 
 def test_two_shadows_get_the_shares_they_were_given(stage: Stage) -> None:

@@ -254,13 +254,15 @@ class _Parts:
         """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""
         settings = self._settings
         made = settings.model_dump(mode="json", include=settings.model_fields_set, by_alias=False)
+        if settings.hosts:
+            made["hosts"] = ",".join(settings.hosts)
+        if settings.records_max_age:
+            made["records_max_age"] = f"{settings.records_max_age.total_seconds():.3f}s"
         given = {
             f"NBDEPLOY_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in made.items()
-            if name not in ("home", "bentoml_home", "hosts") and value is not None
+            if name not in ("home", "bentoml_home") and value not in (None, [])
         }
-        if settings.hosts:
-            given["NBDEPLOY_HOSTS"] = ",".join(settings.hosts)
         return given | {"NBDEPLOY_HOME": str(self._home), "BENTOML_HOME": str(self._bentoml_home)}
 
 

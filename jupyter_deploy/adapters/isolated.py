@@ -161,5 +161,5 @@ def uvs_settings(pips: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def without_credentials(text: str) -> str:
-    """``https://user:password@host`` without what stands before the ``@``."""
-    return re.sub(r"(\w+://)[^/\s@]+@", r"\1", text)
+    """``https://user:password@host`` without what stands before the last ``@``: rather too little than too much."""
+    return re.sub(r"(\w+://)\S*@", r"\1", text)

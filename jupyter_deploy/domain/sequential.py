@@ -44,6 +44,7 @@ LEVEL = 0.95
 
 _A = 0.5
 _BETA, _ALL_IN = log(0.5), log(0.25)
+_SMALLEST, _LARGEST = 1e-300, 1 - 2**-53
 _STEPS = 40  # halvings until an end of an interval is known to 1e-12 of the range, to the outside
 _NEAR = 1e-5  # or to this part of its distance from the figure, where each evidence is an integral
 
@@ -266,7 +267,9 @@ def _log_staked(successes: float, n: float) -> float:
 
 
 def _log_likelihood(successes: float, n: float, share: float) -> float:
-    return successes * log(share) + (n - successes) * log1p(-share)
+    # A share that rounding has brought to an end of its range: a little likelihood more refutes less, never more.
+    inside = min(max(share, _SMALLEST), _LARGEST)
+    return successes * log(inside) + (n - successes) * log1p(-inside)
 
 
 def _log_wealth(counts: Mapping[float, int], mean: float) -> float:

@@ -5,6 +5,9 @@ nobody types ``nbdeploy reconcile`` afterwards. Whatever the hub, the next thing
 
 It starts a process of its own and goes on at once; that process sees the settings and does the work. Where nothing
 ran, and after ``nbdeploy down``, no process is started and nothing heavy imported.
+
+The settings are those of the environment alone. An ``nbdeploy.yaml`` in the folder in which somebody starts a server
+may come from anywhere, and it could name a home with programs to run.
 """
 
 from __future__ import annotations
@@ -25,16 +28,18 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Called once by a starting Jupyter server, whose log gets one line when the work is done."""
-    home = os.environ.get("NBDEPLOY_HOME")
-    # A settings file may name another home: only the process that reads it can tell.
-    if was_running(Path(home).expanduser() if home else default_home()) or Path("nbdeploy.yaml").exists():
-        threading.Thread(target=_bring_back, args=(server.log,), daemon=True, name="nbdeploy-reconcile").start()
+    given = os.environ.get("NBDEPLOY_HOME")
+    home = Path(given).expanduser().absolute() if given else default_home()
+    if was_running(home):
+        threading.Thread(target=_bring_back, args=(server.log, home), daemon=True, name="nbdeploy-reconcile").start()
 
 
-def _bring_back(log: Any) -> None:
+def _bring_back(log: Any, home: Path) -> None:
     try:
         ended = subprocess.run(
             [sys.executable, "-P", "-m", "jupyter_deploy.faces.server"],
+            env=os.environ | {"NBDEPLOY_HOME": str(home)},
+            cwd="/",  # settings are read from the working directory's nbdeploy.yaml too: here is none of a stranger
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_deploy.domain.agreement import Rule
 from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, ReleaseStatus, Revision
-from jupyter_deploy.domain.errors import InvalidInput, StoreError
+from jupyter_deploy.domain.errors import InvalidInput, StoreError, TargetError
 from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.ports import Ports, ReleaseHealth, Report
 from jupyter_deploy.domain.requests import (
@@ -83,13 +83,15 @@ def predict(request: PredictRequest, ports: Ports, report: Report) -> Prediction
     endpoint = find(ports, request.name)
     if not endpoint.running:
         raise InvalidInput(f"{endpoint.name} is stopped", f"'nbdeploy rollback {endpoint.name}' brings it back")
-    url = target_of(ports, endpoint.target).observe(endpoint).url
+    seen = target_of(ports, endpoint.target).observe(endpoint)
+    if not seen.gateway:  # whoever listens at its address then is somebody else, to whom data and token are not given
+        raise TargetError(f"the gateway of {endpoint.name} does not run", "'nbdeploy reconcile' starts what should run")
     if request.data is None:
         snapshot = ports.store.remembered(endpoint.traffic.stable)
         body: Any = {"instances": snapshot.manifest.instances if snapshot else []}
     else:
         body = _body(request.data)
-    status, headers, answer = ports.client.post(f"{url}/predict", body)
+    status, headers, answer = ports.client.post(f"{seen.url}/predict", body)
     return Prediction(
         endpoint=endpoint.name,
         status=status,

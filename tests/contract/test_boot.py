@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.adapters.boot import unit
+from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.wiring import Settings, Wiring
 
 
 @pytest.fixture
@@ -55,6 +57,40 @@ def test_a_unit_is_written_and_wanted_with_the_settings_of_now_and_removed_again
     assert (removed["on"], removed["unit"]) == (False, written["unit"])
     assert not path.exists()
     assert not list((units / "default.target.wants").iterdir())
+
+
+def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
+    """What is written as variables is read back as the same settings, whichever are made."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("NBDEPLOY_")]:
+        monkeypatch.delenv(name)
+    made = Settings(
+        home=tmp_path / "home",
+        BENTOML_HOME=tmp_path / "bentoml",
+        runtime=tmp_path / "runtime",
+        port=9000,
+        envoy="/usr/bin/envoy",
+        workers=2,
+        keep_revisions=0,
+        start_timeout=1.5,
+        replay_timeout=2,
+        predict_timeout=3,
+        shadow_timeout=4,
+        memory_limit=512,
+        hosts=("a.example.org", "*.b.example.org"),
+        public_url="https://hub.example.org/proxy/{port}",
+        require_token=True,
+        reconcile_at_server_start=False,
+        segment_bytes=1_000_000,
+        records_max_bytes=5_000_000_000,
+        records_max_age="30d",
+        when_record_fails="refuse",
+        tolerance=Tolerance(float32_rtol=0.5),
+    )
+    assert made.model_fields_set == set(Settings.model_fields)
+    for name, value in Wiring(made).ports._variables().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == made
 
 
 def test_a_path_with_signs_that_systemd_would_expand_stays_as_it_is():

@@ -157,3 +157,4 @@ def test_pips_settings_reach_uv_and_uvs_own_go_first(monkeypatch, tmp_path):
 
 def test_an_indexs_password_is_not_shown():
     assert without_credentials("at https://ada:secret@index/simple/ and /a@b") == "at https://index/simple/ and /a@b"
+    assert without_credentials("at https://ada:s@cr/et@index/simple/") == "at https://index/simple/"

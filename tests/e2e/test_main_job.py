@@ -4,10 +4,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -265,6 +267,12 @@ def test_down_stops_every_process_and_reconcile_brings_all_back_under_the_same_u
     home.run("down")
     assert running(home) == []
     assert home.json("describe", "churn")["releases"][0]["healthy"] is False
+    with socket.create_server(("127.0.0.1", urlsplit(url).port)) as stranger:
+        stranger.setblocking(False)
+        ended = home.run("predict", "churn", check=False)
+        assert (ended.returncode, "does not run" in ended.stderr) == (3, True)
+        with pytest.raises(BlockingIOError):  # it was told nothing
+            stranger.accept()
     home.run("reconcile")
     assert home.json("describe", "churn")["url"] == url
     assert home.json("predict", "churn")["status"] == 200

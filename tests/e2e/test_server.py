@@ -62,10 +62,16 @@ def test_endpoints_come_back_with_the_server_after_a_hub_has_stopped_everything(
         assert home.json("predict", "churn")["status"] == 200
 
 
-@pytest.mark.parametrize("why", ["nothing was deployed", "it was stopped", "it is not wanted"])
+@pytest.mark.parametrize(
+    "why", ["nothing was deployed", "it was stopped", "it is not wanted", "a file of the folder names another home"]
+)
 def test_the_server_starts_nothing_else(tmp_path, why):
     home = make_home(tmp_path / "home")
-    if why != "nothing was deployed":
+    if why.startswith("a file"):
+        (home.path / "elsewhere").mkdir()
+        (home.path / "elsewhere" / "gateway.json").write_text(json.dumps({"port": 1, "runtime": "/nowhere"}))
+        (home.path / "nbdeploy.yaml").write_text("home: elsewhere\nreconcile_at_server_start: true\n")
+    if why.startswith("it "):
         (home.path / "nbdeploy").mkdir()
         known = {"port": 1} if why == "it was stopped" else {"port": 1, "runtime": "/nowhere"}
         (home.path / "nbdeploy" / "gateway.json").write_text(json.dumps(known))

@@ -126,6 +126,13 @@ def test_an_unpaired_difference_is_antisymmetric_and_within_minus_1_to_1(first, 
     assert -1 <= low <= back.value <= high <= 1
 
 
+@pytest.mark.parametrize("table", [(3, 3, 1, 5000), (0, 1, 4999, 5000), (5000, 5000, 0, 5000), (1, 1, 0, 1)])
+def test_a_difference_at_the_end_of_its_range_has_an_interval(table):
+    difference = Difference(*table)
+    low, high = bounds(difference)
+    assert -1 <= low <= difference.value <= high <= 1
+
+
 @settings(max_examples=25, deadline=None)
 @given(shares, st.floats(0.01, 0.99), levels)
 def test_what_is_shown_is_what_the_interval_excludes(given_counts, mean, level):

@@ -121,7 +121,8 @@ class Panel:
         """Bring what is seen to the front end; traits that are equal are not sent."""
         with self._lock:
             seen = self._watch.seen  # within the lock: what is older must not come later
-            self._widget.endpoint = endpoint_view(seen.endpoint, seen.status.url, self._ports.keep_revisions)
+            url = seen.status.public_url or seen.status.url
+            self._widget.endpoint = endpoint_view(seen.endpoint, url, self._ports.keep_revisions)
             self._widget.live = live_view(seen.status, seen.rates)
             self._widget.history = history_view(seen.history)
             self._widget.problem = problem_view(seen.problem) if seen.problem else None

@@ -60,10 +60,11 @@ class Doomed:
 
 def count(home: Path, doomed: Doomed) -> Purged:
     """What a purge would take, if it came now."""
-    with segments.reading(segments.data_folder(home, doomed.endpoint)), segments.reading(home / LEDGER):
+    guard, folder = segments.data_folder(home, doomed.endpoint), home / LEDGER
+    with segments.reading(guard), segments.reading(folder):
         paths = files_of(home, doomed.endpoint)
         logs = [*ledger.files(home, "edge"), *ledger.files(home, "shadow")]
-        with database() as connection:
+        with database(guard, folder) as connection:
             query = "SELECT count(*) FROM {} WHERE {}"
             ((records,),) = fetched(connection, query.format(lines_of(paths, RECORD.columns), doomed.condition()))
             ((lines,),) = fetched(connection, query.format(lines_of(logs, LEDGER_LINE.columns), doomed.condition()))
@@ -119,7 +120,7 @@ def _purge_folder(folder: Path, guard: Path, kind: Kind, doomed: Doomed) -> int:
     files = {str(s.path): s for s in segments.segments_in(folder) if s.form == "parquet"}
     if not files:
         return 0
-    with database() as connection:
+    with database(folder) as connection:
         found = connection.execute(
             f"SELECT filename, count(*), count(*) FILTER ({doomed.condition()}), "  # noqa: S608 - quoted
             f"(max({AT}) FILTER ({doomed.condition()}))::TIMESTAMP "

@@ -116,6 +116,25 @@ def test_torn_lines_go_with_the_last_record_of_their_segment_or_by_the_id_in_the
     assert not list(folder.glob("*.rejected"))
 
 
+@pytest.mark.parametrize("asked", [{"request_ids": ["r7"]}, {"before": NOON + timedelta(days=1)}], ids=["id", "moment"])
+def test_torn_lines_of_the_ledger_go_too_unless_they_name_another_endpoint(log, tmp_path, asked):
+    path = tmp_path / "ledger" / "edge-1-1.v2.jsonl"
+    path.parent.mkdir()
+    mine, others, nobodys = (
+        json.dumps({"endpoint": name, "request_id": "r7"} if name else {"request_id": "r7"}) + "\n"
+        for name in ("tumour", "other", None)
+    )
+    path.write_text(mine + others + nobodys)
+    os.utime(path, (NOON.timestamp(),) * 2)
+    compact_all(tmp_path)
+    assert segments.rejected_lines(tmp_path / "ledger") == 3
+    conditions = {"before": None, "request_ids": [], **asked}
+    assert log.purge("tumour", dry_run=True, **conditions).unreadable == 2
+    assert log.purge("tumour", dry_run=False, **conditions).unreadable == 2
+    (rejected,) = (tmp_path / "ledger").glob("*.rejected")
+    assert rejected.read_text() == others
+
+
 WRITER = """
 import sys
 from jupyter_deploy.serving.records import Recorder

@@ -13,6 +13,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import DeployError
@@ -41,16 +43,31 @@ def tend(home: Path, limits: Limits) -> list[str]:
     """Do it; returns what could not be done, in words, and prints what was removed."""
     from . import compaction  # noqa: PLC0415 - the archivist itself needs no DuckDB
 
-    failures = []
+    failures: list[str] = []
     with segments.tending(home):
-        for line in retention.clear(home, limits):  # first, since the disk may be full
-            _say(line)
-        released = rotation.rotate(home) if rotation.due(home) else rotation.settled(home)
+        for place in retention.places(home):  # first, since the disk may be full
+            with _going_on(failures):
+                for line in retention.clear(place, limits):
+                    _say(line)
+        released = False
+        with _going_on(failures):
+            released = rotation.rotate(home) if rotation.due(home) else rotation.settled(home)
         for endpoint in segments.endpoints(home):
-            failures += compaction.compact_endpoint(home, endpoint)
+            with _going_on(failures):
+                failures += compaction.compact_endpoint(home, endpoint)
         if released:
-            failures += compaction.compact_ledger(home)
+            with _going_on(failures):
+                failures += compaction.compact_ledger(home)
     return failures
+
+
+@contextmanager
+def _going_on(failures: list[str]) -> Iterator[None]:
+    """What fails within is written down, and keeps nothing else from being done."""
+    try:
+        yield
+    except (OSError, DeployError) as error:
+        failures.append(str(error))
 
 
 def main() -> None:

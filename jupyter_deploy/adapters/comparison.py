@@ -124,9 +124,9 @@ def compare(
         )
     asked = Question(endpoint, stable, tag, since, overflowed, rule)
     with (
-        reading(data_folder(home, endpoint.name)),
+        reading(folder := data_folder(home, endpoint.name)),
         reading(home / LEDGER),
-        records.database() as connection,
+        records.database(folder, home / LEDGER) as connection,
     ):
         skipped = sides.load(connection, home, asked)
         role = sides.recorded_role(connection, asked)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from .segments import LEDGER, Segment
 
 _CLOSE_SECONDS = 15.0
 """A worker looks once a second whether it is asked to close its segment."""
+
+_ENDPOINT = re.compile(rb'"endpoint":\s*"([^"]*)"')
 
 _FLUSH_SECONDS = 0.3
 """The gateway writes what it has to log five times a second."""
@@ -50,8 +53,13 @@ class Doomed:
             wanted.append(f"request_id IN ({', '.join(map(quoted, self.request_ids))})")
         return " AND ".join(wanted)
 
-    def holds_for_unreadable(self, line: bytes, last: datetime) -> bool:
-        """Whether a line that is no record goes: by its id where it stands in it, by its segment's last record."""
+    def holds_for_unreadable(self, line: bytes, last: datetime, *, shared: bool) -> bool:
+        """Whether a line that is no record goes: by its id where it stands in it, by its segment's last record.
+
+        ``shared``: it stands among lines of other endpoints; one that names another one stays.
+        """
+        if shared and (named := _ENDPOINT.search(line)) and named[1] != self.endpoint.encode():
+            return False
         if self.before is not None and last >= self.before.astimezone(UTC):
             return False
         ids = [json.dumps(request_id).encode()[1:-1] for request_id in self.request_ids]
@@ -60,17 +68,18 @@ class Doomed:
 
 def count(home: Path, doomed: Doomed) -> Purged:
     """What a purge would take, if it came now."""
-    with segments.reading(segments.data_folder(home, doomed.endpoint)), segments.reading(home / LEDGER):
+    guard, folder = segments.data_folder(home, doomed.endpoint), home / LEDGER
+    with segments.reading(guard), segments.reading(folder):
         paths = files_of(home, doomed.endpoint)
         logs = [*ledger.files(home, "edge"), *ledger.files(home, "shadow")]
-        with database() as connection:
+        with database(guard, folder) as connection:
             query = "SELECT count(*) FROM {} WHERE {}"
             ((records,),) = fetched(connection, query.format(lines_of(paths, RECORD.columns), doomed.condition()))
             ((lines,),) = fetched(connection, query.format(lines_of(logs, LEDGER_LINE.columns), doomed.condition()))
         unreadable = sum(
-            len(_split(segment, doomed)[1])
-            for folder in segments.release_folders(home, doomed.endpoint)
-            for segment in segments.segments_in(folder)
+            len(_split(segment, doomed, shared=place == folder)[1])
+            for place in (*segments.release_folders(home, doomed.endpoint), folder)
+            for segment in segments.segments_in(place)
             if segment.form == "rejected"
         )
     return Purged(endpoint=doomed.endpoint, records=records, ledger_lines=lines, unreadable=unreadable, dry_run=True)
@@ -99,8 +108,9 @@ def purge(home: Path, doomed: Doomed) -> Purged:
         if failures:
             raise StoreError("not everything can be purged", "mend what is named and purge again", "\n".join(failures))
         records = sum(_purge_folder(folder, guard, RECORD, doomed) for folder in folders)
-        unreadable = sum(_purge_rejected(folder, guard, doomed) for folder in folders)
         lines = _purge_folder(logs, logs, LEDGER_LINE, doomed)
+        unreadable = sum(_purge_rejected(folder, guard, doomed, shared=False) for folder in folders)
+        unreadable += _purge_rejected(logs, logs, doomed, shared=True)
     return Purged(endpoint=doomed.endpoint, records=records, ledger_lines=lines, unreadable=unreadable, dry_run=False)
 
 
@@ -119,7 +129,7 @@ def _purge_folder(folder: Path, guard: Path, kind: Kind, doomed: Doomed) -> int:
     files = {str(s.path): s for s in segments.segments_in(folder) if s.form == "parquet"}
     if not files:
         return 0
-    with database() as connection:
+    with database(folder) as connection:
         found = connection.execute(
             f"SELECT filename, count(*), count(*) FILTER ({doomed.condition()}), "  # noqa: S608 - quoted
             f"(max({AT}) FILTER ({doomed.condition()}))::TIMESTAMP "
@@ -152,12 +162,12 @@ def _purge_file(
             segment.path.unlink()
 
 
-def _purge_rejected(folder: Path, guard: Path, doomed: Doomed) -> int:
+def _purge_rejected(folder: Path, guard: Path, doomed: Doomed, *, shared: bool) -> int:
     going = 0
     for segment in segments.segments_in(folder):
         if segment.form != "rejected":
             continue
-        kept, gone = _split(segment, doomed)
+        kept, gone = _split(segment, doomed, shared=shared)
         if gone:
             segments.write_private(segments.temporary(segment.path), b"".join(kept))
             if kept:
@@ -170,12 +180,12 @@ def _purge_rejected(folder: Path, guard: Path, doomed: Doomed) -> int:
     return going
 
 
-def _split(segment: Segment, doomed: Doomed) -> tuple[list[bytes], list[bytes]]:
+def _split(segment: Segment, doomed: Doomed, *, shared: bool) -> tuple[list[bytes], list[bytes]]:
     """The lines that stay and those that go."""
     beside = segment.beside("parquet")
     last = datetime.fromtimestamp((beside if beside.exists() else segment.path).stat().st_mtime, UTC)
     lines = [line + b"\n" for line in segment.path.read_bytes().split(b"\n") if line]
-    going = [doomed.holds_for_unreadable(line, last) for line in lines]
+    going = [doomed.holds_for_unreadable(line, last, shared=shared) for line in lines]
     return (
         [line for line, goes in zip(lines, going, strict=True) if not goes],
         [line for line, goes in zip(lines, going, strict=True) if goes],

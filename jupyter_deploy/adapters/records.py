@@ -73,13 +73,18 @@ LEDGER_VALID = "(pair_id IS NOT NULL)"
 
 
 @contextmanager
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
+def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB that spills into a private folder and fetches nothing from the network.
+
+    Parameters
+    ----------
+    folders
+        What is read stands in them: there a damaged Parquet file is looked for when something cannot be read.
 
     Raises
     ------
     StoreError
-        A file cannot be read (or went away in between), or the disk is full.
+        A file cannot be read (is damaged, or went away in between), or the disk is full.
     """
     with scratch_folder("spill") as spill:  # 0700: what spills is what the records hold
         settings = {
@@ -97,6 +102,12 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
                 yield connection
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise _unreadable(error) from error
+        except duckdb.Error as error:
+            # DuckDB has no kind of its own for damage, and does not always name the file.
+            damaged = [path for folder in folders for path in sorted(folder.rglob("[!.]*.parquet")) if _damaged(path)]
+            if not damaged:
+                raise
+            raise _unreadable(error, damaged) from error
 
 
 def fetched(connection: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
@@ -191,7 +202,8 @@ def read(
             values.append(value)
     if limit is not None:
         values.append(limit)
-    with reading(data_folder(home, checked_name(endpoint))), database() as connection:
+    folder = data_folder(home, checked_name(endpoint))
+    with reading(folder), database(folder) as connection:
         query = (
             f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "  # noqa: S608
             f"WHERE {' AND '.join(wanted)} ORDER BY {AT} DESC, request_id DESC {'LIMIT ?' if limit is not None else ''}"
@@ -201,9 +213,22 @@ def read(
     return [record for record in found if record]
 
 
-def _unreadable(error: duckdb.Error) -> StoreError:
+def _unreadable(error: duckdb.Error, damaged: Sequence[Path] = ()) -> StoreError:
+    if damaged:
+        names = ", ".join(map(str, damaged))
+        remedy = "what is in a damaged file is lost: move it out of the folder, the others can be read then"
+        return StoreError(f"the records cannot be read: {names} is damaged", remedy, str(error))
     remedy = "run it again; if it persists, look at the file that is named"
     return StoreError("the records cannot be read", remedy, str(error))
+
+
+def _damaged(path: Path) -> bool:
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_parquet({_listed([path])})").fetchall()  # noqa: S608
+    except duckdb.Error:
+        return path.exists()
+    return False
 
 
 def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:

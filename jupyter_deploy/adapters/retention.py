@@ -7,9 +7,12 @@ standard library alone, but for the number of rows in a Parquet file.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from jupyter_deploy.domain.errors import StoreError
 
 from . import segments
 from .segments import LEDGER, LIVE_LOGS, Segment
@@ -38,30 +41,47 @@ class _Kept:
         return all(s.stem not in LIVE_LOGS and segments.is_closed(s) for s in self.files if s.form == "jsonl")
 
 
-def clear(home: Path, limits: Limits) -> list[str]:
-    """Remove what is beyond the limits; returns what was removed, in words. The caller holds ``tending``."""
-    said = []
-    for guard, folders in _places(home):
-        oldest, gone = _beyond(folders, limits)
-        for kept in gone:
-            count = sum(_lines(segment) for segment in _read(kept))
-            until = datetime.fromtimestamp(kept.time, UTC).isoformat()
-            first = kept.files[0]
-            read = _read(kept)[0].path if _read(kept) else first.path
-            note = (guard, read, segments.inode(read), count, until)
-            noted = _noted(*note)
-            with segments.swapping(guard):
-                _remove(kept)
-            if not noted:  # the disk was full; now there is room
-                segments.note_removal(*note)
-            why = "older than the age limit" if kept.time < oldest else "beyond the size limit"
-            said.append(f"{first.path.parent}: removed {count} lines up to {until}, {why} ({first.stem})")
-    return said
+@dataclass(frozen=True)
+class Place:
+    """What a limit holds for: ``folders`` (of an endpoint's releases, or the ledger) whose readers ``guard`` knows."""
+
+    guard: Path
+    folders: tuple[Path, ...]
+
+
+def places(home: Path) -> list[Place]:
+    """Every endpoint's records, and the ledger."""
+    found = [
+        Place(segments.data_folder(home, endpoint), tuple(segments.release_folders(home, endpoint)))
+        for endpoint in segments.endpoints(home)
+    ]
+    return [*found, Place(home / LEDGER, (home / LEDGER,))]
+
+
+def clear(place: Place, limits: Limits) -> Iterator[str]:
+    """Remove what is beyond the limits; yields what was removed, in words. The caller holds ``tending``."""
+    guard = place.guard
+    oldest, gone = _beyond(place, limits)
+    for kept in gone:
+        counts = [_lines(segment) for segment in _read(kept)]
+        count = sum(lines or 0 for lines in counts)
+        until = datetime.fromtimestamp(kept.time, UTC).isoformat()
+        first = kept.files[0]
+        read = _read(kept)[0].path if _read(kept) else first.path
+        note = (guard, read, segments.inode(read), count, until)
+        noted = _noted(*note)
+        with segments.swapping(guard):
+            _remove(kept)
+        if not noted:  # the disk was full; now there is room
+            segments.note_removal(*note)
+        why = "older than the age limit" if kept.time < oldest else "beyond the size limit"
+        what = "a damaged file, its lines not counted," if None in counts else f"{count} lines"
+        yield f"{first.path.parent}: removed {what} up to {until}, {why} ({first.stem})"
 
 
 def due(home: Path, limits: Limits) -> bool:
     """Whether anything is beyond the limits."""
-    return any(_beyond(folders, limits)[1] for _, folders in _places(home))
+    return any(_beyond(place, limits)[1] for place in places(home))
 
 
 def _noted(guard: Path, path: Path, number: int | None, count: int, until: str) -> bool:
@@ -84,17 +104,9 @@ def _remove(kept: _Kept) -> None:
             segment.path.unlink(missing_ok=True)
 
 
-def _places(home: Path) -> list[tuple[Path, list[Path]]]:
-    found = [
-        (segments.data_folder(home, endpoint), segments.release_folders(home, endpoint))
-        for endpoint in segments.endpoints(home)
-    ]
-    return [*found, (home / LEDGER, [home / LEDGER])]
-
-
-def _beyond(folders: list[Path], limits: Limits) -> tuple[float, list[_Kept]]:
+def _beyond(place: Place, limits: Limits) -> tuple[float, list[_Kept]]:
     """The moment before which everything is too old, and the oldest closed files that have to go."""
-    kept = sorted((one for folder in folders for one in _kept(folder)), key=lambda one: one.time)
+    kept = sorted((one for folder in place.folders for one in _kept(folder)), key=lambda one: one.time)
     total = sum(one.size for one in kept)
     oldest = time.time() - limits.max_seconds if limits.max_seconds is not None else float("-inf")
     gone = []
@@ -128,12 +140,18 @@ def _read(kept: _Kept) -> list[Segment]:
     return compacted or [segment for segment in kept.files if segment.form == "jsonl"]
 
 
-def _lines(segment: Segment) -> int:
+def _lines(segment: Segment) -> int | None:
+    """How many lines a file has; None: it is damaged, which is no reason to keep it."""
     if segment.form == "parquet":
-        from .records import database, quoted  # noqa: PLC0415 - who only looks whether anything is due needs no DuckDB
+        import duckdb  # noqa: PLC0415 - who only looks whether anything is due needs no DuckDB
 
-        with database() as connection:
-            query = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({quoted(str(segment.path))})"  # noqa: S608
-            return int(connection.execute(query).fetchall()[0][0] or 0)
+        from .records import database, quoted  # noqa: PLC0415
+
+        query = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({quoted(str(segment.path))})"  # noqa: S608
+        try:
+            with database() as connection:
+                return int(connection.execute(query).fetchall()[0][0] or 0)
+        except (StoreError, duckdb.Error):
+            return None
     with segment.path.open("rb") as file:
         return sum(1 for _ in file)

@@ -104,7 +104,7 @@ def _on(path: Path, followed: _Followed) -> list[Record]:
 def _all_of(files: list[Path]) -> list[Record]:
     if not files:
         return []
-    with database() as connection:
+    with database(*{path.parent for path in files}) as connection:
         rows = fetched(connection, f"SELECT {FIELDS} FROM {lines_of(files, COLUMNS)} ORDER BY {AT}")  # noqa: S608
     found = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
     return [record for record in found if record]

@@ -159,24 +159,26 @@ class Recorder:
 
     def _sync_for_ever(self) -> None:
         while not self._closed.wait(FSYNC_SECONDS):
-            with self._lock:
-                if self._file is not None and self.path is not None:
-                    asked = self.path.with_name(f"{self.path.name}.close")
-                    if asked.exists() or self._is_over(self._file):
-                        self._leave()
-                        asked.unlink(missing_ok=True)
-                copy = os.dup(self._file) if self._file is not None and self._dirty.is_set() else None
-                self._dirty.clear()
-            if copy is not None:  # outside the lock: a slow disk must not hold up answers
-                _sync(copy)
-                os.close(copy)
+            # No descriptor to be had, a folder that nobody may write: what is left undone is tried in a second again.
+            with contextlib.suppress(OSError):
+                self._look()
             self._sync_left()
+
+    def _look(self) -> None:
+        with self._lock:
+            if self._file is not None and self.path is not None:
+                asked = self.path.with_name(f"{self.path.name}.close")
+                if asked.exists() or self._is_over(self._file):
+                    self._leave()
+                    asked.unlink(missing_ok=True)
+            copy = os.dup(self._file) if self._file is not None and self._dirty.is_set() else None
+            self._dirty.clear()  # only now: without a copy it is still to be brought to the disk
+        if copy is not None:  # outside the lock: a slow disk must not hold up answers
+            _sync_and_close(copy)
 
     def _sync_left(self) -> None:
         while self._left:
-            file = self._left.pop()
-            _sync(file)
-            os.close(file)  # gives the segment's lock back
+            _sync_and_close(self._left.pop())  # gives the segment's lock back
 
 
 def timestamp(nanoseconds: int) -> str:
@@ -205,6 +207,8 @@ def _line(record: dict[str, Any]) -> bytes:
         return json.dumps(bare, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _sync(file: int) -> None:
+def _sync_and_close(file: int) -> None:
     with contextlib.suppress(OSError):  # a pipe or a full disk; the write itself reported what was lost
         os.fsync(file)
+    with contextlib.suppress(OSError):  # the kernel lets go of it, whatever it says
+        os.close(file)

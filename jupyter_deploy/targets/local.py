@@ -7,6 +7,7 @@ minutes), and ``state``, held for moments, around every change of what is superv
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -119,6 +120,8 @@ class LocalTarget:
             wanted = before if newer else before | {endpoint.name: endpoint}
             if not any(e.running for e in wanted.values()) and not place.gateway.running():
                 return place.gateway.url(endpoint.name)
+            if place.supervisor.alive():
+                place.keep_records()  # its limits may have been changed
             place.put(wanted[endpoint.name])
             try:
                 place.gateway.apply(wanted.values())
@@ -218,25 +221,33 @@ class _Place:
         """Have a supervisor that every shell finds; the caller holds the state lock."""
         self.supervisor.ensure()
         remember(self._settings, runtime=str(self.runtime.path))
-        self._keep_records()
+        self.keep_records()
 
-    def _keep_records(self) -> None:
-        """Have the program that tends the records run, if there is to be one."""
-        command = self._settings.archivist
-        if not command or any(state.alive for state in self.supervisor.states(ARCHIVIST)):
+    def keep_records(self) -> None:
+        """Have the program that tends the records run as the settings are now, if there is to be one."""
+        if not self._settings.archivist:
+            return
+        ready = f"{self.runtime.path}/archivist.ready"
+        command = [*self._settings.archivist, "--ready", ready]
+        if command == self._tending() and any(state.alive for state in self.supervisor.states(ARCHIVIST)):
             return
         private_folder(self._settings.logs)
-        ready = f"{self.runtime.path}/archivist.ready"
         self.supervisor.add(
             Program(
                 name=ARCHIVIST,
-                commands=[[*command, "--ready", ready]],
+                commands=[command],
                 environment=passed_on(os.environ),
                 folder=self.runtime.path / "empty",
                 stop_seconds=5,
                 ready=[ready],
             )
         )
+
+    def _tending(self) -> object:
+        """The command line with which the archivist was started; None if that cannot be known."""
+        with suppress(OSError, ValueError, LookupError, TypeError):
+            return json.loads((self.runtime.path / "programs" / f"{ARCHIVIST}@0.json").read_bytes())["command"]
+        return None
 
     def close(self) -> None:
         """Stop everything; the caller holds the state lock."""

@@ -12,10 +12,12 @@ import stat
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
 
@@ -370,3 +372,28 @@ def test_a_stopped_worker_first_answers_what_it_was_asked(stage: Stage) -> None:
     asking.join()
     assert answers == [200]
     assert not stage.processes()
+
+
+def test_limits_of_the_records_that_were_changed_hold_from_the_next_verb_on() -> None:
+    def archivist(limit: str) -> tuple[str, ...]:
+        return (sys.executable, "-c", "import sys, time; open(sys.argv[-1], 'w'); time.sleep(1000)", limit)
+
+    def pid(stage: Stage) -> int:
+        return int((stage.runtime / "pids" / "archivist@0").read_text())
+
+    def runs_with(stage: Stage, limit: str) -> bool:
+        with suppress(OSError, ValueError, psutil.Error):
+            return limit in psutil.Process(pid(stage)).cmdline()
+        return False
+
+    with staged(archivist=archivist("1000")) as stage:
+        release = stage.release("aaa")
+        stage.target.start(release)
+        assert eventually(lambda: runs_with(stage, "1000"))
+        LocalTarget(replace(stage.settings, archivist=archivist("2000"))).route(endpoint_of(release))
+        assert eventually(lambda: runs_with(stage, "2000"))
+        (target := LocalTarget(replace(stage.settings, archivist=archivist("3000")))).start(stage.release("bbb"))
+        assert eventually(lambda: runs_with(stage, "3000"))
+        before = pid(stage)
+        target.route(endpoint_of(release))
+        assert pid(stage) == before

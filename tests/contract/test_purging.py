@@ -116,6 +116,25 @@ def test_torn_lines_go_with_the_last_record_of_their_segment_or_by_the_id_in_the
     assert not list(folder.glob("*.rejected"))
 
 
+@pytest.mark.parametrize("asked", [{"request_ids": ["r7"]}, {"before": NOON + timedelta(days=1)}], ids=["id", "moment"])
+def test_torn_lines_of_the_ledger_go_too_unless_they_name_another_endpoint(log, tmp_path, asked):
+    path = tmp_path / "ledger" / "edge-1-1.v2.jsonl"
+    path.parent.mkdir()
+    mine, others, nobodys = (
+        json.dumps({"endpoint": name, "request_id": "r7"} if name else {"request_id": "r7"}) + "\n"
+        for name in ("tumour", "other", None)
+    )
+    path.write_text(mine + others + nobodys)
+    os.utime(path, (NOON.timestamp(),) * 2)
+    compact_all(tmp_path)
+    assert segments.rejected_lines(tmp_path / "ledger") == 3
+    conditions = {"before": None, "request_ids": [], **asked}
+    assert log.purge("tumour", dry_run=True, **conditions).unreadable == 2
+    assert log.purge("tumour", dry_run=False, **conditions).unreadable == 2
+    (rejected,) = (tmp_path / "ledger").glob("*.rejected")
+    assert rejected.read_text() == others
+
+
 WRITER = """
 import sys
 from jupyter_deploy.serving.records import Recorder
@@ -243,6 +262,10 @@ def aged(home, number, size=40):
     return path
 
 
+def cleared(home, limits):
+    return [said for place in retention.places(home) for said in retention.clear(place, limits)]
+
+
 def days(log):
     return sorted({int(one.partition("-")[0]) for one in ids(log.records("tumour"))})
 
@@ -256,11 +279,11 @@ def test_beyond_the_size_the_oldest_go_whole_and_it_is_counted(log, tmp_path, co
     files = [path for path in (tmp_path / "records" / "tumour" / "aaa").iterdir() if path.is_file()]
     limits = Limits(sum(path.stat().st_size for path in files) - 1)
     assert due(tmp_path, limits)
-    (said,) = retention.clear(tmp_path, limits)
+    (said,) = cleared(tmp_path, limits)
     assert "removed 40 lines" in said
     assert days(log) == [1, 3]
     assert log.removed("tumour") == 40
-    assert retention.clear(tmp_path, limits) == []
+    assert cleared(tmp_path, limits) == []
     assert "40 records" in World(tmp_path).compare(endpoint()).notes[0]
 
 
@@ -279,7 +302,7 @@ def test_what_is_too_old_goes_also_from_the_ledger(log, tmp_path):
 
 def test_what_is_being_written_is_never_cleared_away(log, tmp_path, writer):
     aged(tmp_path, 9)
-    retention.clear(tmp_path, Limits(1, 0.0))
+    cleared(tmp_path, Limits(1, 0.0))
     writer.write(1)
     assert sorted(ids(log.records("tumour"))) == ["w0", "w1"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -211,4 +212,33 @@ def test_a_record_is_brought_to_the_disk_within_a_second(tmp_path, monkeypatch):
     synced.clear()
     written(recorder)
     assert synced.wait(records.FSYNC_SECONDS + 1)
+    recorder.close()
+
+
+def test_a_moment_without_file_descriptors_ends_neither_fsync_nor_the_closing_of_segments(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FSYNC_SECONDS", 0.02)
+    dup, fsync, refused, synced = os.dup, os.fsync, threading.Event(), threading.Event()
+
+    def dup_without_descriptors(file):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        monkeypatch.setattr(os, "dup", dup)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            return dup(file)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            refused.set()
+
+    monkeypatch.setattr(os, "dup", dup_without_descriptors)
+    monkeypatch.setattr(os, "fsync", lambda file: (fsync(file), synced.set()))
+    recorder = Recorder(tmp_path, "tumour", "tumour:1a2b")
+    written(recorder)
+    assert refused.wait(20)
+    assert synced.wait(5)  # without another write
+    request = recorder.path.with_name(f"{recorder.path.name}.close")
+    request.touch()
+    deadline = time.monotonic() + 5
+    while (request.exists() or locked(recorder.path)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not locked(recorder.path)
     recorder.close()

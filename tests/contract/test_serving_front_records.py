@@ -1,0 +1,118 @@
+"""What Front records: by mode, where it cannot, and of clients that leave."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from test_serving_front import RELEASED, STARTED, front, inner, model, predict, problem, records
+
+from jupyter_deploy.serving import Front
+
+__all__ = ["front", "model", "records"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [("full", True), ("meta", False), ("off", None), ("what a newer gateway says", False)],
+)
+def test_the_gateway_says_what_is_recorded_of_a_request(front, records, mode, kept):
+    response = predict(front, '{"instances": [2]}', x_rollout_record=mode)
+    assert response.json() == {"predictions": [0.5]}
+    found = [(record.inputs is not None, record.outputs is not None, record.rows) for record in records()]
+    assert found == ([] if kept is None else [(kept, kept, 1)])
+
+
+def test_where_no_data_may_be_kept_the_words_of_an_exception_are_in_neither_record_nor_log(front, records, capsys):
+    assert predict(front, '{"instances": [0]}', x_rollout_record="meta").status_code == 500
+    (record,) = records()
+    assert (record.error.type, record.error.message, record.inputs) == ("ZeroDivisionError", "", None)
+    log = capsys.readouterr().err
+    assert "ZeroDivisionError" in log
+    assert "division" not in log
+
+
+@pytest.fixture
+def unwritable(records, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NBDEPLOY_RECORDS", str(tmp_path / "file" / "records"))
+
+
+def test_what_cannot_be_recorded_is_answered(front, unwritable):
+    assert predict(front, '{"instances": [2]}').json() == {"predictions": [0.5]}
+
+
+@pytest.mark.parametrize("body", ['{"instances": [2]}', "{", '{"instances": [0]}'])
+def test_what_cannot_be_recorded_is_refused_where_records_are_required(model, unwritable, monkeypatch, body):
+    monkeypatch.setenv("NBDEPLOY_WHEN_RECORD_FAILS", "refuse")
+    front = Front(inner(), model=model)
+    response = predict(front, body)
+    assert "recorded" in problem(response, 503)["detail"]
+    assert response.headers["retry-after"]
+    assert predict(front, '{"instances": [2]}', x_rollout_record="off").status_code == 200
+    front._close()
+
+
+def test_a_wrong_choice_of_what_to_do_with_the_unrecorded_stops_the_start(monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_WHEN_RECORD_FAILS", "perhaps")
+    with pytest.raises(ValueError, match="answer or refuse"):
+        Front(inner())
+
+
+def test_a_role_that_nobody_gave_out_is_direct(front, records):
+    predict(front, '{"instances": [1]}', x_rollout_role="made-up")
+    assert records()[0].role == "direct"
+
+
+async def call(front, receive, send):
+    headers = [(b"x-request-id", b"gone"), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+    await front(scope, receive, send)
+
+
+def test_a_client_that_leaves_while_it_sends_gets_no_answer_but_a_record(front, records):
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    messages = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+    asyncio.run(call(front, receive, send))
+    assert sent == []
+    assert [(record.request_id, record.status) for record in records()] == [("gone", 499)]
+
+
+def test_a_client_that_leaves_before_the_answer_crashes_nothing(front, records):
+    async def receive():
+        return {"type": "http.request", "body": b'{"instances": [1]}'}
+
+    async def send(_message):
+        raise OSError("client disconnected")
+
+    asyncio.run(call(front, receive, send))
+    assert records()[0].status == 200
+
+
+def test_requests_that_a_time_limit_ends_are_still_recorded(front, records):
+    async def give_up():
+        async def receive():
+            return {"type": "http.request", "body": b'{"instances": [99]}'}
+
+        async def send(_message):
+            pass
+
+        # The first is being computed, the second waits for the model's one thread.
+        tasks = [asyncio.create_task(call(front, receive, send)) for _ in range(2)]
+        await asyncio.to_thread(STARTED.wait, 30)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        RELEASED.set()
+        await asyncio.to_thread(front._predictor._thread.shutdown)
+
+    STARTED.clear()
+    RELEASED.clear()
+    asyncio.run(give_up())
+    assert [(record.status, record.outputs) for record in records()] == [(504, [1 / 99]), (504, None)]

@@ -19,9 +19,11 @@ from jupyter_deploy.domain.errors import (
     Conflict,
     SignatureMismatch,
     StartFailed,
+    StoreError,
     TargetError,
     UnknownEndpoint,
     UnknownTarget,
+    disk_faults,
 )
 from jupyter_deploy.domain.ports import Ports, Target
 from jupyter_deploy.domain.results import Reconciled
@@ -98,15 +100,23 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
                 ports.store.save(after, based_on=before.revision if before else 0, reason=reason, change=what)
                 url = _routed(ports, target, before, after)
             stop_unwanted(ports, after.name, before.releases if before else ())
-    finally:
-        with ports.store.exclusive(after.name):
-            try:
-                for release in needed:
-                    ports.store.fulfil(release)
-            finally:  # a full disk must not keep running what it has just refused
-                stop_unwanted(ports, after.name, needed)
+    except BaseException:
+        with contextlib.suppress(StoreError), disk_faults():  # what failed first is what is to be said
+            _fulfil(ports, after.name, needed)
+        raise
+    _fulfil(ports, after.name, needed)
     _bring_back(ports, lost)
     return url
+
+
+def _fulfil(ports: Ports, name: str, needed: Iterable[Release]) -> None:
+    """Give the intents up, and stop what is not wanted without them."""
+    with ports.store.exclusive(name):
+        try:
+            for release in needed:
+                ports.store.fulfil(release)
+        finally:  # a full disk must not keep running what it has just refused
+            stop_unwanted(ports, name, needed)
 
 
 def keep(ports: Ports, endpoint: Endpoint) -> str:
@@ -204,14 +214,28 @@ def _start(target: Target, releases: Iterable[Release], optional: set[str], aske
 
 
 def _routed(ports: Ports, target: Target, before: Endpoint | None, after: Endpoint) -> str:
-    """Route the new revision; if that fails, the endpoint goes back to what it was, as one more revision."""
+    """Route the new revision; if that fails, the endpoint goes back to what it was, as one more revision.
+
+    Raises
+    ------
+    StoreError
+        The way back could not be written either.
+    """
     try:
         return target.route(after)
-    except TargetError:
+    except TargetError as error:
         back = after.rolled_back_to(before) if before and before.running else after.stopped()
         what = f"back to revision {before.revision}" if before and before.running else "stopped"
         reason = f"the routes of revision {after.revision} did not come into force"
-        ports.store.save(back, based_on=after.revision, reason=reason, change=what)
+        try:
+            with disk_faults():
+                ports.store.save(back, based_on=after.revision, reason=reason, change=what)
+        except StoreError as unsaved:
+            raise StoreError(
+                f"revision {after.revision} is written and not in force, and the way back cannot be written",
+                "make room on the disk or make it writable; then 'nbdeploy reconcile' puts what is written in force",
+                f"{error}\n{unsaved}",
+            ) from error
         with contextlib.suppress(TargetError):
             target.route(back)
         raise

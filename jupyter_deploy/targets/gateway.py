@@ -149,7 +149,6 @@ class Gateway:
             private_folder(folder)
         for kind, document in documents.items():
             self._write(kind, document)
-        self._supervisor.ensure()
         self._supervisor.remove(PROGRAM)  # or it would be the one who has the port
         taken: set[int] = set()
         while True:
@@ -209,7 +208,7 @@ class Gateway:
             # Fewer than before: a new Envoy, which counts from nought.
             if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
                 reason = "it rejected the new configuration"
-                # What it says reaches the log by way of supervisord, a moment later.
+                # What it says reaches the log a moment later.
                 wait_until(lambda: bool(_since(log, offset).strip()), _REASON_SECONDS)
                 break
             time.sleep(_POLL_SECONDS)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
@@ -46,12 +47,12 @@ def main(runtime: Runtime, logs: Path) -> None:
 
 
 def _resumed(runtime: Runtime, supervisor: Supervisor) -> bool:
-    """Start another one, unless everything was stopped or somebody else was faster; False: it was killed again."""
+    """Start another one, unless everything was stopped or somebody else was faster; False: try again."""
     with runtime.lock():
         try:
             if supervisor.interrupted():
                 supervisor.ensure()
-        except TargetError:
+        except (TargetError, OSError, subprocess.SubprocessError):  # a full disk too: there is nobody else to try again
             return False
     return True
 

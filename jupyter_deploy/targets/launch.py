@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 _POLL_SECONDS = 0.2
-_ORPHANS_SECONDS = 2.0
+ORPHANS_SECONDS = 2.0
 _MOST_FILES = 65536
 
 GIVEN_UP = 213
@@ -82,7 +82,7 @@ def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
         # It has gone and what it forked has the lock still.
         _signal(pid, signal.SIGKILL)
         gone = gone or time.monotonic()
-        if time.monotonic() > gone + _ORPHANS_SECONDS:
+        if time.monotonic() > gone + ORPHANS_SECONDS:
             # A descendant that has left its group: it serves nothing, and must not stand in the way for ever.
             path.unlink(missing_ok=True)
             os.close(hold)

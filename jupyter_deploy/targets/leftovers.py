@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from . import launch
 from .runtime import Runtime
 
 _POLL_SECONDS = 0.03
@@ -51,13 +52,23 @@ def _end(pids: Iterable[int]) -> None:
 def forget(runtime: Runtime, program: str) -> None:
     """End what still runs of a program, and see to it that what waits to take its place (``launch``) does not."""
     for path in (runtime.path / "pids").glob(f"{program}@*"):
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            while not _locked(handle):
-                end_leftovers(runtime, program)
-            path.unlink()  # with the lock held: who gets it afterwards sees that its file has gone
-        finally:
-            os.close(handle)
+        with suppress(FileNotFoundError):  # who waited there may have removed it
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                gone = 0.0
+                while not _locked(handle):
+                    end_leftovers(runtime, program)
+                    pid = int((os.pread(handle, 32, 0).split() or [b"0"])[0])
+                    if pid > 1 and not exists(pid):
+                        with suppress(OSError):  # what it forked
+                            os.killpg(pid, signal.SIGKILL)
+                        gone = gone or time.monotonic()
+                        if time.monotonic() > gone + launch.ORPHANS_SECONDS:
+                            break  # a descendant that has left its group, see launch
+                    time.sleep(_POLL_SECONDS)
+                path.unlink()  # with the lock held: who gets it afterwards sees that its file has gone
+            finally:
+                os.close(handle)
 
 
 def _held(path: Path) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.endpoint import Endpoint, Release
-from jupyter_deploy.domain.errors import StartFailed
+from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder, was_running
@@ -109,6 +109,15 @@ class LocalTarget:
             A release would record more than it should.
         """
         check_recording(endpoint)
+        try:
+            return self._route(endpoint)
+        except OSError as error:
+            raise RouteNotConfirmed(
+                f"the change is not in force: cannot write {error.filename or 'a file'}: {error.strerror or error}",
+                "make room on that disk or make it writable, then run 'nbdeploy reconcile'",
+            ) from error
+
+    def _route(self, endpoint: Endpoint) -> str:
         place = _Place(self._settings)
         place.runtime.prepare()
         with place.runtime.lock():
@@ -124,6 +133,8 @@ class LocalTarget:
                 place.keep_records()  # its limits may have been changed
             place.put(wanted[endpoint.name])
             try:
+                if not place.gateway.running():
+                    place.open()  # it may be all that runs: releases that should do failed to start
                 place.gateway.apply(wanted.values())
             except BaseException:
                 place.put_back(endpoint.name, known)

@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from xml.parsers.expat import ExpatError
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.processes import passed_on
@@ -128,18 +129,23 @@ class Supervisor:
         self._write_configuration()
         self._write(self._keeper())
         command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(self._configuration)]
-        started = subprocess.run(
-            command,
-            env=passed_on(os.environ),
-            cwd=self._runtime.path / "empty",
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_START_SECONDS,
-            check=False,
-            umask=0o077,  # its own log is older than its own umask
-            start_new_session=True,  # a Ctrl-C before it has become a daemon
-        )
+        try:
+            started = subprocess.run(
+                command,
+                env=passed_on(os.environ),
+                cwd=self._runtime.path / "empty",
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_START_SECONDS,
+                check=False,
+                umask=0o077,  # its own log is older than its own umask
+                start_new_session=True,  # a Ctrl-C before it has become a daemon
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(
+                f"the supervisor did not start within {_START_SECONDS:g} s", "try again when the machine is less busy"
+            ) from error
         if started.returncode == 0 and wait_until(self.alive, _ANSWER_SECONDS):  # it has its socket by now
             return
         raise TargetError(
@@ -237,7 +243,8 @@ class Supervisor:
             raise TargetError(
                 "the supervisor does not answer", f"see {self._logs / 'supervisord.log'}; if it hangs, kill it"
             ) from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ExpatError, xmlrpc.client.ResponseError) as error:
+            # The last two: killed in the middle of its answer.
             raise SupervisorGone("the supervisor does not run", "'nbdeploy reconcile' starts it") from error
         except xmlrpc.client.Fault as fault:
             # Gone, or ended, in the moment between looking and asking: what was wanted is so.
@@ -246,6 +253,11 @@ class Supervisor:
             if method == "addProcessGroup" and fault.faultString.startswith("ALREADY_ADDED"):
                 return None  # another one began meanwhile, with this program among the others
             raise TargetError(f"the supervisor refused {method}: {fault.faultString}") from fault
+        except xmlrpc.client.ProtocolError as error:
+            raise TargetError(
+                f"the supervisor answered {method} with {error.errcode} {error.errmsg}",
+                f"see {self._logs / 'supervisord.log'}",
+            ) from error
         finally:
             server("close")()
 

@@ -1,5 +1,6 @@
 """operations/change.py over the real store; the target is a fake, since a real one cannot be made to lose a race."""
 
+import errno
 import multiprocessing
 import signal
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.endpoint import Endpoint
-from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed
+from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed, StoreError
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.requests import PromoteRequest, TrafficRequest
 from jupyter_deploy.operations.change import change, stop_unwanted
@@ -99,6 +100,27 @@ def test_routes_that_do_not_come_into_force_take_the_endpoint_back_to_what_it_wa
     assert ports.store.history("tumour")[0].change == "back to revision 1"
     assert target.running == {ONE.tag}
     assert target.routed == [1, 3]
+
+
+def test_a_way_back_that_cannot_be_written_either_is_said_with_the_remedy(ports, monkeypatch):
+    moved(ports, None, FIRST)
+    ports.targets["local"].refuses_revisions = {2}
+    save = ports.store.save
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "state.sqlite")
+
+    def save_once(*args, **options):
+        save(*args, **options)
+        monkeypatch.setattr(ports.store, "save", full)
+        monkeypatch.setattr(ports.store, "fulfil", full)
+
+    monkeypatch.setattr(ports.store, "save", save_once)
+    with pytest.raises(StoreError, match="revision 2 is written") as failed:
+        moved(ports, FIRST, SECOND)
+    assert "nbdeploy reconcile" in failed.value.remedy
+    assert "Envoy said no" in failed.value.details
+    assert "No space left" in failed.value.details
 
 
 def test_a_first_release_whose_routes_do_not_come_into_force_is_stopped(ports):

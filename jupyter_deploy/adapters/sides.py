@@ -173,13 +173,18 @@ def notes(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) ->
     if bare:
         said.append(
             f"{bare} of {answered} answers were recorded without inputs and outputs (record: meta): they count for "
-            "errors and latency alone"
+            f"errors and latency alone; 'nbdeploy traffic {name} --record full' records them"
         )
     if asked.endpoint.record == "off":
         said.append(f"nothing is recorded now (record: off); 'nbdeploy traffic {name} --record full' starts it again")
-    for folder, what in ((data_folder(home, name), "records"), (home / LEDGER, "lines of the gateway's ledger")):
+    # The ledger is that of all endpoints: what went before the candidate was there is no loss to this comparison.
+    began = max(asked.start, in_utc(asked.endpoint.release(asked.candidate).created_at))
+    for folder, what, start in (
+        (data_folder(home, name), "records", asked.start),
+        (home / LEDGER, "lines of the gateway's ledger", began),
+    ):
         gone = removed(folder)
-        if gone.count and gone.until and in_utc(datetime.fromisoformat(gone.until)) >= asked.start:
+        if gone.count and gone.until and in_utc(datetime.fromisoformat(gone.until)) >= start:
             said.append(f"{gone.count} {what} up to {gone.until[:19]}Z were purged or cleared away")
     return said
 

@@ -149,8 +149,12 @@ class Endpoint(Value):
             return self.release(tag).tag
         candidates = self.candidates()
         if not candidates:
+            idle = [r.tag for r in self.releases if r.tag != self.traffic.stable]
             raise NoCandidate(
-                f"{self.name} has no canary and no shadow", "deploy a changed model first; it starts as a shadow"
+                f"{self.name} has no canary and no shadow",
+                f"name an idle release: {', '.join(idle)}"
+                if idle
+                else "deploy a changed model first; it starts as a shadow",
             )
         if self.traffic.canary is None and len(candidates) > 1:
             raise NoCandidate(f"{self.name} has {len(candidates)} shadows", f"name one of: {', '.join(candidates)}")

@@ -78,7 +78,11 @@ def parse_tolerance(given: Any) -> Any:
         number = -1.0
     if not 0 <= number < float("inf"):
         raise InvalidInput(f"'{given}' is not a tolerance", "write a share of at least 0, such as 1% or 0.01")
-    return number / 100 if str(given).strip().endswith("%") else number
+    if str(given).strip().endswith("%"):
+        return number / 100
+    if number > 1:
+        raise InvalidInput(f"'{given}' would be {number:.0%}", f"did you mean {number:g}%?")
+    return number
 
 
 def parse_moment(given: Any) -> Any:
@@ -194,7 +198,7 @@ class PromoteRequest(Request):
 
 
 class RollbackRequest(Request):
-    """Back to the releases and the traffic of the previous revision, or of a named one."""
+    """Back to the releases, the traffic and what is recorded of the previous revision, or of a named one."""
 
     name: EndpointName
     to: int | None = Field(default=None, description="The revision to go back to (default: the previous one).")

@@ -36,6 +36,7 @@ COUNTS: dict[str, Callable[[Comparison], int]] = {
 }
 """Counts of what was compared: pairs and rows of a shadow, the candidate's requests."""
 
+_SHARES = {"agreement", "coverage", "error_rate", "error_rate_difference", "refusal_rate"}
 _PAIRED = {"agreement", "coverage", "refusal_rate", "pairs", "rows"}
 
 
@@ -69,6 +70,10 @@ def parse_requirement(expression: str) -> Required:
         near = difflib.get_close_matches(found["name"], known)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise InvalidInput(f"there is no figure '{found['name']}'", f"{hint}the figures are: {', '.join(known)}")
+    if found["name"] in COUNTS and found["percent"]:
+        raise InvalidInput(f"'{expression}': {found['name']} is a count", "write it without %")
+    if found["name"] in _SHARES and not found["percent"] and abs(number) > 1:
+        raise InvalidInput(f"'{expression}': {found['name']} is a share of at most 1", f"did you mean {number:g}%?")
     sign: Any = found["sign"]
     return Required(expression.strip(), found["name"], sign, number / 100 if found["percent"] else number)
 
@@ -118,6 +123,8 @@ def _why(required: Required, comparison: Comparison) -> str:
         return "the canary answers other requests than stable: only a shadow has this figure"
     if required.name.startswith("relative_difference") and comparison.rows:
         return "the answers hold no floating-point numbers"
+    if paired and comparison.pairs and not comparison.rows and required.name not in ("coverage", "refusal_rate"):
+        return "no answers were recorded: 'traffic NAME --record full' starts that"
     return "too few requests so far"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from jupyter_deploy.domain.inference import Comparison, Estimate
@@ -29,7 +30,7 @@ def comparison_chart(comparison: Comparison) -> dict[str, Any]:
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "title": {
             "text": f"{comparison.candidate} against {comparison.stable}",
-            "subtitle": comparison.reason,
+            "subtitle": textwrap.wrap(comparison.reason, 100),
             "anchor": "start",
         },
         "hconcat": [_shares(shares), _latencies(latencies)],

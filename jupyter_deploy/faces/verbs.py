@@ -12,7 +12,7 @@ from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
 from jupyter_deploy.wiring import Wiring
 
-from . import render as _render  # results read as text from here on  # noqa: F401
+from . import render  # results read as text from here on
 from .arguments import is_positional, request_from
 from .collision import check_distributions
 from .progress import reporter
@@ -29,6 +29,8 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
     with disk_faults(), reporter(shown=operation.slow) as report:
         extra = {} if live is None else {"live": live}
         result = operation.function(request, ports, report, **extra)
+    if (shell := current_shell()) is not None:
+        render.register_formatters(shell)  # also without %load_ext: who calls a function wants to see its result
     return Listing(result) if isinstance(result, list) else result
 
 

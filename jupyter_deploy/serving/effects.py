@@ -85,7 +85,9 @@ class Effects:
             file = frame.f_code.co_filename
             if file.startswith("<frozen importlib"):
                 return None
-            if own is None and not file.startswith((*self._libraries, "<frozen ")):
+            # A notebook's open() is IPython's own, which a function of the notebook brings along.
+            wrapped = frame.f_code.co_name == "_modified_open"
+            if own is None and not wrapped and not file.startswith((*self._libraries, "<frozen ")):
                 own = frame
             last, frame = frame, frame.f_back
         shown = own or last

@@ -267,7 +267,9 @@ class Gateway:
     def _port(self) -> int:
         """The port in use, or the one that will be tried first."""
         known = read_json(self._settings.gateway_file)
-        return int(known["port"]) if known.get("configured") == self._settings.port else self._settings.port
+        # What runs keeps its port, whatever a shell with other settings says; a new one holds after 'down'.
+        holds = "runtime" in known or known.get("configured") == self._settings.port
+        return int(known["port"]) if holds and "port" in known else self._settings.port
 
     def _choose_port(self, taken: set[int]) -> int:
         """A free port: the one of last time, so that URLs stay; else the next free one after the configured."""

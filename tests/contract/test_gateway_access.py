@@ -154,3 +154,11 @@ def test_a_token_that_others_could_read_is_taken_from_them(tmp_path: Path) -> No
     token_file(tmp_path).chmod(0o644)
     assert token(tmp_path) == "0123456789abcdef"
     assert stat.S_IMODE(token_file(tmp_path).stat().st_mode) == 0o600
+
+
+def test_a_shell_with_another_port_is_told_the_one_that_runs(serving: tuple[Stage, Endpoint, str]) -> None:
+    stage, endpoint, url = serving
+    elsewhere = LocalTarget(replace(stage.settings, port=stage.settings.port + 1))
+    assert elsewhere.observe(endpoint).url == url
+    assert elsewhere.route(endpoint) == url
+    assert predict(elsewhere.observe(endpoint).url).status_code == 200

@@ -95,6 +95,16 @@ def test_what_is_no_requirement_is_refused_with_an_example(expression):
     assert "agreement >= 0.99" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [("agreement >= 80", "did you mean 80%?"), ("error_rate_difference < 2", "2%"), ("pairs >= 100%", "without %")],
+)
+def test_a_share_above_one_and_a_percentage_of_a_count_are_refused(expression, hint):
+    with pytest.raises(InvalidInput) as caught:
+        parse_requirement(expression)
+    assert hint in caught.value.remedy
+
+
 def test_an_unknown_figure_is_refused_with_the_known_ones():
     with pytest.raises(InvalidInput) as caught:
         CompareRequest(name="a", require=["agrement >= 0.9"])
@@ -110,6 +120,13 @@ def test_one_requirement_may_be_given_as_text():
 @pytest.mark.parametrize(("given", "share"), [("1%", 0.01), ("0.05", 0.05), (" 2.5 % ", 0.025), (0.1, 0.1), ("0", 0)])
 def test_a_tolerance_is_a_share(given, share):
     assert parse_tolerance(given) == pytest.approx(share)
+
+
+def test_ten_without_its_percent_sign_is_no_tolerance():
+    with pytest.raises(InvalidInput) as caught:
+        parse_tolerance("10")
+    assert "did you mean 10%?" in caught.value.remedy
+    assert parse_tolerance("150%") == 1.5
 
 
 @pytest.mark.parametrize("given", ["-1%", "nan", "inf", "much", ""])

@@ -148,7 +148,7 @@ class Card {
     this.switch = h("button", { type: "button", role: "switch", class: "switch", "aria-label": `Shadow ${name}`, title: `Send copies of requests to ${tag}`,
       onclick: () => panel.ask("traffic", { shadow: { [tag]: this.card.role === "shadow" ? 0 : this.sharePercent() } }, this.switch) },
       h("i", { "aria-hidden": "true" }));
-    this.share = h("input", { type: "number", min: 0, max: 100, step: "any", "aria-label": `Percent of requests copied to ${name}` });
+    this.share = h("input", { type: "number", min: 0, max: 100, step: "any", required: true, "aria-label": `Percent of requests copied to ${name}` });
     const apply = h("button", { type: "submit", class: "button", "aria-label": `Apply the shadow's percent for ${name}` }, "Apply");
     this.shareDraft = new Draft(this.share, apply);
     const shadow = h("form", { class: "row", onsubmit: (event) => {

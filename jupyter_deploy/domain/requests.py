@@ -11,7 +11,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from .base import RecordMode, Value
 from .errors import InvalidInput, InvalidTraffic
-from .requirement import parse_requirements
 
 
 class Step(Value):
@@ -101,10 +100,16 @@ def parse_moment(given: Any) -> Any:
         ) from None
 
 
+def _requirements(given: Any) -> Any:
+    from .requirement import parse_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
+
+    return parse_requirements(given)
+
+
 Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
-Requirements = Annotated[list[str], BeforeValidator(parse_requirements)]
+Requirements = Annotated[list[str], BeforeValidator(_requirements)]
 Moment = Annotated[timedelta | datetime, BeforeValidator(parse_moment)]
 Record = Annotated[
     RecordMode | None,

@@ -9,13 +9,14 @@ NEVER = {
     "IPython", "bentoml", "duckdb", "httpx", "ipykernel", "markdown_it", "nbformat", "numpy", "pandas", "papermill",
     "psutil", "pygments", "supervisor", "torch", "uvicorn", "yaml",
 }  # fmt: skip
+LATER = {"pydantic_settings", "sqlite3", "jupyter_deploy.domain.endpoint", "jupyter_deploy.domain.inference"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "left_out"),
     [
-        (["--help"], NEVER | {"pydantic_settings", "sqlite3", "jupyter_deploy.domain.endpoint"}),
-        (["deploy", "--help"], NEVER | {"pydantic_settings", "sqlite3", "jupyter_deploy.domain.endpoint"}),
+        (["--help"], NEVER | LATER),
+        (["deploy", "--help"], NEVER | LATER),
         (["list"], NEVER | {"jupyter_deploy.targets", "jupyter_deploy.serving"}),
         (["history", "nobody"], NEVER | {"jupyter_deploy.targets", "jupyter_deploy.serving"}),
     ],

@@ -93,7 +93,18 @@ def parse_requirements(given: Any) -> Any:
 
 
 def evaluate(required: Required, comparison: Comparison) -> Requirement:
-    """Whether a requirement is met. By its whole interval, at every look: what is met is wrongly so in at most 5 %."""
+    """Whether a requirement is met. By its whole interval, at every look: what is met is wrongly so in at most 5 %.
+
+    Raises
+    ------
+    InvalidInput
+        A canary is asked for what only a shadow has: whoever waits for it would wait for ever.
+    """
+    if _of_pairs(required) and not comparison.paired:
+        raise InvalidInput(
+            f"a canary has no {required.name}: it answers other requests than stable",
+            "make it a shadow, or require error_rate_difference or latency_p50_difference_ms",
+        )
     if required.name in COUNTS:
         return _of_count(required, COUNTS[required.name](comparison), comparison)
     figure = FIGURES[required.name](comparison)
@@ -118,14 +129,20 @@ def _of_count(required: Required, count: int, comparison: Comparison) -> Require
 
 
 def _why(required: Required, comparison: Comparison) -> str:
-    paired = required.name in _PAIRED or required.name.startswith("relative_difference")
-    if paired and not comparison.paired:
-        return "the canary answers other requests than stable: only a shadow has this figure"
     if required.name.startswith("relative_difference") and comparison.rows:
         return "the answers hold no floating-point numbers"
-    if paired and comparison.pairs and not comparison.rows and required.name not in ("coverage", "refusal_rate"):
+    if (
+        _of_pairs(required)
+        and comparison.pairs
+        and not comparison.rows
+        and required.name not in ("coverage", "refusal_rate")
+    ):
         return "no answers were recorded: 'traffic NAME --record full' starts that"
     return "too few requests so far"
+
+
+def _of_pairs(required: Required) -> bool:
+    return required.name in _PAIRED or required.name.startswith("relative_difference")
 
 
 def _holds(value: float, required: Required) -> bool:

@@ -74,9 +74,13 @@ def test_a_figure_is_told_with_its_interval_and_a_missing_one_with_the_reason():
     assert "floating-point" in evaluate(parse_requirement("relative_difference_p50 < 1"), comparison()).why
     assert "too few" in evaluate(parse_requirement("coverage > 0"), comparison()).why
     assert "too few" in evaluate(parse_requirement("pairs > 1000"), comparison()).why
-    for name in ("agreement", "pairs", "relative_difference_p50"):
-        found = evaluate(parse_requirement(f"{name} > 0.5"), comparison(paired=False))
-        assert (found.outcome, "only a shadow" in found.why) == ("undecided", True)
+
+
+@pytest.mark.parametrize("name", ["agreement", "pairs", "relative_difference_p50"])
+def test_what_only_a_shadow_has_cannot_be_required_of_a_canary(name):
+    with pytest.raises(InvalidInput, match="it answers other requests"):
+        evaluate(parse_requirement(f"{name} > 0.5"), comparison(paired=False))
+    assert evaluate(parse_requirement("error_rate < 1"), comparison(paired=False)).outcome
 
 
 @pytest.mark.parametrize("name", [*FIGURES, *COUNTS])

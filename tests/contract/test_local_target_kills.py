@@ -131,7 +131,9 @@ def test_requests_wait_for_a_killed_worker_instead_of_failing(stage: Stage) -> N
             answers_more(load, 10)
         # What was in its hands, and what was handed to it while it was dying: one on each open connection.
         assert len(load.failures) <= 12
-        assert all("reset before headers" in failure for failure in load.failures), load.failures
+        # Either it had not begun to answer, or its answer was cut off.
+        in_flight = ("reset before headers", "incomplete chunked read")
+        assert all(any(words in failure for words in in_flight) for failure in load.failures), load.failures
     assert stage.target.observe(endpoint_of(release)).releases[release.tag].healthy
 
 

@@ -61,26 +61,26 @@ def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
 
     def stop(*_: object) -> None:
         until.append(time.monotonic() + stop_seconds)
-        _signal(_pid(hold), signal.SIGTERM)
+        signal_group(holder(hold), signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, stop)
     hold = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.set_inheritable(hold, True)
     adopted, gone = 0, 0.0
-    while not _locked(hold):
+    while not locked(hold):
         if _orphaned(supervisor):
             sys.exit(0)
-        pid = _pid(hold)
+        pid = holder(hold)
         if pid != adopted:
             adopted, gone = pid, 0.0
             _say(f"process {pid} runs already: adopted")
         if until and time.monotonic() > until[0]:
-            _signal(pid, signal.SIGKILL)
-        if _alive(pid):
+            signal_group(pid, signal.SIGKILL)
+        if alive(pid):
             _wait(pid)
             continue
         # It has gone and what it forked has the lock still.
-        _signal(pid, signal.SIGKILL)
+        signal_group(pid, signal.SIGKILL)
         gone = gone or time.monotonic()
         if time.monotonic() > gone + ORPHANS_SECONDS:
             # A descendant that has left its group: it serves nothing, and must not stand in the way for ever.
@@ -106,7 +106,8 @@ def _orphaned(supervisor: str | None) -> bool:
         return True
 
 
-def _locked(hold: int) -> bool:
+def locked(hold: int) -> bool:
+    """Whether the lock on a process's file could be taken: then no process has it."""
     try:
         fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -114,13 +115,14 @@ def _locked(hold: int) -> bool:
     return True
 
 
-def _pid(hold: int) -> int:
+def holder(hold: int) -> int:
+    """The process id in a process's file; 0: not written yet."""
     text = os.pread(hold, 32, 0).split()
     return int(text[0]) if text and text[0].isdigit() else 0
 
 
-def _alive(pid: int) -> bool:
-    """Whether it runs; 0 (not written yet) counts as running."""
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and waits for its parent does not, 0 (not written yet) does."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -149,7 +151,7 @@ def _wait(pid: int) -> None:
     time.sleep(_POLL_SECONDS)
 
 
-def _signal(pid: int, number: int) -> None:
+def signal_group(pid: int, number: int) -> None:
     """To its whole group: supervised processes lead one."""
     if pid > 1:
         with suppress(OSError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -41,11 +40,10 @@ def _end(pids: Iterable[int]) -> None:
     left = [pid for pid in pids if pid > 1]
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in left:
-            with suppress(OSError):
-                os.killpg(pid, number)
+            launch.signal_group(pid, number)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while left and time.monotonic() < deadline:
-            left = [pid for pid in left if exists(pid)]
+            left = [pid for pid in left if launch.alive(pid)]
             time.sleep(_POLL_SECONDS)
 
 
@@ -56,12 +54,11 @@ def forget(runtime: Runtime, program: str) -> None:
             handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 gone = 0.0
-                while not _locked(handle):
+                while not launch.locked(handle):
                     end_leftovers(runtime, program)
-                    pid = int((os.pread(handle, 32, 0).split() or [b"0"])[0])
-                    if pid > 1 and not exists(pid):
-                        with suppress(OSError):  # what it forked
-                            os.killpg(pid, signal.SIGKILL)
+                    pid = launch.holder(handle)
+                    if pid > 1 and not launch.alive(pid):
+                        launch.signal_group(pid, signal.SIGKILL)  # what it forked
                         gone = gone or time.monotonic()
                         if time.monotonic() > gone + launch.ORPHANS_SECONDS:
                             break  # a descendant that has left its group, see launch
@@ -75,18 +72,9 @@ def _held(path: Path) -> bool:
     """Whether a process holds the lock on its file."""
     handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        return not _locked(handle)
+        return not launch.locked(handle)
     finally:
         os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    """Whether the lock could be taken."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = _POLL_SECONDS) -> bool:
@@ -97,21 +85,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, pause: float = _PO
             return False
         time.sleep(pause)
     return True
-
-
-def exists(pid: int) -> bool:
-    """Whether it runs; one that has ended and waits for its parent does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return False
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return False
-        return True
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _command_line(pid: int) -> str:

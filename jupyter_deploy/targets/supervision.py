@@ -32,7 +32,7 @@ from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 
 from . import launch
-from .leftovers import end_leftovers, exists, forget, wait_until
+from .leftovers import end_leftovers, forget, wait_until
 from .rpc import UnixTransport
 from .runtime import Runtime, write_atomic
 
@@ -218,7 +218,7 @@ class Supervisor:
         for name in self.programs():
             self.stop(name)
         self._rpc("shutdown")
-        wait_until(lambda: not exists(pid), _STOP_SECONDS)
+        wait_until(lambda: not launch.alive(pid), _STOP_SECONDS)
 
     def log(self, name: str, number: int = 0) -> Path:
         """The log of a program's process."""

@@ -12,7 +12,7 @@ import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.targets.keeper import shorten
-from jupyter_deploy.targets.leftovers import exists
+from jupyter_deploy.targets.launch import alive
 
 __all__ = ["stage"]
 
@@ -191,7 +191,7 @@ def test_what_a_killed_worker_had_forked_does_not_keep_its_successor_from_starti
     kill(worker)
     assert eventually(lambda: _answers(url)) == 200
     eventually(lambda: pid_of(stage, WORKER) != worker)
-    assert not exists(child.pid)
+    assert not alive(child.pid)
 
 
 def test_a_log_that_has_grown_is_shortened_while_its_writer_goes_on(tmp_path: Path) -> None:

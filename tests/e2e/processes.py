@@ -19,7 +19,7 @@ def start(home, *arguments, **options):
 
 
 def processes(home):
-    """Workers, gateway, supervisor and its keeper of this home."""
+    """Workers, gateway, archivist, supervisor and its keeper of this home."""
     wanted = home.environment["NBDEPLOY_HOME"]
     # Envoy's command line and environment speak of the runtime directory alone, which is named after the home.
     runtime = f"-{hashlib.sha256(os.fsencode(wanted)).hexdigest()[:8]}/"
@@ -32,7 +32,8 @@ def processes(home):
         except psutil.Error:
             continue
         ours = wanted in line or runtime in line or any(wanted in value for value in environment.values())
-        if ours and not zombie and any(word in line for word in ("uvicorn", "envoy", "supervisord", "keeper")):
+        words = ("uvicorn", "envoy", "archivist", "supervisord", "keeper")
+        if ours and not zombie and any(word in line for word in words):
             found.append(process)
     return found
 

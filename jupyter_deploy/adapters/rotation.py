@@ -12,11 +12,12 @@ import json
 import os
 import re
 import secrets
-import socket
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+
+from jupyter_deploy.unix_http import UnixConnection
 
 from . import segments
 from .segments import LEDGER, LIVE_LOGS, VERSION
@@ -73,7 +74,7 @@ def settled(home: Path) -> bool:
 def _reopen_logs(home: Path) -> bool:
     try:
         runtime = json.loads((home / "gateway.json").read_text())["runtime"]
-        connection = _UnixConnection(f"{runtime}/admin.sock")
+        connection = UnixConnection(f"{runtime}/admin.sock", _REOPEN_SECONDS)
     except (OSError, ValueError, KeyError, TypeError):
         return False
     try:
@@ -83,17 +84,6 @@ def _reopen_logs(home: Path) -> bool:
         return False
     finally:
         connection.close()
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_REOPEN_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_REOPEN_SECONDS)
-        self.sock.connect(self._path)
 
 
 def _is_over(path: Path) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import xmlrpc.client
 from typing import Any
+
+from jupyter_deploy.unix_http import UnixConnection
 
 _SECONDS = 10.0
 
@@ -19,15 +20,4 @@ class UnixTransport(xmlrpc.client.Transport):
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:  # noqa: ARG002 - the socket is the address
         """A new connection; ``host`` is not looked at."""
-        return _Connection(self._path)
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_SECONDS)
-        self.sock.connect(self._path)
+        return UnixConnection(self._path, _SECONDS)

@@ -146,7 +146,7 @@ class LocalTarget:
         place = _Place(self._settings)
         if place.runtime.exists():
             place.runtime.check()
-        programs = place.programs() if place.supervisor.alive() else None
+        programs = place.supervisor.programs() if place.supervisor.alive() else None
         health = {}
         for release in endpoint.releases:
             workers = place.workers(release)

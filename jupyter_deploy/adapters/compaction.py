@@ -20,7 +20,7 @@ import duckdb
 from jupyter_deploy.domain.errors import StoreError
 
 from . import segments
-from .records import AT, COLUMNS, LEDGER_COLUMNS, LEDGER_VALID, VALID, database, fetched, lines_of
+from .records import AT, COLUMNS, LEDGER_COLUMNS, LEDGER_VALID, VALID, database, fetched, lines_of, quoted
 from .segments import LEDGER, VERSION, Segment
 
 _ROW_GROUP = 50_000
@@ -70,7 +70,7 @@ def waiting(folder: Path) -> list[Segment]:
 def replace_with(query: str, target: Path, connection: duckdb.DuckDBPyConnection) -> None:
     """Write a query's rows as ``temporary(target)``."""
     connection.execute(
-        f"COPY ({query}) TO '{_escaped(segments.temporary(target))}' "
+        f"COPY ({query}) TO {quoted(str(segments.temporary(target)))} "
         f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
     )
     segments.temporary(target).chmod(0o600)
@@ -135,7 +135,7 @@ def _write(connection: duckdb.DuckDBPyConnection, source: Path, target: Path, ki
         raise StoreError(f"{rows} of {lines} lines were read")
     replace_with(f"SELECT {names} FROM read WHERE {kind.valid} ORDER BY {AT}, line", target, connection)  # noqa: S608
     written = connection.execute(
-        f"SELECT count(*) FROM read_parquet('{_escaped(segments.temporary(target))}')"  # noqa: S608
+        f"SELECT count(*) FROM read_parquet({quoted(str(segments.temporary(target)))})"  # noqa: S608
     ).fetchone()[0]
     if written != good:
         raise StoreError(f"{written} of {good} records were written")
@@ -152,7 +152,3 @@ def _chosen(path: Path, numbers: Sequence[int]) -> list[bytes]:
     with path.open("rb") as file:
         lines = (line for line in file if line.strip(_BLANK))
         return [line for number, line in enumerate(lines, start=1) if number in wanted]
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")

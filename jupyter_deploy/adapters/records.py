@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -209,8 +209,7 @@ def read(
             f"WHERE {' AND '.join(wanted)} ORDER BY {AT} DESC, request_id DESC {'LIMIT ?' if limit is not None else ''}"
         )
         rows = fetched(connection, query, values)
-    found = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in reversed(rows))
-    return [record for record in found if record]
+    return as_records(reversed(rows))
 
 
 def _unreadable(error: duckdb.Error, damaged: Sequence[Path] = ()) -> StoreError:
@@ -241,6 +240,12 @@ def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
         return Record.model_validate({"pair_id": None, "rows": None} | known)
     except ValidationError:
         return None
+
+
+def as_records(rows: Iterable[Sequence[Any]]) -> list[Record]:
+    """The records in rows of ``FIELDS``, without those that are none."""
+    found = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
+    return [record for record in found if record]
 
 
 def _listed(paths: Sequence[Path]) -> str:

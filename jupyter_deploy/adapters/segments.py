@@ -79,14 +79,18 @@ def readable(folder: Path) -> list[Segment]:
                 f"{segment.path} has version {segment.version}; this nbdeploy reads up to {VERSION}",
                 "a newer nbdeploy wrote it: upgrade this one",
             )
-    compacted = {segment.stem for segment in found if segment.form == "parquet"}
+    compacted = _compacted(found)
     return [segment for segment in found if segment.form == "parquet" or segment.stem not in compacted]
+
+
+def _compacted(found: list[Segment]) -> set[str]:
+    return {segment.stem for segment in found if segment.form == "parquet"}
 
 
 def rejected_lines(folder: Path) -> int:
     """How many lines of compacted segments could not be read and were kept aside."""
     found = segments_in(folder)
-    compacted = {segment.stem for segment in found if segment.form == "parquet"}
+    compacted = _compacted(found)
     kept = [s.path for s in found if s.form == "rejected" and s.stem in compacted]
     return sum(path.read_bytes().count(b"\n") for path in kept)
 
@@ -187,7 +191,7 @@ def sweep(folder: Path) -> None:
         if name.startswith(_TEMPORARY):
             (folder / name).unlink(missing_ok=True)
     found = segments_in(folder)
-    compacted = {segment.stem for segment in found if segment.form == "parquet"}
+    compacted = _compacted(found)
     for segment in found:
         if segment.form == "jsonl" and segment.stem in compacted:
             segment.path.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.artifacts import checked_name
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.inference import Record
 
-from .records import AT, COLUMNS, FIELDS, as_record, database, fetched, lines_of
+from .records import AT, COLUMNS, FIELDS, as_record, as_records, database, fetched, lines_of
 from .segments import Segment, data_folder, readable, reading, release_folders
 
 
@@ -106,8 +106,7 @@ def _all_of(files: list[Path]) -> list[Record]:
         return []
     with database(*{path.parent for path in files}) as connection:
         rows = fetched(connection, f"SELECT {FIELDS} FROM {lines_of(files, COLUMNS)} ORDER BY {AT}")  # noqa: S608
-    found = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
-    return [record for record in found if record]
+    return as_records(rows)
 
 
 def _parsed(line: bytes) -> Record | None:

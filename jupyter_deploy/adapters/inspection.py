@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSo
 from jupyter_deploy.domain.signature import Container, Signature, infer_schema
 from jupyter_deploy.serving import codec
 
+from .frameworks import Framework, framework_of
 from .schemas import dtype_of, instance_schema, prototype_of
 
 SAID_LIMIT = 400  # characters of an exception's message that people still read
@@ -55,8 +54,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
             f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"
         )
     container, batch = _container_of(model, example)
-    # A module is called through torch's own __call__(*args); what it takes is what forward takes.
-    asked = model.forward if framework == "torch" and method is None else call
+    asked = framework.signature_of(model, call)
     parameters: tuple[str, ...] = ()
     native = batch
     if container == "call":
@@ -77,7 +75,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     _require_readable(signature, prototype, instances)
     return Inspected(
         method=method,
-        framework=framework,
+        framework=framework.name,
         kind=f"{type(model).__module__}.{type(model).__qualname__}",
         example=native,
         prototype=prototype,
@@ -86,17 +84,6 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
         predictions=predictions,
         notes=notes,
     )
-
-
-def framework_of(model: Any) -> str:
-    """``torch``, ``sklearn`` or ``python``; decided without importing what the notebook has not."""
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(model, torch.nn.Module):
-        return "torch"
-    base = sys.modules.get("sklearn.base")
-    if base is not None and isinstance(model, base.BaseEstimator):
-        return "sklearn"
-    return "python"
 
 
 def _method_of(model: Any, method: str | None) -> str | None:
@@ -112,14 +99,13 @@ def _method_of(model: Any, method: str | None) -> str | None:
                 f"it has: {', '.join(methods)}" if methods else "name a method that answers",
             )
         return method
-    if callable(getattr(model, "predict", None)):
-        return "predict"
-    if not callable(model):
+    method = framework_of(model).method(model)
+    if method is None and not callable(model):
         raise UnknownSource(
             f"an object of type {type(model).__name__} is no model: it has no 'predict' and cannot be called",
             "deploy an estimator, a torch module or a function, or name the method with --method",
         )
-    return None
+    return method
 
 
 def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
@@ -264,7 +250,8 @@ def _ask(
     model: Any, call: Callable[..., Any], native: Any, container: Container, name: str
 ) -> tuple[Any, tuple[str, ...]]:
     """The notebook's own answer; the example is copied first, since a model may write into its input."""
-    with evaluation_mode(model) as was_training:
+    framework = framework_of(model)
+    with framework.asking(model) as notes:
         try:
             if container == "call":
                 answer = call(**{key: _copied(value) for key, value in native[0].items()})
@@ -274,38 +261,16 @@ def _ask(
             said = f"{type(error).__name__}: {error}"
             raise InvalidExample(
                 f"{name} raises on the example: {said if len(said) < SAID_LIMIT else said[:SAID_LIMIT] + ' …'}",
-                _remedy(error, framework_of(model), container),
+                _remedy(error, framework, container),
             ) from error
-    note = "the module was in train mode; it was asked, and is served, in eval mode"
-    return answer, (note,) if was_training else ()
+    return answer, notes
 
 
-def _remedy(error: BaseException, framework: str, container: Container) -> str:
+def _remedy(error: BaseException, framework: Framework, container: Container) -> str:
     if isinstance(error, NameError):
         return f"define '{error.name}' in this notebook before the model is asked"
-    if framework == "torch" and container == "array":
-        return "the module was given a numpy array; give it a tensor, such as torch.as_tensor(X[:5])"
-    return "give an example on which it answers in this notebook"
-
-
-@contextmanager
-def evaluation_mode(model: Any) -> Iterator[bool]:
-    """Within, a torch module is in eval mode and without gradients; yields whether a part of it was in train mode.
-
-    Each part gets its own mode back: a frozen layer stays frozen.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(model, torch.nn.Module):
-        yield False
-        return
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield any(modes.values())
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    hint = framework.hint(error, container) if isinstance(error, Exception) else None
+    return hint or "give an example on which it answers in this notebook"
 
 
 def _copied(value: Any) -> Any:

@@ -23,6 +23,8 @@ import cloudpickle
 
 from jupyter_deploy.domain.errors import NotCapturable
 
+from .frameworks import NativeWriter
+
 # A notebook's cells are compiled under such a name; process and cell number change with each run.
 _CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
 
@@ -71,8 +73,37 @@ class Digesting(io.RawIOBase):
         return self._hash.hexdigest()
 
 
-def write_pickle(value: Any, path: Path, *, name: str, project: Path) -> str:
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for."""
+
+    def __init__(self, file: IO[bytes] | io.RawIOBase, writers: Sequence[NativeWriter] = ()) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._writers = writers
+        self._writer_of: dict[type, NativeWriter | None] = {}
+        # The parts are kept, or another object could get the address of one that has gone.
+        self._taken: dict[int, tuple[Any, tuple[Any, ...] | None]] = {}
+
+    def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
+        """Where a part that is not pickled is found; asked of every object."""
+        kind = type(part)
+        if kind not in self._writer_of:
+            self._writer_of[kind] = next((writer for writer in self._writers if writer.takes(kind)), None)
+        writer = self._writer_of[kind]
+        if writer is None:
+            return None
+        if id(part) not in self._taken:
+            reference = writer.take(part)
+            self._taken[id(part)] = (part, None if reference is None else (writer.format, *reference))
+        return self._taken[id(part)][1]
+
+
+def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: Sequence[NativeWriter] = ()) -> str:
     """Pickle ``value`` into ``path``; functions and classes of the project go in by value.
+
+    Parameters
+    ----------
+    writers
+        Who writes parts of it in formats of their own; the caller has them ``finish``.
 
     Returns
     -------
@@ -86,11 +117,11 @@ def write_pickle(value: Any, path: Path, *, name: str, project: Path) -> str:
     """
     with by_value(project), Digesting(path) as file:
         try:
-            cloudpickle.dump(value, file, protocol=pickle.HIGHEST_PROTOCOL)
+            Pickler(file, writers).dump(value)
         except OSError:
             raise  # a full disk is not the model's fault
         except Exception as error:
-            where, what = find_culprit(value, name)
+            where, what = find_culprit(value, name, writers)
             raise NotCapturable(
                 f"{where} is {what}, which cannot be captured ({type(error).__name__}: {error})",
                 "make it inside the function that needs it, or leave it out of the model's state (__getstate__)",
@@ -220,7 +251,7 @@ def _digest_storage(content: bytes, digest: Any) -> None:
     digest.update(stream.read())
 
 
-def find_culprit(value: Any, name: str) -> tuple[str, str]:
+def find_culprit(value: Any, name: str, writers: Sequence[NativeWriter] = ()) -> tuple[str, str]:
     """Path and description of the innermost part of ``value`` that cannot be pickled."""
     seen: set[int] = set()
     path, part = name, value
@@ -229,7 +260,7 @@ def find_culprit(value: Any, name: str) -> tuple[str, str]:
             if id(child) in seen or len(seen) > _SEARCH_LIMIT:
                 continue
             seen.add(id(child))
-            if not _picklable(child):
+            if not _picklable(child, writers):
                 path, part = path + step, child
                 break
         else:
@@ -237,9 +268,17 @@ def find_culprit(value: Any, name: str) -> tuple[str, str]:
     return path, f"a {type(part).__module__}.{type(part).__qualname__}".replace("a builtins.", "a ")
 
 
-def _picklable(value: Any) -> bool:
+class _Trial(Pickler):
+    """Writes nothing."""
+
+    def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
+        """A part that somebody would write is no culprit."""
+        return ("",) if any(writer.takes(type(part)) for writer in self._writers) else None
+
+
+def _picklable(value: Any, writers: Sequence[NativeWriter]) -> bool:
     try:
-        cloudpickle.dumps(value)
+        _Trial(io.BytesIO(), writers).dump(value)
     except Exception:  # noqa: BLE001 - any failure means the same here
         return False
     return True

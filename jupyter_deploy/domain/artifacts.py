@@ -6,10 +6,11 @@ import re
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Value
 from .errors import InvalidName
+from .findings import Finding
 from .signature import Signature
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -97,9 +98,23 @@ class Manifest(Value):
     environment: Environment
     provenance: Provenance
     data_fingerprint: str = Field(description="SHA-256 over the example's canonical JSON.")
+    features: tuple[str, ...] | None = Field(default=None, description="Names of the columns that it was fitted on.")
+    hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
-    warnings: tuple[str, ...] = Field(default=(), description="What it did to the world when asked as a shadow.")
-    files: dict[str, str] = Field(description="File name -> SHA-256 of its bytes.")
+    findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
+    files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _findings_of_older_ones(cls, given: Any) -> Any:
+        """Before checks had names, there were warnings, all of side effects."""
+        if isinstance(given, dict) and "warnings" in given:
+            given = dict(given)
+            warnings = given.pop("warnings")
+            given["findings"] = [
+                {"check": "side-effects", "severity": "warning", "message": warning.rstrip(".")} for warning in warnings
+            ]
+        return given
 
 
 class Snapshot(Value):

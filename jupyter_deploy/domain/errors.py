@@ -17,6 +17,7 @@
     │   └── SignatureMismatch   the candidate would not understand stable's requests
     ├── Refused                 possible, but not right
     │   ├── Conflict            somebody else changed the endpoint first
+    │   ├── GuardFailed         a check found what speaks against the deploy
     │   ├── ReplayFailed        a clean process did not answer as the notebook did
     │   ├── Untrusted           not captured by this user's store
     │   └── CandidateUnhealthy
@@ -124,6 +125,10 @@ class Refused(DeployError):
 
 class Conflict(Refused):
     code = "conflict"
+
+
+class GuardFailed(Refused):
+    code = "guard_failed"
 
 
 class ReplayFailed(Refused):

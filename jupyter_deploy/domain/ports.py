@@ -22,7 +22,21 @@ Report = Callable[[Step], None]
 
 @dataclass(frozen=True)
 class Live:
-    """A live object in a running kernel, with what is needed to capture it."""
+    """A live object in a running kernel, with what is needed to capture it.
+
+    Attributes
+    ----------
+    cells
+        Source of the executed cells, in order of execution: the first is In [1].
+    project
+        The folder whose modules and files are the user's own.
+    namespace
+        The notebook's variables, to be looked at only.
+    signature, training
+        A pydantic model of one instance, and the table that the model was fitted on, where they were named.
+    include
+        Files and folders that go in although they are not the project's.
+    """
 
     model: Any
     example: Any
@@ -30,6 +44,10 @@ class Live:
     method: str | None = None
     cells: Sequence[str] = ()
     project: Path = field(default_factory=Path.cwd)
+    namespace: Mapping[str, Any] = field(default_factory=dict)
+    signature: Any = None
+    training: Any = None
+    include: Sequence[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -56,10 +74,10 @@ class Capturer(Protocol):
         Raises InvalidExample, NotCapturable, UnknownSource (no such method).
         """
 
-    def replay(self, staged: Staged) -> Staged:
+    def replay(self, staged: Staged, live: Live) -> Staged:
         """Answer the example in a clean process; returned with the lock and what the replay found out.
 
-        Raises ReplayFailed.
+        What the clean process lacks and ``live`` has may be added. Raises ReplayFailed.
         """
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:

@@ -155,6 +155,22 @@ class DeployRequest(Request):
         default=None, description="Share of the requests (default: 100 for a shadow, 10 for a canary)."
     )
     keep: bool = Field(default=False, description="Keep the candidate that this one would replace.")
+    signature: str | None = Field(
+        default=None,
+        description="An expression for a pydantic model that says what one instance may be (default: what the example "
+        "and the annotations say).",
+    )
+    training: str | None = Field(
+        default=None,
+        description="An expression for the table that the model was fitted on (default: found in the executed cells).",
+    )
+    include: tuple[str, ...] = Field(
+        default=(), description="A file or folder that goes in although it is not the project's (repeatable)."
+    )
+    strict: bool = Field(default=False, description="Warnings of the checks refuse the deploy too.")
+    waive: tuple[str, ...] = Field(
+        default=(), description="Let the findings of this check pass (repeatable); needs a reason, which is kept."
+    )
     isolated: bool = Field(
         default=False,
         description="Serve it from an environment of its own, built from the lock: what is installed later beside "

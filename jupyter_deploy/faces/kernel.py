@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import ast
 import difflib
-import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Source, checked_name
 from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource, disk_faults
 from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture
 from jupyter_deploy.wiring import Wiring
 
 from .shell import current_shell
 
 
-def live_from_expression(shell: Any, expression: str, example: str | None, method: str | None) -> Live:
-    """The object and the example that two expressions give in the notebook's namespace.
+def live_from_expressions(shell: Any, expression: str, request: DeployRequest) -> Live:
+    """The model and what goes with it, from a request's expressions in the notebook's namespace.
 
     Raises
     ------
@@ -38,18 +39,24 @@ def live_from_expression(shell: Any, expression: str, example: str | None, metho
         raise UnknownSource(
             f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable"
         ) from error
-    value = None
-    if example is not None:
-        try:
-            value = eval(example, namespace)  # noqa: S307 - as above
-        except NameError as error:
-            raise InvalidExample(*_no_variable(error, example, namespace)) from error
-        except Exception as error:
-            raise InvalidExample(
-                f"the example '{example}' raises {type(error).__name__}: {error}",
-                "give an expression that works in a cell, such as 'X_test[:5]'",
-            ) from error
-    return _live(model, value, method, expression, shell)
+    example = _evaluated("example", request.example, namespace, InvalidExample)
+    signature = _evaluated("signature", request.signature, namespace, InvalidInput)
+    training = _evaluated("training table", request.training, namespace, InvalidInput)
+    return _live(model, example, request, expression, shell, signature=signature, training=training)
+
+
+def _evaluated(what: str, expression: str | None, namespace: dict[str, Any], wrong: type[DeployError]) -> Any:
+    if expression is None:
+        return None
+    try:
+        return eval(expression, namespace)  # noqa: S307 - as above
+    except NameError as error:
+        raise wrong(*_no_variable(error, expression, namespace)) from error
+    except Exception as error:
+        raise wrong(
+            f"the {what} '{expression}' raises {type(error).__name__}: {error}",
+            "give an expression that works in a cell, such as 'X_test[:5]'",
+        ) from error
 
 
 def _no_variable(error: NameError, expression: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
@@ -59,28 +66,36 @@ def _no_variable(error: NameError, expression: str, namespace: Mapping[str, Any]
     return f"there is no variable '{missing}' in this notebook", hint
 
 
-def live_from_object(model: Any, example: Any, *, method: str | None, variable: str | None, shell: Any) -> Live:
-    """A live object handed over by Python code; its variable is looked up by identity."""
+def live_from_object(
+    model: Any, example: Any, request: DeployRequest, *, variable: str | None, shell: Any, **more: Any
+) -> Live:
+    """A live object handed over by Python code; its variable is looked up by identity.
+
+    Parameters
+    ----------
+    **more
+        ``signature`` and ``training``, as objects.
+    """
     if variable is None:
         namespace = shell.user_ns if shell else _main_namespace()
         names = [name for name, value in namespace.items() if value is model and not name.startswith("_")]
         variable = names[0] if names else None
-    return _live(model, example, method, variable, shell)
+    return _live(model, example, request, variable, shell, **more)
 
 
 def capture_for_command_line(document: str) -> None:
     """Capture in this kernel for ``nbdeploy deploy NOTEBOOK``; the outcome is displayed by its MIME type."""
     from IPython.display import display  # noqa: PLC0415
 
-    arguments = json.loads(document)
+    request = DeployRequest.model_validate_json(document)
     try:
-        shell = current_shell()
-        live = live_from_expression(shell, arguments["model"], arguments["example"], arguments["method"])
-        source = Source(notebook=arguments["notebook"], variable=arguments["model"])
-        notebook = Path(arguments["notebook"])
-        live = Live(live.model, live.example, source, live.method, live.cells[:-1], _project(notebook))
+        notebook, variable = Path(request.source or ""), request.model or ""
+        live = live_from_expressions(current_shell(), variable, request)
+        source = Source(notebook=str(notebook), variable=variable)
+        # The last cell is the one that calls this function.
+        live = replace(live, source=source, cells=live.cells[:-1], project=_project(notebook))
         with disk_faults():
-            snapshot = capture(live, checked_name(arguments["name"]), Wiring().ports, progress=lambda *_: None)
+            snapshot = capture(live, checked_name(request.name or ""), request, Wiring().ports, lambda *_: None)
     except DeployError as error:
         found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
@@ -110,11 +125,31 @@ def last_function(cell: str) -> str:
     return names[-1]
 
 
-def _live(model: Any, example: Any, method: str | None, variable: str | None, shell: Any) -> Live:
+def _live(
+    model: Any,
+    example: Any,
+    request: DeployRequest,
+    variable: str | None,
+    shell: Any,
+    *,
+    signature: Any = None,
+    training: Any = None,
+) -> Live:
     notebook = notebook_path(shell.user_ns if shell else {})
     source = Source(notebook=str(notebook) if notebook else None, variable=variable)
     cells = tuple(shell.history_manager.input_hist_raw[1:]) if shell and shell.history_manager else ()
-    return Live(model, example, source, method, cells, _project(notebook or Path.cwd() / "."))
+    return Live(
+        model,
+        example,
+        source,
+        request.method,
+        cells,
+        _project(notebook or Path.cwd() / "."),
+        shell.user_ns if shell else _main_namespace(),
+        signature,
+        training,
+        tuple(Path(path).absolute() for path in request.include),
+    )
 
 
 def notebook_path(namespace: Mapping[str, Any]) -> Path | None:

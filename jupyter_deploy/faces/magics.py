@@ -15,7 +15,7 @@ from jupyter_deploy.operations import OPERATIONS, Operation
 
 from .arguments import is_positional, parse_line
 from .collision import check_distributions
-from .kernel import last_function, live_from_expression
+from .kernel import last_function, live_from_expressions
 from .panel import PanelRequest, panel
 from .render import register_formatters, text
 from .results import readable_errors
@@ -62,7 +62,7 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
             )
         if expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
             return _shown(run(operation, request), output)
-        live = live_from_expression(shell, expression, request.example, request.method)
+        live = live_from_expressions(shell, expression, request)
         return _shown(run(operation, request, live=live), output)
 
     return _finished(deploy, _help(operation.request, "%deploy"))

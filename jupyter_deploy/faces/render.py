@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
+from jupyter_deploy.domain.findings import told
 from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
@@ -82,7 +83,7 @@ def _deployment(result: Deployment) -> Page:
         ("endpoint", f"{result.url}/predict"),
         *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
-        *(("warning", warning) for warning in captured.warnings),
+        *((finding.severity, told(finding)) for finding in captured.findings),
         (
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",

@@ -81,7 +81,8 @@ def deploy(
     variable : str
         The model's name in the notebook; by default the one by which the notebook knows the object.
     **options
-        The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``reason``, ….
+        The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``reason``, …; beside a
+        live model ``signature`` and ``training`` are the objects themselves.
 
     Returns
     -------
@@ -95,8 +96,9 @@ def deploy(
             return run(operation, request_from(DeployRequest, given))
         from .kernel import live_from_object  # noqa: PLC0415 - what only a live object needs
 
+        given = {key: options.pop(key) for key in ("signature", "training") if key in options}
         request = request_from(DeployRequest, {"source": variable, "name": name, **options})
-        live = live_from_object(model, example, method=request.method, variable=variable, shell=current_shell())
+        live = live_from_object(model, example, request, variable=variable, shell=current_shell(), **given)
         return run(operation, request, live=live)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, StoreError, UnknownSource, Untrusted
-from jupyter_deploy.domain.ports import Live, Ports
+from jupyter_deploy.domain.findings import Finding, refuse, waived
+from jupyter_deploy.domain.ports import Live, Ports, Staged
 from jupyter_deploy.domain.requests import DeployRequest
 
 SNAPSHOT_MIME = "application/vnd.nbdeploy.snapshot+json"
@@ -23,32 +24,42 @@ class Progress(Protocol):
     def __call__(self, title: str, new: bool = True, /) -> None: ...
 
 
-Check = Callable[[Manifest], None]
+Check = Callable[[Manifest], Iterable[Finding]]
 
 
-def capture(live: Live, name: str, ports: Ports, progress: Progress, check: Check = lambda _: None) -> Snapshot:
+def capture(
+    live: Live, name: str, request: DeployRequest, ports: Ports, progress: Progress, *, check: Check = lambda _: ()
+) -> Snapshot:
     """Capture a live object, prove it in a clean process, and store it.
 
     Parameters
     ----------
     check
-        Called with the manifest before the replay: the place to refuse what no replay can mend.
+        Called with the manifest before the replay: the place to refuse what no replay can mend, and to find what
+        only shows beside former releases.
 
     Raises
     ------
-    InvalidExample, NotCapturable, ReplayFailed
+    InvalidExample, NotCapturable, GuardFailed, ReplayFailed
         See ``domain.errors``; nothing is left behind.
     """
     progress("capturing the model, its example and its answers")
     staged = ports.capturer.stage(live, name)
     try:
-        check(staged.manifest)
+        staged = _judged(staged, request, check(staged.manifest))
         progress("asking it again in a clean process")
-        proved = ports.capturer.replay(staged)
+        proved = _judged(ports.capturer.replay(staged, live), request)
         progress("storing the snapshot")
         return ports.capturer.keep(proved, ports.store.remember)
     finally:
         ports.capturer.discard(staged)
+
+
+def _judged(staged: Staged, request: DeployRequest, more: Iterable[Finding] = ()) -> Staged:
+    """With what is waived marked as such; raises GuardFailed."""
+    findings = waived((*staged.manifest.findings, *more), request.waive, request.reason)
+    refuse(findings, strict=request.strict)
+    return replace(staged, manifest=staged.manifest.model_copy(update={"findings": findings}))
 
 
 def isolate(snapshot: Snapshot, ports: Ports, progress: Progress) -> Snapshot:
@@ -69,16 +80,10 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
             f"write: nbdeploy deploy {notebook} --name {name} --model VARIABLE --example EXPRESSION",
         )
     progress(f"running {notebook.name}")
-    arguments = {
-        "model": request.model,
-        "name": name,
-        "example": request.example,
-        "method": request.method,
-        "notebook": str(notebook.resolve()),
-    }
+    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve())})
     cell = (
         "from jupyter_deploy.faces.kernel import capture_for_command_line\n"
-        f"capture_for_command_line({json.dumps(arguments)!r})"
+        f"capture_for_command_line({asked.model_dump_json()!r})"
     )
     shown = ports.notebooks.run(
         notebook, cell, on_cell=lambda words: progress(f"running {notebook.name}: {words}", False)

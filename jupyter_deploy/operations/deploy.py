@@ -8,6 +8,7 @@ from typing import Any
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
+from jupyter_deploy.domain.findings import Finding, require_waivable
 from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.results import Deployment
@@ -35,14 +36,15 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     ports.store.check()
     ports.capturer.check()
 
-    def check(manifest: Manifest) -> None:
+    def check(manifest: Manifest) -> tuple[Finding, ...]:
         if before is not None:
             unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
             require_signature(ports, before, unstored)
+        return ()
 
     with ports.builder.prepared():
         if live is not None:
-            snapshot = capture(live, name, ports, progress, check)
+            snapshot = capture(live, name, request, ports, progress, check=check)
         elif is_notebook(request.source or ""):
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:
@@ -99,6 +101,7 @@ def _checked(request: DeployRequest, ports: Ports, live: Live | None) -> str:
         raise InvalidTraffic(f"{request.percent:g} is not a share", "give a number above 0 and up to 100")
     if request.percent is not None and request.role == "stable":
         raise InvalidTraffic("stable has no percentage of its own", "leave out --percent; stable gets what is left")
+    require_waivable(request.waive, request.reason)
     name = request.name
     if name is None and live is None and not is_notebook(request.source or ""):
         name = as_tag(request.source or "").partition(":")[0]

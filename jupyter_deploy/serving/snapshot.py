@@ -18,6 +18,7 @@ from typing import Any
 
 from .codec import Codec
 from .environment import EnvironmentChanged, changes
+from .natives import restore
 from .role import stand_in
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
@@ -162,7 +163,7 @@ def _read(folder: Path, digest: str | None) -> Model:
     with contextlib.ExitStack() as opened:
         # The bytes that are hashed must be the bytes that are unpickled: each file is opened once.
         files = {}
-        for name in (MODEL, EXAMPLE):
+        for name in sorted({MODEL, EXAMPLE, *manifest["files"]}):
             file = files[name] = opened.enter_context(_open(folder / name))
             found, expected = hashlib.file_digest(file, "sha256").hexdigest(), manifest["files"].get(name)
             if found != expected:
@@ -173,9 +174,20 @@ def _read(folder: Path, digest: str | None) -> Model:
         if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1" and (lines := changes(manifest)):
             raise EnvironmentChanged(lines)
         stand_in()
-        native = pickle.load(files[MODEL])
-        example = pickle.load(files[EXAMPLE])
+        native = _Unpickler(files[MODEL], folder).load()
+        example = _Unpickler(files[EXAMPLE], folder).load()
     return Model(native, manifest, example, f"{folder.parent.name}:{folder.name}", actual)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Finds the parts that are stored beside the pickle."""
+
+    def __init__(self, file: BufferedReader, folder: Path) -> None:
+        super().__init__(file)
+        self._folder = folder
+
+    def persistent_load(self, reference: tuple[Any, ...]) -> Any:
+        return restore(self._folder, reference)
 
 
 def _content(path: Path) -> bytes:

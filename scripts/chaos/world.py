@@ -41,6 +41,7 @@ _CAPTURE = (
 from pathlib import Path
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations.build import build
 from jupyter_deploy.operations.capture import capture
 from jupyter_deploy.wiring import Wiring
@@ -48,7 +49,7 @@ ports = Wiring().ports
 for c in (1.0, 0.01, 0.001):
     clf = LogisticRegression(C=c).fit(X, y)
     source = Source(notebook="/home/ada/train.ipynb", variable="clf")
-    snapshot = capture(Live(clf, X[:3], source, project=Path.cwd()), "churn", ports, lambda *_: None)
+    snapshot = capture(Live(clf, X[:3], source, project=Path.cwd()), "churn", DeployRequest(), ports, lambda *_: None)
     build(snapshot, ports)
     print(snapshot.tag)
 """

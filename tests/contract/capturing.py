@@ -20,8 +20,9 @@ def live(model, example, method=None, project=HERE, variable="model"):
 
 def capture(capturer, model, example, name="churn", **options):
     """Stage, replay and keep."""
-    staged = capturer.stage(live(model, example, **options), name)
+    handed_over = live(model, example, **options)
+    staged = capturer.stage(handed_over, name)
     try:
-        return capturer.keep(capturer.replay(staged), lambda _: None)
+        return capturer.keep(capturer.replay(staged, handed_over), lambda _: None)
     finally:
         capturer.discard(staged)

@@ -137,7 +137,8 @@ def test_what_an_interrupted_write_left_is_replaced(capturer, left):
 
 def test_two_processes_that_capture_the_same_at_once_get_the_same_snapshot(capturer):
     found, threads = [], []
-    staged = [capturer.replay(capturer.stage(live(doubled, NUMBERS), "churn")) for _ in range(3)]
+    handed_over = live(doubled, NUMBERS)
+    staged = [capturer.replay(capturer.stage(handed_over, "churn"), handed_over) for _ in range(3)]
     for one in staged:
         threads.append(threading.Thread(target=lambda one=one: found.append(capturer.keep(one, lambda _: None).digest)))
         threads[-1].start()

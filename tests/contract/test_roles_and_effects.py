@@ -94,7 +94,7 @@ with asked_as("canary"):
 def test_the_role_can_be_asked_for_where_this_package_is_not_installed_and_is_not_in_the_lock(tmp_path, capturer):
     snapshot = capture(capturer, role_by_two_names, 5)
     assert "nbdeploy" not in snapshot.manifest.environment.distributions
-    assert snapshot.manifest.warnings == ()
+    assert snapshot.manifest.findings == ()
     assert "jupyter_deploy" not in run_replay(Path(snapshot.path), sys.executable, 60)["modules"]
     code = copy_serving(tmp_path).parent
     ended = subprocess.run(
@@ -210,18 +210,19 @@ def does_everything(x):
 def warnings(capturer, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("notebook"))  # capture asks the model here, too
-        return capture(capturer, does_everything, 5).manifest.warnings
+        return capture(capturer, does_everything, 5).manifest.findings
 
 
 @pytest.mark.parametrize(("function", "what"), EFFECTS, ids=[what for _, what in EFFECTS])
 def test_what_a_model_does_beside_answering_is_told_with_the_line_that_does_it(warnings, function, what):
-    (warning,) = [warning for warning in warnings if warning.startswith(f"{function.__name__}(), ")]
-    line = int(warning.partition("line ")[2].partition(",")[0])
-    assert f"line {line}, {what}. A shadow would repeat" in warning
+    (finding,) = [finding for finding in warnings if finding.message.startswith(f"{function.__name__}(), ")]
+    assert (finding.check, finding.severity) == ("side-effects", "warning")
+    line = int(finding.message.partition("line ")[2].partition(",")[0])
+    assert finding.message.endswith(f"line {line}, {what}")
     first = function.__code__.co_firstlineno
     assert first < line < first + 8
-    assert "serving_role()" in warning
-    assert "secret" not in warning
+    assert "serving_role()" in finding.remedy
+    assert "secret" not in finding.message
 
 
 def test_nothing_is_told_of_what_leaves_no_trace_or_is_left_out_by_a_shadow(warnings):

@@ -28,6 +28,7 @@ CAPTURE = (
     + """
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations.capture import capture
 from jupyter_deploy.operations.build import build
 from jupyter_deploy.wiring import Wiring
@@ -36,7 +37,7 @@ ports = Wiring().ports
 for c in (1.0, 0.01, 0.001, 0.0001):
     clf = LogisticRegression(C=c).fit(X, y)
     live = Live(clf, X[:3], Source(notebook="/home/ada/train.ipynb", variable="clf"), project=Path.cwd())
-    snapshot = capture(live, "churn", ports, lambda *_: None)
+    snapshot = capture(live, "churn", DeployRequest(), ports, lambda *_: None)
     build(snapshot, ports)
     print(c, snapshot.tag)
 """

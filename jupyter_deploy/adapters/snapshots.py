@@ -1,0 +1,199 @@
+"""Snapshots on disk: a folder of files with their digests, kept in BentoML's model store under an exact tag."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.artifacts import Manifest, Snapshot
+from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
+from jupyter_deploy.domain.ports import Staged
+
+from .bento import locked_folder, quiet_bentoml
+from .filesystem import cannot_write
+from .pickling import fingerprint
+
+MANIFEST = "snapshot.json"
+PICKLES = ("model.pkl", "example.pkl")
+
+
+class SnapshotFolders:
+    """The snapshots in a model store.
+
+    Parameters
+    ----------
+    models : Path
+        BentoML's folder of models.
+    """
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+
+    def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
+        """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
+        tag = tag_of(staged)
+        path = self._path(tag)
+        try:
+            with locked_folder(path.parent):
+                if self.holds(tag):
+                    snapshot = self._adopted(tag, staged)
+                    remember(snapshot)
+                    return snapshot
+                # What an interrupted write left, or what somebody changed, is no snapshot.
+                shutil.rmtree(path, ignore_errors=True)
+                try:
+                    self._write(tag, staged)
+                    snapshot = self.load(tag)
+                    remember(snapshot)
+                except BaseException:  # Ctrl-C too: a folder that nobody remembers would only be in the way
+                    self._remove(tag)
+                    raise
+        except OSError as error:
+            raise cannot_write(self._models, error) from error
+        return snapshot
+
+    def holds(self, tag: str) -> bool:
+        """Whether it is there, whole."""
+        try:
+            self.load(tag)
+        except DeployError:
+            return False
+        return (self._path(tag) / "model.yaml").exists()
+
+    def load(self, tag: str) -> Snapshot:
+        """A stored snapshot; its files' digests are verified, nothing is unpickled."""
+        path = self._path(tag)
+        if not (path / MANIFEST).exists():
+            held = f"{path} is not one of nbdeploy's" if path.exists() else f"{self._models} does not hold it"
+            raise UnknownSource(f"there is no snapshot {tag}: {held}", "'bentoml models list' shows what there is")
+        content = (path / MANIFEST).read_bytes()
+        try:
+            manifest = Manifest.model_validate_json(content)
+        except ValidationError as error:
+            raise StoreError(
+                f"{path / MANIFEST} cannot be read by this version of nbdeploy",
+                "deploy the model again, or use the nbdeploy that captured it",
+                details=str(error.errors()[0]["msg"]),
+            ) from error
+        for name, expected in manifest.files.items():
+            if not (path / name).exists() or file_sha256(path / name) != expected:
+                raise Untrusted(f"{path / name} is not what was captured", "deploy the model again from its notebook")
+        return Snapshot(
+            tag=tag,
+            digest=f"sha256:{sha256(content)}",
+            fingerprint=content_fingerprint(path, manifest.files),
+            path=str(path),
+            manifest=manifest,
+        )
+
+    def _path(self, tag: str) -> Path:
+        name, _, version = tag.partition(":")
+        return self._models / name / version
+
+    def _write(self, tag: str, staged: Staged) -> None:
+        manifest = staged.manifest
+        labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
+        metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
+        with (
+            self._bentoml_models() as (bentoml, store),
+            bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored,
+        ):
+            for path in staged.folder.rglob("*"):  # executed cells may hold what is nobody else's business
+                path.chmod(0o700 if path.is_dir() else 0o600)
+            for path in sorted(staged.folder.iterdir()):
+                shutil.move(path, Path(stored.path) / path.name)
+
+    def _remove(self, tag: str) -> None:
+        """BentoML's way also mends which one is the latest; what it does not know of is only a folder."""
+        with contextlib.suppress(Exception), self._bentoml_models() as (_, store):
+            store.delete(tag)
+        shutil.rmtree(self._path(tag), ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _bentoml_models(self) -> Iterator[tuple[Any, Any]]:
+        with quiet_bentoml() as bentoml:
+            from bentoml._internal.models import ModelStore  # noqa: PLC0415 - the only way to name the location
+
+            yield bentoml, ModelStore(self._models)
+
+    def _adopted(self, tag: str, staged: Staged) -> Snapshot:
+        """The stored snapshot, if all that is ever acted upon is what was captured now.
+
+        Another store may have captured the same model; but what claims the same tag and names, say, another
+        interpreter is a forgery.
+        """
+        present = self.load(tag)
+        same = present.fingerprint == staged.fingerprint and _acted_upon(present.manifest) == _acted_upon(
+            staged.manifest
+        )
+        if not same:
+            raise Untrusted(
+                f"{tag} is in the model store already, and is not what was captured now",
+                f"if you do not know where it comes from, remove it: bentoml models delete {tag}",
+            )
+        return present
+
+
+def tag_of(staged: Staged) -> str:
+    """``name:version``, the version being a hash of what makes two captures the same."""
+    return f"{staged.manifest.name}:{_identity(staged)[:12]}"
+
+
+def content_fingerprint(folder: Path, files: Mapping[str, str]) -> str:
+    """SHA-256 of what the files say; of pickles that is less than their bytes (``pickling.fingerprint``)."""
+    found = fingerprint(*(folder / name for name in PICKLES))
+    others = {name: digest for name, digest in files.items() if name not in PICKLES}
+    return sha256(json.dumps([found, others], sort_keys=True).encode()) if others else found
+
+
+def _identity(staged: Staged) -> str:
+    """What makes two captures the same snapshot: content, how it is called, with what, and its lock.
+
+    The answers are no part of it: they follow from the rest, up to the last bits of sums done in parallel.
+    """
+    manifest = staged.manifest
+    parts: list[Any] = [
+        staged.fingerprint,
+        manifest.method,
+        manifest.signature.model_dump(),
+        manifest.instances,
+        manifest.tolerance.model_dump(),
+        manifest.environment.python,
+        manifest.environment.interpreter,
+        manifest.environment.distributions,
+    ]
+    return sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+def _acted_upon(manifest: Manifest) -> dict[str, Any]:
+    """A manifest without what is only told, and without the answers' last bits."""
+    return manifest.model_dump(
+        exclude={"provenance", "files", "predictions", "notes", "findings", "features", "hyperparameters", "stochastic"}
+    )
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Write ``snapshot.json``."""
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), "utf-8")
+
+
+def _digest(folder: Path) -> str:
+    return f"sha256:{file_sha256(folder / MANIFEST)}"
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

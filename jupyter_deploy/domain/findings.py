@@ -1,0 +1,65 @@
+"""What a look at a notebook finds that no test suite would: checks by name, their findings, and what is waived."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Value
+from .errors import GuardFailed, InvalidInput
+
+Severity = Literal["note", "warning", "error"]
+
+CHECKS: dict[str, str] = {
+    "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
+}
+"""Every check by its name, with what it looks for."""
+
+
+class Finding(Value):
+    """What one check found: told (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too)."""
+
+    check: str
+    severity: Severity
+    message: str = Field(description="In plain words, with what and where.")
+    remedy: str = ""
+    cell: int | None = Field(default=None, description="Execution count of the cell that it comes from, as in In [7].")
+    waived: str | None = Field(default=None, description="Why it was let pass.")
+
+
+def waived(findings: Iterable[Finding], checks: Collection[str], reason: str) -> tuple[Finding, ...]:
+    """The findings, those of the waived checks with the reason why."""
+    return tuple(f.model_copy(update={"waived": reason}) if f.check in checks else f for f in findings)
+
+
+def require_waivable(checks: Sequence[str], reason: str) -> None:
+    """Raise InvalidInput for a check that does not exist, or when no reason is given."""
+    unknown = [check for check in checks if check not in CHECKS]
+    if unknown:
+        raise InvalidInput(f"there is no check '{unknown[0]}'", f"the checks are: {', '.join(CHECKS)}")
+    if checks and not reason:
+        raise InvalidInput("a check is waived for a reason, which is kept", 'add one: --reason "…"')
+
+
+def refuse(findings: Iterable[Finding], *, strict: bool) -> None:
+    """Raise GuardFailed if a finding speaks against the deploy and is not waived."""
+    against = ("error", "warning") if strict else ("error",)
+    found = [f for f in findings if f.severity in against and f.waived is None]
+    if not found:
+        return
+    names = list(dict.fromkeys(f.check for f in found))
+    raise GuardFailed(
+        f"{' and '.join(names)}: {len(found)} finding{'s' * (len(found) != 1)} against this deploy",
+        f'mend it; or let it pass, for a reason that is kept: {" ".join(f"--waive {n}" for n in names)} --reason "…"',
+        "\n".join(f"  {told(f)}" for f in found),
+    )
+
+
+def told(finding: Finding) -> str:
+    """A finding in one paragraph, for people."""
+    where = f" (In [{finding.cell}])" if finding.cell is not None else ""
+    passed = f" (waived: {finding.waived})" if finding.waived else ""
+    remedy = f" {finding.remedy[:1].upper()}{finding.remedy[1:]}." if finding.remedy else ""
+    return f"{finding.check}{where}: {finding.message}.{remedy}{passed}"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import getpass
 import json
+import pickle
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving.project_code import FOLDER
 
 from .environment import interpreter, lock
 from .filesystem import require_writable
@@ -21,7 +24,8 @@ from .frameworks import framework_of, frameworks
 from .guards import Subject, inspect_subject
 from .inspection import inspect_model
 from .pickling import write_pickle
-from .replaying import require_agreement, run_replay
+from .project_code import CHECKS_OF_CODE, ProjectCode, differing, modules_in
+from .replaying import has_agreed, require_agreement, run_replay
 from .scratch import new_folder_name, sweep
 from .snapshots import SnapshotFolders, content_fingerprint, file_sha256, sha256, tag_of, write_manifest
 
@@ -64,11 +68,8 @@ class ModelCapturer:
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
-            files = _write_model(live, folder)
-            example = {"example": seen.example, "prototype": seen.prototype}
-            files["example.pkl"] = write_pickle(
-                example, folder / "example.pkl", name="the example", project=live.project
-            )
+            code = ProjectCode()
+            files = _write(live, {"example": seen.example, "prototype": seen.prototype}, folder, code)
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -85,7 +86,7 @@ class ModelCapturer:
                 features=framework.features(live.model),
                 hyperparameters=framework.hyperparameters(live.model),
                 notes=seen.notes,
-                findings=inspect_subject(Subject(live, seen, framework)),
+                findings=(*inspect_subject(Subject(live, seen, framework)), *code.findings),
                 files=files,
             )
             write_manifest(manifest, folder)
@@ -94,9 +95,10 @@ class ModelCapturer:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def replay(self, staged: Staged, live: Live) -> Staged:  # noqa: ARG002 - what is lacking is told, not added, so far
+    def replay(self, staged: Staged, live: Live) -> Staged:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
         found = run_replay(staged.folder, staged.manifest.environment.interpreter, self._timeout)
+        staged, found = self._as_loaded(staged, live, found)
         require_agreement(found)
         notes = staged.manifest.notes
         if found["stochastic"]:
@@ -113,6 +115,25 @@ class ModelCapturer:
         )
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
+
+    def _as_loaded(self, staged: Staged, live: Live, found: dict[str, Any]) -> tuple[Staged, dict[str, Any]]:
+        """Proved anew where modules of the project, imported there, are not what they are here: by value then."""
+        packed = modules_in(staged.manifest.files)
+        changed = differing(found["globals"])
+        if not changed and not has_agreed(found):
+            changed = dict.fromkeys(packed, "imported anew, it does not answer as it did")
+        if not packed or not changed:
+            return staged, found
+        code = ProjectCode(changed)
+        example = pickle.loads((staged.folder / "example.pkl").read_bytes())  # noqa: S301 - written by this process
+        shutil.rmtree(staged.folder / FOLDER)
+        files = _write(live, example, staged.folder, code)
+        findings = (*(f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE), *code.findings)
+        manifest = staged.manifest.model_copy(update={"files": files, "findings": findings})
+        write_manifest(manifest, staged.folder)
+        staged = Staged(staged.folder, manifest, content_fingerprint(staged.folder, files))
+        again = run_replay(staged.folder, manifest.environment.interpreter, self._timeout)
+        return staged, again if has_agreed(found) or has_agreed(again) else found
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
         """The same files with another interpreter: what is served there must have been proved there."""
@@ -155,17 +176,20 @@ def _side_effects(effects: list[str]) -> tuple[Finding, ...]:
     )
 
 
-def _write_model(live: Live, folder: Path) -> dict[str, str]:
+def _write(live: Live, example: Mapping[str, Any], folder: Path, code: ProjectCode) -> dict[str, str]:
+    """Model, example and the project's code that they need; path in the snapshot -> SHA-256."""
+    files = _write_model(live, folder, code)
+    files["example.pkl"] = write_pickle(dict(example), folder / "example.pkl", name="the example", code=code)
+    return files | code.pack(folder)
+
+
+def _write_model(live: Live, folder: Path, code: ProjectCode) -> dict[str, str]:
     """``model.pkl`` and the parts of it that have formats of their own; file name -> SHA-256."""
     writers = [writer for framework in frameworks() if (writer := framework.native_writer(folder)) is not None]
     name = live.source.variable or "the model"
     # As it is served; else calling net.eval() would make another snapshot.
     with framework_of(live.model).asking(live.model):
-        files = {
-            "model.pkl": write_pickle(
-                live.model, folder / "model.pkl", name=name, project=live.project, writers=writers
-            )
-        }
+        files = {"model.pkl": write_pickle(live.model, folder / "model.pkl", name=name, code=code, writers=writers)}
         for writer in writers:
             files |= writer.finish()
     return files

@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSource
 from jupyter_deploy.domain.signature import Container, Signature, infer_schema
 from jupyter_deploy.serving import codec
+from jupyter_deploy.serving.calling import settled
 
 from .frameworks import Framework, framework_of
 from .schemas import dtype_of, instance_schema, prototype_of
@@ -49,10 +50,6 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     method = _method_of(model, method)
     framework = framework_of(model)
     call = model if method is None else getattr(model, method)
-    if inspect.iscoroutinefunction(call):
-        raise InvalidInput(
-            f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"
-        )
     container, batch = _container_of(model, example)
     asked = framework.signature_of(model, call)
     parameters: tuple[str, ...] = ()
@@ -254,9 +251,9 @@ def _ask(
     with framework.asking(model) as notes:
         try:
             if container == "call":
-                answer = call(**{key: _copied(value) for key, value in native[0].items()})
+                answer = settled(call(**{key: _copied(value) for key, value in native[0].items()}))
             else:
-                answer = call(_copied(native))
+                answer = settled(call(_copied(native)))
         except (Exception, SystemExit) as error:
             said = f"{type(error).__name__}: {error}"
             raise InvalidExample(

@@ -8,13 +8,8 @@ import itertools
 import pickle
 import pickletools
 import re
-import site
-import sys
-import sysconfig
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import IO, Any
@@ -24,12 +19,17 @@ import cloudpickle
 from jupyter_deploy.domain.errors import NotCapturable
 
 from .frameworks import NativeWriter
+from .project_code import ProjectCode
+from .reducing import reduced
 
 # A notebook's cells are compiled under such a name; process and cell number change with each run.
 _CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 # cloudpickle's uuid4().hex for a class.
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
+
+# pydantic's name of a class in its schemas: module, class and the class's address.
+_PYDANTIC_NAME = re.compile(r"[\w.<>]+:\d{12,}(\[.*\])?")
 
 # How torch.save's older format begins, in which a tensor pickles its storage: magic number, protocol version, system,
 # the object with the storage's key (its address), and the list of keys; then the raw numbers.
@@ -38,6 +38,9 @@ _TORCH_PICKLES = 5
 
 # Attributes that every class has and none can pickle.
 _OF_EVERY_CLASS = frozenset({"__dict__", "__weakref__"})
+
+# What cloudpickle adds to a function's globals that differs from one checkout to the next.
+_PLACES = ("__file__", "__path__")
 
 # What a set of plain values is made of, between its MARK and its end.
 _PLAIN = frozenset(
@@ -74,10 +77,14 @@ class Digesting(io.RawIOBase):
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for."""
+    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for.
 
-    def __init__(self, file: IO[bytes] | io.RawIOBase, writers: Sequence[NativeWriter] = ()) -> None:
+    ``code`` decides of the project's modules whether they go in by value.
+    """
+
+    def __init__(self, file: IO[bytes] | io.RawIOBase, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._code = code
         self._writers = writers
         self._writer_of: dict[type, NativeWriter | None] = {}
         # The parts are kept, or another object could get the address of one that has gone.
@@ -96,12 +103,27 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             self._taken[id(part)] = (part, None if reference is None else (writer.format, *reference))
         return self._taken[id(part)][1]
 
+    def reducer_override(self, part: Any) -> Any:
+        """How a part is pickled that is no plain value; NotImplemented: as usual."""
+        self._code.meet(part)
+        own = reduced(part, self._code)
+        if own is not NotImplemented:
+            return own
+        usual = super().reducer_override(part)
+        if usual is not NotImplemented and isinstance(part, FunctionType):
+            self._code.met_by_value(part)
+            for name in _PLACES:
+                usual[1][1].pop(name, None)
+        return usual
 
-def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: Sequence[NativeWriter] = ()) -> str:
-    """Pickle ``value`` into ``path``; functions and classes of the project go in by value.
+
+def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> str:
+    """Pickle ``value`` into ``path``; what belongs to the notebook itself goes in by value.
 
     Parameters
     ----------
+    code
+        Decides of the project's modules how they go in.
     writers
         Who writes parts of it in formats of their own; the caller has them ``finish``.
 
@@ -115,13 +137,13 @@ def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: S
     NotCapturable
         Something in it cannot leave the process; the message names the attribute path.
     """
-    with by_value(project), Digesting(path) as file:
+    with code.pickling(), Digesting(path) as file:
         try:
-            Pickler(file, writers).dump(value)
-        except OSError:
+            Pickler(file, code, writers).dump(value)
+        except (OSError, NotCapturable):
             raise  # a full disk is not the model's fault
         except Exception as error:
-            where, what = find_culprit(value, name, writers)
+            where, what = find_culprit(value, name, code, writers)
             raise NotCapturable(
                 f"{where} is {what}, which cannot be captured ({type(error).__name__}: {error})",
                 "make it inside the function that needs it, or leave it out of the model's state (__getstate__)",
@@ -129,54 +151,12 @@ def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: S
     return file.sha256
 
 
-@contextmanager
-def by_value(project: Path) -> Iterator[None]:
-    """Within, cloudpickle stores the project's own modules by value.
-
-    Its registry is global to the process, so it is put back afterwards.
-    """
-    registered: list[ModuleType] = []
-    already = set(cloudpickle.list_registry_pickle_by_value())
-    for module in project_modules(project):
-        if module.__name__ not in already:
-            cloudpickle.register_pickle_by_value(module)
-            registered.append(module)
-    try:
-        yield
-    finally:
-        for module in registered:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
-def project_modules(project: Path) -> list[ModuleType]:
-    """Imported modules whose file is in the project's folder and not an installed one (a ``.venv`` in the project)."""
-    root = project.resolve()
-    paths = [sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    installed = [Path(p).resolve() for p in (*paths, *site.getsitepackages(), site.getusersitepackages())]
-    not_ours = [Path(__file__).resolve().parents[1], *installed]
-
-    @cache  # a kernel has thousands of modules in some hundred folders
-    def is_ours(folder: Path) -> bool:
-        path = folder.resolve()
-        return path.is_relative_to(root) and not any(path.is_relative_to(other) for other in not_ours)
-
-    found = []
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(module, ModuleType) or not file or module.__name__ == "__main__":
-            continue
-        path = Path(file)
-        if is_ours((path.resolve() if path.is_symlink() else path).parent):
-            found.append(module)
-    return found
-
-
 def fingerprint(*paths: Path) -> str:
     """SHA-256 of the pickles' meaning: what differs although nothing changed is left out.
 
     Left out are the frames' lengths, the temporary file names under which a kernel compiles cells, the random
     identity that cloudpickle gives a class of ``__main__`` each time its cell runs, and the memory addresses by
-    which torch names a tensor's storage.
+    which torch names a tensor's storage and pydantic a class.
     """
     digest = hashlib.sha256()
     for path in paths:
@@ -196,6 +176,7 @@ def _digest_pickle(file: IO[bytes], digest: Any, *, torch_storage: bool = False)
         dropped = isinstance(argument, str) and (
             (torch_storage and argument.isdecimal())
             or bool(_CELL_FILE.fullmatch(argument))
+            or bool(_PYDANTIC_NAME.fullmatch(argument))
             or _is_class_identity(window)
         )
         if isinstance(argument, bytes | bytearray) and bytes(argument).startswith(_TORCH_MAGIC):
@@ -251,7 +232,7 @@ def _digest_storage(content: bytes, digest: Any) -> None:
     digest.update(stream.read())
 
 
-def find_culprit(value: Any, name: str, writers: Sequence[NativeWriter] = ()) -> tuple[str, str]:
+def find_culprit(value: Any, name: str, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> tuple[str, str]:
     """Path and description of the innermost part of ``value`` that cannot be pickled."""
     seen: set[int] = set()
     path, part = name, value
@@ -260,7 +241,7 @@ def find_culprit(value: Any, name: str, writers: Sequence[NativeWriter] = ()) ->
             if id(child) in seen or len(seen) > _SEARCH_LIMIT:
                 continue
             seen.add(id(child))
-            if not _picklable(child, writers):
+            if not _picklable(child, code, writers):
                 path, part = path + step, child
                 break
         else:
@@ -276,9 +257,9 @@ class _Trial(Pickler):
         return ("",) if any(writer.takes(type(part)) for writer in self._writers) else None
 
 
-def _picklable(value: Any, writers: Sequence[NativeWriter]) -> bool:
+def _picklable(value: Any, code: ProjectCode, writers: Sequence[NativeWriter]) -> bool:
     try:
-        _Trial(io.BytesIO(), writers).dump(value)
+        _Trial(io.BytesIO(), code, writers).dump(value)
     except Exception:  # noqa: BLE001 - any failure means the same here
         return False
     return True

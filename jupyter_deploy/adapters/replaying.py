@@ -85,6 +85,11 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
         return found
 
 
+def has_agreed(found: dict[str, Any]) -> bool:
+    """Whether the replay answered as the notebook did."""
+    return found["error"] is None and not found["differences"]
+
+
 def require_agreement(found: dict[str, Any]) -> None:
     """Raise ReplayFailed, with what is missing or where the answers part, unless the replay agreed."""
     error = found["error"]

@@ -14,6 +14,8 @@ Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
     "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
+    "project-code": "The project's own modules whose source goes in, and what of their folders stays out.",
+    "edited-module": "Modules of the project that are not what their files say: edited since their import, or changed.",
 }
 """Every check by its name, with what it looks for."""
 

@@ -117,7 +117,7 @@ def last_function(cell: str) -> str:
         raise InvalidInput(
             f"the cell is not Python: {error}", "use %%deploy over a cell that defines a function"
         ) from error
-    names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     if not names:
         raise InvalidInput(
             "the cell defines no function", "use %%deploy over a cell that defines one, or %deploy VARIABLE"

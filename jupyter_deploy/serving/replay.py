@@ -13,6 +13,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from . import project_code
 from .agreement import alike, differences, tolerance_of
 from .effects import Effects
 from .role import asked_as
@@ -28,26 +29,39 @@ def main(folder: str, result: str) -> None:
 
 
 def replay(folder: Path) -> dict[str, Any]:
-    """``{"stage", "differences", "stochastic", "modules", "error", "effects"}``.
+    """``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects"}``.
 
     ``stage`` is where it ended: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message, traceback
-    and, where it can be told, what is missing. ``effects`` are what the model did to the world while it was asked.
+    and, where it can be told, what is missing. ``effects`` are what the model did to the world while it was asked,
+    ``globals`` by module and name what was there in the project's modules before and after that.
 
     It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
     """
     found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
+    found["globals"] = {}
     effects = Effects()
     try:
         model = load(folder)
+        _look_at_globals(folder, found)
         found["stage"] = "call"
         with asked_as("shadow"), effects.watching():
             _ask(model, found)
     except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
         found["error"] = describe(error)
     found["effects"] = effects.found()
-    # What stands there for jupyter_deploy comes with the bento: no distribution that the model needs.
-    found["modules"] = sorted({name.partition(".")[0] for name in list(sys.modules)} - {"jupyter_deploy"})
+    _look_at_globals(folder, found)
+    # What stands there for jupyter_deploy comes with the bento, the project's own with the snapshot: no distributions.
+    modules = {name.partition(".")[0] for name in list(sys.modules)}
+    found["modules"] = sorted(modules - {"jupyter_deploy"} - set(project_code.loaded(folder / project_code.FOLDER)))
     return found
+
+
+def _look_at_globals(folder: Path, found: dict[str, Any]) -> None:
+    root = folder / project_code.FOLDER
+    for module, loaded in project_code.loaded(root).items():
+        seen = found["globals"].setdefault(module, {})
+        for name, what in project_code.globals_of(loaded, (root, Path.cwd())).items():
+            seen.setdefault(name, []).append(what)
 
 
 def _ask(model: Model, found: dict[str, Any]) -> None:

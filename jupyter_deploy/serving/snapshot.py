@@ -16,6 +16,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from . import project_code
+from .calling import settled
 from .codec import Codec
 from .environment import EnvironmentChanged, changes
 from .natives import restore
@@ -85,7 +87,7 @@ class Model:
         """
         with self._without_gradients():
             if self.codec.container != "call":
-                return self._call(example)
+                return settled(self._call(example))
             calls = [example] if isinstance(example, Mapping) else example
             return [self._once(dict(call)) for call in calls]
 
@@ -97,7 +99,7 @@ class Model:
 
     def _once(self, arguments: dict[str, Any]) -> Any:
         positional = [arguments.pop(name) for name in self._positional if name in arguments]
-        return self._call(*positional, **arguments)
+        return settled(self._call(*positional, **arguments))
 
     def _without_gradients(self) -> contextlib.AbstractContextManager[Any]:
         if not self._torch:
@@ -173,7 +175,10 @@ def _read(folder: Path, digest: str | None) -> Model:
             file.seek(0)
         if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1" and (lines := changes(manifest)):
             raise EnvironmentChanged(lines)
+        if unknown := project_code.strangers(folder, files):
+            raise SnapshotChanged(f"{folder / unknown[0]} is not among what was captured")
         stand_in()
+        project_code.use(folder, manifest["files"])
         native = _Unpickler(files[MODEL], folder).load()
         example = _Unpickler(files[EXAMPLE], folder).load()
     return Model(native, manifest, example, f"{folder.parent.name}:{folder.name}", actual)

@@ -13,9 +13,10 @@ from sklearn.ensemble import RandomForestClassifier
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+from jupyter_deploy.adapters.project_code import ProjectCode
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, Untrusted
-from tests.contract.capturing import HERE, NUMBERS, capture, live
+from tests.contract.capturing import NUMBERS, capture, live
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def capturer(tmp_path):
 
 
 def fingerprint_of(value, path):
-    write_pickle(value, path, name="value", project=HERE)
+    write_pickle(value, path, name="value", code=ProjectCode())
     return fingerprint(path)
 
 
@@ -37,9 +38,10 @@ SETS = """
 import sys
 from pathlib import Path
 from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+from jupyter_deploy.adapters.project_code import ProjectCode
 def f(x):
     return x in {"red", "green", "blue", "black"}
-write_pickle([f, {"one", "two", "three"}], Path(sys.argv[1]), name="f", project=Path.cwd())
+write_pickle([f, {"one", "two", "three"}], Path(sys.argv[1]), name="f", code=ProjectCode())
 print(fingerprint(Path(sys.argv[1])))
 """
 

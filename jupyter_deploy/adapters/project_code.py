@@ -1,0 +1,301 @@
+"""The project's own code that one snapshot needs: by source where the source is what answered, else by value."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import cloudpickle
+
+from jupyter_deploy.domain.errors import NotCapturable
+from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.serving.project_code import FOLDER, globals_of
+
+from .origins import Place, local_place, locate
+from .sources import compiled, edited, imports_in
+
+# Data beside the code of one package; a model's own data seldom is a part of it.
+DATA_LIMIT = 64 * 2**20
+
+_CODE = (".py", ".pyi", ".so", ".pyd")
+# Tools' and editors' leavings; a notebook is saved at each run, and would make another snapshot each time.
+_LEFT_OUT = ("__pycache__", "node_modules")
+_SUFFIXES_LEFT_OUT = (".pyc", ".pyo", ".ipynb", ".egg-info", ".dist-info")
+
+# What a bento has under these names.
+_TAKEN = ("serving", "service")
+CHECKS_OF_CODE = ("project-code", "edited-module")
+
+_STAND_IN = frozenset({"jupyter_deploy", "jupyter_deploy.serving_role"})
+
+
+class ProjectCode:
+    """Decides for each local module that is met while a model is pickled how it goes in.
+
+    By source, as a file under ``code/`` that is imported at serving; with all that it imports, as far as that is
+    local too. By value where that would not be what answered: the module, or one that it imports, was edited since its
+    import, was changed from the notebook, or cannot be imported at serving.
+
+    Parameters
+    ----------
+    changed
+        Modules that a clean process found to be other than here, with what is different.
+    """
+
+    def __init__(self, changed: Mapping[str, str] | None = None) -> None:
+        self._changed = dict(changed or {})
+        self._by_value: dict[str, str] = {}
+        self._by_source: dict[str, Place] = {}
+        self._not_ours = {"__main__", "builtins"}
+        self._imports: dict[str, tuple[str, ...]] = {}
+        self._reasons: dict[str, str | None] = {}
+        self._found: dict[str, Finding] = {}
+        self._registered: list[ModuleType] = []
+        self._notes: list[Finding] = []
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What goes in by source, and each module that is not what its file says."""
+        return (*self._notes, *self._found.values())
+
+    @contextmanager
+    def pickling(self) -> Iterator[None]:
+        """Within, cloudpickle stores by value what this decides. Its registry is global, so it is put back."""
+        try:
+            yield
+        finally:
+            for module in self._registered:
+                cloudpickle.unregister_pickle_by_value(module)
+            self._registered.clear()
+
+    def meet(self, value: Any) -> None:
+        """A function, class, module or other object is about to be pickled."""
+        if isinstance(value, ModuleType):
+            name: Any = value.__name__
+        else:
+            # Of an instance that of its class, since some pickle as the name of a global.
+            name = getattr(value if isinstance(value, FunctionType | type) else type(value), "__module__", None)
+        if isinstance(name, str):
+            self.goes_by_value(name)
+
+    def met_by_value(self, function: FunctionType) -> None:
+        """A function went in by value: what it imports when it is called must be there.
+
+        Raises
+        ------
+        NotCapturable
+            That is a module that cannot go in by its source.
+        """
+        for name in imports_in(function.__code__, function.__globals__.get("__package__")):
+            if self.goes_by_value(name):
+                raise NotCapturable(
+                    f"{function.__qualname__}() imports '{name}' when it is called, which cannot be captured that way: "
+                    f"{self._by_value[name]}",
+                    "import it outside of the function"
+                    + (f", or have its file be what runs: importlib.reload({name})" if name in self._found else ""),
+                )
+
+    def goes_by_value(self, name: str) -> bool:
+        """Whether a module goes in by value; decided once, for it and all that it imports."""
+        if name not in self._by_source and name not in self._by_value and name not in self._not_ours:
+            self._judge(name)
+        return name in self._by_value
+
+    def is_by_source(self, name: str) -> bool:
+        """Whether a module is one of the project's that go in by source."""
+        return not self.goes_by_value(name) and name in self._by_source
+
+    def _judge(self, name: str) -> None:
+        place = local_place(name)
+        if place is None:
+            self._not_ours.add(name)
+            return
+        reached = self._reached(place)
+        wrong = {one for one in reached if self._reason(one)}
+        while more := {one for one in set(reached) - wrong if wrong.intersection(self._imports[one])}:
+            wrong |= more
+        for one, where in reached.items():
+            if one not in wrong:
+                self._by_source.setdefault(one, where)
+                continue
+            self._by_value[one] = self._reason(one) or "it imports a module that goes in by value"
+            module = sys.modules.get(one)
+            if module is not None and one not in cloudpickle.list_registry_pickle_by_value():
+                cloudpickle.register_pickle_by_value(module)
+                self._registered.append(module)
+
+    def _reached(self, place: Place) -> dict[str, Place]:
+        """The module with its packages and what they import, as far as that is local."""
+        found: dict[str, Place] = {}
+        queue = [place]
+        while queue:
+            one = queue.pop()
+            if one.name in found:
+                continue
+            found[one.name] = one
+            parent = one.name.rpartition(".")[0]
+            names = [*([parent] if parent else []), *self._imported_by(one)]
+            near = {name: local for name in dict.fromkeys(names) if (local := local_place(name)) is not None}
+            self._imports[one.name] = tuple(near)
+            queue.extend(near.values())
+        return found
+
+    def _imported_by(self, place: Place) -> Iterator[str]:
+        try:
+            code = compiled(place.file) if place.file else None
+        except (OSError, SyntaxError, ValueError):
+            return
+        if code is not None:
+            yield from imports_in(code, place.name if place.folders else place.name.rpartition(".")[0])
+
+    def _reason(self, name: str) -> str | None:
+        """Why a module's source would not do; None: it does."""
+        if name not in self._reasons:
+            self._reasons[name] = self._reason_of(name)
+        return self._reasons[name]
+
+    def _reason_of(self, name: str) -> str | None:
+        if name.partition(".")[0] in _TAKEN:
+            return "its name is one that every bento has a module of"
+        what = self._changed.get(name)
+        module, place = sys.modules.get(name), locate(name)
+        code = None
+        if what is None and isinstance(module, ModuleType) and place is not None and place.file is not None:
+            try:
+                code = compiled(place.file)
+            except OSError:
+                what = "its file is gone"
+            except (SyntaxError, ValueError):
+                what = "its file is not Python any more"
+            else:
+                functions = edited(module, code) if code else []
+                what = f"{', '.join(functions[:5])}: edited since it was loaded" if functions else None
+        if what is not None:
+            return self._note(name, what)
+        used = imports_in(code, None, nested=False) if code else ()
+        beyond = {one for one in used if one.partition(".")[0] == "jupyter_deploy"} - _STAND_IN
+        return "it uses more of nbdeploy than a bento has" if beyond else None
+
+    def _note(self, name: str, what: str) -> str:
+        self._found[name] = Finding(
+            check="edited-module",
+            severity="warning",
+            message=f"the module {name} is not what its file says ({what}); captured was what is loaded, and answered",
+            remedy=f"to have its file captured: importlib.reload({name}), and run the cells that use it again",
+        )
+        return what
+
+    def pack(self, folder: Path) -> dict[str, str]:
+        """Copy the source of what goes in by source into ``code/``; path in the snapshot -> SHA-256 of the file.
+
+        Whole packages, with their data files as far as these are at most 64 MiB together.
+        """
+        files: dict[str, str] = {}
+        left_out = {place.file for name in self._by_value if (place := locate(name)) and place.file}
+        tops: dict[str, None] = {}
+        for name in sorted(self._by_source):
+            unit = self._unit(name)
+            if unit is None or unit.name in tops or unit.file is None:
+                continue
+            tops[unit.name] = None
+            *parents, last = unit.name.split(".")
+            if unit.folders:
+                root = unit.file.parent
+                sources = {"/".join((*parents, last, path)): file for path, file in self._package(unit.name, root)}
+            else:
+                sources = {"/".join((*parents, unit.file.name)): unit.file}
+            for path, source in sorted(sources.items()):
+                if source not in left_out:
+                    files[f"{FOLDER}/{path}"] = _copied(source, folder / FOLDER / path)
+        if tops:
+            self._tell(f"the source of {', '.join(tops)} is in the snapshot, in {FOLDER}/")
+        return files
+
+    def _tell(self, message: str) -> None:
+        self._notes.append(Finding(check="project-code", severity="note", message=message))
+
+    @staticmethod
+    def _unit(name: str) -> Place | None:
+        """The outermost package that a module is in, or itself; namespace packages are only folders."""
+        parts = name.split(".")
+        places = (locate(".".join(parts[: count + 1])) for count in range(len(parts)))
+        return next((place for place in places if place is not None and place.file is not None), None)
+
+    def _package(self, name: str, root: Path) -> list[tuple[str, Path]]:
+        files = sorted(_files(root))
+        data = [file for _, file in files if file.suffix not in _CODE]
+        size = sum(file.stat().st_size for file in data)
+        if size <= DATA_LIMIT:
+            return files
+        self._tell(
+            f"of the package {name} only its code goes in: the {len(data)} other files in {root} are "
+            f"{size / 2**20:.0f} MiB, more than {DATA_LIMIT / 2**20:.0f}"
+        )
+        return [(path, file) for path, file in files if file.suffix in _CODE]
+
+
+def modules_in(files: Iterable[str]) -> list[str]:
+    """The modules whose source files are among a snapshot's."""
+    paths = [
+        Path(file).with_suffix("").parts for file in files if file.startswith(f"{FOLDER}/") and file.endswith(".py")
+    ]
+    return [".".join(parts[1:-1] if parts[-1] == "__init__" else parts[1:]) for parts in paths]
+
+
+def differing(found: Mapping[str, Mapping[str, list[str]]]) -> dict[str, str]:
+    """Modules whose globals here are not those that a clean process saw, with what is different."""
+    different = {}
+    for name, there in found.items():
+        module = sys.modules.get(name)
+        if not isinstance(module, ModuleType):
+            continue
+        here = globals_of(module, (*_roots(name), Path.cwd()))
+        names = sorted(one for one in {**here, **there} if here.get(one) not in there.get(one, ()))
+        if names:
+            different[name] = f"{', '.join(names[:5])} {'were' if len(names) > 1 else 'was'} changed"
+    return different
+
+
+def _roots(name: str) -> tuple[Path, ...]:
+    """The folder on the path that a module was found in."""
+    place = locate(name)
+    if place is None or place.file is None:
+        return ()
+    depth = name.count(".") + bool(place.folders)
+    return (place.file.parents[depth],)
+
+
+def _files(root: Path) -> Iterator[tuple[str, Path]]:
+    """A package's files by their path within it: no hidden ones, no environments; links are followed, once each."""
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen or "pyvenv.cfg" in names:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(one for one in folders if _is_kept(one))
+        for name in names:
+            file = Path(folder) / name
+            if _is_kept(name) and file.is_file():
+                yield file.relative_to(root).as_posix(), file
+
+
+def _is_kept(name: str) -> bool:
+    return not name.startswith(".") and name not in _LEFT_OUT and not name.endswith(_SUFFIXES_LEFT_OUT)
+
+
+def _copied(source: Path, target: Path) -> str:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with source.open("rb") as read, target.open("wb") as written:
+        while block := read.read(2**20):
+            digest.update(block)
+            written.write(block)
+    return digest.hexdigest()

@@ -51,7 +51,8 @@ class ProjectCode:
     def __init__(self, changed: Mapping[str, str] | None = None) -> None:
         self._changed = dict(changed or {})
         self._by_value: dict[str, str] = {}
-        self._by_source: dict[str, Place] = {}
+        self._by_source: set[str] = set()
+        self._needed: dict[str, None] = {}
         self._not_ours = {"__main__", "builtins"}
         self._imports: dict[str, tuple[str, ...]] = {}
         self._reasons: dict[str, str | None] = {}
@@ -105,11 +106,9 @@ class ProjectCode:
         """Whether a module goes in by value; decided once, for it and all that it imports."""
         if name not in self._by_source and name not in self._by_value and name not in self._not_ours:
             self._judge(name)
+        if name in self._by_source:
+            self._needed[name] = None
         return name in self._by_value
-
-    def is_by_source(self, name: str) -> bool:
-        """Whether a module is one of the project's that go in by source."""
-        return not self.goes_by_value(name) and name in self._by_source
 
     def _judge(self, name: str) -> None:
         place = local_place(name)
@@ -118,11 +117,11 @@ class ProjectCode:
             return
         reached = self._reached(place)
         wrong = {one for one in reached if self._reason(one)}
-        while more := {one for one in set(reached) - wrong if wrong.intersection(self._imports[one])}:
+        while more := {one for one in reached - wrong if wrong.intersection(self._imports[one])}:
             wrong |= more
-        for one, where in reached.items():
+        for one in reached:
             if one not in wrong:
-                self._by_source.setdefault(one, where)
+                self._by_source.add(one)
                 continue
             self._by_value[one] = self._reason(one) or "it imports a module that goes in by value"
             module = sys.modules.get(one)
@@ -130,20 +129,20 @@ class ProjectCode:
                 cloudpickle.register_pickle_by_value(module)
                 self._registered.append(module)
 
-    def _reached(self, place: Place) -> dict[str, Place]:
+    def _reached(self, place: Place) -> set[str]:
         """The module with its packages and what they import, as far as that is local."""
-        found: dict[str, Place] = {}
+        found: set[str] = set()
         queue = [place]
         while queue:
             one = queue.pop()
             if one.name in found:
                 continue
-            found[one.name] = one
-            parent = one.name.rpartition(".")[0]
-            names = [*([parent] if parent else []), *self._imported_by(one)]
-            near = {name: local for name in dict.fromkeys(names) if (local := local_place(name)) is not None}
-            self._imports[one.name] = tuple(near)
-            queue.extend(near.values())
+            found.add(one.name)
+            if one.name not in self._imports:
+                parent = one.name.rpartition(".")[0]
+                names = [*([parent] if parent else []), *self._imported_by(one)]
+                self._imports[one.name] = tuple(name for name in dict.fromkeys(names) if local_place(name))
+            queue.extend(where for name in self._imports[one.name] if (where := local_place(name)))
         return found
 
     def _imported_by(self, place: Place) -> Iterator[str]:
@@ -199,7 +198,7 @@ class ProjectCode:
         files: dict[str, str] = {}
         left_out = {place.file for name in self._by_value if (place := locate(name)) and place.file}
         tops: dict[str, None] = {}
-        for name in sorted(self._by_source):
+        for name in sorted(self._with_imports(self._needed)):
             unit = self._unit(name)
             if unit is None or unit.name in tops or unit.file is None:
                 continue
@@ -216,6 +215,16 @@ class ProjectCode:
         if tops:
             self._tell(f"the source of {', '.join(tops)} is in the snapshot, in {FOLDER}/")
         return files
+
+    def _with_imports(self, names: Iterable[str]) -> set[str]:
+        found: set[str] = set()
+        queue = list(names)
+        while queue:
+            name = queue.pop()
+            if name not in found:
+                found.add(name)
+                queue.extend(self._imports[name])
+        return found
 
     def _tell(self, message: str) -> None:
         self._notes.append(Finding(check="project-code", severity="note", message=message))

@@ -14,13 +14,16 @@ from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenan
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving import workplace
 
+from .datafiles import DataFiles, require_included, traced
 from .environment import interpreter, lock
 from .filesystem import require_writable
 from .frameworks import framework_of, frameworks
 from .guards import Subject, inspect_subject
 from .inspection import inspect_model
 from .pickling import write_pickle
+from .proving import prove
 from .replaying import require_agreement, run_replay
 from .scratch import new_folder_name, sweep
 from .snapshots import SnapshotFolders, content_fingerprint, file_sha256, sha256, tag_of, write_manifest
@@ -56,10 +59,13 @@ class ModelCapturer:
     def sweep(self) -> None:
         """Remove the temporary folders of processes that were killed."""
         sweep()
+        workplace.sweep()
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
-        seen = inspect_model(live.model, live.example, live.method)
+        require_included(live)
+        with traced() as trace:
+            seen = inspect_model(live.model, live.example, live.method)
         framework = framework_of(live.model)
         folder = new_folder_name("capture")
         try:
@@ -69,6 +75,12 @@ class ModelCapturer:
             files["example.pkl"] = write_pickle(
                 example, folder / "example.pkl", name="the example", project=live.project
             )
+            packed = DataFiles(live, folder)
+            packed.include()
+            for path in trace.opened:
+                if not packed.objection(path):
+                    packed.add(path)
+            files |= packed.digests
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -86,18 +98,19 @@ class ModelCapturer:
                 hyperparameters=framework.hyperparameters(live.model),
                 notes=seen.notes,
                 findings=inspect_subject(Subject(live, seen, framework)),
+                packed=packed.packed,
                 files=files,
             )
             write_manifest(manifest, folder)
-            return Staged(folder=folder, manifest=manifest, fingerprint=content_fingerprint(folder, files))
+            found = content_fingerprint(folder, files)
+            return Staged(folder, manifest, found, changed=frozenset(trace.changed))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def replay(self, staged: Staged, live: Live) -> Staged:  # noqa: ARG002 - what is lacking is told, not added, so far
+    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
-        found = run_replay(staged.folder, staged.manifest.environment.interpreter, self._timeout)
-        require_agreement(found)
+        staged, found = prove(staged, live, self._timeout, told)
         notes = staged.manifest.notes
         if found["stochastic"]:
             notes += (

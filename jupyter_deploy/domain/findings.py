@@ -13,6 +13,7 @@ from .errors import GuardFailed, InvalidInput
 Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
+    "outside-files": "Files that the model opens and nobody packs unasked: outside of the project, hidden, large.",
     "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
 }
 """Every check by its name, with what it looks for."""

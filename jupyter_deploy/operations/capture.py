@@ -47,8 +47,10 @@ def capture(
     staged = ports.capturer.stage(live, name)
     try:
         staged = _judged(staged, request, check(staged.manifest))
-        progress("asking it again in a clean process")
-        proved = _judged(ports.capturer.replay(staged, live), request)
+        again = "asking it again in a clean process"
+        progress(again)
+        proved = ports.capturer.replay(staged, live, lambda words: progress(f"{again}: {words}", False))
+        proved = _judged(proved, request)
         progress("storing the snapshot")
         return ports.capturer.keep(proved, ports.store.remember)
     finally:

@@ -25,6 +25,7 @@ from .inspection import inspect_model
 from .pickling import write_pickle
 from .proving import prove
 from .replaying import require_agreement, run_replay
+from .room import require_room
 from .scratch import new_folder_name, sweep
 from .snapshots import SnapshotFolders, content_fingerprint, file_sha256, sha256, tag_of, write_manifest
 
@@ -64,6 +65,7 @@ class ModelCapturer:
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
         require_included(live)
+        require_room(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
         with traced() as trace:
             seen = inspect_model(live.model, live.example, live.method)
         framework = framework_of(live.model)

@@ -14,6 +14,7 @@ Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
     "outside-files": "Files that the model opens and nobody packs unasked: outside of the project, hidden, large.",
+    "redefined-class": "A class of the notebook that was changed after the model was made of it.",
     "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
 }
 """Every check by its name, with what it looks for."""

@@ -82,7 +82,8 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
             f"write: nbdeploy deploy {notebook} --name {name} --model VARIABLE --example EXPRESSION",
         )
     progress(f"running {notebook.name}")
-    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve())})
+    included = tuple(str(Path(path).absolute()) for path in request.include)  # the kernel has a folder of its own
+    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve()), "include": included})
     cell = (
         "from jupyter_deploy.faces.kernel import capture_for_command_line\n"
         f"capture_for_command_line({asked.model_dump_json()!r})"

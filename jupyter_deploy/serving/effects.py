@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .callers import where
+from .workplace import here
 
 _Database = tuple[Path, tuple[int, int] | None]
 
@@ -30,13 +31,15 @@ class Effects:
         self._watching = False
         passed_over = (tempfile.gettempdir(), "/dev", "/proc")
         self._passed_over = tuple(f"{os.path.realpath(path)}{os.sep}" for path in passed_over)
-        self._folder = Path.cwd()
+        self._own = self._folder = Path.cwd()
         sys.addaudithook(self._hear)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Within, effects are noted."""
         self._folder = Path.cwd()
+        place = here()
+        self._own = place[0] if place else self._folder
         self._watching = True
         try:
             yield
@@ -67,10 +70,11 @@ class Effects:
 
     def _written(self, path: Path) -> str | None:
         real = Path(os.path.realpath(path))
-        if f"{real}{os.sep}".startswith(self._passed_over) and not real.is_relative_to(self._folder):
+        own = real.is_relative_to(self._own)
+        if f"{real}{os.sep}".startswith(self._passed_over) and not own:
             return None
-        # A worker has an empty folder too: a relative path is told as it is.
-        return f"writes {real.relative_to(self._folder) if real.is_relative_to(self._folder) else real}"
+        # A worker has a folder of its own too: a relative path is told as it is.
+        return f"writes {os.path.relpath(real, self._folder) if own else real}"
 
     def _is_known(self, place: str, event: str) -> bool:
         """Whether a connection follows the look-up of its host, whose name says more than an address."""

@@ -25,6 +25,7 @@ from .redirect import redirect
 
 INSIDE, OUTSIDE = "data", "outside"
 
+_RECORDS = "NBDEPLOY_RECORDS"  # a setting that names a folder, which may be relative
 _PREFIX = "nbdeploy-workplace-"
 _BLOCK = 1 << 20
 
@@ -80,6 +81,9 @@ def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) 
             _copy(file, _below(place, project, at), sha256)
         folder = _below(place, project, data["folder"])
         folder.mkdir(parents=True, exist_ok=True)
+        records = os.environ.get(_RECORDS)
+        if records:
+            os.environ[_RECORDS] = str(Path(records).absolute())
         os.chdir(folder)
         _here = (place, folder)
         redirect({absolute: str(_below(place, project, at)) for absolute, at in data["absolute"].items()})

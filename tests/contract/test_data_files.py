@@ -57,6 +57,7 @@ sys.path.insert(0, sys.argv[1])
 from serving import load
 model = load(sys.argv[2])
 print(json.dumps([model.answer([int(n)])[0] for n in sys.argv[3:]]), flush=True)
+print(os.getcwd(), os.environ["NBDEPLOY_RECORDS"], flush=True)
 sys.stdin.read()
 """
 
@@ -70,7 +71,7 @@ def serving(tmp_path, snapshot, *numbers):
     return subprocess.Popen(
         [sys.executable, "-P", "-c", SERVE, code, snapshot.path, *map(str, numbers)],
         cwd="/",
-        env={"PATH": os.environ["PATH"], "TMPDIR": str(temporary)},
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(temporary), "NBDEPLOY_RECORDS": "records"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -81,7 +82,7 @@ def served(tmp_path, snapshot, *numbers):
     """What it answers."""
     with serving(tmp_path, snapshot, *numbers) as process:
         said, _ = process.communicate(timeout=120)
-    return json.loads(said)
+    return json.loads(said.splitlines()[0])
 
 
 def workplaces(tmp_path):
@@ -169,6 +170,8 @@ def f(x):
         lines = len(file.read().split())
     with open("counts.txt.more", "a") as file:
         file.write("x")
+    with open("../log.txt", "a") as file:
+        file.write("x")
     if x == 0:
         with open("counts.txt", "a") as file:
             file.write(" one")
@@ -179,9 +182,13 @@ def f(x):
 def test_each_process_has_copies_of_its_own_and_the_snapshot_stays_as_it_is(capturer, project, tmp_path):
     (project / "notebooks" / "counts.txt").write_text("one")
     snapshot = capture(capturer, function(APPENDS), project)
-    assert [finding.check for finding in snapshot.manifest.findings] == ["side-effects"]
+    effects = [f.message.partition("writes ")[2] for f in snapshot.manifest.findings if f.check == "side-effects"]
+    assert effects == ["counts.txt.more", "../log.txt"]
     with serving(tmp_path, snapshot, 0, 0, 1) as first:
         assert json.loads(first.stdout.readline()) == [1, 2, 3]
+        folder, records = first.stdout.readline().split()
+        assert folder.endswith("/project/notebooks")
+        assert records == "/records", "what was relative to where the server began still is"
         assert served(tmp_path, snapshot, 0, 1) == [1, 2], "another worker's appendix is its own"
         assert len(workplaces(tmp_path)) == 1, "the second one has cleared up"
         (mine,) = workplaces(tmp_path)

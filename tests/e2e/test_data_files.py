@@ -1,5 +1,6 @@
 """A notebook whose model opens files, deployed headless and asked away from its folder."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_a_model_that_opens_files_answers_through_the_gateway_and_under_plain_be
     assert f"price(), line 5, opens {fees}, which is outside of the project {project}" in refused.stderr
     assert f"--include {fees}" in refused.stderr
     assert "--waive outside-files" in refused.stderr
-    deployment = home.json(*command, "--include", fees)
+    deployment = home.json(*command, "--include", os.path.relpath(fees, home.path))  # to where it is run
     shutil.rmtree(project)
     shutil.rmtree(fees.parent)
     assert ask(deployment["url"]) == [25.0]
@@ -64,7 +65,6 @@ def test_a_model_that_opens_files_answers_through_the_gateway_and_under_plain_be
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: ready(url))
-        assert ask(url) == [25.0]
         assert ask(url) == [25.0]
     finally:
         server.terminate()

@@ -112,7 +112,8 @@ class ModelCapturer:
 
     def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
-        staged, found = prove(staged, live, self._timeout, told)
+        staged, found, asked = prove(staged, live, self._timeout, told)
+        require_agreement(found, asked)
         notes = staged.manifest.notes
         if found["stochastic"]:
             notes += (

@@ -138,6 +138,12 @@ class DataFiles:
             return any(new)
         return self._pack(path)
 
+    def drop(self, names: list[str]) -> None:
+        """Take packed files out again."""
+        for at in names:
+            (self._folder / packed_as(at)).unlink()
+            del self._packed[at], self.sizes[at]
+
     def lead(self, path: Path) -> bool:
         """Have an absolute path lead to the packed copy; whether that is new."""
         at = self.place_of(path)

@@ -13,9 +13,10 @@ from typing import Any
 
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving.workplace import location_of
 
 from .datafiles import DataFiles
-from .replaying import Asked, require_agreement, run_replay
+from .replaying import Asked, run_replay
 from .snapshots import content_fingerprint, write_manifest
 
 CHECK = "outside-files"
@@ -23,44 +24,44 @@ ROUNDS = 20
 _NAME_LIMIT = 255  # characters of a path that somebody writes into code
 
 
-def prove(staged: Staged, live: Live, timeout: float, told: Callable[[str], None]) -> tuple[Staged, dict[str, Any]]:
-    """The snapshot with all files that it lacked, and what its last replay found.
+def prove(
+    staged: Staged, live: Live, timeout: float, told: Callable[[str], None]
+) -> tuple[Staged, dict[str, Any], Asked]:
+    """The snapshot with all files that it lacked, and what its last replay found, for ``require_agreement``.
 
     Each round packs what the one before opened in vain. One that fails without having said of a file (C code opens
-    files by itself) is repeated once with those files of the project that strings in the model name.
-
-    Raises
-    ------
-    ReplayFailed
-        It does not answer as the notebook did, with all that the project has.
+    files by itself) is repeated once with those files of the project that strings in the model name; they stay only
+    if that helps.
     """
     files = DataFiles(live, staged.folder, staged.changed)
     files.take_over(staged.manifest)
-    guessed = False
+    guessed: list[str] | None = None
     for _ in range(ROUNDS):
         found = run_replay(staged.folder, staged.manifest.environment.interpreter, timeout)
+        failed = bool(found["error"] or found["differences"])
         new = _supply(files, found["reads"])
-        if not new and not guessed and (found["error"] or found["differences"]):
-            guessed = True
-            new = _guess(files, staged.folder)
+        if not new and failed and guessed is None:
+            new = guessed = _guess(files, staged.folder)
+        elif not new and failed and guessed:
+            files.drop(guessed)
+            staged = with_files(staged, files)
         if not new:
             break
         told(f"once more, with {_listed(new)}")
         staged = with_files(staged, files)
     findings = tuple(_findings(files, found["reads"]))
-    require_agreement(found, Asked(files.original, {f.message: f.remedy for f in findings}))
     manifest = staged.manifest
     manifest = manifest.model_copy(
         update={"notes": (*manifest.notes, *_note(files)), "findings": (*manifest.findings, *findings)}
     )
-    return replace(staged, manifest=manifest), found
+    asked = Asked(files.original, {f.message: f.remedy for f in findings})
+    return replace(staged, manifest=manifest), found, asked
 
 
 def with_files(staged: Staged, files: DataFiles) -> Staged:
     """The snapshot with its manifest and its fingerprint as the packed files make them."""
-    manifest = staged.manifest.model_copy(
-        update={"packed": files.packed, "files": staged.manifest.files | files.digests}
-    )
+    others = {name: digest for name, digest in staged.manifest.files.items() if location_of(name) is None}
+    manifest = staged.manifest.model_copy(update={"packed": files.packed, "files": others | files.digests})
     write_manifest(manifest, staged.folder)
     return replace(staged, manifest=manifest, fingerprint=content_fingerprint(staged.folder, manifest.files))
 

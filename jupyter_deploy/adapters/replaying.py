@@ -171,7 +171,7 @@ def _of_a_file(name: str, asked: Asked | None) -> str:
 
 def _connections(found: dict[str, Any]) -> list[str]:
     """``predict(), line 3, connects to db:5432``."""
-    return [effect for effect in found["effects"] if " connects to " in effect]
+    return [effect for effect in found.get("effects", ()) if " connects to " in effect]
 
 
 def _variables(found: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_deploy.adapters import datafiles
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.proving import prove
 from jupyter_deploy.adapters.replaying import copy_serving
 from jupyter_deploy.domain.artifacts import Source, Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, ReplayFailed, StoreError, Untrusted
@@ -317,6 +318,23 @@ def test_a_file_that_c_code_opens_is_packed_for_its_name_stands_in_the_model(cap
     (project / "notebooks" / "other.txt").write_text("5")
     snapshot = capture(capturer, function(IN_C, NAME="limit.txt"), project)
     assert [name for name in snapshot.manifest.files if name.startswith("data/")] == ["data/notebooks/limit.txt"]
+
+
+def test_a_guess_that_does_not_help_is_taken_back(capturer, project):
+    (project / "notebooks" / "limit.txt").write_text("5")
+    source = "import os\ndef f(x):\n    return x if os.getpid() == PID else 'limit.txt'"
+    live = Live(function(source, PID=os.getpid()), 3, Source(variable="f"), None, (), project)
+    staged = capturer.stage(live, "f")
+    told = []
+    try:
+        proved, found, _ = prove(staged, live, 60, told.append)
+        assert told == ["once more, with notebooks/limit.txt"]
+        assert found["differences"]
+        assert set(proved.manifest.files) == {"model.pkl", "example.pkl"}
+        assert proved.manifest.packed is None
+        assert proved.fingerprint == staged.fingerprint
+    finally:
+        capturer.discard(staged)
 
 
 CONNECTS = """

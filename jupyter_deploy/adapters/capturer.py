@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenan
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving import workplace
 from jupyter_deploy.serving.project_code import FOLDER
+from jupyter_deploy.serving.workplace import location_of
 
+from .datafiles import DataFiles, require_included, traced
 from .environment import interpreter, lock
 from .filesystem import require_writable
 from .frameworks import framework_of, frameworks
@@ -25,7 +29,9 @@ from .guards import Subject, inspect_subject
 from .inspection import inspect_model
 from .pickling import write_pickle
 from .project_code import CHECKS_OF_CODE, ProjectCode, differing, modules_in
-from .replaying import has_agreed, require_agreement, run_replay
+from .proving import prove
+from .replaying import Asked, has_agreed, require_agreement, run_replay
+from .room import require_room
 from .scratch import new_folder_name, sweep
 from .snapshots import SnapshotFolders, content_fingerprint, file_sha256, sha256, tag_of, write_manifest
 
@@ -60,16 +66,26 @@ class ModelCapturer:
     def sweep(self) -> None:
         """Remove the temporary folders of processes that were killed."""
         sweep()
+        workplace.sweep()
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
-        seen = inspect_model(live.model, live.example, live.method)
+        require_included(live)
+        require_room(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
+        with traced() as trace:
+            seen = inspect_model(live.model, live.example, live.method)
         framework = framework_of(live.model)
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
             code = ProjectCode()
             files = _write(live, {"example": seen.example, "prototype": seen.prototype}, folder, code)
+            packed = DataFiles(live, folder)
+            packed.include()
+            for path in trace.opened:
+                if not packed.objection(path):
+                    packed.add(path)
+            files |= packed.digests
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -87,19 +103,20 @@ class ModelCapturer:
                 hyperparameters=framework.hyperparameters(live.model),
                 notes=seen.notes,
                 findings=(*inspect_subject(Subject(live, seen, framework)), *code.findings),
+                packed=packed.packed,
                 files=files,
             )
             write_manifest(manifest, folder)
-            return Staged(folder=folder, manifest=manifest, fingerprint=content_fingerprint(folder, files))
+            found = content_fingerprint(folder, files)
+            return Staged(folder, manifest, found, changed=frozenset(trace.changed))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def replay(self, staged: Staged, live: Live) -> Staged:
+    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
-        found = run_replay(staged.folder, staged.manifest.environment.interpreter, self._timeout)
-        staged, found = self._as_loaded(staged, live, found)
-        require_agreement(found)
+        staged, found, asked = self._proved(staged, live, told)
+        require_agreement(found, asked)
         notes = staged.manifest.notes
         if found["stochastic"]:
             notes += (
@@ -116,24 +133,29 @@ class ModelCapturer:
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
-    def _as_loaded(self, staged: Staged, live: Live, found: dict[str, Any]) -> tuple[Staged, dict[str, Any]]:
-        """Proved anew where modules of the project, imported there, are not what they are here: by value then."""
-        packed = modules_in(staged.manifest.files)
+    def _proved(self, staged: Staged, live: Live, told: Callable[[str], None]) -> tuple[Staged, dict[str, Any], Asked]:
+        """Proved, and proved anew by value where modules of the project, imported there, are not what they are here."""
+        proved, found, asked = prove(staged, live, self._timeout, told)
+        packed = modules_in(proved.manifest.files)
         changed = differing(found["globals"])
         if not changed and not has_agreed(found):
             changed = dict.fromkeys(packed, "imported anew, it does not answer as it did")
         if not packed or not changed:
-            return staged, found
+            return proved, found, asked
+        told("once more, with the project's modules as they are in the notebook")
         code = ProjectCode(changed)
         example = pickle.loads((staged.folder / "example.pkl").read_bytes())  # noqa: S301 - written by this process
         shutil.rmtree(staged.folder / FOLDER)
-        files = _write(live, example, staged.folder, code)
+        data = {name: digest for name, digest in proved.manifest.files.items() if location_of(name) is not None}
+        files = data | _write(live, example, staged.folder, code)
         findings = (*(f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE), *code.findings)
-        manifest = staged.manifest.model_copy(update={"files": files, "findings": findings})
+        update = {"files": files, "findings": findings, "packed": proved.manifest.packed}
+        manifest = staged.manifest.model_copy(update=update)
         write_manifest(manifest, staged.folder)
-        staged = Staged(staged.folder, manifest, content_fingerprint(staged.folder, files))
-        again = run_replay(staged.folder, manifest.environment.interpreter, self._timeout)
-        return staged, again if has_agreed(found) or has_agreed(again) else found
+        by_value = replace(staged, manifest=manifest, fingerprint=content_fingerprint(staged.folder, files))
+        again = prove(by_value, live, self._timeout, told)
+        # What fails either way is told of the module's own file, in which the reader can look.
+        return again if has_agreed(found) or has_agreed(again[1]) else (again[0], found, asked)
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
         """The same files with another interpreter: what is served there must have been proved there."""

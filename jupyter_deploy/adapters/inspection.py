@@ -15,6 +15,8 @@ from jupyter_deploy.serving.calling import settled
 from .frameworks import Framework, framework_of
 from .schemas import dtype_of, instance_schema, prototype_of
 
+_PLAIN_DEPTH = 100  # more than anybody nests, less than what JSON's own writer and reader can do
+
 SAID_LIMIT = 400  # characters of an exception's message that people still read
 
 
@@ -203,9 +205,9 @@ def _usable_parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:
 def _instances(native: Any, container: Container, parameters: tuple[str, ...]) -> list[Any]:
     try:
         return codec.instances_of(native, container, parameters)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"the example cannot be sent as JSON: {error}",
+            f"the example cannot be sent as JSON: {_said(error)}",
             "deploy a function of numbers, texts, lists, dicts or tables",
         ) from error
 
@@ -221,13 +223,15 @@ def _require_plain(arguments: dict[str, Any]) -> None:
             )
 
 
-def _not_plain(value: Any) -> str | None:
+def _not_plain(value: Any, depth: int = 0) -> str | None:
+    if depth > _PLAIN_DEPTH:
+        return "value that holds itself, or is nested too deep"
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     if hasattr(value, "dtype") and not kind.startswith("pandas."):
         return None
     if isinstance(value, dict | list | tuple):
         children = value.values() if isinstance(value, dict) else value
-        return next((found for child in children if (found := _not_plain(child))), None)
+        return next((found for child in children if (found := _not_plain(child, depth + 1))), None)
     return None if type(value) in (bool, int, float, str, type(None)) else kind
 
 
@@ -283,11 +287,15 @@ def _predictions(answer: Any, container: Container, rows: int, name: str) -> lis
         if container == "call":
             return [codec.to_json(answer)]
         return codec.encode(answer, rows)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"what {name} returns cannot be an answer: {error}",
+            f"what {name} returns cannot be an answer: {_said(error)}",
             "return one answer a row: numbers, texts, lists, dicts, an array or a table",
         ) from error
+
+
+def _said(error: Exception) -> str:
+    return "it holds itself, or is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def _called(model: Any, method: str | None) -> str:

@@ -8,6 +8,7 @@ import itertools
 import pickle
 import pickletools
 import re
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -143,6 +144,12 @@ def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writer
         except (OSError, NotCapturable):
             raise  # a full disk is not the model's fault
         except Exception as error:
+            if "deep recursion" in str(error):  # cloudpickle's own word for a RecursionError
+                raise NotCapturable(
+                    f"{name} is nested too deep to be captured: its parts hold each other in a chain that is longer "
+                    f"than Python's recursion limit ({sys.getrecursionlimit()})",
+                    "keep the parts in a list or a dict, instead of each holding the next",
+                ) from error
             where, what = find_culprit(value, name, code, writers)
             raise NotCapturable(
                 f"{where} is {what}, which cannot be captured ({type(error).__name__}: {error})",
@@ -237,7 +244,7 @@ def find_culprit(value: Any, name: str, code: ProjectCode, writers: Sequence[Nat
     seen: set[int] = set()
     path, part = name, value
     for _ in range(_SEARCH_DEPTH):
-        for step, child in _parts(part):
+        for step, child in parts(part):
             if id(child) in seen or len(seen) > _SEARCH_LIMIT:
                 continue
             seen.add(id(child))
@@ -265,7 +272,7 @@ def _picklable(value: Any, code: ProjectCode, writers: Sequence[NativeWriter]) -
     return True
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+def parts(value: Any) -> Iterator[tuple[str, Any]]:
     """What an object is made of, with the step that leads there from it."""
     if isinstance(value, dict):
         yield from ((f"[{key!r}]", child) for key, child in value.items())

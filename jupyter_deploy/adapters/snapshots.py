@@ -77,9 +77,14 @@ class SnapshotFolders:
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
+            newer = all(e["type"] == "extra_forbidden" or e["loc"] == ("format",) for e in error.errors())
             raise StoreError(
-                f"{path / MANIFEST} cannot be read by this version of nbdeploy",
-                "deploy the model again, or use the nbdeploy that captured it",
+                f"{path / MANIFEST} was written by a newer nbdeploy than this one"
+                if newer
+                else f"{path / MANIFEST} cannot be read by this version of nbdeploy",
+                "upgrade nbdeploy, or deploy the model again from its notebook"
+                if newer
+                else "deploy the model again, or use the nbdeploy that captured it",
                 details=str(error.errors()[0]["msg"]),
             ) from error
         for name, expected in manifest.files.items():
@@ -168,6 +173,7 @@ def _identity(staged: Staged) -> str:
         manifest.environment.python,
         manifest.environment.interpreter,
         manifest.environment.distributions,
+        *([manifest.packed.model_dump()] if manifest.packed else []),
     ]
     return sha256(json.dumps(parts, sort_keys=True).encode())
 

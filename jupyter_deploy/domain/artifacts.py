@@ -73,6 +73,13 @@ class Environment(Value):
     distributions: dict[str, str] = Field(description="Distribution name -> installed version.")
 
 
+class Packed(Value):
+    """Where a snapshot's packed data files go when it is served; all paths are relative to the notebook's project."""
+
+    folder: str = Field(description="The working directory that the model was asked in.")
+    absolute: dict[str, str] = Field(description="Absolute paths of the notebook's machine -> where they lead.")
+
+
 class Tolerance(Value):
     """How closely floating-point answers must agree (labels and integers: exactly)."""
 
@@ -102,6 +109,7 @@ class Manifest(Value):
     hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
     findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
+    packed: Packed | None = Field(default=None, description="Set if there are data files among the files.")
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")
 
     @model_validator(mode="before")

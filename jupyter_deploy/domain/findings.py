@@ -13,6 +13,8 @@ from .errors import GuardFailed, InvalidInput
 Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
+    "outside-files": "Files that the model opens and nobody packs unasked: outside of the project, hidden, large.",
+    "redefined-class": "A class of the notebook that was changed after the model was made of it.",
     "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
     "project-code": "The project's own modules whose source goes in, and what of their folders stays out.",
     "edited-module": "Modules of the project that are not what their files say: edited since their import, or changed.",

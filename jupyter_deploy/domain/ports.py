@@ -52,11 +52,18 @@ class Live:
 
 @dataclass(frozen=True)
 class Staged:
-    """A snapshot on its way: files in a temporary folder, not yet proved nor stored."""
+    """A snapshot on its way: files in a temporary folder, not yet proved nor stored.
+
+    Attributes
+    ----------
+    changed
+        Files that the model wrote to while it was asked in the notebook.
+    """
 
     folder: Path
     manifest: Manifest
     fingerprint: str
+    changed: frozenset[Path] = frozenset()
 
 
 class Capturer(Protocol):
@@ -74,10 +81,10 @@ class Capturer(Protocol):
         Raises InvalidExample, NotCapturable, UnknownSource (no such method).
         """
 
-    def replay(self, staged: Staged, live: Live) -> Staged:
+    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
         """Answer the example in a clean process; returned with the lock and what the replay found out.
 
-        What the clean process lacks and ``live`` has may be added. Raises ReplayFailed.
+        What the clean process lacks and ``live`` has may be added; ``told`` hears of it. Raises ReplayFailed.
         """
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:

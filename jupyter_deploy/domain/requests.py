@@ -165,7 +165,8 @@ class DeployRequest(Request):
         description="An expression for the table that the model was fitted on (default: found in the executed cells).",
     )
     include: tuple[str, ...] = Field(
-        default=(), description="A file or folder that goes in although it is not the project's (repeatable)."
+        default=(),
+        description="A file or folder to pack although it is outside of the project, hidden or large (repeatable).",
     )
     strict: bool = Field(default=False, description="Warnings of the checks refuse the deploy too.")
     waive: tuple[str, ...] = Field(

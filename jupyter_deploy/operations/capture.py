@@ -47,8 +47,10 @@ def capture(
     staged = ports.capturer.stage(live, name)
     try:
         staged = _judged(staged, request, check(staged.manifest))
-        progress("asking it again in a clean process")
-        proved = _judged(ports.capturer.replay(staged, live), request)
+        again = "asking it again in a clean process"
+        progress(again)
+        proved = ports.capturer.replay(staged, live, lambda words: progress(f"{again}: {words}", False))
+        proved = _judged(proved, request)
         progress("storing the snapshot")
         return ports.capturer.keep(proved, ports.store.remember)
     finally:
@@ -80,7 +82,8 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
             f"write: nbdeploy deploy {notebook} --name {name} --model VARIABLE --example EXPRESSION",
         )
     progress(f"running {notebook.name}")
-    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve())})
+    included = tuple(str(Path(path).absolute()) for path in request.include)  # the kernel has a folder of its own
+    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve()), "include": included})
     cell = (
         "from jupyter_deploy.faces.kernel import capture_for_command_line\n"
         f"capture_for_command_line({asked.model_dump_json()!r})"

@@ -19,12 +19,14 @@ from typing import Any
 from . import project_code
 from .calling import settled
 from .codec import Codec
-from .environment import EnvironmentChanged, changes
+from .environment import EnvironmentChanged, another_python, changes
 from .natives import restore
 from .role import stand_in
+from .workplace import settle
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
 
+FORMAT = 1
 MANIFEST, MODEL, EXAMPLE = "snapshot.json", "model.pkl", "example.pkl"
 
 
@@ -130,6 +132,8 @@ def current() -> Model | None:
 def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
     """The model in a snapshot's folder; a second call with the same arguments gives the same object.
 
+    If it has packed files, the process's working directory becomes the place where they lie (``workplace``).
+
     With ``NBDEPLOY_CHECK_ENVIRONMENT=1`` the installed versions must be those of the capture.
 
     Parameters
@@ -142,9 +146,9 @@ def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
     Raises
     ------
     SnapshotChanged
-        A file is not the one that was captured.
+        A file is not the one that was captured, or a newer nbdeploy wrote it.
     EnvironmentChanged
-        Another version of a distribution is installed.
+        This is another minor version of Python, or another version of a distribution is installed.
     """
     global _current  # noqa: PLW0603  one process serves one model; Front has to find it
     folder = Path(path).absolute()
@@ -162,6 +166,10 @@ def _read(folder: Path, digest: str | None) -> Model:
     if digest is not None and actual != digest:
         raise SnapshotChanged(f"{folder / MANIFEST} changed after it was captured: expected {digest}, found {actual}")
     manifest: dict[str, Any] = json.loads(content)
+    if manifest.get("format", FORMAT) != FORMAT:
+        raise SnapshotChanged(f"{folder / MANIFEST} was written by a newer nbdeploy: serve it with that one")
+    if line := another_python(manifest):
+        raise EnvironmentChanged([line])
     with contextlib.ExitStack() as opened:
         # The bytes that are hashed must be the bytes that are unpickled: each file is opened once.
         files = {}
@@ -179,6 +187,8 @@ def _read(folder: Path, digest: str | None) -> Model:
             raise SnapshotChanged(f"{folder / unknown[0]} is not among what was captured")
         stand_in()
         project_code.use(folder, manifest["files"])
+        if manifest.get("packed"):
+            settle(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
         native = _Unpickler(files[MODEL], folder).load()
         example = _Unpickler(files[EXAMPLE], folder).load()
     return Model(native, manifest, example, f"{folder.parent.name}:{folder.name}", actual)

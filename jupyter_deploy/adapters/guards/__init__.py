@@ -10,6 +10,8 @@ from jupyter_deploy.adapters.inspection import Inspected
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live
 
+from .redefined import redefined_class
+
 __all__ = ["GUARDS", "Guard", "Subject", "inspect_subject"]
 
 
@@ -24,7 +26,7 @@ class Subject:
 
 Guard = Callable[[Subject], Iterable[Finding]]
 
-GUARDS: tuple[Guard, ...] = ()
+GUARDS: tuple[Guard, ...] = (redefined_class,)
 
 
 def inspect_subject(subject: Subject) -> tuple[Finding, ...]:

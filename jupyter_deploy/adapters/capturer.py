@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
@@ -59,8 +60,9 @@ class ModelCapturer:
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
-        seen = inspect_model(live.model, live.example, live.method)
         framework = framework_of(live.model)
+        live = replace(live, model=framework.deployed(live.model))
+        seen = inspect_model(live.model, live.example, live.method)
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)

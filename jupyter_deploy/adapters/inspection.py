@@ -114,7 +114,7 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
         raise InvalidExample(
             "there is no example of what the model is asked", "add one, such as --example 'X_test[:5]'"
         )
-    estimator = hasattr(model, "fit")
+    estimator = framework_of(model).takes_lists(model)
     kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
     if kind == "pandas.DataFrame":
         _check_frame(example)

@@ -185,9 +185,12 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: BufferedReader, folder: Path) -> None:
         super().__init__(file)
         self._folder = folder
+        self._restored: dict[tuple[Any, ...], Any] = {}
 
     def persistent_load(self, reference: tuple[Any, ...]) -> Any:
-        return restore(self._folder, reference)
+        if reference not in self._restored:
+            self._restored[reference] = restore(self._folder, reference)
+        return self._restored[reference]
 
 
 def _content(path: Path) -> bytes:

@@ -53,7 +53,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
         raise InvalidInput(
             f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"
         )
-    container, batch = _container_of(model, example)
+    container, batch = _container_of(model, _own(example))
     asked = framework.signature_of(model, call)
     parameters: tuple[str, ...] = ()
     native = batch
@@ -134,6 +134,17 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
         _require_rows(len(example))
         return "list", example
     return "call", example
+
+
+def _own(example: Any) -> Any:
+    """Without what a tensor keeps alive but does not show: five rows of X_test would be stored as all of it."""
+    if isinstance(example, tuple):
+        return tuple(map(_own, example)) if type(example) is tuple else example
+    if type(example) is dict:
+        return {key: _own(value) for key, value in example.items()}
+    if f"{type(example).__module__}.{type(example).__name__}" == "torch.Tensor":
+        return example.detach().clone()
+    return example
 
 
 def _texts_of(series: Any, *, estimator: bool) -> list[str]:

@@ -54,6 +54,10 @@ class Onnx(Framework):
         del model
         return None
 
+    def takes_lists(self, model: Any) -> bool:
+        del model
+        return True
+
     def signature_of(self, model: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         del call
 

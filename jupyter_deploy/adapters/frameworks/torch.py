@@ -40,7 +40,7 @@ class Torch(Framework):
         Raises
         ------
         NotCapturable
-            There are weights without values.
+            There are weights without values, or parts that torch does not pickle.
         """
         with asked_for_answers(model) as notes:
             yield notes
@@ -62,7 +62,7 @@ class Torch(Framework):
 @contextmanager
 def asked_for_answers(module: Any) -> Iterator[tuple[str, ...]]:
     """Within, the module answers as it will be served; yields what a reader should know of that."""
-    _require_values(module)
+    _require_capturable(module)
     torch = sys.modules["torch"]
     modes = {part: part.training for part in module.modules()}
     notes = []
@@ -133,7 +133,7 @@ class StorageWriter:
             self._entries[storage._cdata] = self._entry(storage)  # noqa: SLF001
             self._kept.append(storage)
         name = self._entries[storage._cdata].name  # noqa: SLF001
-        return FILE, name, part.dtype if typed else None, torch.serialization.location_tag(storage)
+        return FILE, name, part.dtype if typed else torch.uint8, torch.serialization.location_tag(storage)
 
     def finish(self) -> dict[str, str]:
         if not self._entries:
@@ -173,19 +173,35 @@ def _content(storage: Any) -> memoryview:
     return content
 
 
-def _require_values(module: Any) -> None:
-    lazy = loaded("torch.nn.parameter", "is_lazy")
+def _require_capturable(module: Any) -> None:
+    lazy, scripted = loaded("torch.nn.parameter", "is_lazy"), loaded("torch.jit", "ScriptModule")
+    for name, part in module.named_modules():
+        if isinstance(part, scripted):
+            raise NotCapturable(
+                f"{_called(module, name)} is a TorchScript module, which cannot be pickled",
+                "deploy the module that it was made of, or export it to ONNX and deploy that file",
+            )
+        if hasattr(part, "parametrizations"):
+            weight = next(iter(part.parametrizations))
+            raise NotCapturable(
+                f"{_called(module, name)}.{weight} is parametrised, and torch pickles no such module",
+                f"fix the weight as it is now: torch.nn.utils.parametrize.remove_parametrizations(layer, '{weight}')",
+            )
     for name, tensor in _named_tensors(module):
         if lazy(tensor):
             raise NotCapturable(
-                f"{type(module).__name__}.{name} is not initialised: the module was never called, so never trained",
+                f"{_called(module, name)} is not initialised: the module was never called, so never trained",
                 "train it, or call it once on data, before you deploy it",
             )
         if tensor.device.type == "meta":
             raise NotCapturable(
-                f"{type(module).__name__}.{name} has a shape but no values (it is on torch's device 'meta')",
+                f"{_called(module, name)} has a shape but no values (it is on torch's device 'meta')",
                 "load its weights first: model.to_empty(device='cpu'), then model.load_state_dict(…)",
             )
+
+
+def _called(module: Any, name: str) -> str:
+    return f"{type(module).__name__}.{name}" if name else type(module).__name__
 
 
 def _named_tensors(module: Any) -> Iterator[tuple[str, Any]]:

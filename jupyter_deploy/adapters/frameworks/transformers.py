@@ -40,9 +40,17 @@ class Transformers(Framework):
 
     @contextmanager
     def asking(self, model: Any) -> Iterator[tuple[str, ...]]:
-        module = model.model
-        with asked_for_answers(module) if _is_module(module) else nullcontext(()) as notes:
-            yield notes
+        """It counts its calls, and its tokenizer keeps how the last one padded: neither is content."""
+        module, calls = model.model, model.call_count
+        model.call_count = 0
+        if hasattr(model.tokenizer, "backend_tokenizer"):
+            model.tokenizer.backend_tokenizer.no_padding()
+            model.tokenizer.backend_tokenizer.no_truncation()
+        try:
+            with asked_for_answers(module) if _is_module(module) else nullcontext(()) as notes:
+                yield notes
+        finally:
+            model.call_count = calls
 
     def hyperparameters(self, model: Any) -> dict[str, Any]:
         told: dict[str, Any] = {"task": model.task, "architecture": type(model.model).__name__}

@@ -70,10 +70,12 @@ class OnnxModel:
 
     def _from_batch(self, batch: Any) -> dict[str, Any]:
         if hasattr(batch, "columns") and len(self._inputs) > 1:
-            missing = [one.name for one in self._inputs.values() if one.name not in batch.columns]
+            # Converters put "_" for what is in a column's name and must not be in an input's.
+            columns = {parameter_of(str(column)): column for column in batch.columns}
+            missing = [one.name for name, one in self._inputs.items() if name not in columns]
             if missing:
                 raise ValueError(f"the model's input '{missing[0]}' is no column of the data frame")
-            return {one.name: _cast(batch[one.name].to_numpy(), one) for one in self._inputs.values()}
+            return {one.name: _cast(batch[columns[name]].to_numpy(), one) for name, one in self._inputs.items()}
         if len(self._inputs) != 1:
             names = ", ".join(self._inputs)
             raise TypeError(f"the model takes {names}: give a data frame with these columns, or a dict of arrays")
@@ -81,6 +83,10 @@ class OnnxModel:
         return {one.name: _cast(batch.to_numpy() if hasattr(batch, "columns") else batch, one)}
 
     def _from_arrays(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        if len(self._inputs) == 1:  # a dict of one array, as it is fed to a session, is that parameter's value
+            inputs = {
+                name: value.get(name, value) if isinstance(value, dict) else value for name, value in inputs.items()
+            }
         return {self._inputs[name].name: _cast(value, self._inputs[name]) for name, value in inputs.items()}
 
 

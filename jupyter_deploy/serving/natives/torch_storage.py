@@ -14,7 +14,7 @@ def load(folder: Path, file: str, name: str, dtype: Any, location: str) -> Any:
     Parameters
     ----------
     dtype
-        That of a typed storage; None for an untyped one.
+        That of a typed storage; of an untyped one uint8, as for torch.load.
     location
         torch's word for the device, such as ``cpu`` or ``cuda:0``.
 
@@ -31,4 +31,4 @@ def load(folder: Path, file: str, name: str, dtype: Any, location: str) -> Any:
     else:
         storage = torch.UntypedStorage(0)
     storage = torch.serialization.default_restore_location(storage, location)
-    return storage if dtype is None else torch.storage.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)
+    return torch.storage.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)

@@ -100,14 +100,16 @@ class SnapshotFolders:
         manifest = staged.manifest
         labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
         metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
+        for path in staged.folder.rglob("*"):  # executed cells may hold what is nobody else's business
+            path.chmod(0o700 if path.is_dir() else 0o600)
         with (
             self._bentoml_models() as (bentoml, store),
-            bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored,
+            bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store),
         ):
-            for path in staged.folder.rglob("*"):  # executed cells may hold what is nobody else's business
-                path.chmod(0o700 if path.is_dir() else 0o600)
-            for path in sorted(staged.folder.iterdir()):
-                shutil.move(path, Path(stored.path) / path.name)
+            pass  # BentoML would copy what is in there: into its own folder of a closed model files can be moved
+        # The manifest comes last: until it is there, this is no snapshot.
+        for path in sorted(staged.folder.iterdir(), key=lambda path: path.name == MANIFEST):
+            shutil.move(path, self._path(tag) / path.name)
         return _snapshot(tag, self._path(tag), *self._manifest(tag), staged.fingerprint)
 
     def _remove(self, tag: str) -> None:

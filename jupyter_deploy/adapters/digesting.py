@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 24  # bytes that are written while they are hashed
+_CHUNK = 1 << 21  # bytes that are written while they are hashed
 
 
 class Digesting(io.RawIOBase):

@@ -36,7 +36,7 @@ class ArrayWriter:
     the other. They are named by their number.
     """
 
-    format = "numpy_array"
+    format = "arrays"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -106,7 +106,7 @@ class StorageWriter:
     business. A storage that no tensor covers in one piece, or whose type the format does not know, is there as bytes.
     """
 
-    format = "torch_storage"
+    format = "safetensors"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .safetensors import buffer
+from .mapped import buffer
 
 
 def load(  # noqa: PLR0917 - called with what stands in the pickle

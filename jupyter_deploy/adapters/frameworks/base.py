@@ -23,7 +23,7 @@ class NativeWriter(Protocol):
         """Whether parts of this type may be written here; asked once a type."""
 
     def take(self, part: Any) -> tuple[Any, ...] | None:
-        """Write it (or note it for ``finish``); what the loader needs to find it, in hashable values.
+        """Write it (or note it for ``finish``); what the loader needs to find it, in plain values.
 
         None: this one is pickled like everything else. What has the same reference is one object when it is loaded.
         """

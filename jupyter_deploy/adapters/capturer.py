@@ -71,10 +71,11 @@ class ModelCapturer:
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
         require_included(live)
+        framework = framework_of(live.model)
+        live = replace(live, model=framework.deployed(live.model))
         require_room(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
         with traced() as trace:
             seen = inspect_model(live.model, live.example, live.method)
-        framework = framework_of(live.model)
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)

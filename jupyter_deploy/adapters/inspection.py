@@ -52,7 +52,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     method = _method_of(model, method)
     framework = framework_of(model)
     call = model if method is None else getattr(model, method)
-    container, batch = _container_of(model, example)
+    container, batch = _container_of(model, _own(example))
     asked = framework.signature_of(model, call)
     parameters: tuple[str, ...] = ()
     native = batch
@@ -113,7 +113,7 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
         raise InvalidExample(
             "there is no example of what the model is asked", "add one, such as --example 'X_test[:5]'"
         )
-    estimator = hasattr(model, "fit")
+    estimator = framework_of(model).takes_lists(model)
     kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
     if kind == "pandas.DataFrame":
         _check_frame(example)
@@ -133,6 +133,17 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
         _require_rows(len(example))
         return "list", example
     return "call", example
+
+
+def _own(example: Any) -> Any:
+    """Without what a tensor keeps alive but does not show: five rows of X_test would be stored as all of it."""
+    if isinstance(example, tuple):
+        return tuple(map(_own, example)) if type(example) is tuple else example
+    if type(example) is dict:
+        return {key: _own(value) for key, value in example.items()}
+    if f"{type(example).__module__}.{type(example).__name__}" == "torch.Tensor":
+        return example.detach().clone()
+    return example
 
 
 def _texts_of(series: Any, *, estimator: bool) -> list[str]:

@@ -10,7 +10,7 @@ import pickletools
 import re
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import IO, Any
@@ -19,6 +19,7 @@ import cloudpickle
 
 from jupyter_deploy.domain.errors import NotCapturable
 
+from .digesting import Digesting
 from .frameworks import NativeWriter
 from .project_code import ProjectCode
 from .reducing import reduced
@@ -53,30 +54,6 @@ _SEARCH_DEPTH = 8
 _SEARCH_LIMIT = 20_000
 
 
-class Digesting(io.RawIOBase):
-    """A file that is hashed while it is written, so that a large model is read once."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._file = path.open("wb")
-        self._hash = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any, /) -> int:
-        self._hash.update(data)
-        return self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for.
 
@@ -90,6 +67,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._writer_of: dict[type, NativeWriter | None] = {}
         # The parts are kept, or another object could get the address of one that has gone.
         self._taken: dict[int, tuple[Any, tuple[Any, ...] | None]] = {}
+
+    @property
+    def taken_kinds(self) -> frozenset[type]:
+        """Types of which a writer took a part."""
+        return frozenset(type(part) for part, reference in self._taken.values() if reference is not None)
 
     def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
         """Where a part that is not pickled is found; asked of every object."""
@@ -139,8 +121,9 @@ def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writer
         Something in it cannot leave the process; the message names the attribute path.
     """
     with code.pickling(), Digesting(path) as file:
+        pickler = Pickler(file, code, writers)
         try:
-            Pickler(file, code, writers).dump(value)
+            pickler.dump(value)
         except (OSError, NotCapturable):
             raise  # a full disk is not the model's fault
         except Exception as error:
@@ -150,7 +133,7 @@ def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writer
                     f"than Python's recursion limit ({sys.getrecursionlimit()})",
                     "keep the parts in a list or a dict, instead of each holding the next",
                 ) from error
-            where, what = find_culprit(value, name, code, writers)
+            where, what = find_culprit(value, name, code, pickler.taken_kinds)
             raise NotCapturable(
                 f"{where} is {what}, which cannot be captured ({type(error).__name__}: {error})",
                 "make it inside the function that needs it, or leave it out of the model's state (__getstate__)",
@@ -239,8 +222,14 @@ def _digest_storage(content: bytes, digest: Any) -> None:
     digest.update(stream.read())
 
 
-def find_culprit(value: Any, name: str, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> tuple[str, str]:
-    """Path and description of the innermost part of ``value`` that cannot be pickled."""
+def find_culprit(value: Any, name: str, code: ProjectCode, taken: Collection[type] = ()) -> tuple[str, str]:
+    """Path and description of the innermost part of ``value`` that cannot be pickled.
+
+    Parameters
+    ----------
+    taken
+        Types whose parts are not pickled.
+    """
     seen: set[int] = set()
     path, part = name, value
     for _ in range(_SEARCH_DEPTH):
@@ -248,7 +237,7 @@ def find_culprit(value: Any, name: str, code: ProjectCode, writers: Sequence[Nat
             if id(child) in seen or len(seen) > _SEARCH_LIMIT:
                 continue
             seen.add(id(child))
-            if not _picklable(child, code, writers):
+            if not _picklable(child, code, taken):
                 path, part = path + step, child
                 break
         else:
@@ -256,17 +245,30 @@ def find_culprit(value: Any, name: str, code: ProjectCode, writers: Sequence[Nat
     return path, f"a {type(part).__module__}.{type(part).__qualname__}".replace("a builtins.", "a ")
 
 
+class _Nowhere(io.RawIOBase):
+    """A file that keeps nothing."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return memoryview(data).nbytes
+
+
 class _Trial(Pickler):
-    """Writes nothing."""
+    """Writes nothing, and leaves out what is not pickled."""
+
+    def __init__(self, code: ProjectCode, taken: Collection[type]) -> None:
+        super().__init__(_Nowhere(), code)
+        self._left_out = taken
 
     def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
-        """A part that somebody would write is no culprit."""
-        return ("",) if any(writer.takes(type(part)) for writer in self._writers) else None
+        return ("",) if type(part) in self._left_out else None
 
 
-def _picklable(value: Any, code: ProjectCode, writers: Sequence[NativeWriter]) -> bool:
+def _picklable(value: Any, code: ProjectCode, taken: Collection[type]) -> bool:
     try:
-        _Trial(io.BytesIO(), code, writers).dump(value)
+        _Trial(code, taken).dump(value)
     except Exception:  # noqa: BLE001 - any failure means the same here
         return False
     return True

@@ -85,11 +85,18 @@ def prototype_of(native: Any, container: Container) -> Any:
     if container == "frame":
         return native.iloc[:0]
     if container in ("array", "tensor"):
-        return native[:0]
+        return _without_rows(native)
     if container == "list":
         return None
     arrays = {name: value for name, value in native[0].items() if hasattr(value, "dtype")}
-    return {name: value[:0] if value.ndim else value for name, value in arrays.items() if hasattr(value, "ndim")}
+    return {
+        name: _without_rows(value) if value.ndim else value for name, value in arrays.items() if hasattr(value, "ndim")
+    }
+
+
+def _without_rows(array: Any) -> Any:
+    """A tensor of no rows still holds the numbers of those that it was cut from: its copy does not."""
+    return array[:0].clone() if hasattr(array, "clone") else array[:0]
 
 
 def dtype_of(answer: Any, predictions: list[Any]) -> str:

@@ -49,8 +49,7 @@ class SnapshotFolders:
                 # What an interrupted write left, or what somebody changed, is no snapshot.
                 shutil.rmtree(path, ignore_errors=True)
                 try:
-                    self._write(tag, staged)
-                    snapshot = self.load(tag)
+                    snapshot = self._write(tag, staged)
                     remember(snapshot)
                 except BaseException:  # Ctrl-C too: a folder that nobody remembers would only be in the way
                     self._remove(tag)
@@ -70,6 +69,14 @@ class SnapshotFolders:
     def load(self, tag: str) -> Snapshot:
         """A stored snapshot; its files' digests are verified, nothing is unpickled."""
         path = self._path(tag)
+        content, manifest = self._manifest(tag)
+        for name, expected in manifest.files.items():
+            if not (path / name).exists() or file_sha256(path / name) != expected:
+                raise Untrusted(f"{path / name} is not what was captured", "deploy the model again from its notebook")
+        return _snapshot(tag, path, content, manifest, content_fingerprint(path, manifest.files))
+
+    def _manifest(self, tag: str) -> tuple[bytes, Manifest]:
+        path = self._path(tag)
         if not (path / MANIFEST).exists():
             held = f"{path} is not one of nbdeploy's" if path.exists() else f"{self._models} does not hold it"
             raise UnknownSource(f"there is no snapshot {tag}: {held}", "'bentoml models list' shows what there is")
@@ -87,33 +94,28 @@ class SnapshotFolders:
                 else "deploy the model again, or use the nbdeploy that captured it",
                 details=str(error.errors()[0]["msg"]),
             ) from error
-        for name, expected in manifest.files.items():
-            if not (path / name).exists() or file_sha256(path / name) != expected:
-                raise Untrusted(f"{path / name} is not what was captured", "deploy the model again from its notebook")
-        return Snapshot(
-            tag=tag,
-            digest=f"sha256:{sha256(content)}",
-            fingerprint=content_fingerprint(path, manifest.files),
-            path=str(path),
-            manifest=manifest,
-        )
+        return content, manifest
 
     def _path(self, tag: str) -> Path:
         name, _, version = tag.partition(":")
         return self._models / name / version
 
-    def _write(self, tag: str, staged: Staged) -> None:
+    def _write(self, tag: str, staged: Staged) -> Snapshot:
+        """Its files were hashed when they were written and when they were replayed: they are not read again."""
         manifest = staged.manifest
         labels = {"framework": manifest.framework, "nbdeploy.variable": manifest.provenance.source.variable or ""}
         metadata = {"digest": _digest(staged.folder), "kind": manifest.kind}
+        for path in staged.folder.rglob("*"):  # executed cells may hold what is nobody else's business
+            path.chmod(0o700 if path.is_dir() else 0o600)
         with (
             self._bentoml_models() as (bentoml, store),
-            bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store) as stored,
+            bentoml.models.create(tag, labels=labels, metadata=metadata, _model_store=store),
         ):
-            for path in staged.folder.rglob("*"):  # executed cells may hold what is nobody else's business
-                path.chmod(0o700 if path.is_dir() else 0o600)
-            for path in sorted(staged.folder.iterdir()):
-                shutil.move(path, Path(stored.path) / path.name)
+            pass  # BentoML would copy what is in there: into its own folder of a closed model files can be moved
+        # The manifest comes last: until it is there, this is no snapshot.
+        for path in sorted(staged.folder.iterdir(), key=lambda path: path.name == MANIFEST):
+            shutil.move(path, self._path(tag) / path.name)
+        return _snapshot(tag, self._path(tag), *self._manifest(tag), staged.fingerprint)
 
     def _remove(self, tag: str) -> None:
         """BentoML's way also mends which one is the latest; what it does not know of is only a folder."""
@@ -144,6 +146,12 @@ class SnapshotFolders:
                 f"if you do not know where it comes from, remove it: bentoml models delete {tag}",
             )
         return present
+
+
+def _snapshot(tag: str, path: Path, content: bytes, manifest: Manifest, fingerprint: str) -> Snapshot:
+    return Snapshot(
+        tag=tag, digest=f"sha256:{sha256(content)}", fingerprint=fingerprint, path=str(path), manifest=manifest
+    )
 
 
 def tag_of(staged: Staged) -> str:

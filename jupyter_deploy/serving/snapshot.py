@@ -200,9 +200,13 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, file: BufferedReader, folder: Path) -> None:
         super().__init__(file)
         self._folder = folder
+        self._restored: dict[str, Any] = {}
 
     def persistent_load(self, reference: tuple[Any, ...]) -> Any:
-        return restore(self._folder, reference)
+        told = repr(reference)  # some hold dicts
+        if told not in self._restored:
+            self._restored[told] = restore(self._folder, reference)
+        return self._restored[told]
 
 
 def _content(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from .records import comparisons
 from .shadows import shadows
 from .startup import startup
 from .traffic import promotions, toggles
+from .weights import weights
 
 SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "toggles": toggles,
@@ -24,6 +25,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "deploys": deploys,
     "startup": startup,
     "comparisons": comparisons,
+    "weights": weights,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

@@ -506,6 +506,4 @@ FILES = Project(
     ),
 )
 
-PROJECTS = (TABLES, MODULES, VALUES, EDITABLE)
-# Files that are opened by relative path go in with the tracing of the replay: add these to PROJECTS then.
-PENDING = (FILES,)
+PROJECTS = (TABLES, MODULES, VALUES, EDITABLE, FILES)

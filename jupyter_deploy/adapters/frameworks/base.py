@@ -25,7 +25,7 @@ class NativeWriter(Protocol):
     def take(self, part: Any) -> tuple[Any, ...] | None:
         """Write it (or note it for ``finish``); what the loader needs to find it, in plain values.
 
-        None: this one is pickled like everything else.
+        None: this one is pickled like everything else. What has the same reference is one object when it is loaded.
         """
 
     def finish(self) -> dict[str, str]:
@@ -45,9 +45,17 @@ class Framework:
         """The framework's class that ``model`` is an instance of; of two frameworks the one nearer to it decides."""
         return object if isinstance(model, object) else None
 
+    def deployed(self, model: Any) -> Any:
+        """What is captured in its place, where the object itself cannot be asked; else the object."""
+        return model
+
     def method(self, model: Any) -> str | None:
         """The method that answers when none is named; None: the object itself is called."""
         return "predict" if callable(getattr(model, "predict", None)) else None
+
+    def takes_lists(self, model: Any) -> bool:
+        """Whether a list is a batch, each item an instance; else it is one call's value."""
+        return hasattr(model, "fit")
 
     def signature_of(self, model: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         """The function whose parameters are those of a call."""

@@ -1,0 +1,34 @@
+"""Storages of torch tensors; torch's own unpickling makes views, ties and parameters of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .mapped import buffer
+
+
+def load(folder: Path, file: str, name: str, dtype: Any, location: str) -> Any:
+    """The storage, mapped from the file; on the device where it was.
+
+    Parameters
+    ----------
+    dtype
+        That of a typed storage; of an untyped one uint8, as for torch.load.
+    location
+        torch's word for the device, such as ``cpu`` or ``cuda:0``.
+
+    Raises
+    ------
+    RuntimeError
+        There is no such device; torch says so.
+    """
+    import torch  # noqa: PLC0415 - only models that hold tensors need it
+
+    found, begin, length = buffer(folder / file, name)
+    if length:
+        storage = torch.frombuffer(found, dtype=torch.uint8, offset=begin, count=length).untyped_storage()
+    else:
+        storage = torch.UntypedStorage(0)
+    storage = torch.serialization.default_restore_location(storage, location)
+    return torch.storage.TypedStorage(wrap_storage=storage, dtype=dtype, _internal=True)

@@ -48,7 +48,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     """
     method = _method_of(model, method)
     framework = framework_of(model)
-    call = model if method is None else getattr(model, method)
+    call = framework.call(model, method)
     if inspect.iscoroutinefunction(call):
         raise InvalidInput(
             f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"

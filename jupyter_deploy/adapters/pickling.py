@@ -12,7 +12,7 @@ import site
 import sys
 import sysconfig
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ import cloudpickle
 
 from jupyter_deploy.domain.errors import NotCapturable
 
-from .frameworks import NativeWriter
+from .frameworks import NativeWriter, frameworks
 
 # A notebook's cells are compiled under such a name; process and cell number change with each run.
 _CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
@@ -74,12 +74,16 @@ class Digesting(io.RawIOBase):
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for."""
+    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for.
+
+    Frameworks may say how a part is pickled, too (``Framework.reducer``).
+    """
 
     def __init__(self, file: IO[bytes] | io.RawIOBase, writers: Sequence[NativeWriter] = ()) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self._writers = writers
         self._writer_of: dict[type, NativeWriter | None] = {}
+        self._reducer_of: dict[type, Callable[[Any], tuple[Any, ...]] | None] = {}
         # The parts are kept, or another object could get the address of one that has gone.
         self._taken: dict[int, tuple[Any, tuple[Any, ...] | None]] = {}
 
@@ -95,6 +99,15 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             reference = writer.take(part)
             self._taken[id(part)] = (part, None if reference is None else (writer.format, *reference))
         return self._taken[id(part)][1]
+
+    def reducer_override(self, part: Any) -> Any:
+        """How a part is made again; asked of all that is not of a built-in type."""
+        kind = type(part)
+        if kind not in self._reducer_of:
+            found = (framework.reducer(kind) for framework in frameworks())
+            self._reducer_of[kind] = next((reducer for reducer in found if reducer is not None), None)
+        reducer = self._reducer_of[kind]
+        return super().reducer_override(part) if reducer is None else reducer(part)
 
 
 def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: Sequence[NativeWriter] = ()) -> str:

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.ports import Live, Staged
 
 from .environment import interpreter, lock
 from .filesystem import require_writable
-from .frameworks import framework_of, frameworks
+from .frameworks import described, framework_of, frameworks
 from .guards import Subject, inspect_subject
 from .inspection import inspect_model
 from .pickling import write_pickle
@@ -64,11 +64,12 @@ class ModelCapturer:
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
-            files = _write_model(live, folder)
+            files, formats = _write_model(live, folder)
             example = {"example": seen.example, "prototype": seen.prototype}
             files["example.pkl"] = write_pickle(
                 example, folder / "example.pkl", name="the example", project=live.project
             )
+            features, hyperparameters = described(live.model)
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -82,8 +83,9 @@ class ModelCapturer:
                 environment=interpreter(),
                 provenance=_provenance(live),
                 data_fingerprint=sha256(json.dumps(seen.instances, sort_keys=True).encode()),
-                features=framework.features(live.model),
-                hyperparameters=framework.hyperparameters(live.model),
+                features=features,
+                hyperparameters=hyperparameters,
+                formats=formats,
                 notes=seen.notes,
                 findings=inspect_subject(Subject(live, seen, framework)),
                 files=files,
@@ -155,8 +157,8 @@ def _side_effects(effects: list[str]) -> tuple[Finding, ...]:
     )
 
 
-def _write_model(live: Live, folder: Path) -> dict[str, str]:
-    """``model.pkl`` and the parts of it that have formats of their own; file name -> SHA-256."""
+def _write_model(live: Live, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """``model.pkl`` and the parts of it that have formats of their own: file name -> SHA-256, and -> format."""
     writers = [writer for framework in frameworks() if (writer := framework.native_writer(folder)) is not None]
     name = live.source.variable or "the model"
     # As it is served; else calling net.eval() would make another snapshot.
@@ -166,9 +168,12 @@ def _write_model(live: Live, folder: Path) -> dict[str, str]:
                 live.model, folder / "model.pkl", name=name, project=live.project, writers=writers
             )
         }
+        formats = {"model.pkl": "cloudpickle"}
         for writer in writers:
-            files |= writer.finish()
-    return files
+            written = writer.finish()
+            files |= written
+            formats |= dict.fromkeys(written, writer.format)
+    return files, formats
 
 
 def _provenance(live: Live) -> Provenance:

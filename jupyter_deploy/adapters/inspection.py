@@ -14,6 +14,11 @@ from jupyter_deploy.serving import codec
 from .frameworks import Framework, framework_of
 from .schemas import dtype_of, instance_schema, prototype_of
 
+# Containers that libraries make of a table.
+_OF_LIBRARIES = frozenset(
+    {"xgboost.DMatrix", "xgboost.QuantileDMatrix", "lightgbm.Dataset", "catboost.Pool", "_catboost.Pool"}
+)
+
 SAID_LIMIT = 400  # characters of an exception's message that people still read
 
 
@@ -116,6 +121,12 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
         )
     estimator = hasattr(model, "fit")
     kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
+    if kind in _OF_LIBRARIES:
+        raise InvalidExample(
+            f"the example is a {kind}, which no request can bring",
+            "give the rows that it was made of, such as X_test[:5]: the model is asked with a "
+            f"{type(example).__name__} of them where it needs one",
+        )
     if kind == "pandas.DataFrame":
         _check_frame(example)
         return "frame", example

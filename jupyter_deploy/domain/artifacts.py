@@ -102,6 +102,9 @@ class Manifest(Value):
     hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
     findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
+    formats: dict[str, str] = Field(
+        default={"model.pkl": "cloudpickle"}, description="Format of each file that the model is made of."
+    )
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")
 
     @model_validator(mode="before")

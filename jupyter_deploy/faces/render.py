@@ -88,6 +88,7 @@ def _deployment(result: Deployment) -> Page:
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
         ),
+        ("stored as", ", ".join(f"{name} ({format_})" for name, format_ in captured.formats.items())),
         ("takes", _takes(captured.signature)),
         ("missing values", _missing_values(captured.signature.instance_schema)),
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),

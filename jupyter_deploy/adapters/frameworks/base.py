@@ -118,8 +118,8 @@ def plain(value: Any) -> Any:
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return plain(value.tolist()) if value.size <= _MOST else f"{value.dtype} of shape {tuple(value.shape)}"
     text = repr(value)
-    own = type(value).__repr__ is not object.__repr__ and not hasattr(value, "get_params")
-    return text if own and " at 0x" not in text and len(text) <= _LONGEST else type(value).__qualname__
+    telling = " at 0x" not in text and len(text) <= _LONGEST and not hasattr(value, "get_params")
+    return text if telling else type(value).__qualname__
 
 
 def loaded(module: str, name: str) -> Any:

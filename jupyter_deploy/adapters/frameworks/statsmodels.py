@@ -36,7 +36,7 @@ class Statsmodels(Framework):
                 return None
             used = {name for code in _factors(spec) for name in _names(code)}
             return tuple(str(column) for column in frame.columns if str(column) in used)
-        exog = getattr(data, "orig_exog", None)
+        exog: Any = getattr(data, "orig_exog", None)
         return tuple(map(str, exog.columns)) if hasattr(exog, "columns") else None
 
     def hyperparameters(self, model: Any) -> dict[str, Any]:

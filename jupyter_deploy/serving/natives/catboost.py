@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def load(folder: Path, name: str, kind: type, state: Mapping[str, Any]) -> Any:
+def load(folder: Path, name: str, kind: Any, state: Mapping[str, Any]) -> Any:
     """The model in a file, of its own class and with its parameters."""
     model = kind.__new__(kind)
     model.__setstate__({})  # what CatBoost itself makes ready before it unpickles a model

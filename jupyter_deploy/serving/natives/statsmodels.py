@@ -10,7 +10,7 @@ from typing import Any
 _CALLERS = 3
 
 
-def load(folder: Path, kind: type, state: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
+def load(folder: Path, kind: Any, state: Mapping[str, Any], names: Mapping[str, Any]) -> Any:
     """The data, with its formula evaluated again where ``names`` are known."""
     del folder
     data = kind.__new__(kind)

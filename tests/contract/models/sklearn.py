@@ -91,7 +91,7 @@ def stacking():
 
 @model("scikit-learn", "VotingRegressor")
 def voting():
-    parts = [("tree", DecisionTreeRegressor(max_depth=3, random_state=0)), ("line", LinearRegression())]
+    parts = [("tree", DecisionTreeRegressor(max_depth=3, random_state=0)), ("line", Ridge())]
     return Built(VotingRegressor(parts).fit(NUMBERS, SCORES), NUMBERS[:5])
 
 
@@ -149,8 +149,8 @@ def skorch_net():
             super().__init__()
             self.layers = torch.nn.Sequential(torch.nn.Linear(2, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, 2))
 
-        def forward(self, X):
-            return torch.softmax(self.layers(X), dim=-1)
+        def forward(self, rows):
+            return torch.softmax(self.layers(rows), dim=-1)
 
     torch.manual_seed(0)
     net = NeuralNetClassifier(Net, max_epochs=2, lr=0.1, verbose=0, module__hidden=4)
@@ -164,12 +164,12 @@ def own_class():
     from sklearn.base import BaseEstimator, ClassifierMixin
 
     class Majority(ClassifierMixin, BaseEstimator):
-        def fit(self, X, y):
+        def fit(self, rows, y):
             self.classes_, counts = np.unique(y, return_counts=True)
             self.answer_ = self.classes_[counts.argmax()]
             return self
 
-        def predict(self, X):
-            return pd.Series([self.answer_] * len(X))
+        def predict(self, rows):
+            return pd.Series([self.answer_] * len(rows))
 
     return Built(Majority().fit(NUMBERS, LABELS), NUMBERS[:5])

@@ -124,8 +124,7 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
     if kind in _OF_LIBRARIES:
         raise InvalidExample(
             f"the example is a {kind}, which no request can bring",
-            "give the rows that it was made of, such as X_test[:5]: the model is asked with a "
-            f"{type(example).__name__} of them where it needs one",
+            "give the rows that it was made of, such as X_test[:5]",
         )
     if kind == "pandas.DataFrame":
         _check_frame(example)

@@ -120,16 +120,16 @@ def _joblib_size(model: object) -> int | None:
 
 HEAD = """# Supported models
 
-Made by `python -m scripts.supported_models` from the contract tests, which build every model below, capture it, and have a clean process
-answer its example; they fail when this page is stale.
+Made by `python -m scripts.supported_models` from the contract tests, which build every model below, capture it, and
+have a clean process answer its example; they fail when this page is stale.
 
 * **replay**: `equal` means that the clean process gave the notebook's own answers, from an object of the same class.
-* **stored as**: the files that the model is made of, with their formats. What has no format of its own is pickled (`cloudpickle`); so
-  is everything around a booster, such as the pipeline that it stands in.
-* **size**: of these files, relative to `joblib.dump` of the same object. The models here are tiny, so most of it is names and settings.
-  `—`: `joblib.dump` cannot write it.
+* **stored as**: the files that the model is made of, with their formats. What has no format of its own is pickled
+  (`cloudpickle`); so is everything around a booster, such as the pipeline that it stands in.
+* **size**: of these files, relative to `joblib.dump` of the same object. The models here are tiny, so most of it is
+  names and settings. `—`: `joblib.dump` cannot write it.
 
-Whatever is callable or has a `predict` can be deployed, whether it is listed or not: these are the ones that are tested.
+Whatever is callable or has a `predict` can be deployed, whether it is listed or not: these are the ones tested.
 
 | library | model | captured | replay | stored as | size |
 |---|---|---|---|---|---|
@@ -138,22 +138,24 @@ Whatever is callable or has a `predict` can be deployed, whether it is listed or
 FOOT = """
 What else is worth knowing:
 
-* A **Booster** of XGBoost is asked with a data frame or an array; it gets the `DMatrix` that it needs, with categorical columns as such. Give
-  the rows as the example, not the `DMatrix`, `Dataset` or `Pool`.
-* **statsmodels** keeps the training data in its results, and so does the snapshot. `results.remove_data()` takes it out, but for the table
-  of a model by formula, from which statsmodels makes the formula's terms again. Functions of the notebook that a formula uses go in.
-* What a fit notes of itself by the clock (a search's `*_time` columns and `refit_time_`, skorch's `dur`, CatBoost's random name and time) is not
-  stored: the same fit in a fresh kernel is the same snapshot.
+* A **Booster** of XGBoost is asked with a data frame or an array; it gets the `DMatrix` that it needs, with categorical
+  columns as such. Give the rows as the example, not the `DMatrix`, `Dataset` or `Pool`.
+* **statsmodels** keeps the training data in its results, and so does the snapshot. `results.remove_data()` takes it
+  out, but for the table of a model by formula, from which statsmodels makes the formula's terms again. Functions of
+  the notebook that a formula uses go in.
+* What a fit notes of itself by the clock is not stored: a search's `*_time` columns and `refit_time_`, skorch's `dur`,
+  CatBoost's random name and time. The same fit in a fresh kernel is the same snapshot. (Where a fit itself differs in
+  its last bits from kernel to kernel, as least squares by LAPACK and sums on several threads may, it is another model.)
 """
 
 
 def page(found: dict[str, Found]) -> str:
     """The whole page."""
-    rows = [
-        f"| {one.library} | {one.kind} | {'no' if one.error else 'yes'} | {one.replayed} | {one.formats} | {_ratio(one)} |"
+    cells = [
+        (one.library, one.kind, "no" if one.error else "yes", one.replayed, one.formats, _ratio(one))
         for one in found.values()
     ]
-    return HEAD + "\n".join(rows) + "\n" + FOOT
+    return HEAD + "".join(f"| {' | '.join(row)} |\n" for row in cells) + FOOT
 
 
 def stale(found: dict[str, Found], text: str) -> list[str]:

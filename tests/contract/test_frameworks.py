@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.adapters.frameworks import framework_of
 from jupyter_deploy.adapters.frameworks.base import plain
+from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
 from jupyter_deploy.domain.artifacts import Manifest, Tolerance
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.serving.snapshot import load
@@ -52,7 +52,9 @@ def test_a_clean_process_answers_for_every_model_as_the_notebook_did(found):
 
 def test_what_comes_back_is_of_the_class_that_the_notebook_had(found):
     # The name alone: a class that was made within a function comes back as if it had been made outside.
-    classes = {name: (one.manifest.kind.split(".")[-1], one.replay["kind"].split(".")[-1]) for name, one in found.items()}
+    classes = {
+        name: (one.manifest.kind.split(".")[-1], one.replay["kind"].split(".")[-1]) for name, one in found.items()
+    }
     assert {name: pair for name, pair in classes.items() if pair[0] != pair[1]} == {}
 
 
@@ -63,6 +65,7 @@ def test_the_page_of_supported_models_says_what_was_found(found):
 
 FRESH = """
 import json, sys
+from pathlib import Path
 from tests.contract import supported
 found = supported.staged(Path(sys.argv[1]))
 print(json.dumps({name: [one.fingerprint, str(one.folder)] for name, one in found.items() if not one.error}))
@@ -79,11 +82,30 @@ def test_the_same_fit_in_two_fresh_processes_is_the_same_snapshot(tmp_path):
         )
         for seed in ("1", "2")
     ]
-    one, other = (json.loads(process.communicate()[0].splitlines()[-1]) for process in fresh)
+    one, other = (json.loads(process.communicate(timeout=200)[0].splitlines()[-1]) for process in fresh)
     for _, folder in (*one.values(), *other.values()):
         shutil.rmtree(folder)
     assert len(one) == len(kinds())
-    assert {name for name in one if one[name][0] != other[name][0]} == set()
+    differing = {name for name in one if one[name][0] != other[name][0]}
+    # The last bits of least squares by LAPACK follow from where in memory its arrays lie; these fits are not the same.
+    assert {name for name in differing if not name.startswith("statsmodels")} == set()
+
+
+def test_what_statsmodels_keeps_by_chance_is_no_content(tmp_path):
+    import statsmodels.api as sm
+
+    def fingerprint_of(results):
+        write_pickle(results, tmp_path / "results.pkl", name="results", project=tmp_path)
+        return fingerprint(tmp_path / "results.pkl")
+
+    results = sm.GLM(YES, sm.add_constant(NUMBERS.to_numpy()), family=sm.families.Binomial()).fit()
+    before = fingerprint_of(results)
+    results.model._tmp_like_exog[:] = np.nan
+    inner = results._results
+    attributes = dict(reversed(vars(inner).items()))
+    vars(inner).clear()
+    vars(inner).update(attributes)
+    assert fingerprint_of(results) == before
 
 
 @pytest.mark.parametrize(
@@ -92,7 +114,10 @@ def test_the_same_fit_in_two_fresh_processes_is_the_same_snapshot(tmp_path):
         ("XGBoost: Booster of xgboost.train, on a frame with categories", {"booster.json": "xgboost"}),
         ("XGBoost: XGBClassifier at the end of a pipeline, in a GridSearchCV", {"booster.json": "xgboost"}),
         ("LightGBM: LGBMClassifier on categories", {"booster.txt": "lightgbm"}),
-        ("LightGBM: LGBMClassifier in a calibrated pipeline", dict.fromkeys(["booster.txt", "booster-2.txt"], "lightgbm")),
+        (
+            "LightGBM: LGBMClassifier in a calibrated pipeline",
+            dict.fromkeys(["booster.txt", "booster-2.txt"], "lightgbm"),
+        ),
         ("CatBoost: CatBoostClassifier with cat_features", {"booster.cbm": "catboost"}),
         ("scikit-learn: StackingClassifier", {}),
     ],
@@ -220,33 +245,33 @@ def test_a_container_that_no_request_can_bring_is_refused_with_what_to_give_inst
 
     model, example = {
         "xgboost": lambda: (xgboost.train({}, xgboost.DMatrix(NUMBERS, YES), 1), xgboost.DMatrix(NUMBERS[:2])),
-        "lightgbm": lambda: (lightgbm.train({"verbose": -1}, lightgbm.Dataset(NUMBERS, YES), 1), lightgbm.Dataset(NUMBERS)),
+        "lightgbm": lambda: (
+            lightgbm.train({"verbose": -1}, lightgbm.Dataset(NUMBERS, YES), 1),
+            lightgbm.Dataset(NUMBERS),
+        ),
         "catboost": lambda: (
             catboost.CatBoost({"iterations": 1, "verbose": 0, "allow_writing_files": False}).fit(NUMBERS, YES),
             catboost.Pool(NUMBERS),
         ),
     }[library]()
-    with pytest.raises(InvalidExample, match=r"which no request can bring.*give the rows"):
+    with pytest.raises(InvalidExample, match=r"(?s)which no request can bring.*give the rows"):
         capture(capturer, model, example)
 
 
-def unfitted():
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_that_was_not_fitted_is_refused_before_slow_work(capturer):
     import catboost
     import lightgbm
     import xgboost
 
-    return [
+    unfitted = [
         make_pipeline(LogisticRegression()),
         xgboost.XGBClassifier(),
         lightgbm.LGBMClassifier(),
         catboost.CatBoostClassifier(),
     ]
-
-
-def test_a_model_that_was_not_fitted_is_refused_before_slow_work(capturer):
-    for model in unfitted():
-        with warnings.catch_warnings(), pytest.raises(InvalidExample, match="fit it before it is deployed"):
-            warnings.simplefilter("ignore")
+    for model in unfitted:
+        with pytest.raises(InvalidExample, match="fit it before it is deployed"):
             capturer.stage(live(model, NUMBERS[:2]), "churn")
 
 

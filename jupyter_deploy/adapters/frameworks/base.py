@@ -109,10 +109,13 @@ def plain(value: Any) -> Any:
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((plain(item) for item in value), key=str)
-    if isinstance(value, list | tuple | range):
-        return [plain(item) for item in value] if len(value) <= _MOST else f"{len(value)} values"
+    if isinstance(value, list | tuple | range | set | frozenset):
+        items = [plain(item) for item in value] if len(value) <= _MOST else f"{len(value)} values"
+        return sorted(items, key=str) if isinstance(value, set | frozenset) and isinstance(items, list) else items
+    return _named(value)
+
+
+def _named(value: Any) -> Any:
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     if hasattr(value, "dtype") and hasattr(value, "tolist"):

@@ -63,7 +63,7 @@ class BoosterFiles:
         return {name: _sha256(self._folder / name) for name in self._written}
 
 
-class Unwritable(Exception):  # noqa: N818 - it is no failure: the booster is pickled
+class Unwritable(Exception):
     """Nothing is in it yet that could be written."""
 
 

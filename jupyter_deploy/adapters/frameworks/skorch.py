@@ -17,7 +17,7 @@ class Skorch(Sklearn):
     name = "skorch"
 
     def base_of(self, model: Any) -> type | None:
-        """skorch's own class, nearer than scikit-learn's."""
+        """Skorch's own class, nearer than scikit-learn's."""
         base: type | None = loaded("skorch.net", "NeuralNet")
         return base if base is not None and isinstance(model, base) else None
 
@@ -30,12 +30,13 @@ class Skorch(Sklearn):
             ("skorch.callbacks", "EpochTimer"): _timer,
         }
         return next(
-            (reducer for where, reducer in reducers.items() if (base := loaded(*where)) and issubclass(kind, base)), None
+            (reducer for where, reducer in reducers.items() if (base := loaded(*where)) and issubclass(kind, base)),
+            None,
         )
 
 
 def _net(net: Any) -> tuple[Any, ...]:
-    """skorch pickles module and optimiser into bytes by pickle's own means, which know no class of a notebook."""
+    """Skorch pickles module and optimiser into bytes by pickle's own means, which know no class of a notebook."""
     return copyreg.__newobj__, (type(net),), vars(net) | {"__cuda_dependent_attributes__": pickle.dumps({})}  # type: ignore[attr-defined]
 
 

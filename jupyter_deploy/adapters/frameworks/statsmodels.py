@@ -54,7 +54,7 @@ class Statsmodels(Framework):
         return {name: plain(value) for name, value in found.items() if value is not None}
 
     def reducer(self, kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
-        """Results with their attributes in one order, which for some follows from a set's; GLM without scratch memory."""
+        """Results with their attributes in one order, which may follow from a set's; GLM without its scratch memory."""
         if (results := loaded("statsmodels.base.model", "Results")) and issubclass(kind, results):
             return _sorted
         glm = loaded("statsmodels.genmod.generalized_linear_model", "GLM")

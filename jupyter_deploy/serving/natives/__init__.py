@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-
 # Classes whose objects are asked with a container of their own library: module, class -> who makes it of a request.
 _ASKED = {("xgboost.core", "Booster"): "xgboost"}
 

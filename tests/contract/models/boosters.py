@@ -57,8 +57,10 @@ def lgb_booster():
     data = lightgbm.Dataset(CATEGORIES, YES)
     parameters = {"objective": "binary", "verbose": -1, "num_leaves": 4, "min_data_in_leaf": 5}
     stop = lightgbm.early_stopping(2, verbose=False)
-    booster = lightgbm.train(parameters, data, 30, valid_sets=[lightgbm.Dataset(CATEGORIES[:40], YES[:40], data)],
-                             callbacks=[stop])  # fmt: skip
+    opposite = lightgbm.Dataset(
+        CATEGORIES[:40], 1 - YES[:40], reference=data
+    )  # so that the first iteration is the best
+    booster = lightgbm.train(parameters, data, 30, valid_sets=[opposite], callbacks=[stop], keep_training_booster=True)
     return Built(booster, CATEGORIES[:5])
 
 

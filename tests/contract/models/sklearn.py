@@ -13,7 +13,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.multioutput import MultiOutputRegressor
@@ -52,7 +52,7 @@ def pandas_output():
 
 @model("scikit-learn", "pipeline with a FunctionTransformer of a lambda")
 def function_transformer():
-    pipeline = make_pipeline(FunctionTransformer(lambda frame: np.log1p(frame.abs())), LinearRegression())
+    pipeline = make_pipeline(FunctionTransformer(lambda frame: np.log1p(frame.abs())), Ridge())
     return Built(pipeline.fit(NUMBERS, SCORES), NUMBERS[:5])
 
 
@@ -135,7 +135,7 @@ def mlxtend_vote():
 def mlxtend_stacking():
     from mlxtend.regressor import StackingCVRegressor
 
-    stack = StackingCVRegressor([Ridge(), DecisionTreeRegressor(max_depth=2)], LinearRegression(), cv=2, random_state=0)
+    stack = StackingCVRegressor([Ridge(), DecisionTreeRegressor(max_depth=2)], Ridge(), cv=2, random_state=0)
     return Built(stack.fit(NUMBERS.to_numpy(), SCORES), NUMBERS[:5].to_numpy())
 
 

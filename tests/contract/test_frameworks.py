@@ -111,8 +111,8 @@ def test_what_statsmodels_keeps_by_chance_is_no_content(tmp_path):
 @pytest.mark.parametrize(
     ("name", "formats"),
     [
-        ("XGBoost: Booster of xgboost.train, on a frame with categories", {"booster.json": "xgboost"}),
-        ("XGBoost: XGBClassifier at the end of a pipeline, in a GridSearchCV", {"booster.json": "xgboost"}),
+        ("XGBoost: Booster of xgboost.train, on a frame with categories", {"booster.ubj": "xgboost"}),
+        ("XGBoost: XGBClassifier at the end of a pipeline, in a GridSearchCV", {"booster.ubj": "xgboost"}),
         ("LightGBM: LGBMClassifier on categories", {"booster.txt": "lightgbm"}),
         (
             "LightGBM: LGBMClassifier in a calibrated pipeline",
@@ -140,7 +140,7 @@ def test_the_libraries_themselves_read_the_native_files(found):
     import xgboost
 
     folder = found["XGBoost, LightGBM, CatBoost: all three in a StackingClassifier"].folder
-    assert xgboost.Booster(model_file=folder / "booster.json").num_boosted_rounds() == 3
+    assert xgboost.Booster(model_file=folder / "booster.ubj").num_boosted_rounds() == 3
     assert lightgbm.Booster(model_file=folder / "booster.txt").num_trees() == 3
     assert catboost.CatBoostClassifier().load_model(str(folder / "booster.cbm")).tree_count_ == 5
 

@@ -18,7 +18,7 @@ class BoosterFiles:
     format_ : str
         The format's name, which is its loader's in ``serving.natives``.
     suffix : str
-        Of the files' names, such as ``json``.
+        Of the files' names, such as ``ubj``.
     kinds : tuple of type
         The classes of its boosters; none while the library is not imported.
     write : callable

@@ -1,4 +1,4 @@
-"""XGBoost: boosters of ``xgboost.train`` and the estimators around them; stored as XGBoost's JSON."""
+"""XGBoost: boosters of ``xgboost.train`` and the estimators around them; stored as XGBoost's UBJ, its JSON in binary form."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class XGBoost(Sklearn):
     def native_writer(self, folder: Path) -> NativeWriter | None:
         """A writer of boosters, also of those inside estimators and pipelines."""
         booster = loaded("xgboost.core", "Booster")
-        return None if booster is None else BoosterFiles(folder, "xgboost", "json", (booster,), _write)
+        return None if booster is None else BoosterFiles(folder, "xgboost", "ubj", (booster,), _write)
 
 
 def _booster(model: Any) -> Any:

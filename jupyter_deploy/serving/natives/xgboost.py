@@ -1,4 +1,4 @@
-"""XGBoost's boosters: their JSON, and the DMatrix that they are asked with."""
+"""XGBoost's boosters: their UBJ (JSON in binary form), and the DMatrix that they are asked with."""
 
 from __future__ import annotations
 

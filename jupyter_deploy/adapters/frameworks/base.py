@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
-
-from jupyter_deploy.serving.natives import callable_of
 
 
 class NativeWriter(Protocol):
@@ -68,10 +65,6 @@ class Framework:
         del error, container
         return None
 
-    def call(self, model: Any, method: str | None) -> Callable[..., Any]:
-        """What is asked with a batch or a call's arguments; at serving it is made by the same code."""
-        return callable_of(model, method)
-
     def features(self, model: Any) -> tuple[str, ...] | None:
         """Names of the columns that it was fitted on, in their order; None: it does not know them."""
         names = getattr(model, "feature_names_in_", None)
@@ -95,34 +88,6 @@ class Framework:
         """A writer of this framework's parts into a snapshot's folder."""
         del folder
         return None
-
-
-_MOST = 20  # values of a sequence that are worth telling
-_LONGEST = 200  # characters of a value's text
-
-
-def plain(value: Any) -> Any:
-    """A hyperparameter as a JSON value that is the same in each process: what has no JSON form is named, not shown."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | range | set | frozenset):
-        items = [plain(item) for item in value] if len(value) <= _MOST else f"{len(value)} values"
-        return sorted(items, key=str) if isinstance(value, set | frozenset) and isinstance(items, list) else items
-    return _named(value)
-
-
-def _named(value: Any) -> Any:
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        return plain(value.tolist()) if value.size <= _MOST else f"{value.dtype} of shape {tuple(value.shape)}"
-    text = repr(value)
-    telling = " at 0x" not in text and len(text) <= _LONGEST and not hasattr(value, "get_params")
-    return text if telling else type(value).__qualname__
 
 
 def loaded(module: str, name: str) -> Any:

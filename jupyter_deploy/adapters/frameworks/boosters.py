@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class BoosterFiles:
     kinds : tuple of type
         The classes of its boosters; none while the library is not imported.
     write : callable
-        Writes a booster to a path and gives what the loader needs beside the file's name. It may raise ``Unwritable``.
+        Writes a booster to a path and gives its state beside the file, and what else the loader needs, all hashable.
+        It may raise ``Unwritable``.
     """
 
     def __init__(
@@ -52,15 +54,20 @@ class BoosterFiles:
         count = len(self._written) + 1
         name = f"booster{'' if count == 1 else f'-{count}'}.{self._suffix}"
         try:
-            rest = self._write(part, self._folder / name)
+            state, *rest = self._write(part, self._folder / name)
         except Unwritable:
             return None
         self._written.append(name)
-        return (name, type(part), *rest)
+        return (name, type(part), held(state), *rest)
 
     def finish(self) -> dict[str, str]:
         """Its files, already written, with their SHA-256."""
         return {name: _sha256(self._folder / name) for name in self._written}
+
+
+def held(state: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Attributes as part of a reference, which must be hashable."""
+    return partial(dict, state)
 
 
 class Unwritable(Exception):

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .base import NativeWriter, loaded, plain
+from .base import NativeWriter, loaded
 from .boosters import BoosterFiles, Unwritable
+from .parameters import as_json
 from .sklearn import Sklearn
 
 
@@ -31,7 +32,7 @@ class LightGBM(Sklearn):
         """An estimator's own, or what ``train`` was given."""
         if hasattr(model, "get_params"):
             return super().hyperparameters(model)
-        return {name: plain(value) for name, value in {**model.params, "num_trees": model.num_trees()}.items()}
+        return {name: as_json(value) for name, value in {**model.params, "num_trees": model.num_trees()}.items()}
 
     def native_writer(self, folder: Path) -> NativeWriter | None:
         """A writer of boosters, also of those inside estimators and pipelines."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import framework_of
-from .base import Framework, loaded, plain
+from .base import Framework, loaded
+from .parameters import as_json, parameters_of
 
 # Where an estimator that has not noted the columns itself keeps one that saw the same table.
 _INNER = ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_", "estimator")
@@ -36,11 +37,9 @@ class Sklearn(Framework):
         return None
 
     def hyperparameters(self, model: Any) -> dict[str, Any]:
-        """``get_params(deep=True)``; of a search also what it chose, as ``best_params_``."""
-        found = dict(model.get_params(deep=True))
-        if hasattr(model, "best_params_"):
-            found["best_params_"] = model.best_params_
-        return {name: plain(value) for name, value in sorted(found.items())}
+        """Those of ``get_params``, and of a fitted search those that it chose, as ``best_params_``."""
+        chosen = getattr(model, "best_params_", None)
+        return parameters_of(model) | ({} if chosen is None else {"best_params_": as_json(chosen)})
 
     def hint(self, error: Exception, container: str) -> str | None:
         if any(kind.__name__ == "NotFittedError" for kind in type(error).__mro__):

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .base import Framework, NativeWriter, loaded, plain
+from .base import Framework, NativeWriter, loaded
+from .boosters import held
+from .parameters import as_json
 
 
 class Statsmodels(Framework):
@@ -51,7 +53,7 @@ class Statsmodels(Framework):
             "method": getattr(model, "method", None),
             "cov_type": getattr(model, "cov_type", None),
         }
-        return {name: plain(value) for name, value in found.items() if value is not None}
+        return {name: as_json(value) for name, value in found.items() if value is not None}
 
     def reducer(self, kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
         """Results with their attributes in one order, which may follow from a set's; GLM without its scratch memory."""
@@ -97,7 +99,7 @@ class _Formulas:
 
     def take(self, part: Any) -> tuple[Any, ...] | None:
         spec = getattr(part, "model_spec", None)
-        return None if spec is None else (type(part), part.__getstate__(), _borrowed(spec, part))
+        return None if spec is None else (type(part), held(part.__getstate__()), held(_borrowed(spec, part)))
 
     def finish(self) -> dict[str, str]:
         return {}

@@ -1,4 +1,4 @@
-"""XGBoost: boosters of ``xgboost.train`` and the estimators around them; stored as XGBoost's UBJ, its JSON in binary form."""
+"""XGBoost: boosters of ``xgboost.train`` and the estimators around them; stored as UBJ, its JSON in binary form."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .base import NativeWriter, loaded, plain
+from .base import NativeWriter, loaded
 from .boosters import BoosterFiles, Unwritable
+from .parameters import as_json
 from .sklearn import Sklearn
 
 
@@ -35,7 +36,7 @@ class XGBoost(Sklearn):
         found = learner["learner_train_param"] | trees.get("tree_train_param", {}) | trees.get("gbtree_train_param", {})
         found["num_boost_round"] = model.num_boosted_rounds()
         found["seed"] = learner["generic_param"].get("seed", "0")
-        return {name: plain(value) for name, value in sorted(found.items())}
+        return {name: as_json(value) for name, value in sorted(found.items())}
 
     def hint(self, error: Exception, container: str) -> str | None:
         """Names of columns are what XGBoost insists on."""

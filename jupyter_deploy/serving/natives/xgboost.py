@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
-def load(folder: Path, name: str, kind: type, state: Mapping[str, Any], threads: int) -> Any:
+def load(folder: Path, name: str, kind: type, state: Callable[[], dict[str, Any]], threads: int) -> Any:
     """The booster in a file, of its own class; ``threads`` 0: as many as there are."""
     booster = kind(model_file=folder / name)
     if threads:
         booster.set_param({"nthread": threads})
-    vars(booster).update(state)
+    vars(booster).update(state())
     return booster
 
 

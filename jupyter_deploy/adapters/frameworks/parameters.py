@@ -38,7 +38,7 @@ def as_json(value: Any, depth: int = 0) -> Any:
     if isinstance(value, int | float):  # numpy's float64 is one too
         plain = int(value) if isinstance(value, int) else float(value)
         return plain if math.isfinite(plain) else str(plain)
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):  # numpy's other scalars, and arrays
+    if hasattr(value, "dtype") and hasattr(value, "tolist") and not isinstance(value, type):  # numpy's scalars, arrays
         return as_json(value.tolist(), depth) if getattr(value, "size", 1) <= LONGEST else _array(value)
     return _items(value, depth) if _is_short_collection(value, depth) else _text(value)
 

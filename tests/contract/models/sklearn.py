@@ -135,7 +135,9 @@ def mlxtend_vote():
 def mlxtend_stacking():
     from mlxtend.regressor import StackingCVRegressor
 
-    stack = StackingCVRegressor([Ridge(), DecisionTreeRegressor(max_depth=2)], Ridge(), cv=2, random_state=0)
+    stack = StackingCVRegressor(
+        [Ridge(), DecisionTreeRegressor(max_depth=2, random_state=0)], Ridge(), cv=2, random_state=0
+    )
     return Built(stack.fit(NUMBERS.to_numpy(), SCORES), NUMBERS[:5].to_numpy())
 
 

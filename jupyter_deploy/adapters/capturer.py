@@ -24,9 +24,10 @@ from jupyter_deploy.serving.workplace import location_of
 from .datafiles import DataFiles, require_included, traced
 from .environment import interpreter, lock
 from .filesystem import require_writable
-from .frameworks import framework_of, frameworks
+from .frameworks import described, framework_of, frameworks
 from .guards import Subject, inspect_subject
 from .inspection import inspect_model
+from .metrics import metrics_of
 from .pickling import write_pickle
 from .project_code import CHECKS_OF_CODE, ProjectCode, differing, modules_in
 from .proving import prove
@@ -80,13 +81,15 @@ class ModelCapturer:
         try:
             folder.mkdir(mode=0o700)
             code = ProjectCode()
-            files = _write(live, {"example": seen.example, "prototype": seen.prototype}, folder, code)
+            example = {"example": seen.example, "prototype": seen.prototype}
+            files, formats = _write(live, example, folder, code)
             packed = DataFiles(live, folder)
             packed.include()
             for path in trace.opened:
                 if not packed.objection(path):
                     packed.add(path)
             files |= packed.digests
+            features, hyperparameters = described(live.model)
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -100,8 +103,10 @@ class ModelCapturer:
                 environment=interpreter(),
                 provenance=_provenance(live),
                 data_fingerprint=sha256(json.dumps(seen.instances, sort_keys=True).encode()),
-                features=framework.features(live.model),
-                hyperparameters=framework.hyperparameters(live.model),
+                features=features,
+                hyperparameters=hyperparameters,
+                formats=formats,
+                metrics=metrics_of(live.namespace),
                 notes=seen.notes,
                 findings=(*inspect_subject(Subject(live, seen, framework)), *code.findings),
                 packed=packed.packed,
@@ -148,9 +153,10 @@ class ModelCapturer:
         example = pickle.loads((staged.folder / "example.pkl").read_bytes())  # noqa: S301 - written by this process
         shutil.rmtree(staged.folder / FOLDER)
         data = {name: digest for name, digest in proved.manifest.files.items() if location_of(name) is not None}
-        files = data | _write(live, example, staged.folder, code)
+        written, formats = _write(live, example, staged.folder, code)
+        files = data | written
         findings = (*(f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE), *code.findings)
-        update = {"files": files, "findings": findings, "packed": proved.manifest.packed}
+        update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
         manifest = staged.manifest.model_copy(update=update)
         write_manifest(manifest, staged.folder)
         by_value = replace(staged, manifest=manifest, fingerprint=content_fingerprint(staged.folder, files))
@@ -199,23 +205,28 @@ def _side_effects(effects: list[str]) -> tuple[Finding, ...]:
     )
 
 
-def _write(live: Live, example: Mapping[str, Any], folder: Path, code: ProjectCode) -> dict[str, str]:
-    """Model, example and the project's code that they need; path in the snapshot -> SHA-256."""
-    files = _write_model(live, folder, code)
+def _write(
+    live: Live, example: Mapping[str, Any], folder: Path, code: ProjectCode
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Model, example and the project's code that they need: path in the snapshot -> SHA-256, and -> format."""
+    files, formats = _write_model(live, folder, code)
     files["example.pkl"] = write_pickle(dict(example), folder / "example.pkl", name="the example", code=code)
-    return files | code.pack(folder)
+    return files | code.pack(folder), formats
 
 
-def _write_model(live: Live, folder: Path, code: ProjectCode) -> dict[str, str]:
-    """``model.pkl`` and the parts of it that have formats of their own; file name -> SHA-256."""
+def _write_model(live: Live, folder: Path, code: ProjectCode) -> tuple[dict[str, str], dict[str, str]]:
+    """``model.pkl`` and the parts of it that have formats of their own: file name -> SHA-256, and -> format."""
     writers = [writer for framework in frameworks() if (writer := framework.native_writer(folder)) is not None]
     name = live.source.variable or "the model"
     # As it is served; else calling net.eval() would make another snapshot.
     with framework_of(live.model).asking(live.model):
         files = {"model.pkl": write_pickle(live.model, folder / "model.pkl", name=name, code=code, writers=writers)}
+        formats = {"model.pkl": "cloudpickle"}
         for writer in writers:
-            files |= writer.finish()
-    return files
+            written = writer.finish()
+            files |= written
+            formats |= dict.fromkeys(written, writer.format)
+    return files, formats
 
 
 def _provenance(live: Live) -> Provenance:

@@ -11,11 +11,16 @@ from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSo
 from jupyter_deploy.domain.signature import Container, Signature, infer_schema
 from jupyter_deploy.serving import codec
 from jupyter_deploy.serving.calling import settled
+from jupyter_deploy.serving.natives import callable_of
 
 from .frameworks import Framework, framework_of
 from .schemas import dtype_of, instance_schema, prototype_of
 
 _PLAIN_DEPTH = 100  # more than anybody nests, less than what JSON's own writer and reader can do
+# Containers that libraries make of a table.
+_OF_LIBRARIES = frozenset(
+    {"xgboost.DMatrix", "xgboost.QuantileDMatrix", "lightgbm.Dataset", "catboost.Pool", "_catboost.Pool"}
+)
 
 SAID_LIMIT = 400  # characters of an exception's message that people still read
 
@@ -51,7 +56,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     """
     method = _method_of(model, method)
     framework = framework_of(model)
-    call = model if method is None else getattr(model, method)
+    call = callable_of(model, method)
     container, batch = _container_of(model, _own(example))
     asked = framework.signature_of(model, call)
     parameters: tuple[str, ...] = ()
@@ -115,6 +120,11 @@ def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
         )
     estimator = framework_of(model).takes_lists(model)
     kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
+    if kind in _OF_LIBRARIES:
+        raise InvalidExample(
+            f"the example is a {kind}, which no request can bring",
+            "give the rows that it was made of, such as X_test[:5]",
+        )
     if kind == "pandas.DataFrame":
         _check_frame(example)
         return "frame", example

@@ -10,7 +10,7 @@ import pickletools
 import re
 import sys
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import IO, Any
@@ -20,7 +20,7 @@ import cloudpickle
 from jupyter_deploy.domain.errors import NotCapturable
 
 from .digesting import Digesting
-from .frameworks import NativeWriter
+from .frameworks import NativeWriter, frameworks
 from .project_code import ProjectCode
 from .reducing import reduced
 
@@ -57,6 +57,8 @@ _SEARCH_LIMIT = 20_000
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for.
 
+    Frameworks may say how a part is pickled, too (``Framework.reducer``).
+
     ``code`` decides of the project's modules whether they go in by value.
     """
 
@@ -65,6 +67,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._code = code
         self._writers = writers
         self._writer_of: dict[type, NativeWriter | None] = {}
+        self._reducer_of: dict[type, Callable[[Any], tuple[Any, ...]] | None] = {}
         # The parts are kept, or another object could get the address of one that has gone.
         self._taken: dict[int, tuple[Any, tuple[Any, ...] | None]] = {}
 
@@ -89,6 +92,13 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, part: Any) -> Any:
         """How a part is pickled that is no plain value; NotImplemented: as usual."""
         self._code.meet(part)
+        kind = type(part)
+        if kind not in self._reducer_of:
+            found = (framework.reducer(kind) for framework in frameworks())
+            self._reducer_of[kind] = next((reducer for reducer in found if reducer is not None), None)
+        reducer = self._reducer_of[kind]
+        if reducer is not None:
+            return reducer(part)
         own = reduced(part, self._code)
         if own is not NotImplemented:
             return own

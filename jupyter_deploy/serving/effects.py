@@ -18,6 +18,9 @@ _Database = tuple[Path, tuple[int, int] | None]
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+# With which libraries such as joblib count a machine's cores, once a process.
+_COUNTING = frozenset({"lscpu", "sysctl"})
+
 
 class Effects:
     """Collects effects while ``watching``; they last beyond the call, so a copy of the model would repeat them.
@@ -144,9 +147,10 @@ def database_of(name: Any) -> Path | None:
     return Path(text).absolute()
 
 
-def _started(arguments: tuple[Any, ...]) -> str:
+def _started(arguments: tuple[Any, ...]) -> str | None:
     # Without its arguments, which may hold a secret.
-    return f"starts the program {os.fsdecode(arguments[0]).split()[0]}"
+    program = os.fsdecode(arguments[0]).split()[0]
+    return None if Path(program).name in _COUNTING else f"starts the program {program}"
 
 
 _EVENTS: dict[str, Callable[[tuple[Any, ...]], Path | str | None]] = {

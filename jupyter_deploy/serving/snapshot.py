@@ -20,7 +20,7 @@ from . import project_code
 from .calling import settled
 from .codec import Codec
 from .environment import EnvironmentChanged, another_python, changes
-from .natives import restore
+from .natives import callable_of, restore
 from .role import stand_in
 from .workplace import settle
 
@@ -63,8 +63,7 @@ class Model:
         self._torch = manifest["framework"] == "torch"
         if self._torch and hasattr(native, "eval"):
             native.eval()  # as for the notebook's own answers: no dropout, no running statistics
-        method = manifest["method"]
-        self._call = native if method is None else getattr(native, method)
+        self._call = callable_of(native, manifest["method"])
         self._positional = _positional_only(self._call) if self.codec.container == "call" else ()
 
     def answer(self, instances: Sequence[Any]) -> list[Any]:

@@ -195,7 +195,18 @@ EFFECTS = [
     (starts_a_program, "starts the program true"),
     (writes_a_database, "writes answers.db"),
 ]
-HARMLESS = [does_harmless_things, imports_what_writes, minds_its_role]
+
+
+def counts_cores(x):
+    import contextlib
+    import subprocess
+
+    with contextlib.suppress(OSError):
+        subprocess.run(["lscpu"], check=False, capture_output=True)
+    return x
+
+
+HARMLESS = [counts_cores, does_harmless_things, imports_what_writes, minds_its_role]
 
 
 def does_everything(x):

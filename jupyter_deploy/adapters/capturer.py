@@ -20,6 +20,7 @@ from .filesystem import require_writable
 from .frameworks import framework_of, frameworks
 from .guards import Subject, inspect_subject
 from .inspection import inspect_model
+from .metrics import metrics_of
 from .pickling import write_pickle
 from .replaying import require_agreement, run_replay
 from .scratch import new_folder_name, sweep
@@ -84,6 +85,7 @@ class ModelCapturer:
                 data_fingerprint=sha256(json.dumps(seen.instances, sort_keys=True).encode()),
                 features=framework.features(live.model),
                 hyperparameters=framework.hyperparameters(live.model),
+                metrics=metrics_of(live.namespace),
                 notes=seen.notes,
                 findings=inspect_subject(Subject(live, seen, framework)),
                 files=files,

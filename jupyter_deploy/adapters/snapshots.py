@@ -174,9 +174,8 @@ def _identity(staged: Staged) -> str:
 
 def _acted_upon(manifest: Manifest) -> dict[str, Any]:
     """A manifest without what is only told, and without the answers' last bits."""
-    return manifest.model_dump(
-        exclude={"provenance", "files", "predictions", "notes", "findings", "features", "hyperparameters", "stochastic"}
-    )
+    told = {"provenance", "files", "predictions", "notes", "findings", "stochastic"}
+    return manifest.model_dump(exclude=told | {"features", "hyperparameters", "metrics"})
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

@@ -100,6 +100,7 @@ class Manifest(Value):
     data_fingerprint: str = Field(description="SHA-256 over the example's canonical JSON.")
     features: tuple[str, ...] | None = Field(default=None, description="Names of the columns that it was fitted on.")
     hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
+    metrics: dict[str, float] = Field(default={}, description="The notebook's own figures, by the variable's name.")
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
     findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")

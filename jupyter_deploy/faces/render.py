@@ -92,6 +92,7 @@ def _deployment(result: Deployment) -> Page:
         ("missing values", _missing_values(captured.signature.instance_schema)),
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
         ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
+        *_metrics(captured.metrics),
         (
             "environment",
             f"Python {captured.environment.python}, {len(captured.environment.distributions)} distributions locked",
@@ -107,6 +108,11 @@ def _deployment(result: Deployment) -> Page:
     if result.role == "shadow":
         facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
     return Page(did, facts=facts, code=result.curl)
+
+
+def _metrics(metrics: dict[str, float]) -> list[tuple[str, str]]:
+    shown = [f"{name} {value:.6g}" for name, value in metrics.items()]
+    return [("metrics", short(", ".join(shown), limit=120))] if shown else []
 
 
 def _cells(captured: Manifest) -> str:

@@ -7,8 +7,9 @@ import json
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.base import now
@@ -22,9 +23,17 @@ from .guards import Subject, inspect_subject
 from .inspection import inspect_model
 from .metrics import metrics_of
 from .pickling import write_pickle
-from .replaying import require_agreement, run_replay
+from .replaying import require_agreement, run_ask, run_replay
 from .scratch import new_folder_name, sweep
-from .snapshots import SnapshotFolders, content_fingerprint, file_sha256, sha256, tag_of, write_manifest
+from .snapshots import (
+    SnapshotFolders,
+    content_fingerprint,
+    file_sha256,
+    sha256,
+    sources_of,
+    tag_of,
+    write_manifest,
+)
 
 _REPEATED = (
     "a shadow would repeat that for every request; jupyter_deploy.serving_role() tells the model its role, so that it "
@@ -141,6 +150,14 @@ class ModelCapturer:
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
         return self._kept.keep(staged, remember)
+
+    def sources(self, snapshot: Snapshot) -> dict[str, str]:
+        """The texts of the project's own files in it; what is not what was captured is left out."""
+        return sources_of(snapshot)
+
+    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Its answers to other instances, from a clean process that verifies its digest first."""
+        return run_ask(snapshot, instances, self._timeout)
 
     def load(self, tag: str) -> Snapshot:
         """A stored snapshot; its files' digests are verified, nothing is unpickled."""

@@ -1,0 +1,119 @@
+"""What changed in sources: cells matched by their likeness, files by their path, both as unified hunks."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Value
+from .cells import Cell
+from .confidential import masked
+
+Kind = Literal["added", "removed", "changed"]
+
+ALIKE = 0.5
+"""difflib's ratio from which on two cells count as one that was changed."""
+
+_COMPARABLE = 20_000  # pairs of cells; beyond, only equal ones are matched: difflib takes a millisecond a pair
+
+
+class SourceChange(Value):
+    """A cell or a file that was added, removed or changed."""
+
+    name: str = Field(description="In [3] -> In [5], or a path within the project.")
+    kind: Kind
+    added: int = Field(description="Lines.")
+    removed: int = Field(description="Lines.")
+    hunks: tuple[str, ...] = Field(
+        description="As diff -u has them, each from its @@ line on; values of names that say a secret are taken out."
+    )
+
+
+def cell_changes(before: Sequence[Cell], after: Sequence[Cell]) -> tuple[SourceChange, ...]:
+    """Added and changed cells in the order of ``after``, then the removed ones."""
+    old = [(cell.number, masked(cell.source).strip()) for cell in before]
+    new = [(cell.number, masked(cell.source).strip()) for cell in after]
+    old, new = _unmatched(old, new)
+    partner = _pairs([source for _, source in old], [source for _, source in new])
+    found = []
+    for place, (number, source) in enumerate(new):
+        if place in partner:
+            former, text = old[partner[place]]
+            found.append(_change(f"In [{former}] -> In [{number}]", text, source))
+        else:
+            found.append(_change(f"In [{number}]", None, source))
+    gone = [cell for place, cell in enumerate(old) if place not in partner.values()]
+    return (*found, *(_change(f"In [{number}]", source, None) for number, source in gone))
+
+
+def file_changes(
+    before: Mapping[str, str], after: Mapping[str, str], sources: tuple[Mapping[str, str], Mapping[str, str]]
+) -> tuple[SourceChange, ...]:
+    """By path.
+
+    Parameters
+    ----------
+    before, after
+        Path -> SHA-256.
+    sources
+        The texts of both sides, where they were read; without a text only the fact is told.
+    """
+    found = []
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            old, new = (sources[0].get(path, "") if path in before else None), None
+            if path in after:
+                new = sources[1].get(path, "")
+            found.append(_change(path, old if old is None else masked(old), new if new is None else masked(new)))
+    return tuple(found)
+
+
+def _unmatched(
+    old: list[tuple[int, str]], new: list[tuple[int, str]]
+) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """Without the cells that both sides have, wherever they stand."""
+    common = {source for _, source in old} & {source for _, source in new}
+    return [cell for cell in old if cell[1] not in common], [cell for cell in new if cell[1] not in common]
+
+
+def _pairs(old: Sequence[str], new: Sequence[str]) -> dict[int, int]:
+    """Place in ``new`` -> place in ``old``: the most alike first."""
+    if len(old) * len(new) > _COMPARABLE:
+        return {}
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    found = []
+    for there, source in enumerate(new):
+        matcher.set_seq2(source.split())
+        for here, other in enumerate(old):
+            matcher.set_seq1(other.split())
+            if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE:
+                found.append((matcher.ratio(), -abs(here - there), there, here))
+    pairs: dict[int, int] = {}
+    for ratio, _, there, here in sorted(found, reverse=True):
+        if ratio >= ALIKE and there not in pairs and here not in pairs.values():
+            pairs[there] = here
+    return pairs
+
+
+def _change(name: str, before: str | None, after: str | None) -> SourceChange:
+    kind: Kind = "added" if before is None else "removed" if after is None else "changed"
+    lines = list(difflib.unified_diff((before or "").splitlines(), (after or "").splitlines(), lineterm=""))[2:]
+    return SourceChange(
+        name=name,
+        kind=kind,
+        added=_count(lines, "+"),
+        removed=_count(lines, "-"),
+        hunks=tuple(_hunks(lines)),
+    )
+
+
+def _count(lines: Iterable[str], sign: str) -> int:
+    return sum(line.startswith(sign) for line in lines)
+
+
+def _hunks(lines: Sequence[str]) -> list[str]:
+    starts = [place for place, line in enumerate(lines) if line.startswith("@@")]
+    return ["\n".join(lines[i:j]) for i, j in zip(starts, [*starts[1:], len(lines)], strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -42,11 +43,11 @@ def cell_changes(before: Sequence[Cell], after: Sequence[Cell]) -> tuple[SourceC
     for place, (number, source) in enumerate(new):
         if place in partner:
             former, text = old[partner[place]]
-            found.append(_change(f"In [{former}] -> In [{number}]", text, source))
+            found.append(_change(f"In [{former}] -> In [{number}]", "changed", text, source))
         else:
-            found.append(_change(f"In [{number}]", None, source))
+            found.append(_change(f"In [{number}]", "added", "", source))
     gone = [cell for place, cell in enumerate(old) if place not in partner.values()]
-    return (*found, *(_change(f"In [{number}]", source, None) for number, source in gone))
+    return (*found, *(_change(f"In [{number}]", "removed", source, "") for number, source in gone))
 
 
 def file_changes(
@@ -63,11 +64,12 @@ def file_changes(
     """
     found = []
     for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path):
-            old, new = (sources[0].get(path, "") if path in before else None), None
-            if path in after:
-                new = sources[1].get(path, "")
-            found.append(_change(path, old if old is None else masked(old), new if new is None else masked(new)))
+        if before.get(path) == after.get(path):
+            continue
+        old, new = (masked(texts[path]) if path in texts else None for texts in sources)
+        whole = (path in before) == (old is not None) and (path in after) == (new is not None)
+        kind = _kind(before.get(path), after.get(path))
+        found.append(_change(path, kind, old or "", new or "") if whole else _untold(path, kind))
     return tuple(found)
 
 
@@ -98,16 +100,18 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> dict[int, int]:
     return pairs
 
 
-def _change(name: str, before: str | None, after: str | None) -> SourceChange:
-    kind: Kind = "added" if before is None else "removed" if after is None else "changed"
-    lines = list(difflib.unified_diff((before or "").splitlines(), (after or "").splitlines(), lineterm=""))[2:]
-    return SourceChange(
-        name=name,
-        kind=kind,
-        added=_count(lines, "+"),
-        removed=_count(lines, "-"),
-        hunks=tuple(_hunks(lines)),
-    )
+def _change(name: str, kind: Kind, before: str, after: str) -> SourceChange:
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm=""))[2:]
+    hunks = tuple(_hunks(lines))
+    return SourceChange(name=name, kind=kind, added=_count(lines, "+"), removed=_count(lines, "-"), hunks=hunks)
+
+
+def _untold(name: str, kind: Kind) -> SourceChange:
+    return SourceChange(name=name, kind=kind, added=0, removed=0, hunks=())
+
+
+def _kind(before: str | None, after: str | None) -> Kind:
+    return "added" if before is None else "removed" if after is None else "changed"
 
 
 def _count(lines: Iterable[str], sign: str) -> int:
@@ -116,4 +120,4 @@ def _count(lines: Iterable[str], sign: str) -> int:
 
 def _hunks(lines: Sequence[str]) -> list[str]:
     starts = [place for place, line in enumerate(lines) if line.startswith("@@")]
-    return ["\n".join(lines[i:j]) for i, j in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    return ["\n".join(lines[i:j]) for i, j in itertools.pairwise([*starts, len(lines)])]

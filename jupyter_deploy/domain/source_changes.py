@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -16,9 +18,14 @@ from .confidential import masked
 Kind = Literal["added", "removed", "changed"]
 
 ALIKE = 0.5
-"""difflib's ratio from which on two cells count as one that was changed."""
+"""Two cells with this share of their tokens in common, in their order, count as one that was changed."""
 
-_COMPARABLE = 20_000  # pairs of cells; beyond, only equal ones are matched: difflib takes a millisecond a pair
+HELD = 0.8
+"""So does a cell of which this share is found in the other, such as one that grew."""
+
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_FEWEST = 5  # tokens; any longer cell holds a shorter one than this
+_COMPARABLE = 2_500  # pairs of cells; beyond, only equal ones are matched: difflib takes up to a millisecond a pair
 
 
 class SourceChange(Value):
@@ -85,19 +92,32 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> dict[int, int]:
     """Place in ``new`` -> place in ``old``: the most alike first."""
     if len(old) * len(new) > _COMPARABLE:
         return {}
-    matcher = difflib.SequenceMatcher(autojunk=False)
-    found = []
-    for there, source in enumerate(new):
-        matcher.set_seq2(source.split())
-        for here, other in enumerate(old):
-            matcher.set_seq1(other.split())
-            if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE:
-                found.append((matcher.ratio(), -abs(here - there), there, here))
+    ours, theirs = ([_TOKEN.findall(source) for source in sources] for sources in (old, new))
+    found = [
+        (likeness, -abs(here - there), there, here)
+        for there, tokens in enumerate(theirs)
+        for here, others in enumerate(ours)
+        if (likeness := _likeness(others, tokens)) > 0
+    ]
     pairs: dict[int, int] = {}
-    for ratio, _, there, here in sorted(found, reverse=True):
-        if ratio >= ALIKE and there not in pairs and here not in pairs.values():
+    for _, _, there, here in sorted(found, reverse=True):
+        if there not in pairs and here not in pairs.values():
             pairs[there] = here
     return pairs
+
+
+def _likeness(one: Sequence[str], other: Sequence[str]) -> float:
+    """The ratio (difflib's) of two cells that count as one; 0 where they do not."""
+    both, fewer = len(one) + len(other), min(len(one), len(other))
+
+    def alike(common: int) -> bool:
+        return 2 * common >= ALIKE * both or (fewer >= _FEWEST and common >= HELD * fewer)
+
+    if not both or not alike((Counter(one) & Counter(other)).total()):  # no order has more in common than none
+        return 0.0
+    blocks = difflib.SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    common = sum(block.size for block in blocks)
+    return 2 * common / both if alike(common) else 0.0
 
 
 def _change(name: str, kind: Kind, before: str, after: str) -> SourceChange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as html_
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,14 +91,17 @@ _TINTS = {"+": "rgba(46, 160, 67, 0.2)", "-": "rgba(248, 81, 73, 0.2)", "@": "rg
 
 
 def _block(block: Block) -> str:
-    style = "display:block;min-height:1em"
-    lines = "".join(
-        f"<span style='{style};background:{_TINTS.get(line[:1], 'transparent')}'>{html_.escape(line)}</span>"
-        for line in block.lines
-    )
     title = html_.escape(block.title)
-    pre = f"<pre style='white-space:pre-wrap;margin:0.3em 0 0.8em'>{lines}</pre>" if lines else ""
-    return f"<details open><summary>{title}</summary>{pre}</details>" if pre else f"<p>{title}</p>"
+    if not block.lines:
+        return f"<p>{title}</p>"
+    # Elements of their own, since a notebook that is not trusted is shown without styles.
+    runs = [(tint, list(lines)) for tint, lines in itertools.groupby(block.lines, lambda line: _TINTS.get(line[:1]))]
+    lines = "".join(
+        f"<pre style='margin:0;white-space:pre-wrap{f';background:{tint}' if tint else ''}'>"
+        f"{html_.escape(chr(10).join(run))}</pre>"
+        for tint, run in runs
+    )
+    return f"<details open style='margin-bottom:0.8em'><summary>{title}</summary>{lines}</details>"
 
 
 def short(value: Any, limit: int = 60) -> str:

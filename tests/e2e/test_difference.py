@@ -56,7 +56,7 @@ def test_a_notebook_shows_what_changed_in_the_deploy_in_diff_and_in_describe(exe
     assert "logisticregression__C" in document
     assert short in " ".join(described.split())
     html = notebook.cells[8].outputs[-1].data["text/html"]
-    assert "<details open><summary>cell In [3] -&gt; In [6] changed (+4 -1)</summary>" in html
+    assert "<summary>cell In [3] -&gt; In [6] changed (+4 -1)</summary>" in html
 
 
 def test_the_command_line_says_the_same_of_candidate_and_stable_as_text_and_as_json(executed):

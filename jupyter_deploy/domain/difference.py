@@ -104,9 +104,9 @@ def common_answers(a: Manifest, b: Manifest) -> Answers:
     """The answers that both manifests hold, on the instances that both examples have."""
     ours = {_key(instance): answer for instance, answer in zip(a.instances, a.predictions, strict=False)}
     common = [
-        (instance, ours[_key(instance)], answer)
+        (instance, ours[key], answer)
         for instance, answer in zip(b.instances, b.predictions, strict=False)
-        if _key(instance) in ours
+        if (key := _key(instance)) in ours
     ]
     if not common:
         return Answers(problem="their examples have no instance in common")

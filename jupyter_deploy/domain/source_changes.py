@@ -7,6 +7,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -18,14 +19,15 @@ from .confidential import masked
 Kind = Literal["added", "removed", "changed"]
 
 ALIKE = 0.5
-"""Two cells with this share of their tokens in common, in their order, count as one that was changed."""
+"""Two cells with this share of their words in common, in their order, count as one that was changed."""
 
 HELD = 0.8
 """So does a cell of which this share is found in the other, such as one that grew."""
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
-_FEWEST = 5  # tokens; any longer cell holds a shorter one than this
-_COMPARABLE = 2_500  # pairs of cells; beyond, only equal ones are matched: difflib takes up to a millisecond a pair
+_WORD = re.compile(r"\w+")
+_FEWEST = 4  # words; any longer cell holds a shorter one than this
+_COMPARABLE = 10_000  # pairs of cells; beyond, only equal ones are matched
+_CANDIDATES = 3  # for each cell the likeliest, by words without their order: difflib takes milliseconds a pair
 
 
 class SourceChange(Value):
@@ -92,13 +94,15 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> dict[int, int]:
     """Place in ``new`` -> place in ``old``: the most alike first."""
     if len(old) * len(new) > _COMPARABLE:
         return {}
-    ours, theirs = ([_TOKEN.findall(source) for source in sources] for sources in (old, new))
-    found = [
-        (likeness, -abs(here - there), there, here)
-        for there, tokens in enumerate(theirs)
-        for here, others in enumerate(ours)
-        if (likeness := _likeness(others, tokens)) > 0
-    ]
+    ours, theirs = ([_Words.of(source) for source in sources] for sources in (old, new))
+    found = []
+    for there, words in enumerate(theirs):
+        likely = sorted(
+            ((words.at_most(other), -abs(here - there), here) for here, other in enumerate(ours)), reverse=True
+        )
+        for most, distance, here in likely[:_CANDIDATES]:
+            if most > 0 and (likeness := words.likeness(ours[here])) > 0:
+                found.append((likeness, distance, there, here))
     pairs: dict[int, int] = {}
     for _, _, there, here in sorted(found, reverse=True):
         if there not in pairs and here not in pairs.values():
@@ -106,18 +110,31 @@ def _pairs(old: Sequence[str], new: Sequence[str]) -> dict[int, int]:
     return pairs
 
 
-def _likeness(one: Sequence[str], other: Sequence[str]) -> float:
-    """The ratio (difflib's) of two cells that count as one; 0 where they do not."""
-    both, fewer = len(one) + len(other), min(len(one), len(other))
+@dataclass(frozen=True)
+class _Words:
+    """A cell's words, in their order and counted."""
 
-    def alike(common: int) -> bool:
-        return 2 * common >= ALIKE * both or (fewer >= _FEWEST and common >= HELD * fewer)
+    words: Sequence[str]
+    counts: Counter[str]
 
-    if not both or not alike((Counter(one) & Counter(other)).total()):  # no order has more in common than none
-        return 0.0
-    blocks = difflib.SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
-    common = sum(block.size for block in blocks)
-    return 2 * common / both if alike(common) else 0.0
+    @classmethod
+    def of(cls, source: str) -> _Words:
+        words = _WORD.findall(source)
+        return cls(words, Counter(words))
+
+    def at_most(self, other: _Words) -> float:
+        """The likeness that the two could have: no order has more words in common than none."""
+        return self._ratio(other, (self.counts & other.counts).total())
+
+    def likeness(self, other: _Words) -> float:
+        """The ratio (difflib's) of two cells that count as one; 0 where they do not."""
+        blocks = difflib.SequenceMatcher(None, other.words, self.words, autojunk=False).get_matching_blocks()
+        return self._ratio(other, sum(block.size for block in blocks))
+
+    def _ratio(self, other: _Words, common: int) -> float:
+        both, fewer = len(self.words) + len(other.words), min(len(self.words), len(other.words))
+        alike = 2 * common >= ALIKE * both or (fewer >= _FEWEST and common >= HELD * fewer)
+        return 2 * common / both if both and alike else 0.0
 
 
 def _change(name: str, kind: Kind, before: str, after: str) -> SourceChange:

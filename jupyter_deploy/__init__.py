@@ -17,6 +17,7 @@ __all__ = [
     "compare",
     "deploy",
     "describe",
+    "diff",
     "down",
     "history",
     "list",

@@ -8,7 +8,7 @@ import pickle
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,18 @@ from .metrics import metrics_of
 from .pickling import write_pickle
 from .project_code import CHECKS_OF_CODE, ProjectCode, differing, modules_in
 from .proving import prove
-from .replaying import Asked, has_agreed, require_agreement, run_replay
+from .replaying import Asked, has_agreed, require_agreement, run_ask, run_replay
 from .room import require_room
 from .scratch import new_folder_name, sweep
-from .snapshots import SnapshotFolders, content_fingerprint, file_sha256, sha256, tag_of, write_manifest
+from .snapshots import (
+    SnapshotFolders,
+    content_fingerprint,
+    file_sha256,
+    sha256,
+    sources_of,
+    tag_of,
+    write_manifest,
+)
 
 _REPEATED = (
     "a shadow would repeat that for every request; jupyter_deploy.serving_role() tells the model its role, so that it "
@@ -189,6 +197,14 @@ class ModelCapturer:
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
         return self._kept.keep(staged, remember)
+
+    def sources(self, snapshot: Snapshot) -> dict[str, str]:
+        """The texts of the project's own files in it; what is not what was captured is left out."""
+        return sources_of(snapshot)
+
+    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Its answers to other instances, from a clean process that verifies its digest first."""
+        return run_ask(snapshot, instances, self._timeout)
 
     def load(self, tag: str) -> Snapshot:
         """A stored snapshot; its files' digests are verified, nothing is unpickled."""

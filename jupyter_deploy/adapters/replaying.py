@@ -7,12 +7,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy import serving
+from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.processes import passed_on
 
@@ -45,6 +46,38 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     OSError
         The disk of the temporary folder is full.
     """
+
+    def call(root: Path, result: Path) -> str:  # noqa: ARG001 - other calls leave a file there
+        return f"main({str(snapshot)!r}, {str(result)!r})"
+
+    return _in_clean_process(call, interpreter, timeout)
+
+
+def run_ask(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> list[Any]:
+    """A stored snapshot's answers to ``instances``, which go to the clean process in a file.
+
+    Raises
+    ------
+    ReplayFailed
+        It could not be loaded or asked; what is missing is named.
+    """
+
+    def call(root: Path, result: Path) -> str:
+        asked = root / "asked.json"
+        asked.write_text(json.dumps(instances), encoding="utf-8")
+        return f"ask({snapshot.path!r}, {snapshot.digest!r}, {str(asked)!r}, {str(result)!r})"
+
+    found = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout)
+    require_agreement(found)
+    answers: list[Any] = found["answers"]
+    return answers
+
+
+def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeout: float) -> dict[str, Any]:
+    """What a call of ``serving.replay`` leaves in its result file.
+
+    ``call`` makes it from a folder for what it needs and the result file's path.
+    """
     with scratch_folder("replay") as root:
         copy_serving(root / "code")
         elsewhere, temporary = root / "elsewhere", root / "tmp"
@@ -53,7 +86,7 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
         result = root / "result.json"
         code = (
             f"import sys; sys.path.insert(0, {str(root / 'code')!r}); "
-            f"from serving.replay import main; main({str(snapshot)!r}, {str(result)!r})"
+            f"from serving.replay import ask, main; {call(root, result)}"
         )
         try:
             ended = subprocess.run(

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.artifacts import Manifest, Snapshot
+from jupyter_deploy.domain.artifacts import CODE, Manifest, Snapshot
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Staged
 
@@ -190,6 +190,18 @@ def _acted_upon(manifest: Manifest) -> dict[str, Any]:
     """A manifest without what is only told, and without the answers' last bits."""
     told = {"provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"}
     return manifest.model_dump(exclude=told | {"features", "hyperparameters", "metrics"})
+
+
+def sources_of(snapshot: Snapshot) -> dict[str, str]:
+    """The texts of the files below ``code/``, by their names in the manifest; only what is what was captured."""
+    found = {}
+    for name, expected in snapshot.manifest.files.items():
+        if name.startswith(CODE):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                content = (Path(snapshot.path) / name).read_bytes()
+                if sha256(content) == expected:
+                    found[name] = content.decode()
+    return found
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

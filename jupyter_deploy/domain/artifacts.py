@@ -15,6 +15,9 @@ from .signature import Signature
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
+CODE = "code/"
+"""Where in a snapshot the project's own sources lie."""
+
 
 def checked_name(name: str) -> str:
     """``name``, if an endpoint can have it.

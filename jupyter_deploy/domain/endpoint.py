@@ -20,6 +20,13 @@ DEFAULT_CANARY_PERCENT = 10.0
 REMEMBERED = 20
 
 
+class Changes(Value):
+    """What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short."""
+
+    predecessor: str
+    words: tuple[str, ...]
+
+
 class Release(Value):
     """One bento running behind an endpoint.
 
@@ -35,6 +42,7 @@ class Release(Value):
     source: Source
     framework: str = ""
     stochastic: bool = False
+    changes: Changes | None = Field(default=None, description="None: the first one, or of a former version's store.")
     created_at: datetime
 
     @property
@@ -335,6 +343,7 @@ class ReleaseStatus(Value):
     framework: str = ""
     stochastic: bool = False
     source: Source = Source()
+    changes: Changes | None = None
     detail: str = ""
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime

@@ -102,6 +102,15 @@ class Capturer(Protocol):
     def sweep(self) -> None:
         """Remove the temporary folders of processes that were killed."""
 
+    def sources(self, snapshot: Snapshot) -> dict[str, str]:
+        """The texts of the project's own files in a snapshot, by their names in the manifest.
+
+        One that is no text, is missing, or is not what was captured is left out.
+        """
+
+    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Its answers to other instances than its example's, from a clean process. Raises ReplayFailed."""
+
     def load(self, tag: str) -> Snapshot:
         """A snapshot in the model store, its digests verified; nothing is unpickled.
 

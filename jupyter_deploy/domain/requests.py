@@ -260,6 +260,25 @@ class CompareRequest(Request):
     )
 
 
+class DiffRequest(Request):
+    """What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.
+
+    A and B are snapshots' tags (NAME:VERSION; the beginning of the version will do) or an endpoint's name, which means
+    its stable release. An endpoint's name alone compares its candidate with stable; a tag alone with its predecessor,
+    the release that was stable when it came.
+    """
+
+    a: str = Field(
+        description="A tag, or an endpoint's name: what to start from; alone, what to look at.",
+        json_schema_extra={"positional": True},
+    )
+    b: str | None = Field(
+        default=None,
+        description="A tag, a version under A's name, or an endpoint's name: what A became.",
+        json_schema_extra={"positional": True},
+    )
+
+
 class LogsRequest(Request):
     """The endpoint's records, oldest first."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html as html_
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +19,21 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Lines as ``diff -u`` has them, under a title."""
+
+    title: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Page:
-    """A headline, facts (name, value), tables, and a command worth pasting."""
+    """A headline, facts (name, value), tables, blocks of changed lines, and a command worth pasting."""
 
     headline: str
     facts: Sequence[tuple[str, str]] = ()
     tables: Sequence[Table] = ()
+    blocks: Sequence[Block] = ()
     code: str = ""
 
 
@@ -48,7 +58,9 @@ def as_text(document: Page) -> str:
             drawn.add_row(*row)
         console.print(drawn)
     tables = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()).strip("\n")
-    return "\n".join(part for part in ("\n".join(lines), tables, document.code) if part)
+    blocks = "\n\n".join("\n".join([block.title, *(f"  {line}" for line in block.lines)]) for block in document.blocks)
+    parts = ("\n".join(lines), tables, f"\n{blocks}" if blocks else "", document.code)
+    return "\n".join(part for part in parts if part)
 
 
 def as_html(document: Page) -> str:
@@ -68,9 +80,28 @@ def as_html(document: Page) -> str:
         )
         caption = f"<caption style='text-align:left'>{html_.escape(table.title)}</caption>" if table.title else ""
         parts.append(f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    parts += [_block(block) for block in document.blocks]
     if document.code:
         parts.append(f"<pre style='white-space:pre-wrap'>{html_.escape(document.code)}</pre>")
     return "".join(parts)
+
+
+# Transparent, so that they tint the background of a light and of a dark theme alike; the sign says the same.
+_TINTS = {"+": "rgba(46, 160, 67, 0.2)", "-": "rgba(248, 81, 73, 0.2)", "@": "rgba(128, 128, 128, 0.15)"}
+
+
+def _block(block: Block) -> str:
+    title = html_.escape(block.title)
+    if not block.lines:
+        return f"<p>{title}</p>"
+    # Elements of their own, since a notebook that is not trusted is shown without styles.
+    runs = [(tint, list(lines)) for tint, lines in itertools.groupby(block.lines, lambda line: _TINTS.get(line[:1]))]
+    lines = "".join(
+        f"<pre style='margin:0;white-space:pre-wrap{f';background:{tint}' if tint else ''}'>"
+        f"{html_.escape(chr(10).join(run))}</pre>"
+        for tint, run in runs
+    )
+    return f"<details open style='margin-bottom:0.8em'><summary>{title}</summary>{lines}</details>"
 
 
 def short(value: Any, limit: int = 60) -> str:

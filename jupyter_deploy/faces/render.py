@@ -8,7 +8,8 @@ from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
-from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
+from jupyter_deploy.domain.difference import Difference
+from jupyter_deploy.domain.endpoint import Changes, EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.findings import told
 from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
@@ -16,6 +17,7 @@ from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
 from .comparison_page import comparison_page
+from .difference_page import changed, difference_page
 from .page import Page, Table, as_html, as_text, short
 from .results import Listing
 
@@ -84,6 +86,7 @@ def _deployment(result: Deployment) -> Page:
         *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
         *((finding.severity, told(finding)) for finding in captured.findings),
+        *([(f"since {result.changes.predecessor}", _since(result.release, result.changes))] if result.changes else []),
         (
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
@@ -177,9 +180,20 @@ def _status(result: EndpointStatus) -> Page:
                     )
                     for r in result.releases
                 ],
-            )
+            ),
+            *_changes(result.releases),
         ],
     )
+
+
+def _changes(releases: list[ReleaseStatus]) -> list[Table]:
+    """What each release has that its predecessor had not."""
+    rows = [(r.tag, r.changes.predecessor, changed(r.changes), f"nbdeploy diff {r.tag}") for r in releases if r.changes]
+    return [Table("", ("release", "since (stable when it came)", "what changed", "all of it"), rows)] if rows else []
+
+
+def _since(release: str, changes: Changes) -> str:
+    return f"{changed(changes)} ('nbdeploy diff {release}' shows all)"
 
 
 def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
@@ -320,6 +334,7 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (EndpointStatus, _status),
     (TrafficChange, _traffic),
     (Comparison, comparison_page),
+    (Difference, difference_page),
     (Prediction, _prediction),
     (Stopped, _stopped),
     (AtBoot, _at_boot),

@@ -43,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("rollback", r.RollbackRequest, "traffic.rollback", slow=True),
     Operation("history", r.HistoryRequest, "observe.history"),
     Operation("compare", r.CompareRequest, "observe.compare"),
+    Operation("diff", r.DiffRequest, "difference.diff", slow=True),
     Operation("logs", r.LogsRequest, "observe.logs"),
     Operation("predict", r.PredictRequest, "observe.predict"),
     Operation("purge", r.PurgeRequest, "purge.purge", slow=True),

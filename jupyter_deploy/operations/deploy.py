@@ -16,6 +16,7 @@ from jupyter_deploy.domain.results import Deployment
 from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, stored
 from .change import change, difference_in_words, keep, require_signature, target_of
+from .difference import changes_since
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
@@ -69,6 +70,7 @@ def _release(
     before = ports.store.endpoint(name)
     if before is not None:
         require_signature(ports, before, snapshot)
+        release = release.model_copy(update={"changes": changes_since(before, snapshot, ports)})
     after = _next(request, before, release)
     progress(f"starting {release.tag} and asking it the example")
     url = change(ports, before, after, reason=request.reason, what=difference_in_words(before, after))
@@ -152,6 +154,7 @@ def _deployment(
         changed=changed,
         replaced=replaced,
         captured=snapshot.manifest,
+        changes=endpoint.release(tag).changes,
         curl=ports.client.command(f"{url}/predict", {"instances": _pasteable(snapshot.manifest.instances)}),
     )
 

@@ -35,6 +35,19 @@ def main(folder: str, result: str) -> None:
     Path(result).write_text(json.dumps(found), encoding="utf-8")
 
 
+def ask(folder: str, digest: str, asked: str, result: str) -> None:
+    """Ask the snapshot the instances in the JSON file ``asked``; its answers, or what went wrong, as JSON."""
+    found: dict[str, Any] = {"stage": "load", "differences": [], "answers": [], "error": None}
+    try:
+        model = load(folder, digest)
+        found["stage"] = "call"
+        with asked_as("shadow"):
+            found["answers"] = model.answer(json.loads(Path(asked).read_text("utf-8")))
+    except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
+        found["error"] = describe(error)
+    Path(result).write_text(json.dumps(found), encoding="utf-8")
+
+
 def replay(folder: Path) -> dict[str, Any]:
     """``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects", "reads", "variables"}``.
 

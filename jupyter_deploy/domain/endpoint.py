@@ -11,6 +11,7 @@ from pydantic import Field
 from .artifacts import Source
 from .base import RecordMode, Value
 from .errors import InvalidTraffic, NoCandidate, UnknownRelease
+from .findings import Finding
 
 Role = Literal["stable", "canary", "shadow", "idle"]
 
@@ -35,6 +36,9 @@ class Release(Value):
     source: Source
     framework: str = ""
     stochastic: bool = False
+    findings: tuple[Finding, ...] = Field(
+        default=(), description="What the checks found when it was deployed, and what was waived then."
+    )
     created_at: datetime
 
     @property
@@ -336,6 +340,7 @@ class ReleaseStatus(Value):
     stochastic: bool = False
     source: Source = Source()
     detail: str = ""
+    findings: tuple[Finding, ...] = ()
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
 

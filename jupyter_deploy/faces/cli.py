@@ -22,6 +22,7 @@ from .collision import check_distributions
 EXIT_CODES = {
     "refused": 1,
     "conflict": 1,
+    "guard_failed": 1,
     "replay_failed": 1,
     "untrusted": 1,
     "candidate_unhealthy": 1,

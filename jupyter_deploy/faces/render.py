@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
-from jupyter_deploy.domain.findings import told
+from jupyter_deploy.domain.findings import Finding, told
 from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
 
 from .chart import MIME, comparison_chart
 from .comparison_page import comparison_page
-from .page import Page, Table, as_html, as_text, short
+from .page import Page, Table, as_html, as_text, mark, short
 from .results import Listing
 
 
@@ -83,7 +83,6 @@ def _deployment(result: Deployment) -> Page:
         ("endpoint", f"{result.url}/predict"),
         *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
-        *((finding.severity, told(finding)) for finding in captured.findings),
         (
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
@@ -106,7 +105,13 @@ def _deployment(result: Deployment) -> Page:
     facts += [("note", note) for note in captured.notes]
     if result.role == "shadow":
         facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
-    return Page(did, facts=facts, code=result.curl)
+    return Page(did, findings=_by_severity(captured.findings), facts=facts, code=result.curl)
+
+
+def _by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """What is to be mended first; what was waived and the notes last."""
+    order = {"error": 0, "warning": 1, "note": 3}
+    return sorted(findings, key=lambda f: 2 if f.waived is not None else order[f.severity])
 
 
 def _cells(captured: Manifest) -> str:
@@ -170,9 +175,15 @@ def _status(result: EndpointStatus) -> Page:
                     )
                     for r in result.releases
                 ],
-            )
+            ),
+            *_findings(result),
         ],
     )
+
+
+def _findings(result: EndpointStatus) -> list[Table]:
+    rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in _by_severity(r.findings)]
+    return [Table("what the checks found", ("release", "", ""), rows)] if rows else []
 
 
 def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:

@@ -143,6 +143,7 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
                 source=release.source,
                 detail=health.detail,
                 counts=seen.counts.get(release.tag),
+                findings=release.findings,
                 created_at=release.created_at,
             )
         )

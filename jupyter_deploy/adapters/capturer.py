@@ -12,13 +12,17 @@ from pathlib import Path
 
 from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
 
 from .environment import interpreter, lock
 from .filesystem import require_writable
 from .frameworks import framework_of, frameworks
-from .guards import Subject, inspect_subject
+from .guards import Proved, Subject, inspect_proved, inspect_subject
+from .guards.detection import masked_values
+from .guards.features import explained
+from .guards.secrets import masked_cells
 from .inspection import inspect_model
 from .pickling import write_pickle
 from .replaying import require_agreement, run_replay
@@ -59,8 +63,11 @@ class ModelCapturer:
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
-        seen = inspect_model(live.model, live.example, live.method)
         framework = framework_of(live.model)
+        try:
+            seen = inspect_model(live.model, live.example, live.method)
+        except InvalidExample as error:
+            raise explained(error, live, framework) from error
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
@@ -83,9 +90,9 @@ class ModelCapturer:
                 provenance=_provenance(live),
                 data_fingerprint=sha256(json.dumps(seen.instances, sort_keys=True).encode()),
                 features=framework.features(live.model),
-                hyperparameters=framework.hyperparameters(live.model),
+                hyperparameters=masked_values(framework.hyperparameters(live.model)),
                 notes=seen.notes,
-                findings=inspect_subject(Subject(live, seen, framework)),
+                findings=inspect_subject(Subject(live, seen, framework, folder)),
                 files=files,
             )
             write_manifest(manifest, folder)
@@ -94,7 +101,7 @@ class ModelCapturer:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def replay(self, staged: Staged, live: Live) -> Staged:  # noqa: ARG002 - what is lacking is told, not added, so far
+    def replay(self, staged: Staged, live: Live) -> Staged:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
         found = run_replay(staged.folder, staged.manifest.environment.interpreter, self._timeout)
         require_agreement(found)
@@ -111,6 +118,8 @@ class ModelCapturer:
                 "findings": (*staged.manifest.findings, *_side_effects(found["effects"])),
             }
         )
+        proved = Proved(live, manifest, staged.folder, tuple(found["modules"]))
+        manifest = manifest.model_copy(update={"findings": (*manifest.findings, *inspect_proved(proved))})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
@@ -176,7 +185,7 @@ def _provenance(live: Live) -> Provenance:
     return Provenance(
         source=live.source,
         notebook_sha256=file_sha256(notebook) if notebook and notebook.is_file() else None,
-        cells=tuple(live.cells),
+        cells=masked_cells(live.cells),
         git=_git(notebook.parent if notebook else live.project),
         user=getpass.getuser(),
         captured_at=now(),

@@ -317,7 +317,7 @@ def test_uncommitted_changes_are_a_note_and_of_the_notebook_itself_a_warning(tmp
 
 
 LOCKS = {
-    "requirements.txt": "--hash x\nnumpy==1.2.3 \\\n  --hash=sha256:0\npandas>=1\nscipy==9; python_version < '3'\n# x\n",
+    "requirements.txt": "--hash x\nnumpy==1.2.3 \\\n --hash=sha256:0\npandas>=1\nscipy==9; python_version<'3'\n# x\n",
     "uv.lock": '[[package]]\nname = "NumPy"\nversion = "1.2.3"\n[[package]]\nname = "mine"\nsource = {virtual = "."}\n',
     "poetry.lock": '[[package]]\nname = "numpy"\nversion = "1.2.3"\n',
     "pdm.lock": '[[package]]\nname = "numpy"\nversion = "1.2.3"\n',

@@ -76,6 +76,14 @@ def refuse(findings: Iterable[Finding], *, strict: bool) -> None:
     )
 
 
+def counted(findings: Iterable[Finding]) -> str:
+    """How many there are of each kind but notes, in words; empty: none."""
+    kinds = [("waived" if f.waived is not None else f.severity) for f in findings if f.severity != "note"]
+    counts = {kind: kinds.count(kind) for kind in ("error", "warning", "waived")}
+    plural = {"error": "errors", "warning": "warnings"}
+    return ", ".join(f"{n} {plural.get(kind, kind) if n > 1 else kind}" for kind, n in counts.items() if n)
+
+
 def told(finding: Finding) -> str:
     """A finding in one paragraph, for people."""
     where = f" (In [{finding.cell}])" if finding.cell is not None else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.domain.errors import GuardFailed, InvalidInput
-from jupyter_deploy.domain.findings import CHECKS, Finding, is_news, refuse, require_waivable, told, waived
+from jupyter_deploy.domain.findings import CHECKS, Finding, counted, is_news, refuse, require_waivable, told, waived
 from jupyter_deploy.faces.page import Page, as_html, as_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
@@ -59,6 +59,11 @@ def test_news_is_what_a_release_does_not_say_yet_in_other_words_or_not():
     assert not is_news([], [one("warning")])
     assert not is_news([one("warning")], [one("warning").model_copy(update={"message": "two are"})])
     assert is_news([one("warning", waived="tested")], [one("warning")])
+
+
+def test_a_card_counts_what_was_found():
+    assert counted([one("warning"), one("note"), one("warning"), one("error", waived="x")]) == "2 warnings, 1 waived"
+    assert counted([one("note")]) == ""
 
 
 def test_findings_are_seen_first_on_a_page_with_their_severity_and_cell():

@@ -148,7 +148,8 @@ class _Difference:
                 cell=cell,
             )
             return
-        found = [*self._edited(), *self._misplaced(), *self._not_run()] or [*self._repeated()] or [*self._other_order()]
+        found = [*self._edited(), *self._never_ran()]  # the rest may follow from these
+        found = found or [*self._misplaced()] or [*self._repeated()] or [*self._other_order()]
         for words, number in found[:_SAID] or [("cells ran in another order", None)]:
             yield Finding(
                 check="stale-kernel",
@@ -168,24 +169,25 @@ class _Difference:
             what = "was edited after it ran" if cell else "is no longer in the notebook"
             yield f"In [{statement.cell}] ({_quoted(statement)}) {what}", statement.cell
 
+    def _never_ran(self) -> Iterator[tuple[str, int | None]]:
+        """What the notebook would use and no executed cell has; of an edited cell it is said already."""
+        executed = {statement.text for statement in self._ran}
+        gone = {name for statement in self._gone() for name in _bound(statement)}
+        for text, statement in self._in_notebook.items():
+            if text not in executed and not gone & set(_bound(statement)):
+                yield f"its cell {statement.cell} ({_quoted(statement)}) was not run, or not to its end", None
+
     def _misplaced(self) -> Iterator[tuple[str, int | None]]:
-        """What the kernel used and the notebook, though it has it, would not."""
+        """What one of the two uses and the other, though it has it, does not."""
         for text, statement in self._in_kernel.items():
-            if text in self._in_file and text not in self._in_notebook:
+            if text not in self._in_notebook:
                 words = f"In [{statement.cell}] ({_quoted(statement)}) had a part in it"
                 yield f"{words}, and where it stands in the notebook it would have none", statement.cell
-
-    def _not_run(self) -> list[tuple[str, int | None]]:
-        """What the notebook would use and the kernel did not: it never ran, or to no effect."""
         executed = {statement.text: statement.cell for statement in self._ran}
-        gone = {name for statement in self._gone() for name in _bound(statement)}
-        # Of an edited cell it is said already.
-        lacking = [s for t, s in self._in_notebook.items() if t not in self._in_kernel and not gone & set(_bound(s))]
-        never = [s for s in lacking if s.text not in executed]
-        if never:
-            return [(f"its cell {s.cell} ({_quoted(s)}) was not run, or not to its end", None) for s in never]
-        words = "has no part in it here, by the order in which cells ran"
-        return [(f"In [{executed[s.text]}] ({_quoted(s)}) {words}", executed[s.text]) for s in lacking]
+        for text, statement in self._in_notebook.items():
+            if text not in self._in_kernel:
+                number = executed[text]
+                yield f"In [{number}] ({_quoted(statement)}) has no part in it here, by the order of the runs", number
 
     def _repeated(self) -> Iterator[tuple[str, int | None]]:
         for text in self._in_kernel:

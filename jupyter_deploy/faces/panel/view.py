@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, Release, Revision
 from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.findings import counted, told
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
 from jupyter_deploy.faces.page import as_html
 from jupyter_deploy.faces.render import page, state_in_words
@@ -51,6 +52,8 @@ def _card(endpoint: Endpoint, release: Release) -> Json:
         "path": source.notebook or "",
         "framework": release.framework,
         "stochastic": release.stochastic,
+        "found": counted(release.findings),
+        "findings": [told(finding) for finding in release.findings if finding.severity != "note"],
         "created": release.created_at.isoformat(),
     }
 

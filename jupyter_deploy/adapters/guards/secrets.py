@@ -108,7 +108,7 @@ def _walk(model: Any, name: str, found: list[tuple[str, Hit]], texts: list[tuple
     """Nearest first; what a name gives away goes to ``found``, all texts to ``texts``. Whether all was seen."""
     queue: deque[tuple[str, Any]] = deque([(name, model)])
     seen: dict[int, Any] = {}  # with the objects, or the id of one that has gone could come again
-    letters = 0
+    letters, complete = 0, True
     while queue:
         path, value = queue.popleft()
         if id(value) in seen or _is_elsewhere(value):
@@ -117,6 +117,9 @@ def _walk(model: Any, name: str, found: list[tuple[str, Hit]], texts: list[tuple
         if isinstance(value, FunctionType):
             found += [(path + _CODE, hit) for hit in _in_code(value)]
         for step, child in parts(value):
+            if len(seen) + len(queue) > _OBJECTS:
+                complete = False
+                break
             if isinstance(child, bytes) and len(child) <= 4096:
                 child = child.decode("latin-1")  # noqa: PLW2901 - such as a key for hashing
             if isinstance(child, str):
@@ -126,9 +129,7 @@ def _walk(model: Any, name: str, found: list[tuple[str, Hit]], texts: list[tuple
                     letters += len(child)
             elif not isinstance(child, int | float | complex | None):
                 queue.append((path + step, child))
-        if len(seen) + len(queue) > _OBJECTS:
-            return False
-    return True
+    return complete
 
 
 def _under(step: str, value: str) -> list[Hit]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.serving import workplace
@@ -25,7 +26,10 @@ from .datafiles import DataFiles, require_included, traced
 from .environment import interpreter, lock
 from .filesystem import require_writable
 from .frameworks import described, framework_of, frameworks
-from .guards import Subject, inspect_subject
+from .guards import Proved, Subject, inspect_proved, inspect_subject
+from .guards.detection import masked_values
+from .guards.features import explained
+from .guards.secrets import masked_cells
 from .inspection import inspect_model
 from .metrics import metrics_of
 from .pickling import write_pickle
@@ -84,7 +88,10 @@ class ModelCapturer:
         live = replace(live, model=framework.deployed(live.model))
         require_room(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
         with traced() as trace:
-            seen = inspect_model(live.model, live.example, live.method)
+            try:
+                seen = inspect_model(live.model, live.example, live.method)
+            except InvalidExample as error:
+                raise explained(error, live, framework) from error
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
@@ -112,11 +119,11 @@ class ModelCapturer:
                 provenance=_provenance(live),
                 data_fingerprint=sha256(json.dumps(seen.instances, sort_keys=True).encode()),
                 features=features,
-                hyperparameters=hyperparameters,
+                hyperparameters=masked_values(hyperparameters),
                 formats=formats,
                 metrics=metrics_of(live.namespace),
                 notes=seen.notes,
-                findings=(*inspect_subject(Subject(live, seen, framework)), *code.findings),
+                findings=(*inspect_subject(Subject(live, seen, framework, folder)), *code.findings),
                 packed=packed.packed,
                 files=files,
             )
@@ -144,6 +151,8 @@ class ModelCapturer:
                 "findings": (*staged.manifest.findings, *_side_effects(found["effects"])),
             }
         )
+        proved = Proved(live, manifest, staged.folder, tuple(found["modules"]))
+        manifest = manifest.model_copy(update={"findings": (*manifest.findings, *inspect_proved(proved))})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 
@@ -250,7 +259,7 @@ def _provenance(live: Live) -> Provenance:
     return Provenance(
         source=live.source,
         notebook_sha256=file_sha256(notebook) if notebook and notebook.is_file() else None,
-        cells=tuple(live.cells),
+        cells=masked_cells(live.cells),
         git=_git(notebook.parent if notebook else live.project),
         user=getpass.getuser(),
         captured_at=now(),

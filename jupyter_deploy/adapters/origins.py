@@ -61,7 +61,13 @@ def local_distributions() -> list[LocalDistribution]:
     """The installed distributions that come from this machine, by name (PEP 610)."""
     found = {}
     for distribution in metadata.distributions():
-        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        # conda notes the folder in which its package was built.
+        if (distribution.read_text("INSTALLER") or "").strip() == "conda":
+            continue
+        try:
+            origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        except ValueError:
+            continue
         url = urlsplit(origin.get("url", ""))
         if url.scheme == "file":
             name = distribution.metadata["Name"]
@@ -92,6 +98,13 @@ def _installed_roots() -> tuple[Path, ...]:
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
     paths = {sysconfig.get_path(name, vars=given) for name in names for given in (None, base)}
     return tuple({Path(p).resolve() for p in (*paths, *site.getsitepackages(), site.getusersitepackages()) if p})
+
+
+def loaded_files() -> set[Path]:
+    """The files of somebody's own modules that are loaded here, symbolic links followed."""
+    modules = [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+    files = [Path(file) for module in modules if (file := getattr(module, "__file__", None))]
+    return {file.resolve() for file in files if is_local(file)}
 
 
 def locate(name: str) -> Place | None:

@@ -11,8 +11,10 @@ import re
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import IO, Any
 
 import cloudpickle
@@ -285,27 +287,55 @@ def _picklable(value: Any, code: ProjectCode, taken: Collection[type]) -> bool:
 
 
 def parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What an object is made of, with the step that leads there from it."""
-    if isinstance(value, dict):
-        yield from ((f"[{key!r}]", child) for key, child in value.items())
-    elif isinstance(value, list | tuple | set | frozenset):
-        yield from ((f"[{index}]", child) for index, child in enumerate(value))
-    elif isinstance(value, FunctionType):
-        names = value.__code__.co_names
-        yield from ((f" → global '{n}'", value.__globals__[n]) for n in names if n in value.__globals__)
-        yield from ((f" → default {index}", child) for index, child in enumerate(value.__defaults__ or ()))
-        yield from ((f" → default '{key}'", child) for key, child in (value.__kwdefaults__ or {}).items())
-        yield from ((f".{key}", child) for key, child in vars(value).items())
-        for variable, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            try:
-                yield f" → closure '{variable}'", cell.cell_contents
-            except ValueError:
-                continue
-    elif isinstance(value, type):
-        yield from ((f".{key}", child) for key, child in vars(value).items() if key not in _OF_EVERY_CLASS)
-    elif not isinstance(value, ModuleType):
-        yield from ((f".{key}", child) for key, child in getattr(value, "__dict__", {}).items())
-        if hasattr(value, "__self__") and hasattr(value, "__func__"):
+    """What an object is made of, with the step that leads there from it; runs none of its own code."""
+    match value:
+        case dict():
+            yield from ((f"[{key!r}]", child) for key, child in value.items())
+        case list() | tuple() | set() | frozenset():
+            yield from ((f"[{index}]", child) for index, child in enumerate(value))
+        case FunctionType():
+            yield from _parts_of_function(value)
+        case type():
+            yield from ((f".{key}", child) for key, child in vars(value).items() if key not in _OF_EVERY_CLASS)
+        case MethodType():
             yield ".__self__", value.__self__
             yield "", value.__func__
-        yield "'s class", type(value)
+        case classmethod() | staticmethod():
+            yield "", value.__func__
+        case ModuleType():
+            return
+        case _:
+            yield from _parts_of_object(value)
+
+
+def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    names = _names_of(function.__code__)
+    yield from ((f" → global '{n}'", function.__globals__[n]) for n in names if n in function.__globals__)
+    yield from ((f" → default {index}", child) for index, child in enumerate(function.__defaults__ or ()))
+    yield from ((f" → default '{key}'", child) for key, child in (function.__kwdefaults__ or {}).items())
+    yield from ((f".{key}", child) for key, child in vars(function).items())
+    for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield f" → closure '{variable}'", cell.cell_contents
+        except ValueError:
+            continue
+
+
+def _parts_of_object(value: Any) -> Iterator[tuple[str, Any]]:
+    hidden = {partial: ("func", "args", "keywords"), property: ("fget", "fset")}  # kept by C code
+    yield from ((f".{key}", getattr(value, key)) for key in hidden.get(type(value), ()))
+    yield from ((f".{key}", child) for key, child in getattr(value, "__dict__", {}).items())
+    for descriptor, key in _slots(type(value)):
+        with suppress(AttributeError):  # not set yet
+            yield f".{key}", descriptor.__get__(value)
+    yield "'s class", type(value)
+
+
+def _names_of(code: CodeType) -> list[str]:
+    """The global names of a function's code and of the functions within it."""
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return list(dict.fromkeys([*code.co_names, *(name for one in inner for name in _names_of(one))]))
+
+
+def _slots(kind: type) -> list[tuple[MemberDescriptorType, str]]:
+    return [(v, k) for base in kind.__mro__ for k, v in vars(base).items() if isinstance(v, MemberDescriptorType)]

@@ -131,7 +131,7 @@ class SnapshotFolders:
             yield bentoml, ModelStore(self._models)
 
     def _adopted(self, tag: str, staged: Staged) -> Snapshot:
-        """The stored snapshot, if all that is ever acted upon is what was captured now.
+        """The stored snapshot, if all that is ever acted upon is what was captured now; with what was found now.
 
         Another store may have captured the same model; but what claims the same tag and names, say, another
         interpreter is a forgery.
@@ -145,7 +145,9 @@ class SnapshotFolders:
                 f"{tag} is in the model store already, and is not what was captured now",
                 f"if you do not know where it comes from, remove it: bentoml models delete {tag}",
             )
-        return present
+        # The file is what its digest says; what the checks find may change although the model does not.
+        manifest = present.manifest.model_copy(update={"findings": staged.manifest.findings})
+        return present.model_copy(update={"manifest": manifest})
 
 
 def _snapshot(tag: str, path: Path, content: bytes, manifest: Manifest, fingerprint: str) -> Snapshot:

@@ -11,6 +11,7 @@ from pydantic import Field
 from .artifacts import Source
 from .base import RecordMode, Value
 from .errors import InvalidTraffic, NoCandidate, UnknownRelease
+from .findings import Finding
 
 Role = Literal["stable", "canary", "shadow", "idle"]
 
@@ -43,6 +44,9 @@ class Release(Value):
     framework: str = ""
     stochastic: bool = False
     changes: Changes | None = Field(default=None, description="None: the first one, or of a former version's store.")
+    findings: tuple[Finding, ...] = Field(
+        default=(), description="What the checks found when it was deployed, and what was waived then."
+    )
     created_at: datetime
 
     @property
@@ -345,6 +349,7 @@ class ReleaseStatus(Value):
     source: Source = Source()
     changes: Changes | None = None
     detail: str = ""
+    findings: tuple[Finding, ...] = ()
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
 

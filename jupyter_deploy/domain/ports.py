@@ -28,6 +28,8 @@ class Live:
     ----------
     cells
         Source of the executed cells, in order of execution: the first is In [1].
+    failed
+        Those of them that raised: number of the cell -> the line (from 1) that did, 0 where it is not known.
     project
         The folder whose modules and files are the user's own.
     namespace
@@ -48,6 +50,7 @@ class Live:
     signature: Any = None
     training: Any = None
     include: Sequence[Path] = ()
+    failed: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -149,7 +150,19 @@ def _live(
         signature,
         training,
         tuple(Path(path).absolute() for path in request.include),
+        _failed(shell),
     )
+
+
+def _failed(shell: Any) -> dict[int, int]:
+    """The cells that raised, each with the line that did; IPython keeps the tracebacks."""
+    raised = getattr(getattr(shell, "history_manager", None), "exceptions", {})
+    found = {}
+    for number, error in raised.items():
+        text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.get("traceback", ())))
+        line = re.search(rf"In ?\[{number}\], line (\d+)", text)
+        found[number] = int(line[1]) if line else 0
+    return found
 
 
 def notebook_path(namespace: Mapping[str, Any]) -> Path | None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_deploy.domain.findings import Finding, told
+
 
 @dataclass(frozen=True)
 class Table:
@@ -28,9 +30,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """A headline, facts (name, value), tables, blocks of changed lines, and a command worth pasting."""
+    """A headline, findings that are to be seen at once, facts (name, value), tables, changed lines, and a command."""
 
     headline: str
+    findings: Sequence[Finding] = ()
     facts: Sequence[tuple[str, str]] = ()
     tables: Sequence[Table] = ()
     blocks: Sequence[Block] = ()
@@ -43,6 +46,7 @@ def as_text(document: Page) -> str:
     from rich.table import Table as RichTable  # noqa: PLC0415
 
     lines = [document.headline]
+    lines += [f"  {mark(finding)} {told(finding)}" for finding in document.findings]
     width = max((len(name) for name, _ in document.facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in document.facts]
     buffer = io.StringIO()
@@ -64,7 +68,7 @@ def as_text(document: Page) -> str:
 
 
 def as_html(document: Page) -> str:
-    parts = [f"<p><b>{html_.escape(document.headline)}</b></p>"]
+    parts = [f"<p><b>{html_.escape(document.headline)}</b></p>", *map(_finding, document.findings)]
     if document.facts:
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left'>{html_.escape(name)}</th>"
@@ -102,6 +106,21 @@ def _block(block: Block) -> str:
         for tint, run in runs
     )
     return f"<details open style='margin-bottom:0.8em'><summary>{title}</summary>{lines}</details>"
+
+
+def mark(finding: Finding) -> str:
+    """How a finding is told apart at a glance, also without colours."""
+    return f"[{'waived' if finding.waived is not None else finding.severity}]"
+
+
+# Readable on a light and on a dark page: only the edge has a colour.
+_EDGES = {"error": "#c62828", "warning": "#e69500", "note": "#6b7f99"}
+
+
+def _finding(finding: Finding) -> str:
+    edge = _EDGES["note" if finding.waived is not None else finding.severity]
+    style = f"border-left:4px solid {edge};padding:2px 8px;margin:4px 0"
+    return f"<div style='{style}'><b>{mark(finding)}</b> {html_.escape(told(finding))}</div>"
 
 
 def short(value: Any, limit: int = 60) -> str:

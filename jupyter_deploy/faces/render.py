@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.difference import Difference
 from jupyter_deploy.domain.endpoint import Changes, EndpointStatus, ReleaseStatus, Revision
-from jupyter_deploy.domain.findings import told
+from jupyter_deploy.domain.findings import Finding, told
 from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
@@ -18,7 +18,7 @@ from jupyter_deploy.domain.signature import Signature, types_of
 from .chart import MIME, comparison_chart
 from .comparison_page import comparison_page
 from .difference_page import changed, difference_page
-from .page import Page, Table, as_html, as_text, short
+from .page import Page, Table, as_html, as_text, mark, short
 from .results import Listing
 
 
@@ -85,7 +85,6 @@ def _deployment(result: Deployment) -> Page:
         ("endpoint", f"{result.url}/predict"),
         *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
-        *((finding.severity, told(finding)) for finding in captured.findings),
         *([(f"since {result.changes.predecessor}", _since(result.release, result.changes))] if result.changes else []),
         (
             "model",
@@ -111,7 +110,13 @@ def _deployment(result: Deployment) -> Page:
     facts += [("note", note) for note in captured.notes]
     if result.role == "shadow":
         facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
-    return Page(did, facts=facts, code=result.curl)
+    return Page(did, findings=_by_severity(captured.findings), facts=facts, code=result.curl)
+
+
+def _by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """What is to be mended first; what was waived and the notes last."""
+    order = {"error": 0, "warning": 1, "note": 3}
+    return sorted(findings, key=lambda f: 2 if f.waived is not None else order[f.severity])
 
 
 def _metrics(metrics: dict[str, float]) -> list[tuple[str, str]]:
@@ -182,6 +187,7 @@ def _status(result: EndpointStatus) -> Page:
                 ],
             ),
             *_changes(result.releases),
+            *_findings(result),
         ],
     )
 
@@ -194,6 +200,11 @@ def _changes(releases: list[ReleaseStatus]) -> list[Table]:
 
 def _since(release: str, changes: Changes) -> str:
     return f"{changed(changes)} ('nbdeploy diff {release}' shows all)"
+
+
+def _findings(result: EndpointStatus) -> list[Table]:
+    rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in _by_severity(r.findings)]
+    return [Table("what the checks found", ("release", "", ""), rows)] if rows else []
 
 
 def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:

@@ -123,13 +123,27 @@ def stored(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
                 details=_origin(snapshot),
             )
         ports.store.remember(snapshot)
+        known = snapshot
     elif known.digest != snapshot.digest:
         raise Untrusted(
             f"{snapshot.tag} is not what this store captured: its files have changed since",
             "deploy the model again from its notebook",
             details=f"captured {known.digest}\nfound    {snapshot.digest}",
         )
-    return snapshot
+    return known  # with what the checks found when it was last captured
+
+
+def judged(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
+    """A stored snapshot with what is waived now marked as such.
+
+    Raises
+    ------
+    GuardFailed
+        What the checks had found speaks against this deploy.
+    """
+    findings = waived(snapshot.manifest.findings, request.waive, request.reason)
+    refuse(findings, strict=request.strict)
+    return snapshot.model_copy(update={"manifest": snapshot.manifest.model_copy(update={"findings": findings})})
 
 
 def is_notebook(source: str) -> bool:

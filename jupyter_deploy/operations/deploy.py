@@ -8,13 +8,13 @@ from typing import Any
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
-from jupyter_deploy.domain.findings import Finding, require_waivable
+from jupyter_deploy.domain.findings import Finding, is_news, require_waivable
 from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.results import Deployment
 
 from .build import build, release_of
-from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, stored
+from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, judged, stored
 from .change import change, difference_in_words, keep, require_signature, target_of
 from .difference import changes_since
 
@@ -49,7 +49,7 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
         elif is_notebook(request.source or ""):
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:
-            snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
+            snapshot = judged(stored(as_tag(request.source or ""), trust=request.trust, ports=ports), request)
         if request.isolated:
             snapshot = isolate(snapshot, ports, progress)
 
@@ -133,7 +133,10 @@ def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapsh
     same_role = request.role in ("auto", role)
     same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
     same_share = same_share and request.record in (None, before.record)
-    if role == "idle" or not same_role or not same_share or before.release(snapshot.tag).digest != snapshot.digest:
+    if role == "idle" or not same_role or not same_share:
+        return None
+    release = before.release(snapshot.tag)
+    if release.digest != snapshot.digest or is_news(snapshot.manifest.findings, release.findings):
         return None
     url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings the whole endpoint back
     return _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)

@@ -144,6 +144,7 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
                 changes=release.changes,
                 detail=health.detail,
                 counts=seen.counts.get(release.tag),
+                findings=release.findings,
                 created_at=release.created_at,
             )
         )

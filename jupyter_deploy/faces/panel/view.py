@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, Release, Revision
 from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.findings import counted, told
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
 from jupyter_deploy.faces.difference_page import changed
 from jupyter_deploy.faces.page import as_html
@@ -53,6 +54,8 @@ def _card(endpoint: Endpoint, release: Release) -> Json:
         "framework": release.framework,
         "stochastic": release.stochastic,
         "changes": _changes(release),
+        "found": counted(release.findings),
+        "findings": [told(finding) for finding in release.findings if finding.severity != "note"],
         "created": release.created_at.isoformat(),
     }
 

@@ -15,7 +15,7 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
 
-from .environment import interpreter, lock
+from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
 from .frameworks import framework_of, frameworks
 from .guards import Subject, inspect_subject
@@ -178,6 +178,7 @@ def _provenance(live: Live) -> Provenance:
         notebook_sha256=file_sha256(notebook) if notebook and notebook.is_file() else None,
         cells=tuple(live.cells),
         git=_git(notebook.parent if notebook else live.project),
+        distributions=loaded_in_notebook(live.cells) if live.cells else {},
         user=getpass.getuser(),
         captured_at=now(),
     )

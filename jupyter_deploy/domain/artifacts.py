@@ -60,6 +60,9 @@ class Provenance(Value):
     notebook_sha256: str | None = None
     cells: tuple[str, ...] = Field(default=(), description="Source of the executed cells, in order of execution.")
     git: Git | None = None
+    distributions: dict[str, str] = Field(
+        default={}, description="Exact versions of what the notebook had loaded, its kernel and what those require."
+    )
     user: str
     captured_at: datetime
 

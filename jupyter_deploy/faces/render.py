@@ -11,6 +11,7 @@ from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.findings import told
 from jupyter_deploy.domain.inference import Comparison, Record
+from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
 
@@ -238,6 +239,19 @@ def _at_boot(result: AtBoot) -> Page:
     return Page("endpoints come back after a reboot", facts=facts)
 
 
+def _reproduction(result: Reproduction) -> Page:
+    ran = "the notebook" if result.ran == "notebook" else "the executed cells, the notebook being gone"
+    answered = "all answered alike" if result.outcome == "reproduced" else "NOT all answered alike"
+    facts = [
+        ("ran", f"{ran}, in an environment of Python {result.python} and {result.distributions} distributions"),
+        ("notebook", result.notebook or "unknown"),
+        ("instances", f"{result.instances}, {answered}"),
+        *(("differs", line) for line in result.differences),
+        *(("changed since", line) for line in result.changed),
+    ]
+    return Page(f"{result.snapshot} {'is' if result.outcome == 'reproduced' else 'is NOT'} reproduced", facts=facts)
+
+
 def _purged(result: Purged) -> Page:
     did = "would go; without --dry-run they do" if result.dry_run else "are gone for good"
     facts = [
@@ -317,6 +331,7 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Stopped, _stopped),
     (AtBoot, _at_boot),
     (Purged, _purged),
+    (Reproduction, _reproduction),
 )
 
 

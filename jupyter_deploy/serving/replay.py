@@ -41,7 +41,7 @@ def replay(folder: Path) -> dict[str, Any]:
         model = load(folder)
         found["stage"] = "call"
         with asked_as("shadow"), effects.watching():
-            _ask(model, found)
+            ask_again(model, found)
     except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
         found["error"] = describe(error)
     found["effects"] = effects.found()
@@ -50,7 +50,8 @@ def replay(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _ask(model: Model, found: dict[str, Any]) -> None:
+def ask_again(model: Model, found: dict[str, Any]) -> None:
+    """Ask the model the snapshot's example; ``differences``, ``stochastic`` and ``stage`` of ``found`` are set."""
     manifest = model.manifest
     expected = manifest["predictions"]
     rtol, atol = tolerance_of(manifest)

@@ -17,6 +17,7 @@ from jupyter_deploy.domain.ports import Live, Staged
 
 from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
+from .fitting import look_at_training
 from .frameworks import framework_of, frameworks
 from .guards import Subject, inspect_subject
 from .inspection import inspect_model
@@ -61,6 +62,7 @@ class ModelCapturer:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
         seen = inspect_model(live.model, live.example, live.method)
         framework = framework_of(live.model)
+        training, data = look_at_training(live, framework.features(live.model))
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
@@ -84,8 +86,9 @@ class ModelCapturer:
                 data_fingerprint=sha256(json.dumps(seen.instances, sort_keys=True).encode()),
                 features=framework.features(live.model),
                 hyperparameters=framework.hyperparameters(live.model),
+                training=data,
                 notes=seen.notes,
-                findings=inspect_subject(Subject(live, seen, framework)),
+                findings=inspect_subject(Subject(live, seen, framework, training)),
                 files=files,
             )
             write_manifest(manifest, folder)

@@ -175,7 +175,17 @@ def _identity(staged: Staged) -> str:
 def _acted_upon(manifest: Manifest) -> dict[str, Any]:
     """A manifest without what is only told, and without the answers' last bits."""
     return manifest.model_dump(
-        exclude={"provenance", "files", "predictions", "notes", "findings", "features", "hyperparameters", "stochastic"}
+        exclude={
+            "provenance",
+            "files",
+            "predictions",
+            "notes",
+            "findings",
+            "features",
+            "hyperparameters",
+            "training",
+            "stochastic",
+        }
     )
 
 

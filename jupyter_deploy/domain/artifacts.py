@@ -12,6 +12,7 @@ from .base import Value
 from .errors import InvalidName
 from .findings import Finding
 from .signature import Signature
+from .training import TrainingData
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -103,6 +104,9 @@ class Manifest(Value):
     data_fingerprint: str = Field(description="SHA-256 over the example's canonical JSON.")
     features: tuple[str, ...] | None = Field(default=None, description="Names of the columns that it was fitted on.")
     hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
+    training: TrainingData | None = Field(
+        default=None, description="The table that it was fitted on, where it is known."
+    )
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
     findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")

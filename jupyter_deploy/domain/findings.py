@@ -14,6 +14,8 @@ Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
     "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
+    "outdated-data": "The training table beside the file that it was read from and the one of the last release.",
+    "leakage": "Rows of the example, or of what the model was judged by, that it was fitted on.",
 }
 """Every check by its name, with what it looks for."""
 

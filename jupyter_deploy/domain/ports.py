@@ -36,6 +36,8 @@ class Live:
         A pydantic model of one instance, and the table that the model was fitted on, where they were named.
     include
         Files and folders that go in although they are not the project's.
+    began
+        When cells began to run, by execution count, in seconds since 1970; only those that were watched.
     """
 
     model: Any
@@ -48,6 +50,7 @@ class Live:
     signature: Any = None
     training: Any = None
     include: Sequence[Path] = ()
+    began: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

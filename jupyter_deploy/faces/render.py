@@ -14,6 +14,7 @@ from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
+from jupyter_deploy.domain.training import TrainingData
 
 from .chart import MIME, comparison_chart
 from .comparison_page import comparison_page
@@ -89,6 +90,7 @@ def _deployment(result: Deployment) -> Page:
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
         ),
+        *_training(captured.training),
         ("takes", _takes(captured.signature)),
         ("missing values", _missing_values(captured.signature.instance_schema)),
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
@@ -108,6 +110,15 @@ def _deployment(result: Deployment) -> Page:
     if result.role == "shadow":
         facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
     return Page(did, facts=facts, code=result.curl)
+
+
+def _training(data: TrainingData | None) -> list[tuple[str, str]]:
+    if data is None:
+        return []
+    files = f", read from {', '.join(data.files)}" if data.files else ""
+    looked = "" if data.hashed_rows == data.rows else f" (looked at by {data.hashed_rows} of them)"
+    named = data.expression or "the table named"
+    return [("fitted on", f"{named}: {data.rows} rows{looked} of {data.width} columns{files}")]
 
 
 def _cells(captured: Manifest) -> str:

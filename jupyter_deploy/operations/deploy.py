@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
+from jupyter_deploy.domain.artifacts import Snapshot, checked_name
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
-from jupyter_deploy.domain.findings import Finding, require_waivable
+from jupyter_deploy.domain.findings import require_waivable
 from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.results import Deployment
@@ -16,6 +16,7 @@ from jupyter_deploy.domain.results import Deployment
 from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, stored
 from .change import change, difference_in_words, keep, require_signature, target_of
+from .checking import check_beside
 from .steps import Steps
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
@@ -37,15 +38,9 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     ports.store.check()
     ports.capturer.check()
 
-    def check(manifest: Manifest) -> tuple[Finding, ...]:
-        if before is not None:
-            unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
-            require_signature(ports, before, unstored)
-        return ()
-
     with ports.builder.prepared():
         if live is not None:
-            snapshot = capture(live, name, request, ports, progress, check=check)
+            snapshot = capture(live, name, request, ports, progress, check=check_beside(before, ports))
         elif is_notebook(request.source or ""):
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:

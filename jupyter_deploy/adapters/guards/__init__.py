@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from jupyter_deploy.adapters.frameworks import Framework
-from jupyter_deploy.adapters.inspection import Inspected
 from jupyter_deploy.domain.findings import Finding
-from jupyter_deploy.domain.ports import Live
+
+from .data import leakage, outdated_data
+from .subject import Subject
 
 __all__ = ["GUARDS", "Guard", "Subject", "inspect_subject"]
 
-
-@dataclass(frozen=True)
-class Subject:
-    """What is looked at: the live object with its notebook, and what is known of it by now."""
-
-    live: Live
-    seen: Inspected
-    framework: Framework
-
-
 Guard = Callable[[Subject], Iterable[Finding]]
 
-GUARDS: tuple[Guard, ...] = ()
+GUARDS: tuple[Guard, ...] = (outdated_data, leakage)
 
 
 def inspect_subject(subject: Subject) -> tuple[Finding, ...]:

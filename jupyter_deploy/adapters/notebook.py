@@ -58,7 +58,7 @@ class PapermillRunner:
             environment = {**kept, VARIABLE: "1", "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
             manager = _manager(environment, [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
             name = Path(source.notebook).name if source.notebook else "cells.ipynb"
-            shown = _run(document, asking, on_cell, Place(name, folder, "python3", manager))
+            shown = _run(document, asking, on_cell, Place(name, folder, "python3", manager, forgiving))
         if ANSWERS_MIME not in shown:
             raise NotebookFailed(
                 f"{name} ran, but its kernel gave no answers", "do its cells change 'sys.modules' or how things show?"
@@ -101,12 +101,16 @@ def _manager(environment: Mapping[str, str], command: list[str] | None = None) -
 
 @dataclass(frozen=True)
 class Place:
-    """Where cells run: the notebook's name, the working directory, the kernel's name and the class that starts it."""
+    """Where cells run: the notebook's name, the working directory, the kernel's name and the class that starts it.
+
+    ``forgiving``: a cell that raises stops nothing.
+    """
 
     name: str
     folder: Path
     kernel: str
     manager: type[Any]
+    forgiving: bool = False
 
 
 def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> dict[str, Any]:
@@ -135,12 +139,14 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
                 extra_arguments=["--log-level=CRITICAL"],
                 on_cell_start=begins,
             )
-        except PapermillExecutionError as error:
-            raise NotebookFailed(
-                f"cell {error.cell_index + 1} of {place.name} raises {error.ename}: {error.evalue}",
-                "run the notebook from the top in a fresh kernel and mend that cell",
-                details=_plain(error.traceback)[-2000:],
-            ) from error
+        except PapermillExecutionError as error:  # of the last cell that raised
+            if not place.forgiving or error.cell_index == last:
+                raise NotebookFailed(
+                    f"cell {error.cell_index + 1} of {place.name} raises {error.ename}: {error.evalue}",
+                    "run the notebook from the top in a fresh kernel and mend that cell",
+                    details=_plain(error.traceback)[-2000:],
+                ) from error
+            done = nbformat.read(scratch / place.name, as_version=4)  # all cells ran, and papermill wrote it
         except DeadKernelError as error:
             raise KernelDied(
                 f"the kernel died while it ran {place.name}", "does it run out of memory, or end the process?"

@@ -7,6 +7,7 @@ else by pandas.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -28,21 +29,25 @@ MAX_COLUMNS = 300
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")
 _MAX_TEXTS = 100_000
 
+_WIDE = 2048
+"""Columns; beyond them a row is hashed at once."""
+
 Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name; of what has no names, by position."""
+    """Columns by name; of what has no names, by position. Of a wide array (images), ``block`` holds them all."""
 
     columns: Mapping[str, Any]
     rows: int
     named: bool
+    block: NDArray[Any] | None = None
 
     @property
     def width(self) -> int:
         """How many columns."""
-        return len(self.columns)
+        return len(self.columns) if self.block is None else int(self.block.shape[1])
 
     @cached_property
     def chosen(self) -> NDArray[np.int64] | None:
@@ -53,6 +58,10 @@ class Table:
     @cached_property
     def hashes(self) -> Hashes:
         """A hash of each row that is looked at."""
+        if self.block is not None:
+            looked_at = self.block if self.chosen is None else self.block[self.chosen]
+            rows = (np.ascontiguousarray(row, dtype=np.float64) + 0.0 for row in looked_at)
+            return np.array([_digest(row.tobytes()) for row in rows], dtype=np.uint64)
         found = np.zeros(self.rows if self.chosen is None else len(self.chosen), dtype=np.uint64)
         for column in self.columns.values():
             found ^= _hashes(self._part(column))
@@ -102,8 +111,10 @@ def table_of(value: Any) -> Table | None:
         value = np.asarray(value, dtype=object)
     if not isinstance(value, np.ndarray) or value.ndim == 0 or value.dtype.names:
         return None
-    flat = value.reshape(len(value), -1)
-    return Table({str(i): flat[:, i] for i in range(flat.shape[1])}, len(value), named=False)
+    flat = value.reshape(len(value), math.prod(value.shape[1:]))
+    wide = flat.shape[1] > _WIDE and flat.dtype.kind in "biuf"
+    described = MAX_COLUMNS if wide else flat.shape[1]
+    return Table({str(i): flat[:, i] for i in range(described)}, len(value), named=False, block=flat if wide else None)
 
 
 def _numbers(column: Any) -> NDArray[np.float64] | None:
@@ -130,7 +141,7 @@ def _hashes(column: Any) -> Hashes:
         return np.asarray(bits ^ (bits >> np.uint64(27)), dtype=np.uint64)
     pandas = sys.modules.get("pandas")
     if pandas is None:
-        return np.array([_digest(value) for value in column], dtype=np.uint64)
+        return np.array([_digest(str(value).encode()) for value in column], dtype=np.uint64)
     series = column if hasattr(column, "iloc") else pandas.Series(column)
     try:
         found = pandas.util.hash_pandas_object(series, index=False)
@@ -139,8 +150,8 @@ def _hashes(column: Any) -> Hashes:
     return np.asarray(found, dtype=np.uint64)
 
 
-def _digest(value: Any) -> int:
-    return int.from_bytes(hashlib.blake2b(str(value).encode(), digest_size=8).digest(), "little")
+def _digest(value: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(value, digest_size=8).digest(), "little")
 
 
 def _described(column: Any) -> Column:

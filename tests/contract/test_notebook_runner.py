@@ -1,12 +1,16 @@
 """Notebooks that nbdeploy itself runs, in real kernels."""
 
 import json
+import sys
 
 import pytest
 
+from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.adapters.notebook import PapermillRunner
+from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotebookFailed
 from tests import notebooks
+from tests.contract.capturing import capture
 
 OWN_DEPLOYS = (
     "%load_ext jupyter_deploy\nimport jupyter_deploy\nx = 2",
@@ -40,3 +44,23 @@ def test_the_cells_of_a_notebook_are_those_of_code(tmp_path):
     document["cells"].insert(1, {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "# words"})
     path.write_text(json.dumps(document))
     assert PapermillRunner().cells(path) == ("a = 1", "b = 2")
+
+
+def halved(n):
+    return n / 2
+
+
+def test_executed_cells_of_which_one_raises_still_make_the_model_and_answers_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    snapshot = capture(ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120), halved, 3)
+
+    def ask(*cells, forgiving=True):
+        here = {"folder": tmp_path, "interpreter": sys.executable, "forgiving": forgiving}
+        return PapermillRunner().ask_again(snapshot, cells, lambda _: None, **here)
+
+    found = ask("1 / 0", "def model(n):\n    return n / 2", "no_such_name")
+    assert (found["error"], found["differences"]) == (None, [])
+    assert ask("def model(n):\n    return n / 3")["differences"] == ["row 0: expected 1.5, got 1.0"]
+    assert ask("other = 1")["error"]["missing"] == {"kind": "global", "name": "model"}
+    with pytest.raises(NotebookFailed, match="raises ZeroDivisionError"):
+        ask("1 / 0", forgiving=False)

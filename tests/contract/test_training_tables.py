@@ -230,6 +230,20 @@ def test_equal_rows_have_equal_hashes_whatever_holds_them_and_others_have_not():
     assert table_of(pd.Series([1, 2, None], dtype="Int64", name="a")).hashes[0] == table_of(np.array([[1.0]])).hashes[0]
 
 
+def test_images_are_hashed_by_row_and_the_empty_and_the_odd_are_tables_too():
+    images = np.random.default_rng(0).random((6, 3, 32, 32)).astype("float32")
+    hashes = table_of(images).hashes.tolist()
+    assert len(set(hashes)) == 6
+    assert table_of(images[2:4].astype(float)).hashes.tolist() == hashes[2:4]
+    assert (table_of(images).width, len(table_of(images).described())) == (3072, 300)
+    odd = pd.DataFrame({"c": np.array([1j, 2]), "p": pd.period_range("2026-01", periods=2, freq="M"), "o": [1, "a"]})
+    for value, rows in ((np.zeros((0, 3)), 0), (np.zeros((2, 0)), 2), (odd, 2), (pd.DataFrame(), 0)):
+        table = table_of(value)
+        assert (len(table.hashes), len(table.sha256), table.rows) == (rows, 64, rows)
+        assert len(table.described()) == table.width
+    assert table_of(3) is None
+
+
 def test_a_large_table_is_looked_at_by_evenly_spread_rows(monkeypatch):
     monkeypatch.setattr("jupyter_deploy.adapters.tables.MAX_CELLS", 100)
     table = table_of(np.arange(1000.0).reshape(500, 2))

@@ -23,8 +23,9 @@ from jupyter_deploy.serving.project_code import FOLDER
 from jupyter_deploy.serving.workplace import location_of
 
 from .datafiles import DataFiles, require_included, traced
-from .environment import interpreter, lock
+from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
+from .fitting import look_at_training
 from .frameworks import described, framework_of, frameworks
 from .guards import Proved, Subject, inspect_proved, inspect_subject
 from .guards.detection import masked_values
@@ -92,6 +93,8 @@ class ModelCapturer:
                 seen = inspect_model(live.model, live.example, live.method)
             except InvalidExample as error:
                 raise explained(error, live, framework) from error
+        features, hyperparameters = described(live.model)
+        training, data = look_at_training(live, features)
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
@@ -104,7 +107,6 @@ class ModelCapturer:
                 if not packed.objection(path):
                     packed.add(path)
             files |= packed.digests
-            features, hyperparameters = described(live.model)
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -122,8 +124,9 @@ class ModelCapturer:
                 hyperparameters=masked_values(hyperparameters),
                 formats=formats,
                 metrics=metrics_of(live.namespace),
+                training=data,
                 notes=seen.notes,
-                findings=(*inspect_subject(Subject(live, seen, framework, folder)), *code.findings),
+                findings=(*inspect_subject(Subject(live, seen, framework, folder, training)), *code.findings),
                 packed=packed.packed,
                 files=files,
             )
@@ -261,6 +264,7 @@ def _provenance(live: Live) -> Provenance:
         notebook_sha256=file_sha256(notebook) if notebook and notebook.is_file() else None,
         cells=masked_cells(live.cells),
         git=_git(notebook.parent if notebook else live.project),
+        distributions=loaded_in_notebook(live.cells) if live.cells else {},
         user=getpass.getuser(),
         captured_at=now(),
     )

@@ -191,7 +191,7 @@ def _identity(staged: Staged) -> str:
 def _acted_upon(manifest: Manifest) -> dict[str, Any]:
     """A manifest without what is only told, and without the answers' last bits."""
     told = {"provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"}
-    return manifest.model_dump(exclude=told | {"features", "hyperparameters", "metrics"})
+    return manifest.model_dump(exclude=told | {"features", "hyperparameters", "metrics", "training"})
 
 
 def sources_of(snapshot: Snapshot) -> dict[str, str]:

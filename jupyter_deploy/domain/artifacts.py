@@ -12,6 +12,7 @@ from .base import Value
 from .errors import InvalidName
 from .findings import Finding
 from .signature import Signature
+from .training import TrainingData
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 
@@ -63,6 +64,9 @@ class Provenance(Value):
     notebook_sha256: str | None = None
     cells: tuple[str, ...] = Field(default=(), description="Source of the executed cells, in order of execution.")
     git: Git | None = None
+    distributions: dict[str, str] = Field(
+        default={}, description="Exact versions of what the notebook had loaded, its kernel and what those require."
+    )
     user: str
     captured_at: datetime
 
@@ -111,6 +115,9 @@ class Manifest(Value):
     features: tuple[str, ...] | None = Field(default=None, description="Names of the columns that it was fitted on.")
     hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
     metrics: dict[str, float] = Field(default={}, description="The notebook's own figures, by the variable's name.")
+    training: TrainingData | None = Field(
+        default=None, description="The table that it was fitted on, where it is known."
+    )
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
     findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
     packed: Packed | None = Field(default=None, description="Set if there are data files among the files.")

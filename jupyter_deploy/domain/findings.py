@@ -25,6 +25,8 @@ CHECKS: dict[str, str] = {
     "lock-mismatch": "Versions that differ from those of the project's lock file.",
     "undistributed": "Modules that the model needs and that belong to no distribution.",
     "secrets": "Tokens, keys and passwords in the model, its example, its files and the notebook's cells.",
+    "outdated-data": "The training table beside the file that it was read from and the one of the last release.",
+    "leakage": "Rows of the example, or of what the model was judged by, that it was fitted on.",
 }
 """Every check by its name, with what it looks for."""
 

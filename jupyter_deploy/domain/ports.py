@@ -38,6 +38,8 @@ class Live:
         A pydantic model of one instance, and the table that the model was fitted on, where they were named.
     include
         Files and folders that go in although they are not the project's.
+    began
+        When cells began to run, by execution count, in seconds since 1970; only those that were watched.
     """
 
     model: Any
@@ -51,6 +53,7 @@ class Live:
     training: Any = None
     include: Sequence[Path] = ()
     failed: Mapping[int, int] = field(default_factory=dict)
+    began: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,8 +125,11 @@ class Capturer(Protocol):
 
 
 class Environments(Protocol):
-    def ensure(self, captured: Environment) -> Environment:
-        """An environment of its own with the same lock; one that is there is used. Raises EnvironmentNotBuilt."""
+    def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
+        """An environment of its own with the same lock; one that is there is used.
+
+        With ``kernel`` notebooks can be run in it. Raises EnvironmentNotBuilt.
+        """
 
 
 class Builder(Protocol):
@@ -138,12 +144,31 @@ class Builder(Protocol):
 
 
 class NotebookRunner(Protocol):
+    def cells(self, notebook: Path) -> tuple[str, ...]:
+        """Source of its cells of code. Raises UnknownSource."""
+
     def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
         """Run a notebook headless, then ``last_cell`` in the same kernel; what that cell displayed by MIME type.
 
-        ``on_cell`` is told in words which cell begins.
+        ``on_cell`` is told in words which cell begins. The notebook's own deploys are left out.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
+        """
+
+    def ask_again(
+        self,
+        snapshot: Snapshot,
+        cells: Sequence[str],
+        on_cell: Callable[[str], None],
+        *,
+        folder: Path,
+        interpreter: str,
+        forgiving: bool,
+    ) -> Mapping[str, Any]:
+        """Run cells, and ask what they leave in the snapshot's variable its example: see ``rerun.ask``.
+
+        They run in a folder, by an interpreter in whose environment nbdeploy need not be. ``forgiving``: a cell
+        that raises stops nothing. Raises NotebookFailed, KernelDied.
         """
 
 

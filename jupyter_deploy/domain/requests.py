@@ -305,6 +305,21 @@ class PredictRequest(Request):
     )
 
 
+class ReproduceRequest(Request):
+    """Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.
+
+    Its cells run from the top, up to the one that deployed, in the notebook's folder: what they write there is written,
+    and what they deploy is left out. Where the notebook's file is gone, the cells that were executed run instead.
+    The exit code is 0 when the same answers come, 1 when others do.
+    """
+
+    tag: str = Field(description="The snapshot's or release's tag.", json_schema_extra={"positional": True})
+    trust: bool = Field(
+        default=False,
+        description="Run the cells of a snapshot that this store did not capture, having seen its origin.",
+    )
+
+
 class PurgeRequest(Request):
     """Take records out for good, from JSON lines, Parquet and the gateway's ledger; at least one condition is needed.
 

@@ -16,9 +16,10 @@ from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInp
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture
+from jupyter_deploy.operations.checking import check_beside
 from jupyter_deploy.wiring import Wiring
 
-from .shell import current_shell
+from .shell import BEGAN, current_shell
 
 
 def live_from_expressions(shell: Any, expression: str, request: DeployRequest) -> Live:
@@ -96,7 +97,9 @@ def capture_for_command_line(document: str) -> None:
         # The last cell is the one that calls this function.
         live = replace(live, source=source, cells=live.cells[:-1], project=_project(notebook))
         with disk_faults():
-            snapshot = capture(live, checked_name(request.name or ""), request, Wiring().ports, lambda *_: None)
+            name, ports = checked_name(request.name or ""), Wiring().ports
+            check = check_beside(ports.store.endpoint(name), ports)
+            snapshot = capture(live, name, request, ports, lambda *_: None, check=check)
     except DeployError as error:
         found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
@@ -151,6 +154,7 @@ def _live(
         training,
         tuple(Path(path).absolute() for path in request.include),
         _failed(shell),
+        dict(BEGAN) if shell else {},
     )
 
 

@@ -12,8 +12,10 @@ from jupyter_deploy.domain.difference import Difference
 from jupyter_deploy.domain.endpoint import Changes, EndpointStatus, ReleaseStatus, Revision
 from jupyter_deploy.domain.findings import Finding, told
 from jupyter_deploy.domain.inference import Comparison, Record
+from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
+from jupyter_deploy.domain.training import TrainingData
 
 from .chart import MIME, comparison_chart
 from .comparison_page import comparison_page
@@ -90,6 +92,7 @@ def _deployment(result: Deployment) -> Page:
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
         ),
+        *_training(captured.training),
         ("stored as", ", ".join(f"{name} ({format_})" for name, format_ in captured.formats.items())),
         ("takes", _takes(captured.signature)),
         ("missing values", _missing_values(captured.signature.instance_schema)),
@@ -122,6 +125,15 @@ def _by_severity(findings: Iterable[Finding]) -> list[Finding]:
 def _metrics(metrics: dict[str, float]) -> list[tuple[str, str]]:
     shown = [f"{name} {value:.6g}" for name, value in metrics.items()]
     return [("metrics", short(", ".join(shown), limit=120))] if shown else []
+
+
+def _training(data: TrainingData | None) -> list[tuple[str, str]]:
+    if data is None:
+        return []
+    files = f", read from {', '.join(data.files)}" if data.files else ""
+    looked = "" if data.hashed_rows == data.rows else f" (looked at by {data.hashed_rows} of them)"
+    named = data.expression or "the table named"
+    return [("fitted on", f"{named}: {data.rows} rows{looked} of {data.width} columns{files}")]
 
 
 def _cells(captured: Manifest) -> str:
@@ -270,6 +282,19 @@ def _at_boot(result: AtBoot) -> Page:
     return Page("endpoints come back after a reboot", facts=facts)
 
 
+def _reproduction(result: Reproduction) -> Page:
+    ran = "the notebook" if result.ran == "notebook" else "the executed cells, the notebook being gone"
+    answered = "all answered alike" if result.outcome == "reproduced" else "NOT all answered alike"
+    facts = [
+        ("ran", f"{ran}, in an environment of Python {result.python} and {result.distributions} distributions"),
+        ("notebook", result.notebook or "unknown"),
+        ("instances", f"{result.instances}, {answered}"),
+        *(("differs", line) for line in result.differences),
+        *(("changed since", line) for line in result.changed),
+    ]
+    return Page(f"{result.snapshot} {'is' if result.outcome == 'reproduced' else 'is NOT'} reproduced", facts=facts)
+
+
 def _purged(result: Purged) -> Page:
     did = "would go; without --dry-run they do" if result.dry_run else "are gone for good"
     facts = [
@@ -350,6 +375,7 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Stopped, _stopped),
     (AtBoot, _at_boot),
     (Purged, _purged),
+    (Reproduction, _reproduction),
 )
 
 

@@ -46,6 +46,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("diff", r.DiffRequest, "difference.diff", slow=True),
     Operation("logs", r.LogsRequest, "observe.logs"),
     Operation("predict", r.PredictRequest, "observe.predict"),
+    Operation("reproduce", r.ReproduceRequest, "reproduce.reproduce", slow=True),
     Operation("purge", r.PurgeRequest, "purge.purge", slow=True),
     Operation("stop", r.StopRequest, "lifecycle.stop", slow=True),
     Operation("down", r.DownRequest, "lifecycle.down", slow=True),

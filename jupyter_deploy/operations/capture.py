@@ -52,7 +52,10 @@ def capture(
         proved = ports.capturer.replay(staged, live, lambda words: progress(f"{again}: {words}", False))
         proved = _judged(proved, request)
         progress("storing the snapshot")
-        return ports.capturer.keep(proved, ports.store.remember)
+        kept = ports.capturer.keep(proved, ports.store.remember)
+        # The very same model may have been stored before, with what the checks found then; what they find now is told.
+        told = kept.manifest.model_copy(update={"findings": proved.manifest.findings})
+        return kept.model_copy(update={"manifest": told})
     finally:
         ports.capturer.discard(staged)
 

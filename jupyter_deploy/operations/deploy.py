@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
+from jupyter_deploy.domain.artifacts import Snapshot, checked_name
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
-from jupyter_deploy.domain.findings import Finding, is_news, require_waivable
+from jupyter_deploy.domain.findings import is_news, require_waivable
 from jupyter_deploy.domain.ports import Live, Ports, Report
-from jupyter_deploy.domain.requests import DeployRequest, Step
+from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.results import Deployment
 
 from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, judged, stored
 from .change import change, difference_in_words, keep, require_signature, target_of
+from .checking import check_beside
 from .difference import changes_since
+from .steps import Steps
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
@@ -31,21 +33,15 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     """
     name = _checked(request, ports, live)
     steps = 5 if live else 3 if is_notebook(request.source or "") else 2
-    progress = _Steps(report, total=steps + 2 * request.isolated)
+    progress = Steps(report, total=steps + 2 * request.isolated)
     before = ports.store.endpoint(name)
     _check_role(request, before)
     ports.store.check()
     ports.capturer.check()
 
-    def check(manifest: Manifest) -> tuple[Finding, ...]:
-        if before is not None:
-            unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
-            require_signature(ports, before, unstored)
-        return ()
-
     with ports.builder.prepared():
         if live is not None:
-            snapshot = capture(live, name, request, ports, progress, check=check)
+            snapshot = capture(live, name, request, ports, progress, check=check_beside(before, ports))
         elif is_notebook(request.source or ""):
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:
@@ -62,9 +58,7 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     return _release(request, ports, progress, snapshot, release)
 
 
-def _release(
-    request: DeployRequest, ports: Ports, progress: _Steps, snapshot: Snapshot, release: Release
-) -> Deployment:
+def _release(request: DeployRequest, ports: Ports, progress: Steps, snapshot: Snapshot, release: Release) -> Deployment:
     """Put the release behind its endpoint; the endpoint is read again, since capture takes a while."""
     name = release.endpoint
     before = ports.store.endpoint(name)
@@ -170,14 +164,3 @@ def _pasteable(instances: list[Any]) -> list[Any]:
             break
         shown.append(instance)
     return shown
-
-
-class _Steps:
-    """Counts the steps of one deploy for the reporter."""
-
-    def __init__(self, report: Report, total: int) -> None:
-        self._report, self._number, self._total = report, 0, total
-
-    def __call__(self, title: str, new: bool = True, /) -> None:
-        self._number = min(self._number + new, self._total)
-        self._report(Step(number=self._number, total=self._total, title=title))

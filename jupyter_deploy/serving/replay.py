@@ -69,7 +69,7 @@ def replay(folder: Path) -> dict[str, Any]:
             _look_at_globals(folder, found)
             found["stage"] = "call"
             with asked_as("shadow"), effects.watching():
-                _ask(model, found)
+                ask_again(model, found)
         except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
             found["error"] = describe(error)
     found["effects"] = effects.found()
@@ -90,7 +90,8 @@ def _look_at_globals(folder: Path, found: dict[str, Any]) -> None:
             seen.setdefault(name, []).append(what)
 
 
-def _ask(model: Model, found: dict[str, Any]) -> None:
+def ask_again(model: Model, found: dict[str, Any]) -> None:
+    """Ask the model the snapshot's example; ``differences``, ``stochastic`` and ``stage`` of ``found`` are set."""
     manifest = model.manifest
     expected = manifest["predictions"]
     rtol, atol = tolerance_of(manifest)

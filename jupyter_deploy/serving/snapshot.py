@@ -60,11 +60,17 @@ class Model:
         self.digest = digest
         self.codec = Codec(manifest["signature"], example["prototype"])
         self._example = example.get("example")
+        self._prototype = example["prototype"]
         self._torch = manifest["framework"] == "torch"
         if self._torch and hasattr(native, "eval"):
             native.eval()  # as for the notebook's own answers: no dropout, no running statistics
         self._call = callable_of(native, manifest["method"])
         self._positional = _positional_only(self._call) if self.codec.container == "call" else ()
+
+    def of(self, native: Any) -> Model:
+        """Another object, to be asked as this one is."""
+        example = {"example": self._example, "prototype": self._prototype}
+        return Model(native, self.manifest, example, self.tag, self.digest)
 
     def answer(self, instances: Sequence[Any]) -> list[Any]:
         """One prediction for each of ``instances``, in their order.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from jupyter_deploy.domain.findings import Finding
 
+from .data import leakage, outdated_data
 from .environment import dirty_tree, local_distribution, lock_mismatch, undistributed
 from .features import features
 from .notebook import stale_kernel
@@ -19,6 +20,8 @@ GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     stale_kernel,
     redefined_class,
     features,
+    outdated_data,
+    leakage,
     dirty_tree,
     secrets,
 )

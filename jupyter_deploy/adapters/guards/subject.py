@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_deploy.adapters.fitting import NotFound, Training
 from jupyter_deploy.adapters.frameworks import Framework
 from jupyter_deploy.adapters.inspection import Inspected
 from jupyter_deploy.domain.artifacts import Manifest
@@ -15,13 +16,15 @@ from jupyter_deploy.domain.ports import Live
 class Subject:
     """Before the replay: the live object with its notebook, and what is known of it by now.
 
-    ``folder`` holds what was written of it.
+    ``folder`` holds what was written of it. ``training`` is the table that it was fitted on, or why that is not known;
+    None: it was not fitted, it seems.
     """
 
     live: Live
     seen: Inspected
     framework: Framework
     folder: Path
+    training: Training | NotFound | None = None
 
 
 @dataclass(frozen=True)

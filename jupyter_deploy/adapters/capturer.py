@@ -59,7 +59,7 @@ class ModelCapturer:
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
-        seen = inspect_model(live.model, live.example, live.method)
+        seen = inspect_model(live.model, live.example, live.method, live.signature)
         framework = framework_of(live.model)
         folder = new_folder_name("capture")
         try:

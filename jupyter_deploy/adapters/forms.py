@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping
-from datetime import date, time, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -14,7 +14,7 @@ from uuid import UUID
 
 import numpy as np
 
-from jupyter_deploy.serving.forms import Form, is_form
+from jupyter_deploy.serving.forms import Form
 from jupyter_deploy.serving.values import to_json
 
 from .annotations import described
@@ -41,41 +41,74 @@ def form_of(value: Any) -> Form:
     NoForm
         A request could not bring it back.
     """
-    kind = type(value)
+    return common_form([value])
+
+
+def common_form(values: Iterable[Any]) -> Form:
+    """The one form of all values, of which some may be None.
+
+    Raises
+    ------
+    NoForm
+        A request could not bring one of them back.
+    Mixed
+        Each has a form, and they have none in common.
+    """
+    given = list(values)
+    some = [value for value in given if value is not None]
+    if not some:
+        return None
+    kinds = dict.fromkeys(map(type, some))
+    kind, *others = kinds
+    if others:
+        form = _one_of([common_form(value for value in some if type(value) is one) for one in kinds])
+    elif kind is dict:
+        form = _form_of_dicts(some)
+    elif kind in _LISTS:
+        form = _form_of_lists(kind, some)
+    elif hasattr(kind, "_make"):
+        form = ("tuple", kind, tuple(map(common_form, zip(*some, strict=True))))
+    elif dataclasses.is_dataclass(kind) and _pydantics(kind) is None:
+        names = [field.name for field in dataclasses.fields(kind) if field.init]
+        form = ("object", kind, {name: common_form(getattr(value, name) for value in some) for name in names})
+    else:
+        form = _form_of_singles(kind, some)
+    return ("optional", form) if len(some) < len(given) and form is not None else form
+
+
+def _form_of_singles(kind: type, values: list[Any]) -> Form:
     if kind in _PLAIN:
         return None
-    if hasattr(value, "columns") or hasattr(value, "dtype"):
-        return _form_of_rows(value)
     if kind in (bytes, bytearray):
         return ("bytes", kind)
-    if kind in _LISTS:
-        return _form_of_items(kind, list(value))
-    if kind is dict:
-        return _form_of_dict(value)
-    return _form_of_object(kind, value)
+    if (known := _pydantics(kind)) is not None:
+        return ("type", known)
+    return _one_of([_form_of_single(value) for value in values])
 
 
-def _form_of_object(kind: type, value: Any) -> Form:
+def _pydantics(kind: type) -> type | None:
+    """The type by which pydantic brings such values back, if it does."""
+    if issubclass(kind, datetime):  # it would be of pydantic's own zone
+        return None
+    if issubclass(kind, _BY_TYPE):
+        kind = next((base for base in (PurePath,) if issubclass(kind, base)), kind)
+    elif not hasattr(kind, "__pydantic_core_schema__"):
+        return None
+    return kind if described(kind) is not None else None
+
+
+def _form_of_single(value: Any) -> Form:
+    kind = type(value)
+    if hasattr(value, "columns") or hasattr(value, "dtype"):
+        return _form_of_rows(value)
     for name in ("Timestamp", "Timedelta", "Period"):
         if (pandas_kind := loaded("pandas", name)) is not None and isinstance(value, pandas_kind):
             return ("element", loaded("pandas", "Series")([value]).iloc[:0])
+    if kind is datetime:
+        return ("moment", value.tzinfo)
     if (image := loaded("PIL.Image", "Image")) is not None and isinstance(value, image):
         return ("image", value.mode)
-    if isinstance(value, _BY_TYPE) and described(_base_of(kind)) is not None:
-        return ("type", _base_of(kind))
-    if hasattr(kind, "__pydantic_core_schema__") and described(kind) is not None:
-        return ("type", kind)
-    if dataclasses.is_dataclass(kind):
-        fields = [field for field in dataclasses.fields(kind) if field.init]
-        return ("object", kind, {field.name: form_of(getattr(value, field.name)) for field in fields})
-    if isinstance(value, tuple) and hasattr(kind, "_make"):
-        return ("tuple", kind, tuple(form_of(item) for item in value))
     raise NoForm(f"a {kind.__module__}.{kind.__qualname__}".replace("a builtins.", "a "))
-
-
-def _base_of(kind: type) -> type:
-    """``Path`` for a ``PosixPath``, which another system does not have."""
-    return next((base for base in (PurePath,) if issubclass(kind, base)), kind)
 
 
 def _form_of_rows(value: Any) -> Form:
@@ -109,90 +142,53 @@ def frame_form(frame: Any) -> Form:
     for position, name in enumerate(map(str, frame.columns)):
         column = frame.iloc[:, position]
         if column.dtype == object:
+            missing = column.isna()
             try:
-                form = common_form(column[~column.isna()])
+                form = common_form(column[~missing])
             except NoForm as error:
                 what = "values of several kinds" if isinstance(error, Mixed) else "objects"
                 raise type(error)(f"{what} in the column '{name}': {error}") from error
+            # Else a missing object is NaN, which is what pandas itself puts there.
+            if missing.any() and all(value is None for value in column[missing]):
+                form = ("optional", form)
             if form is not None:
                 forms[name] = form
     empty = frame.iloc[:0]
     return ("frame", empty, forms) if forms else empty
 
 
-def _form_of_items(kind: type, items: list[Any]) -> Form:
+def _form_of_lists(kind: type, values: list[Any]) -> Form:
     try:
-        form = common_form(items)
+        form = common_form(item for value in values for item in value)
     except Mixed:
-        if kind not in (list, tuple):
+        if kind not in (list, tuple) or len({len(value) for value in values}) > 1:
             raise
-        return ("tuple", kind, tuple(form_of(item) for item in items))
+        return ("tuple", kind, tuple(map(common_form, zip(*values, strict=True))))
     return None if kind is list and form is None else ("list", kind, form)
 
 
-def _form_of_dict(value: Mapping[Any, Any]) -> Form:
+def _form_of_dicts(values: list[dict[Any, Any]]) -> Form:
+    keys = dict.fromkeys(key for value in values for key in value)
     names: dict[str, tuple[Any, Form]] = {}
-    for key, inner in value.items():
+    for key in keys:
         name = to_json(key)
         name = name if isinstance(name, str) else str(name)
         if name in names:
             raise NoForm(f"a dict with two keys that are '{name}' in JSON")
-        names[name] = (key, form_of(inner))
+        names[name] = (key, common_form(value[key] for value in values if key in value))
     return None if all(key == name and form is None for name, (key, form) in names.items()) else ("dict", names)
 
 
-def common_form(values: Iterable[Any]) -> Form:
-    """The one form of all values, of which some may be None.
-
-    Raises
-    ------
-    Mixed
-        There is none.
-    """
-    found: list[Form] = []
-    missing = False
-    for value in values:
-        if value is None:
-            missing = True
+def _one_of(forms: list[Form]) -> Form:
+    """The form that all of these are."""
+    first = forms[0]
+    for other in forms[1:]:
+        if _same(first, other):
             continue
-        form = form_of(value)
-        if not any(_same(form, known) for known in found):
-            found.append(form)
-    if not found:
-        return None
-    form = found[0]
-    for other in found[1:]:
-        form = _merged(form, other)
-    return ("optional", form) if missing and form is not None and not is_form(form, "optional") else form
-
-
-def _merged(one: Form, other: Form) -> Form:
-    if _same(one, other):
-        return one
-    if _is_number(one) and _is_number(other):
-        return None
-    if is_form(one, "optional") or is_form(other, "optional"):
-        inner = [form[1] if is_form(form, "optional") else form for form in (one, other)]
-        return ("optional", _merged(*inner))
-    if is_form(one, "dict") or is_form(other, "dict"):
-        return _merged_dicts(one, other)
-    if is_form(one, "list") and is_form(other, "list") and one[1] is other[1]:
-        if one[2] is None or other[2] is None:  # an empty list says nothing of its items
-            return ("list", one[1], one[2] if other[2] is None else other[2])
-        return ("list", one[1], _merged(one[2], other[2]))
-    raise Mixed(f"{_named(one)} and {_named(other)}")
-
-
-def _merged_dicts(one: Form, other: Form) -> Form:
-    if not (is_form(one, "dict") and is_form(other, "dict")):
-        given = one if is_form(one, "dict") else other
-        if (one is None or other is None) and all(form is None for _, form in given[1].values()):
-            return given
-        raise Mixed(f"{_named(one)} and {_named(other)}")
-    names = dict(one[1])
-    for name, (key, form) in other[1].items():
-        names[name] = (key, _merged(names[name][1], form) if name in names else form)
-    return ("dict", names)
+        if not (_is_number(first) and _is_number(other)):
+            raise Mixed(f"{_named(first)} and {_named(other)}")
+        first = None
+    return first
 
 
 def _is_number(form: Form) -> bool:
@@ -219,6 +215,8 @@ def _named(form: Form) -> str:
     if form is None:
         return "plain values"
     if isinstance(form, tuple):
+        if form[0] == "moment":
+            return "moments with a zone" if form[1] else "moments"
         if form[0] in ("type", "bytes", "list", "tuple", "object"):
             return f"{getattr(form[1], '__name__', form[1])}s"
         return f"images of mode {form[1]}" if form[0] == "image" else f"{form[0]}s"

@@ -165,6 +165,10 @@ def _bytes(_: type, __: Sequence[Any]) -> Schema:
     return dict(_BASE64)
 
 
+def _moment(_: Any, __: Sequence[Any]) -> Schema:
+    return {"type": "string", "format": "date-time"}
+
+
 def _image(mode: str, _: Sequence[Any]) -> Schema:
     return {**_BASE64, "contentMediaType": "image/*", "description": f"An image; the model gets it in mode {mode}."}
 
@@ -215,6 +219,7 @@ def _frame(prototype: Any, forms: Mapping[str, Form], values: Sequence[Any]) -> 
 _OF_FORM: dict[str, Callable[..., Schema]] = {
     "type": _typed,
     "bytes": _bytes,
+    "moment": _moment,
     "image": _image,
     "list": _list,
     "tuple": _tuple,

@@ -61,7 +61,8 @@ class _Acceptance:
             if not tried:
                 wrong.append(f"{where}: {self._sides.by} does not take {_in_words(one)}")
             elif all(tried):
-                wrong += sorted(tried, key=len)[0]
+                shortest = min(map(len, tried))
+                wrong += next(lines for lines in tried if len(lines) == shortest)
         return list(dict.fromkeys(wrong))
 
     def _one(self, given: Schema, by: Schema, where: str) -> list[str]:

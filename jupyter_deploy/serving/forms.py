@@ -7,6 +7,7 @@ None                                     JSON says it all
 an array, tensor, Series or frame        of that kind and type; it has no rows
 ``("type", T)``                          a class or annotation that pydantic reads and writes as JSON
 ``("bytes", cls)``                       base64
+``("moment", zone)``                     a datetime in that zone, or (None) without one
 ``("image", mode)``                      a PIL image of that mode, in base64
 ``("list", cls, item)``                  a list, tuple or set whose items have one form
 ``("tuple", cls, (form, …))``            each place has a form of its own; ``cls`` may be a named tuple
@@ -23,6 +24,7 @@ an array, tensor, Series or frame        of that kind and type; it has no rows
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -115,6 +117,18 @@ def _typed_json(wanted: Any) -> Turn:
 def _bytes(kind: type) -> Turn:
     def read(text: str) -> Any:
         return kind(unencoded(text))
+
+    return read
+
+
+def _moment(zone: tzinfo | None) -> Turn:
+    def read(text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        if zone is None:  # an offset where none is wanted: the same moment in UTC
+            return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+        if moment.tzinfo is None:
+            raise Unfit('needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
+        return moment.astimezone(zone)
 
     return read
 
@@ -236,6 +250,7 @@ def _at(read: Turn, value: Any, place: int | str) -> Any:
 _READERS: dict[str, Callable[..., Turn]] = {
     "type": _typed,
     "bytes": _bytes,
+    "moment": _moment,
     "image": _image,
     "list": _list,
     "tuple": _tuple,

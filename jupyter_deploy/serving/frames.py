@@ -13,7 +13,7 @@ import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
 from .arrays import Unfit, blame, to_array, unencoded
-from .forms import Form, Turn, reader, writer
+from .forms import Form, Turn, is_form, reader, writer
 from .values import records, to_json
 
 
@@ -30,12 +30,9 @@ class FrameMaker:
     def __init__(self, prototype: pd.DataFrame, forms: Mapping[str, Form] = MappingProxyType({})) -> None:
         self._columns = prototype.columns
         self._keys = [str(name) for name in prototype.columns]
-        self._dtypes: list[Any] = list(prototype.dtypes)
         self._casts = [
-            partial(_cast, dtype=dtype)
-            if key not in forms
-            else partial(_objects, read=reader(("optional", forms[key])))
-            for key, dtype in zip(self._keys, self._dtypes, strict=True)
+            partial(_objects, form=forms[key]) if key in forms else partial(_cast, dtype=dtype)
+            for key, dtype in zip(self._keys, prototype.dtypes, strict=True)
         ]
 
     def frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -74,8 +71,11 @@ def frame_json(frame: pd.DataFrame, forms: Mapping[str, Form]) -> list[dict[str,
     return rows
 
 
-def _objects(values: list[Any], read: Turn) -> Any:
-    return pd.Series([np.nan if value is None else read(value) for value in values], dtype=object)
+def _objects(values: list[Any], form: Form) -> Any:
+    read = reader(form)
+    # Where the example has None, None; else what pandas itself puts where an object is missing.
+    missing = None if is_form(form, "optional") else np.nan
+    return pd.Series([missing if value is None else read(value) for value in values], dtype=object)
 
 
 def _one(value: Any, cast: Turn) -> None:

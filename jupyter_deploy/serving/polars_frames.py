@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from .arrays import Unfit, blame
+from .arrays import Unfit, blame, unencoded
 from .values import to_json
 
 Turn = Callable[[Any], Any]
@@ -136,7 +135,7 @@ _SCALARS: dict[Any, Turn] = {
     pl.Datetime: datetime.fromisoformat,
     pl.Duration: _duration,
     pl.Decimal: lambda value: Decimal(str(value)),
-    pl.Binary: lambda text: base64.b64decode(text, validate=True),
+    pl.Binary: unencoded,
     pl.Float32: float,
     pl.Float64: float,
     **dict.fromkeys((pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64), _whole),

@@ -173,9 +173,9 @@ def _instances(
             f"{said}, which a JSON request cannot bring back as one",
             "let the model take numbers, texts, dates, lists, dicts, arrays, tables, images; and make the rest itself",
         ) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"the example cannot be sent as JSON: {error}",
+            f"the example cannot be sent as JSON: {_said(error)}",
             "deploy a function of numbers, texts, lists, dicts or tables",
         ) from error
 
@@ -254,11 +254,15 @@ def _predictions(answer: Any, container: Container, rows: int, name: str) -> lis
         if container == "call":
             return [codec.to_json(answer)]
         return codec.encode(answer, rows)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"what {name} returns cannot be an answer: {error}",
+            f"what {name} returns cannot be an answer: {_said(error)}",
             "return one answer a row: numbers, texts, lists, dicts, an array or a table",
         ) from error
+
+
+def _said(error: Exception) -> str:
+    return "it holds itself, or is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def _called(model: Any, method: str | None) -> str:

@@ -102,6 +102,15 @@ def test_a_column_of_dates_and_numbers_is_refused_by_its_name_and_one_of_numbers
     assert union.signature.instance_schema["properties"]["a"]["type"] == ["integer", "string"]
 
 
+def test_a_value_within_itself_is_refused_in_words():
+    ring = [1]
+    ring.append(ring)
+    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+        seen(shapes.any_value, ring)
+    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+        seen(lambda value: ring, 5)
+
+
 def test_one_row_shows_little_and_that_is_said():
     (note,) = seen(shapes.rows, pd.DataFrame({"a": [1]})).notes
     assert "one row" in note

@@ -9,8 +9,10 @@ CELLS = {
     "from pydantic import BaseModel, Field",
     "models": "class Loan(BaseModel):\n    amount: Annotated[float, Field(gt=0)]\n    since: dt.date | None = None\n\n"
     "def limit(loan: Loan):\n    return {'limit': loan.amount / 2, 'year': loan.since and loan.since.year}\n\n"
-    "class Row(BaseModel):\n    age: int = Field(ge=0, le=120, description='In years.')\n    town: str | None = 'Bern'\n\n"
-    "def score(table):\n    return table.select(pl.col('age') * 2 + pl.col('town').fill_null('').str.len_chars())['age']\n"
+    "class Row(BaseModel):\n    age: int = Field(ge=0, le=120, description='In years.')\n"
+    "    town: str | None = 'Bern'\n\n"
+    "def score(table):\n    letters = pl.col('town').fill_null('').str.len_chars()\n"
+    "    return table.select(pl.col('age') * 2 + letters)['age']\n"
     "people = pl.DataFrame({'age': [3, 50], 'town': ['Bern', 'Zug']})",
     "deploy": '%deploy limit --name limit --example "Loan(amount=100, since=dt.date(2026, 1, 1))"',
     "ask": '%deploy_predict limit --data \'[{"amount": 50, "since": "2020-05-01"}]\'',

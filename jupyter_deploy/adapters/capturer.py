@@ -90,7 +90,7 @@ class ModelCapturer:
         require_room(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
         with traced() as trace:
             try:
-                seen = inspect_model(live.model, live.example, live.method)
+                seen = inspect_model(live.model, live.example, live.method, live.signature)
             except InvalidExample as error:
                 raise explained(error, live, framework) from error
         features, hyperparameters = described(live.model)

@@ -162,8 +162,8 @@ def _missing_values(schema: dict[str, Any]) -> str:
     if "null" in types_of(schema):
         return "accepted (null)"
     if not nullable:
-        return "refused: the example has none"
-    return f"accepted (null) where the example has some: {short(', '.join(nullable))}"
+        return "refused: the example has none, nor does a signature allow any"
+    return f"accepted (null) where the example or a signature has some: {short(', '.join(nullable))}"
 
 
 def _agreement(stochastic: bool) -> str:

@@ -49,7 +49,10 @@ def test_an_estimator_on_a_frame_becomes_a_snapshot_that_tells_everything(captur
     manifest = snapshot.manifest
     assert manifest.signature.container == "frame"
     assert manifest.signature.instance_schema["properties"]["age"]["type"] == "integer"
-    assert manifest.signature.instance_schema["properties"]["weight"] == {"type": "number"}
+    assert manifest.signature.instance_schema["properties"]["weight"] == {
+        "type": "number",
+        "x-seen": {"count": 2, "minimum": 60.5, "maximum": 70.0},
+    }
     assert manifest.instances == [{"age": 30, "weight": 60.5}, {"age": 40, "weight": 70.0}]
     assert manifest.predictions == list(model.predict(NUMBERS[:2]))
     assert manifest.method == "predict"

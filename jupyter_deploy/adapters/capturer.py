@@ -127,7 +127,8 @@ class ModelCapturer:
         code = ProjectCode(changed)
         example = pickle.loads((staged.folder / "example.pkl").read_bytes())  # noqa: S301 - written by this process
         shutil.rmtree(staged.folder / FOLDER)
-        files = _write(live, example, staged.folder, code)
+        files = {name: digest for name, digest in staged.manifest.files.items() if not name.startswith(f"{FOLDER}/")}
+        files |= _write(live, example, staged.folder, code)
         findings = (*(f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE), *code.findings)
         manifest = staged.manifest.model_copy(update={"files": files, "findings": findings})
         write_manifest(manifest, staged.folder)

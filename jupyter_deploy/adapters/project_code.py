@@ -102,6 +102,12 @@ class ProjectCode:
                     + (f", or have its file be what runs: importlib.reload({name})" if name in self._found else ""),
                 )
 
+    def met_replaced(self, value: FunctionType | type) -> None:
+        """A function or class went in by value: said if it is one that its module has a newer one of by now."""
+        name, part = value.__module__, value.__qualname__
+        if name in self._by_source and name not in self._found and "<" not in part:
+            self._note(name, f"{part} was replaced there", f"make anew what is a {part} or uses it, and deploy again")
+
     def goes_by_value(self, name: str) -> bool:
         """Whether a module goes in by value; decided once, for it and all that it imports."""
         if name not in self._by_source and name not in self._by_value and name not in self._not_ours:
@@ -164,6 +170,8 @@ class ProjectCode:
             return "its name is one that every bento has a module of"
         what = self._changed.get(name)
         module, place = sys.modules.get(name), locate(name)
+        if place is not None and place.file is not None and place.file.suffix not in _CODE:
+            return f"it is imported from a {place.file.suffix} file"
         code = None
         if what is None and isinstance(module, ModuleType) and place is not None and place.file is not None:
             try:
@@ -181,12 +189,13 @@ class ProjectCode:
         beyond = {one for one in used if one.partition(".")[0] == "jupyter_deploy"} - _STAND_IN
         return "it uses more of nbdeploy than a bento has" if beyond else None
 
-    def _note(self, name: str, what: str) -> str:
+    def _note(self, name: str, what: str, remedy: str | None = None) -> str:
         self._found[name] = Finding(
             check="edited-module",
             severity="warning",
             message=f"the module {name} is not what its file says ({what}); captured was what is loaded, and answered",
-            remedy=f"to have its file captured: importlib.reload({name}), and run the cells that use it again",
+            remedy=remedy
+            or f"to have its file captured: importlib.reload({name}), and run the cells that use it again",
         )
         return what
 
@@ -264,8 +273,10 @@ def differing(found: Mapping[str, Mapping[str, list[str]]]) -> dict[str, str]:
         module = sys.modules.get(name)
         if not isinstance(module, ModuleType):
             continue
-        here = globals_of(module, (*_roots(name), Path.cwd()))
-        names = sorted(one for one in {**here, **there} if here.get(one) not in there.get(one, ()))
+        # A text that names a folder may name the same one there, or what is in its place.
+        here = [globals_of(module), globals_of(module, (*_roots(name), Path.cwd()))]
+        known = {**here[0], **there}
+        names = sorted(one for one in known if not any(seen.get(one) in there.get(one, ()) for seen in here))
         if names:
             different[name] = f"{', '.join(names[:5])} {'were' if len(names) > 1 else 'was'} changed"
     return different

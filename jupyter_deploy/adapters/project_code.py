@@ -18,7 +18,7 @@ from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.serving.project_code import FOLDER, globals_of
 
 from .origins import Place, local_place, locate
-from .sources import compiled, edited, imports_in
+from .sources import compiled, edited, imports_in, is_as_written
 
 # Data beside the code of one package; a model's own data seldom is a part of it.
 DATA_LIMIT = 64 * 2**20
@@ -166,28 +166,30 @@ class ProjectCode:
         return self._reasons[name]
 
     def _reason_of(self, name: str) -> str | None:
+        module, place = sys.modules.get(name), locate(name)
+        file = place.file if place is not None else None
         if name.partition(".")[0] in _TAKEN:
             return "its name is one that every bento has a module of"
+        if file is not None and file.suffix not in _CODE:
+            return f"it is imported from a {file.suffix} file"
+        if isinstance(module, ModuleType) and not is_as_written(module):
+            return "an import hook made it"
         what = self._changed.get(name)
-        module, place = sys.modules.get(name), locate(name)
-        if place is not None and place.file is not None and place.file.suffix not in _CODE:
-            return f"it is imported from a {place.file.suffix} file"
         code = None
-        if what is None and isinstance(module, ModuleType) and place is not None and place.file is not None:
+        if what is None and file is not None:
             try:
-                code = compiled(place.file)
+                code = compiled(file)
             except OSError:
                 what = "its file is gone"
             except (SyntaxError, ValueError):
                 what = "its file is not Python any more"
-            else:
-                functions = edited(module, code) if code else []
-                what = f"{', '.join(functions[:5])}: edited since it was loaded" if functions else None
-        if what is not None:
-            return self._note(name, what)
         used = imports_in(code, None, nested=False) if code else ()
-        beyond = {one for one in used if one.partition(".")[0] == "jupyter_deploy"} - _STAND_IN
-        return "it uses more of nbdeploy than a bento has" if beyond else None
+        if {one for one in used if one.partition(".")[0] == "jupyter_deploy"} - _STAND_IN:
+            return "it uses more of nbdeploy than a bento has"
+        if code is not None and isinstance(module, ModuleType):
+            functions = edited(module, code)
+            what = f"{', '.join(functions[:5])}: edited since it was loaded" if functions else None
+        return None if what is None else self._note(name, what)
 
     def _note(self, name: str, what: str, remedy: str | None = None) -> str:
         self._found[name] = Finding(

@@ -68,6 +68,8 @@ class ProjectCode:
     @contextmanager
     def pickling(self) -> Iterator[None]:
         """Within, cloudpickle stores by value what this decides. Its registry is global, so it is put back."""
+        for name in self._by_value:
+            self._register(name)
         try:
             yield
         finally:
@@ -130,10 +132,13 @@ class ProjectCode:
                 self._by_source.add(one)
                 continue
             self._by_value[one] = self._reason(one) or "it imports a module that goes in by value"
-            module = sys.modules.get(one)
-            if module is not None and one not in cloudpickle.list_registry_pickle_by_value():
-                cloudpickle.register_pickle_by_value(module)
-                self._registered.append(module)
+            self._register(one)
+
+    def _register(self, name: str) -> None:
+        module = sys.modules.get(name)
+        if module is not None and name not in cloudpickle.list_registry_pickle_by_value():
+            cloudpickle.register_pickle_by_value(module)
+            self._registered.append(module)
 
     def _reached(self, place: Place) -> set[str]:
         """The module with its packages and what they import, as far as that is local."""

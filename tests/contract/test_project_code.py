@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from jupyter_deploy.adapters import project_code
@@ -151,6 +152,18 @@ def test_a_module_whose_file_is_gone_goes_in_by_value(project, tmp_path):
     code, files = packed(gone.f, tmp_path / "snapshot")
     assert sources(files) == []
     assert "its file is gone" in edited(code)[0]
+
+
+def test_what_is_decided_for_the_model_holds_for_its_example_too(project, tmp_path):
+    path = project({"both.py": "def f(x):\n    return x\n"}) / "both.py"
+    import both
+
+    path.write_text("def f(x):\n    return -x\n")
+    code = ProjectCode()
+    write_pickle(both.f, tmp_path / "model.pkl", name="model", code=code)
+    write_pickle([both.f], tmp_path / "example.pkl", name="example", code=code)
+    assert b"_make_function" in (tmp_path / "example.pkl").read_bytes()
+    assert "both" not in cloudpickle.list_registry_pickle_by_value()
 
 
 LAYERS = {

@@ -105,6 +105,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if own is not NotImplemented:
             return own
         usual = super().reducer_override(part)
+        if usual is not NotImplemented and isinstance(part, FunctionType | type):
+            self._code.met_replaced(part)
         if usual is not NotImplemented and isinstance(part, FunctionType):
             self._code.met_by_value(part)
             for name in _PLACES:

@@ -18,7 +18,7 @@ from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.serving.project_code import FOLDER, globals_of
 
 from .origins import Place, local_place, locate
-from .sources import compiled, edited, imports_in
+from .sources import compiled, edited, imports_in, is_as_written
 
 # Data beside the code of one package; a model's own data seldom is a part of it.
 DATA_LIMIT = 64 * 2**20
@@ -68,6 +68,8 @@ class ProjectCode:
     @contextmanager
     def pickling(self) -> Iterator[None]:
         """Within, cloudpickle stores by value what this decides. Its registry is global, so it is put back."""
+        for name in self._by_value:
+            self._register(name)
         try:
             yield
         finally:
@@ -102,6 +104,12 @@ class ProjectCode:
                     + (f", or have its file be what runs: importlib.reload({name})" if name in self._found else ""),
                 )
 
+    def met_replaced(self, value: FunctionType | type) -> None:
+        """A function or class went in by value: said if it is one that its module has a newer one of by now."""
+        name, part = value.__module__, value.__qualname__
+        if name in self._by_source and name not in self._found and "<" not in part:
+            self._note(name, f"{part} was replaced there", f"make anew what is a {part} or uses it, and deploy again")
+
     def goes_by_value(self, name: str) -> bool:
         """Whether a module goes in by value; decided once, for it and all that it imports."""
         if name not in self._by_source and name not in self._by_value and name not in self._not_ours:
@@ -124,10 +132,13 @@ class ProjectCode:
                 self._by_source.add(one)
                 continue
             self._by_value[one] = self._reason(one) or "it imports a module that goes in by value"
-            module = sys.modules.get(one)
-            if module is not None and one not in cloudpickle.list_registry_pickle_by_value():
-                cloudpickle.register_pickle_by_value(module)
-                self._registered.append(module)
+            self._register(one)
+
+    def _register(self, name: str) -> None:
+        module = sys.modules.get(name)
+        if module is not None and name not in cloudpickle.list_registry_pickle_by_value():
+            cloudpickle.register_pickle_by_value(module)
+            self._registered.append(module)
 
     def _reached(self, place: Place) -> set[str]:
         """The module with its packages and what they import, as far as that is local."""
@@ -160,33 +171,38 @@ class ProjectCode:
         return self._reasons[name]
 
     def _reason_of(self, name: str) -> str | None:
+        module, place = sys.modules.get(name), locate(name)
+        file = place.file if place is not None else None
         if name.partition(".")[0] in _TAKEN:
             return "its name is one that every bento has a module of"
+        if file is not None and file.suffix not in _CODE:
+            return f"it is imported from a {file.suffix} file"
+        if isinstance(module, ModuleType) and not is_as_written(module):
+            return "an import hook made it"
         what = self._changed.get(name)
-        module, place = sys.modules.get(name), locate(name)
         code = None
-        if what is None and isinstance(module, ModuleType) and place is not None and place.file is not None:
+        if what is None and file is not None:
             try:
-                code = compiled(place.file)
+                code = compiled(file)
             except OSError:
                 what = "its file is gone"
             except (SyntaxError, ValueError):
                 what = "its file is not Python any more"
-            else:
-                functions = edited(module, code) if code else []
-                what = f"{', '.join(functions[:5])}: edited since it was loaded" if functions else None
-        if what is not None:
-            return self._note(name, what)
         used = imports_in(code, None, nested=False) if code else ()
-        beyond = {one for one in used if one.partition(".")[0] == "jupyter_deploy"} - _STAND_IN
-        return "it uses more of nbdeploy than a bento has" if beyond else None
+        if {one for one in used if one.partition(".")[0] == "jupyter_deploy"} - _STAND_IN:
+            return "it uses more of nbdeploy than a bento has"
+        if code is not None and isinstance(module, ModuleType):
+            functions = edited(module, code)
+            what = f"{', '.join(functions[:5])}: edited since it was loaded" if functions else None
+        return None if what is None else self._note(name, what)
 
-    def _note(self, name: str, what: str) -> str:
+    def _note(self, name: str, what: str, remedy: str | None = None) -> str:
         self._found[name] = Finding(
             check="edited-module",
             severity="warning",
             message=f"the module {name} is not what its file says ({what}); captured was what is loaded, and answered",
-            remedy=f"to have its file captured: importlib.reload({name}), and run the cells that use it again",
+            remedy=remedy
+            or f"to have its file captured: importlib.reload({name}), and run the cells that use it again",
         )
         return what
 
@@ -264,8 +280,10 @@ def differing(found: Mapping[str, Mapping[str, list[str]]]) -> dict[str, str]:
         module = sys.modules.get(name)
         if not isinstance(module, ModuleType):
             continue
-        here = globals_of(module, (*_roots(name), Path.cwd()))
-        names = sorted(one for one in {**here, **there} if here.get(one) not in there.get(one, ()))
+        # A text that names a folder may name the same one there, or what is in its place.
+        here = [globals_of(module), globals_of(module, (*_roots(name), Path.cwd()))]
+        known = {**here[0], **there}
+        names = sorted(one for one in known if not any(seen.get(one) in there.get(one, ()) for seen in here))
         if names:
             different[name] = f"{', '.join(names[:5])} {'were' if len(names) > 1 else 'was'} changed"
     return different

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
-from pathlib import Path
-from types import CodeType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import cloudpickle
-
-from .origins import is_local
 from .project_code import ProjectCode
 
 # functools.lru_cache and cache make these; they pickle as a global's name, which __main__ does not have elsewhere.
@@ -28,17 +23,7 @@ def reduced(part: Any, code: ProjectCode) -> Any:
         return functools.cached_property, (part.func,), state
     if kind is WeakKeyDictionary:  # functools.singledispatch has one
         return WeakKeyDictionary, (), None, None, iter(part.items())
-    if kind is CodeType and _is_of_a_local_file(part.co_filename):
-        # The same code in another checkout is the same code.
-        usual = cloudpickle.Pickler.dispatch_table[CodeType]
-        return usual(part.replace(co_filename=Path(part.co_filename).name))
     return NotImplemented
-
-
-@functools.lru_cache(maxsize=1024)
-def _is_of_a_local_file(name: str) -> bool:
-    path = Path(name)
-    return path.is_absolute() and path.is_file() and is_local(path)
 
 
 def _is_importable(part: Any, code: ProjectCode) -> bool:

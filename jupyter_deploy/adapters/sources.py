@@ -6,6 +6,7 @@ import dis
 import os
 from collections.abc import Iterator
 from functools import partial
+from importlib.machinery import ExtensionFileLoader, SourceFileLoader
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -63,6 +64,17 @@ def compiled(file: Path) -> CodeType | None:
     if file.suffix != ".py":
         return None
     return compile(file.read_bytes(), str(file), "exec", dont_inherit=True)
+
+
+def is_as_written(module: ModuleType) -> bool:
+    """Whether Python's own loader made the module: an import hook may make other code of the same source."""
+    loader = getattr(getattr(module, "__spec__", None), "loader", None)
+    if loader is None or isinstance(loader, ExtensionFileLoader):
+        return True
+    plain = SourceFileLoader
+    return isinstance(loader, plain) and all(
+        getattr(type(loader), name) is getattr(plain, name) for name in ("get_code", "source_to_code")
+    )
 
 
 def edited(module: ModuleType, code: CodeType) -> list[str]:

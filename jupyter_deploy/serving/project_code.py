@@ -19,11 +19,13 @@ _SEQUENCES = (list, tuple, set, frozenset)
 
 
 def strangers(folder: Path, files: Iterable[str]) -> list[str]:
-    """Files in ``code/`` that the manifest does not name. Compiled ones are passed over: nobody reads them."""
+    """Files in ``code/`` that could be imported and that the manifest does not name.
+
+    What else lies there, such as a file that a package writes beside itself, is nobody's code.
+    """
     known = set(files)
-    found = (path for path in sorted((folder / FOLDER).rglob("*")) if not path.is_dir())
-    names = (path.relative_to(folder).as_posix() for path in found if path.parent.name != "__pycache__")
-    return [name for name in names if name not in known]
+    found = (path.relative_to(folder).as_posix() for path in sorted((folder / FOLDER).rglob("*")))
+    return [name for name in found if name.endswith((".py", *EXTENSION_SUFFIXES)) and name not in known]
 
 
 def use(folder: Path, digests: Mapping[str, str]) -> None:
@@ -78,7 +80,7 @@ def loaded(root: Path) -> dict[str, ModuleType]:
     return {name: module for name, module in modules.items() if _is_within(module, root)}
 
 
-def globals_of(module: ModuleType, places: Iterable[Path]) -> dict[str, str]:
+def globals_of(module: ModuleType, places: Iterable[Path] = ()) -> dict[str, str]:
     """What each global of a module is, comparable with the same module's in another process.
 
     Plain values and arrays by their content, functions and classes by their names, anything else by its type;

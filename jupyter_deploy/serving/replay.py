@@ -86,8 +86,9 @@ def _look_at_globals(folder: Path, found: dict[str, Any]) -> None:
     root = folder / project_code.FOLDER
     for module, loaded in project_code.loaded(root).items():
         seen = found["globals"].setdefault(module, {})
-        for name, what in project_code.globals_of(loaded, (root, Path.cwd())).items():
-            seen.setdefault(name, []).append(what)
+        for places in ((), (root, Path.cwd())):
+            for name, what in project_code.globals_of(loaded, places).items():
+                seen.setdefault(name, []).append(what)
 
 
 def ask_again(model: Model, found: dict[str, Any]) -> None:

@@ -35,18 +35,25 @@ def test_numbers_that_read_alike_behind_their_opcodes_are_told_apart(tmp_path):
 
 
 SETS = """
-import sys
+import functools, sys
+from pydantic import BaseModel
 from pathlib import Path
 from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode
 def f(x):
     return x in {"red", "green", "blue", "black"}
-write_pickle([f, {"one", "two", "three"}], Path(sys.argv[1]), name="f", code=ProjectCode())
+class Person(BaseModel):
+    age: int
+    names: set[str] = {"ada", "bob", "eve"}
+@functools.lru_cache
+def older(x):
+    return Person(age=x + 1).age
+write_pickle([f, older, {"one", "two", "three"}], Path(sys.argv[1]), name="f", code=ProjectCode())
 print(fingerprint(Path(sys.argv[1])))
 """
 
 
-def test_the_order_of_a_set_of_strings_which_each_process_has_for_itself_is_no_content(tmp_path):
+def test_what_each_process_has_for_itself_such_as_addresses_and_the_order_of_a_set_is_no_content(tmp_path):
     found = {
         subprocess.run(
             [sys.executable, "-c", SETS, tmp_path / "f.pkl"],

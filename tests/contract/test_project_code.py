@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cloudpickle
 import pytest
 
 from jupyter_deploy.adapters import project_code
@@ -153,6 +154,18 @@ def test_a_module_whose_file_is_gone_goes_in_by_value(project, tmp_path):
     assert "its file is gone" in edited(code)[0]
 
 
+def test_what_is_decided_for_the_model_holds_for_its_example_too(project, tmp_path):
+    path = project({"both.py": "def f(x):\n    return x\n"}) / "both.py"
+    import both
+
+    path.write_text("def f(x):\n    return -x\n")
+    code = ProjectCode()
+    write_pickle(both.f, tmp_path / "model.pkl", name="model", code=code)
+    write_pickle([both.f], tmp_path / "example.pkl", name="example", code=code)
+    assert b"_make_function" in (tmp_path / "example.pkl").read_bytes()
+    assert "both" not in cloudpickle.list_registry_pickle_by_value()
+
+
 LAYERS = {
     "layers/__init__.py": "",
     "layers/low.py": "def low(x):\n    return x\n",
@@ -180,6 +193,21 @@ def test_a_function_that_imports_an_edited_module_when_it_is_called_is_refused(p
     (root / "layers" / "low.py").write_text("def low(x):\n    return -x\n")
     with pytest.raises(NotCapturable, match=r"lazy\(\) imports 'layers.low' when it is called(.|\n)*importlib.reload"):
         packed(layers.lazy.lazy, tmp_path / "snapshot")
+
+
+def test_an_instance_of_a_class_that_a_reload_has_replaced_goes_in_with_its_own_class_and_that_is_said(
+    project, tmp_path
+):
+    import importlib
+
+    project({"classes.py": "class Model:\n    def predict(self, x):\n        return x\n"})
+    import classes
+
+    old = classes.Model()
+    assert edited(packed(old, tmp_path / "snapshot")[0]) == []
+    importlib.reload(classes)
+    assert "Model was replaced there" in edited(packed(old, tmp_path / "snapshot")[0])[0]
+    assert edited(packed([classes.Model(), lambda x: x], tmp_path / "snapshot")[0]) == []
 
 
 def test_a_module_that_uses_nbdeploy_itself_goes_in_by_value_and_one_that_asks_its_role_does_not(project, tmp_path):
@@ -214,12 +242,13 @@ def test_a_changed_global_function_or_attribute_is_a_difference_and_a_place_or_a
     root = project(
         {
             "state.py": "from pathlib import Path\nimport numpy as np\nHERE = str(Path(__file__).parent)\n"
+            f"HOME = {str(Path.cwd())!r}\n"
             "CACHE = None\nTOP = 5\nWEIGHTS = np.arange(3)\ndef f(x):\n    return x\nclass A:\n    limit = 1\n"
         }
     )
     import state
 
-    there = {name: ["None of here", what] for name, what in globals_of(state, (root,)).items()}
+    there = {name: [what] for name, what in globals_of(state, (root,)).items()}
     assert differing({"state": there}) == {}
     for change in ("state.TOP = 6", "state.f = len", "state.A.limit = 2", "state.WEIGHTS[0] = 9", "state.new = 1"):
         name = change.removeprefix("state.").split(" ")[0].split("[")[0]
@@ -315,6 +344,8 @@ def test_only_the_very_source_that_was_captured_is_run(project, tmp_path):
     assert next((folder / "code" / "__pycache__").iterdir()).suffix == ".pyc"
     assert run(folder, files).stdout.split() == ["[]", "1", str(source)]
 
+    (folder / "code" / "written-by-it.txt").write_text("")
+    assert run(folder, files).stdout.startswith("[]")
     (folder / "code" / "json.py").write_text("")
     assert run(folder, files).stdout.startswith("['code/json.py']")
     source.write_text("ANSWER = 3\n")

@@ -35,7 +35,13 @@ class Effects:
         passed_over = (tempfile.gettempdir(), "/dev", "/proc")
         self._passed_over = tuple(f"{os.path.realpath(path)}{os.sep}" for path in passed_over)
         self._own = self._folder = Path.cwd()
-        sys.addaudithook(self._hear)
+
+        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+            if self._watching:
+                self._hear(event, arguments)
+
+        # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
+        sys.addaudithook(hear)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -54,7 +60,7 @@ class Effects:
         return [f"{place} {what}" for (place, what), database in self._found.items() if not _only_read(database)]
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._watching or event not in _EVENTS:
+        if event not in _EVENTS:
             return
         self._watching = False  # what is done here is not the model's doing
         try:
@@ -62,8 +68,8 @@ class Effects:
             database = (what, state_of(what)) if isinstance(what, Path) and event == "sqlite3.connect" else None
             if isinstance(what, Path):
                 what = self._written(what)
-            # The second frame: the way to look at one's callers.
-            caller = where(sys._getframe(1)) if what else None  # noqa: SLF001
+            # The third frame: the way to look at one's callers.
+            caller = where(sys._getframe(2)) if what else None  # noqa: SLF001
             if what and caller and caller.place and not caller.importing and not self._is_known(caller.place, event):
                 self._found.setdefault((caller.place, what), database)
         except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code

@@ -76,7 +76,13 @@ class Reads:
         self._watching = False
         self._own = threading.local()  # what is done here is not the model's doing
         self._written: set[str] = set()
-        sys.addaudithook(self._hear)
+
+        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+            if self._watching:
+                self._hear(event, arguments)
+
+        # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
+        sys.addaudithook(hear)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -88,14 +94,14 @@ class Reads:
             self._watching = False
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._watching or event not in _EVENTS or getattr(self._own, "busy", False):
+        if event not in _EVENTS or getattr(self._own, "busy", False):
             return
         self._own.busy = True
         refused = False
         try:
             given = _EVENTS[event](arguments)
             if given is not None and not given.startswith(LIBRARIES):  # most of what imports do
-                refused = self._note(given, event, arguments, sys._getframe(1))  # noqa: SLF001 - one's callers
+                refused = self._note(given, event, arguments, sys._getframe(2))  # noqa: SLF001 - whose doing it is
         except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code
             sys.stderr.write(f"it cannot be told what {event} was: {error!r}\n")
         finally:

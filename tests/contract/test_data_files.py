@@ -1,12 +1,14 @@
 """The files that a model opens while it answers go with it, are found where it is served, and stay as they are."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -407,6 +409,15 @@ def test_a_snapshot_of_a_newer_version_is_said_to_be_one(capturer, project):
     changed_manifest(snapshot, lambda m: m.update(invented_later=1))
     with pytest.raises(StoreError, match="was written by a newer nbdeploy than this one"):
         capturer.load(snapshot.tag)
+
+
+def test_what_changes_while_it_is_copied_is_refused_and_no_workplace_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    files = {"data/a.csv": (io.BytesIO(b"other"), hashlib.sha256(b"verified").hexdigest())}
+    with pytest.raises(workplace.Changed, match=r"a\.csv changed while it was copied"):
+        workplace.settle({"folder": ".", "absolute": {}}, files)
+    assert list(tmp_path.iterdir()) == []
+    assert workplace.here() is None
 
 
 @pytest.mark.parametrize("at", ["a.csv", "data/a.csv", "../a.csv", "../../up/a.csv", "outside/up/a"])

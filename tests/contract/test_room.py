@@ -52,6 +52,7 @@ LINEAR = torch.nn.Linear(500, 500)
     ("value", "size"),
     [
         (torch.nn.Sequential(LINEAR, torch.nn.ReLU(), LINEAR), 500 * 500 * 4 + 500 * 4),
+        ([LINEAR.weight.detach(), LINEAR.weight.detach().view(-1)], 500 * 500 * 4),
         (KNeighborsClassifier().fit(np.ones((1000, 20)), np.arange(1000) % 2), 1000 * 20 * 8),
         ({"a": [MILLION[:10], {"b": MILLION}]}, 1_000_010),
         (pd.DataFrame({"a": np.arange(100_000.0)}), 800_000),
@@ -59,7 +60,16 @@ LINEAR = torch.nn.Linear(500, 500)
         (np.array(["x" * 1000, "y" * 1000], dtype=object), 2000),
         (b"x" * 5000, 5000),
     ],
-    ids=["tied tensors", "estimator", "nested", "table", "global of a function", "objects", "bytes"],
+    ids=[
+        "tied tensors",
+        "views of a tensor",
+        "estimator",
+        "nested",
+        "table",
+        "global of a function",
+        "objects",
+        "bytes",
+    ],
 )
 def test_what_is_written_is_estimated_from_below(value, size):
     import cloudpickle

@@ -69,12 +69,15 @@ def test_what_leaves_the_model_as_the_notebook_makes_it_is_no_finding(tmp_path, 
 
 STATE = {
     "estimator fitted apart": (["model = LogisticRegression()", "model.fit(X, y)"], [1]),
-    "a column made of another": (["df['c'] = df['a'] * 2", FIT], [0]),
-    "a cleaning that changes nothing twice": (["df = df.dropna()", "df['a'] = df['a'].fillna(0)", FIT], [0, 1]),
+    "a column made of another": ([LOAD, "df['c'] = df['a'] * 2", "model = make(df)"], [1]),
+    "a cleaning that changes nothing twice": (
+        [LOAD, "df = df.dropna()", "df['a'] = df['a'].fillna(0)", "model = make(df)"],
+        [1, 2],
+    ),
     "a list made anew": (["rows = []\nrows.append(1)", "model = make(rows)"], [0]),
     "a comprehension with another's name": (
-        ["x = 1", "squares = [x for x in y]", "x = 2", "model = make(squares)"],
-        [1],
+        ["x = 1", "s = [x for x in y]", "x = 2", "print(x)", "model = make(s)"],
+        [1, 3],
     ),
     "a loop whose names it sets itself": (["for c in (1, 2):\n    best = c\n    model = make(best)"], [0]),
     "a function defined again": (["def model(rows):\n    return clf.predict(rows)"], [0]),

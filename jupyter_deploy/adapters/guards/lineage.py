@@ -71,8 +71,8 @@ def values_behind(value: Value) -> dict[str, Value]:
 class _Variable:
     """A name's value as it was bound or last changed.
 
-    ``unfitted``: before its fits; ``parts``: elements set since; ``steps``: what was done to it that changes nothing when
-    it is done again; ``sources``: the variables that it was made of.
+    ``unfitted``: before its fits; ``parts``: elements set since; ``steps``: what was done to it that changes nothing
+    when it is done again; ``sources``: the variables that it was made of.
     """
 
     value: Value

@@ -69,12 +69,15 @@ def test_what_leaves_the_model_as_the_notebook_makes_it_is_no_finding(tmp_path, 
 
 STATE = {
     "estimator fitted apart": (["model = LogisticRegression()", "model.fit(X, y)"], [1]),
-    "a column made of another": (["df['c'] = df['a'] * 2", FIT], [0]),
-    "a cleaning that changes nothing twice": (["df = df.dropna()", "df['a'] = df['a'].fillna(0)", FIT], [0, 1]),
+    "a column made of another": ([LOAD, "df['c'] = df['a'] * 2", "model = make(df)"], [1]),
+    "a cleaning that changes nothing twice": (
+        [LOAD, "df = df.dropna()", "df['a'] = df['a'].fillna(0)", "model = make(df)"],
+        [1, 2],
+    ),
     "a list made anew": (["rows = []\nrows.append(1)", "model = make(rows)"], [0]),
     "a comprehension with another's name": (
-        ["x = 1", "squares = [x for x in y]", "x = 2", "model = make(squares)"],
-        [1],
+        ["x = 1", "s = [x for x in y]", "x = 2", "print(x)", "model = make(s)"],
+        [1, 3],
     ),
     "a loop whose names it sets itself": (["for c in (1, 2):\n    best = c\n    model = make(best)"], [0]),
     "a function defined again": (["def model(rows):\n    return clf.predict(rows)"], [0]),
@@ -154,6 +157,12 @@ def test_cells_that_ran_in_another_order_are_named(tmp_path):
     cells = ["x = 2", "x = x * 3", "x = x + 1", "model = make(x)"]
     found = look(tmp_path / "n.ipynb", cells, [cells[0], cells[2], cells[1], cells[3]])
     assert "In [2] (`x = x + 1`) used the 'x' of In [1] (`x = 2`)" in found[0].message
+
+
+def test_what_stands_below_the_deploy_does_not_count(tmp_path):
+    cells = [LOAD, SPLIT, FIT, DEPLOY, "model = calibrated(model)"]
+    assert look(tmp_path / "n.ipynb", cells, cells[:4]) == []
+    assert look(tmp_path / "n.ipynb", [*cells[:3], *cells[4:], DEPLOY], cells[:4])
 
 
 def test_a_training_that_was_interrupted_is_told(tmp_path):

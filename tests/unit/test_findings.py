@@ -7,6 +7,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import GuardFailed, InvalidInput
 from jupyter_deploy.domain.findings import CHECKS, Finding, counted, is_news, refuse, require_waivable, told, waived
+from jupyter_deploy.faces.cli import EXIT_CODES
 from jupyter_deploy.faces.page import Page, as_html, as_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
@@ -33,6 +34,7 @@ def test_errors_are_refused_and_warnings_only_when_strict():
             refuse([one(severity), one("note", "secrets")], strict=strict)
         assert f"{severity}: features: a column is missing." in refused.value.details
         assert "secrets" not in str(refused.value), "a note speaks against nothing"
+        assert EXIT_CODES[refused.value.code] == 1
         assert '--waive features --reason "…"' in refused.value.remedy
 
 

@@ -69,12 +69,17 @@ def values_behind(value: Value) -> dict[str, Value]:
 
 @dataclass
 class _Variable:
-    """``value`` as it was bound or last changed; ``unfitted``: before its fits; ``parts``: elements set since."""
+    """A name's value as it was bound or last changed.
+
+    ``unfitted``: before its fits; ``parts``: elements set since; ``steps``: what was done to it that changes nothing
+    when it is done again; ``sources``: the variables that it was made of.
+    """
 
     value: Value
     unfitted: Value | None = None
     parts: dict[str, Value] = field(default_factory=dict)
     definition: ast.stmt | None = None
+    steps: frozenset[str] = frozenset()
     is_import: bool = False
     sources: frozenset[str] = frozenset()
 
@@ -254,8 +259,13 @@ class Program:
             return False
         name = tree.targets[0].id
         variable = self._variables.get(name)
-        last = variable.value.statement if variable and not variable.parts else None
-        return last is not None and last.text == statement.text and _is_idempotent(tree.value, name)
+        others = {other for other in loads(tree.value) if not self._is_import(other)} - {name}
+        if variable is None or others or not _is_idempotent(tree.value, name):
+            return False
+        if statement.text not in variable.steps:
+            value = _made(statement, [(name, self._value(name))])
+            self._variables[name] = _Variable(value, steps=variable.steps | {statement.text}, sources=variable.sources)
+        return True
 
     def _part(self, name: str, key: str) -> Value:
         variable = self._variables[name]

@@ -38,27 +38,26 @@ def fitted(labels=LABELS, **options):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A store that captured four models of one notebook, and an endpoint with the first three."""
+    """A store that captured three models of one notebook, and an endpoint with the first."""
     folder = tmp_path_factory.mktemp("difference")
     capturer = ModelCapturer(folder / "bentoml", Tolerance(), replay_timeout=120)
     store = SqliteStore(folder / "home", "ada")
     ports = SimpleNamespace(capturer=capturer, store=store)
 
-    def captured(model, example, cells, remember=store.remember, **namespace):
+    def captured(model, example, cells, **namespace):
         live = Live(model, example, Source(variable="clf"), None, cells, HERE, namespace)
         staged = capturer.stage(live, "churn")
-        return capturer.keep(capturer.replay(staged, live), remember)
+        return capturer.keep(capturer.replay(staged, live), store.remember)
 
     cells = ("X = table()", "clf = LogisticRegression(C={}).fit(X, y)")
     one = captured(fitted(), TABLE[:3], (cells[0], cells[1].format(1.0)), acc=0.75, score=np.float64(0.5), n=3)
     other = fitted(LABELS[::-1], C=0.5)
     two = captured(other, TABLE[:4], (cells[0], cells[1].format(0.5)), acc=torch.tensor(0.875))
     apart = captured(other, TABLE[4:], (cells[0], cells[1].format(0.5)))
-    unknown = captured(fitted(C=3.0), TABLE[4:], (), remember=lambda _: None)
     endpoint = Endpoint.first(release(one.tag.partition(":")[2], name="churn"))
     store.save(endpoint, based_on=0, reason="", change="")
     again = captured(fitted(), TABLE[:3], (cells[0], "acc = 1"), acc=1.0)
-    return SimpleNamespace(ports=ports, again=again, one=one, two=two, apart=apart, unknown=unknown, endpoint=endpoint)
+    return SimpleNamespace(ports=ports, again=again, one=one, two=two, apart=apart, endpoint=endpoint)
 
 
 def ask(world, a, b=None, told=None):
@@ -95,9 +94,10 @@ def test_without_a_common_instance_b_is_asked_as_example_in_a_clean_process(worl
     ]
 
 
-def test_what_this_store_did_not_capture_is_compared_and_not_run(world):
-    found = ask(world, world.one.tag, world.unknown.tag)
-    assert "C 1.0 -> 3.0" in found.words
+def test_what_this_store_did_not_capture_is_compared_and_not_run(world, tmp_path):
+    stranger = SimpleNamespace(capturer=world.ports.capturer, store=SqliteStore(tmp_path, "eve"))
+    found = diff(DiffRequest(a=world.one.tag, b=world.apart.tag), stranger, print)
+    assert "C 1.0 -> 0.5" in found.words
     assert "not captured by this store" in found.answers.problem
 
 

@@ -81,7 +81,7 @@ def test_the_command_line_says_the_same_of_candidate_and_stable_as_text_and_as_j
 
 def test_what_is_not_there_is_said_with_exit_code_2(executed):
     home, _ = executed
-    for wrong in (("chum",), ("churn:000000000000", "churn"), ("churn", "none:1")):
+    for wrong in (("chum",), ("churn:000000000000", "churn")):
         ended = home.run("diff", *wrong, "-o", "json", check=False)
         assert (ended.returncode, ended.stdout) == (2, "")
         assert json.loads(ended.stderr.splitlines()[-1])["error"]["remedy"]

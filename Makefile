@@ -43,6 +43,7 @@ chaos: setup
 
 docs: setup
 	$(PYTHON) scripts/reference.py
+	$(PYTHON) -m scripts.supported_models
 
 clean: down
 	rm -rf .demo .venv .venv-$(NEWER)

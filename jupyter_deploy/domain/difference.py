@@ -267,8 +267,10 @@ def _words(found: Difference) -> Iterator[str]:
         yield f"{_last(other.before)} -> {_last(other.after)}"
     yield from _counted(found.features, "feature", {"added": "+{}", "removed": "-{}", "changed": "{} re-typed"})
     yield from _some(found.hyperparameters, "hyperparameter", most=3)
-    yield from _some([c for c in found.training if c.name == "rows"], "training", most=1, prefix="training ")
-    if found.training and all(c.name != "rows" for c in found.training):
+    training = {change.name: change for change in found.training if change.kind == "changed"}
+    if "rows" in training:
+        yield f"training rows {training['rows'].before} -> {training['rows'].after}"
+    elif "sha256" in training:
         yield "other training data"
     yield from _some(found.metrics, "metric", most=2)
     yield from _some([c for c in found.dependencies if c.name not in ("interpreter", "platform")], "dependency", most=2)
@@ -293,15 +295,15 @@ def _counted(changes: Sequence[Change], what: str, forms: Mapping[str, str]) -> 
         yield f"{what}s re-ordered"
 
 
-def _some(changes: Iterable[Change], what: str, *, most: int, prefix: str = "") -> Iterator[str]:
+def _some(changes: Iterable[Change], what: str, *, most: int) -> Iterator[str]:
     """The first ones in full, the others counted."""
     given = list(changes)
     changed = [c for c in given if c.kind == "changed" and not _is_long(c)]
     for change in changed[:most]:
         if is_confidential(change.name) or HIDDEN in (change.before, change.after):
-            yield f"{prefix}{change.name} changed"
+            yield f"{change.name} changed"
         else:
-            yield f"{prefix}{change.name} {_value(change.before)} -> {_value(change.after)}"
+            yield f"{change.name} {_value(change.before)} -> {_value(change.after)}"
     rest = len(given) - len(changed[:most])
     if rest:
         more = "more " if changed[:most] else ""

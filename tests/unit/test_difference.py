@@ -96,6 +96,7 @@ def test_what_the_schemas_say_otherwise_is_told_by_place_and_a_columns_type_once
 
 class Training(Value):
     rows: int
+    sha256: str = "0"
     ranges: dict[str, tuple[str, str]]
 
 
@@ -108,7 +109,12 @@ def test_training_data_is_compared_whatever_is_known_of_it():
         "rows": ("changed", 400, 500),
         "ranges.day": ("changed", ["2025-01-01", "2026-01-01"], ["2025-01-01", "2026-02-01"]),
     }
-    assert "training rows 400 -> 500" in found.words
+    assert found.words == ("training rows 400 -> 500",)
+    vars(two.manifest)["training"] = one.manifest.training.model_copy(update={"sha256": "1"})
+    assert difference(one, two).words == ("other training data",)
+    vars(two.manifest)["training"] = None
+    assert {c.kind for c in difference(one, two).training} == {"removed"}
+    assert difference(one, two).words == ()
 
 
 def test_cells_are_matched_by_their_likeness_and_code_by_its_path():

@@ -57,6 +57,8 @@ CALM = {
     "a cell that is not Python": [LOAD, "%%bash\nls", "!ls", SPLIT, "%%writefile x.py\nX = 1", FIT, DEPLOY],
     "comments and spaces edited": [LOAD, SPLIT + "  # both", FIT, DEPLOY],
     "a timed cell": [LOAD, SPLIT, "%%time\n" + FIT, DEPLOY],
+    "a timed line": [LOAD, SPLIT, FIT.replace("model.fit", "%time model.fit"), "%time !ls", "%time a b", "(", DEPLOY],
+    "a strange escape": [LOAD, SPLIT, "pattern = '\\d'", FIT, DEPLOY],
     "a cell that raised before it did anything": [LOAD, SPLIT, FIT, "X = X.drop(columns='zz')", DEPLOY],
 }
 

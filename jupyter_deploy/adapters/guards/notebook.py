@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,17 +75,27 @@ def statements(number: int, source: str) -> list[Statement]:
         if first.split()[0] not in _PYTHON_CELLS:
             return []
         source = rest
-    try:
-        body = ast.parse(_without_magics(source)).body
-    except (SyntaxError, ValueError):
-        return []
-    return [Statement(number, ast.unparse(tree), tree) for tree in _timed(body)]
+    trees = _timed(_parsed(_without_magics(source)))
+    return [Statement(number, ast.unparse(tree), tree) for tree in trees]
+
+
+def _parsed(source: str) -> list[ast.stmt]:
+    """The statements of a source; none if it is not Python."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in strings the user was warned when the cell ran
+        try:
+            return ast.parse(source).body
+        except (SyntaxError, ValueError):
+            return []
 
 
 def _without_magics(source: str) -> str:
     from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - in a kernel it is loaded already
 
-    return str(TransformerManager().transform_cell(source))
+    try:
+        return str(TransformerManager().transform_cell(source))
+    except SyntaxError:
+        return ""
 
 
 def _timed(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -94,7 +105,8 @@ def _timed(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "get_ipython().run_line_magic":
             words = [str(argument.value) for argument in call.args if isinstance(argument, ast.Constant)]
             if len(words) == 2 and words[0] in _PYTHON_LINES:
-                yield from ast.parse(words[1]).body
+                timed = _parsed(_without_magics(words[1]))
+                yield from (ast.increment_lineno(one, tree.lineno - 1) for one in timed)
         else:
             yield tree
 

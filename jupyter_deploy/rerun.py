@@ -21,23 +21,35 @@ def is_rerun() -> bool:
     return VARIABLE in os.environ
 
 
-def left_out(name: str) -> Callable[..., None]:
-    """A function in the place of a verb: it says that nothing is done."""
+class LeftOut:
+    """What a verb that was left out returns: nothing, and whoever asks it for something is told why."""
 
-    def function(*_: Any, **__: Any) -> None:
-        print(f"{name} is left out: nbdeploy runs this notebook itself")  # noqa: T201 - the cell's output
+    _name = "a deploy"  # also of a copy that is only being made
 
-    return function
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        """For the cell's output."""
+        return f"{self._name} is left out: nbdeploy runs this notebook itself"
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise AttributeError(f"{self!r}, so that there is no '{attribute}'")
+
+
+def left_out(name: str) -> Callable[..., LeftOut]:
+    """A function in the place of a verb: nothing is done."""
+    return lambda *_, **__: LeftOut(name)
 
 
 def load(shell: Any, verbs: Iterable[str]) -> None:
     """Register magics that do nothing in the place of ``%deploy`` and ``%deploy_<verb>``."""
 
-    def deploy(line: str, cell: str | None = None) -> None:
+    def deploy(line: str, cell: str | None = None) -> LeftOut:
         del line
         if cell is not None:  # %%deploy stands over a function that later cells may call
             shell.run_cell(cell).raise_error()
-        left_out("%deploy")()
+        return LeftOut("%deploy")
 
     shell.register_magic_function(deploy, "line_cell", "deploy")
     for verb in verbs:

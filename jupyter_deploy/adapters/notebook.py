@@ -31,7 +31,8 @@ class PapermillRunner:
         kernel = _kernel_of(document, notebook)
         environment = {**os.environ, VARIABLE: "1"}
         folder = notebook.resolve().parent
-        return _run(document, last_cell, on_cell, Place(notebook.name, folder, kernel, _manager(environment)))
+        place = Place(notebook.name, folder, kernel, _manager(environment))
+        return _shown(_run(document, last_cell, on_cell, place)[-1])
 
     def ask_again(
         self,
@@ -41,7 +42,6 @@ class PapermillRunner:
         *,
         folder: Path,
         interpreter: str,
-        forgiving: bool,
     ) -> Mapping[str, Any]:
         """Run cells in a kernel of another environment, which finds what ``rerun`` needs all the same."""
         source = snapshot.manifest.provenance.source
@@ -50,7 +50,7 @@ class PapermillRunner:
         )
         import nbformat  # noqa: PLC0415 - as in _run
 
-        tags = {"tags": ["raises-exception"]} if forgiving else {}
+        tags = {"tags": ["raises-exception"]}  # the next cells run all the same
         document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, metadata=tags) for cell in cells])
         with scratch_folder("code") as code:
             _copy_rerun(code)
@@ -58,13 +58,13 @@ class PapermillRunner:
             environment = {**kept, VARIABLE: "1", "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
             manager = _manager(environment, [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
             name = Path(source.notebook).name if source.notebook else "cells.ipynb"
-            shown = _run(document, asking, on_cell, Place(name, folder, "python3", manager, forgiving))
+            ran = _run(document, asking, on_cell, Place(name, folder, "python3", manager, forgiving=True))
+        shown = _shown(ran[-1])
         if ANSWERS_MIME not in shown:
             raise NotebookFailed(
                 f"{name} ran, but its kernel gave no answers", "do its cells change 'sys.modules' or how things show?"
             )
-        found: Mapping[str, Any] = shown[ANSWERS_MIME]
-        return found
+        return {**shown[ANSWERS_MIME], "raised": _raised(ran[:-1])}
 
 
 # They would lead the clean environment's interpreter to the modules of another one.
@@ -113,7 +113,8 @@ class Place:
     forgiving: bool = False
 
 
-def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> dict[str, Any]:
+def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> list[Any]:
+    """The cells of code as they have run, the last one too."""
     import nbformat  # noqa: PLC0415 - half a second that only headless runs need
     import papermill  # noqa: PLC0415
     from nbclient.exceptions import DeadKernelError  # noqa: PLC0415
@@ -153,10 +154,21 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
             ) from error
         except papermill.exceptions.PapermillException as error:
             raise NotebookFailed(f"cannot run {place.name}: {error}", "open it in Jupyter and run it") from error
+    return [cell for cell in done.cells if cell.cell_type == "code"]
+
+
+def _shown(cell: Any) -> dict[str, Any]:
+    """What a cell displayed, by MIME type."""
     shown: dict[str, Any] = {}
-    for item in done.cells[-1].get("outputs", []):
+    for item in cell.get("outputs", []):
         shown.update(item.get("data", {}))
     return shown
+
+
+def _raised(cells: Sequence[Any]) -> list[str]:
+    """In words, which cells raised what."""
+    found = ((n, item) for n, cell in enumerate(cells, 1) for item in cell.get("outputs", []))
+    return [f"cell {n} raised {item.ename}: {item.evalue}" for n, item in found if item.output_type == "error"]
 
 
 def _read(notebook: Path) -> Any:

@@ -163,12 +163,11 @@ class NotebookRunner(Protocol):
         *,
         folder: Path,
         interpreter: str,
-        forgiving: bool,
     ) -> Mapping[str, Any]:
         """Run cells, and ask what they leave in the snapshot's variable its example: see ``rerun.ask``.
 
-        They run in a folder, by an interpreter in whose environment nbdeploy need not be. ``forgiving``: a cell
-        that raises stops nothing. Raises NotebookFailed, KernelDied.
+        They run in a folder, by an interpreter in whose environment nbdeploy need not be. A cell that raises
+        stops nothing; ``raised`` has them in words. Raises NotebookFailed, KernelDied.
         """
 
 

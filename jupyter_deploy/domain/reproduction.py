@@ -16,6 +16,10 @@ class Reproduction(Value):
     snapshot: str
     outcome: Literal["reproduced", "differs"]
     differences: tuple[str, ...] = Field(default=(), description="Where the answers on the example part, row by row.")
+    raised: tuple[str, ...] = Field(
+        default=(),
+        description="Cells that raised. They stop nothing: some may need what a left-out deploy returns.",
+    )
     instances: int = Field(description="How many the example has.")
     ran: Literal["notebook", "executed cells"] = Field(
         description="The notebook's cells as they are now; or, where its file is gone, those that were executed."

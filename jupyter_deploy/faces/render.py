@@ -290,6 +290,7 @@ def _reproduction(result: Reproduction) -> Page:
         ("notebook", result.notebook or "unknown"),
         ("instances", f"{result.instances}, {answered}"),
         *(("differs", line) for line in result.differences),
+        *(("raised", line) for line in result.raised),
         *(("changed since", line) for line in result.changed),
     ]
     return Page(f"{result.snapshot} {'is' if result.outcome == 'reproduced' else 'is NOT'} reproduced", facts=facts)

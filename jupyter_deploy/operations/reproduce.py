@@ -50,7 +50,6 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
         lambda words: progress(f"{doing}: {words}", False),
         folder=folder,
         interpreter=environment.interpreter,
-        forgiving=ran == "executed cells",  # some of them may have raised then, too
     )
     differences = _differences(found, variable)
     return Reproduction(
@@ -58,6 +57,7 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
         outcome="differs" if differences else "reproduced",
         differences=differences,
         instances=len(manifest.instances),
+        raised=tuple(found["raised"]),
         ran=ran,
         notebook=manifest.provenance.source.notebook,
         changed=changed_cells(cells, executed) if ran == "notebook" else (),

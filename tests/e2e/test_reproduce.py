@@ -94,5 +94,6 @@ def test_a_notebook_that_raises_now_names_the_cell(deployed):
         ended = home.run("reproduce", tag, check=False)
     finally:
         aside.rename(notebook.parent / "rate.txt")
-    assert ended.returncode == 3
-    assert "cell 2 of prices.ipynb raises FileNotFoundError" in ended.stderr
+    assert ended.returncode == 1
+    assert "NOT reproduced" in ended.stdout
+    assert "cell 2 raised FileNotFoundError" in ended.stdout

@@ -14,6 +14,9 @@ import httpx
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.serving import codec
 
+# Characters of one argument: a shell takes no more than 128 KiB, and nobody would paste an image.
+_MOST_ARGUMENT = 20_000
+
 
 class HttpClient:
     """The Client port. Proxies of the environment are passed over: the gateway is on this machine.
@@ -66,5 +69,8 @@ class HttpClient:
         The token is read from its file by curl itself: as an argument, every user of the machine could see it.
         """
         token = f" -H @{shlex.quote(str(self._token_file))}" if self._token() else ""
+        address = self.public(url) or url
         sent = shlex.quote(json.dumps(body))
-        return f"curl -s {self.public(url) or url} -H 'content-type: application/json'{token} -d {sent}"
+        if len(sent) > _MOST_ARGUMENT:
+            sent = f"@request.json  # such as the example in {address.removesuffix('/predict')}/openapi.json"
+        return f"curl -s {address} -H 'content-type: application/json'{token} -d {sent}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.adapters.inspection import inspect_model
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
@@ -234,12 +236,20 @@ def test_an_image_comes_in_any_format_and_mode_and_answers_as_png():
     assert refusal(inspected, "not base64")["msg"] == "must be base64"
 
 
-def test_an_image_of_too_many_pixels_is_refused(monkeypatch):
+@pytest.mark.parametrize("most", [2, 5])  # Pillow only warns up to twice as many
+def test_an_image_of_too_many_pixels_is_refused(monkeypatch, most):
     from PIL import Image
 
     inspected = seen(shapes.inverted, shapes.IMAGE)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2)
-    assert refusal(inspected, inspected.instances[0])["msg"] == "is an image of more than 2 pixels"
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+    assert refusal(inspected, inspected.instances[0])["msg"] == f"is an image of more than {most} pixels"
+
+
+def test_a_request_that_no_shell_would_take_is_named_instead_of_shown():
+    client = HttpClient(Path("token"), lambda: None)
+    short, long = (client.command("http://h/e/predict", {"instances": ["x" * size]}) for size in (10, 10**6))
+    assert short.endswith("""-d '{"instances": ["xxxxxxxxxx"]}'""")
+    assert long.endswith("-d @request.json  # such as the example in http://h/e/openapi.json")
 
 
 FRAME = pd.DataFrame({"age": [3, 4], "name": ["a", "b"]})

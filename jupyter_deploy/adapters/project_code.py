@@ -18,7 +18,7 @@ from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.serving.project_code import FOLDER, globals_of
 
 from .origins import Place, local_place, locate
-from .sources import compiled, edited, imports_in, is_as_written
+from .sources import compiled, edited, imports_in, is_as_written, is_same
 
 # Data beside the code of one package; a model's own data seldom is a part of it.
 DATA_LIMIT = 64 * 2**20
@@ -109,6 +109,17 @@ class ProjectCode:
         name, part = value.__module__, value.__qualname__
         if name in self._by_source and name not in self._found and "<" not in part:
             self._note(name, f"{part} was replaced there", f"make anew what is a {part} or uses it, and deploy again")
+
+    def replaced_by_same(self, value: FunctionType | type) -> tuple[ModuleType, str] | None:
+        """The module and qualified name of what a reload put in the place of ``value`` and that says the same."""
+        name, part = value.__module__, value.__qualname__
+        if not isinstance(name, str) or name not in self._by_source or "<" in part:
+            return None
+        module = sys.modules.get(name)
+        found: Any = module
+        for step in part.split("."):
+            found = getattr(found, step, None)
+        return (module, part) if module and found is not value and is_same(value, found) else None
 
     def goes_by_value(self, name: str) -> bool:
         """Whether a module goes in by value; decided once, for it and all that it imports."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
+from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +20,9 @@ def reduced(part: Any, code: ProjectCode) -> Any:
     kind = type(part)
     if kind is _Cached:
         return NotImplemented if _is_importable(part, code) else _cached(part)
+    if isinstance(part, FunctionType | type) and (same := code.replaced_by_same(part)) is not None:
+        module, qualname = same
+        return operator.attrgetter(qualname), (module,)
     if kind is functools.cached_property:  # it has a lock, in Python 3.11
         state = {name: value for name, value in vars(part).items() if name != "lock"}
         return functools.cached_property, (part.func,), state

@@ -13,6 +13,8 @@ from typing import Any
 
 _WRAPPERS = ("fget", "fset", "fdel", "func", "__func__", "__wrapped__")
 _DEPTH = 6
+_OF_EVERY_CLASS = ("__dict__", "__weakref__", "__module__", "__doc__", "__qualname__", "__slotnames__")
+_PLAIN = (type(None), bool, int, float, str, bytes)
 
 
 def imports_in(code: CodeType, package: str | None, *, nested: bool = True) -> Iterator[str]:
@@ -90,6 +92,20 @@ def edited(module: ModuleType, code: CodeType) -> list[str]:
         if os.path.realpath(part.co_filename) == file and _meaning(part) not in said.get(part.co_qualname, ())
     }
     return list(found)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two functions or classes of one name say the same, as before and after a reload that changed others.
+
+    Only where that can be told: no closures, and attributes that are functions or plain values.
+    """
+    if isinstance(one, FunctionType) and isinstance(other, FunctionType):
+        plain = not (one.__closure__ or other.__closure__ or one.__defaults__ or one.__kwdefaults__)
+        return plain and _meaning(one.__code__) == _meaning(other.__code__)
+    if isinstance(one, type) and isinstance(other, type):
+        mine, others = ({k: v for k, v in vars(cls).items() if k not in _OF_EVERY_CLASS} for cls in (one, other))
+        return mine.keys() == others.keys() and all(is_same(value, others[name]) for name, value in mine.items())
+    return type(one) is type(other) and isinstance(one, _PLAIN) and one == other
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -206,6 +206,10 @@ def test_an_instance_of_a_class_that_a_reload_has_replaced_goes_in_with_its_own_
     old = classes.Model()
     assert edited(packed(old, tmp_path / "snapshot")[0]) == []
     importlib.reload(classes)
+    code, files = packed([old, classes.Model()], tmp_path / "snapshot")
+    assert (edited(code), sources(files)) == ([], ["classes.py"])  # it says the same: by source
+    (Path(classes.__file__)).write_text("class Model:\n    def predict(self, x):\n        return -x\n")
+    importlib.reload(classes)
     assert "Model was replaced there" in edited(packed(old, tmp_path / "snapshot")[0])[0]
     assert edited(packed([classes.Model(), lambda x: x], tmp_path / "snapshot")[0]) == []
 

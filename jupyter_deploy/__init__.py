@@ -17,6 +17,7 @@ __all__ = [
     "compare",
     "deploy",
     "describe",
+    "diff",
     "down",
     "history",
     "list",
@@ -26,6 +27,7 @@ __all__ = [
     "promote",
     "purge",
     "reconcile",
+    "reproduce",
     "rollback",
     "serving_role",
     "stop",
@@ -57,6 +59,10 @@ def __getattr__(name: str) -> Any:
         from .domain.errors import DeployError  # noqa: PLC0415
 
         return DeployError
+    if name in __all__ and _is_rerun():
+        from .rerun import left_out  # noqa: PLC0415
+
+        return left_out(f"jupyter_deploy.{name}")
     if name == "panel":
         from .faces.panel import panel  # noqa: PLC0415
 
@@ -75,6 +81,17 @@ def __dir__() -> Iterable[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext jupyter_deploy``: the magics, and how results look in a notebook."""
+    if _is_rerun():
+        from . import rerun  # noqa: PLC0415
+
+        rerun.load(shell, set(__all__) - {"deploy", "DeployError", "serving_role"})
+        return
     from .faces.magics import load  # noqa: PLC0415
 
     load(shell)
+
+
+def _is_rerun() -> bool:
+    from .rerun import is_rerun  # noqa: PLC0415
+
+    return is_rerun()

@@ -4,27 +4,50 @@ from __future__ import annotations
 
 import getpass
 import json
+import pickle
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Tolerance
 from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving import workplace
+from jupyter_deploy.serving.project_code import FOLDER
+from jupyter_deploy.serving.workplace import location_of
 
-from .environment import interpreter, lock
+from .datafiles import DataFiles, require_included, traced
+from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
-from .frameworks import framework_of, frameworks
-from .guards import Subject, inspect_subject
+from .fitting import look_at_training
+from .frameworks import described, framework_of, frameworks
+from .guards import Proved, Subject, inspect_proved, inspect_subject
+from .guards.detection import masked_values
+from .guards.features import explained
+from .guards.secrets import masked_cells
 from .inspection import inspect_model
+from .metrics import metrics_of
 from .pickling import write_pickle
-from .replaying import require_agreement, run_replay
+from .project_code import CHECKS_OF_CODE, ProjectCode, differing, modules_in
+from .proving import prove
+from .replaying import Asked, has_agreed, require_agreement, run_ask, run_replay
+from .room import require_room
 from .scratch import new_folder_name, sweep
-from .snapshots import SnapshotFolders, content_fingerprint, file_sha256, sha256, tag_of, write_manifest
+from .snapshots import (
+    SnapshotFolders,
+    content_fingerprint,
+    file_sha256,
+    sha256,
+    sources_of,
+    tag_of,
+    write_manifest,
+)
 
 _REPEATED = (
     "a shadow would repeat that for every request; jupyter_deploy.serving_role() tells the model its role, so that it "
@@ -57,20 +80,33 @@ class ModelCapturer:
     def sweep(self) -> None:
         """Remove the temporary folders of processes that were killed."""
         sweep()
+        workplace.sweep()
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model and example into a temporary folder, with the notebook's own answers in the manifest."""
+        require_included(live)
         framework = framework_of(live.model)
         live = replace(live, model=framework.deployed(live.model))
-        seen = inspect_model(live.model, live.example, live.method)
+        require_room(live.model, live.example, (Path(tempfile.gettempdir()), self._models))
+        with traced() as trace:
+            try:
+                seen = inspect_model(live.model, live.example, live.method, live.signature)
+            except InvalidExample as error:
+                raise explained(error, live, framework) from error
+        features, hyperparameters = described(live.model)
+        training, data = look_at_training(live, features)
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
-            files = _write_model(live, folder)
+            code = ProjectCode()
             example = {"example": seen.example, "prototype": seen.prototype}
-            files["example.pkl"] = write_pickle(
-                example, folder / "example.pkl", name="the example", project=live.project
-            )
+            files, formats = _write(live, example, folder, code)
+            packed = DataFiles(live, folder)
+            packed.include()
+            for path in trace.opened:
+                if not packed.objection(path):
+                    packed.add(path)
+            files |= packed.digests
             manifest = Manifest(
                 name=name,
                 method=seen.method,
@@ -84,22 +120,27 @@ class ModelCapturer:
                 environment=interpreter(),
                 provenance=_provenance(live),
                 data_fingerprint=sha256(json.dumps(seen.instances, sort_keys=True).encode()),
-                features=framework.features(live.model),
-                hyperparameters=framework.hyperparameters(live.model),
+                features=features,
+                hyperparameters=masked_values(hyperparameters),
+                formats=formats,
+                metrics=metrics_of(live.namespace),
+                training=data,
                 notes=seen.notes,
-                findings=inspect_subject(Subject(live, seen, framework)),
+                findings=(*inspect_subject(Subject(live, seen, framework, folder, training)), *code.findings),
+                packed=packed.packed,
                 files=files,
             )
             write_manifest(manifest, folder)
-            return Staged(folder=folder, manifest=manifest, fingerprint=content_fingerprint(folder, files))
+            found = content_fingerprint(folder, files)
+            return Staged(folder, manifest, found, changed=frozenset(trace.changed))
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def replay(self, staged: Staged, live: Live) -> Staged:  # noqa: ARG002 - what is lacking is told, not added, so far
+    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
-        found = run_replay(staged.folder, staged.manifest.environment.interpreter, self._timeout)
-        require_agreement(found)
+        staged, found, asked = self._proved(staged, live, told)
+        require_agreement(found, asked)
         notes = staged.manifest.notes
         if found["stochastic"]:
             notes += (
@@ -113,8 +154,35 @@ class ModelCapturer:
                 "findings": (*staged.manifest.findings, *_side_effects(found["effects"])),
             }
         )
+        proved = Proved(live, manifest, staged.folder, tuple(found["modules"]))
+        manifest = manifest.model_copy(update={"findings": (*manifest.findings, *inspect_proved(proved))})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
+
+    def _proved(self, staged: Staged, live: Live, told: Callable[[str], None]) -> tuple[Staged, dict[str, Any], Asked]:
+        """Proved, and proved anew by value where modules of the project, imported there, are not what they are here."""
+        proved, found, asked = prove(staged, live, self._timeout, told)
+        packed = modules_in(proved.manifest.files)
+        changed = differing(found["globals"])
+        if not changed and not has_agreed(found):
+            changed = dict.fromkeys(packed, "imported anew, it does not answer as it did")
+        if not packed or not changed:
+            return proved, found, asked
+        told("once more, with the project's modules as they are in the notebook")
+        code = ProjectCode(changed)
+        example = pickle.loads((staged.folder / "example.pkl").read_bytes())  # noqa: S301 - written by this process
+        shutil.rmtree(staged.folder / FOLDER)
+        data = {name: digest for name, digest in proved.manifest.files.items() if location_of(name) is not None}
+        written, formats = _write(live, example, staged.folder, code)
+        files = data | written
+        findings = (*(f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE), *code.findings)
+        update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
+        manifest = staged.manifest.model_copy(update=update)
+        write_manifest(manifest, staged.folder)
+        by_value = replace(staged, manifest=manifest, fingerprint=content_fingerprint(staged.folder, files))
+        again = prove(by_value, live, self._timeout, told)
+        # What fails either way is told of the module's own file, in which the reader can look.
+        return again if has_agreed(found) or has_agreed(again[1]) else (again[0], found, asked)
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
         """The same files with another interpreter: what is served there must have been proved there."""
@@ -142,6 +210,14 @@ class ModelCapturer:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
         return self._kept.keep(staged, remember)
 
+    def sources(self, snapshot: Snapshot) -> dict[str, str]:
+        """The texts of the project's own files in it; what is not what was captured is left out."""
+        return sources_of(snapshot)
+
+    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Its answers to other instances, from a clean process that verifies its digest first."""
+        return run_ask(snapshot, instances, self._timeout)
+
     def load(self, tag: str) -> Snapshot:
         """A stored snapshot; its files' digests are verified, nothing is unpickled."""
         return self._kept.load(tag)
@@ -157,20 +233,28 @@ def _side_effects(effects: list[str]) -> tuple[Finding, ...]:
     )
 
 
-def _write_model(live: Live, folder: Path) -> dict[str, str]:
-    """``model.pkl`` and the parts of it that have formats of their own; file name -> SHA-256."""
+def _write(
+    live: Live, example: Mapping[str, Any], folder: Path, code: ProjectCode
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Model, example and the project's code that they need: path in the snapshot -> SHA-256, and -> format."""
+    files, formats = _write_model(live, folder, code)
+    files["example.pkl"] = write_pickle(dict(example), folder / "example.pkl", name="the example", code=code)
+    return files | code.pack(folder), formats
+
+
+def _write_model(live: Live, folder: Path, code: ProjectCode) -> tuple[dict[str, str], dict[str, str]]:
+    """``model.pkl`` and the parts of it that have formats of their own: file name -> SHA-256, and -> format."""
     writers = [writer for framework in frameworks() if (writer := framework.native_writer(folder)) is not None]
     name = live.source.variable or "the model"
     # As it is served; else calling net.eval() would make another snapshot.
     with framework_of(live.model).asking(live.model):
-        files = {
-            "model.pkl": write_pickle(
-                live.model, folder / "model.pkl", name=name, project=live.project, writers=writers
-            )
-        }
+        files = {"model.pkl": write_pickle(live.model, folder / "model.pkl", name=name, code=code, writers=writers)}
+        formats = {"model.pkl": "cloudpickle"}
         for writer in writers:
-            files |= writer.finish()
-    return files
+            written = writer.finish()
+            files |= written
+            formats |= dict.fromkeys(written, writer.format)
+    return files, formats
 
 
 def _provenance(live: Live) -> Provenance:
@@ -178,8 +262,9 @@ def _provenance(live: Live) -> Provenance:
     return Provenance(
         source=live.source,
         notebook_sha256=file_sha256(notebook) if notebook and notebook.is_file() else None,
-        cells=tuple(live.cells),
+        cells=masked_cells(live.cells),
         git=_git(notebook.parent if notebook else live.project),
+        distributions=loaded_in_notebook(live.cells) if live.cells else {},
         user=getpass.getuser(),
         captured_at=now(),
     )

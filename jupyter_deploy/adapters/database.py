@@ -19,7 +19,7 @@ from jupyter_deploy.domain.errors import StoreError
 
 from .filesystem import network_kind_of, why_not_writable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _INTENTS = """
 CREATE TABLE intents (
@@ -52,6 +52,8 @@ _STEPS = {
         "DROP TABLE former",
         _META,
     ],
+    # Documents say more: what checks found, features, hyperparameters. Those of older ones are read as they are.
+    2: [],
 }
 
 _SECONDS = 10.0  # that a connection waits for another process's transaction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 import sysconfig
 from collections.abc import Iterable
@@ -17,6 +18,11 @@ from jupyter_deploy.domain.artifacts import Environment
 # What a bento needs whatever its model: BentoML serves it, cloudpickle restores it.
 SERVING = ("bentoml", "cloudpickle", "uvicorn", "numpy")
 
+# What runs a notebook.
+KERNEL = ("ipykernel",)
+
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
+
 
 def lock(modules: Iterable[str]) -> Environment:
     """The running interpreter with the distributions of ``modules`` and of serving, and all that those require.
@@ -28,6 +34,24 @@ def lock(modules: Iterable[str]) -> Environment:
     """
     wanted = [*SERVING, *(name for module in modules for name in distributions_of().get(module, ()))]
     return interpreter().model_copy(update={"distributions": closure(wanted)})
+
+
+def loaded_in_notebook(cells: Iterable[str]) -> dict[str, str]:
+    """The distributions that a notebook works with, to run it again: its kernel's, and what is loaded in this process.
+
+    What only nbdeploy brings is left out, unless a cell imports it.
+    """
+    own = {canonicalize_name(name) for name in closure(["nbdeploy"])}
+    loaded = {name.partition(".")[0] for name in list(sys.modules)}
+    brought = {name for module in loaded for name in distributions_of().get(module, ())}
+    named = {name for module in _imported(cells) for name in distributions_of().get(module, ())}
+    beside = {name for name in brought if canonicalize_name(name) not in own}
+    return closure([*(named - {"nbdeploy"}), *beside, *KERNEL])
+
+
+def _imported(cells: Iterable[str]) -> set[str]:
+    """Top-level modules that the lines of cells import, also where a cell is not plain Python."""
+    return {match[1] for cell in cells for match in _IMPORT.finditer(cell)}
 
 
 def interpreter() -> Environment:

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSource
-from jupyter_deploy.domain.signature import Container, Signature, infer_schema
+from jupyter_deploy.domain.signature import Container, Schema, Signature, infer_schema, with_seen
 from jupyter_deploy.serving import codec
+from jupyter_deploy.serving.calling import settled
+from jupyter_deploy.serving.natives import callable_of
 
+from .annotations import absent, own_signature
+from .examples import alone, container_of, sampled
+from .forms import NoForm
 from .frameworks import Framework, framework_of
-from .schemas import dtype_of, instance_schema, prototype_of
+from .schemas import Shown, dtype_of, instance_schema, prototype_of
 
 SAID_LIMIT = 400  # characters of an exception's message that people still read
 
@@ -36,8 +41,13 @@ class Inspected:
     notes: tuple[str, ...]
 
 
-def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
+def inspect_model(model: Any, example: Any, method: str | None, own: Any = None) -> Inspected:
     """Find out how ``model`` is called, and ask it the example.
+
+    Parameters
+    ----------
+    own
+        The user's own signature of one instance, such as a pydantic model; None: the example's and the annotations'.
 
     Raises
     ------
@@ -48,31 +58,28 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
     """
     method = _method_of(model, method)
     framework = framework_of(model)
-    call = model if method is None else getattr(model, method)
-    if inspect.iscoroutinefunction(call):
-        raise InvalidInput(
-            f"{_called(model, method)} is a coroutine function", "deploy a plain function that awaits it"
-        )
-    container, batch = _container_of(model, _own(example))
+    call = callable_of(model, method)
+    container, batch = container_of(alone(example), estimator=framework.takes_lists(model))
+    native, remarks = sampled(batch, container)
     asked = framework.signature_of(model, call)
     parameters: tuple[str, ...] = ()
-    native = batch
     if container == "call":
         parameters, arguments = _arguments(asked, batch)
-        _require_plain(arguments)
         native = [arguments]
-    instances = _instances(native, container, parameters)
+    prototype, instances = _instances(native, container, parameters, asked)
+    schema = instance_schema(Shown(native, container, instances, prototype, asked, parameters))
+    if own is not None:
+        schema = with_seen(own_signature(own, schema, instances), instances)
+    _require_readable(schema, container, parameters, prototype, instances, own=own is not None)
     answer, notes = _ask(model, call, native, container, _called(model, method))
     predictions = _predictions(answer, container, len(instances), _called(model, method))
     signature = Signature(
         container=container,
         parameters=parameters,
-        instance_schema=instance_schema(native, container, instances, asked, parameters),
+        instance_schema=schema,
         answer_schema=infer_schema(predictions, fixed_lengths=getattr(answer, "ndim", 1) > 1),
         answer_dtype=dtype_of(answer, predictions),
     )
-    prototype = prototype_of(native, container)
-    _require_readable(signature, prototype, instances)
     return Inspected(
         method=method,
         framework=framework.name,
@@ -82,7 +89,7 @@ def inspect_model(model: Any, example: Any, method: str | None) -> Inspected:
         signature=signature,
         instances=instances,
         predictions=predictions,
-        notes=notes,
+        notes=(*notes, *remarks),
     )
 
 
@@ -106,69 +113,6 @@ def _method_of(model: Any, method: str | None) -> str | None:
             "deploy an estimator, a torch module or a function, or name the method with --method",
         )
     return method
-
-
-def _container_of(model: Any, example: Any) -> tuple[Container, Any]:
-    """What the example is, and the example in the form in which the model gets a batch of it."""
-    if example is None:
-        raise InvalidExample(
-            "there is no example of what the model is asked", "add one, such as --example 'X_test[:5]'"
-        )
-    estimator = framework_of(model).takes_lists(model)
-    kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
-    if kind == "pandas.DataFrame":
-        _check_frame(example)
-        return "frame", example
-    if kind in ("numpy.ndarray", "torch.Tensor"):
-        if example.ndim >= 2:
-            _require_rows(len(example))
-            return ("array" if kind.startswith("numpy") else "tensor"), example
-        if estimator and example.ndim == 1:
-            _require_rows(len(example))
-            return "list", example.tolist()
-    if kind == "pandas.Series":
-        return "list", _texts_of(example, estimator=estimator)
-    if hasattr(example, "tocsr"):
-        raise InvalidExample("the example is a sparse matrix", "deploy the pipeline that makes it, with its own input")
-    if isinstance(example, list) and estimator:
-        _require_rows(len(example))
-        return "list", example
-    return "call", example
-
-
-def _own(example: Any) -> Any:
-    """Without what a tensor keeps alive but does not show: five rows of X_test would be stored as all of it."""
-    if isinstance(example, tuple):
-        return tuple(map(_own, example)) if type(example) is tuple else example
-    if type(example) is dict:
-        return {key: _own(value) for key, value in example.items()}
-    if f"{type(example).__module__}.{type(example).__name__}" == "torch.Tensor":
-        return example.detach().clone()
-    return example
-
-
-def _texts_of(series: Any, *, estimator: bool) -> list[str]:
-    if not estimator or not all(isinstance(value, str) for value in series):
-        raise InvalidExample(
-            "the example is a pandas Series", "give rows of a table (X[:5]) or a list (x[:5].tolist())"
-        )
-    _require_rows(len(series))
-    return list(series)
-
-
-def _check_frame(frame: Any) -> None:
-    _require_rows(len(frame))
-    names = [str(column) for column in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidExample(f"the example has several columns named {', '.join(twice)}", "give each its own name")
-    if frame.columns.nlevels > 1:
-        raise InvalidExample("the example has several levels of column names", "flatten them first")
-
-
-def _require_rows(count: int) -> None:
-    if count == 0:
-        raise InvalidExample("the example is empty", "give a few rows, such as 'X_test[:5]'")
 
 
 def _arguments(call: Callable[..., Any], example: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -214,47 +158,58 @@ def _usable_parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:
     return usable
 
 
-def _instances(native: Any, container: Container, parameters: tuple[str, ...]) -> list[Any]:
+def _instances(
+    native: Any, container: Container, parameters: tuple[str, ...], call: Callable[..., Any]
+) -> tuple[Any, list[Any]]:
+    """The prototype and the example's JSON."""
     try:
-        return codec.instances_of(native, container, parameters)
-    except (TypeError, ValueError) as error:
+        prototype = prototype_of(native, container, call)
+        return prototype, codec.instances_of(native, container, parameters, prototype)
+    except NoForm as error:
+        said = str(error) if container == "call" else f"the example holds {error}"
         raise InvalidExample(
-            f"the example cannot be sent as JSON: {error}",
+            f"{said}, which a JSON request cannot bring back as one",
+            "let the model take numbers, texts, dates, lists, dicts, arrays, tables, images; and make the rest itself",
+        ) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidExample(
+            f"the example cannot be sent as JSON: {_said(error)}",
             "deploy a function of numbers, texts, lists, dicts or tables",
         ) from error
 
 
-def _require_plain(arguments: dict[str, Any]) -> None:
-    """A request must bring each argument back as what it was in the notebook."""
-    for name, value in arguments.items():
-        kind = _not_plain(value)
-        if kind:
-            raise InvalidExample(
-                f"the argument '{name}' holds a {kind}, which a JSON request cannot bring back as one",
-                "let the function take numbers, texts, lists, dicts or arrays, and make the rest of them inside",
-            )
-
-
-def _not_plain(value: Any) -> str | None:
-    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    if hasattr(value, "dtype") and not kind.startswith("pandas."):
-        return None
-    if isinstance(value, dict | list | tuple):
-        children = value.values() if isinstance(value, dict) else value
-        return next((found for child in children if (found := _not_plain(child))), None)
-    return None if type(value) in (bool, int, float, str, type(None)) else kind
-
-
-def _require_readable(signature: Signature, prototype: Any, instances: list[Any]) -> None:
-    """The service must be able to read the example itself, once it has been JSON."""
+def _require_readable(
+    schema: Schema,
+    container: Container,
+    parameters: tuple[str, ...],
+    prototype: Any,
+    instances: list[Any],
+    *,
+    own: bool,
+) -> None:
+    """The service must be able to read the example itself, once it has been JSON, and what ``own`` lets be missing."""
+    reading = codec.Codec({"container": container, "parameters": parameters, "instance_schema": schema}, prototype)
     try:
-        codec.Codec(signature.model_dump(), prototype).decode(instances)
+        reading.decode(instances)
     except codec.InvalidInstances as error:
+        found = "\n".join(f"  {'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors[:5])
+        if own:
+            raise InvalidExample(
+                "the example is not what the signature says", "mend the one or the other", found
+            ) from error
         raise InvalidExample(
             "the example does not survive being sent as JSON",
             "leave out what JSON cannot carry (infinities, intervals, periods, objects), or make it inside the model",
-            "\n".join(f"  {'.'.join(map(str, found['loc'][1:]))}: {found['msg']}" for found in error.errors[:5]),
+            found,
         ) from error
+    for name, instance in absent(instances[0], schema) if own else ():
+        try:
+            reading.decode([instance])
+        except codec.InvalidInstances as error:
+            raise InvalidInput(
+                f"the signature lets '{name}' be missing, and the model's input does not: it {error.errors[0]['msg']}",
+                f"give '{name}' a default or a type that may be missing (Int64, float), or require it in the signature",
+            ) from error
 
 
 def _ask(
@@ -265,9 +220,9 @@ def _ask(
     with framework.asking(model) as notes:
         try:
             if container == "call":
-                answer = call(**{key: _copied(value) for key, value in native[0].items()})
+                answer = settled(call(**{key: _copied(value) for key, value in native[0].items()}))
             else:
-                answer = call(_copied(native))
+                answer = settled(call(_copied(native)))
         except (Exception, SystemExit) as error:
             said = f"{type(error).__name__}: {error}"
             raise InvalidExample(
@@ -297,11 +252,15 @@ def _predictions(answer: Any, container: Container, rows: int, name: str) -> lis
         if container == "call":
             return [codec.to_json(answer)]
         return codec.encode(answer, rows)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"what {name} returns cannot be an answer: {error}",
+            f"what {name} returns cannot be an answer: {_said(error)}",
             "return one answer a row: numbers, texts, lists, dicts, an array or a table",
         ) from error
+
+
+def _said(error: Exception) -> str:
+    return "it holds itself, or is nested too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def _called(model: Any, method: str | None) -> str:

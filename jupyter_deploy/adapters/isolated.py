@@ -19,6 +19,7 @@ from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 
 from .bento import locked_folder
+from .environment import KERNEL, closure
 from .replaying import SERVING_FOLDER
 
 _TAIL = 15
@@ -48,7 +49,7 @@ class VirtualEnvironments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def ensure(self, captured: Environment) -> Environment:
+    def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
         """The same versions in an environment of their own; one that is there and whole is used as it is.
 
         It is built in its place, since virtual environments cannot be moved, and counts from when it is noted to be
@@ -60,6 +61,8 @@ class VirtualEnvironments:
         EnvironmentNotBuilt
             A distribution cannot be installed; nothing is left.
         """
+        if kernel:
+            captured = captured.model_copy(update={"distributions": closure(KERNEL) | captured.distributions})
         base = str(Path(captured.interpreter).resolve())
         made_of = [base, captured.python, captured.platform, captured.distributions]
         key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
@@ -109,9 +112,9 @@ def _uv(arguments: list[str], folder: Path, lock: int, settings: Mapping[str, st
     )
     if ended.returncode:
         raise EnvironmentNotBuilt(
-            "an environment of its own could not be made for the release",
+            "an environment of its own could not be made of the lock",
             "each distribution must be on an index, or in a folder of PIP_FIND_LINKS, in the version that the notebook "
-            "has: make a wheel of what is installed from a folder of yours ('pip wheel'), or leave out --isolated",
+            "has: make a wheel of what is installed from a folder of yours ('pip wheel')",
             "\n".join(without_credentials(ended.stderr).strip().splitlines()[-_TAIL:]),
         )
 

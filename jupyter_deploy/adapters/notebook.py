@@ -3,64 +3,160 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSource
+from jupyter_deploy.rerun import ANSWERS_MIME, VARIABLE
 
+from .replaying import SERVING_FOLDER, copy_serving
 from .scratch import scratch_folder
 
 
 class PapermillRunner:
     """The NotebookRunner port."""
 
+    def cells(self, notebook: Path) -> tuple[str, ...]:
+        """Source of its cells of code."""
+        return tuple(cell.source for cell in _read(notebook).cells if cell.cell_type == "code")
+
     def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
         """Run all cells and then ``last_cell``, in the notebook's own folder; the notebook itself is not written."""
-        import nbformat  # noqa: PLC0415 - half a second that only headless runs need
-        import papermill  # noqa: PLC0415
-        from nbclient.exceptions import DeadKernelError  # noqa: PLC0415
-        from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
-
         document = copy.deepcopy(_read(notebook))
         kernel = _kernel_of(document, notebook)
-        cell = nbformat.v4.new_code_cell(last_cell)
-        document.cells.append(cell)
-        last = len(document.cells) - 1
+        environment = {**os.environ, VARIABLE: "1"}
+        folder = notebook.resolve().parent
+        return _run(document, last_cell, on_cell, Place(notebook.name, folder, kernel, _manager(environment)))
 
-        def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient names its arguments
-            on_cell("capturing in its kernel" if cell_index == last else f"cell {cell_index + 1} of {last}")
+    def ask_again(
+        self,
+        snapshot: Snapshot,
+        cells: Sequence[str],
+        on_cell: Callable[[str], None],
+        *,
+        folder: Path,
+        interpreter: str,
+        forgiving: bool,
+    ) -> Mapping[str, Any]:
+        """Run cells in a kernel of another environment, which finds what ``rerun`` needs all the same."""
+        source = snapshot.manifest.provenance.source
+        asking = (
+            f"from jupyter_deploy.rerun import ask\nask({source.variable!r}, {snapshot.path!r}, {snapshot.digest!r})"
+        )
+        import nbformat  # noqa: PLC0415 - as in _run
 
-        with scratch_folder("run") as scratch:
-            output = scratch / notebook.name
-            try:
-                done = papermill.execute_notebook(
-                    document,
-                    str(output),
-                    cwd=str(notebook.resolve().parent),
-                    kernel_name=kernel,
-                    progress_bar=False,
-                    log_output=False,
-                    # A kernel's log speaks of sockets; what cells raise comes as messages and is shown by us.
-                    extra_arguments=["--log-level=CRITICAL"],
-                    on_cell_start=begins,
-                )
-            except PapermillExecutionError as error:
+        tags = {"tags": ["raises-exception"]} if forgiving else {}
+        document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, metadata=tags) for cell in cells])
+        with scratch_folder("code") as code:
+            _copy_rerun(code)
+            kept = {name: value for name, value in os.environ.items() if name not in _OTHERS}
+            environment = {**kept, VARIABLE: "1", "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
+            manager = _manager(environment, [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+            name = Path(source.notebook).name if source.notebook else "cells.ipynb"
+            shown = _run(document, asking, on_cell, Place(name, folder, "python3", manager, forgiving))
+        if ANSWERS_MIME not in shown:
+            raise NotebookFailed(
+                f"{name} ran, but its kernel gave no answers", "do its cells change 'sys.modules' or how things show?"
+            )
+        found: Mapping[str, Any] = shown[ANSWERS_MIME]
+        return found
+
+
+# They would lead the clean environment's interpreter to the modules of another one.
+_OTHERS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
+
+
+def _copy_rerun(into: Path) -> None:
+    """As much of this package as the standard library and a lock can run."""
+    package = into / "jupyter_deploy"
+    (package / "domain").mkdir(parents=True)
+    here = SERVING_FOLDER.parent
+    for name in ("__init__.py", "rerun.py", "domain/__init__.py", "domain/errors.py"):
+        shutil.copy(here / name, package / name)
+    copy_serving(package)
+
+
+def _manager(environment: Mapping[str, str], command: list[str] | None = None) -> type[Any]:
+    """A class of kernel managers that start kernels with these variables, and by this command."""
+    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415 - as in _run
+    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
+
+    class Manager(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> Any:
+            if command is None:
+                return super().kernel_spec
+            return KernelSpec(argv=command, display_name="Python", language="python")
+
+        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # as in its own base
+            await super().start_kernel(**options, env=dict(environment))
+
+    return Manager
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where cells run: the notebook's name, the working directory, the kernel's name and the class that starts it.
+
+    ``forgiving``: a cell that raises stops nothing.
+    """
+
+    name: str
+    folder: Path
+    kernel: str
+    manager: type[Any]
+    forgiving: bool = False
+
+
+def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> dict[str, Any]:
+    import nbformat  # noqa: PLC0415 - half a second that only headless runs need
+    import papermill  # noqa: PLC0415
+    from nbclient.exceptions import DeadKernelError  # noqa: PLC0415
+    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
+
+    document.cells.append(nbformat.v4.new_code_cell(last_cell))
+    last = len(document.cells) - 1
+
+    def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient names its arguments
+        on_cell("asking the model in its kernel" if cell_index == last else f"cell {cell_index + 1} of {last}")
+
+    with scratch_folder("run") as scratch:
+        try:
+            done = papermill.execute_notebook(
+                document,
+                str(scratch / place.name),
+                cwd=str(place.folder),
+                kernel_name=place.kernel,
+                kernel_manager_class=place.manager,
+                progress_bar=False,
+                log_output=False,
+                # A kernel's log speaks of sockets; what cells raise comes as messages and is shown by us.
+                extra_arguments=["--log-level=CRITICAL"],
+                on_cell_start=begins,
+            )
+        except PapermillExecutionError as error:  # of the last cell that raised
+            if not place.forgiving or error.cell_index == last:
                 raise NotebookFailed(
-                    f"cell {error.cell_index + 1} of {notebook.name} raises {error.ename}: {error.evalue}",
+                    f"cell {error.cell_index + 1} of {place.name} raises {error.ename}: {error.evalue}",
                     "run the notebook from the top in a fresh kernel and mend that cell",
                     details=_plain(error.traceback)[-2000:],
                 ) from error
-            except DeadKernelError as error:
-                raise KernelDied(
-                    f"the kernel died while it ran {notebook.name}", "does it run out of memory, or end the process?"
-                ) from error
-            except papermill.exceptions.PapermillException as error:
-                raise NotebookFailed(f"cannot run {notebook.name}: {error}", "open it in Jupyter and run it") from error
-        shown: dict[str, Any] = {}
-        for item in done.cells[-1].get("outputs", []):
-            shown.update(item.get("data", {}))
-        return shown
+            done = nbformat.read(scratch / place.name, as_version=4)  # all cells ran, and papermill wrote it
+        except DeadKernelError as error:
+            raise KernelDied(
+                f"the kernel died while it ran {place.name}", "does it run out of memory, or end the process?"
+            ) from error
+        except papermill.exceptions.PapermillException as error:
+            raise NotebookFailed(f"cannot run {place.name}: {error}", "open it in Jupyter and run it") from error
+    shown: dict[str, Any] = {}
+    for item in done.cells[-1].get("outputs", []):
+        shown.update(item.get("data", {}))
+    return shown
 
 
 def _read(notebook: Path) -> Any:

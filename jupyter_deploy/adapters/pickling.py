@@ -8,15 +8,13 @@ import itertools
 import pickle
 import pickletools
 import re
-import site
 import sys
-import sysconfig
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import IO, Any
 
 import cloudpickle
@@ -24,13 +22,18 @@ import cloudpickle
 from jupyter_deploy.domain.errors import NotCapturable
 
 from .digesting import Digesting
-from .frameworks import NativeWriter
+from .frameworks import NativeWriter, frameworks
+from .project_code import ProjectCode
+from .reducing import reduced
 
 # A notebook's cells are compiled under such a name; process and cell number change with each run.
 _CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 # cloudpickle's uuid4().hex for a class.
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
+
+# pydantic's name of a class in its schemas: module, class and the class's address.
+_PYDANTIC_NAME = re.compile(r"[\w.<>]+:\d{12,}(\[.*\])?")
 
 # How torch.save's older format begins, in which a tensor pickles its storage: magic number, protocol version, system,
 # the object with the storage's key (its address), and the list of keys; then the raw numbers.
@@ -39,6 +42,9 @@ _TORCH_PICKLES = 5
 
 # Attributes that every class has and none can pickle.
 _OF_EVERY_CLASS = frozenset({"__dict__", "__weakref__"})
+
+# What cloudpickle adds to a function's globals that differs from one checkout to the next.
+_PLACES = ("__file__", "__path__")
 
 # What a set of plain values is made of, between its MARK and its end.
 _PLAIN = frozenset(
@@ -51,12 +57,19 @@ _SEARCH_LIMIT = 20_000
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for."""
+    """cloudpickle's, which leaves to ``writers`` the parts that they have a format of their own for.
 
-    def __init__(self, file: IO[bytes] | io.RawIOBase, writers: Sequence[NativeWriter] = ()) -> None:
+    Frameworks may say how a part is pickled, too (``Framework.reducer``).
+
+    ``code`` decides of the project's modules whether they go in by value.
+    """
+
+    def __init__(self, file: IO[bytes] | io.RawIOBase, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._code = code
         self._writers = writers
         self._writer_of: dict[type, NativeWriter | None] = {}
+        self._reducer_of: dict[type, Callable[[Any], tuple[Any, ...]] | None] = {}
         # The parts are kept, or another object could get the address of one that has gone.
         self._taken: dict[int, tuple[Any, tuple[Any, ...] | None]] = {}
 
@@ -78,12 +91,36 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             self._taken[id(part)] = (part, None if reference is None else (writer.format, *reference))
         return self._taken[id(part)][1]
 
+    def reducer_override(self, part: Any) -> Any:
+        """How a part is pickled that is no plain value; NotImplemented: as usual."""
+        self._code.meet(part)
+        kind = type(part)
+        if kind not in self._reducer_of:
+            found = (framework.reducer(kind) for framework in frameworks())
+            self._reducer_of[kind] = next((reducer for reducer in found if reducer is not None), None)
+        reducer = self._reducer_of[kind]
+        if reducer is not None:
+            return reducer(part)
+        own = reduced(part, self._code)
+        if own is not NotImplemented:
+            return own
+        usual = super().reducer_override(part)
+        if usual is not NotImplemented and isinstance(part, FunctionType | type):
+            self._code.met_replaced(part)
+        if usual is not NotImplemented and isinstance(part, FunctionType):
+            self._code.met_by_value(part)
+            for name in _PLACES:
+                usual[1][1].pop(name, None)
+        return usual
 
-def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: Sequence[NativeWriter] = ()) -> str:
-    """Pickle ``value`` into ``path``; functions and classes of the project go in by value.
+
+def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writers: Sequence[NativeWriter] = ()) -> str:
+    """Pickle ``value`` into ``path``; what belongs to the notebook itself goes in by value.
 
     Parameters
     ----------
+    code
+        Decides of the project's modules how they go in.
     writers
         Who writes parts of it in formats of their own; the caller has them ``finish``.
 
@@ -97,14 +134,20 @@ def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: S
     NotCapturable
         Something in it cannot leave the process; the message names the attribute path.
     """
-    with by_value(project), Digesting(path) as file:
-        pickler = Pickler(file, writers)
+    with code.pickling(), Digesting(path) as file:
+        pickler = Pickler(file, code, writers)
         try:
             pickler.dump(value)
-        except OSError:
+        except (OSError, NotCapturable):
             raise  # a full disk is not the model's fault
         except Exception as error:
-            where, what = find_culprit(value, name, pickler.taken_kinds)
+            if "deep recursion" in str(error):  # cloudpickle's own word for a RecursionError
+                raise NotCapturable(
+                    f"{name} is nested too deep to be captured: its parts hold each other in a chain that is longer "
+                    f"than Python's recursion limit ({sys.getrecursionlimit()})",
+                    "keep the parts in a list or a dict, instead of each holding the next",
+                ) from error
+            where, what = find_culprit(value, name, code, pickler.taken_kinds)
             raise NotCapturable(
                 f"{where} is {what}, which cannot be captured ({type(error).__name__}: {error})",
                 "make it inside the function that needs it, or leave it out of the model's state (__getstate__)",
@@ -112,54 +155,12 @@ def write_pickle(value: Any, path: Path, *, name: str, project: Path, writers: S
     return file.sha256
 
 
-@contextmanager
-def by_value(project: Path) -> Iterator[None]:
-    """Within, cloudpickle stores the project's own modules by value.
-
-    Its registry is global to the process, so it is put back afterwards.
-    """
-    registered: list[ModuleType] = []
-    already = set(cloudpickle.list_registry_pickle_by_value())
-    for module in project_modules(project):
-        if module.__name__ not in already:
-            cloudpickle.register_pickle_by_value(module)
-            registered.append(module)
-    try:
-        yield
-    finally:
-        for module in registered:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
-def project_modules(project: Path) -> list[ModuleType]:
-    """Imported modules whose file is in the project's folder and not an installed one (a ``.venv`` in the project)."""
-    root = project.resolve()
-    paths = [sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    installed = [Path(p).resolve() for p in (*paths, *site.getsitepackages(), site.getusersitepackages())]
-    not_ours = [Path(__file__).resolve().parents[1], *installed]
-
-    @cache  # a kernel has thousands of modules in some hundred folders
-    def is_ours(folder: Path) -> bool:
-        path = folder.resolve()
-        return path.is_relative_to(root) and not any(path.is_relative_to(other) for other in not_ours)
-
-    found = []
-    for module in list(sys.modules.values()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(module, ModuleType) or not file or module.__name__ == "__main__":
-            continue
-        path = Path(file)
-        if is_ours((path.resolve() if path.is_symlink() else path).parent):
-            found.append(module)
-    return found
-
-
 def fingerprint(*paths: Path) -> str:
     """SHA-256 of the pickles' meaning: what differs although nothing changed is left out.
 
     Left out are the frames' lengths, the temporary file names under which a kernel compiles cells, the random
     identity that cloudpickle gives a class of ``__main__`` each time its cell runs, and the memory addresses by
-    which torch names a tensor's storage.
+    which torch names a tensor's storage and pydantic a class.
     """
     digest = hashlib.sha256()
     for path in paths:
@@ -179,6 +180,7 @@ def _digest_pickle(file: IO[bytes], digest: Any, *, torch_storage: bool = False)
         dropped = isinstance(argument, str) and (
             (torch_storage and argument.isdecimal())
             or bool(_CELL_FILE.fullmatch(argument))
+            or bool(_PYDANTIC_NAME.fullmatch(argument))
             or _is_class_identity(window)
         )
         if isinstance(argument, bytes | bytearray) and bytes(argument).startswith(_TORCH_MAGIC):
@@ -234,7 +236,7 @@ def _digest_storage(content: bytes, digest: Any) -> None:
     digest.update(stream.read())
 
 
-def find_culprit(value: Any, name: str, taken: Collection[type] = ()) -> tuple[str, str]:
+def find_culprit(value: Any, name: str, code: ProjectCode, taken: Collection[type] = ()) -> tuple[str, str]:
     """Path and description of the innermost part of ``value`` that cannot be pickled.
 
     Parameters
@@ -245,11 +247,11 @@ def find_culprit(value: Any, name: str, taken: Collection[type] = ()) -> tuple[s
     seen: set[int] = set()
     path, part = name, value
     for _ in range(_SEARCH_DEPTH):
-        for step, child in _parts(part):
+        for step, child in parts(part):
             if id(child) in seen or len(seen) > _SEARCH_LIMIT:
                 continue
             seen.add(id(child))
-            if not _picklable(child, taken):
+            if not _picklable(child, code, taken):
                 path, part = path + step, child
                 break
         else:
@@ -270,44 +272,72 @@ class _Nowhere(io.RawIOBase):
 class _Trial(Pickler):
     """Writes nothing, and leaves out what is not pickled."""
 
-    def __init__(self, taken: Collection[type]) -> None:
-        super().__init__(_Nowhere())
+    def __init__(self, code: ProjectCode, taken: Collection[type]) -> None:
+        super().__init__(_Nowhere(), code)
         self._left_out = taken
 
     def persistent_id(self, part: Any) -> tuple[Any, ...] | None:
         return ("",) if type(part) in self._left_out else None
 
 
-def _picklable(value: Any, taken: Collection[type]) -> bool:
+def _picklable(value: Any, code: ProjectCode, taken: Collection[type]) -> bool:
     try:
-        _Trial(taken).dump(value)
+        _Trial(code, taken).dump(value)
     except Exception:  # noqa: BLE001 - any failure means the same here
         return False
     return True
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """What an object is made of, with the step that leads there from it."""
-    if isinstance(value, dict):
-        yield from ((f"[{key!r}]", child) for key, child in value.items())
-    elif isinstance(value, list | tuple | set | frozenset):
-        yield from ((f"[{index}]", child) for index, child in enumerate(value))
-    elif isinstance(value, FunctionType):
-        names = value.__code__.co_names
-        yield from ((f" → global '{n}'", value.__globals__[n]) for n in names if n in value.__globals__)
-        yield from ((f" → default {index}", child) for index, child in enumerate(value.__defaults__ or ()))
-        yield from ((f" → default '{key}'", child) for key, child in (value.__kwdefaults__ or {}).items())
-        yield from ((f".{key}", child) for key, child in vars(value).items())
-        for variable, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            try:
-                yield f" → closure '{variable}'", cell.cell_contents
-            except ValueError:
-                continue
-    elif isinstance(value, type):
-        yield from ((f".{key}", child) for key, child in vars(value).items() if key not in _OF_EVERY_CLASS)
-    elif not isinstance(value, ModuleType):
-        yield from ((f".{key}", child) for key, child in getattr(value, "__dict__", {}).items())
-        if hasattr(value, "__self__") and hasattr(value, "__func__"):
+def parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """What an object is made of, with the step that leads there from it; runs none of its own code."""
+    match value:
+        case dict():
+            yield from ((f"[{key!r}]", child) for key, child in value.items())
+        case list() | tuple() | set() | frozenset():
+            yield from ((f"[{index}]", child) for index, child in enumerate(value))
+        case FunctionType():
+            yield from _parts_of_function(value)
+        case type():
+            yield from ((f".{key}", child) for key, child in vars(value).items() if key not in _OF_EVERY_CLASS)
+        case MethodType():
             yield ".__self__", value.__self__
             yield "", value.__func__
-        yield "'s class", type(value)
+        case classmethod() | staticmethod():
+            yield "", value.__func__
+        case ModuleType():
+            return
+        case _:
+            yield from _parts_of_object(value)
+
+
+def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    names = _names_of(function.__code__)
+    yield from ((f" → global '{n}'", function.__globals__[n]) for n in names if n in function.__globals__)
+    yield from ((f" → default {index}", child) for index, child in enumerate(function.__defaults__ or ()))
+    yield from ((f" → default '{key}'", child) for key, child in (function.__kwdefaults__ or {}).items())
+    yield from ((f".{key}", child) for key, child in vars(function).items())
+    for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield f" → closure '{variable}'", cell.cell_contents
+        except ValueError:
+            continue
+
+
+def _parts_of_object(value: Any) -> Iterator[tuple[str, Any]]:
+    hidden = {partial: ("func", "args", "keywords"), property: ("fget", "fset")}  # kept by C code
+    yield from ((f".{key}", getattr(value, key)) for key in hidden.get(type(value), ()))
+    yield from ((f".{key}", child) for key, child in getattr(value, "__dict__", {}).items())
+    for descriptor, key in _slots(type(value)):
+        with suppress(AttributeError):  # not set yet
+            yield f".{key}", descriptor.__get__(value)
+    yield "'s class", type(value)
+
+
+def _names_of(code: CodeType) -> list[str]:
+    """The global names of a function's code and of the functions within it."""
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return list(dict.fromkeys([*code.co_names, *(name for one in inner for name in _names_of(one))]))
+
+
+def _slots(kind: type) -> list[tuple[MemberDescriptorType, str]]:
+    return [(v, k) for base in kind.__mro__ for k, v in vars(base).items() if isinstance(v, MemberDescriptorType)]

@@ -7,10 +7,13 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy import serving
+from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.domain.processes import passed_on
 
@@ -43,6 +46,38 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     OSError
         The disk of the temporary folder is full.
     """
+
+    def call(root: Path, result: Path) -> str:  # noqa: ARG001 - other calls leave a file there
+        return f"main({str(snapshot)!r}, {str(result)!r})"
+
+    return _in_clean_process(call, interpreter, timeout)
+
+
+def run_ask(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> list[Any]:
+    """A stored snapshot's answers to ``instances``, which go to the clean process in a file.
+
+    Raises
+    ------
+    ReplayFailed
+        It could not be loaded or asked; what is missing is named.
+    """
+
+    def call(root: Path, result: Path) -> str:
+        asked = root / "asked.json"
+        asked.write_text(json.dumps(instances), encoding="utf-8")
+        return f"ask({snapshot.path!r}, {snapshot.digest!r}, {str(asked)!r}, {str(result)!r})"
+
+    found = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout)
+    require_agreement(found)
+    answers: list[Any] = found["answers"]
+    return answers
+
+
+def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeout: float) -> dict[str, Any]:
+    """What a call of ``serving.replay`` leaves in its result file.
+
+    ``call`` makes it from a folder for what it needs and the result file's path.
+    """
     with scratch_folder("replay") as root:
         copy_serving(root / "code")
         elsewhere, temporary = root / "elsewhere", root / "tmp"
@@ -51,7 +86,7 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
         result = root / "result.json"
         code = (
             f"import sys; sys.path.insert(0, {str(root / 'code')!r}); "
-            f"from serving.replay import main; main({str(snapshot)!r}, {str(result)!r})"
+            f"from serving.replay import ask, main; {call(root, result)}"
         )
         try:
             ended = subprocess.run(
@@ -85,42 +120,102 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
         return found
 
 
-def require_agreement(found: dict[str, Any]) -> None:
+def has_agreed(found: dict[str, Any]) -> bool:
+    """Whether the replay answered as the notebook did."""
+    return found["error"] is None and not found["differences"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is known of the model's files in the process that asks for a replay.
+
+    Attributes
+    ----------
+    original
+        Where a path is here that a replay told.
+    refused
+        Files that were not packed without being asked for: message -> remedy.
+    """
+
+    original: Callable[[str], Path]
+    refused: Mapping[str, str]
+
+
+def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None:
     """Raise ReplayFailed, with what is missing or where the answers part, unless the replay agreed."""
     error = found["error"]
     if error:
-        raise ReplayFailed(*_in_words(error, found["stage"]), details=_last_lines(error["traceback"]))
+        message, remedy = _in_words(error, found, asked)
+        raise ReplayFailed(message, remedy, details=_last_lines(error["traceback"]))
     if found["differences"]:
+        suspects = [*_connections(found), *_variables(found), *(asked.refused if asked else ())]
         raise ReplayFailed(
             "a clean process does not answer the example as the notebook did",
-            "the model depends on something that was not captured: a file, the order of cells, a changed global. "
-            "Restart the kernel, run the notebook from the top, and deploy again",
+            "the model depends on something that was not captured: "
+            + (
+                f"{suspects[0]}?"
+                if suspects
+                else "a file, the order of cells, a changed global. Restart the kernel, run the notebook from the top, "
+                "and deploy again"
+            ),
             details="\n".join(f"  {line}" for line in found["differences"]),
         )
 
 
-def _in_words(error: dict[str, Any], stage: str) -> tuple[str, str]:
-    doing = "load the model" if stage == "load" else "answer the example"
+def _in_words(error: dict[str, Any], found: dict[str, Any], asked: Asked | None) -> tuple[str, str]:
+    doing = "load the model" if found["stage"] == "load" else "answer the example"
     missing = error["missing"] or {}
     kind, name = missing.get("kind"), missing.get("name")
     message = f"a clean process could not {doing}: "
-    if kind == "module":
+    what_to_do = {
+        "module": "install it as a distribution in this environment, or keep its file in the notebook's folder and "
+        "import it before you deploy",
+        "global": f"define '{name}' in the notebook before the model's code uses it, at the top level of a cell",
+        "variable": _OF_VARIABLES,
+        "file": _of_a_file(str(name), asked),
+    }
+    if kind in what_to_do:
+        return f"{message}the {_CALLED.get(kind, kind)} '{name}' is missing there", what_to_do[kind]
+    message += f"{error['type']}: {error['message']}"
+    if connections := _connections(found):
         return (
-            f"{message}the module '{name}' is missing there",
-            "install it as a distribution in this environment, or keep its file in the notebook's folder and import it "
-            "before you deploy",
+            f"{message}; before, {' and '.join(connections)}",
+            "let the notebook get what the model needs, and the model keep it; or have that host reachable without the "
+            "notebook's own settings, of which a release gets but a few environment variables",
         )
-    if kind == "global":
-        return (
-            f"{message}the global '{name}' is missing there",
-            f"define '{name}' in the notebook before the model's code uses it, at the top level of a cell",
-        )
-    if kind == "file":
-        return (
-            f"{message}the file '{name}' is missing there",
-            "read it in the notebook and let the model use what was read, instead of opening it when asked",
-        )
-    return f"{message}{error['type']}: {error['message']}", "make the model independent of this notebook's state"
+    if variables := _variables(found):
+        return f"{message}; {variables[0]}", _OF_VARIABLES
+    return message, "make the model independent of this notebook's state"
+
+
+_CALLED = {"variable": "environment variable"}
+_OF_VARIABLES = (
+    "a release gets but a few variables (PATH, HOME, LANG, TZ and the like): read it in the notebook and let the model "
+    "use what was read, unless it is a secret, since a snapshot holds what its model holds"
+)
+
+
+def _of_a_file(name: str, asked: Asked | None) -> str:
+    if asked is not None:
+        path = str(asked.original(name))
+        for message, remedy in asked.refused.items():
+            if f" {path}, which" in message:
+                return f"{message}: {remedy}"
+    return (
+        "keep it in the notebook's project and open it by a relative path, name it with --include, or read it in the "
+        "notebook and let the model use what was read"
+    )
+
+
+def _connections(found: dict[str, Any]) -> list[str]:
+    """``predict(), line 3, connects to db:5432``."""
+    return [effect for effect in found.get("effects", ()) if " connects to " in effect]
+
+
+def _variables(found: dict[str, Any]) -> list[str]:
+    """What the model asked for and this process has: the notebook's answer may come from it."""
+    names = [name for name in found.get("variables", ()) if name in os.environ]
+    return [f"it asked for the environment variable {' and '.join(names)}, which the notebook has"] if names else []
 
 
 def _last_lines(traceback: str) -> str:

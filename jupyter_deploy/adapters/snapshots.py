@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.artifacts import Manifest, Snapshot
+from jupyter_deploy.domain.artifacts import CODE, Manifest, Snapshot
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Staged
 
@@ -84,9 +84,14 @@ class SnapshotFolders:
         try:
             manifest = Manifest.model_validate_json(content)
         except ValidationError as error:
+            newer = all(e["type"] == "extra_forbidden" or e["loc"] == ("format",) for e in error.errors())
             raise StoreError(
-                f"{path / MANIFEST} cannot be read by this version of nbdeploy",
-                "deploy the model again, or use the nbdeploy that captured it",
+                f"{path / MANIFEST} was written by a newer nbdeploy than this one"
+                if newer
+                else f"{path / MANIFEST} cannot be read by this version of nbdeploy",
+                "upgrade nbdeploy, or deploy the model again from its notebook"
+                if newer
+                else "deploy the model again, or use the nbdeploy that captured it",
                 details=str(error.errors()[0]["msg"]),
             ) from error
         return content, manifest
@@ -126,7 +131,7 @@ class SnapshotFolders:
             yield bentoml, ModelStore(self._models)
 
     def _adopted(self, tag: str, staged: Staged) -> Snapshot:
-        """The stored snapshot, if all that is ever acted upon is what was captured now.
+        """The stored snapshot, if all that is ever acted upon is what was captured now; with what was found now.
 
         Another store may have captured the same model; but what claims the same tag and names, say, another
         interpreter is a forgery.
@@ -140,7 +145,9 @@ class SnapshotFolders:
                 f"{tag} is in the model store already, and is not what was captured now",
                 f"if you do not know where it comes from, remove it: bentoml models delete {tag}",
             )
-        return present
+        # The file is what its digest says; what the checks find may change although the model does not.
+        manifest = present.manifest.model_copy(update={"findings": staged.manifest.findings})
+        return present.model_copy(update={"manifest": manifest})
 
 
 def _snapshot(tag: str, path: Path, content: bytes, manifest: Manifest, fingerprint: str) -> Snapshot:
@@ -176,15 +183,27 @@ def _identity(staged: Staged) -> str:
         manifest.environment.python,
         manifest.environment.interpreter,
         manifest.environment.distributions,
+        *([manifest.packed.model_dump()] if manifest.packed else []),
     ]
     return sha256(json.dumps(parts, sort_keys=True).encode())
 
 
 def _acted_upon(manifest: Manifest) -> dict[str, Any]:
     """A manifest without what is only told, and without the answers' last bits."""
-    return manifest.model_dump(
-        exclude={"provenance", "files", "predictions", "notes", "findings", "features", "hyperparameters", "stochastic"}
-    )
+    told = {"provenance", "files", "formats", "predictions", "notes", "findings", "stochastic"}
+    return manifest.model_dump(exclude=told | {"features", "hyperparameters", "metrics", "training"})
+
+
+def sources_of(snapshot: Snapshot) -> dict[str, str]:
+    """The texts of the files below ``code/``, by their names in the manifest; only what is what was captured."""
+    found = {}
+    for name, expected in snapshot.manifest.files.items():
+        if name.startswith(CODE):
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                content = (Path(snapshot.path) / name).read_bytes()
+                if sha256(content) == expected:
+                    found[name] = content.decode()
+    return found
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:

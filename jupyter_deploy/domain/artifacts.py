@@ -12,8 +12,12 @@ from .base import Value
 from .errors import InvalidName
 from .findings import Finding
 from .signature import Signature
+from .training import TrainingData
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+
+CODE = "code/"
+"""Where in a snapshot the project's own sources lie."""
 
 
 def checked_name(name: str) -> str:
@@ -60,6 +64,9 @@ class Provenance(Value):
     notebook_sha256: str | None = None
     cells: tuple[str, ...] = Field(default=(), description="Source of the executed cells, in order of execution.")
     git: Git | None = None
+    distributions: dict[str, str] = Field(
+        default={}, description="Exact versions of what the notebook had loaded, its kernel and what those require."
+    )
     user: str
     captured_at: datetime
 
@@ -71,6 +78,13 @@ class Environment(Value):
     python: str = Field(description="Full version, such as 3.11.7.")
     platform: str = Field(description="sysconfig's platform tag, such as linux-x86_64.")
     distributions: dict[str, str] = Field(description="Distribution name -> installed version.")
+
+
+class Packed(Value):
+    """Where a snapshot's packed data files go when it is served; all paths are relative to the notebook's project."""
+
+    folder: str = Field(description="The working directory that the model was asked in.")
+    absolute: dict[str, str] = Field(description="Absolute paths of the notebook's machine -> where they lead.")
 
 
 class Tolerance(Value):
@@ -100,8 +114,16 @@ class Manifest(Value):
     data_fingerprint: str = Field(description="SHA-256 over the example's canonical JSON.")
     features: tuple[str, ...] | None = Field(default=None, description="Names of the columns that it was fitted on.")
     hyperparameters: dict[str, Any] = Field(default={}, description="What it was made with, by name.")
+    metrics: dict[str, float] = Field(default={}, description="The notebook's own figures, by the variable's name.")
+    training: TrainingData | None = Field(
+        default=None, description="The table that it was fitted on, where it is known."
+    )
     notes: tuple[str, ...] = Field(default=(), description="What a reader should know: modes switched, code packed.")
     findings: tuple[Finding, ...] = Field(default=(), description="What the checks found, and what was waived.")
+    packed: Packed | None = Field(default=None, description="Set if there are data files among the files.")
+    formats: dict[str, str] = Field(
+        default={"model.pkl": "cloudpickle"}, description="Format of each file that the model is made of."
+    )
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")
 
     @model_validator(mode="before")

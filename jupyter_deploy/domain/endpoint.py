@@ -11,6 +11,7 @@ from pydantic import Field
 from .artifacts import Source
 from .base import RecordMode, Value
 from .errors import InvalidTraffic, NoCandidate, UnknownRelease
+from .findings import Finding
 
 Role = Literal["stable", "canary", "shadow", "idle"]
 
@@ -18,6 +19,13 @@ DEFAULT_CANARY_PERCENT = 10.0
 
 # An idle release can be named (to be a candidate again) for so many revisions; after that only a rollback knows it.
 REMEMBERED = 20
+
+
+class Changes(Value):
+    """What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short."""
+
+    predecessor: str
+    words: tuple[str, ...]
 
 
 class Release(Value):
@@ -35,6 +43,10 @@ class Release(Value):
     source: Source
     framework: str = ""
     stochastic: bool = False
+    changes: Changes | None = Field(default=None, description="None: the first one, or of a former version's store.")
+    findings: tuple[Finding, ...] = Field(
+        default=(), description="What the checks found when it was deployed, and what was waived then."
+    )
     created_at: datetime
 
     @property
@@ -335,7 +347,9 @@ class ReleaseStatus(Value):
     framework: str = ""
     stochastic: bool = False
     source: Source = Source()
+    changes: Changes | None = None
     detail: str = ""
+    findings: tuple[Finding, ...] = ()
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
     created_at: datetime
 

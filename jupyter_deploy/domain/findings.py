@@ -13,7 +13,20 @@ from .errors import GuardFailed, InvalidInput
 Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
+    "outside-files": "Files that the model opens and nobody packs unasked: outside of the project, hidden, large.",
+    "redefined-class": "A class of the notebook that was changed after the model was made of it.",
     "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
+    "project-code": "The project's own modules whose source goes in, and what of their folders stays out.",
+    "edited-module": "Modules of the project that are not what their files say: edited since their import, or changed.",
+    "stale-kernel": "Whether the notebook, run from top to bottom, would give this model.",
+    "features": "Columns of the example against those of the fit: missing, extra, re-ordered, re-typed.",
+    "dirty-tree": "Changes that the commit which the snapshot names does not have.",
+    "local-distribution": "Distributions that nobody else can install: editable ones, and those from a local file.",
+    "lock-mismatch": "Versions that differ from those of the project's lock file.",
+    "undistributed": "Modules that the model needs and that belong to no distribution.",
+    "secrets": "Tokens, keys and passwords in the model, its example, its files and the notebook's cells.",
+    "outdated-data": "The training table beside the file that it was read from and the one of the last release.",
+    "leakage": "Rows of the example, or of what the model was judged by, that it was fitted on.",
 }
 """Every check by its name, with what it looks for."""
 
@@ -34,12 +47,24 @@ def waived(findings: Iterable[Finding], checks: Collection[str], reason: str) ->
     return tuple(f.model_copy(update={"waived": reason}) if f.check in checks else f for f in findings)
 
 
+def is_news(findings: Iterable[Finding], recorded: Iterable[Finding]) -> bool:
+    """Whether something was found, or waived for a reason, that a release does not say yet; notes are none.
+
+    The words of a message may change from one look to the next although nothing new was found.
+    """
+
+    def told_of(found: Iterable[Finding]) -> set[tuple[str, str, str | None]]:
+        return {(f.check, f.severity, f.waived) for f in found if f.severity != "note"}
+
+    return not told_of(findings) <= told_of(recorded)
+
+
 def require_waivable(checks: Sequence[str], reason: str) -> None:
     """Raise InvalidInput for a check that does not exist, or when no reason is given."""
     unknown = [check for check in checks if check not in CHECKS]
     if unknown:
         raise InvalidInput(f"there is no check '{unknown[0]}'", f"the checks are: {', '.join(CHECKS)}")
-    if checks and not reason:
+    if checks and not reason.strip():
         raise InvalidInput("a check is waived for a reason, which is kept", 'add one: --reason "…"')
 
 
@@ -53,13 +78,21 @@ def refuse(findings: Iterable[Finding], *, strict: bool) -> None:
     raise GuardFailed(
         f"{' and '.join(names)}: {len(found)} finding{'s' * (len(found) != 1)} against this deploy",
         f'mend it; or let it pass, for a reason that is kept: {" ".join(f"--waive {n}" for n in names)} --reason "…"',
-        "\n".join(f"  {told(f)}" for f in found),
+        "\n".join(f"  {f.severity}: {told(f)}" for f in found),
     )
+
+
+def counted(findings: Iterable[Finding]) -> str:
+    """How many there are of each kind but notes, in words; empty: none."""
+    kinds = [("waived" if f.waived is not None else f.severity) for f in findings if f.severity != "note"]
+    counts = {kind: kinds.count(kind) for kind in ("error", "warning", "waived")}
+    plural = {"error": "errors", "warning": "warnings"}
+    return ", ".join(f"{n} {plural.get(kind, kind) if n > 1 else kind}" for kind, n in counts.items() if n)
 
 
 def told(finding: Finding) -> str:
     """A finding in one paragraph, for people."""
     where = f" (In [{finding.cell}])" if finding.cell is not None else ""
-    passed = f" (waived: {finding.waived})" if finding.waived else ""
+    passed = f" (waived: {finding.waived})" if finding.waived is not None else ""
     remedy = f" {finding.remedy[:1].upper()}{finding.remedy[1:]}." if finding.remedy else ""
     return f"{finding.check}{where}: {finding.message}.{remedy}{passed}"

@@ -28,6 +28,8 @@ class Live:
     ----------
     cells
         Source of the executed cells, in order of execution: the first is In [1].
+    failed
+        Those of them that raised: number of the cell -> the line (from 1) that did, 0 where it is not known.
     project
         The folder whose modules and files are the user's own.
     namespace
@@ -36,6 +38,8 @@ class Live:
         A pydantic model of one instance, and the table that the model was fitted on, where they were named.
     include
         Files and folders that go in although they are not the project's.
+    began
+        When cells began to run, by execution count, in seconds since 1970; only those that were watched.
     """
 
     model: Any
@@ -48,15 +52,24 @@ class Live:
     signature: Any = None
     training: Any = None
     include: Sequence[Path] = ()
+    failed: Mapping[int, int] = field(default_factory=dict)
+    began: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A snapshot on its way: files in a temporary folder, not yet proved nor stored."""
+    """A snapshot on its way: files in a temporary folder, not yet proved nor stored.
+
+    Attributes
+    ----------
+    changed
+        Files that the model wrote to while it was asked in the notebook.
+    """
 
     folder: Path
     manifest: Manifest
     fingerprint: str
+    changed: frozenset[Path] = frozenset()
 
 
 class Capturer(Protocol):
@@ -74,10 +87,10 @@ class Capturer(Protocol):
         Raises InvalidExample, NotCapturable, UnknownSource (no such method).
         """
 
-    def replay(self, staged: Staged, live: Live) -> Staged:
+    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
         """Answer the example in a clean process; returned with the lock and what the replay found out.
 
-        What the clean process lacks and ``live`` has may be added. Raises ReplayFailed.
+        What the clean process lacks and ``live`` has may be added; ``told`` hears of it. Raises ReplayFailed.
         """
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
@@ -95,6 +108,15 @@ class Capturer(Protocol):
     def sweep(self) -> None:
         """Remove the temporary folders of processes that were killed."""
 
+    def sources(self, snapshot: Snapshot) -> dict[str, str]:
+        """The texts of the project's own files in a snapshot, by their names in the manifest.
+
+        One that is no text, is missing, or is not what was captured is left out.
+        """
+
+    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Its answers to other instances than its example's, from a clean process. Raises ReplayFailed."""
+
     def load(self, tag: str) -> Snapshot:
         """A snapshot in the model store, its digests verified; nothing is unpickled.
 
@@ -103,8 +125,11 @@ class Capturer(Protocol):
 
 
 class Environments(Protocol):
-    def ensure(self, captured: Environment) -> Environment:
-        """An environment of its own with the same lock; one that is there is used. Raises EnvironmentNotBuilt."""
+    def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
+        """An environment of its own with the same lock; one that is there is used.
+
+        With ``kernel`` notebooks can be run in it. Raises EnvironmentNotBuilt.
+        """
 
 
 class Builder(Protocol):
@@ -119,12 +144,31 @@ class Builder(Protocol):
 
 
 class NotebookRunner(Protocol):
+    def cells(self, notebook: Path) -> tuple[str, ...]:
+        """Source of its cells of code. Raises UnknownSource."""
+
     def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
         """Run a notebook headless, then ``last_cell`` in the same kernel; what that cell displayed by MIME type.
 
-        ``on_cell`` is told in words which cell begins.
+        ``on_cell`` is told in words which cell begins. The notebook's own deploys are left out.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
+        """
+
+    def ask_again(
+        self,
+        snapshot: Snapshot,
+        cells: Sequence[str],
+        on_cell: Callable[[str], None],
+        *,
+        folder: Path,
+        interpreter: str,
+        forgiving: bool,
+    ) -> Mapping[str, Any]:
+        """Run cells, and ask what they leave in the snapshot's variable its example: see ``rerun.ask``.
+
+        They run in a folder, by an interpreter in whose environment nbdeploy need not be. ``forgiving``: a cell
+        that raises stops nothing. Raises NotebookFailed, KernelDied.
         """
 
 

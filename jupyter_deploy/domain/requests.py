@@ -165,7 +165,8 @@ class DeployRequest(Request):
         description="An expression for the table that the model was fitted on (default: found in the executed cells).",
     )
     include: tuple[str, ...] = Field(
-        default=(), description="A file or folder that goes in although it is not the project's (repeatable)."
+        default=(),
+        description="A file or folder to pack although it is outside of the project, hidden or large (repeatable).",
     )
     strict: bool = Field(default=False, description="Warnings of the checks refuse the deploy too.")
     waive: tuple[str, ...] = Field(
@@ -259,6 +260,25 @@ class CompareRequest(Request):
     )
 
 
+class DiffRequest(Request):
+    """What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.
+
+    A and B are snapshots' tags (NAME:VERSION; the beginning of the version will do) or an endpoint's name, which means
+    its stable release. An endpoint's name alone compares its candidate with stable; a tag alone with its predecessor,
+    the release that was stable when it came.
+    """
+
+    a: str = Field(
+        description="A tag, or an endpoint's name: what to start from; alone, what to look at.",
+        json_schema_extra={"positional": True},
+    )
+    b: str | None = Field(
+        default=None,
+        description="A tag, a version under A's name, or an endpoint's name: what A became.",
+        json_schema_extra={"positional": True},
+    )
+
+
 class LogsRequest(Request):
     """The endpoint's records, oldest first."""
 
@@ -282,6 +302,21 @@ class PredictRequest(Request):
         default=None,
         description="JSON, or @FILE: a request body, or its list of instances (default: the stable release's example); "
         "in Python also a list, an array or a data frame.",
+    )
+
+
+class ReproduceRequest(Request):
+    """Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.
+
+    Its cells run from the top, up to the one that deployed, in the notebook's folder: what they write there is written,
+    and what they deploy is left out. Where the notebook's file is gone, the cells that were executed run instead.
+    The exit code is 0 when the same answers come, 1 when others do.
+    """
+
+    tag: str = Field(description="The snapshot's or release's tag.", json_schema_extra={"positional": True})
+    trust: bool = Field(
+        default=False,
+        description="Run the cells of a snapshot that this store did not capture, having seen its origin.",
     )
 
 

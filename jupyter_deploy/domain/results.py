@@ -8,7 +8,7 @@ from pydantic import Field
 
 from .artifacts import Manifest
 from .base import Value
-from .endpoint import Role
+from .endpoint import Changes, Role
 
 
 class Deployment(Value):
@@ -30,6 +30,7 @@ class Deployment(Value):
     changed: bool
     replaced: str | None = None
     captured: Manifest
+    changes: Changes | None = Field(default=None, description="Against the release that was stable when it came.")
     curl: str = Field(description="A command line that asks the endpoint the example.")
 
 

@@ -22,6 +22,7 @@ from .collision import check_distributions
 EXIT_CODES = {
     "refused": 1,
     "conflict": 1,
+    "guard_failed": 1,
     "replay_failed": 1,
     "untrusted": 1,
     "candidate_unhealthy": 1,
@@ -145,6 +146,7 @@ def _text(result: Any) -> str:
 
 def _exit_code(result: Any) -> int:
     from jupyter_deploy.domain.inference import Comparison  # noqa: PLC0415 - not needed for --help
+    from jupyter_deploy.domain.reproduction import Reproduction  # noqa: PLC0415
     from jupyter_deploy.domain.results import Prediction, Reconciled  # noqa: PLC0415
 
     if isinstance(result, Comparison) and result.requirements:
@@ -152,6 +154,8 @@ def _exit_code(result: Any) -> int:
         return NOT_MET if "not met" in outcomes else INCONCLUSIVE if "undecided" in outcomes else 0
     if isinstance(result, Comparison) and not result.pairs and not result.sides["candidate"].requests:
         return INCONCLUSIVE
+    if isinstance(result, Reproduction):
+        return 0 if result.outcome == "reproduced" else NOT_MET
     if isinstance(result, Prediction) and result.status >= 400:
         return 2 if result.status < 500 else INTERNAL
     if isinstance(result, list) and any(isinstance(item, Reconciled) and item.failed for item in result):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInp
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture
+from jupyter_deploy.operations.checking import check_beside
 from jupyter_deploy.wiring import Wiring
 
-from .shell import current_shell
+from .shell import BEGAN, current_shell
 
 
 def live_from_expressions(shell: Any, expression: str, request: DeployRequest) -> Live:
@@ -95,7 +97,9 @@ def capture_for_command_line(document: str) -> None:
         # The last cell is the one that calls this function.
         live = replace(live, source=source, cells=live.cells[:-1], project=_project(notebook))
         with disk_faults():
-            snapshot = capture(live, checked_name(request.name or ""), request, Wiring().ports, lambda *_: None)
+            name, ports = checked_name(request.name or ""), Wiring().ports
+            check = check_beside(ports.store.endpoint(name), ports)
+            snapshot = capture(live, name, request, ports, lambda *_: None, check=check)
     except DeployError as error:
         found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
@@ -117,7 +121,7 @@ def last_function(cell: str) -> str:
         raise InvalidInput(
             f"the cell is not Python: {error}", "use %%deploy over a cell that defines a function"
         ) from error
-    names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     if not names:
         raise InvalidInput(
             "the cell defines no function", "use %%deploy over a cell that defines one, or %deploy VARIABLE"
@@ -149,7 +153,20 @@ def _live(
         signature,
         training,
         tuple(Path(path).absolute() for path in request.include),
+        _failed(shell),
+        dict(BEGAN) if shell else {},
     )
+
+
+def _failed(shell: Any) -> dict[int, int]:
+    """The cells that raised, each with the line that did; IPython keeps the tracebacks."""
+    raised = getattr(getattr(shell, "history_manager", None), "exceptions", {})
+    found = {}
+    for number, error in raised.items():
+        text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.get("traceback", ())))
+        line = re.search(rf"In ?\[{number}\], line (\d+)", text)
+        found[number] = int(line[1]) if line else 0
+    return found
 
 
 def notebook_path(namespace: Mapping[str, Any]) -> Path | None:

@@ -19,6 +19,7 @@ from .kernel import last_function, live_from_expressions
 from .panel import PanelRequest, panel
 from .render import register_formatters, text
 from .results import readable_errors
+from .shell import watch_cells
 from .verbs import run
 
 
@@ -26,6 +27,7 @@ def load(shell: Any) -> None:
     """Register the magics and the formatters with an IPython shell."""
     check_distributions()
     register_formatters(shell)
+    watch_cells(shell)
     for operation in OPERATIONS:
         if operation.name == "deploy":
             shell.register_magic_function(_deploy(shell, operation), "line_cell", "deploy")

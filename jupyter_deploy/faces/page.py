@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import html as html_
 import io
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from jupyter_deploy.domain.findings import Finding, told
 
 
 @dataclass(frozen=True)
@@ -18,12 +21,22 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Block:
+    """Lines as ``diff -u`` has them, under a title."""
+
+    title: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Page:
-    """A headline, facts (name, value), tables, and a command worth pasting."""
+    """A headline, findings that are to be seen at once, facts (name, value), tables, changed lines, and a command."""
 
     headline: str
+    findings: Sequence[Finding] = ()
     facts: Sequence[tuple[str, str]] = ()
     tables: Sequence[Table] = ()
+    blocks: Sequence[Block] = ()
     code: str = ""
 
 
@@ -33,6 +46,7 @@ def as_text(document: Page) -> str:
     from rich.table import Table as RichTable  # noqa: PLC0415
 
     lines = [document.headline]
+    lines += [f"  {mark(finding)} {told(finding)}" for finding in document.findings]
     width = max((len(name) for name, _ in document.facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in document.facts]
     buffer = io.StringIO()
@@ -48,11 +62,13 @@ def as_text(document: Page) -> str:
             drawn.add_row(*row)
         console.print(drawn)
     tables = "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()).strip("\n")
-    return "\n".join(part for part in ("\n".join(lines), tables, document.code) if part)
+    blocks = "\n\n".join("\n".join([block.title, *(f"  {line}" for line in block.lines)]) for block in document.blocks)
+    parts = ("\n".join(lines), tables, f"\n{blocks}" if blocks else "", document.code)
+    return "\n".join(part for part in parts if part)
 
 
 def as_html(document: Page) -> str:
-    parts = [f"<p><b>{html_.escape(document.headline)}</b></p>"]
+    parts = [f"<p><b>{html_.escape(document.headline)}</b></p>", *map(_finding, document.findings)]
     if document.facts:
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left'>{html_.escape(name)}</th>"
@@ -68,9 +84,43 @@ def as_html(document: Page) -> str:
         )
         caption = f"<caption style='text-align:left'>{html_.escape(table.title)}</caption>" if table.title else ""
         parts.append(f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    parts += [_block(block) for block in document.blocks]
     if document.code:
         parts.append(f"<pre style='white-space:pre-wrap'>{html_.escape(document.code)}</pre>")
     return "".join(parts)
+
+
+# Transparent, so that they tint the background of a light and of a dark theme alike; the sign says the same.
+_TINTS = {"+": "rgba(46, 160, 67, 0.2)", "-": "rgba(248, 81, 73, 0.2)", "@": "rgba(128, 128, 128, 0.15)"}
+
+
+def _block(block: Block) -> str:
+    title = html_.escape(block.title)
+    if not block.lines:
+        return f"<p>{title}</p>"
+    # Elements of their own, since a notebook that is not trusted is shown without styles.
+    runs = [(tint, list(lines)) for tint, lines in itertools.groupby(block.lines, lambda line: _TINTS.get(line[:1]))]
+    lines = "".join(
+        f"<pre style='margin:0;white-space:pre-wrap{f';background:{tint}' if tint else ''}'>"
+        f"{html_.escape(chr(10).join(run))}</pre>"
+        for tint, run in runs
+    )
+    return f"<details open style='margin-bottom:0.8em'><summary>{title}</summary>{lines}</details>"
+
+
+def mark(finding: Finding) -> str:
+    """How a finding is told apart at a glance, also without colours."""
+    return f"[{'waived' if finding.waived is not None else finding.severity}]"
+
+
+# Readable on a light and on a dark page: only the edge has a colour.
+_EDGES = {"error": "#c62828", "warning": "#e69500", "note": "#6b7f99"}
+
+
+def _finding(finding: Finding) -> str:
+    edge = _EDGES["note" if finding.waived is not None else finding.severity]
+    style = f"border-left:4px solid {edge};padding:2px 8px;margin:4px 0"
+    return f"<div style='{style}'><b>{mark(finding)}</b> {html_.escape(told(finding))}</div>"
 
 
 def short(value: Any, limit: int = 60) -> str:

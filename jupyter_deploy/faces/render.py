@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
-from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
-from jupyter_deploy.domain.findings import told
+from jupyter_deploy.domain.difference import Difference
+from jupyter_deploy.domain.endpoint import Changes, EndpointStatus, ReleaseStatus, Revision
+from jupyter_deploy.domain.findings import Finding, told
 from jupyter_deploy.domain.inference import Comparison, Record
+from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.signature import Signature, types_of
+from jupyter_deploy.domain.training import TrainingData
 
 from .chart import MIME, comparison_chart
 from .comparison_page import comparison_page
-from .page import Page, Table, as_html, as_text, short
+from .difference_page import changed, difference_page
+from .page import Page, Table, as_html, as_text, mark, short
 from .results import Listing
 
 
@@ -83,15 +87,18 @@ def _deployment(result: Deployment) -> Page:
         ("endpoint", f"{result.url}/predict"),
         *_public(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
-        *((finding.severity, told(finding)) for finding in captured.findings),
+        *([(f"since {result.changes.predecessor}", _since(result.release, result.changes))] if result.changes else []),
         (
             "model",
             f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
         ),
+        *_training(captured.training),
+        ("stored as", ", ".join(f"{name} ({format_})" for name, format_ in captured.formats.items())),
         ("takes", _takes(captured.signature)),
         ("missing values", _missing_values(captured.signature.instance_schema)),
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
         ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
+        *_metrics(captured.metrics),
         (
             "environment",
             f"Python {captured.environment.python}, {len(captured.environment.distributions)} distributions locked",
@@ -106,7 +113,27 @@ def _deployment(result: Deployment) -> Page:
     facts += [("note", note) for note in captured.notes]
     if result.role == "shadow":
         facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
-    return Page(did, facts=facts, code=result.curl)
+    return Page(did, findings=_by_severity(captured.findings), facts=facts, code=result.curl)
+
+
+def _by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """What is to be mended first; what was waived and the notes last."""
+    order = {"error": 0, "warning": 1, "note": 3}
+    return sorted(findings, key=lambda f: 2 if f.waived is not None else order[f.severity])
+
+
+def _metrics(metrics: dict[str, float]) -> list[tuple[str, str]]:
+    shown = [f"{name} {value:.6g}" for name, value in metrics.items()]
+    return [("metrics", short(", ".join(shown), limit=120))] if shown else []
+
+
+def _training(data: TrainingData | None) -> list[tuple[str, str]]:
+    if data is None:
+        return []
+    files = f", read from {', '.join(data.files)}" if data.files else ""
+    looked = "" if data.hashed_rows == data.rows else f" (looked at by {data.hashed_rows} of them)"
+    named = data.expression or "the table named"
+    return [("fitted on", f"{named}: {data.rows} rows{looked} of {data.width} columns{files}")]
 
 
 def _cells(captured: Manifest) -> str:
@@ -135,8 +162,8 @@ def _missing_values(schema: dict[str, Any]) -> str:
     if "null" in types_of(schema):
         return "accepted (null)"
     if not nullable:
-        return "refused: the example has none"
-    return f"accepted (null) where the example has some: {short(', '.join(nullable))}"
+        return "refused: the example has none, nor does a signature allow any"
+    return f"accepted (null) where the example or a signature has some: {short(', '.join(nullable))}"
 
 
 def _agreement(stochastic: bool) -> str:
@@ -170,9 +197,26 @@ def _status(result: EndpointStatus) -> Page:
                     )
                     for r in result.releases
                 ],
-            )
+            ),
+            *_changes(result.releases),
+            *_findings(result),
         ],
     )
+
+
+def _changes(releases: list[ReleaseStatus]) -> list[Table]:
+    """What each release has that its predecessor had not."""
+    rows = [(r.tag, r.changes.predecessor, changed(r.changes), f"nbdeploy diff {r.tag}") for r in releases if r.changes]
+    return [Table("", ("release", "since (stable when it came)", "what changed", "all of it"), rows)] if rows else []
+
+
+def _since(release: str, changes: Changes) -> str:
+    return f"{changed(changes)} ('nbdeploy diff {release}' shows all)"
+
+
+def _findings(result: EndpointStatus) -> list[Table]:
+    rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in _by_severity(r.findings)]
+    return [Table("what the checks found", ("release", "", ""), rows)] if rows else []
 
 
 def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
@@ -236,6 +280,19 @@ def _at_boot(result: AtBoot) -> Page:
             ("missing", f"'{result.todo}': without it the unit runs when you log in, and ends when you log out")
         )
     return Page("endpoints come back after a reboot", facts=facts)
+
+
+def _reproduction(result: Reproduction) -> Page:
+    ran = "the notebook" if result.ran == "notebook" else "the executed cells, the notebook being gone"
+    answered = "all answered alike" if result.outcome == "reproduced" else "NOT all answered alike"
+    facts = [
+        ("ran", f"{ran}, in an environment of Python {result.python} and {result.distributions} distributions"),
+        ("notebook", result.notebook or "unknown"),
+        ("instances", f"{result.instances}, {answered}"),
+        *(("differs", line) for line in result.differences),
+        *(("changed since", line) for line in result.changed),
+    ]
+    return Page(f"{result.snapshot} {'is' if result.outcome == 'reproduced' else 'is NOT'} reproduced", facts=facts)
 
 
 def _purged(result: Purged) -> Page:
@@ -313,10 +370,12 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (EndpointStatus, _status),
     (TrafficChange, _traffic),
     (Comparison, comparison_page),
+    (Difference, difference_page),
     (Prediction, _prediction),
     (Stopped, _stopped),
     (AtBoot, _at_boot),
     (Purged, _purged),
+    (Reproduction, _reproduction),
 )
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
+
+BEGAN: dict[int, float] = {}
+"""When the kernel's cells began, by execution count; those before ``%load_ext jupyter_deploy`` were not watched."""
 
 
 def current_shell() -> Any:
@@ -13,3 +17,14 @@ def current_shell() -> Any:
     from IPython import get_ipython  # noqa: PLC0415 - only where IPython runs already
 
     return get_ipython()
+
+
+def watch_cells(shell: Any) -> None:
+    """Note from now on when cells begin."""
+    BEGAN[shell.execution_count] = time.time()  # this one is running; those before it have ended
+    shell.events.register("pre_run_cell", _note)
+
+
+def _note(info: Any) -> None:
+    if info.store_history and (shell := current_shell()) is not None:
+        BEGAN[shell.execution_count] = time.time()

@@ -26,5 +26,6 @@ def release_of(bento: Bento, snapshot: Snapshot, endpoint: str) -> Release:
         source=manifest.provenance.source,
         framework=manifest.framework,
         stochastic=manifest.stochastic,
+        findings=manifest.findings,
         created_at=now(),
     )

@@ -47,10 +47,15 @@ def capture(
     staged = ports.capturer.stage(live, name)
     try:
         staged = _judged(staged, request, check(staged.manifest))
-        progress("asking it again in a clean process")
-        proved = _judged(ports.capturer.replay(staged, live), request)
+        again = "asking it again in a clean process"
+        progress(again)
+        proved = ports.capturer.replay(staged, live, lambda words: progress(f"{again}: {words}", False))
+        proved = _judged(proved, request)
         progress("storing the snapshot")
-        return ports.capturer.keep(proved, ports.store.remember)
+        kept = ports.capturer.keep(proved, ports.store.remember)
+        # The very same model may have been stored before, with what the checks found then; what they find now is told.
+        told = kept.manifest.model_copy(update={"findings": proved.manifest.findings})
+        return kept.model_copy(update={"manifest": told})
     finally:
         ports.capturer.discard(staged)
 
@@ -80,7 +85,8 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
             f"write: nbdeploy deploy {notebook} --name {name} --model VARIABLE --example EXPRESSION",
         )
     progress(f"running {notebook.name}")
-    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve())})
+    included = tuple(str(Path(path).absolute()) for path in request.include)  # the kernel has a folder of its own
+    asked = request.model_copy(update={"name": name, "source": str(notebook.resolve()), "include": included})
     cell = (
         "from jupyter_deploy.faces.kernel import capture_for_command_line\n"
         f"capture_for_command_line({asked.model_dump_json()!r})"
@@ -120,13 +126,27 @@ def stored(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
                 details=_origin(snapshot),
             )
         ports.store.remember(snapshot)
+        known = snapshot
     elif known.digest != snapshot.digest:
         raise Untrusted(
             f"{snapshot.tag} is not what this store captured: its files have changed since",
             "deploy the model again from its notebook",
             details=f"captured {known.digest}\nfound    {snapshot.digest}",
         )
-    return snapshot
+    return known  # with what the checks found when it was last captured
+
+
+def judged(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
+    """A stored snapshot with what is waived now marked as such.
+
+    Raises
+    ------
+    GuardFailed
+        What the checks had found speaks against this deploy.
+    """
+    findings = waived(snapshot.manifest.findings, request.waive, request.reason)
+    refuse(findings, strict=request.strict)
+    return snapshot.model_copy(update={"manifest": snapshot.manifest.model_copy(update={"findings": findings})})
 
 
 def is_notebook(source: str) -> bool:

@@ -25,6 +25,7 @@ from jupyter_deploy.domain.errors import (
     UnknownTarget,
     disk_faults,
 )
+from jupyter_deploy.domain.findings import is_news
 from jupyter_deploy.domain.ports import Ports, Target
 from jupyter_deploy.domain.results import Reconciled
 
@@ -282,9 +283,23 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     recorded = before.record if before else "full"
     if recorded != after.record:
         parts.append(f"records: {recorded} → {after.record}")
+    parts += _found_in_words(before, after)
     if before and not before.running:
         parts.append("running again")
     return "; ".join(parts) or "no change of traffic"
+
+
+def _found_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
+    """What was waived for the first time, and what is found only now of a release that was there."""
+    known = {release.tag: release.findings for release in before.releases} if before else {}
+    parts = []
+    for release in after.releases:
+        news = [f for f in release.findings if is_news([f], known.get(release.tag, ()))]
+        waivers = dict.fromkeys(f.check for f in news if f.waived is not None)
+        found = dict.fromkeys(f.check for f in news if f.waived is None and release.tag in known)
+        parts += [f"{release.tag}: {check} waived" for check in waivers]
+        parts += [f"{release.tag}: {check} found" for check in found]
+    return parts
 
 
 @contextmanager

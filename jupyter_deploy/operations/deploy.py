@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from jupyter_deploy.domain.artifacts import Manifest, Snapshot, checked_name
+from jupyter_deploy.domain.artifacts import Snapshot, checked_name
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
-from jupyter_deploy.domain.findings import Finding, require_waivable
+from jupyter_deploy.domain.findings import is_news, require_waivable
 from jupyter_deploy.domain.ports import Live, Ports, Report
-from jupyter_deploy.domain.requests import DeployRequest, Step
+from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.results import Deployment
 
 from .build import build, release_of
-from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, stored
+from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, judged, stored
 from .change import change, difference_in_words, keep, require_signature, target_of
+from .checking import check_beside
+from .difference import changes_since
+from .steps import Steps
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
@@ -30,25 +33,19 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     """
     name = _checked(request, ports, live)
     steps = 5 if live else 3 if is_notebook(request.source or "") else 2
-    progress = _Steps(report, total=steps + 2 * request.isolated)
+    progress = Steps(report, total=steps + 2 * request.isolated)
     before = ports.store.endpoint(name)
     _check_role(request, before)
     ports.store.check()
     ports.capturer.check()
 
-    def check(manifest: Manifest) -> tuple[Finding, ...]:
-        if before is not None:
-            unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
-            require_signature(ports, before, unstored)
-        return ()
-
     with ports.builder.prepared():
         if live is not None:
-            snapshot = capture(live, name, request, ports, progress, check=check)
+            snapshot = capture(live, name, request, ports, progress, check=check_beside(before, ports))
         elif is_notebook(request.source or ""):
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:
-            snapshot = stored(as_tag(request.source or ""), trust=request.trust, ports=ports)
+            snapshot = judged(stored(as_tag(request.source or ""), trust=request.trust, ports=ports), request)
         if request.isolated:
             snapshot = isolate(snapshot, ports, progress)
 
@@ -61,14 +58,13 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     return _release(request, ports, progress, snapshot, release)
 
 
-def _release(
-    request: DeployRequest, ports: Ports, progress: _Steps, snapshot: Snapshot, release: Release
-) -> Deployment:
+def _release(request: DeployRequest, ports: Ports, progress: Steps, snapshot: Snapshot, release: Release) -> Deployment:
     """Put the release behind its endpoint; the endpoint is read again, since capture takes a while."""
     name = release.endpoint
     before = ports.store.endpoint(name)
     if before is not None:
         require_signature(ports, before, snapshot)
+        release = release.model_copy(update={"changes": changes_since(before, snapshot, ports)})
     after = _next(request, before, release)
     progress(f"starting {release.tag} and asking it the example")
     url = change(ports, before, after, reason=request.reason, what=difference_in_words(before, after))
@@ -131,7 +127,10 @@ def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapsh
     same_role = request.role in ("auto", role)
     same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
     same_share = same_share and request.record in (None, before.record)
-    if role == "idle" or not same_role or not same_share or before.release(snapshot.tag).digest != snapshot.digest:
+    if role == "idle" or not same_role or not same_share:
+        return None
+    release = before.release(snapshot.tag)
+    if release.digest != snapshot.digest or is_news(snapshot.manifest.findings, release.findings):
         return None
     url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings the whole endpoint back
     return _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
@@ -152,6 +151,7 @@ def _deployment(
         changed=changed,
         replaced=replaced,
         captured=snapshot.manifest,
+        changes=endpoint.release(tag).changes,
         curl=ports.client.command(f"{url}/predict", {"instances": _pasteable(snapshot.manifest.instances)}),
     )
 
@@ -164,14 +164,3 @@ def _pasteable(instances: list[Any]) -> list[Any]:
             break
         shown.append(instance)
     return shown
-
-
-class _Steps:
-    """Counts the steps of one deploy for the reporter."""
-
-    def __init__(self, report: Report, total: int) -> None:
-        self._report, self._number, self._total = report, 0, total
-
-    def __call__(self, title: str, new: bool = True, /) -> None:
-        self._number = min(self._number + new, self._total)
-        self._report(Step(number=self._number, total=self._total, title=title))

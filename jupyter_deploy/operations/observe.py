@@ -141,8 +141,10 @@ def _status(ports: Ports, endpoint: Endpoint) -> EndpointStatus:
                 framework=release.framework,
                 stochastic=release.stochastic,
                 source=release.source,
+                changes=release.changes,
                 detail=health.detail,
                 counts=seen.counts.get(release.tag),
+                findings=release.findings,
                 created_at=release.created_at,
             )
         )

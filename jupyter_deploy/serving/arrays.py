@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,17 @@ from .validation import MOST_ERRORS, InvalidInstances, Location
 
 
 class Unfit(ValueError):
-    """The values have no place in the wanted type; the message completes "the value …"."""
+    """The values have no place in the wanted type; the message completes "the value …".
+
+    Parameters
+    ----------
+    loc
+        Where in the value it is, as keys and positions.
+    """
+
+    def __init__(self, message: str, loc: Sequence[str | int] = ()) -> None:
+        super().__init__(message)
+        self.loc = tuple(loc)
 
 
 def to_array(values: Any, dtype: Any) -> np.ndarray[Any, Any]:
@@ -46,6 +57,9 @@ def _cast(values: Any, wanted: np.dtype[Any]) -> np.ndarray[Any, Any]:
                 raise Unfit("must be a whole number")
         case "b" | "U" if natural.size and natural.dtype.kind != wanted.kind:
             raise Unfit(f"must be {'true or false' if wanted.kind == 'b' else 'a string'}")
+        case "S":  # base64: see to_json
+            texts = np.asarray(values, dtype=object)
+            return np.asarray(np.frompyfunc(unencoded, 1, 1)(texts)).astype("S")
         case "U":  # long enough for these texts, not only for the example's
             return natural.astype(max(natural.dtype, wanted, key=lambda dtype: dtype.itemsize))
         case "M":
@@ -59,6 +73,20 @@ def _cast(values: Any, wanted: np.dtype[Any]) -> np.ndarray[Any, Any]:
         case _:
             pass
     return np.asarray(values, dtype=wanted)
+
+
+def unencoded(text: str) -> bytes:
+    """The bytes that are written in base64.
+
+    Raises
+    ------
+    Unfit
+        They are not.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise Unfit("must be base64") from error
 
 
 def to_tensor(values: Any, prototype: Any) -> Any:
@@ -98,7 +126,7 @@ def blame(values: Sequence[Any], convert: Callable[[Any], Any], unfit: Unfit, *k
         try:
             convert(value)
         except Unfit as reason:
-            loc: Location = ["instances", row, *key]
+            loc: Location = ["instances", row, *key, *reason.loc]
             errors.append({"loc": loc, "msg": str(reason)})
             if len(errors) == MOST_ERRORS:
                 break

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from .arrays import Unfit, batch_of, to_array, to_tensor
+from .arrays import Unfit, batch_of, blame, to_array, to_tensor
+from .forms import Form, Turn, is_form, reader, writer
 from .validation import InvalidInstances, Validator
-from .values import records, to_json
+from .values import to_json
 
 __all__ = ["BadAnswer", "Codec", "InvalidInstances", "encode", "instances_of", "to_json"]
 
@@ -31,8 +30,9 @@ class Codec:
     signature
         ``container``, ``parameters`` and ``instance_schema`` as in ``snapshot.json``.
     prototype
-        What the model is called with, without its rows: a data frame, array or tensor of length 0; for ``call`` a
-        dict of such arrays and tensors by parameter name (parameters that take plain values are absent); or None.
+        What the model is called with, without its rows: a frame, array or tensor of length 0, or a *form*
+        (``forms.py``); for ``list`` the form of a row; for ``call`` a dict of forms by parameter name, in which
+        parameters that take plain values are absent; or None.
     """
 
     def __init__(self, signature: Mapping[str, Any], prototype: Any = None) -> None:
@@ -40,11 +40,11 @@ class Codec:
         self.parameters: tuple[str, ...] = tuple(signature.get("parameters") or ())
         self._prototype = prototype
         calls = self.container == "call"
-        self._validator = Validator(signature["instance_schema"], noun="parameter" if calls else "feature")
-        if self.container == "frame":
-            from .frames import FrameMaker  # noqa: PLC0415  pandas only where a model takes data frames
-
-            self._frames = FrameMaker(prototype)
+        schema = signature["instance_schema"]
+        self._validator = Validator(schema, noun="parameter" if calls else "feature")
+        self._read: Turn = reader(prototype) if self.container in ("frame", "list") else _as_it_is
+        self._arguments_read = {name: reader(form) for name, form in (prototype or {}).items()} if calls else {}
+        self._defaults = _defaults(schema) if self.container == "frame" else {}
 
     def decode(self, instances: Sequence[Any]) -> Any:
         """The batch that the model is called with; for ``call`` a list of keyword arguments, one dict a call.
@@ -57,7 +57,7 @@ class Codec:
         rows = self._validator.validated(instances)
         match self.container:
             case "frame":
-                return self._frames.frame(rows)
+                return self._read([self._defaults | row for row in rows] if self._defaults else rows)
             case "array":
                 return batch_of(rows, self._prototype, partial(to_array, dtype=self._prototype.dtype))
             case "tensor":
@@ -65,11 +65,17 @@ class Codec:
             case "call":
                 return [self._arguments(row, value) for row, value in enumerate(rows)]
             case _:
-                return rows
+                return self._rows(rows)
 
     def encode(self, answer: Any, rows: int) -> list[Any]:
         """``answer`` as the predictions for ``rows`` instances."""
         return encode(answer, rows)
+
+    def _rows(self, rows: list[Any]) -> list[Any]:
+        try:
+            return [self._read(row) for row in rows]
+        except Unfit as unfit:
+            raise blame(rows, self._read, unfit) from unfit
 
     def _arguments(self, row: int, instance: Any) -> dict[str, Any]:
         if len(self.parameters) == 1:
@@ -77,26 +83,25 @@ class Codec:
         return {name: self._argument(row, name, value, name) for name, value in instance.items()}
 
     def _argument(self, row: int, name: str, value: Any, *key: str) -> Any:
-        prototype = (self._prototype or {}).get(name)
-        if prototype is None:
+        read = self._arguments_read.get(name)
+        if read is None:
             return value
         try:
-            return _like(prototype, value)
+            return read(value)
         except Unfit as unfit:
-            raise InvalidInstances([{"loc": ["instances", row, *key], "msg": str(unfit)}]) from unfit
+            raise InvalidInstances([{"loc": ["instances", row, *key, *unfit.loc], "msg": str(unfit)}]) from unfit
+        except InvalidInstances as invalid:  # of a table among the arguments: its rows are not the request's
+            errors = [error | {"loc": ["instances", row, *key, *error["loc"][1:]]} for error in invalid.errors]
+            raise InvalidInstances(errors) from invalid
 
 
-def _like(prototype: Any, value: Any) -> Any:
-    """``value`` as the kind of array, tensor or Series that ``prototype`` is."""
-    if isinstance(prototype, np.generic):
-        return to_array(value, prototype.dtype)[()]
-    if isinstance(prototype, np.ndarray):
-        return to_array(value, prototype.dtype)
-    if hasattr(prototype, "iloc"):
-        from .frames import to_series  # noqa: PLC0415  pandas only where a model takes it
+def _as_it_is(value: Any) -> Any:
+    return value
 
-        return to_series(value, prototype)
-    return to_tensor(value, prototype)
+
+def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What a column holds that a request leaves out: only a signature of the user's own has such."""
+    return {name: inner["default"] for name, inner in schema.get("properties", {}).items() if "default" in inner}
 
 
 def encode(answer: Any, rows: int) -> list[Any]:
@@ -111,6 +116,8 @@ def encode(answer: Any, rows: int) -> list[Any]:
     """
     if hasattr(answer, "toarray"):  # a sparse matrix
         answer = answer.toarray()
+    elif hasattr(answer, "collect_schema"):  # a lazy frame
+        answer = answer.collect()
     name = f"{type(answer).__module__}.{type(answer).__qualname__}".removeprefix("builtins.")
     shape = getattr(answer, "shape", None)
     if isinstance(answer, (str, bytes, Mapping, tuple)) or shape == () or not hasattr(answer, "__len__"):
@@ -126,16 +133,22 @@ def encode(answer: Any, rows: int) -> list[Any]:
     return encoded
 
 
-def instances_of(example: Any, container: str, parameters: Sequence[str] = ()) -> list[Any]:
+def instances_of(example: Any, container: str, parameters: Sequence[str] = (), prototype: Any = None) -> list[Any]:
     """A native example as the instances of a request.
 
     For ``call`` the example is one call's keyword arguments by parameter name, or a list of such dicts.
+    ``prototype`` is the codec's.
     """
     if container == "frame":
-        return records(example)
+        return list(writer(prototype if is_form(prototype, "frame") else None)(example))
+    if container == "list" and prototype is not None:
+        write = writer(prototype)
+        return [write(row) for row in example]
     if container != "call":
         return list(to_json(example))
     calls = [example] if isinstance(example, Mapping) else example
+    forms: Mapping[str, Form] = prototype or {}
     if len(parameters) == 1:
-        return [to_json(call[parameters[0]]) for call in calls]
-    return [{name: to_json(value) for name, value in call.items()} for call in calls]
+        name = parameters[0]
+        return [writer(forms.get(name))(call[name]) for call in calls]
+    return [{name: writer(forms.get(name))(value) for name, value in call.items()} for call in calls]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import site
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
+from urllib.parse import unquote
 
-_HERE = str(Path(__file__).parent)
-_CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
+from .callers import where
+from .workplace import here
+
+_Database = tuple[Path, tuple[int, int] | None]
+
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+# With which libraries such as joblib count a machine's cores, once a process.
+_COUNTING = frozenset({"lscpu", "sysctl"})
 
 
 class Effects:
@@ -26,19 +29,26 @@ class Effects:
     """
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], None] = {}
+        # With the database that was opened, as it was then: only afterwards it shows whether it was written to.
+        self._found: dict[tuple[str, str], _Database | None] = {}
         self._watching = False
-        paths = [sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-        libraries = [*paths, *site.getsitepackages(), site.getusersitepackages()]
-        self._libraries = tuple(f"{path}{os.sep}" for path in {*libraries, *map(os.path.realpath, libraries)})
         passed_over = (tempfile.gettempdir(), "/dev", "/proc")
         self._passed_over = tuple(f"{os.path.realpath(path)}{os.sep}" for path in passed_over)
-        self._folder = Path.cwd()
-        sys.addaudithook(self._hear)
+        self._own = self._folder = Path.cwd()
+
+        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+            if self._watching:
+                self._hear(event, arguments)
+
+        # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
+        sys.addaudithook(hear)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Within, effects are noted."""
+        self._folder = Path.cwd()
+        place = here()
+        self._own = place[0] if place else self._folder
         self._watching = True
         try:
             yield
@@ -47,19 +57,21 @@ class Effects:
 
     def found(self) -> list[str]:
         """One sentence each, without its end: ``predict(), line 3, writes /data/log.csv``."""
-        return [f"{where} {what}" for where, what in self._found]
+        return [f"{place} {what}" for (place, what), database in self._found.items() if not _only_read(database)]
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._watching or event not in _EVENTS:
+        if event not in _EVENTS:
             return
         self._watching = False  # what is done here is not the model's doing
         try:
             what = _EVENTS[event](arguments)
+            database = (what, state_of(what)) if isinstance(what, Path) and event == "sqlite3.connect" else None
             if isinstance(what, Path):
                 what = self._written(what)
-            where = self._where(sys._getframe(1)) if what else None  # noqa: SLF001 - the way to look at one's callers
-            if what and where and not self._is_known(where, event):
-                self._found[where, what] = None
+            # The third frame: the way to look at one's callers.
+            caller = where(sys._getframe(2)) if what else None  # noqa: SLF001
+            if what and caller and caller.place and not caller.importing and not self._is_known(caller.place, event):
+                self._found.setdefault((caller.place, what), database)
         except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code
             sys.stderr.write(f"the replay could not tell what {event} was: {error!r}\n")
         finally:
@@ -67,36 +79,27 @@ class Effects:
 
     def _written(self, path: Path) -> str | None:
         real = Path(os.path.realpath(path))
-        if f"{real}{os.sep}".startswith(self._passed_over) and not real.is_relative_to(self._folder):
+        own = real.is_relative_to(self._own)
+        if f"{real}{os.sep}".startswith(self._passed_over) and not own:
             return None
-        # A worker has an empty folder too: a relative path is told as it is.
-        return f"writes {real.relative_to(self._folder) if real.is_relative_to(self._folder) else real}"
+        # A worker has a folder of its own too: a relative path is told as it is.
+        return f"writes {os.path.relpath(real, self._folder) if own else real}"
 
-    def _is_known(self, where: str, event: str) -> bool:
+    def _is_known(self, place: str, event: str) -> bool:
         """Whether a connection follows the look-up of its host, whose name says more than an address."""
-        return event == "socket.connect" and any(w == where and "connects to" in what for w, what in self._found)
+        return event == "socket.connect" and any(p == place and "connects to" in what for p, what in self._found)
 
-    def _where(self, innermost: FrameType) -> str | None:
-        """The model's own code if it is among the callers, else what it called; None for an import."""
-        last: FrameType | None = None
-        own: FrameType | None = None
-        frame: FrameType | None = innermost
-        while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
-            file = frame.f_code.co_filename
-            if file.startswith("<frozen importlib"):
-                return None
-            # A notebook's open() is IPython's own, which a function of the notebook brings along.
-            wrapped = frame.f_code.co_name == "_modified_open"
-            if own is None and not wrapped and not file.startswith((*self._libraries, "<frozen ")):
-                own = frame
-            last, frame = frame, frame.f_back
-        shown = own or last
-        if shown is None:  # this package itself
-            return None
-        file = shown.f_code.co_filename
-        # What was captured by value has no file, a cell no name that says anything; its lines are counted as there.
-        place = "" if file.startswith("<") or _CELL.fullmatch(file) else f" of {Path(file).name}"
-        return f"{shown.f_code.co_qualname}(), line {shown.f_lineno}{place},"
+
+def state_of(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None: there is none."""
+    with contextlib.suppress(OSError):
+        about = path.stat()
+        return about.st_size, about.st_mtime_ns
+    return None
+
+
+def _only_read(database: _Database | None) -> bool:
+    return database is not None and database[1] is not None and state_of(database[0]) == database[1]
 
 
 def _path(value: Any, folder: int = -1) -> Path | None:
@@ -137,13 +140,23 @@ def _looked_up(arguments: tuple[Any, ...]) -> str | None:
 
 
 def _database(arguments: tuple[Any, ...]) -> Path | None:
-    name = os.fsdecode(arguments[0])
-    return None if not name or ":memory:" in name else _path(name)
+    return database_of(arguments[0])
 
 
-def _started(arguments: tuple[Any, ...]) -> str:
+def database_of(name: Any) -> Path | None:
+    """The file behind what ``sqlite3.connect`` was given: a path or a URI; made absolute, None for one in memory."""
+    text = os.fsdecode(name)
+    if not text or ":memory:" in text or "mode=memory" in text:
+        return None
+    if text.startswith("file:"):
+        text = unquote(text.removeprefix("file:").partition("?")[0].removeprefix("//"))
+    return Path(text).absolute()
+
+
+def _started(arguments: tuple[Any, ...]) -> str | None:
     # Without its arguments, which may hold a secret.
-    return f"starts the program {os.fsdecode(arguments[0]).split()[0]}"
+    program = os.fsdecode(arguments[0]).split()[0]
+    return None if Path(program).name in _COUNTING else f"starts the program {program}"
 
 
 _EVENTS: dict[str, Callable[[tuple[Any, ...]], Path | str | None]] = {

@@ -46,6 +46,14 @@ def changes(manifest: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def another_python(manifest: Mapping[str, Any]) -> str | None:
+    """What to say if this Python cannot load the pickle: code in it is that of one minor version. None: it can."""
+    then, now = manifest["environment"]["python"], platform.python_version()
+    if then.split(".")[:2] == now.split(".")[:2]:
+        return None
+    return f"python: captured {then}, running {now}; captured functions load in the same minor version only"
+
+
 def main(arguments: list[str]) -> int:
     found = changes(json.loads(Path(arguments[0]).read_bytes()))
     sys.stdout.write(json.dumps(found) + "\n")

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-from .arrays import Unfit, blame, to_array
-from .values import to_json
+from .arrays import Unfit, blame, to_array, unencoded
+from .forms import Form, Turn, is_form, reader, writer
+from .values import records, to_json
 
 
 class FrameMaker:
-    """Builds data frames with the columns and the types of ``prototype``, which has no rows."""
+    """Builds data frames with the columns and the types of ``prototype``, which has no rows.
 
-    def __init__(self, prototype: pd.DataFrame) -> None:
+    Parameters
+    ----------
+    forms
+        What the objects in columns of objects are, by the column's name in JSON; strings, numbers and their like need
+        none.
+    """
+
+    def __init__(self, prototype: pd.DataFrame, forms: Mapping[str, Form] = MappingProxyType({})) -> None:
         self._columns = prototype.columns
         self._keys = [str(name) for name in prototype.columns]
-        self._dtypes: list[Any] = list(prototype.dtypes)
+        self._casts = [
+            partial(_objects, form=forms[key]) if key in forms else partial(_cast, dtype=dtype)
+            for key, dtype in zip(self._keys, prototype.dtypes, strict=True)
+        ]
 
     def frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """One row for each object, whatever the order of its keys.
@@ -31,12 +44,12 @@ class FrameMaker:
             It names the rows and the column of values that the column's type cannot hold.
         """
         columns = {}
-        for position, (key, dtype) in enumerate(zip(self._keys, self._dtypes, strict=True)):
+        for position, (key, cast) in enumerate(zip(self._keys, self._casts, strict=True)):
             values = [row.get(key) for row in rows]
             try:
-                columns[position] = _cast(values, dtype)
+                columns[position] = cast(values)
             except Unfit as unfit:
-                raise blame(values, partial(_cast_one, dtype=dtype), unfit, key) from unfit
+                raise blame(values, partial(_one, cast=cast), unfit, key) from unfit
         frame = pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
         frame.columns = self._columns
         return frame
@@ -47,8 +60,26 @@ def to_series(values: list[Any], prototype: Any) -> Any:
     return pd.Series(_cast(values, prototype.dtype), name=prototype.name)
 
 
-def _cast_one(value: Any, dtype: Any) -> None:
-    _cast([value], dtype)
+def frame_json(frame: pd.DataFrame, forms: Mapping[str, Form]) -> list[dict[str, Any]]:
+    """The rows of ``frame`` as objects by column name, its objects by their forms."""
+    rows = records(frame)
+    for position, name in enumerate(map(str, frame.columns)):
+        if name in forms:
+            write, values = writer(forms[name]), frame.iloc[:, position]
+            for row, value, missing in zip(rows, values, values.isna(), strict=True):
+                row[name] = None if missing else write(value)
+    return rows
+
+
+def _objects(values: list[Any], form: Form) -> Any:
+    read = reader(form)
+    # Where the example has None, None; else what pandas itself puts where an object is missing.
+    missing = None if is_form(form, "optional") else np.nan
+    return pd.Series([missing if value is None else read(value) for value in values], dtype=object)
+
+
+def _one(value: Any, cast: Turn) -> None:
+    cast([value])
 
 
 def _cast(values: list[Any], dtype: Any) -> Any:
@@ -101,6 +132,8 @@ def _extension(values: list[Any], dtype: Any) -> Any:
         return _categorical(values, dtype)
     if isinstance(dtype, pd.DatetimeTZDtype):
         return _moments(values, dtype)
+    if isinstance(dtype, pd.ArrowDtype):
+        values = _for_arrow(values, dtype)
     numpy_dtype = getattr(dtype, "numpy_dtype", None)
     if isinstance(numpy_dtype, np.dtype) and numpy_dtype.kind in "iuf":
         # pandas' own overflow checks differ from type to type: numpy's are the same for all.
@@ -109,3 +142,29 @@ def _extension(values: list[Any], dtype: Any) -> Any:
         return pd.array(values, dtype=dtype)
     except Exception as error:  # any extension may come along, each with errors of its own
         raise Unfit(f"does not fit {dtype}: {error}") from error
+
+
+def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
+    """What Arrow does not make of JSON by itself."""
+    import pyarrow as pa  # noqa: PLC0415  only where a column is Arrow's
+
+    kind = dtype.pyarrow_dtype
+    read: Turn | None = None
+    if pa.types.is_timestamp(kind):
+        read = partial(_moment, zone=kind.tz)
+    elif pa.types.is_duration(kind):  # as seconds: see to_json
+        read = partial(pd.Timedelta, unit="s")
+    elif pa.types.is_decimal(kind):
+        read = _decimal
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        read = unencoded
+    if read is None:
+        return values
+    try:
+        return [None if value is None else read(value) for value in values]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Unfit(f"does not fit {dtype}: {error}") from error
+
+
+def _decimal(value: float | str) -> Decimal:
+    return Decimal(str(value))

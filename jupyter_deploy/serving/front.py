@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import metrics
+from . import metrics, workplace
 from .asgi import Answer, App, Asked, Receive, Scope, Send, Stamped
 from .openapi import metadata, openapi
 from .predictor import Predictor
@@ -65,6 +65,7 @@ class Front:
                 await self._app(scope, receive, send)
             finally:
                 self._close()
+                workplace.leave()  # a server that is told to end ends by the signal, without Python's own clearing up
         elif scope["type"] != "http" or PASSED in scope:
             await self._app(scope, receive, send)
         else:

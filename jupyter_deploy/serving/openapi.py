@@ -69,6 +69,7 @@ def openapi(model: Model) -> dict[str, Any]:
     """An OpenAPI 3.1 document whose example is the notebook's own."""
     manifest = model.manifest
     signature = manifest["signature"]
+    takes, named = _hoisted(signature["instance_schema"])
     shown = 3
     return {
         "openapi": "3.1.0",
@@ -88,7 +89,7 @@ def openapi(model: Model) -> dict[str, Any]:
                         "required": True,
                         "content": {
                             "application/json": {
-                                "schema": _only("instances", signature["instance_schema"]),
+                                "schema": _only("instances", takes),
                                 "example": {"instances": manifest["instances"][:shown]},
                             }
                         },
@@ -113,8 +114,25 @@ def openapi(model: Model) -> dict[str, Any]:
             "/readyz": _get("readyz", "Whether the model can be asked", "text/plain"),
             "/metrics": _get("metrics", "Figures for Prometheus", "text/plain"),
         },
-        "components": {"schemas": {"Problem": PROBLEM}},
+        "components": {"schemas": {**named, "Problem": PROBLEM}},
     }
+
+
+def _hoisted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema and what it names: within a document a name is looked up in the document's components."""
+
+    def renamed(part: Any) -> Any:
+        if isinstance(part, list):
+            return [renamed(inner) for inner in part]
+        if not isinstance(part, dict):
+            return part
+        inner = {key: renamed(value) for key, value in part.items() if key != "$defs"}
+        if isinstance(part.get("$ref"), str):
+            inner["$ref"] = part["$ref"].replace("#/$defs/", "#/components/schemas/Instance.")
+        return inner
+
+    named = {f"Instance.{name}": renamed(inner) for name, inner in schema.get("$defs", {}).items()}
+    return renamed(schema), named
 
 
 def _origin(manifest: dict[str, Any]) -> str:

@@ -6,17 +6,25 @@ no project on the path. The result is a JSON document; a snapshot that fails is 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import sys
+import tempfile
 import traceback
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from . import project_code
 from .agreement import alike, differences, tolerance_of
 from .effects import Effects
+from .reads import Read, Reads, of_the_machine
+from .redirect import originals
 from .role import asked_as
 from .snapshot import Model, load
+from .workplace import here
 
 REPEATS = 30
 
@@ -27,30 +35,64 @@ def main(folder: str, result: str) -> None:
     Path(result).write_text(json.dumps(found), encoding="utf-8")
 
 
+def ask(folder: str, digest: str, asked: str, result: str) -> None:
+    """Ask the snapshot the instances in the JSON file ``asked``; its answers, or what went wrong, as JSON."""
+    found: dict[str, Any] = {"stage": "load", "differences": [], "answers": [], "error": None}
+    try:
+        model = load(folder, digest)
+        found["stage"] = "call"
+        with asked_as("shadow"):
+            found["answers"] = model.answer(json.loads(Path(asked).read_text("utf-8")))
+    except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
+        found["error"] = describe(error)
+    Path(result).write_text(json.dumps(found), encoding="utf-8")
+
+
 def replay(folder: Path) -> dict[str, Any]:
-    """``{"stage", "differences", "stochastic", "modules", "error", "effects"}``.
+    """``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects", "reads", "variables"}``.
 
     ``stage`` is where it ended: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message, traceback
-    and, where it can be told, what is missing. ``effects`` are what the model did to the world while it was asked.
+    and, where it can be told, what is missing. ``effects`` are what the model did to the world while it was asked,
+    ``reads`` what it opened (``_told``), ``variables`` the environment variables that it asked for in vain,
+    ``globals`` by module and name what was there in the project's modules before and after that.
 
     It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
     """
     found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
-    effects = Effects()
-    try:
-        model = load(folder)
-        found["stage"] = "call"
-        with asked_as("shadow"), effects.watching():
-            _ask(model, found)
-    except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
-        found["error"] = describe(error)
+    found["globals"] = {}
+    effects, reads = Effects(), Reads(originals)
+    elsewhere = Path.cwd()
+    variables: set[str] = set()
+    with variables_noted(variables), reads.watching():
+        try:
+            model = load(folder)
+            _look_at_globals(folder, found)
+            found["stage"] = "call"
+            with asked_as("shadow"), effects.watching():
+                ask_again(model, found)
+        except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
+            found["error"] = describe(error)
     found["effects"] = effects.found()
-    # What stands there for jupyter_deploy comes with the bento: no distribution that the model needs.
-    found["modules"] = sorted({name.partition(".")[0] for name in list(sys.modules)} - {"jupyter_deploy"})
+    found["reads"] = _told(reads.found.values(), folder, elsewhere)
+    found["variables"] = sorted(variables)
+    _look_at_globals(folder, found)
+    # What stands there for jupyter_deploy comes with the bento, the project's own with the snapshot: no distributions.
+    modules = {name.partition(".")[0] for name in list(sys.modules)}
+    found["modules"] = sorted(modules - {"jupyter_deploy"} - set(project_code.loaded(folder / project_code.FOLDER)))
     return found
 
 
-def _ask(model: Model, found: dict[str, Any]) -> None:
+def _look_at_globals(folder: Path, found: dict[str, Any]) -> None:
+    root = folder / project_code.FOLDER
+    for module, loaded in project_code.loaded(root).items():
+        seen = found["globals"].setdefault(module, {})
+        for places in ((), (root, Path.cwd())):
+            for name, what in project_code.globals_of(loaded, places).items():
+                seen.setdefault(name, []).append(what)
+
+
+def ask_again(model: Model, found: dict[str, Any]) -> None:
+    """Ask the model the snapshot's example; ``differences``, ``stochastic`` and ``stage`` of ``found`` are set."""
     manifest = model.manifest
     expected = manifest["predictions"]
     rtol, atol = tolerance_of(manifest)
@@ -67,6 +109,45 @@ def _ask(model: Model, found: dict[str, Any]) -> None:
         ]
     if not found["differences"]:
         found["stage"] = "done"
+
+
+def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[str, Any]]:
+    """What concerns the model's own files: ``{"path", "kind", "where"}``.
+
+    A path below the working directory, or one that was relative, is told relative to where the model began.
+    """
+    place, folder = here() or (elsewhere, elsewhere)
+    own = [f"{path}{os.sep}" for path in (snapshot, Path(__file__).parent, tempfile.gettempdir())]
+    nobodys = (*own, *of_the_machine())
+    found = []
+    for read in reads:
+        path, kind = read.path, read.kind
+        if not read.given.startswith(os.sep) or path == str(place) or path.startswith(f"{place}{os.sep}"):
+            path = os.path.relpath(path, folder)
+        elif kind == "missing" or read.library or path.startswith(nobodys):
+            continue
+        found.append({"path": path, "kind": kind, "where": read.where})
+    return found
+
+
+@contextlib.contextmanager
+def variables_noted(names: set[str]) -> Iterator[None]:
+    """Within, the names of environment variables that are asked for and not there are added."""
+    kind = type(os.environ)
+    original = kind.__getitem__
+
+    def noting(self: Any, name: Any) -> Any:
+        try:
+            return original(self, name)
+        except KeyError:
+            names.add(str(name))
+            raise
+
+    kind.__getitem__ = noting  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        kind.__getitem__ = original  # type: ignore[method-assign]
 
 
 def unlike(expected: list[Any], repeats: list[list[Any]]) -> list[str]:
@@ -98,6 +179,8 @@ def describe(error: Exception) -> dict[str, Any]:
     text = str(error)
     if isinstance(error, ModuleNotFoundError):
         missing = {"kind": "module", "name": error.name}
+    elif isinstance(error, KeyError) and _asks_environment(error):
+        missing = {"kind": "variable", "name": str(error.args[0])}
     elif isinstance(error, NameError):
         missing = {"kind": "global", "name": getattr(error, "name", None) or text}
     elif isinstance(error, FileNotFoundError):
@@ -108,3 +191,8 @@ def describe(error: Exception) -> dict[str, Any]:
             missing = {"kind": "global", "name": match[1]}
     lines = traceback.format_exception(error)
     return {"type": type(error).__name__, "message": text, "missing": missing, "traceback": "".join(lines)}
+
+
+def _asks_environment(error: KeyError) -> bool:
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return codes[-1].co_name == "__getitem__" and codes[-1].co_filename in (os.__file__, "<frozen os>")

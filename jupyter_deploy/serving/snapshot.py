@@ -16,13 +16,17 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from . import project_code
+from .calling import settled
 from .codec import Codec
-from .environment import EnvironmentChanged, changes
-from .natives import restore
+from .environment import EnvironmentChanged, another_python, changes
+from .natives import callable_of, restore
 from .role import stand_in
+from .workplace import settle
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
 
+FORMAT = 1
 MANIFEST, MODEL, EXAMPLE = "snapshot.json", "model.pkl", "example.pkl"
 
 
@@ -56,12 +60,17 @@ class Model:
         self.digest = digest
         self.codec = Codec(manifest["signature"], example["prototype"])
         self._example = example.get("example")
+        self._prototype = example["prototype"]
         self._torch = manifest["framework"] == "torch"
         if self._torch and hasattr(native, "eval"):
             native.eval()  # as for the notebook's own answers: no dropout, no running statistics
-        method = manifest["method"]
-        self._call = native if method is None else getattr(native, method)
+        self._call = callable_of(native, manifest["method"])
         self._positional = _positional_only(self._call) if self.codec.container == "call" else ()
+
+    def of(self, native: Any) -> Model:
+        """Another object, to be asked as this one is."""
+        example = {"example": self._example, "prototype": self._prototype}
+        return Model(native, self.manifest, example, self.tag, self.digest)
 
     def answer(self, instances: Sequence[Any]) -> list[Any]:
         """One prediction for each of ``instances``, in their order.
@@ -85,7 +94,7 @@ class Model:
         """
         with self._without_gradients():
             if self.codec.container != "call":
-                return self._call(example)
+                return settled(self._call(example))
             calls = [example] if isinstance(example, Mapping) else example
             return [self._once(dict(call)) for call in calls]
 
@@ -97,7 +106,7 @@ class Model:
 
     def _once(self, arguments: dict[str, Any]) -> Any:
         positional = [arguments.pop(name) for name in self._positional if name in arguments]
-        return self._call(*positional, **arguments)
+        return settled(self._call(*positional, **arguments))
 
     def _without_gradients(self) -> contextlib.AbstractContextManager[Any]:
         if not self._torch:
@@ -128,6 +137,8 @@ def current() -> Model | None:
 def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
     """The model in a snapshot's folder; a second call with the same arguments gives the same object.
 
+    If it has packed files, the process's working directory becomes the place where they lie (``workplace``).
+
     With ``NBDEPLOY_CHECK_ENVIRONMENT=1`` the installed versions must be those of the capture.
 
     Parameters
@@ -140,9 +151,9 @@ def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
     Raises
     ------
     SnapshotChanged
-        A file is not the one that was captured.
+        A file is not the one that was captured, or a newer nbdeploy wrote it.
     EnvironmentChanged
-        Another version of a distribution is installed.
+        This is another minor version of Python, or another version of a distribution is installed.
     """
     global _current  # noqa: PLW0603  one process serves one model; Front has to find it
     folder = Path(path).absolute()
@@ -160,6 +171,10 @@ def _read(folder: Path, digest: str | None) -> Model:
     if digest is not None and actual != digest:
         raise SnapshotChanged(f"{folder / MANIFEST} changed after it was captured: expected {digest}, found {actual}")
     manifest: dict[str, Any] = json.loads(content)
+    if manifest.get("format", FORMAT) != FORMAT:
+        raise SnapshotChanged(f"{folder / MANIFEST} was written by a newer nbdeploy: serve it with that one")
+    if line := another_python(manifest):
+        raise EnvironmentChanged([line])
     with contextlib.ExitStack() as opened:
         # The bytes that are hashed must be the bytes that are unpickled: each file is opened once.
         files = {}
@@ -173,7 +188,12 @@ def _read(folder: Path, digest: str | None) -> Model:
             file.seek(0)
         if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1" and (lines := changes(manifest)):
             raise EnvironmentChanged(lines)
+        if unknown := project_code.strangers(folder, files):
+            raise SnapshotChanged(f"{folder / unknown[0]} is not among what was captured")
         stand_in()
+        project_code.use(folder, manifest["files"])
+        if manifest.get("packed"):
+            settle(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
         native = _Unpickler(files[MODEL], folder).load()
         example = _Unpickler(files[EXAMPLE], folder).load()
     return Model(native, manifest, example, f"{folder.parent.name}:{folder.name}", actual)

@@ -4,35 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator, ValidationError
-from pydantic_core import core_schema as cs
+from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
+
+from .compiling import compiled
 
 Location = list[str | int]
 
 MOST_ERRORS = 20
-
-WORDS = {
-    "null": "null",
-    "boolean": "true or false",
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "a string",
-    "array": "a list",
-    "object": "an object",
-}
-
-# Bounds of ten digits and more explain nothing.
-MACHINE_INTEGERS = {
-    (low, high): name
-    for bits in (32, 64)
-    for low, high, name in (
-        (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1, f"int{bits}"),
-        (0, 2**bits - 1, f"uint{bits}"),
-    )
-}
 
 
 class InvalidInstances(ValueError):
@@ -64,7 +44,7 @@ class Validator:
 
     def __init__(self, schema: Mapping[str, Any], *, noun: str = "feature") -> None:
         self._noun = noun
-        self._validator = SchemaValidator(cs.list_schema(_compile(schema), strict=True))
+        self._validator = SchemaValidator(compiled(schema))
 
     def validated(self, instances: Sequence[Any]) -> list[Any]:
         """A copy of ``instances`` in which numbers have the type that the schema gives them.
@@ -107,7 +87,7 @@ class Validator:
             case _:
                 message = f"{error['msg']}{_but(error['input'])}"
         if error["input"] is None:
-            message += " (a missing value is taken only where the deployed example had one)"
+            message += " (a missing value is taken only where the deployed example or its signature has one)"
         return {"loc": loc, "msg": message}
 
 
@@ -121,95 +101,3 @@ def _but(given: Any) -> str:
         return f", not {json.dumps(given)[:40]}"
     except (TypeError, ValueError):
         return f", not a {type(given).__name__}"
-
-
-def _compile(schema: Mapping[str, Any]) -> CoreSchema:
-    declared = schema.get("type")
-    if declared is None:
-        return cs.any_schema()
-    types = [declared] if isinstance(declared, str) else list(declared)
-    kinds = [_of_type(name, schema) for name in types if name != "null"]
-    if not kinds:
-        return _named(cs.none_schema(), schema)
-    # Lists and objects name their own inner errors; in a choice of types only the choice can be named.
-    one = kinds[0] if len(kinds) == 1 else _named(cs.union_schema(list(kinds)), schema)
-    return cs.nullable_schema(one) if "null" in types else one
-
-
-def _of_type(name: str, schema: Mapping[str, Any]) -> CoreSchema:
-    match name:
-        case "array":
-            return cs.list_schema(
-                _compile(schema.get("items", {})),
-                min_length=schema.get("minItems"),
-                max_length=schema.get("maxItems"),
-                strict=True,
-            )
-        case "object":
-            required = set(schema.get("required", ()))
-            fields = {
-                key: cs.typed_dict_field(_compile(inner), required=key in required)
-                for key, inner in schema.get("properties", {}).items()
-            }
-            closed = schema.get("additionalProperties", True) is False
-            return cs.typed_dict_schema(fields, extra_behavior="forbid" if closed else "allow", strict=True)
-        case _:
-            return _named(_among(_scalar(name, schema), schema), {**schema, "type": name})
-
-
-def _scalar(name: str, schema: Mapping[str, Any]) -> CoreSchema:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    match name:
-        case "integer":
-            whole = cs.int_schema(ge=low, le=high)
-            written_as_float = cs.chain_schema([cs.float_schema(strict=True, allow_inf_nan=False), whole])
-            return cs.union_schema(
-                [cs.int_schema(strict=True, ge=low, le=high), written_as_float], mode="left_to_right"
-            )
-        case "number":
-            return cs.float_schema(strict=True, allow_inf_nan=False, ge=low, le=high)
-        case "boolean":
-            return cs.bool_schema(strict=True)
-        case "string" if schema.get("format") == "date-time":
-            return cs.no_info_after_validator_function(_moment, cs.str_schema(strict=True))
-        case "string":
-            return cs.str_schema(strict=True)
-        case _:
-            raise ValueError(f"the signature has a type that JSON does not know: {name!r}")
-
-
-def _among(kind: CoreSchema, schema: Mapping[str, Any]) -> CoreSchema:
-    allowed = [value for value in schema.get("enum", ()) if value is not None]
-    return cs.chain_schema([kind, cs.literal_schema(allowed)]) if allowed else kind
-
-
-def _moment(text: str) -> str:
-    datetime.fromisoformat(text)  # its ValueError becomes a validation error
-    return text
-
-
-def _named(kind: CoreSchema, schema: Mapping[str, Any]) -> CoreSchema:
-    """``kind`` with one message in words, instead of one for each way in which it can fail."""
-    return cs.custom_error_schema(kind, "not_as_described", custom_error_message=_escaped(f"must be {_words(schema)}"))
-
-
-def _escaped(message: str) -> str:
-    return message.replace("{", "(").replace("}", ")")  # pydantic would take braces for its own placeholders
-
-
-def _words(schema: Mapping[str, Any]) -> str:
-    if allowed := [value for value in schema.get("enum", ()) if value is not None]:
-        shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in allowed[:10])
-        return f"one of {shown}" + (f" (and {len(allowed) - 10} more)" if len(allowed) > 10 else "")
-    types = schema.get("type", ())
-    words = " or ".join(WORDS[name] for name in ([types] if isinstance(types, str) else types))
-    if schema.get("format") == "date-time":
-        words = 'a date and time such as "2026-11-25T12:00:00"'
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if (low, high) in MACHINE_INTEGERS:
-        return f"{words} ({MACHINE_INTEGERS[low, high]})"
-    if low is not None and high is not None:
-        return f"{words} from {low} to {high}"
-    if low is not None:
-        return f"{words} of at least {low}"
-    return f"{words} of at most {high}" if high is not None else words

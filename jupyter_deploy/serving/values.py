@@ -24,7 +24,7 @@ def to_json(value: Any) -> Any:
     """``value`` as None, bool, int, float, str, list or dict.
 
     What has no number (NaN, infinities, NaT, ``pandas.NA``) becomes None: JSON knows no other word for it.
-    Moments become ISO 8601, durations seconds, bytes base64.
+    Moments become ISO 8601, durations seconds, bytes base64, images PNG in base64.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def column(values: Any) -> list[Any]:
 
 @singledispatch
 def _other(value: Any) -> Any:
-    if _learn("pandas", "torch"):
+    if _learn("pandas", "torch", "polars", "PIL.Image"):
         return _other(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -80,9 +80,24 @@ def _learn(*modules: str) -> bool:
         for kind in (pandas.Period, pandas.Interval):
             _other.register(kind, str)
         _other.register(type(pandas.NA), _nothing)
+    if "polars" in new:
+        polars = sys.modules["polars"]
+        for kind in (polars.DataFrame, polars.LazyFrame):
+            _other.register(kind, _polars)
+        _other.register(polars.Series, lambda series: to_json(series.to_list()))
+    if "PIL.Image" in new:
+        from .images import image_json  # noqa: PLC0415  Pillow only where it is imported anyway
+
+        _other.register(sys.modules["PIL.Image"].Image, image_json)
     if "torch" in new:
         _other.register(sys.modules["torch"].Tensor, _tensor)
     return bool(new)
+
+
+def _polars(frame: Any) -> Any:
+    from .polars_frames import rows_of  # noqa: PLC0415  as above
+
+    return rows_of(frame)
 
 
 def _nothing(_: Any) -> None:

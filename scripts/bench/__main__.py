@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .deploys import deploys
 from .figures import Figure, table
+from .guards import guards
 from .records import comparisons
 from .shadows import shadows
 from .startup import startup
@@ -23,6 +24,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "promotions": promotions,
     "shadows": shadows,
     "deploys": deploys,
+    "guards": guards,
     "startup": startup,
     "comparisons": comparisons,
     "weights": weights,

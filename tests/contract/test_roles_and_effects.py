@@ -94,7 +94,7 @@ with asked_as("canary"):
 def test_the_role_can_be_asked_for_where_this_package_is_not_installed_and_is_not_in_the_lock(tmp_path, capturer):
     snapshot = capture(capturer, role_by_two_names, 5)
     assert "nbdeploy" not in snapshot.manifest.environment.distributions
-    assert snapshot.manifest.findings == ()
+    assert [finding for finding in snapshot.manifest.findings if finding.check == "side-effects"] == []
     assert "jupyter_deploy" not in run_replay(Path(snapshot.path), sys.executable, 60)["modules"]
     code = copy_serving(tmp_path).parent
     ended = subprocess.run(
@@ -195,7 +195,18 @@ EFFECTS = [
     (starts_a_program, "starts the program true"),
     (writes_a_database, "writes answers.db"),
 ]
-HARMLESS = [does_harmless_things, imports_what_writes, minds_its_role]
+
+
+def counts_cores(x):
+    import contextlib
+    import subprocess
+
+    with contextlib.suppress(OSError):
+        subprocess.run(["lscpu"], check=False, capture_output=True)
+    return x
+
+
+HARMLESS = [counts_cores, does_harmless_things, imports_what_writes, minds_its_role]
 
 
 def does_everything(x):

@@ -77,14 +77,21 @@ def test_the_store_of_every_released_version_is_upgraded_with_all_it_holds_after
     assert store.endpoint("churn").revision == 5
 
 
-def test_an_upgraded_store_has_the_same_tables_as_a_new_one(home, file, tmp_path):
+def test_the_warnings_of_a_store_before_checks_had_names_are_findings_of_side_effects(home):
+    (finding,) = old_home(home, "2").remembered("bmi:dddddddddddd").manifest.findings
+    assert (finding.check, finding.severity) == ("side-effects", "warning")
+    assert finding.message == "predict opens a connection to example.org"
+
+
+@pytest.mark.parametrize("version", RELEASED)
+def test_an_upgraded_store_has_the_same_tables_as_a_new_one(home, file, tmp_path, version):
     def tables(path):
         with closing(sqlite3.connect(path)) as db:
             rows = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
         return {name: " ".join(sql.replace('"', "").split()) for name, sql in rows}
 
     old = tmp_path / "old"
-    old_home(old, RELEASED[0]).endpoints()
+    old_home(old, version).endpoints()
     assert tables(old / "state.sqlite") == tables(file)
 
 

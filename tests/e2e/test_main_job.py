@@ -63,7 +63,7 @@ def test_promote_and_rollback_under_load_lose_no_request(home, deploy):
 
 
 def test_a_rerun_is_a_no_op_and_a_changed_model_replaces_its_own_candidate(home, deploy):
-    first = deploy(1.0)
+    first = deploy(1.0, "--strict")
     again = deploy(1.0)
     assert (again["changed"], again["revision"], again["release"]) == (False, 1, first["release"])
     second = deploy(0.01)

@@ -45,6 +45,7 @@ def test_it_runs_from_notebook_to_promoted_and_rolled_back(executed, shared_home
     assert described["revision"] == 5
     assert [r["role"] for r in described["releases"]] == ["stable", "idle"]
     assert all(r["healthy"] for r in described["releases"])
+    assert [finding for r in described["releases"] for finding in r["findings"]] == [], "no false alarm"
 
 
 def test_the_comparison_pairs_every_request_and_shows_a_chart(executed, shared_home):

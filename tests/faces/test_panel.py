@@ -15,7 +15,7 @@ from jupyter_deploy.adapters.comparison import RecordLog
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.endpoint import Counts, Endpoint
+from jupyter_deploy.domain.endpoint import Changes, Counts, Endpoint
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
@@ -118,6 +118,13 @@ def test_there_is_a_card_for_each_release_that_has_traffic_or_is_kept_warm():
     assert (shown["cards"][0]["notebook"], shown["cards"][0]["variable"]) == ("train.ipynb", "clf")
     without = endpoint_view(both.with_traffic({"two": 0}, {}), "http://url", keep_revisions=0)
     assert [card["tag"] for card in without["cards"]] == ["tumour:one", "tumour:three"]
+
+
+def test_a_card_says_what_changed_since_the_release_that_was_stable_when_it_came():
+    changes = Changes(predecessor="tumour:one", words=("C 1.0 -> 0.1", "3 cells changed"))
+    grown = Endpoint.first(ONE).with_release(release("four", changes=changes))
+    shown = endpoint_view(grown, "http://url", keep_revisions=3)["cards"]
+    assert [card["changes"] for card in shown] == ["", "since one: C 1.0 -> 0.1, 3 cells changed"]
 
 
 def test_clients_notice_canaries_promotions_and_starts_and_no_copies():

@@ -15,10 +15,10 @@ NAMES = [operation.name for operation in OPERATIONS]
 
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
-    "stop", "down", "reconcile", "purge",
+    "stop", "down", "reconcile", "purge", "diff", "reproduce",
 }  # fmt: skip
 
-NOT_BUILT_YET = {"validate", "publish", "verify", "images", "gc", "feedback", "init", "diff", "reproduce"}
+NOT_BUILT_YET = {"validate", "publish", "verify", "images", "gc", "feedback", "init"}
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
 from .base import Framework, NativeWriter
 
-__all__ = ["Framework", "NativeWriter", "framework_of", "frameworks"]
+__all__ = ["Framework", "NativeWriter", "described", "framework_of", "frameworks"]
 
 GROUP = "nbdeploy.frameworks"
 
@@ -26,3 +27,14 @@ def framework_of(model: Any) -> Framework:
     bases = [(framework.base_of(model), framework) for framework in frameworks()]
     known = [(order.index(base), framework) for base, framework in bases if base in order]
     return min(known, key=lambda pair: pair[0])[1]
+
+
+def described(model: Any) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
+    """Its features and hyperparameters; none where it cannot say them, since a deploy does not depend on them."""
+    framework = framework_of(model)
+    features, hyperparameters = None, {}
+    with contextlib.suppress(Exception):
+        features = framework.features(model)
+    with contextlib.suppress(Exception):
+        hyperparameters = framework.hyperparameters(model)
+    return features, hyperparameters

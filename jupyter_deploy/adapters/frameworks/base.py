@@ -83,6 +83,15 @@ class Framework:
         del model
         return {}
 
+    def reducer(self, kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
+        """How parts of this class are pickled, as by ``__reduce_ex__``; asked once a class. None: as it says itself.
+
+        For what differs each time it is made although nothing changed, such as how long a fit took, and for classes
+        that pickle their parts out of sight.
+        """
+        del kind
+        return None
+
     def native_writer(self, folder: Path) -> NativeWriter | None:
         """A writer of this framework's parts into a snapshot's folder."""
         del folder

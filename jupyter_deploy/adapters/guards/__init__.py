@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from jupyter_deploy.adapters.frameworks import Framework
-from jupyter_deploy.adapters.inspection import Inspected
 from jupyter_deploy.domain.findings import Finding
-from jupyter_deploy.domain.ports import Live
 
-__all__ = ["GUARDS", "Guard", "Subject", "inspect_subject"]
+from .data import leakage, outdated_data
+from .environment import dirty_tree, local_distribution, lock_mismatch, undistributed
+from .features import features
+from .notebook import stale_kernel
+from .redefined import redefined_class
+from .secrets import secrets, secrets_in_files
+from .subject import Proved, Subject
 
+__all__ = ["GUARDS", "PROOF_GUARDS", "Proved", "Subject", "inspect_proved", "inspect_subject"]
 
-@dataclass(frozen=True)
-class Subject:
-    """What is looked at: the live object with its notebook, and what is known of it by now."""
+GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
+    stale_kernel,
+    redefined_class,
+    features,
+    outdated_data,
+    leakage,
+    dirty_tree,
+    secrets,
+)
+"""Before the replay, so that what is refused is refused before slow work."""
 
-    live: Live
-    seen: Inspected
-    framework: Framework
-
-
-Guard = Callable[[Subject], Iterable[Finding]]
-
-GUARDS: tuple[Guard, ...] = ()
+PROOF_GUARDS: tuple[Callable[[Proved], Iterable[Finding]], ...] = (
+    local_distribution,
+    lock_mismatch,
+    undistributed,
+    secrets_in_files,
+)
+"""After it: what only the clean process shows."""
 
 
 def inspect_subject(subject: Subject) -> tuple[Finding, ...]:
-    """What all checks find."""
+    """What the checks find before the replay."""
     return tuple(finding for guard in GUARDS for finding in guard(subject))
+
+
+def inspect_proved(proved: Proved) -> tuple[Finding, ...]:
+    """What the checks find after the replay."""
+    return tuple(finding for guard in PROOF_GUARDS for finding in guard(proved))

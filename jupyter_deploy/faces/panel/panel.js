@@ -133,12 +133,13 @@ class Card {
     const heading = newId();
     this.badge = h("span", { class: "badge" });
     this.who = h("p", { class: "who" });
+    this.changes = h("p", { class: "changes", title: `nbdeploy diff ${tag} shows all` });
     this.health = healthLine();
     this.counts = h("dl", { class: "counts" });
     this.controls = h("div", { class: "controls" });
     this.element = h("article", { class: "card", "aria-labelledby": heading },
       h("div", { class: "top" }, h("h4", { id: heading, title: tag }, short(tag)), this.badge),
-      this.who, this.health, this.counts, this.controls);
+      this.who, this.changes, this.health, this.counts, this.controls);
     this.makeControls();
   }
 
@@ -186,9 +187,11 @@ class Card {
     this.badge.dataset.role = card.role;
     const idle = card.role === "idle";
     write(this.badge, idle ? "idle" : `${card.role} ${percent(card.percent)}`);
-    const parts = [card.variable, card.notebook, card.framework, card.stochastic ? "stochastic" : "", ago(card.created)];
+    const parts = [card.variable, card.notebook, card.framework, card.stochastic ? "stochastic" : "", card.found, ago(card.created)];
     write(this.who, parts.filter(Boolean).join(" · "));
-    this.who.title = [card.path, `created ${clock(card.created)}`].filter(Boolean).join("\n");
+    write(this.changes, card.changes);
+    this.changes.hidden = !card.changes;
+    this.who.title = [card.path, `created ${clock(card.created)}`, ...(card.findings ?? [])].filter(Boolean).join("\n");
     this.controls.hidden = card.role === "stable";
     this.switch.setAttribute("aria-checked", String(card.role === "shadow"));
     this.shareDraft.follow(card.role === "shadow" ? card.percent : 100);

@@ -10,7 +10,9 @@ from typing import Any
 
 from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, Release, Revision
 from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.findings import counted, told
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
+from jupyter_deploy.faces.difference_page import changed
 from jupyter_deploy.faces.page import as_html
 from jupyter_deploy.faces.render import page, state_in_words
 from jupyter_deploy.operations.change import roles_in_words
@@ -51,8 +53,18 @@ def _card(endpoint: Endpoint, release: Release) -> Json:
         "path": source.notebook or "",
         "framework": release.framework,
         "stochastic": release.stochastic,
+        "changes": _changes(release),
+        "found": counted(release.findings),
+        "findings": [told(finding) for finding in release.findings if finding.severity != "note"],
         "created": release.created_at.isoformat(),
     }
+
+
+def _changes(release: Release) -> str:
+    """What it has that its predecessor had not; empty when there was none."""
+    if release.changes is None:
+        return ""
+    return f"since {release.changes.predecessor.partition(':')[2]}: {changed(release.changes)}"
 
 
 def live_view(status: EndpointStatus, rates: Mapping[str, Sequence[float]]) -> Json:

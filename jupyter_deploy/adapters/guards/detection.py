@@ -1,0 +1,193 @@
+"""What looks like a token, a key or a password in a text: detect-secrets' rules, called on strings.
+
+Their formats (a GitHub token, an AWS key, …) say so by themselves. What is only random, or any text under a name such
+as ``password``, is a secret by the name that it stands under: weights, hashes and identifiers are random too.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+# None of the formats is shorter; a password in a URL is, but its URL is not.
+SHORTEST = 12
+_LONGEST = 20_000  # characters of one text that are looked through
+
+# Names that detect-secrets' keywords lack, since they often name something else: only random values count.
+_TOKEN_NAME = re.compile(r"(?i)(?:token|bearer|credential|auth)s?$")
+_TOKEN_VALUE = re.compile(r"[A-Za-z0-9_\-.+/=]{20,}")
+_NAMED = re.compile(r"""([A-Za-z_]\w*)["'\]]*\s*(?::\s*\w+\s*=|[:=])\s*[rbuf]?(["'])([^"'\n]+)\2""")
+
+# What such a name names is where a secret is found, or what it is like.
+_ABOUT_ONE = re.compile(
+    r"(?i)_?(?:name|id|path|file|column|col|field|url|length|len|type|policy|hint|label|env|var)s?$"
+)
+
+_PLACEHOLDER = re.compile(
+    r"(?i)^(?:your|my|some|the|change|insert|todo|dummy|example|test|xxx|\*{3,}|\.{3,}|none$|null$)"
+)
+
+_MASK = "***"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A secret's kind in words; its value, which is for masking alone and never told."""
+
+    kind: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Hit({self.kind})"
+
+
+def secrets_in(text: str) -> list[Hit]:
+    """What has a secret's format, and what stands in the text under a name that says so (``api_key = "…"``)."""
+    hits = formats_in(text)
+    for name, _, value in _NAMED.findall(text):
+        hits += secret_under(name, value)
+    return list(dict.fromkeys(hits))
+
+
+def formats_in(text: str) -> list[Hit]:
+    """What has a secret's format."""
+    return list(dict.fromkeys(_formatted(text))) if len(text) >= SHORTEST else []
+
+
+def settings_in(text: str) -> list[Hit]:
+    """As ``secrets_in``, for files of settings, whose values need no quotes (``password: …``)."""
+    hits = secrets_in(text)
+    for name, value in re.findall(r"(?m)^\s*(?:export\s+)?([\w.-]+)\s*[:=]\s*([^\s#\"']+)\s*$", text):
+        hits += secret_under(name, value)
+    return list(dict.fromkeys(hits))
+
+
+def secret_under(name: str, value: str) -> list[Hit]:
+    """Whether a value is a secret because of its name, such as a dict's key or an attribute."""
+    if not 4 <= len(value) <= 4096 or _ABOUT_ONE.search(name) or _is_harmless(name, value):
+        return []
+    keywords = _keywords()
+    if any(True for _ in keywords.analyze_string(f'{name} = "{value}"')) and _is_one_word(value):
+        return [Hit(f"a value under the name '{name}'", value)]
+    if _TOKEN_NAME.search(name) and _TOKEN_VALUE.fullmatch(value) and _is_random(value):
+        return [Hit(f"a random value under the name '{name}'", value)]
+    return []
+
+
+def any_format_in(texts: Iterable[str]) -> bool:
+    """Whether one of many texts may hold a secret's format: quick, so that most need not be looked at one by one."""
+    joined = "\n".join(text[:_LONGEST] for text in texts)
+    return any(pattern.search(joined) for _, pattern in _patterns())
+
+
+def masked(text: str) -> tuple[str, list[str]]:
+    """The text with every secret replaced by ``***``, and the kinds of what was replaced."""
+    hits = secrets_in(text)
+    for hit in sorted(hits, key=lambda hit: -len(hit.value)):
+        text = text.replace(hit.value, _MASK)
+    return text, list(dict.fromkeys(hit.kind for hit in hits))
+
+
+def masked_values(value: Any, name: str = "") -> Any:
+    """A JSON value with its secrets replaced by ``***``."""
+    if isinstance(value, dict):
+        return {key: masked_values(child, str(key)) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked_values(child, name) for child in value]
+    if isinstance(value, str):
+        return _MASK if secret_under(name, value) else masked(value)[0]
+    return value
+
+
+def _formatted(text: str) -> Iterator[Hit]:
+    for detector, pattern in _patterns():
+        for match in pattern.finditer(text):
+            # Groups are of a format's own parts, such as its prefix; of a URL only the password is secret.
+            value = match[1] if detector.secret_type == _OF_URLS else match[0]
+            if _is_template(value) or (value.isalpha() and detector.secret_type not in _MAY_BE_WORDS):
+                continue
+            if getattr(detector, "is_formally_valid", lambda _: True)(value):
+                yield Hit(_kind(detector.secret_type), _whole_key(text, match) if "PRIVATE KEY" in value else value)
+
+
+def _whole_key(text: str, beginning: re.Match[str]) -> str:
+    """A private key from its first line to its last: the format is the first line's alone."""
+    end = re.search(r"END [A-Z ]*PRIVATE KEY[A-Z ]*", text[beginning.start() :])
+    return text[beginning.start() : beginning.start() + end.end()] if end else text[beginning.start() :]
+
+
+_OF_URLS = "Basic Auth Credentials"
+_MAY_BE_WORDS = (_OF_URLS, "Private Key")
+
+
+def _kind(secret_type: str) -> str:
+    if secret_type.endswith("Credentials"):
+        return "credentials in a URL"
+    article = "an" if secret_type[0] in "AEIO" else "a"
+    return f"{article} {secret_type}"
+
+
+# detect-secrets' modules of formats with their classes. Left out: addresses, and what takes any random text for a key.
+_FORMATS = {
+    "artifactory": "Artifactory", "aws": "AWSKey", "azure_storage_key": "AzureStorageKey", "basic_auth": "BasicAuth",
+    "discord": "DiscordBotToken", "github_token": "GitHubToken", "gitlab_token": "GitLabToken", "jwt": "JwtToken",
+    "mailchimp": "Mailchimp", "npm": "Npm", "openai": "OpenAI", "private_key": "PrivateKey", "pypi_token": "PypiToken",
+    "sendgrid": "SendGrid", "slack": "Slack", "softlayer": "Softlayer", "square_oauth": "SquareOAuth",
+    "stripe": "Stripe", "telegram_token": "TelegramBotToken", "twilio": "TwilioKey",
+}  # fmt: skip
+
+
+@cache
+def _patterns() -> tuple[tuple[Any, re.Pattern[str]], ...]:
+    """Each detector of a format with each of its expressions."""
+    from detect_secrets import plugins  # noqa: PLC0415 - not before something is captured
+
+    detectors = [
+        getattr(importlib.import_module(f"{plugins.__name__}.{module}"), f"{name}Detector")()
+        for module, name in _FORMATS.items()
+    ]
+    return tuple((detector, pattern) for detector in detectors for pattern in detector.denylist)
+
+
+@cache
+def _keywords() -> Any:
+    from detect_secrets.plugins.keyword import KeywordDetector  # noqa: PLC0415
+
+    return KeywordDetector()
+
+
+def _is_harmless(name: str, value: str) -> bool:
+    """Placeholders, and what repeats its own name, as a table's columns do."""
+    plain = value.strip()
+    return (
+        not plain
+        or _PLACEHOLDER.match(plain) is not None
+        or _is_template(plain)
+        or plain.lower().replace("-", "_") in name.lower()
+        or name.lower() in plain.lower().replace("-", "_")
+        or len(set(plain)) < 4
+    )
+
+
+def _is_template(value: str) -> bool:
+    from detect_secrets.filters import heuristic  # noqa: PLC0415
+
+    return bool(heuristic.is_templated_secret(value)) or (value.startswith("{") and value.endswith("}"))
+
+
+def _is_one_word(value: str) -> bool:
+    """A sentence is a label or a message; a type's or a column's name has no digit and no sign in it."""
+    return not re.search(r"\s", value.strip()) and (not value.isalpha() or len(value) >= 8)
+
+
+def _is_random(value: str) -> bool:
+    from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString, HexHighEntropyString  # noqa: PLC0415
+
+    is_hex = re.fullmatch(r"[0-9a-fA-F]+", value) is not None
+    plugin = HexHighEntropyString() if is_hex else Base64HighEntropyString(limit=3.8)
+    has_both = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+    return has_both and bool(plugin.calculate_shannon_entropy(value) > plugin.entropy_limit)

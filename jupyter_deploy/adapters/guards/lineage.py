@@ -1,0 +1,336 @@
+"""How a variable came about: two programs give it one value if they made it by the same statements of the same values.
+
+Each value is numbered by the statement that made it and the values that this one read (value numbering: Alpern, Wegman
+and Zadeck, "Detecting equality of variables in programs", POPL 1988). A statement that runs again over the same values
+makes the same value; what is independent may run in any order.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .effects import Effects, decorators, effects_of, inner_loads, loads, parameters, root
+
+# Doing one of these again to what it gave changes nothing.
+_IDEMPOTENT = frozenset(
+    {
+        "dropna",
+        "fillna",
+        "drop_duplicates",
+        "astype",
+        "copy",
+        "sort_values",
+        "sort_index",
+        "clip",
+        "round",
+        "abs",
+        "strip",
+    }
+    | {"lower", "upper", "title", "to_datetime", "to_numeric", "to", "cpu", "float", "double", "eval", "numpy", "ffill"}
+)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a cell: ``cell`` is the number of the cell among those of its program, from 1."""
+
+    cell: int
+    text: str
+    tree: ast.stmt = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """What a statement made (None: it comes from outside), out of the values that it read, by name."""
+
+    number: str
+    statement: Statement | None
+    made_of: tuple[tuple[str, Value], ...] = ()
+
+
+def values_behind(value: Value) -> dict[str, Value]:
+    """It and all that it was made of, by number; what others are made of comes first."""
+    found: dict[str, Value] = {}
+
+    def visit(one: Value) -> None:
+        if one.number not in found:
+            for _, part in one.made_of:
+                visit(part)
+            found[one.number] = one
+
+    visit(value)
+    return found
+
+
+@dataclass
+class _Variable:
+    """A name's value as it was bound or last changed.
+
+    ``unfitted``: before its fits; ``parts``: elements set since; ``steps``: what was done to it that changes nothing
+    when it is done again; ``sources``: the variables that it was made of.
+    """
+
+    value: Value
+    unfitted: Value | None = None
+    parts: dict[str, Value] = field(default_factory=dict)
+    definition: ast.stmt | None = None
+    steps: frozenset[str] = frozenset()
+    is_import: bool = False
+    sources: frozenset[str] = frozenset()
+
+
+class Program:
+    """Statements that have run, one after the other.
+
+    Parameters
+    ----------
+    statements
+        In the order in which they run.
+    namespace
+        The notebook's variables as they are, only to see whether a fit begins anew: that of an estimator does,
+        unless ``warm_start``.
+    """
+
+    def __init__(self, statements: Iterable[Statement], namespace: Mapping[str, Any]) -> None:
+        self._namespace = namespace
+        self._variables: dict[str, _Variable] = {}
+        for statement in statements:
+            self._run(statement)
+
+    def value_of(self, expression: str) -> Value:
+        """What an expression would give now."""
+        read = dict.fromkeys(loads(ast.parse(expression, mode="eval")))
+        return _made(None, [(name, self._value(name)) for name in read], expression)
+
+    def _run(self, statement: Statement) -> None:
+        tree = statement.tree
+        if isinstance(tree, ast.Import | ast.ImportFrom):
+            for alias in tree.names:
+                module = f"{'.' * getattr(tree, 'level', 0)}{getattr(tree, 'module', '') or ''}"
+                name = (alias.asname or alias.name).partition(".")[0]
+                value = Value(f"import {module} {alias.name}", statement)
+                self._variables[name] = _Variable(value, is_import=True)
+            return
+        if isinstance(tree, _DEFINITIONS):
+            outer = [*decorators(tree), *getattr(tree, "bases", ())]
+            read = sorted({name for node in outer for name in loads(node)})
+            value = _made(statement, [(name, self._value(name)) for name in read])
+            self._variables[tree.name] = _Variable(value, definition=tree)
+            return
+        if not (self._set_part(statement) or self._same_again(statement)):
+            self._general(statement)
+
+    def _general(self, statement: Statement) -> None:
+        found = effects_of([statement.tree])
+        touched, refitted = self._changed(found)
+        changed = {name for name in touched if not self._is_import(name)}
+        fitted = (self._fitted(statement.tree) | refitted) & changed
+        read = sorted(found.reads | found.may_bind | (changed - found.binds))
+        before = {name: self._value(name, unfitted=name in fitted) for name in read}
+        value = _made(statement, sorted(before.items()))
+        sources = frozenset(name for name in found.reads if not self._is_import(name))
+        for name in changed - found.binds:
+            old = self._variables.get(name)
+            unfitted = before.get(name) if name in fitted else None
+            self._variables[name] = _Variable(value, unfitted=unfitted, sources=old.sources if old else frozenset())
+        for name in found.binds | found.may_bind:
+            self._variables[name] = _Variable(value, sources=sources - {name}, definition=_lambda(statement.tree))
+
+    def _changed(self, found: Effects) -> tuple[set[str], set[str]]:
+        """With what calls change and what the driven ones were made of; and the estimators that calls fit."""
+        driven = found.drives | {name for name in found.fits if not self._begins_anew(name)}
+        driven = {name for name in driven if not self._is_import(name) and not self._is_module_of_torch(name)}
+        changed, refitted = set(found.changes), set[str]()
+        for function, by_position, by_name in found.calls:
+            if function.removesuffix(".") in driven and function.endswith("."):
+                changed |= {*filter(None, by_position), *by_name.values()} & set(self._variables)
+            else:
+                inner = self._changed_by(function, by_position, by_name, frozenset())
+                anew = {name for name in inner.fits if self._begins_anew(name)}
+                changed |= inner.changes | inner.fits
+                driven, refitted = driven | inner.drives | (inner.fits - anew), refitted | anew
+        for function, by_position, by_name in found.guessed:
+            variable = self._variables.get(function)
+            if variable is None or variable.definition is None:
+                changed |= {*filter(None, by_position), *by_name.values()} & set(self._variables)
+        for name in driven:
+            changed |= {name, *self._sources(name)}
+        for name in list(changed):
+            variable = self._variables.get(name)
+            if variable is not None and variable.value.statement is not None:
+                changed |= _other_names(variable.value.statement.tree, name)
+        return changed, refitted - driven
+
+    def _changed_by(
+        self, function: str, by_position: list[str | None], by_name: dict[str, str], within: frozenset[str]
+    ) -> Effects:
+        """What a function of the notebook does to its arguments and to the notebook's variables."""
+        variable = self._variables.get(function)
+        tree = variable.definition if variable else None
+        if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) or function in within:
+            return Effects()
+        named = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
+        given = {parameter: name for parameter, name in zip(named, by_position, strict=False) if name} | by_name
+        own = parameters(tree)
+        found = effects_of(tree.body)
+        done = Effects(changes=found.changes - found.fits, drives=set(found.drives), fits=set(found.fits))
+        for inner, position, keyword in found.calls:
+            if inner and not inner.endswith("."):
+                more = self._changed_by(inner, position, keyword, within | {function})
+                done.changes |= more.changes
+                done.drives |= more.drives
+                done.fits |= more.fits
+
+        def outside(names: set[str]) -> set[str]:
+            return {given.get(name, "") if name in own else name for name in names} & set(self._variables)
+
+        return Effects(changes=outside(done.changes), drives=outside(done.drives), fits=outside(done.fits))
+
+    def _sources(self, name: str) -> set[str]:
+        """The variables that one was made of and that hold objects."""
+        variable = self._variables.get(name)
+        return {source for source in (variable.sources if variable else ()) if source in self._variables}
+
+    def _fitted(self, tree: ast.stmt) -> set[str]:
+        """Whose fit begins anew: estimators that are fitted by a plain statement."""
+        if not isinstance(tree, ast.Expr | ast.Assign | ast.AnnAssign) or tree.value is None:
+            return set()
+        calls = [node for node in ast.walk(tree.value) if isinstance(node, ast.Call)]
+        names = {
+            call.func.value.id
+            for call in calls
+            if isinstance(call.func, ast.Attribute)
+            and call.func.attr.startswith("fit")
+            and isinstance(call.func.value, ast.Name)
+        }
+        return {name for name in names if self._begins_anew(name)}
+
+    def _begins_anew(self, name: str) -> bool:
+        if name not in self._namespace:
+            return True
+        found = self._namespace[name]
+        parameters_of = getattr(type(found), "get_params", None)
+        return parameters_of is not None and getattr(found, "warm_start", False) is not True
+
+    def _is_module_of_torch(self, name: str) -> bool:
+        """Whose ``train()`` only switches a mode."""
+        return any(f"{k.__module__}.{k.__name__}" == "torch.nn.modules.module.Module"
+                   for k in type(self._namespace.get(name)).__mro__)  # fmt: skip
+
+    def _set_part(self, statement: Statement) -> bool:
+        """``table["a"] = …``: one part of a variable anew, as often as it runs."""
+        tree = statement.tree
+        if not isinstance(tree, ast.Assign) or len(tree.targets) != 1:
+            return False
+        target = tree.targets[0]
+        if not (isinstance(target, ast.Subscript | ast.Attribute) and isinstance(target.value, ast.Name)):
+            return False
+        name, key = target.value.id, ast.unparse(target)
+        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Constant):
+            return False
+        if (
+            name not in self._variables
+            or self._is_import(name)
+            or any(self._changed(effects_of([ast.Expr(tree.value)])))
+        ):
+            return False
+        variable = self._variables[name]
+        before = self._part(name, key)
+        if before.statement is not None and before.statement.text == statement.text and _is_idempotent(tree.value, key):
+            return True
+        parts = _parts_read(tree.value, name)
+        whole = name in _loads_but(tree.value, name, parts)
+        read = [(part, self._part(name, part)) for part in sorted(parts)]
+        read += [
+            (other, self._value(other)) for other in sorted(set(loads(tree.value)) - ({name} if not whole else set()))
+        ]
+        variable.parts[key] = _made(statement, read)
+        return True
+
+    def _same_again(self, statement: Statement) -> bool:
+        """``table = table.dropna()`` a second time."""
+        tree = statement.tree
+        if not isinstance(tree, ast.Assign) or len(tree.targets) != 1 or not isinstance(tree.targets[0], ast.Name):
+            return False
+        name = tree.targets[0].id
+        variable = self._variables.get(name)
+        others = {other for other in loads(tree.value) if not self._is_import(other)} - {name}
+        if variable is None or others or not _is_idempotent(tree.value, name):
+            return False
+        if statement.text not in variable.steps:
+            value = _made(statement, [(name, self._value(name))])
+            self._variables[name] = _Variable(value, steps=variable.steps | {statement.text}, sources=variable.sources)
+        return True
+
+    def _part(self, name: str, key: str) -> Value:
+        variable = self._variables[name]
+        return variable.parts.get(key) or _made(None, [(name, variable.value)], key)
+
+    def _value(self, name: str, *, unfitted: bool = False, within: frozenset[str] = frozenset()) -> Value:
+        variable = self._variables.get(name)
+        if variable is None:
+            return Value(f"outside {name}", None)
+        value = variable.unfitted if unfitted and variable.unfitted is not None else variable.value
+        if variable.definition is not None:  # a body's names are looked up when it runs
+            names = sorted(set(inner_loads(variable.definition)) - {name, *within})
+            late = [(n, self._value(n, within=within | {name})) for n in names if n in self._variables]
+            return _made(value.statement, [*value.made_of, *late])
+        if variable.parts:
+            return _made(None, [("", value), *sorted(variable.parts.items())], "parts")
+        return value
+
+    def _is_import(self, name: str) -> bool:
+        variable = self._variables.get(name)
+        return variable is not None and (variable.is_import or isinstance(variable.definition, _DEFINITIONS))
+
+
+def _made(statement: Statement | None, made_of: Iterable[tuple[str, Value]], what: str = "") -> Value:
+    parts = tuple(made_of)
+    digest = hashlib.sha256(repr([statement.text if statement else what, [(n, v.number) for n, v in parts]]).encode())
+    return Value(digest.hexdigest(), statement, parts)
+
+
+def _lambda(tree: ast.stmt) -> ast.stmt | None:
+    return tree if isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Lambda) else None
+
+
+def _other_names(tree: ast.stmt, name: str) -> set[str]:
+    """``a`` of ``b = a``, where ``b`` is changed: one object."""
+    plain = isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Name) and root(tree.targets[0]) == name
+    return {tree.value.id} if plain and isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Name) else set()
+
+
+def _is_idempotent(value: ast.expr, target: str) -> bool:
+    """A chain of such methods on the target itself, or ``pd.to_datetime(target)``."""
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        if value.func.attr not in _IDEMPOTENT:
+            return False
+        if value.args and ast.unparse(value.args[0]) == target:
+            return True
+        value = value.func.value
+        if isinstance(value, ast.Attribute) and value.attr == "str":
+            value = value.value
+    return ast.unparse(value) == target
+
+
+def _parts_read(value: ast.expr, name: str) -> set[str]:
+    found = (n for n in ast.walk(value) if isinstance(n, ast.Subscript) and isinstance(n.slice, ast.Constant))
+    return {ast.unparse(node) for node in found if isinstance(node.value, ast.Name) and node.value.id == name}
+
+
+def _loads_but(value: ast.expr, name: str, parts: set[str]) -> Iterator[str]:
+    """Reads of the whole variable: not within one of the parts."""
+    if isinstance(value, ast.Subscript) and ast.unparse(value) in parts:
+        return
+    if isinstance(value, ast.Name) and value.id == name:
+        yield name
+    for child in ast.iter_child_nodes(value):
+        if isinstance(child, ast.expr):
+            yield from _loads_but(child, name, parts)
+        else:
+            yield from (n for n in loads(child) if n == name)

@@ -1,0 +1,250 @@
+"""Whether the notebook, run from top to bottom, would give the model that the kernel has."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.ports import Live
+
+from .lineage import Program, Statement, Value, values_behind
+from .subject import Subject
+
+# Magics over a cell of Python that runs in the notebook's namespace; any other cell magic is no Python, or elsewhere.
+_PYTHON_CELLS = {"%%time", "%%capture", "%%prun", "%%deploy", "%%memit"}
+_PYTHON_LINES = {"time", "prun", "memit"}
+
+_SAID = 3  # findings of one look; the first one says where to begin
+_QUOTED = 60
+
+_AGAIN = "restart the kernel, run all cells from the top, and deploy again"
+
+
+@dataclass(frozen=True)
+class FileCell:
+    """A code cell of the notebook's file; ``count`` is what stands in its brackets, None where it never ran."""
+
+    source: str
+    count: int | None
+
+
+def stale_kernel(subject: Subject) -> Iterator[Finding]:
+    """Check ``stale-kernel``: the variable as the kernel's executed cells made it against the notebook's own cells.
+
+    Only what the model was made of counts: a plot that ran again or a cell that was edited beside it is none.
+    """
+    live = subject.live
+    path = Path(live.source.notebook) if live.source.notebook else None
+    cells = file_cells(path) if path else None
+    if not cells or not live.cells or not live.source.variable:
+        return
+    ran = [s for number, source in enumerate(live.cells, 1) for s in _ran(number, source, live.failed)]
+    upto = _until_deploy(cells, live.cells[-1])
+    stands = [s for number, cell in enumerate(cells, 1) for s in statements(number, cell.source)]
+    try:
+        kernel = Program(ran, live.namespace).value_of(live.source.variable)
+        notebook = Program([s for s in stands if s.cell <= upto], live.namespace).value_of(live.source.variable)
+    except (SyntaxError, RecursionError):  # an expression or a program that nobody can follow
+        return
+    if kernel.number != notebook.number:
+        yield from _Difference(live, cells, ran, stands, kernel=kernel, notebook=notebook).findings()
+
+
+def file_cells(path: Path) -> list[FileCell] | None:
+    """The code cells of a notebook's file; None if it cannot be read."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        return [
+            FileCell("".join(cell["source"]), cell.get("execution_count"))
+            for cell in document["cells"]
+            if cell["cell_type"] == "code"
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def statements(number: int, source: str) -> list[Statement]:
+    """The Python statements of a cell, its magics taken off; none if it is not Python."""
+    first, _, rest = source.lstrip().partition("\n")
+    if first.startswith("%%"):
+        if first.split()[0] not in _PYTHON_CELLS:
+            return []
+        source = rest
+    try:
+        body = ast.parse(_without_magics(source)).body
+    except (SyntaxError, ValueError):
+        return []
+    return [Statement(number, ast.unparse(tree), tree) for tree in _timed(body)]
+
+
+def _without_magics(source: str) -> str:
+    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - in a kernel it is loaded already
+
+    return str(TransformerManager().transform_cell(source))
+
+
+def _timed(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements, with that of ``%time model.fit(X)`` in the place of the magic."""
+    for tree in body:
+        call = tree.value if isinstance(tree, ast.Expr) else None
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "get_ipython().run_line_magic":
+            words = [str(argument.value) for argument in call.args if isinstance(argument, ast.Constant)]
+            if len(words) == 2 and words[0] in _PYTHON_LINES:
+                yield from ast.parse(words[1]).body
+        else:
+            yield tree
+
+
+def _ran(number: int, source: str, failed: Mapping[int, int]) -> list[Statement]:
+    """Those statements of a cell that ended: of one that raised, those before the line that did."""
+    found = statements(number, source)
+    if number not in failed:
+        return found
+    shift = source.lstrip().startswith("%%")
+    return [s for s in found if (s.tree.end_lineno or 0) + shift < failed[number]]
+
+
+def _until_deploy(cells: Sequence[FileCell], deploy: str) -> int:
+    """The number of the cell that deploys, else of the last one."""
+    places = [number for number, cell in enumerate(cells, 1) if cell.source.strip() == deploy.strip()]
+    return places[-1] if places else len(cells)
+
+
+class _Difference:
+    """Why the kernel's value is not the notebook's, in words."""
+
+    def __init__(
+        self,
+        live: Live,
+        cells: Sequence[FileCell],
+        ran: Sequence[Statement],
+        stands: Sequence[Statement],
+        *,
+        kernel: Value,
+        notebook: Value,
+    ) -> None:
+        self._live, self._cells, self._ran = live, cells, ran
+        self._kernel, self._notebook = values_behind(kernel), values_behind(notebook)
+        self._in_kernel = _texts(self._kernel.values())
+        self._in_notebook = _texts(self._notebook.values())
+        self._in_file = {statement.text for statement in stands}
+        self._variable = live.source.variable or "the model"
+
+    def findings(self) -> Iterator[Finding]:
+        """At most ``_SAID``, of the kind that explains the others."""
+        unsaved = [s for s in self._gone() if not self._was_saved_after(s)]
+        if unsaved:
+            cell = unsaved[0].cell
+            yield Finding(
+                check="stale-kernel",
+                severity="note",
+                message=f"the notebook, as last saved, does not have In [{cell}] ({_quoted(unsaved[0])}), of which "
+                f"{self._variable} was made, so it cannot be told whether it would give this model",
+                remedy="save the notebook and deploy again, to have that looked at",
+                cell=cell,
+            )
+            return
+        found = [*self._edited(), *self._never_ran()]  # the rest may follow from these
+        found = found or [*self._misplaced()] or [*self._repeated()] or [*self._other_order()]
+        for words, number in found[:_SAID] or [("cells ran in another order", None)]:
+            yield Finding(
+                check="stale-kernel",
+                severity="warning",
+                message=f"from top to bottom, the notebook as last saved would not give this {self._variable}: {words}",
+                remedy=_AGAIN,
+                cell=number,
+            )
+
+    def _gone(self) -> list[Statement]:
+        """What the kernel's value was made by and the file does not have."""
+        return [s for s in self._in_kernel.values() if s.text not in self._in_file]
+
+    def _edited(self) -> Iterator[tuple[str, int | None]]:
+        for statement in self._gone():
+            cell = next((c for c in self._cells if c.count == statement.cell), None)
+            what = "was edited after it ran" if cell else "is no longer in the notebook"
+            yield f"In [{statement.cell}] ({_quoted(statement)}) {what}", statement.cell
+
+    def _never_ran(self) -> Iterator[tuple[str, int | None]]:
+        """What the notebook would use and no executed cell has; of an edited cell it is said already."""
+        executed = {statement.text for statement in self._ran}
+        gone = {name for statement in self._gone() for name in _bound(statement)}
+        for text, statement in self._in_notebook.items():
+            if text not in executed and not gone & set(_bound(statement)):
+                yield f"its cell {statement.cell} ({_quoted(statement)}) was not run, or not to its end", None
+
+    def _misplaced(self) -> Iterator[tuple[str, int | None]]:
+        """What one of the two uses and the other, though it has it, does not."""
+        for text, statement in self._in_kernel.items():
+            if text not in self._in_notebook:
+                words = f"In [{statement.cell}] ({_quoted(statement)}) had a part in it"
+                yield f"{words}, and where it stands in the notebook it would have none", statement.cell
+        executed = {statement.text: statement.cell for statement in self._ran}
+        for text, statement in self._in_notebook.items():
+            if text not in self._in_kernel:
+                number = executed[text]
+                yield f"In [{number}] ({_quoted(statement)}) has no part in it here, by the order of the runs", number
+
+    def _repeated(self) -> Iterator[tuple[str, int | None]]:
+        for text in self._in_kernel:
+            here, there = (
+                [v.statement for v in values.values() if v.statement and v.statement.text == text]
+                for values in (self._kernel, self._notebook)
+            )
+            numbers = sorted({statement.cell for statement in here})
+            if len(here) > len(there) and len(numbers) > 1:
+                where = " and ".join(f"In [{number}]" for number in numbers)
+                yield f"{_quoted(here[0])} ran {len(here)} times ({where}), and what it does adds up", numbers[-1]
+
+    def _other_order(self) -> Iterator[tuple[str, int | None]]:
+        """Where the two part: a statement that read other values than it would."""
+        for number, value in self._kernel.items():
+            if value.statement is None or number in self._notebook:
+                continue
+            if any(part.number not in self._notebook for _, part in value.made_of if part.statement):
+                continue
+            text = value.statement.text
+            twin = next((v for v in self._notebook.values() if v.statement and v.statement.text == text), None)
+            would = {name: part.number for name, part in twin.made_of} if twin else {}
+            for name, part in value.made_of:
+                if name and would.get(name) != part.number:
+                    made = (
+                        f"of In [{part.statement.cell}] ({_quoted(part.statement)})" if part.statement else "of before"
+                    )
+                    cell = value.statement.cell
+                    yield (
+                        f"In [{cell}] ({_quoted(value.statement)}) used the '{name}' {made}; there it would be another",
+                        cell,
+                    )
+                    break
+
+    def _was_saved_after(self, statement: Statement) -> bool:
+        """Whether the file is younger than the run of this cell: it has that cell's number, or a later one.
+
+        Numbers of an earlier kernel say nothing: such a file is older than this process.
+        """
+        counts = [cell.count for cell in self._cells if cell.count is not None]
+        if not counts or statement.cell > max(counts):
+            return False
+        import psutil  # noqa: PLC0415 - only where something was found
+
+        return Path(self._live.source.notebook or "").stat().st_mtime > psutil.Process().create_time()
+
+
+def _texts(values: Iterable[Value]) -> dict[str, Statement]:
+    return {value.statement.text: value.statement for value in values if value.statement is not None}
+
+
+def _bound(statement: Statement) -> list[str]:
+    return [
+        node.id for node in ast.walk(statement.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
+
+
+def _quoted(statement: Statement) -> str:
+    first = statement.text.partition("\n")[0]
+    return f"`{first if len(first) <= _QUOTED else first[: _QUOTED - 1] + '…'}`"

@@ -1,0 +1,63 @@
+"""The notebook's own figures of a model: numbers in variables whose names say a metric, such as ``test_auc``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+METRICS = (
+    *("accuracy", "acc", "auc", "auroc", "auprc", "ap", "precision", "recall", "f1", "f2", "fbeta", "jaccard", "iou"),
+    *("brier", "loss", "logloss", "perplexity", "mcc", "matthews_corrcoef", "kappa", "sensitivity", "specificity"),
+    *("r2", "rmse", "mse", "mae", "mape", "smape", "rmsle", "msle", "medae", "explained_variance", "error", "deviance"),
+    *("ndcg", "dcg", "mrr", "silhouette", "homogeneity", "completeness", "rand", "bleu", "rouge", "wer", "score"),
+)
+"""What names a metric, as whole words of a name in snake case; scikit-learn's scorers (``roc_auc``,
+``balanced_accuracy``, ``neg_log_loss``, …) all hold one of them."""
+
+_SETTINGS = ("threshold", "cutoff", "target", "weight", "digits", "decimals", "min", "max", "n", "num", "patience")
+_NAME = re.compile(rf"(?:^|_)(?:{'|'.join(METRICS)})(?:_|$)")
+_SETTING = re.compile(rf"(?:^|_)(?:{'|'.join(_SETTINGS)})(?:_|$)")
+
+MOST = 50
+"""So many are kept, those assigned first."""
+
+
+def metrics_of(namespace: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers (int, float, arrays and tensors without a dimension) among the variables so named.
+
+    ``max_error`` is one of scikit-learn's; else what is named after a setting (``score_threshold``) is none.
+    """
+    found: dict[str, float] = {}
+    for name, value in list(namespace.items()):
+        if len(found) == MOST:
+            break
+        if _says_metric(name) and (number := _number(value)) is not None:
+            found[name] = number
+    return found
+
+
+def _says_metric(name: str) -> bool:
+    lower = name.lower()
+    if lower.startswith("_") or not _NAME.search(lower):
+        return False
+    return lower.endswith("max_error") or not _SETTING.search(lower)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool | str | bytes):
+        return None
+    if not isinstance(value, int | float):
+        kind = str(getattr(value, "dtype", ""))
+        if getattr(value, "shape", None) != () or not re.search(r"float|int", kind):
+            return None
+        try:
+            value = value.item()
+        except Exception:  # noqa: BLE001 - a tensor on a device without data; it is only a figure to tell
+            return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,136 @@
+"""Replay until nothing is lacking: what the clean process opened in vain, and the project has, is packed."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import pickletools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving.workplace import location_of
+
+from .datafiles import DataFiles
+from .replaying import Asked, run_replay
+from .snapshots import content_fingerprint, write_manifest
+
+CHECK = "outside-files"
+ROUNDS = 20
+_NAME_LIMIT = 255  # characters of a path that somebody writes into code
+
+
+def prove(
+    staged: Staged, live: Live, timeout: float, told: Callable[[str], None]
+) -> tuple[Staged, dict[str, Any], Asked]:
+    """The snapshot with all files that it lacked, and what its last replay found, for ``require_agreement``.
+
+    Each round packs what the one before opened in vain. One that fails without having said of a file (C code opens
+    files by itself) is repeated once with those files of the project that strings in the model name; they stay only
+    if that helps.
+    """
+    files = DataFiles(live, staged.folder, staged.changed)
+    files.take_over(staged.manifest)
+    guessed: list[str] | None = None
+    for _ in range(ROUNDS):
+        found = run_replay(staged.folder, staged.manifest.environment.interpreter, timeout)
+        failed = bool(found["error"] or found["differences"])
+        new = _supply(files, found["reads"])
+        if not new and failed and guessed is None:
+            new = guessed = _guess(files, staged.folder)
+        elif not new and failed and guessed:
+            files.drop(guessed)
+            staged = with_files(staged, files)
+        if not new:
+            break
+        told(f"once more, with {_listed(new)}")
+        staged = with_files(staged, files)
+    findings = tuple(_findings(files, found["reads"]))
+    manifest = staged.manifest
+    manifest = manifest.model_copy(
+        update={"notes": (*manifest.notes, *_note(files)), "findings": (*manifest.findings, *findings)}
+    )
+    asked = Asked(files.original, {f.message: f.remedy for f in findings})
+    return replace(staged, manifest=manifest), found, asked
+
+
+def with_files(staged: Staged, files: DataFiles) -> Staged:
+    """The snapshot with its manifest and its fingerprint as the packed files make them."""
+    others = {name: digest for name, digest in staged.manifest.files.items() if location_of(name) is None}
+    manifest = staged.manifest.model_copy(update={"packed": files.packed, "files": others | files.digests})
+    write_manifest(manifest, staged.folder)
+    return replace(staged, manifest=manifest, fingerprint=content_fingerprint(staged.folder, manifest.files))
+
+
+def _supply(files: DataFiles, reads: list[dict[str, str]]) -> list[str]:
+    """Pack what a replay lacked; the places of what is new. Files first: a folder gets its own only if none is open."""
+    new = []
+    for read in sorted(reads, key=lambda read: read["kind"] == "folder"):
+        absolute = read["path"].startswith(os.sep)
+        path = files.original(read["path"])
+        if (not absolute and read["kind"] != "missing") or not files.is_data(path) or files.objection(path):
+            continue
+        changed = files.add(path)
+        if absolute:
+            changed |= files.lead(path)
+        if changed:
+            new.append(files.place_of(path))
+    return new
+
+
+def _guess(files: DataFiles, folder: Path) -> list[str]:
+    new = []
+    for name in dict.fromkeys(_strings(folder)):
+        if not name or len(name) > _NAME_LIMIT or not name.isprintable() or name.startswith(os.sep):
+            continue
+        path = files.original(name)
+        if path.is_file() and files.is_data(path) and not files.objection(path) and files.add(path):
+            new.append(files.place_of(path))
+    return new
+
+
+def _strings(folder: Path) -> Iterator[str]:
+    """Strings in the captured code and state: constants, attributes, globals."""
+    with (folder / "model.pkl").open("rb") as file:
+        yield from (argument for _, argument, _ in pickletools.genops(file) if isinstance(argument, str))
+    for source in sorted(folder.rglob("*.py")):
+        with contextlib.suppress(SyntaxError, ValueError):  # a template, or of another Python
+            tree = ast.parse(source.read_bytes())
+            yield from (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+
+
+def _findings(files: DataFiles, reads: list[dict[str, str]]) -> Iterator[Finding]:
+    """One for each path that is not packed without being asked for."""
+    told = set()
+    for read in reads:
+        absolute = read["path"].startswith(os.sep)
+        path = files.original(read["path"])
+        lacking = absolute or read["kind"] == "missing"
+        objection = files.objection(path) if lacking and files.is_data(path) else None
+        if objection and path not in told:
+            told.add(path)
+            does = "lists" if path.is_dir() else "opens"
+            yield Finding(
+                check=CHECK,
+                # What is opened by its absolute path works here, and nowhere else; the rest it did without.
+                severity="error" if absolute else "warning",
+                message=f"{read['where']} {does} {path}, which {objection} and is not packed without being asked for",
+                remedy=f"pack it with --include {path}"
+                + (", or keep it in the project and open it by a path relative to the notebook" if absolute else ""),
+            )
+
+
+def _note(files: DataFiles) -> tuple[str, ...]:
+    if not files.sizes:
+        return ()
+    size = sum(files.sizes.values())
+    return (f"packed with it, since it opens them: {_listed(sorted(files.sizes))} ({size / 1e6:.3g} MB)",)
+
+
+def _listed(names: list[str]) -> str:
+    shown, more = names[:5], len(names) - 5
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

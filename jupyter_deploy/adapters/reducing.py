@@ -1,0 +1,43 @@
+"""How objects of a notebook are taken apart that neither pickle nor cloudpickle can."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from .project_code import ProjectCode
+
+# functools.lru_cache and cache make these; they pickle as a global's name, which __main__ does not have elsewhere.
+_Cached = type(functools.lru_cache(len))
+
+
+def reduced(part: Any, code: ProjectCode) -> Any:
+    """What ``__reduce__`` would give, or NotImplemented: nothing of this kind."""
+    kind = type(part)
+    if kind is _Cached:
+        return NotImplemented if _is_importable(part, code) else _cached(part)
+    if kind is functools.cached_property:  # it has a lock, in Python 3.11
+        state = {name: value for name, value in vars(part).items() if name != "lock"}
+        return functools.cached_property, (part.func,), state
+    if kind is WeakKeyDictionary:  # functools.singledispatch has one
+        return WeakKeyDictionary, (), None, None, iter(part.items())
+    return NotImplemented
+
+
+def _is_importable(part: Any, code: ProjectCode) -> bool:
+    name, qualname = part.__module__, part.__qualname__
+    if name == "__main__" or code.goes_by_value(name):
+        return False
+    found: Any = sys.modules.get(name)
+    for step in qualname.split("."):
+        found = getattr(found, step, None)
+    return found is part
+
+
+def _cached(part: Any) -> tuple[Any, ...]:
+    """An empty cache of the same size around the same function."""
+    parameters = part.cache_parameters()
+    arguments = (part.__wrapped__, parameters["maxsize"], parameters["typed"], functools._CacheInfo)  # noqa: SLF001
+    return _Cached, arguments, dict(vars(part))

@@ -1,0 +1,106 @@
+"""Whether a model fits onto the disks, said before anything is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from jupyter_deploy.domain.errors import StoreError
+
+from .pickling import parts
+
+PARTS_LIMIT = 200_000
+"""Objects that are looked at: some tenths of a second. Beyond them the estimate is too small, not too slow."""
+
+_ITEMS_LIMIT = 10_000  # of one collection; the rest is taken to be like these
+_LARGE = 1 << 20
+
+
+def require_room(model: Any, example: Any, folders: tuple[Path, ...]) -> None:
+    """Raise StoreError if a disk has less room than the files will at least need.
+
+    Parameters
+    ----------
+    folders
+        Each is to hold the files; those on one disk share them, since there they are only moved.
+    """
+    needed = estimate((model, example))
+    if needed < _LARGE:
+        return
+    for folder in folders:
+        free = _free(folder)
+        if free is not None and free < needed:
+            raise StoreError(
+                f"the model needs at least {_in_words(needed)}, and the disk of {folder} has {_in_words(free)} left",
+                "make room there; BENTOML_HOME and TMPDIR name other folders",
+            )
+
+
+def estimate(value: Any) -> int:
+    """Bytes that ``value`` takes at least when it is written: its arrays, tensors, tables, texts and bytes.
+
+    What C code holds without telling (boosters, for example) is not seen. What is there twice counts once.
+    """
+    total, seen, buffers = 0, set[int](), set[int]()
+    queue = [value]
+    while queue and len(seen) < PARTS_LIMIT:
+        part = queue.pop()
+        if id(part) in seen or isinstance(part, int | float | complex | bool | ModuleType | type(None)):
+            continue
+        seen.add(id(part))
+        key, size = _buffer(part)
+        if size is None:
+            queue += _inner(part)
+        elif key not in buffers:
+            buffers.add(key)
+            total += size
+    return total
+
+
+def _buffer(part: Any) -> tuple[int, int | None]:
+    """What an object's bytes are known by, and how many there are; None: look at its parts."""
+    if isinstance(part, str | bytes | bytearray):
+        return id(part), len(part)
+    kind = type(part).__module__.partition(".")[0]
+    if kind == "torch" and hasattr(part, "untyped_storage"):
+        storage = part.untyped_storage()
+        return storage.data_ptr() or id(part), storage.nbytes()
+    if kind == "numpy" and hasattr(part, "nbytes") and getattr(part, "dtype", None) is not None:
+        # Of references it has, the parts are looked at.
+        return id(part), None if part.dtype.hasobject else part.nbytes
+    if kind == "pandas" and hasattr(part, "memory_usage"):
+        usage = part.memory_usage(index=True)
+        return id(part), int(usage.sum() if hasattr(usage, "sum") else usage)
+    if kind in ("polars", "pyarrow") and hasattr(part, "estimated_size" if kind == "polars" else "nbytes"):
+        return id(part), part.estimated_size() if kind == "polars" else part.nbytes
+    return id(part), None
+
+
+def _inner(part: Any) -> Iterator[Any]:
+    if getattr(part, "dtype", None) is not None and hasattr(part, "ravel"):
+        return islice(part.ravel().tolist(), _ITEMS_LIMIT)
+    if isinstance(part, type) and part.__module__ != "__main__":
+        return iter(())
+    if isinstance(part, FunctionType) and part.__module__ in sys.stdlib_module_names:
+        return iter(())
+    return (child for _, child in islice(parts(part), _ITEMS_LIMIT))
+
+
+def _free(folder: Path) -> int | None:
+    """Bytes that this user may still write on a folder's disk; the folder need not exist yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        about = os.statvfs(folder)
+    except OSError:
+        return None
+    return about.f_bavail * about.f_frsize
+
+
+def _in_words(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,150 @@
+"""JSON Schema of examples: the narrowest that fits them, and what was seen of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+Schema = dict[str, Any]
+
+SEEN = "x-seen"
+"""The annotation with what the example's values were. It is told, never demanded."""
+
+
+def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schema:
+    """The narrowest JSON Schema (of the subset used here) that all ``values`` satisfy.
+
+    Parameters
+    ----------
+    values
+        JSON values: None, bool, int, float, str, list, dict.
+    fixed_lengths
+        Whether lists of one length everywhere are required to keep that length.
+    """
+    types: dict[str, None] = {}
+    items: list[Any] = []
+    lengths: set[int] = set()
+    objects: list[dict[str, Any]] = []
+    for value in values:
+        types[_json_type(value)] = None
+        if isinstance(value, list):
+            items.extend(value)
+            lengths.add(len(value))
+        elif isinstance(value, dict):
+            objects.append(value)
+    if "number" in types:
+        types.pop("integer", None)
+    names = sorted(types, key=lambda name: (name == "null", name))
+    if not names:
+        return {}
+    schema: Schema = {"type": names[0] if len(names) == 1 else names}
+    if "array" in types:
+        schema["items"] = infer_schema(items, fixed_lengths=fixed_lengths)
+        if fixed_lengths and len(lengths) == 1:
+            schema["minItems"] = schema["maxItems"] = lengths.pop()
+    if objects:
+        keys = dict.fromkeys(key for value in objects for key in value)
+        schema["properties"] = {
+            key: infer_schema((v[key] for v in objects if key in v), fixed_lengths=fixed_lengths) for key in keys
+        }
+        schema["required"] = [key for key in keys if all(key in value for value in objects)]
+        schema["additionalProperties"] = False
+    return schema
+
+
+def types_of(schema: Schema) -> set[str]:
+    """The JSON types that a schema allows (empty: any)."""
+    branches = schema.get("anyOf", schema.get("oneOf"))
+    if branches:
+        found = [types_of(branch) for branch in branches]
+        return set().union(*found) if all(found) else set()
+    declared = schema.get("type", [])
+    return {declared} if isinstance(declared, str) else set(declared)
+
+
+def nullable(schema: Schema) -> Schema:
+    """The same, and null."""
+    if not schema or "null" in types_of(schema):
+        return schema
+    if "type" not in schema:
+        branches = schema.get("anyOf")
+        rest = {key: value for key, value in schema.items() if key not in ("anyOf", SEEN)}
+        told = {SEEN: schema[SEEN]} if SEEN in schema else {}
+        return {"anyOf": [*(branches or [rest]), {"type": "null"}], **(rest if branches else {}), **told}
+    declared = schema["type"]
+    wider = schema | {"type": [*([declared] if isinstance(declared, str) else declared), "null"]}
+    return wider | {"enum": [*schema["enum"], None]} if "enum" in schema else wider
+
+
+def with_seen(schema: Schema, values: Sequence[Any]) -> Schema:
+    """``schema`` with what was seen of ``values``, which satisfy it, beside each type of plain values.
+
+    ``count``, ``missing`` (where there are some), ``minimum`` and ``maximum`` of numbers, dates and moments,
+    ``minLength``, ``maxLength`` and ``distinct`` of strings.
+    """
+    some = [value for value in values if value is not None]
+    result = dict(schema)
+    if lists := [value for value in some if isinstance(value, list)]:
+        places = schema.get("prefixItems", [])
+        if places:
+            result["prefixItems"] = [
+                with_seen(place, [value[at] for value in lists if at < len(value)]) for at, place in enumerate(places)
+            ]
+        elif isinstance(schema.get("items"), dict):
+            result["items"] = with_seen(schema["items"], [item for value in lists for item in value])
+    if objects := [value for value in some if isinstance(value, dict)]:
+        if "properties" in schema:
+            result["properties"] = {
+                name: with_seen(inner, [value[name] for value in objects if name in value])
+                for name, inner in schema["properties"].items()
+            }
+        elif isinstance(schema.get("additionalProperties"), dict):
+            inner = [item for value in objects for item in value.values()]
+            result["additionalProperties"] = with_seen(schema["additionalProperties"], inner)
+    plain = [value for value in some if not isinstance(value, (list, dict, bool))]
+    told = _seen(plain, schema) if plain and "enum" not in schema and "const" not in schema else {}
+    if told:
+        missing = len(values) - len(some)
+        result[SEEN] = {"count": len(values), **({"missing": missing} if missing else {}), **told}
+    return result
+
+
+def without_seen(schema: Any) -> Any:
+    """The same without what was only seen."""
+    if isinstance(schema, dict):
+        return {key: without_seen(inner) for key, inner in schema.items() if key != SEEN}
+    return [without_seen(inner) for inner in schema] if isinstance(schema, list) else schema
+
+
+def _seen(plain: list[Any], schema: Schema) -> dict[str, Any]:
+    numbers = [value for value in plain if not isinstance(value, str)]
+    texts = [value for value in plain if isinstance(value, str)]
+    found: dict[str, Any] = {}
+    if numbers:
+        found |= {"minimum": min(numbers), "maximum": max(numbers)}
+    if not texts or "contentEncoding" in schema:
+        return found
+    if schema.get("format") == "date-time":  # offsets differ: as text they would have another order
+        return found | {"minimum": min(texts, key=_moment), "maximum": max(texts, key=_moment)}
+    if schema.get("format") in ("date", "time"):
+        return found | {"minimum": min(texts), "maximum": max(texts)}
+    lengths = [len(text) for text in texts]
+    return found | {"minLength": min(lengths), "maxLength": max(lengths), "distinct": len(set(texts))}
+
+
+def _moment(text: str) -> tuple[float, str]:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment.timestamp() if moment.tzinfo else (moment - datetime(1970, 1, 1)).total_seconds(), text)  # noqa: DTZ001
+    except (ValueError, OverflowError):
+        return 0.0, text
+
+
+def _json_type(value: Any) -> str:
+    if value is None:
+        return "null"
+    for kind, name in ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"), (list, "array")):
+        if isinstance(value, kind):
+            return name
+    return "object"

@@ -1,0 +1,97 @@
+"""Whether the notebook, run from the top in a clean environment, still makes the model that was captured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from jupyter_deploy.domain.artifacts import Environment, Snapshot
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.reproduction import Reproduction, cells_to_deploy, changed_cells
+from jupyter_deploy.domain.requests import ReproduceRequest
+
+from .capture import as_tag, stored
+from .steps import Steps
+
+
+def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reproduction:
+    """Run the cells that made a snapshot again, up to the one that deployed it, and ask what they make its example.
+
+    They run in the notebook's folder, since their data are there; what they write there is written. The
+    environment has the lock's versions, and those of what else the notebook had loaded.
+
+    Raises
+    ------
+    InvalidInput
+        The snapshot was not captured in a notebook.
+    EnvironmentNotBuilt, NotebookFailed, UnknownSource, Untrusted
+        See ``domain.errors``.
+    """
+    snapshot = stored(as_tag(request.tag), trust=request.trust, ports=ports)
+    manifest = snapshot.manifest
+    variable, executed = manifest.provenance.source.variable, manifest.provenance.cells
+    if not variable or not executed:
+        raise InvalidInput(
+            f"{snapshot.tag} was not captured from a notebook's variable: there are no cells to be run again",
+            "deploy it from a notebook: %deploy VARIABLE, or nbdeploy deploy NOTEBOOK --model VARIABLE",
+        )
+    progress = Steps(report, total=2)
+    ran, cells, folder = _what_to_run(snapshot, ports)
+    wanted = _environment(snapshot)
+    progress(f"making a clean environment ({len(wanted.distributions)} distributions), unless it is there")
+    environment = ports.environments.ensure(wanted, kernel=True)
+    doing = f"running the {'notebook' if ran == 'notebook' else 'executed cells'} in it"
+    progress(doing)
+    found = ports.notebooks.ask_again(
+        snapshot,
+        cells,
+        lambda words: progress(f"{doing}: {words}", False),
+        folder=folder,
+        interpreter=environment.interpreter,
+        forgiving=ran == "executed cells",  # some of them may have raised then, too
+    )
+    differences = _differences(found, variable)
+    return Reproduction(
+        snapshot=snapshot.tag,
+        outcome="differs" if differences else "reproduced",
+        differences=differences,
+        instances=len(manifest.instances),
+        ran=ran,
+        notebook=manifest.provenance.source.notebook,
+        changed=changed_cells(cells, executed) if ran == "notebook" else (),
+        python=environment.python,
+        distributions=len(environment.distributions),
+    )
+
+
+def _what_to_run(
+    snapshot: Snapshot, ports: Ports
+) -> tuple[Literal["notebook", "executed cells"], tuple[str, ...], Path]:
+    provenance = snapshot.manifest.provenance
+    notebook = Path(provenance.source.notebook) if provenance.source.notebook else None
+    if notebook is not None and notebook.is_file():
+        return "notebook", cells_to_deploy(ports.notebooks.cells(notebook), provenance.cells), notebook.parent
+    folder = notebook.parent if notebook is not None else Path.cwd()
+    if not folder.is_dir():
+        raise InvalidInput(
+            f"the notebook's folder {folder} is gone, and with it what its cells read",
+            "bring the folder back, with the notebook or without it",
+        )
+    return "executed cells", provenance.cells, folder
+
+
+def _environment(snapshot: Snapshot) -> Environment:
+    captured = snapshot.manifest.environment
+    beside = snapshot.manifest.provenance.distributions
+    return captured.model_copy(update={"distributions": beside | captured.distributions})
+
+
+def _differences(found: Mapping[str, Any], variable: str) -> tuple[str, ...]:
+    error = found["error"]
+    if error is None:
+        return tuple(found["differences"])
+    if error["type"] == "NameError" and (error["missing"] or {}).get("name") == variable:
+        return (f"the cells make no '{variable}'",)
+    return (f"'{variable}' raises {error['type']}: {error['message']}",)

@@ -1,0 +1,70 @@
+"""Whose doing an audit event is: the function and line of the model's own code among the callers."""
+
+from __future__ import annotations
+
+import os
+import re
+import site
+import sysconfig
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+_HERE = str(Path(__file__).parent)
+_PASSING_ON = str(Path(__file__).with_name("redirect.py"))
+_CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
+
+
+def _libraries() -> tuple[str, ...]:
+    paths = [sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    known = [*paths, *site.getsitepackages(), site.getusersitepackages()]
+    return tuple(f"{path}{os.sep}" for path in {*known, *map(os.path.realpath, known)})
+
+
+LIBRARIES = _libraries()
+"""Where the standard library and the installed distributions lie, each with a separator at its end."""
+
+
+class Caller(NamedTuple):
+    """Who did something.
+
+    Attributes
+    ----------
+    place
+        ``predict(), line 3,`` for what was captured by value or comes from a cell, whose file says nothing and whose
+        lines are counted there; else ``predict(), line 3 of rules.py,``. None: nobody but this package.
+    importing
+        An import is under way.
+    library
+        An import is under way that the model's own code did not do any further.
+    """
+
+    place: str | None
+    importing: bool
+    library: bool
+
+
+def where(innermost: FrameType) -> Caller:
+    """The innermost function of the model's own code among the callers, else the outermost of what it called."""
+    last: FrameType | None = None
+    own: FrameType | None = None
+    importing = library = False
+    frame: FrameType | None = innermost
+    while frame is not None:
+        file = frame.f_code.co_filename
+        passing_on = file == _PASSING_ON
+        if file.startswith(_HERE) and not passing_on:
+            break
+        if file.startswith("<frozen importlib"):
+            importing, library = True, library or own is None
+        # A notebook's open() is IPython's own, which a function of the notebook brings along.
+        wrapped = passing_on or frame.f_code.co_name == "_modified_open"
+        if own is None and not wrapped and not file.startswith((*LIBRARIES, "<frozen ")):
+            own = frame
+        last, frame = last if passing_on else frame, frame.f_back
+    shown = own or last
+    if shown is None:
+        return Caller(None, importing, library)
+    file = shown.f_code.co_filename
+    place = "" if file.startswith("<") or _CELL.fullmatch(file) else f" of {Path(file).name}"
+    return Caller(f"{shown.f_code.co_qualname}(), line {shown.f_lineno}{place},", importing, library)

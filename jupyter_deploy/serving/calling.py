@@ -1,0 +1,45 @@
+"""Answers that come later: what a coroutine returns, what a generator yields."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_own = threading.local()
+
+
+def settled(answer: Any) -> Any:
+    """``answer`` itself; of an awaitable its result, of an iterator or asynchronous iterator a list of what it yields.
+
+    Each thread awaits in one event loop of its own, which stays: clients that a model keeps belong to it. Where a loop
+    runs already, as in a notebook, it is awaited in a thread.
+    """
+    if inspect.isawaitable(answer) or isinstance(answer, AsyncIterator):
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return settled(_awaited(answer))
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="awaits") as thread:
+            return settled(thread.submit(_once, answer).result())
+    return list(answer) if isinstance(answer, Iterator) else answer
+
+
+def _awaited(answer: Any) -> Any:
+    if not hasattr(_own, "runner"):
+        _own.runner = asyncio.Runner()
+    return _own.runner.run(_result(answer))
+
+
+def _once(answer: Any) -> Any:
+    with asyncio.Runner() as runner:
+        return runner.run(_result(answer))
+
+
+async def _result(answer: Awaitable[Any] | AsyncIterator[Any]) -> Any:
+    if isinstance(answer, AsyncIterator):
+        return [item async for item in answer]
+    return await answer

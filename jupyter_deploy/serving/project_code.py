@@ -1,0 +1,132 @@
+"""The project's own code in a snapshot: the folder ``code/``, importable once its files are verified."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+FOLDER = "code"
+
+_DEPTH = 20
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_SEQUENCES = (list, tuple, set, frozenset)
+
+
+def strangers(folder: Path, files: Iterable[str]) -> list[str]:
+    """Files in ``code/`` that could be imported and that the manifest does not name.
+
+    What else lies there, such as a file that a package writes beside itself, is nobody's code.
+    """
+    known = set(files)
+    found = (path.relative_to(folder).as_posix() for path in sorted((folder / FOLDER).rglob("*")))
+    return [name for name in found if name.endswith((".py", *EXTENSION_SUFFIXES)) and name not in known]
+
+
+def use(folder: Path, digests: Mapping[str, str]) -> None:
+    """Put a snapshot's ``code/`` first on the path, as the project was in the notebook.
+
+    A source file is compiled from the very bytes that have its digest; compiled files beside it are neither read nor
+    written.
+
+    Raises
+    ------
+    ImportError
+        A module of that name is loaded already.
+    """
+    root = folder / FOLDER
+    names = {name.split("/")[1].partition(".")[0] for name in digests if name.startswith(f"{FOLDER}/")}
+    if not names or str(root) in sys.path:
+        return
+    for name in sorted(names):
+        if name in sys.modules and not _is_within(sys.modules[name], root):
+            raise ImportError(f"the project's module '{name}' has the name of one that is loaded here already")
+
+    class Source(SourceFileLoader):
+        def path_stats(self, path: Any) -> Mapping[str, Any]:
+            raise OSError(f"{path} is always compiled anew")
+
+        def get_data(self, path: str) -> bytes:
+            data = super().get_data(path)
+            if path.endswith(".py"):
+                expected = digests.get(Path(path).relative_to(folder).as_posix())
+                if hashlib.sha256(data).hexdigest() != expected:
+                    raise ImportError(f"{path} is not what was captured")
+            return data
+
+    def finder(path: str) -> FileFinder:
+        if not Path(path).is_relative_to(root):
+            raise ImportError(f"{path} is no part of {root}")
+        return FileFinder(path, (ExtensionFileLoader, EXTENSION_SUFFIXES), (Source, [".py"]))
+
+    sys.path_hooks.insert(0, finder)
+    sys.path.insert(0, str(root))
+
+
+def _is_within(module: ModuleType, root: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    places = [file] if file else list(getattr(module, "__path__", ()))
+    return bool(places) and all(Path(place).is_relative_to(root) for place in places)
+
+
+def loaded(root: Path) -> dict[str, ModuleType]:
+    """The modules of a folder that are loaded here, by name."""
+    modules = {name: module for name, module in list(sys.modules.items()) if isinstance(module, ModuleType)}
+    return {name: module for name, module in modules.items() if _is_within(module, root)}
+
+
+def globals_of(module: ModuleType, places: Iterable[Path] = ()) -> dict[str, str]:
+    """What each global of a module is, comparable with the same module's in another process.
+
+    Plain values and arrays by their content, functions and classes by their names, anything else by its type;
+    attributes of the module's own classes as ``Class.attribute``. Modules and names with two underscores are left out.
+
+    Parameters
+    ----------
+    places
+        Folders that are elsewhere in another process, such as the one that holds the module; told alike in texts.
+    """
+    roots = sorted({text for place in places for text in (str(place), os.path.realpath(place))}, key=len, reverse=True)
+
+    def said(text: str) -> str:
+        for root in roots:
+            text = text.replace(root, "…") if len(root) > 1 else text
+        return text
+
+    found: dict[str, str] = {}
+    for name, value in list(vars(module).items()):
+        if _is_told(name, value):
+            found[name] = _described(value, said)
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                found |= {f"{name}.{k}": _described(v, said) for k, v in list(vars(value).items()) if _is_told(k, v)}
+    return found
+
+
+def _is_told(name: str, value: Any) -> bool:
+    return not name.startswith("__") and name != "_abc_impl" and not isinstance(value, ModuleType)
+
+
+def _described(value: Any, said: Callable[[str], str], depth: int = 0) -> str:
+    kind = type(value)
+    content: str | bytes | None = None
+    if kind is str:
+        content = said(value)
+    elif kind in _PLAIN:
+        content = repr(value)
+    elif kind in (*_SEQUENCES, dict) and depth < _DEPTH:
+        flat = [part for pair in value.items() for part in pair] if kind is dict else value
+        parts = [_described(part, said, depth + 1) for part in flat]
+        content = "\n".join(sorted(parts) if kind in (set, frozenset) else parts)
+    elif isinstance(value, FunctionType | type):
+        return f"{value.__module__}.{value.__qualname__}"
+    elif kind.__module__ == "numpy" and hasattr(value, "tobytes") and not value.dtype.hasobject:
+        content = f"{value.dtype} {value.shape}".encode() + value.tobytes()
+    if content is None:
+        return f"a {kind.__module__}.{kind.__qualname__}"
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return f"{kind.__qualname__} {hashlib.sha256(data).hexdigest()}"

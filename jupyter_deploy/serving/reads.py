@@ -1,0 +1,186 @@
+"""Which files a model opens to read while it is asked. Seen by Python's audit events, in the kernel and the replay.
+
+C code that opens files by itself is not seen; ``sqlite3`` says what it opens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from .callers import LIBRARIES, where
+from .effects import database_of, state_of
+
+LIMIT = 10_000  # reads that are kept: a model that opens more than that opens the same kind over and over
+
+_MADE = os.O_CREAT | os.O_TRUNC | os.O_EXCL
+
+# What belongs to the machine and not to a model: devices, the system's libraries, fonts, certificates and time zones;
+# the user's fonts and what matplotlib keeps of them.
+_SYSTEM = ("/dev", "/proc", "/sys", "/run", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share", "/usr/local/lib")
+_SETTINGS = ("ssl", "ca-certificates", "pki", "fonts", "mime.types", "hosts", "resolv.conf", "nsswitch.conf")
+_MORE_SETTINGS = ("localtime", "timezone", "locale.alias", "os-release", "passwd", "group", "services", "protocols")
+_HOMES = (".cache/matplotlib", ".config/matplotlib", ".matplotlib", ".cache/fontconfig", ".fonts", ".local/share/fonts")
+
+Kind = Literal["file", "folder", "missing"]
+
+
+@dataclass(frozen=True)
+class Read:
+    """One path that was opened to be read, or a folder that was listed.
+
+    Attributes
+    ----------
+    given
+        The path as the model wrote it.
+    path
+        The same, absolute and normalized; symbolic links are kept.
+    kind
+        What was there; ``missing``: nothing.
+    state
+        Size and time of what was there.
+    where
+        ``predict(), line 3,``; see ``callers.Caller``.
+    importing, library
+        See ``callers.Caller``.
+    """
+
+    given: str
+    path: str
+    kind: Kind
+    state: tuple[int, int] | None
+    where: str
+    importing: bool
+    library: bool
+
+
+class Reads:
+    """Collects reads while ``watching``. The hook stays in the process for ever, so make one a process.
+
+    Parameters
+    ----------
+    refused
+        Asked for each absolute path; one that it names is said not to be there (``FileNotFoundError``).
+    """
+
+    def __init__(self, refused: Callable[[], Collection[str]] = frozenset) -> None:
+        self.found: dict[tuple[str, str], Read] = {}
+        self._refused = refused
+        self._watching = False
+        self._own = threading.local()  # what is done here is not the model's doing
+        self._written: set[str] = set()
+
+        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+            if self._watching:
+                self._hear(event, arguments)
+
+        # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
+        sys.addaudithook(hear)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within, reads are noted."""
+        self._watching = True
+        try:
+            yield
+        finally:
+            self._watching = False
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in _EVENTS or getattr(self._own, "busy", False):
+            return
+        self._own.busy = True
+        refused = False
+        try:
+            given = _EVENTS[event](arguments)
+            if given is not None and not given.startswith(LIBRARIES):  # most of what imports do
+                refused = self._note(given, event, arguments, sys._getframe(2))  # noqa: SLF001 - whose doing it is
+        except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code
+            sys.stderr.write(f"it cannot be told what {event} was: {error!r}\n")
+        finally:
+            self._own.busy = False
+        if refused:
+            raise FileNotFoundError(2, "only its packed copy may be read", given)
+
+    def _note(self, given: str, event: str, arguments: tuple[Any, ...], frame: FrameType) -> bool:
+        path = os.path.abspath(given)  # noqa: PTH100 - Path.absolute() keeps '..'
+        if event == "open" and arguments[2] & _MADE and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+            if not Path(path).exists() or arguments[2] & os.O_TRUNC:
+                self._written.add(path)  # what the model makes itself it may read
+            return False
+        if event == "open" and arguments[2] & os.O_WRONLY:
+            return False
+        refused = given.startswith(os.sep) and _among(path, self._refused())
+        if path in self._written or len(self.found) >= LIMIT or (event, given) in self.found:
+            return refused
+        kind: Kind = "missing"
+        if os.path.isdir(path):  # noqa: PTH112
+            kind = "folder"
+        elif os.path.exists(path):  # noqa: PTH110
+            kind = "file"
+        caller = where(frame)
+        if caller.place is not None and (kind != "folder" or event != "open"):
+            self.found[event, given] = Read(
+                given, path, kind, state_of(Path(path)), caller.place, caller.importing, caller.library
+            )
+        return refused
+
+
+def of_the_machine() -> tuple[str, ...]:
+    """What paths begin with that belong to the machine, its Python or its installed distributions, and to no model."""
+    home = Path.home()
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix} - {"/", "/usr", "/usr/local", str(home)}
+    settings = [f"/etc/{name}" for name in (*_SETTINGS, *_MORE_SETTINGS)]
+    known = [*prefixes, *_SYSTEM, *(str(home / name) for name in _HOMES)]
+    return (*LIBRARIES, *settings, *(f"{path}{os.sep}" for path in known), *_packages())
+
+
+def _packages() -> tuple[str, ...]:
+    """The folders of imported packages: one that is installed from a folder of its own is a distribution too."""
+    found = set()
+    for name, module in list(sys.modules.items()):
+        if "." not in name and name != "__main__":
+            with contextlib.suppress(Exception):  # a module may be anything
+                found |= {f"{path}{os.sep}" for path in getattr(module, "__path__", ())}
+    return tuple(found)
+
+
+def _among(path: str, known: Collection[str]) -> bool:
+    return any(path == one or path.startswith(f"{one}{os.sep}") for one in known)
+
+
+def _opened(arguments: tuple[Any, ...]) -> str | None:
+    return _text(arguments[0])
+
+
+def _listed(arguments: tuple[Any, ...]) -> str | None:
+    return "." if arguments[0] is None else _text(arguments[0])
+
+
+def _connected(arguments: tuple[Any, ...]) -> str | None:
+    path = database_of(arguments[0])
+    given = os.fsdecode(arguments[0])
+    return None if path is None else given if not given.startswith("file:") else _relative(given, path)
+
+
+def _relative(uri: str, path: Path) -> str:
+    return str(path) if uri.startswith("file:/") else os.path.relpath(path)
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, int) else os.fsdecode(value)
+
+
+_EVENTS: dict[str, Callable[[tuple[Any, ...]], str | None]] = {
+    "open": _opened,
+    "os.listdir": _listed,
+    "os.scandir": _listed,
+    "sqlite3.connect": _connected,
+}

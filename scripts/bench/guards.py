@@ -1,0 +1,42 @@
+"""What the checks add to a deploy of the quickstart's model."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from .figures import Figure, median
+from .world import world
+
+ROUNDS = 7
+QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
+
+# Both deploy a changed model in a warm kernel; without checks the same code runs over none.
+DEPLOY = """
+guards.GUARDS, guards.PROOF_GUARDS = %(checks)s
+model = trained(%(c)s)
+began = time.perf_counter()
+found = jupyter_deploy.deploy(model, name="looked", example=X[:5], role="stable")
+took = time.perf_counter() - began
+"""
+
+
+def guards() -> Iterator[Figure]:
+    """With and without, in turns."""
+    with_checks, without = [], []
+    with world() as here:
+        notebook = here.folder / QUICKSTART.name
+        shutil.copy(QUICKSTART, notebook)
+        here.run(f"os.environ['NBDEPLOY_NOTEBOOK'] = {str(notebook)!r}")
+        here.run("from jupyter_deploy.adapters import guards\nALL = guards.GUARDS, guards.PROOF_GUARDS")
+        here.run(DEPLOY % {"checks": "ALL", "c": 2.0})
+        for number in range(ROUNDS):
+            for checks, times in (("ALL", with_checks), ("((), ())", without)):
+                here.run(DEPLOY % {"checks": checks, "c": 0.5 / (number + 1) + (0.01 if checks == "ALL" else 0.0)})
+                times.append(here.run("", "took"))
+    ratios = [one / other for one, other in zip(with_checks, without, strict=True)]
+    subject = "checks of a deploy"
+    yield Figure(subject, "deploy with all checks", median(with_checks), "s")
+    note = f"median of {ROUNDS} pairs of deploys of a changed model in a warm kernel"
+    yield Figure(subject, "with / without", median(ratios), "×", most=1.15, note=note)

@@ -1,0 +1,118 @@
+"""What the notebook answered, the service answers: models as people write them, by real kernels, over the gateway."""
+
+import subprocess
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests import notebooks
+from tests.e2e.capture_cases import PROJECTS
+
+pytestmark = pytest.mark.timeout(900)  # the first test waits for all notebooks
+
+FIRST = "%load_ext jupyter_deploy\n"
+
+DEPLOY = """{cell}
+deployed = %deploy {model} --name {name} --example "{example}"
+from IPython.display import display
+display({{"application/json": {{
+    "url": deployed.url,
+    "instances": deployed.captured.instances,
+    "answers": {ask},
+    "findings": [[f.check, f.severity, f.message] for f in deployed.captured.findings],
+    "files": sorted(deployed.captured.files),
+    "lock": sorted(deployed.captured.environment.distributions),
+}}}}, raw=True)
+"""
+
+
+def written(project, folder):
+    folder.mkdir()
+    for name, content in project.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+    cells = [DEPLOY.format(**vars(case)) for case in project.cases]
+    return notebooks.write(folder / f"{project.name}.ipynb", FIRST + project.first_cell, *cells)
+
+
+def with_editable(project, folder):
+    """The interpreter of an environment that has all that this one has, and the project's distribution, editable."""
+    venv = folder / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    packages = next((venv / "lib").glob("python*/site-packages"))
+    (packages / "all.pth").write_text(f"{sysconfig.get_path('purelib')}\nimport site; site.addsitedir("
+                                      f"{sysconfig.get_path('purelib')!r})\n")  # fmt: skip
+    command = ["uv", "pip", "install", "--quiet", "--offline", "--no-build-isolation", "--no-deps"]
+    subprocess.run([*command, "--python", venv / "bin" / "python", "-e", folder / project.editable], check=True)
+    return str(venv / "bin" / "python")
+
+
+def run(project, folder, environment):
+    """The executed cells' outcomes by case: what was displayed, or the error."""
+    path = written(project, folder)
+    environment = environment | {"NBDEPLOY_NOTEBOOK": str(path)}
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=240, allow_errors=True, resources={"metadata": {"path": str(folder)}})
+    if project.editable:
+        client.km = client.create_kernel_manager()
+        client.km.kernel_spec.argv[0] = with_editable(project, folder)
+    client.execute(env=environment)
+    assert not [o for o in notebook.cells[0].outputs if o.output_type == "error"], notebook.cells[0].outputs
+    found = {}
+    for case, cell in zip(project.cases, notebook.cells[1:], strict=True):
+        data = [o.data["application/json"] for o in cell.outputs if "application/json" in o.get("data", {})]
+        outcome = data[-1] if data else {"error": "\n".join(notebooks._words(output) for output in cell.outputs)}
+        found[case.name] = outcome
+    return found
+
+
+@pytest.fixture(scope="module")
+def outcomes(shared_home, tmp_path_factory):
+    """Every project's notebook run in a kernel of its own, two at a time; every case is an endpoint then."""
+    root = tmp_path_factory.mktemp("projects")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        runs = [pool.submit(run, project, root / project.name, shared_home.environment) for project in PROJECTS]
+        return {name: outcome for one in runs for name, outcome in one.result().items()}
+
+
+def deployed(outcomes, name):
+    assert "error" not in outcomes[name], outcomes[name]["error"]
+    return outcomes[name]
+
+
+@pytest.mark.parametrize("name", [case.name for project in PROJECTS for case in project.cases])
+def test_what_the_notebook_answered_the_service_answers_from_elsewhere(outcomes, name):
+    found = deployed(outcomes, name)
+    answer = httpx.post(f"{found['url']}/predict", json={"instances": found["instances"]}, trust_env=False)
+    assert answer.json() == {"predictions": [close(value) for value in found["answers"]]}
+
+
+def close(value):
+    """Floats that were summed in another order differ in their last bits."""
+    if isinstance(value, list):
+        return [close(item) for item in value]
+    return pytest.approx(value, rel=1e-9) if isinstance(value, float) else value
+
+
+def test_only_modules_that_are_not_what_their_files_say_are_warned_of(outcomes):
+    warned = {
+        name
+        for name, found in outcomes.items()
+        for check, severity, _ in found.get("findings", ())
+        if (check, severity) == ("edited-module", "warning")
+    }
+    assert warned == {"edited-and-not-reloaded", "changed-global"}
+
+
+def test_the_projects_source_can_be_read_in_the_snapshot_and_is_no_distribution_of_the_lock(outcomes):
+    shop = deployed(outcomes, "local-package")
+    assert {"code/shop/models.py", "code/shop/lazy.py", "code/shop/data/prices.json"} <= set(shop["files"])
+    assert "code/house_rules.py" not in shop["files"]
+    toolbox = deployed(outcomes, "editable-install")
+    assert "code/toolbox/helper.py" in toolbox["files"]
+    assert "toolbox-of-the-team" not in toolbox["lock"]

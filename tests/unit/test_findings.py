@@ -1,0 +1,80 @@
+"""Findings: what is refused, waived and news; and that each check is documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jupyter_deploy.domain.errors import GuardFailed, InvalidInput
+from jupyter_deploy.domain.findings import CHECKS, Finding, counted, is_news, refuse, require_waivable, told, waived
+from jupyter_deploy.faces.cli import EXIT_CODES
+from jupyter_deploy.faces.page import Page, as_html, as_text
+
+PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
+
+
+def one(severity, check="features", **more):
+    return Finding(check=check, severity=severity, message="a column is missing", **more)
+
+
+def test_every_check_is_documented_with_severity_example_and_remedy():
+    sections = dict(re.findall(r"(?ms)^## (\S+)\n(.*?)(?=^## |\Z)", PAGE.read_text()))
+    assert list(sections) == list(CHECKS)
+    for name, text in sections.items():
+        assert re.search(r"\*(?:[Nn]ote|[Ww]arning|[Ee]rror)\.?\*", text), name
+        assert "\n> " in text, name
+        assert "Mend it: " in text, name
+
+
+def test_errors_are_refused_and_warnings_only_when_strict():
+    for severity, strict in (("note", True), ("warning", False)):
+        refuse([one(severity)], strict=strict)
+    for severity, strict in (("error", False), ("warning", True)):
+        with pytest.raises(GuardFailed, match=r"features: 1 finding against this deploy") as refused:
+            refuse([one(severity), one("note", "secrets")], strict=strict)
+        assert f"{severity}: features: a column is missing." in refused.value.details
+        assert "secrets" not in str(refused.value), "a note speaks against nothing"
+        assert EXIT_CODES[refused.value.code] == 1
+        assert '--waive features --reason "…"' in refused.value.remedy
+
+
+def test_what_is_waived_passes_and_tells_why():
+    passed = waived([one("error"), one("error", "secrets")], ["features"], "it is a test")
+    assert [f.waived for f in passed] == ["it is a test", None]
+    refuse(passed[:1], strict=True)
+    assert told(passed[0]).endswith("(waived: it is a test)")
+    with pytest.raises(GuardFailed, match=r"^secrets: 1 finding"):
+        refuse(passed, strict=False)
+
+
+def test_a_waiver_names_a_check_and_a_reason():
+    with pytest.raises(InvalidInput, match="there is no check 'featurs'"):
+        require_waivable(["featurs"], "x")
+    with pytest.raises(InvalidInput, match="for a reason"):
+        require_waivable(["features"], " ")
+    require_waivable([], "")
+
+
+def test_news_is_what_a_release_does_not_say_yet_in_other_words_or_not():
+    assert is_news([one("warning")], [])
+    assert not is_news([one("note")], [])
+    assert not is_news([], [one("warning")])
+    assert not is_news([one("warning")], [one("warning").model_copy(update={"message": "two are"})])
+    assert is_news([one("warning", waived="tested")], [one("warning")])
+
+
+def test_a_card_counts_what_was_found():
+    assert counted([one("warning"), one("note"), one("warning"), one("error", waived="x")]) == "2 warnings, 1 waived"
+    assert counted([one("note")]) == ""
+
+
+def test_findings_are_seen_first_on_a_page_with_their_severity_and_cell():
+    page = Page("deployed", findings=[one("error", cell=3), one("warning", waived="it <b>is</b>")], facts=[("a", "b")])
+    assert as_text(page).splitlines()[1:3] == [
+        "  [error] features (In [3]): a column is missing.",
+        "  [waived] features: a column is missing. (waived: it <b>is</b>)",
+    ]
+    html = as_html(page)
+    assert "<b>[error]</b>" in html
+    assert "it &lt;b&gt;is" in html
+    assert html.index("[error]") < html.index("<table>")

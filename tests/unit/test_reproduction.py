@@ -1,0 +1,28 @@
+"""Which cells of a notebook made a model, and which have changed since."""
+
+from jupyter_deploy.domain.reproduction import cells_to_deploy, changed_cells
+
+DEPLOY = "%deploy clf --name churn"
+
+
+def test_cells_below_the_one_that_deployed_are_not_run():
+    assert cells_to_deploy(["a = 1", DEPLOY, "a = 2"], ["a = 1", DEPLOY]) == ("a = 1", DEPLOY)
+
+
+def test_a_deploy_that_stands_twice_is_meant_as_often_as_it_was_executed():
+    cells = ["a = 1", DEPLOY, "a = 2", DEPLOY]
+    assert cells_to_deploy(cells, ["a = 1", DEPLOY]) == ("a = 1", DEPLOY)
+    assert cells_to_deploy(cells, ["a = 1", DEPLOY, "a = 2", DEPLOY]) == tuple(cells)
+    assert cells_to_deploy(cells, ["a = 1", DEPLOY, DEPLOY, "a = 2", DEPLOY]) == tuple(cells)
+
+
+def test_a_deploy_that_is_not_in_the_notebook_means_all_of_it():
+    assert cells_to_deploy(["a = 1", "a = 2"], ["a = 1", DEPLOY]) == ("a = 1", "a = 2")
+
+
+def test_what_was_not_executed_and_what_is_gone_are_said_and_white_space_is_no_change():
+    assert changed_cells(["a = 1 ", "", "b = 3"], ["a = 1", "b = 2\nc", "b = 2\nc"]) == (
+        "cell 3 was not executed as it stands now: b = 3",
+        "In [2] is not in the notebook now: b = 2",
+        "In [3] is not in the notebook now: b = 2",
+    )

@@ -1,0 +1,52 @@
+"""Answers that come later are answers all the same."""
+
+import asyncio
+import threading
+
+from jupyter_deploy.serving.calling import settled
+
+
+async def later(value):
+    await asyncio.sleep(0)
+    return value
+
+
+async def stream():
+    for number in range(3):
+        yield number
+
+
+async def numbers():
+    return (n for n in range(2))
+
+
+def test_what_is_no_promise_is_itself():
+    frame = {"a": [1]}
+    assert settled(frame) is frame
+    assert settled("text") == "text"
+
+
+def test_generators_and_coroutines_of_them_become_lists():
+    assert settled(n * 2 for n in range(3)) == [0, 2, 4]
+    assert settled(map(str, [1])) == ["1"]
+    assert settled(later(5)) == 5
+    assert settled(stream()) == [0, 1, 2]
+    assert settled(numbers()) == [0, 1]
+
+
+def test_where_a_loop_runs_a_coroutine_is_awaited_in_a_thread():
+    async def cell():
+        return settled(later(threading.main_thread())), settled(stream())
+
+    assert asyncio.run(cell()) == (threading.main_thread(), [0, 1, 2])
+
+
+def test_one_threads_coroutines_share_a_loop_so_that_a_client_of_the_first_works_in_the_second():
+    kept = []
+
+    async def asks():
+        kept.append(asyncio.get_running_loop())
+        return kept[0] is kept[-1] and not kept[0].is_closed()
+
+    assert settled(asks())
+    assert settled(asks())

@@ -30,7 +30,7 @@ from .frameworks import described, framework_of, frameworks
 from .guards import Proved, Subject, inspect_proved, inspect_subject
 from .guards.detection import masked_values
 from .guards.features import explained
-from .guards.secrets import masked_cells
+from .guards.secrets import masked_cells, secrets_in_model
 from .inspection import inspect_model
 from .metrics import metrics_of
 from .pickling import write_pickle
@@ -175,7 +175,10 @@ class ModelCapturer:
         data = {name: digest for name, digest in proved.manifest.files.items() if location_of(name) is not None}
         written, formats = _write(live, example, staged.folder, code)
         files = data | written
-        findings = (*(f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE), *code.findings)
+        kept = [f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE]
+        # By value there may be more in the model than in the files of its code.
+        secrets = [f for f in secrets_in_model(live, staged.folder) if f not in kept]
+        findings = (*kept, *secrets, *code.findings)
         update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
         manifest = staged.manifest.model_copy(update=update)
         write_manifest(manifest, staged.folder)

@@ -13,20 +13,20 @@ from .errors import GuardFailed, InvalidInput
 Severity = Literal["note", "warning", "error"]
 
 CHECKS: dict[str, str] = {
-    "outside-files": "Files that the model opens and nobody packs unasked: outside of the project, hidden, large.",
-    "redefined-class": "A class of the notebook that was changed after the model was made of it.",
     "side-effects": "What the model does beside answering: files written, connections opened, programs started.",
+    "outside-files": "Files that the model opens and nobody packs unasked: outside of the project, hidden, large.",
     "project-code": "The project's own modules whose source goes in, and what of their folders stays out.",
     "edited-module": "Modules of the project that are not what their files say: edited since their import, or changed.",
+    "redefined-class": "A class of the notebook that was changed after the model was made of it.",
     "stale-kernel": "Whether the notebook, run from top to bottom, would give this model.",
     "features": "Columns of the example against those of the fit: missing, extra, re-ordered, re-typed.",
+    "outdated-data": "The training table beside the file that it was read from and the one of the last release.",
+    "leakage": "Rows of the example, or of what the model was judged by, that it was fitted on.",
     "dirty-tree": "Changes that the commit which the snapshot names does not have.",
     "local-distribution": "Distributions that nobody else can install: editable ones, and those from a local file.",
     "lock-mismatch": "Versions that differ from those of the project's lock file.",
     "undistributed": "Modules that the model needs and that belong to no distribution.",
     "secrets": "Tokens, keys and passwords in the model, its example, its files and the notebook's cells.",
-    "outdated-data": "The training table beside the file that it was read from and the one of the last release.",
-    "leakage": "Rows of the example, or of what the model was judged by, that it was fitted on.",
 }
 """Every check by its name, with what it looks for."""
 

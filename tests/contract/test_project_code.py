@@ -18,7 +18,7 @@ from jupyter_deploy.adapters.replaying import SERVING_FOLDER
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotCapturable
 from jupyter_deploy.serving.project_code import globals_of
-from tests.contract.capturing import NUMBERS, capture
+from tests.contract.capturing import NUMBERS, capture, live
 
 
 @pytest.fixture
@@ -389,3 +389,20 @@ def test_distributions_of_this_machine_are_told_from_those_of_an_index(tmp_path,
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     found = [(one.name, str(one.source), one.editable) for one in local_distributions()]
     assert found == [("here", "/home/ada/here", True), ("wheel", "/tmp/a b/wheel-1.whl", False)]
+
+
+def test_a_secret_that_the_notebook_gave_a_module_is_found_where_that_goes_in_by_value(project, tmp_path):
+    root = project({"remote.py": "TOKEN = None\ndef scaled(x):\n    return x * 2 if TOKEN else x\n"})
+    import remote
+
+    remote.TOKEN = "hf_" + "qWErtYuiOPasDFghjk1234567890zxCVbn"
+    capturer = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=60)
+    handed_over = live(remote.scaled, 3.0, project=root)
+    staged = capturer.stage(handed_over, "churn")
+    try:
+        findings = capturer.replay(staged, handed_over).manifest.findings
+    finally:
+        capturer.discard(staged)
+    (finding,) = [finding for finding in findings if finding.check == "secrets"]
+    assert "TOKEN" in finding.message
+    assert remote.TOKEN not in str(findings)

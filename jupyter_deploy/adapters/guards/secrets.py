@@ -50,7 +50,7 @@ _OF_FILE = "take it out of the file; read it from the environment when the model
 def secrets(subject: Subject) -> Iterator[Finding]:
     """Check ``secrets``: the model with all that is captured with it, its example, and the notebook's cells."""
     live = subject.live
-    yield from _in_model(live, subject.folder)
+    yield from secrets_in_model(live, subject.folder)
     for where, values in (("the example", subject.seen.instances), ("the answers", subject.seen.predictions)):
         yield from _in_rows(where, values)
     for number, source in enumerate(live.cells, 1):
@@ -77,7 +77,8 @@ def masked_cells(cells: Iterable[str]) -> tuple[str, ...]:
     return tuple(masked(source)[0] for source in cells)
 
 
-def _in_model(live: Live, folder: Path) -> Iterator[Finding]:
+def secrets_in_model(live: Live, folder: Path) -> Iterator[Finding]:
+    """Check ``secrets``: what was written into the folder of the live object."""
     name = live.source.variable or "the model"
     found: list[tuple[str, Hit]] = []
     texts: list[tuple[str, str]] = []

@@ -74,7 +74,7 @@ def _buffer(part: Any) -> tuple[int, int | None]:
         # Of references it has, the parts are looked at.
         return id(part), None if part.dtype.hasobject else part.nbytes
     if kind == "pandas" and hasattr(part, "memory_usage"):
-        usage = part.memory_usage(index=True)
+        usage = part.memory_usage()  # with its index; an index itself takes no argument
         return id(part), int(usage.sum() if hasattr(usage, "sum") else usage)
     if kind in ("polars", "pyarrow") and hasattr(part, "estimated_size" if kind == "polars" else "nbytes"):
         return id(part), part.estimated_size() if kind == "polars" else part.nbytes

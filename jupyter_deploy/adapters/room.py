@@ -66,26 +66,34 @@ def _buffer(part: Any) -> tuple[int, int | None]:
     """What an object's bytes are known by, and how many there are; None: look at its parts."""
     if isinstance(part, str | bytes | bytearray):
         return id(part), len(part)
-    kind = type(part).__module__.partition(".")[0]
+    # A class has the attributes of its instances, but not their values.
+    kind = "" if isinstance(part, type) else type(part).__module__.partition(".")[0]
     if kind == "torch" and hasattr(part, "untyped_storage"):
-        storage = part.untyped_storage()
-        return storage.data_ptr() or id(part), storage.nbytes()
+        return _storage(part)
     if kind == "numpy" and hasattr(part, "nbytes") and getattr(part, "dtype", None) is not None:
         # Of references it has, the parts are looked at.
         return id(part), None if part.dtype.hasobject else part.nbytes
     if kind == "pandas" and hasattr(part, "memory_usage"):
-        usage = part.memory_usage(index=True)
+        usage = part.memory_usage()  # with its index; an index itself takes no argument
         return id(part), int(usage.sum() if hasattr(usage, "sum") else usage)
     if kind in ("polars", "pyarrow") and hasattr(part, "estimated_size" if kind == "polars" else "nbytes"):
         return id(part), part.estimated_size() if kind == "polars" else part.nbytes
     return id(part), None
 
 
+def _storage(tensor: Any) -> tuple[int, int]:
+    try:
+        storage = tensor.untyped_storage()
+    except (NotImplementedError, RuntimeError, ValueError):  # sparse, nested, or not initialised
+        return id(tensor), 0
+    return storage.data_ptr() or id(tensor), storage.nbytes()
+
+
 def _inner(part: Any) -> Iterator[Any]:
-    if getattr(part, "dtype", None) is not None and hasattr(part, "ravel"):
-        return islice(part.ravel().tolist(), _ITEMS_LIMIT)
     if isinstance(part, type) and part.__module__ != "__main__":
         return iter(())
+    if not isinstance(part, type) and getattr(part, "dtype", None) is not None and hasattr(part, "ravel"):
+        return islice(part.ravel().tolist(), _ITEMS_LIMIT)
     if isinstance(part, FunctionType) and part.__module__ in sys.stdlib_module_names:
         return iter(())
     return (child for _, child in islice(parts(part), _ITEMS_LIMIT))

@@ -387,7 +387,7 @@ def test_an_editable_distribution_and_one_from_a_file_are_warnings(proved, tmp_p
     manifest = proved.model_copy(
         update={"environment": proved.environment.model_copy(update={"distributions": lock})}
     )  # fmt: skip
-    editable, filed = local_distribution(Proved(live(None, None), manifest, tmp_path, ()))
+    filed, editable = local_distribution(Proved(live(None, None), manifest, tmp_path, ()))
     assert "mine 1 is installed as editable from /home/ada/mine" in editable.message
     assert "filed 1 was installed from /home/ada/filed-1-py3-none-any.whl" in filed.message
 
@@ -404,4 +404,5 @@ def test_a_module_of_no_distribution_is_a_warning_and_those_of_the_replay_are_no
 
 
 def test_a_plain_model_in_a_plain_environment_has_no_finding(proved):
-    assert [f for f in proved.findings if f.check != "dirty-tree"] == []
+    apart = ("dirty-tree", "outdated-data")  # of this repository; and nothing was fitted in a cell here
+    assert [f for f in proved.findings if f.check not in apart] == []

@@ -92,7 +92,7 @@ class ModelCapturer:
             try:
                 seen = inspect_model(live.model, live.example, live.method, live.signature)
             except InvalidExample as error:
-                raise explained(error, live, framework) from error
+                raise explained(error, live) from error
         features, hyperparameters = described(live.model)
         training, data = look_at_training(live, features)
         folder = new_folder_name("capture")

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 _HERE = str(Path(__file__).parent)
 _PASSING_ON = str(Path(__file__).with_name("redirect.py"))
+# Looks through every folder on the path for what is installed.
+_METADATA = os.path.join(sysconfig.get_paths()["stdlib"], "importlib", "metadata", "")  # noqa: PTH118 - ends with a separator
 _CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 
@@ -34,7 +36,7 @@ class Caller(NamedTuple):
         ``predict(), line 3,`` for what was captured by value or comes from a cell, whose file says nothing and whose
         lines are counted there; else ``predict(), line 3 of rules.py,``. None: nobody but this package.
     importing
-        An import is under way.
+        An import is under way, or a look at what is installed.
     library
         An import is under way that the model's own code did not do any further.
     """
@@ -55,7 +57,7 @@ def where(innermost: FrameType) -> Caller:
         passing_on = file == _PASSING_ON
         if file.startswith(_HERE) and not passing_on:
             break
-        if file.startswith("<frozen importlib"):
+        if file.startswith(("<frozen importlib", _METADATA)):
             importing, library = True, library or own is None
         # A notebook's open() is IPython's own, which a function of the notebook brings along.
         wrapped = passing_on or frame.f_code.co_name == "_modified_open"

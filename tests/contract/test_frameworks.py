@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.adapters.frameworks import framework_of
 from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+from jupyter_deploy.adapters.project_code import ProjectCode
 from jupyter_deploy.domain.artifacts import Manifest, Tolerance
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.serving.snapshot import load
@@ -94,7 +95,7 @@ def test_what_statsmodels_keeps_by_chance_is_no_content(tmp_path):
     import statsmodels.api as sm
 
     def fingerprint_of(results):
-        write_pickle(results, tmp_path / "results.pkl", name="results", project=tmp_path)
+        write_pickle(results, tmp_path / "results.pkl", name="results", code=ProjectCode())
         return fingerprint(tmp_path / "results.pkl")
 
     results = sm.GLM(YES, sm.add_constant(NUMBERS.to_numpy()), family=sm.families.Binomial()).fit()

@@ -9,7 +9,7 @@ from typing import Any
 
 from .base import Framework, NativeWriter
 
-__all__ = ["Framework", "NativeWriter", "described", "framework_of", "frameworks"]
+__all__ = ["Framework", "NativeWriter", "described", "features_of", "framework_of", "frameworks"]
 
 GROUP = "nbdeploy.frameworks"
 
@@ -29,12 +29,16 @@ def framework_of(model: Any) -> Framework:
     return min(known, key=lambda pair: pair[0])[1]
 
 
+def features_of(model: Any) -> tuple[str, ...] | None:
+    """Names of the columns that it was fitted on; None where it cannot say them, as before it is fitted."""
+    with contextlib.suppress(Exception):
+        return framework_of(model).features(model)
+    return None
+
+
 def described(model: Any) -> tuple[tuple[str, ...] | None, dict[str, Any]]:
     """Its features and hyperparameters; none where it cannot say them, since a deploy does not depend on them."""
-    framework = framework_of(model)
-    features, hyperparameters = None, {}
+    hyperparameters = {}
     with contextlib.suppress(Exception):
-        features = framework.features(model)
-    with contextlib.suppress(Exception):
-        hyperparameters = framework.hyperparameters(model)
-    return features, hyperparameters
+        hyperparameters = framework_of(model).hyperparameters(model)
+    return features_of(model), hyperparameters

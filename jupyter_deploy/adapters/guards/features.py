@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from jupyter_deploy.adapters.frameworks import Framework
+from jupyter_deploy.adapters.frameworks import Framework, features_of
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live
@@ -33,7 +33,7 @@ def compare_columns(model: Any, framework: Framework, example: Any, training: An
     that one may have the target in it too.
     """
     given = _columns(example)
-    fitted = framework.features(model)
+    fitted = features_of(model)
     if not given:
         return
     if fitted is not None and set(fitted) & set(given):
@@ -43,9 +43,9 @@ def compare_columns(model: Any, framework: Framework, example: Any, training: An
         yield from _types(example, training)
 
 
-def explained(error: InvalidExample, live: Live, framework: Framework) -> InvalidExample:
+def explained(error: InvalidExample, live: Live) -> InvalidExample:
     """The error of a model that raises on its example, with what the columns say about it."""
-    fitted, given = framework.features(live.model), _columns(live.example)
+    fitted, given = features_of(live.model), _columns(live.example)
     if fitted is None or not given or not set(fitted) & set(given):
         return error
     found = [*_missing_and_extra(fitted, given)]

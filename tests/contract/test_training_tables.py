@@ -150,7 +150,7 @@ def test_a_table_that_is_not_sure_is_not_named_and_the_note_says_why(cell, why):
     training = found(live)
     assert isinstance(training, NotFound)
     assert training.why.startswith(why)
-    (note,) = outdated_data(Subject(live, None, framework_of(live.model), training))
+    (note,) = outdated_data(Subject(live, None, framework_of(live.model), Path(), training))
     assert (note.check, note.severity, note.remedy) == ("outdated-data", "note", "name it with --training")
     named = notebook(DATA + SKLEARN, cell, training=pd.DataFrame({"age": [1, 2]}))
     assert found(named).table.rows == 2
@@ -266,7 +266,7 @@ def test_the_files_that_a_table_was_read_from_are_found_through_the_cells_that_m
     assert data.periods["raw.day"].last == "2026-03-01"  # a column of dates that the model does not get
 
     def told(began):
-        subject = Subject(Live(live.model, None, live.source, began=began), None, None, training)
+        subject = Subject(Live(live.model, None, live.source, began=began), None, None, Path(), training)
         return [(f.severity, f.message, f.cell) for f in outdated_data(subject)]
 
     read = time.time() + 10
@@ -279,7 +279,7 @@ def test_the_files_that_a_table_was_read_from_are_found_through_the_cells_that_m
 def judged(*cells, example="X_test[:5]"):
     live = notebook(DATA + SKLEARN + "model = LogisticRegression().fit(X_train, y_train)", *cells)
     rows = eval(example, dict(live.namespace))
-    subject = Subject(live, inspect_model(live.model, rows, None), framework_of(live.model), found(live))
+    subject = Subject(live, inspect_model(live.model, rows, None), framework_of(live.model), Path(), found(live))
     return [(f.severity, f.cell, f.message) for f in leakage(subject)]
 
 

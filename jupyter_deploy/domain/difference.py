@@ -13,6 +13,7 @@ from .artifacts import CODE, Manifest, Snapshot
 from .base import Value
 from .cells import cells_behind
 from .confidential import HIDDEN, is_confidential, shown
+from .schema import without_seen
 from .signature import Schema, types_of
 from .source_changes import Kind, SourceChange, cell_changes, file_changes
 
@@ -191,8 +192,8 @@ def in_words(schema: Schema) -> str:
 
 
 def _training(manifest: Manifest) -> dict[str, Any]:
-    seen = getattr(manifest, "training", None)
-    return {} if seen is None else dict(_flat(seen.model_dump(mode="json") if isinstance(seen, Value) else seen))
+    seen = manifest.training
+    return {} if seen is None else dict(_flat(seen.model_dump(mode="json")))
 
 
 def _flat(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:
@@ -221,8 +222,10 @@ def _signature(a: Manifest, b: Manifest) -> Iterator[Change]:
     named = {"container": old.container, "parameters": list(old.parameters), "answer type": old.answer_dtype}
     now = {"container": new.container, "parameters": list(new.parameters), "answer type": new.answer_dtype}
     yield from _changes(named, now)
-    yield from _schema_changes(old.instance_schema, new.instance_schema, "instance", columns=True)
-    yield from _schema_changes(old.answer_schema, new.answer_schema, "answer")
+    asked, answered = (without_seen(s) for s in (old.instance_schema, old.answer_schema))
+    asked_now, answered_now = (without_seen(s) for s in (new.instance_schema, new.answer_schema))
+    yield from _schema_changes(asked, asked_now, "instance", columns=True)
+    yield from _schema_changes(answered, answered_now, "answer")
 
 
 def _schema_changes(a: Schema, b: Schema, where: str, *, columns: bool = False) -> Iterator[Change]:

@@ -27,12 +27,13 @@ PAGE = Path(__file__).parents[2] / "docs" / "supported-models.md"
 # One clean process for all of them: what a replay costs is importing the libraries.
 _REPLAYS = """
 import json, sys
+from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from serving.replay import replay
 from serving.snapshot import current
 found = {}
 for name, folder in json.loads(sys.stdin.read()).items():
-    result = replay(folder)
+    result = replay(Path(folder))
     kind = type(current().native)
     found[name] = {key: result[key] for key in ("stage", "error", "differences", "stochastic", "effects")}
     found[name]["kind"] = f"{kind.__module__}.{kind.__qualname__}"

@@ -25,6 +25,7 @@ from jupyter_deploy.serving.workplace import location_of
 
 from .cells import cells_behind
 from .datafiles import DataFiles, require_included, traced
+from .digesting import file_sha256, sha256
 from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
 from .fitting import look_at_training
@@ -44,8 +45,6 @@ from .scratch import new_folder_name, sweep
 from .snapshots import (
     SnapshotFolders,
     content_fingerprint,
-    file_sha256,
-    sha256,
     sources_of,
     tag_of,
     write_manifest,

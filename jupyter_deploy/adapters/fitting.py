@@ -15,8 +15,8 @@ from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.training import Period, SourceFile, TrainingData
 
 from .cells import Statement, called_by, loads, names_of, now, root, statements_of, stored
+from .digesting import file_sha256
 from .looking import CannotLook, look
-from .snapshots import file_sha256
 from .tables import Table, table_of
 
 _FITS = ("fit", "fit_transform", "fit_resample", "partial_fit", "train")

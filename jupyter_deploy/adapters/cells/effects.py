@@ -12,22 +12,9 @@ from .names import COMPREHENSIONS, loads, now, root, stored
 # Methods that change their object. What is not named here is taken to only look: a false alarm at each plot would be
 # worse than a change that is not seen.
 CHANGING = frozenset(
-    {
-        "append",
-        "extend",
-        "insert",
-        "remove",
-        "pop",
-        "popitem",
-        "clear",
-        "update",
-        "setdefault",
-        "sort",
-        "reverse",
-        "add",
-    }
-    | {"discard", "appendleft", "extendleft", "popleft", "load_state_dict", "partial_fit", "add_module", "set_params"}
-    | {"register_buffer", "register_forward_hook", "requires_grad_", "fill", "itemset", "put", "resize"}
+    {"append", "extend", "insert", "remove", "pop", "popitem", "clear", "update", "setdefault", "sort", "reverse"}
+    | {"add", "discard", "appendleft", "extendleft", "popleft", "load_state_dict", "partial_fit", "add_module"}
+    | {"set_params", "register_buffer", "register_forward_hook", "requires_grad_", "fill", "itemset", "put", "resize"}
 )
 FITTING = frozenset({"fit", "fit_transform", "fit_predict", "fit_resample"})
 # Methods that change what their object was made of too: an optimizer's step, a trainer's training.

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 _HERE = str(Path(__file__).parent)
 _PASSING_ON = str(Path(__file__).with_name("redirect.py"))
+# Whoever looks for plugins lists each folder from which modules are imported: no data either.
+_IMPORTING = ("<frozen importlib", str(Path(sysconfig.get_paths()["stdlib"], "importlib", "metadata")))
 _CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 
@@ -55,7 +57,7 @@ def where(innermost: FrameType) -> Caller:
         passing_on = file == _PASSING_ON
         if file.startswith(_HERE) and not passing_on:
             break
-        if file.startswith("<frozen importlib"):
+        if file.startswith(_IMPORTING):
             importing, library = True, library or own is None
         # A notebook's open() is IPython's own, which a function of the notebook brings along.
         wrapped = passing_on or frame.f_code.co_name == "_modified_open"

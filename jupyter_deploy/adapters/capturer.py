@@ -18,11 +18,14 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.domain.source_changes import Cell
 from jupyter_deploy.serving import workplace
 from jupyter_deploy.serving.project_code import FOLDER
 from jupyter_deploy.serving.workplace import location_of
 
+from .cells import cells_behind
 from .datafiles import DataFiles, require_included, traced
+from .digesting import file_sha256, sha256
 from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
 from .fitting import look_at_training
@@ -42,8 +45,6 @@ from .scratch import new_folder_name, sweep
 from .snapshots import (
     SnapshotFolders,
     content_fingerprint,
-    file_sha256,
-    sha256,
     sources_of,
     tag_of,
     write_manifest,
@@ -212,6 +213,11 @@ class ModelCapturer:
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
         return self._kept.keep(staged, remember)
+
+    def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
+        """The executed cells that the model came from."""
+        provenance = snapshot.manifest.provenance
+        return cells_behind(provenance.cells, provenance.source.variable)
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:
         """The texts of the project's own files in it; what is not what was captured is left out."""

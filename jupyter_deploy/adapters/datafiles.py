@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -17,13 +16,13 @@ from jupyter_deploy.serving.effects import state_of
 from jupyter_deploy.serving.reads import Reads
 from jupyter_deploy.serving.workplace import location_of, packed_as
 
+from .digesting import copied
+
 FILE_LIMIT = 1 << 30
 """Bytes up to which a file is packed without being asked for."""
 
 FOLDER_LIMIT = 1000
 """Files of one folder up to which they are packed when it is listed."""
-
-_BLOCK = 1 << 20
 
 
 @lru_cache(maxsize=1)
@@ -188,12 +187,6 @@ class DataFiles:
         if at in self._packed:
             return False
         copy = self._folder / packed_as(at)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        with path.open("rb") as source, copy.open("wb") as file:
-            while block := source.read(_BLOCK):
-                digest.update(block)
-                file.write(block)
+        self._packed[at] = copied(path, copy)
         self.sizes[at] = copy.stat().st_size
-        self._packed[at] = digest.hexdigest()
         return True

@@ -1,4 +1,4 @@
-"""Files that are hashed while they are written, so that a large model need not be read once more."""
+"""SHA-256 of files, where it can be while they are written, so that a large model need not be read once more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 21  # bytes that are written while they are hashed
+_CHUNK = 1 << 21  # bytes that are hashed and written at once
 
 
 class Digesting(io.RawIOBase):
@@ -48,3 +48,25 @@ class Digesting(io.RawIOBase):
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
+
+
+def sha256(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def copied(source: Path, target: Path) -> str:
+    """Copy a file, its folder made where need be; the SHA-256 of what was copied."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with source.open("rb") as read, target.open("wb") as written:
+        while block := read.read(_CHUNK):
+            digest.update(block)
+            written.write(block)
+    return digest.hexdigest()

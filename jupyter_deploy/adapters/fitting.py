@@ -14,9 +14,9 @@ from typing import Any
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.training import Period, SourceFile, TrainingData
 
+from .cells import Statement, called_by, loads, names_of, now, root, statements_of, stored
+from .digesting import file_sha256
 from .looking import CannotLook, look
-from .snapshots import file_sha256
-from .statements import Statement, bound_by, called_by, changed_by, here, names_in, root, statements_of
 from .tables import Table, table_of
 
 _FITS = ("fit", "fit_transform", "fit_resample", "partial_fit", "train")
@@ -86,9 +86,7 @@ def find_training(live: Live, features: tuple[str, ...] | None) -> Training | No
     variable = live.source.variable
     if not live.cells or not variable or not _is_fitted(live.model, features):
         return None
-    try:
-        names = names_in(ast.parse(variable, mode="eval"))
-    except SyntaxError:
+    if not (names := names_of(variable)):
         return None
     statements = statements_of(live.cells)
     why = "no cell that fits it was found"
@@ -102,8 +100,8 @@ def find_training(live: Live, features: tuple[str, ...] | None) -> Training | No
         table = table_of(value)
         if table is None:
             continue
-        after = statements[place + 1 :]
-        touched = [s.cell for s in after if names_in(expression) & (bound_by(s.node) | changed_by(s.node))]
+        read = set(loads(expression))
+        touched = [s.cell for s in statements[place + 1 :] if read & s.effects.touched]
         if touched:
             return NotFound(f"'{said}' was changed after the fit (In [{touched[0]}])")
         if not _is_of(table, live.model, features, exact=exact):
@@ -146,19 +144,19 @@ def _fits(
     """
     wanted = set(names)
     for place in range(len(statements) - 1, -1, -1):
-        node = statements[place].node
-        loops = [n for n in here(node) if isinstance(n, ast.For)]
-        passing = wanted.union(*(bound_by(loop.target) for loop in loops))  # the model itself, and a batch
+        node = statements[place].tree
+        loops = [n for n in now(node) if isinstance(n, ast.For)]
+        passing = wanted.union(*(stored(loop.target) for loop in loops))  # the model itself, and a batch
         calls = list(_fitting_calls(node, wanted))
         found = [(argument, exact) for call, exact in calls for argument in _arguments(call)[: 1 if exact else None]]
         if found:
             found += [(loop.iter, False) for loop in loops]  # over batches
         for argument, exact in found:
             expression = unwrapped(argument, statements[:place])
-            if not names_in(expression) & passing:
+            if not passing & set(loads(expression)):
                 yield place, expression, exact
-        if wanted & bound_by(node) and isinstance(node, ast.Assign):
-            maker = root(node.value)
+        if isinstance(node, ast.Assign) and wanted & set(stored(node)):
+            maker = root(node.value, of_result=True)
             made_by = namespace.get(maker) if maker else None
             if made_by is None or isinstance(made_by, type | ModuleType | FunctionType):
                 return
@@ -167,21 +165,21 @@ def _fits(
 
 def _fitting_calls(node: ast.stmt, wanted: set[str]) -> Iterator[tuple[ast.Call, bool]]:
     """Calls that may have fitted the model, and whether what they take has the model's columns and no more."""
-    made_here = [n.value for n in here(node) if isinstance(n, ast.Assign | ast.AnnAssign) and wanted & bound_by(n)]
+    made_here = [n.value for n in now(node) if isinstance(n, ast.Assign | ast.AnnAssign) and wanted & set(stored(n))]
     for call in _calls(node):
         called = called_by(call)
-        of_model = isinstance(call.func, ast.Attribute) and root(call.func.value) in wanted
+        of_model = isinstance(call.func, ast.Attribute) and root(call.func.value, of_result=True) in wanted
         if (of_model and called in _FITS) or any(_makes(assigned, call) for assigned in made_here):
             yield call, called in _FITS and called != "train"
         elif ("train" in called or "fit" in called) and wanted & {a.id for a in call.args if isinstance(a, ast.Name)}:
             yield call, False  # train(net, loader)
-        elif called in wanted and any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in here(node)):
+        elif called in wanted and any(isinstance(n, ast.Attribute) and n.attr == "backward" for n in now(node)):
             yield call, False  # net(x) in a loop
 
 
 def _calls(node: ast.AST) -> list[ast.Call]:
     """Outer ones first: the fit, then what it is a fit of."""
-    return [n for n in here(node) if isinstance(n, ast.Call)]
+    return [n for n in now(node) if isinstance(n, ast.Call)]
 
 
 def _makes(value: ast.expr | None, call: ast.Call) -> bool:
@@ -204,8 +202,8 @@ def unwrapped(node: ast.expr, before: Sequence[Statement]) -> ast.expr:
     """The table that a library wraps: ``X`` of ``xgb.DMatrix(X, y)``, also where that stands in an earlier cell."""
     if isinstance(node, ast.Name):
         for statement in reversed(before):
-            if node.id in bound_by(statement.node):
-                value = getattr(statement.node, "value", None)
+            if node.id in stored(statement.tree):
+                value = getattr(statement.tree, "value", None)
                 return unwrapped(value, ()) if isinstance(value, ast.Call) and _wraps(value) else node
     elif isinstance(node, ast.Call) and _wraps(node) and (arguments := _arguments(node)):
         return unwrapped(arguments[0], before)
@@ -230,14 +228,13 @@ def _origins(
     statements: Sequence[Statement], expression: ast.expr, namespace: Mapping[str, Any]
 ) -> tuple[dict[Path, int], dict[str, Period]]:
     """The files that a table was read from, and the periods of the tables that it was made from."""
-    needed = names_in(expression)
+    needed = set(loads(expression))
     files: dict[Path, int] = {}
     for statement in reversed(statements):
-        node = statement.node
-        if not needed & (bound_by(node) | changed_by(node)):
+        if not needed & statement.effects.touched:
             continue
-        needed |= names_in(node)
-        for call in _calls(node):
+        needed |= statement.effects.reads
+        for call in _calls(statement.tree):
             for path in _read_by(call, namespace):
                 files.setdefault(path, statement.cell)
     periods = {}

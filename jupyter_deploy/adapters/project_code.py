@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +16,7 @@ from jupyter_deploy.domain.errors import NotCapturable
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.serving.project_code import FOLDER, globals_of
 
+from .digesting import copied
 from .origins import Place, local_place, locate
 from .sources import compiled, edited, imports_in, is_as_written, is_same
 
@@ -238,7 +238,7 @@ class ProjectCode:
                 sources = {"/".join((*parents, unit.file.name)): unit.file}
             for path, source in sorted(sources.items()):
                 if source not in left_out:
-                    files[f"{FOLDER}/{path}"] = _copied(source, folder / FOLDER / path)
+                    files[f"{FOLDER}/{path}"] = copied(source, folder / FOLDER / path)
         if tops:
             self._tell(f"the source of {', '.join(tops)} is in the snapshot, in {FOLDER}/")
         return files
@@ -327,13 +327,3 @@ def _files(root: Path) -> Iterator[tuple[str, Path]]:
 
 def _is_kept(name: str) -> bool:
     return not name.startswith(".") and name not in _LEFT_OUT and not name.endswith(_SUFFIXES_LEFT_OUT)
-
-
-def _copied(source: Path, target: Path) -> str:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with source.open("rb") as read, target.open("wb") as written:
-        while block := read.read(2**20):
-            digest.update(block)
-            written.write(block)
-    return digest.hexdigest()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.serving.workplace import location_of
 
@@ -21,6 +21,7 @@ from .snapshots import content_fingerprint, write_manifest
 
 CHECK = "outside-files"
 ROUNDS = 20
+_NAMED = 5  # files or modules that a message names
 _NAME_LIMIT = 255  # characters of a path that somebody writes into code
 
 
@@ -47,7 +48,7 @@ def prove(
             staged = with_files(staged, files)
         if not new:
             break
-        told(f"once more, with {_listed(new)}")
+        told(f"once more, with {listed(new, _NAMED)}")
         staged = with_files(staged, files)
     findings = tuple(_findings(files, found["reads"]))
     manifest = staged.manifest
@@ -128,9 +129,4 @@ def _note(files: DataFiles) -> tuple[str, ...]:
     if not files.sizes:
         return ()
     size = sum(files.sizes.values())
-    return (f"packed with it, since it opens them: {_listed(sorted(files.sizes))} ({size / 1e6:.3g} MB)",)
-
-
-def _listed(names: list[str]) -> str:
-    shown, more = names[:5], len(names) - 5
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return (f"packed with it, since it opens them: {listed(sorted(files.sizes), _NAMED)} ({size / 1e6:.3g} MB)",)

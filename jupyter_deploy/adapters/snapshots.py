@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource,
 from jupyter_deploy.domain.ports import Staged
 
 from .bento import locked_folder, quiet_bentoml
+from .digesting import file_sha256, sha256
 from .filesystem import cannot_write
 from .pickling import fingerprint
 
@@ -213,14 +213,3 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
 
 def _digest(folder: Path) -> str:
     return f"sha256:{file_sha256(folder / MANIFEST)}"
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sha256(data: bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()

@@ -11,12 +11,12 @@ from pydantic import Field
 from .agreement import Rule
 from .artifacts import CODE, Manifest, Snapshot
 from .base import Value
-from .cells import cells_behind
 from .confidential import HIDDEN, is_confidential, shown
 from .schema import without_seen
 from .signature import Schema, types_of
-from .source_changes import Kind, SourceChange, cell_changes, file_changes
+from .source_changes import Cell, Kind, SourceChange, cell_changes, file_changes
 
+Cells = tuple[Sequence[Cell], Sequence[Cell]]
 Sources = tuple[Mapping[str, str], Mapping[str, str]]
 
 
@@ -70,11 +70,20 @@ class Difference(Value):
     answers: Answers
 
 
-def difference(a: Snapshot, b: Snapshot, *, sources: Sources = ({}, {}), answers: Answers | None = None) -> Difference:
+def difference(
+    a: Snapshot,
+    b: Snapshot,
+    *,
+    cells: Cells = ((), ()),
+    sources: Sources = ({}, {}),
+    answers: Answers | None = None,
+) -> Difference:
     """What changed from ``a`` to ``b``.
 
     Parameters
     ----------
+    cells
+        The executed cells that the two models came from.
     sources
         The texts of both snapshots' files below ``code/``, by their names in the manifest; a file without a text is
         told as changed, without its lines.
@@ -94,7 +103,7 @@ def difference(a: Snapshot, b: Snapshot, *, sources: Sources = ({}, {}), answers
         dependencies=_changes(_dependencies(old), _dependencies(new)),
         signature=tuple(_signature(old, new)),
         breaks=tuple(old.signature.mismatches(new.signature)),
-        cells=cell_changes(_cells(old), _cells(new)),
+        cells=cell_changes(*cells),
         code=_code(old, new, sources),
         answers=common_answers(old, new) if answers is None else answers,
     )
@@ -250,11 +259,6 @@ def _schema_changes(a: Schema, b: Schema, where: str, *, columns: bool = False) 
             before, after = (in_words(side[name]) if name in side else None for side in (old, new))
             kind: Kind = "added" if before is None else "removed"
             yield Change(name=f"{where}.{name}", kind=kind, before=before, after=after)
-
-
-def _cells(manifest: Manifest) -> Any:
-    provenance = manifest.provenance
-    return cells_behind(provenance.cells, provenance.source.variable)
 
 
 def _code(a: Manifest, b: Manifest, sources: Sources) -> tuple[SourceChange, ...]:

@@ -96,3 +96,9 @@ def told(finding: Finding) -> str:
     passed = f" (waived: {finding.waived})" if finding.waived is not None else ""
     remedy = f" {finding.remedy[:1].upper()}{finding.remedy[1:]}." if finding.remedy else ""
     return f"{finding.check}{where}: {finding.message}.{remedy}{passed}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, and how many there are beside."""
+    shown, more = ", ".join(names[:most]), len(names) - most
+    return f"{shown} and {more} more" if more > 0 else shown

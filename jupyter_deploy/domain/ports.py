@@ -16,6 +16,7 @@ from .endpoint import Counts, Endpoint, Release, Revision
 from .inference import Comparison, Record
 from .requests import Step
 from .results import AtBoot, Purged
+from .source_changes import Cell
 
 Report = Callable[[Step], None]
 
@@ -107,6 +108,9 @@ class Capturer(Protocol):
 
     def sweep(self) -> None:
         """Remove the temporary folders of processes that were killed."""
+
+    def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
+        """The executed cells that the model came from, as far as their syntax tells."""
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:
         """The texts of the project's own files in a snapshot, by their names in the manifest.

@@ -13,7 +13,6 @@ from typing import Literal
 from pydantic import Field
 
 from .base import Value
-from .cells import Cell
 from .confidential import masked
 
 Kind = Literal["added", "removed", "changed"]
@@ -28,6 +27,13 @@ _WORD = re.compile(r"\w+")
 _FEWEST = 4  # words; any longer cell holds a shorter one than this
 _COMPARABLE = 10_000  # pairs of cells; beyond, only equal ones are matched
 _CANDIDATES = 3  # for each cell the likeliest, by words without their order: difflib takes milliseconds a pair
+
+
+class Cell(Value):
+    """An executed cell; ``number`` as in In [7]."""
+
+    number: int
+    source: str
 
 
 class SourceChange(Value):

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from .base import Value
-from .findings import Finding, Severity
+from .findings import Finding, Severity, listed
 
 CHECK = "outdated-data"
 
@@ -88,8 +88,8 @@ def outdated(new: TrainingData, last: TrainingData, release: str) -> Iterator[Fi
             )
     gone = [name for name in last.columns if name not in new.columns]
     if gone and new.columns and new.width <= len(new.columns):
-        shown = ", ".join(gone[:10]) + (f" and {len(gone) - 10} more" if len(gone) > 10 else "")
-        yield finding(f"{table} lacks columns that {release} was fitted on: {shown}", "were they left out on purpose?")
+        names = listed(gone, 10)
+        yield finding(f"{table} lacks columns that {release} was fitted on: {names}", "were they left out on purpose?")
 
 
 def _changed_files(new: TrainingData, last: TrainingData) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.artifacts import Snapshot
-from jupyter_deploy.domain.difference import Answers, Difference, common_answers, compare_answers, difference
+from jupyter_deploy.domain.difference import Answers, Cells, Difference, common_answers, compare_answers, difference
 from jupyter_deploy.domain.endpoint import Changes, Endpoint
 from jupyter_deploy.domain.errors import InvalidInput, NoCandidate, ReplayFailed, UnknownRelease
 from jupyter_deploy.domain.ports import Ports, Report
@@ -27,7 +27,7 @@ def diff(request: DiffRequest, ports: Ports, report: Report) -> Difference:
     first, second = _tags(request, ports)
     a, b = _snapshot(first, ports), _snapshot(second, ports)
     sources = (ports.capturer.sources(a), ports.capturer.sources(b))
-    return difference(a, b, sources=sources, answers=_answers(a, b, ports, report))
+    return difference(a, b, cells=_cells(a, b, ports), sources=sources, answers=_answers(a, b, ports, report))
 
 
 def changes_since(before: Endpoint, snapshot: Snapshot, ports: Ports) -> Changes | None:
@@ -38,7 +38,13 @@ def changes_since(before: Endpoint, snapshot: Snapshot, ports: Ports) -> Changes
     stable = ports.store.remembered(before.traffic.stable)
     if stable is None:
         return None
-    return Changes(predecessor=stable.tag, words=difference(stable, snapshot).words)
+    return Changes(
+        predecessor=stable.tag, words=difference(stable, snapshot, cells=_cells(stable, snapshot, ports)).words
+    )
+
+
+def _cells(a: Snapshot, b: Snapshot, ports: Ports) -> Cells:
+    return ports.capturer.cells_behind(a), ports.capturer.cells_behind(b)
 
 
 def _tags(request: DiffRequest, ports: Ports) -> tuple[str, str]:

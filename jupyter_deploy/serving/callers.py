@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 _HERE = str(Path(__file__).parent)
 _PASSING_ON = str(Path(__file__).with_name("redirect.py"))
-# Looks through every folder on the path for what is installed.
-_METADATA = os.path.join(sysconfig.get_paths()["stdlib"], "importlib", "metadata", "")  # noqa: PTH118 - ends with a separator
+# Whoever looks for plugins lists each folder from which modules are imported: no data either.
+_IMPORTING = ("<frozen importlib", str(Path(sysconfig.get_paths()["stdlib"], "importlib", "metadata")))
 _CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 
@@ -57,7 +57,7 @@ def where(innermost: FrameType) -> Caller:
         passing_on = file == _PASSING_ON
         if file.startswith(_HERE) and not passing_on:
             break
-        if file.startswith(("<frozen importlib", _METADATA)):
+        if file.startswith(_IMPORTING):
             importing, library = True, library or own is None
         # A notebook's open() is IPython's own, which a function of the notebook brings along.
         wrapped = passing_on or frame.f_code.co_name == "_modified_open"

@@ -424,3 +424,14 @@ def test_what_changes_while_it_is_copied_is_refused_and_no_workplace_is_left(tmp
 def test_the_name_of_a_packed_file_tells_its_place(at):
     assert workplace.location_of(workplace.packed_as(at)) == at
     assert workplace.location_of("model.pkl") is None
+
+
+def test_a_library_that_looks_for_plugins_opens_no_data(tmp_path):
+    program = (
+        "import importlib.metadata, sys\nfrom jupyter_deploy.serving.reads import Reads\n"
+        "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
+        "with reads.watching():\n    importlib.metadata.entry_points(group='narwhals.plugins')\n"
+        "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[True]\n"

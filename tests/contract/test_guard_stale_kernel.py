@@ -76,6 +76,13 @@ STATE = {
         [LOAD, "df = df.dropna()", "df['a'] = df['a'].fillna(0)", "model = make(df)"],
         [1, 2],
     ),
+    "a function defined in a branch": (["if True:\n    def fit():\n        rows.append(1)", "model = make(rows)"], [0]),
+    "a comprehension over others": (["m = LR()", "[m.fit(X, y) for m in others]", "model = wrap(m)"], [1]),
+    "an import that may fail": (
+        ["try:\n    import fast\nexcept ImportError as why:\n    fast = why", "model = fast.fit()"],
+        [0],
+    ),
+    "a benchmark": (["x = 1", "%%timeit\nx = x + 1", "model = make(x)"], [1]),
     "a list made anew": (["rows = []\nrows.append(1)", "model = make(rows)"], [0]),
     "a comprehension with another's name": (
         ["x = 1", "s = [x for x in y]", "x = 2", "print(x)", "model = make(s)"],
@@ -98,6 +105,8 @@ def test_a_cell_that_does_the_same_when_it_runs_again_is_no_finding(tmp_path, ce
 ADDS_UP = {
     "x = x + 1": (["x = 1", "x = x + 1", "model = make(x)"], [1]),
     "x += 1": (["x = 1", "x += 1", "model = make(x)"], [1]),
+    "what %%timeit changes": (["rows = []", "%%timeit\nrows.append(1)", "model = make(rows)"], [1]),
+    "a timed value": (["rows = []", "x = %time rows.append(1)", "model = make(rows)"], [1]),
     "append": (["rows = []", "rows.append(1)", "model = make(rows)"], [1]),
     "a column scaled": (["df = load()", "df['a'] = df['a'] / 2", "model = make(df)"], [1]),
     "partial_fit": (["model = SGDClassifier()", "model.partial_fit(X, y)"], [1]),

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.snapshots import file_sha256
+from jupyter_deploy.adapters.digesting import file_sha256
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives import onnx as serving

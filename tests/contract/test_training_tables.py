@@ -94,6 +94,11 @@ OTHERS = {
         "model = make_pipeline(CountVectorizer(token_pattern='.'), LogisticRegression()).fit(texts, [0, 1, 0, 1])",
         "texts",
     ),
+    "what is imported again is no other": (
+        "from sklearn.linear_model import LogisticRegression\n"
+        "model = LogisticRegression().fit(np.asarray(X), y)\nimport numpy as np",
+        "np.asarray(X)",
+    ),
     "a formula": ("import statsmodels.formula.api as smf\nm = smf.ols('y ~ age', data=df)\nmodel = m.fit()", "df"),
     "statsmodels, answers first": ("import statsmodels.api as sm\nmodel = sm.OLS(y_train, X_train).fit()", "X_train"),
     "xgboost's matrix": (
@@ -134,6 +139,10 @@ UNKNOWN = {
     ),
     "changed in place": (
         "F = X_train.copy()\nmodel = LogisticRegression().fit(F, y_train)\nF['age'] = 0",
+        "'F' was changed after the fit (In [2])",
+    ),
+    "changed by a method": (
+        "F = X_train.copy()\nmodel = LogisticRegression().fit(F, y_train)\nF.insert(0, 'age2', 0)",
         "'F' was changed after the fit (In [2])",
     ),
     "only to be had by running something": (

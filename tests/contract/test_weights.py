@@ -11,8 +11,8 @@ from safetensors import safe_open
 from torch import nn
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.digesting import file_sha256
 from jupyter_deploy.adapters.safetensors import Entry, write_safetensors
-from jupyter_deploy.adapters.snapshots import file_sha256
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotCapturable
 from jupyter_deploy.serving.natives import safetensors as loader

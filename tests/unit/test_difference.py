@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.confidential import HIDDEN, is_confidential, masked
 from jupyter_deploy.domain.difference import difference
+from jupyter_deploy.domain.source_changes import Cell
 from jupyter_deploy.faces.page import as_html, as_text
 from jupyter_deploy.faces.render import html, page, text
 from tests.manifests import ROWS, signature, snapshot
+
+
+def numbered(*sources):
+    return [Cell(number=number, source=source) for number, source in enumerate(sources, 1)]
 
 
 def told(changes):
@@ -18,8 +23,8 @@ def told(changes):
 
 
 def test_a_snapshot_and_itself_differ_in_nothing():
-    one = snapshot(cells=("clf = LR()",), hyperparameters={"C": 1.0}, features=("age", "weight"), metrics={"acc": 0.9})
-    found = difference(one, one)
+    one = snapshot(hyperparameters={"C": 1.0}, features=("age", "weight"), metrics={"acc": 0.9})
+    found = difference(one, one, cells=(numbered("clf = LR()"), numbered("clf = LR()")))
     assert found.words == ()
     empty = {name for name, value in found.model_dump().items() if value == ()}
     assert empty >= {"model", "features", "hyperparameters", "training", "metrics", "dependencies", "signature"}
@@ -118,13 +123,12 @@ def test_training_data_is_compared_whatever_is_known_of_it():
 
 
 def test_cells_are_matched_by_their_likeness_and_code_by_its_path():
-    one = snapshot(cells=("import a", "X = load()\nX = X.dropna()\ny = X.pop('y')", "clf = LR(C=1).fit(X, y)"))
-    two = snapshot(
-        "tumour:b",
-        cells=("b = 1", "X = load()\nX = X.dropna()\nX['ratio'] = X.a / X.b\ny = X.pop('y')", "def w(y):\n    return y",
-               "clf = LR(C=1).fit(X, w(y))"),
-    )  # fmt: skip
-    found = difference(one, two)
+    one = numbered("import a", "X = load()\nX = X.dropna()\ny = X.pop('y')", "clf = LR(C=1).fit(X, y)")[1:]
+    two = numbered(
+        "b = 1", "X = load()\nX = X.dropna()\nX['ratio'] = X.a / X.b\ny = X.pop('y')", "def w(y):\n    return y",
+        "clf = LR(C=1).fit(X, w(y))",
+    )[1:]  # fmt: skip
+    found = difference(snapshot(), snapshot("tumour:b"), cells=(one, two))
     kinds = {change.name: (change.kind, change.added, change.removed) for change in found.cells}
     assert kinds == {
         "In [2] -> In [2]": ("changed", 1, 0),
@@ -168,11 +172,10 @@ def test_answers_on_the_instances_that_both_examples_hold():
 
 def test_values_whose_names_say_a_secret_are_never_told():
     cell = 'client = Client(api_key="{0}", user="ada")\nDB_PASSWORD: str = "{0}"\nclf = f(client, DB_PASSWORD, {1})'
-    one, two = (
-        snapshot(cells=(cell.format(secret, number),), hyperparameters={"hub_token": secret, "o": {"password": secret}})
-        for number, secret in enumerate(("s3cr3t-one", "s3cr3t-two"))
-    )
-    found = difference(one, two)
+    secrets = ("s3cr3t-one", "s3cr3t-two")
+    one, two = (snapshot(hyperparameters={"hub_token": secret, "o": {"password": secret}}) for secret in secrets)
+    cells = tuple(numbered(cell.format(secret, number)) for number, secret in enumerate(secrets))
+    found = difference(one, two, cells=cells)
     for said in (found.model_dump_json(), text(found), html(found)):
         assert "s3cr3t" not in said
     assert told(found.hyperparameters)["hub_token"] == ("changed", HIDDEN, HIDDEN)
@@ -202,9 +205,9 @@ def test_masking_leaves_sources_without_such_names_as_they_are(source):
 
 
 def test_a_terminal_shows_forty_hunks_and_says_how_many_there_are_beside():
-    one = snapshot(cells=[f"x{i} = {i}\nu{i} = a\nv{i} = b\nw{i} = c" for i in range(50)], variable=None)
-    two = snapshot(cells=[f"x{i} = {i + 1}\nu{i} = a\nv{i} = b\nw{i} = c" for i in range(50)], variable=None)
-    found = difference(one, two)
+    one = numbered(*(f"x{i} = {i}\nu{i} = a\nv{i} = b\nw{i} = c" for i in range(50)))
+    two = numbered(*(f"x{i} = {i + 1}\nu{i} = a\nv{i} = b\nw{i} = c" for i in range(50)))
+    found = difference(snapshot(), snapshot(), cells=(one, two))
     assert len(found.cells) == 50
     said = text(found)
     assert said.count("@@ -1,4 +1,4 @@") == 40
@@ -213,7 +216,7 @@ def test_a_terminal_shows_forty_hunks_and_says_how_many_there_are_beside():
 
 
 def test_the_page_is_escaped_and_closed_where_a_source_holds_markup():
-    one, two = snapshot(cells=("clf = '<b>'",)), snapshot(cells=("clf = '<script>alert(1)</script>'",))
-    found = difference(one, two)
+    cells = numbered("clf = '<b>'"), numbered("clf = '<script>alert(1)</script>'")
+    found = difference(snapshot(), snapshot(), cells=cells)
     assert "<script>" not in as_html(page(found))
     assert "<script>" in as_text(page(found))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from jupyter_deploy.adapters.digesting import file_sha256
 
 
 class BoosterFiles:
@@ -62,7 +63,7 @@ class BoosterFiles:
 
     def finish(self) -> dict[str, str]:
         """Its files, already written, with their SHA-256."""
-        return {name: _sha256(self._folder / name) for name in self._written}
+        return {name: file_sha256(self._folder / name) for name in self._written}
 
 
 def held(state: dict[str, Any]) -> Callable[[], dict[str, Any]]:
@@ -72,8 +73,3 @@ def held(state: dict[str, Any]) -> Callable[[], dict[str, Any]]:
 
 class Unwritable(Exception):
     """Nothing is in it yet that could be written."""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

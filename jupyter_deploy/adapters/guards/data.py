@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from jupyter_deploy.adapters.cells import called_by, loads, names_of, now, root
 from jupyter_deploy.adapters.fitting import NotFound, Training, unwrapped
 from jupyter_deploy.adapters.looking import CannotLook, look
-from jupyter_deploy.adapters.statements import bound_by, called_by, here, names_in, root
 from jupyter_deploy.adapters.tables import Table, table_of
 from jupyter_deploy.domain.findings import Finding, Severity
 from jupyter_deploy.domain.training import CHECK
@@ -70,8 +70,8 @@ def _judged(subject: Subject, training: Training) -> Iterator[Finding]:
     for place, call in _judging_calls(subject, training):
         expression = unwrapped(call.args[0], training.statements[:place])
         said, cell = ast.unparse(expression), training.statements[place].cell
-        changed = {name for s in training.statements[place + 1 :] for name in bound_by(s.node)}
-        if said in known or names_in(expression) & changed:
+        changed = {name for s in training.statements[place + 1 :] for name in s.effects.touched}
+        if said in known or changed & set(loads(expression)):
             continue
         known.add(said)
         try:
@@ -104,16 +104,12 @@ def _judged(subject: Subject, training: Training) -> Iterator[Finding]:
 
 
 def _judging_calls(subject: Subject, training: Training) -> Iterator[tuple[int, ast.Call]]:
-    variable = subject.live.source.variable or ""
-    try:
-        names = names_in(ast.parse(variable, mode="eval"))
-    except SyntaxError:
-        return
+    names = names_of(subject.live.source.variable)
     for place in range(training.place + 1, len(training.statements)):
-        for node in here(training.statements[place].node):
+        for node in now(training.statements[place].tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
                 continue
-            if called_by(node) in _JUDGING and root(node.func.value) in names:
+            if called_by(node) in _JUDGING and root(node.func.value, of_result=True) in names:
                 yield place, node
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jupyter_deploy.adapters.environment import distributions_of
 from jupyter_deploy.adapters.origins import loaded_files, local_distributions
-from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.findings import Finding, listed
 
 from .lockfiles import nearest_lock
 from .subject import Proved, Subject
@@ -30,13 +30,12 @@ def dirty_tree(subject: Subject) -> Iterator[Finding]:
     of_model |= {notebook.resolve()} if notebook else set()
     matter = [path for path in changed if path in of_model]
     shown = matter or changed
-    names = ", ".join(_relative(path, live.project) for path in shown[:_NAMED])
-    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    names = listed([_relative(path, live.project) for path in shown], _NAMED)
     yield Finding(
         check="dirty-tree",
         severity="warning" if matter else "note",
         message=f"{'what this model was made with' if matter else 'the project'} has changes that are not committed: "
-        f"{names}{more}",
+        f"{names}",
         remedy="commit them, so that the commit which the snapshot names gives this model" if matter else "",
     )
 
@@ -126,7 +125,7 @@ def undistributed(proved: Proved) -> Iterator[Finding]:
         yield Finding(
             check="undistributed",
             severity="warning",
-            message=f"the model needs modules that belong to no installed distribution: {', '.join(found[:_NAMED])}",
+            message=f"the model needs modules that belong to no installed distribution: {listed(found, _NAMED)}",
             remedy="install them as a distribution, or move them into the notebook's project, whose code goes in",
         )
 

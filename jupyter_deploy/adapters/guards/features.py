@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_deploy.adapters.frameworks import Framework, features_of
 from jupyter_deploy.domain.errors import InvalidExample
-from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live
 
 from .subject import Subject
@@ -170,6 +170,5 @@ def _columns(table: Any) -> list[str]:
 
 
 def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:_NAMED])
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{'column' if len(names) == 1 else 'columns'} {shown}{more}"
+    shown = listed([f"'{name}'" for name in names], _NAMED)
+    return f"{'column' if len(names) == 1 else 'columns'} {shown}"

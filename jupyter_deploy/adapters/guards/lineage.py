@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .effects import Effects, decorators, effects_of, inner_loads, loads, parameters, root
+from jupyter_deploy.adapters.cells.effects import Call, Effects, effects_of
+from jupyter_deploy.adapters.cells.names import DEFINITIONS, as_lambda, evaluated, inner_loads, loads, parameters, root
+from jupyter_deploy.adapters.cells.statements import Statement
 
 # Doing one of these again to what it gave changes nothing.
 _IDEMPOTENT = frozenset(
@@ -32,16 +34,6 @@ _IDEMPOTENT = frozenset(
     }
     | {"lower", "upper", "title", "to_datetime", "to_numeric", "to", "cpu", "float", "double", "eval", "numpy", "ffill"}
 )
-_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement of a cell: ``cell`` is the number of the cell among those of its program, from 1."""
-
-    cell: int
-    text: str
-    tree: ast.stmt = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +108,8 @@ class Program:
                 value = Value(f"import {module} {alias.name}", statement)
                 self._variables[name] = _Variable(value, is_import=True)
             return
-        if isinstance(tree, _DEFINITIONS):
-            outer = [*decorators(tree), *getattr(tree, "bases", ())]
-            read = sorted({name for node in outer for name in loads(node)})
+        if isinstance(tree, DEFINITIONS):
+            read = sorted({name for node in evaluated(tree) for name in loads(node)})
             value = _made(statement, [(name, self._value(name)) for name in read])
             self._variables[tree.name] = _Variable(value, definition=tree)
             return
@@ -126,11 +117,11 @@ class Program:
             self._general(statement)
 
     def _general(self, statement: Statement) -> None:
-        found = effects_of([statement.tree])
+        found = statement.effects
         touched, refitted = self._changed(found)
         changed = {name for name in touched if not self._is_import(name)}
         fitted = (self._fitted(statement.tree) | refitted) & changed
-        read = sorted(found.reads | found.may_bind | (changed - found.binds))
+        read = sorted(found.reads | ((found.may_bind | changed) - found.binds))
         before = {name: self._value(name, unfitted=name in fitted) for name in read}
         value = _made(statement, sorted(before.items()))
         sources = frozenset(name for name in found.reads if not self._is_import(name))
@@ -139,25 +130,25 @@ class Program:
             unfitted = before.get(name) if name in fitted else None
             self._variables[name] = _Variable(value, unfitted=unfitted, sources=old.sources if old else frozenset())
         for name in found.binds | found.may_bind:
-            self._variables[name] = _Variable(value, sources=sources - {name}, definition=_lambda(statement.tree))
+            self._variables[name] = _Variable(value, sources=sources - {name}, definition=as_lambda(statement.tree))
 
     def _changed(self, found: Effects) -> tuple[set[str], set[str]]:
         """With what calls change and what the driven ones were made of; and the estimators that calls fit."""
         driven = found.drives | {name for name in found.fits if not self._begins_anew(name)}
         driven = {name for name in driven if not self._is_import(name) and not self._is_module_of_torch(name)}
         changed, refitted = set(found.changes), set[str]()
-        for function, by_position, by_name in found.calls:
-            if function.removesuffix(".") in driven and function.endswith("."):
-                changed |= {*filter(None, by_position), *by_name.values()} & set(self._variables)
+        for call in found.calls:
+            if call.function.removesuffix(".") in driven and call.function.endswith("."):
+                changed |= call.plain() & set(self._variables)
             else:
-                inner = self._changed_by(function, by_position, by_name, frozenset())
+                inner = self._changed_by(call, frozenset())
                 anew = {name for name in inner.fits if self._begins_anew(name)}
                 changed |= inner.changes | inner.fits
                 driven, refitted = driven | inner.drives | (inner.fits - anew), refitted | anew
-        for function, by_position, by_name in found.guessed:
-            variable = self._variables.get(function)
+        for call in found.guessed:
+            variable = self._variables.get(call.function)
             if variable is None or variable.definition is None:
-                changed |= {*filter(None, by_position), *by_name.values()} & set(self._variables)
+                changed |= call.plain() & set(self._variables)
         for name in driven:
             changed |= {name, *self._sources(name)}
         for name in list(changed):
@@ -166,22 +157,21 @@ class Program:
                 changed |= _other_names(variable.value.statement.tree, name)
         return changed, refitted - driven
 
-    def _changed_by(
-        self, function: str, by_position: list[str | None], by_name: dict[str, str], within: frozenset[str]
-    ) -> Effects:
+    def _changed_by(self, call: Call, within: frozenset[str]) -> Effects:
         """What a function of the notebook does to its arguments and to the notebook's variables."""
-        variable = self._variables.get(function)
+        variable = self._variables.get(call.function)
         tree = variable.definition if variable else None
-        if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) or function in within:
+        if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) or call.function in within:
             return Effects()
         named = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
-        given = {parameter: name for parameter, name in zip(named, by_position, strict=False) if name} | by_name
+        given = {parameter: name for parameter, name in zip(named, call.by_position, strict=False) if name}
+        given |= call.by_name
         own = parameters(tree)
         found = effects_of(tree.body)
         done = Effects(changes=found.changes - found.fits, drives=set(found.drives), fits=set(found.fits))
-        for inner, position, keyword in found.calls:
-            if inner and not inner.endswith("."):
-                more = self._changed_by(inner, position, keyword, within | {function})
+        for inner in found.calls:
+            if not inner.function.endswith("."):
+                more = self._changed_by(inner, within | {call.function})
                 done.changes |= more.changes
                 done.drives |= more.drives
                 done.fits |= more.fits
@@ -286,17 +276,13 @@ class Program:
 
     def _is_import(self, name: str) -> bool:
         variable = self._variables.get(name)
-        return variable is not None and (variable.is_import or isinstance(variable.definition, _DEFINITIONS))
+        return variable is not None and (variable.is_import or isinstance(variable.definition, DEFINITIONS))
 
 
 def _made(statement: Statement | None, made_of: Iterable[tuple[str, Value]], what: str = "") -> Value:
     parts = tuple(made_of)
     digest = hashlib.sha256(repr([statement.text if statement else what, [(n, v.number) for n, v in parts]]).encode())
     return Value(digest.hexdigest(), statement, parts)
-
-
-def _lambda(tree: ast.stmt) -> ast.stmt | None:
-    return tree if isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Lambda) else None
 
 
 def _other_names(tree: ast.stmt, name: str) -> set[str]:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_deploy.adapters.cells import Statement, statements_in, statements_of, stored
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live
 
-from .lineage import Program, Statement, Value, values_behind
+from .lineage import Program, Value, values_behind
 from .subject import Subject
-
-# Magics over a cell of Python that runs in the notebook's namespace; any other cell magic is no Python, or elsewhere.
-_PYTHON_CELLS = {"%%time", "%%capture", "%%prun", "%%deploy", "%%memit"}
-_PYTHON_LINES = {"time", "prun", "memit"}
 
 _SAID = 3  # findings of one look; the first one says where to begin
 _QUOTED = 60
@@ -45,7 +40,7 @@ def stale_kernel(subject: Subject) -> Iterator[Finding]:
         return
     ran = [s for number, source in enumerate(live.cells, 1) for s in _ran(number, source, live.failed)]
     upto = _until_deploy(cells, live.cells[-1])
-    stands = [s for number, cell in enumerate(cells, 1) for s in statements(number, cell.source)]
+    stands = statements_of(cell.source for cell in cells)
     try:
         kernel = Program(ran, live.namespace).value_of(live.source.variable)
         notebook = Program([s for s in stands if s.cell <= upto], live.namespace).value_of(live.source.variable)
@@ -68,52 +63,9 @@ def file_cells(path: Path) -> list[FileCell] | None:
         return None
 
 
-def statements(number: int, source: str) -> list[Statement]:
-    """The Python statements of a cell, its magics taken off; none if it is not Python."""
-    first, _, rest = source.lstrip().partition("\n")
-    if first.startswith("%%"):
-        if first.split()[0] not in _PYTHON_CELLS:
-            return []
-        source = rest
-    trees = _timed(_parsed(_without_magics(source)))
-    return [Statement(number, ast.unparse(tree), tree) for tree in trees]
-
-
-def _parsed(source: str) -> list[ast.stmt]:
-    """The statements of a source; none if it is not Python."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes in strings the user was warned when the cell ran
-        try:
-            return ast.parse(source).body
-        except (SyntaxError, ValueError):
-            return []
-
-
-def _without_magics(source: str) -> str:
-    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - in a kernel it is loaded already
-
-    try:
-        return str(TransformerManager().transform_cell(source))
-    except SyntaxError:
-        return ""
-
-
-def _timed(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements, with that of ``%time model.fit(X)`` in the place of the magic."""
-    for tree in body:
-        call = tree.value if isinstance(tree, ast.Expr) else None
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "get_ipython().run_line_magic":
-            words = [str(argument.value) for argument in call.args if isinstance(argument, ast.Constant)]
-            if len(words) == 2 and words[0] in _PYTHON_LINES:
-                timed = _parsed(_without_magics(words[1]))
-                yield from (ast.increment_lineno(one, tree.lineno - 1) for one in timed)
-        else:
-            yield tree
-
-
 def _ran(number: int, source: str, failed: Mapping[int, int]) -> list[Statement]:
     """Those statements of a cell that ended: of one that raised, those before the line that did."""
-    found = statements(number, source)
+    found = statements_in(number, source) or []
     if number not in failed:
         return found
     shift = source.lstrip().startswith("%%")
@@ -184,9 +136,9 @@ class _Difference:
     def _never_ran(self) -> Iterator[tuple[str, int | None]]:
         """What the notebook would use and no executed cell has; of an edited cell it is said already."""
         executed = {statement.text for statement in self._ran}
-        gone = {name for statement in self._gone() for name in _bound(statement)}
+        gone = {name for statement in self._gone() for name in stored(statement.tree)}
         for text, statement in self._in_notebook.items():
-            if text not in executed and not gone & set(_bound(statement)):
+            if text not in executed and not gone & set(stored(statement.tree)):
                 yield f"its cell {statement.cell} ({_quoted(statement)}) was not run, or not to its end", None
 
     def _misplaced(self) -> Iterator[tuple[str, int | None]]:
@@ -249,12 +201,6 @@ class _Difference:
 
 def _texts(values: Iterable[Value]) -> dict[str, Statement]:
     return {value.statement.text: value.statement for value in values if value.statement is not None}
-
-
-def _bound(statement: Statement) -> list[str]:
-    return [
-        node.id for node in ast.walk(statement.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
 
 
 def _quoted(statement: Statement) -> str:

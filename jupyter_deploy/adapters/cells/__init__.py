@@ -1,0 +1,22 @@
+"""What a notebook's executed cells say by their syntax: their statements, and what each reads, binds and changes."""
+
+from .behind import cells_behind
+from .effects import Call, Effects, effects_of
+from .names import called_by, loads, names_of, now, root, stored
+from .statements import Statement, statements_in, statements_of
+
+__all__ = [
+    "Call",
+    "Effects",
+    "Statement",
+    "called_by",
+    "cells_behind",
+    "effects_of",
+    "loads",
+    "names_of",
+    "now",
+    "root",
+    "statements_in",
+    "statements_of",
+    "stored",
+]

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from jupyter_deploy.domain.schema import Schema, infer_schema, nullable
+from jupyter_deploy.domain.schema import Schema, closed, infer_schema, nullable
 from jupyter_deploy.serving.values import to_json
 
 
@@ -37,13 +37,7 @@ def _of_type(dtype: Any, series: pl.Series) -> Schema:
             sized = {"minItems": dtype.size, "maxItems": dtype.size} if isinstance(dtype, pl.Array) else {}
             return {"type": "array", "items": nullable(items) if nothing else items, **sized}
         case pl.Struct():
-            properties = {field.name: _column(series.struct.field(field.name)) for field in dtype.fields}
-            return {
-                "type": "object",
-                "properties": properties,
-                "required": list(properties),
-                "additionalProperties": False,
-            }
+            return closed({field.name: _column(series.struct.field(field.name)) for field in dtype.fields})
     base = dtype.base_type()
     if base in _BOUNDS:
         low, high = _BOUNDS[base]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidExample
-from jupyter_deploy.domain.schema import nullable
+from jupyter_deploy.domain.schema import closed, nullable
 from jupyter_deploy.domain.signature import Container, Schema, infer_schema, with_seen
 from jupyter_deploy.serving import codec
 from jupyter_deploy.serving.forms import Form, is_form, writer
@@ -104,13 +104,8 @@ def _call_schema(shown: Shown) -> Schema:
     if len(shown.parameters) == 1:
         return {**properties[shown.parameters[0]], **refs}
     taken = inspect.signature(shown.call).parameters
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": [name for name in properties if taken[name].default is inspect.Parameter.empty],
-        "additionalProperties": False,
-        **refs,
-    }
+    required = [name for name in properties if taken[name].default is inspect.Parameter.empty]
+    return {**closed(properties, required), **refs}
 
 
 def _argument_schema(name: str, value: Any, annotation: Any, form: Form) -> Schema:
@@ -185,7 +180,7 @@ def _tuple(_: type, places: tuple[Form, ...], values: Sequence[Any]) -> Schema:
 def _dict(names: Mapping[str, tuple[Any, Form]], values: Sequence[Any]) -> Schema:
     inner = {name: _of_form(form, [v[key] for v in values if key in v]) for name, (key, form) in names.items()}
     always = [name for name, (key, _) in names.items() if all(key in value for value in values)]
-    return {"type": "object", "properties": inner, "required": always, "additionalProperties": False}
+    return closed(inner, always)
 
 
 def _object(kind: Any, fields: Mapping[str, Form], values: Sequence[Any]) -> Schema:
@@ -197,7 +192,7 @@ def _object(kind: Any, fields: Mapping[str, Form], values: Sequence[Any]) -> Sch
         and field.default is dataclasses.MISSING
         and field.default_factory is dataclasses.MISSING
     ]
-    return {"type": "object", "properties": inner, "required": needed, "additionalProperties": False}
+    return closed(inner, needed)
 
 
 def _element(prototype: Any, values: Sequence[Any]) -> Schema:
@@ -239,12 +234,7 @@ def _frame_schema(frame: Any, prototype: Any) -> Schema:
     else:
         forms: Mapping[str, Form] = prototype[2] if is_form(prototype, "frame") else {}
         properties = {str(name): _column_schema(frame[name], forms.get(str(name))) for name in frame.columns}
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return closed(properties)
 
 
 def _column_schema(column: Any, form: Form) -> Schema:

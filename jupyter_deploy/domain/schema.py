@@ -63,6 +63,12 @@ def types_of(schema: Schema) -> set[str]:
     return {declared} if isinstance(declared, str) else set(declared)
 
 
+def closed(properties: dict[str, Schema], required: Iterable[str] | None = None) -> Schema:
+    """An object of these properties and no others; all are required, unless it is said which."""
+    names = list(properties if required is None else required)
+    return {"type": "object", "properties": properties, "required": names, "additionalProperties": False}
+
+
 def nullable(schema: Schema) -> Schema:
     """The same, and null."""
     if not schema or "null" in types_of(schema):

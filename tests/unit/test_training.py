@@ -25,8 +25,11 @@ def told(new, last=None):
     return [(f.check, f.severity, f.cell, f.message) for f in outdated(new, last or data(), "churn:1")]
 
 
-@pytest.mark.parametrize("new", [data(), data(sha="b"), data("b", file="2", last="2026-07-31", rows=120)])
-def test_the_same_data_and_newer_or_more_of_it_are_no_finding(new):
+@pytest.mark.parametrize(
+    "new",
+    [data(), data(sha="b"), data("b", file="2", last="2026-07-31", rows=120), data("b", columns=("0", "1", "2"))],
+)
+def test_the_same_data_newer_or_more_of_it_and_another_form_are_no_finding(new):
     assert told(new) == []
 
 

@@ -1,13 +1,20 @@
 """What is loaded is compared with what a clean process finds, and with what a reload put in its place."""
 
 import json
+import os
 import subprocess
 import sys
 
+import pytest
+
+from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.adapters.project_code import differing
+from jupyter_deploy.adapters.reachable import names_reached
 from jupyter_deploy.adapters.replaying import SERVING_FOLDER
+from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.serving.project_code import globals_of
-from tests.contract.capturing import edited, packed
+from tests.contract.capturing import capture, edited, packed, sources
 
 
 def test_a_class_whose_inherited_code_a_reload_has_replaced_is_not_the_same(project, tmp_path):
@@ -92,3 +99,76 @@ def test_what_an_object_of_a_module_holds_is_compared_with_what_it_holds_in_anot
     wanted = {change.split(" ")[0].split(".")[0].split("[")[0] for change in changes}
     here = globals_of(objects, (root,))
     assert {name for name, what in here.items() if [what] != there["objects"][name]} == wanted
+
+
+@pytest.fixture
+def capturer(tmp_path):
+    return ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+
+
+USES = """
+import threading, time, uuid
+import names
+LOCK = threading.Lock()
+MEMO = {}
+START = time.time()
+RUN = uuid.uuid4().hex
+def reported(x):
+    return f"{RUN} {START} {x}"
+class Scale:
+    def scaled(self, x):
+        return x * names.SETTINGS["factor"]
+SCALES = [Scale()]
+def f(x):
+    with LOCK:
+        return MEMO.setdefault(x, SCALES[0].scaled(x))
+def late(x):
+    return globals()["f"](x)
+"""
+
+
+def test_only_globals_that_the_code_names_which_answers_are_compared(project):
+    project({"uses.py": USES, "names.py": "SETTINGS = {'factor': 2}\nOTHER = 1\n"})
+    import uses
+
+    reached = names_reached([uses.f], 3)
+    assert {"MEMO", "SCALES", "SETTINGS", "LOCK"} < reached
+    assert reached.isdisjoint({"START", "RUN", "OTHER"})
+    assert names_reached(uses.late) is None, "it looks names up by itself"
+    there = {"uses": {name: [what] for name, what in globals_of(uses).items()}}
+    uses.START, uses.RUN = 0, ""
+    assert "START" in differing(there)["uses"]
+    assert differing(there, reached) == {}
+    uses.SCALES = []
+    assert differing(there, reached) == {"uses": "SCALES was changed"}
+
+
+def warned(snapshot):
+    return [finding.message for finding in snapshot.manifest.findings if finding.check == "edited-module"]
+
+
+def test_a_file_that_answers_alike_is_kept_where_what_is_loaded_cannot_be_captured(project, tmp_path, capturer):
+    root = project({"uses.py": USES, "names.py": "SETTINGS = {'factor': 2}\n"})
+    import uses
+
+    snapshot = capture(capturer, uses.f, 3, project=root)
+    assert (sources(snapshot.manifest.files), warned(snapshot)) == (["names.py", "uses.py"], [])
+    assert capture(capturer, uses.f, 3, project=root).tag == snapshot.tag, "and says so of itself in each process"
+    uses.f(17)
+    again = capture(capturer, uses.f, 3, project=root)
+    assert again.tag == snapshot.tag
+    (message,) = warned(again)
+    assert message.startswith("the module uses is not what its file says (MEMO was changed); captured was the file")
+    assert "LOCK" in message
+    assert capturer.load(again.tag).digest == again.digest, "all its files are there"
+
+
+def test_a_changed_module_is_named_where_neither_way_answers(project, capturer):
+    source = "import os\nPID = None\nTOP = 1\ndef f(x):\n    return x + TOP + (PID == os.getpid())\n"
+    root = project({"neither.py": source})
+    import neither
+
+    neither.PID, neither.TOP = os.getpid(), 5
+    with pytest.raises(ReplayFailed) as failed:
+        capture(capturer, neither.f, 3, project=root)
+    assert "the module neither is not what its file says (PID, TOP were changed)" in failed.value.remedy

@@ -299,7 +299,7 @@ def differing(found: Mapping[str, Mapping[str, list[str]]], reached: Collection[
         if not isinstance(module, ModuleType):
             continue
         # A text that names a folder may name the same one there, or what is in its place.
-        here = [globals_of(module), globals_of(module, (*_roots(name), Path.cwd()))]
+        here = [globals_of(module), globals_of(module, (*roots_of(name), Path.cwd()))]
         known = [one for one in {**here[0], **there} if reached is None or "." in one or one in reached]
         names = sorted(one for one in known if not any(seen.get(one) in there.get(one, ()) for seen in here))
         if names:
@@ -307,7 +307,7 @@ def differing(found: Mapping[str, Mapping[str, list[str]]], reached: Collection[
     return different
 
 
-def _roots(name: str) -> tuple[Path, ...]:
+def roots_of(name: str) -> tuple[Path, ...]:
     """The folder on the path that a module was found in."""
     place = locate(name)
     if place is None or place.file is None:

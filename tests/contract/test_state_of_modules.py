@@ -172,3 +172,27 @@ def test_a_changed_module_is_named_where_neither_way_answers(project, capturer):
     with pytest.raises(ReplayFailed) as failed:
         capture(capturer, neither.f, 3, project=root)
     assert "the module neither is not what its file says (PID, TOP were changed)" in failed.value.remedy
+
+
+OPENS_BESIDE = """
+import csv
+from pathlib import Path
+HERE = Path(__file__).parent
+with open(HERE / "at-import.txt") as file:
+    FACTOR = int(file.read())
+def f(x):
+    more = sum(int(path.read_text()) for path in (HERE / "parts").iterdir())
+    return x * FACTOR + int((HERE / "lookup.csv").read_text()) + more
+"""
+
+
+def test_data_that_a_module_opens_beside_its_own_file_lies_beside_it_in_the_snapshot(project, capturer, tmp_path):
+    root = project({"opens.py": OPENS_BESIDE, "at-import.txt": "2", "lookup.csv": "10", "parts/a": "100", "b": "1"})
+    import opens
+
+    snapshot = capture(capturer, opens.f, 3, project=root)
+    assert snapshot.manifest.predictions == [116]
+    assert sources(snapshot.manifest.files) == ["at-import.txt", "lookup.csv", "opens.py", "parts/a"]
+    assert not {finding.check for finding in snapshot.manifest.findings} - {"project-code"}, "nothing to warn of"
+    assert any("code/lookup.csv" in note for note in snapshot.manifest.notes)
+    assert capture(capturer, opens.f, 3, project=root).tag == snapshot.tag

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.frameworks.base import Framework
 from jupyter_deploy.adapters.project_code import differing
 from jupyter_deploy.adapters.reachable import names_reached
 from jupyter_deploy.adapters.replaying import SERVING_FOLDER
@@ -196,3 +197,18 @@ def test_data_that_a_module_opens_beside_its_own_file_lies_beside_it_in_the_snap
     assert not {finding.check for finding in snapshot.manifest.findings} - {"project-code"}, "nothing to warn of"
     assert any("code/lookup.csv" in note for note in snapshot.manifest.notes)
     assert capture(capturer, opens.f, 3, project=root).tag == snapshot.tag
+
+
+def test_by_value_too_it_is_written_what_is_deployed_of_a_model(project, capturer, monkeypatch):
+    """As of a session of onnxruntime, which cannot be pickled itself."""
+    root = project({"given.py": "TOP = 1\ndef f(x):\n    return x + TOP\n"})
+    import given
+
+    class Session:
+        def __reduce__(self):
+            raise TypeError
+
+    monkeypatch.setattr(Framework, "deployed", lambda _, model: given.f if isinstance(model, Session) else model)
+    given.TOP = 5
+    snapshot = capture(capturer, Session(), 3, project=root)
+    assert (snapshot.manifest.predictions, sources(snapshot.manifest.files)) == ([8], [])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
-import pickle
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,26 +19,23 @@ from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.domain.source_changes import Cell
 from jupyter_deploy.serving import workplace
-from jupyter_deploy.serving.project_code import FOLDER
-from jupyter_deploy.serving.workplace import location_of
 
+from .by_value import prove_with_code
 from .cells import cells_behind
 from .datafiles import DataFiles, require_included, traced
 from .digesting import file_sha256, sha256
 from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
 from .fitting import look_at_training
-from .frameworks import described, framework_of, frameworks
+from .frameworks import described, framework_of
 from .guards import Proved, Subject, inspect_proved, inspect_subject
 from .guards.detection import masked_values
 from .guards.features import explained
-from .guards.secrets import masked_cells, secrets_in_model
+from .guards.secrets import masked_cells
 from .inspection import inspect_model
 from .metrics import metrics_of
-from .pickling import write_pickle
-from .project_code import CHECKS_OF_CODE, ProjectCode, differing, modules_in
-from .proving import prove
-from .replaying import Asked, has_agreed, require_agreement, run_ask, run_replay
+from .project_code import ProjectCode
+from .replaying import require_agreement, run_ask, run_replay
 from .room import require_room
 from .scratch import new_folder_name, sweep
 from .snapshots import (
@@ -49,6 +45,7 @@ from .snapshots import (
     tag_of,
     write_manifest,
 )
+from .writing import write
 
 _REPEATED = (
     "a shadow would repeat that for every request; jupyter_deploy.serving_role() tells the model its role, so that it "
@@ -101,7 +98,7 @@ class ModelCapturer:
             folder.mkdir(mode=0o700)
             code = ProjectCode()
             example = {"example": seen.example, "prototype": seen.prototype}
-            files, formats = _write(live, example, folder, code)
+            files, formats = write(live, example, folder, code)
             packed = DataFiles(live, folder)
             packed.include()
             for path in trace.opened:
@@ -140,7 +137,7 @@ class ModelCapturer:
 
     def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
-        staged, found, asked = self._proved(staged, live, told)
+        staged, found, asked = prove_with_code(staged, live, self._timeout, told)
         require_agreement(found, asked)
         notes = staged.manifest.notes
         if found["stochastic"]:
@@ -159,34 +156,6 @@ class ModelCapturer:
         manifest = manifest.model_copy(update={"findings": (*manifest.findings, *inspect_proved(proved))})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
-
-    def _proved(self, staged: Staged, live: Live, told: Callable[[str], None]) -> tuple[Staged, dict[str, Any], Asked]:
-        """Proved, and proved anew by value where modules of the project, imported there, are not what they are here."""
-        proved, found, asked = prove(staged, live, self._timeout, told)
-        packed = modules_in(proved.manifest.files)
-        changed = differing(found["globals"])
-        if not changed and not has_agreed(found):
-            changed = dict.fromkeys(packed, "imported anew, it does not answer as it did")
-        if not packed or not changed:
-            return proved, found, asked
-        told("once more, with the project's modules as they are in the notebook")
-        code = ProjectCode(changed)
-        example = pickle.loads((staged.folder / "example.pkl").read_bytes())  # noqa: S301 - written by this process
-        shutil.rmtree(staged.folder / FOLDER)
-        data = {name: digest for name, digest in proved.manifest.files.items() if location_of(name) is not None}
-        written, formats = _write(live, example, staged.folder, code)
-        files = data | written
-        kept = [f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE]
-        # By value there may be more in the model than in the files of its code.
-        secrets = [f for f in secrets_in_model(live, staged.folder) if f not in kept]
-        findings = (*kept, *secrets, *code.findings)
-        update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
-        manifest = staged.manifest.model_copy(update=update)
-        write_manifest(manifest, staged.folder)
-        by_value = replace(staged, manifest=manifest, fingerprint=content_fingerprint(staged.folder, files))
-        again = prove(by_value, live, self._timeout, told)
-        # What fails either way is told of the module's own file, in which the reader can look.
-        return again if has_agreed(found) or has_agreed(again[1]) else (again[0], found, asked)
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
         """The same files with another interpreter: what is served there must have been proved there."""
@@ -240,30 +209,6 @@ def _side_effects(effects: list[str]) -> tuple[Finding, ...]:
     return tuple(
         Finding(check="side-effects", severity="warning", message=effect, remedy=_REPEATED) for effect in effects
     )
-
-
-def _write(
-    live: Live, example: Mapping[str, Any], folder: Path, code: ProjectCode
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Model, example and the project's code that they need: path in the snapshot -> SHA-256, and -> format."""
-    files, formats = _write_model(live, folder, code)
-    files["example.pkl"] = write_pickle(dict(example), folder / "example.pkl", name="the example", code=code)
-    return files | code.pack(folder), formats
-
-
-def _write_model(live: Live, folder: Path, code: ProjectCode) -> tuple[dict[str, str], dict[str, str]]:
-    """``model.pkl`` and the parts of it that have formats of their own: file name -> SHA-256, and -> format."""
-    writers = [writer for framework in frameworks() if (writer := framework.native_writer(folder)) is not None]
-    name = live.source.variable or "the model"
-    # As it is served; else calling net.eval() would make another snapshot.
-    with framework_of(live.model).asking(live.model):
-        files = {"model.pkl": write_pickle(live.model, folder / "model.pkl", name=name, code=code, writers=writers)}
-        formats = {"model.pkl": "cloudpickle"}
-        for writer in writers:
-            written = writer.finish()
-            files |= written
-            formats |= dict.fromkeys(written, writer.format)
-    return files, formats
 
 
 def _provenance(live: Live) -> Provenance:

@@ -311,7 +311,7 @@ def parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
-    names = _names_of(function.__code__)
+    names = names_of(function.__code__)
     yield from ((f" → global '{n}'", function.__globals__[n]) for n in names if n in function.__globals__)
     yield from ((f" → default {index}", child) for index, child in enumerate(function.__defaults__ or ()))
     yield from ((f" → default '{key}'", child) for key, child in (function.__kwdefaults__ or {}).items())
@@ -333,10 +333,10 @@ def _parts_of_object(value: Any) -> Iterator[tuple[str, Any]]:
     yield "'s class", type(value)
 
 
-def _names_of(code: CodeType) -> list[str]:
+def names_of(code: CodeType) -> list[str]:
     """The global names of a function's code and of the functions within it."""
     inner = (const for const in code.co_consts if isinstance(const, CodeType))
-    return list(dict.fromkeys([*code.co_names, *(name for one in inner for name in _names_of(one))]))
+    return list(dict.fromkeys([*code.co_names, *(name for one in inner for name in names_of(one))]))
 
 
 def _slots(kind: type) -> list[tuple[MemberDescriptorType, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -30,7 +30,8 @@ _SUFFIXES_LEFT_OUT = (".pyc", ".pyo", ".ipynb", ".egg-info", ".dist-info")
 
 # What a bento has under these names.
 _TAKEN = ("serving", "service")
-CHECKS_OF_CODE = ("project-code", "edited-module")
+EDITED = "edited-module"
+CHECKS_OF_CODE = ("project-code", EDITED)
 
 _STAND_IN = frozenset({"jupyter_deploy", "jupyter_deploy.serving_role"})
 
@@ -209,7 +210,7 @@ class ProjectCode:
 
     def _note(self, name: str, what: str, remedy: str | None = None) -> str:
         self._found[name] = Finding(
-            check="edited-module",
+            check=EDITED,
             severity="warning",
             message=f"the module {name} is not what its file says ({what}); captured was what is loaded, and answered",
             remedy=remedy
@@ -284,23 +285,29 @@ def modules_in(files: Iterable[str]) -> list[str]:
     return [".".join(parts[1:-1] if parts[-1] == "__init__" else parts[1:]) for parts in paths]
 
 
-def differing(found: Mapping[str, Mapping[str, list[str]]]) -> dict[str, str]:
-    """Modules whose globals here are not those that a clean process saw, with what is different."""
+def differing(found: Mapping[str, Mapping[str, list[str]]], reached: Collection[str] | None = None) -> dict[str, str]:
+    """Modules whose globals here are not those that a clean process saw, with what is different.
+
+    Parameters
+    ----------
+    reached
+        Only globals of these names count; None: all.
+    """
     different = {}
     for name, there in found.items():
         module = sys.modules.get(name)
         if not isinstance(module, ModuleType):
             continue
         # A text that names a folder may name the same one there, or what is in its place.
-        here = [globals_of(module), globals_of(module, (*_roots(name), Path.cwd()))]
-        known = {**here[0], **there}
+        here = [globals_of(module), globals_of(module, (*roots_of(name), Path.cwd()))]
+        known = [one for one in {**here[0], **there} if reached is None or "." in one or one in reached]
         names = sorted(one for one in known if not any(seen.get(one) in there.get(one, ()) for seen in here))
         if names:
             different[name] = f"{', '.join(names[:5])} {'were' if len(names) > 1 else 'was'} changed"
     return different
 
 
-def _roots(name: str) -> tuple[Path, ...]:
+def roots_of(name: str) -> tuple[Path, ...]:
     """The folder on the path that a module was found in."""
     place = locate(name)
     if place is None or place.file is None:

@@ -6,15 +6,17 @@ import ast
 import contextlib
 import os
 import pickletools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.serving.workplace import location_of
 
+from .beside import BesideCode
 from .datafiles import DataFiles
 from .replaying import Asked, run_replay
 from .snapshots import content_fingerprint, write_manifest
@@ -36,11 +38,12 @@ def prove(
     """
     files = DataFiles(live, staged.folder, staged.changed)
     files.take_over(staged.manifest)
+    beside = BesideCode(staged.folder, staged.manifest.files)
     guessed: list[str] | None = None
     for _ in range(ROUNDS):
         found = run_replay(staged.folder, staged.manifest.environment.interpreter, timeout)
         failed = bool(found["error"] or found["differences"])
-        new = _supply(files, found["reads"])
+        new = [*_supply(files, found["reads"]), *beside.supply(found["reads"])]
         if not new and failed and guessed is None:
             new = guessed = _guess(files, staged.folder)
         elif not new and failed and guessed:
@@ -49,20 +52,19 @@ def prove(
         if not new:
             break
         told(f"once more, with {listed(new, _NAMED)}")
-        staged = with_files(staged, files)
+        staged = with_files(staged, files, beside.digests)
     findings = tuple(_findings(files, found["reads"]))
     manifest = staged.manifest
-    manifest = manifest.model_copy(
-        update={"notes": (*manifest.notes, *_note(files)), "findings": (*manifest.findings, *findings)}
-    )
+    notes = (*manifest.notes, *_note(files.sizes | beside.sizes))
+    manifest = manifest.model_copy(update={"notes": notes, "findings": (*manifest.findings, *findings)})
     asked = Asked(files.original, {f.message: f.remedy for f in findings})
     return replace(staged, manifest=manifest), found, asked
 
 
-def with_files(staged: Staged, files: DataFiles) -> Staged:
-    """The snapshot with its manifest and its fingerprint as the packed files make them."""
+def with_files(staged: Staged, files: DataFiles, more: Mapping[str, str] = MappingProxyType({})) -> Staged:
+    """The snapshot with its manifest and its fingerprint as the packed files make them, and ``more`` that lie in it."""
     others = {name: digest for name, digest in staged.manifest.files.items() if location_of(name) is None}
-    manifest = staged.manifest.model_copy(update={"packed": files.packed, "files": others | files.digests})
+    manifest = staged.manifest.model_copy(update={"packed": files.packed, "files": {**others, **files.digests, **more}})
     write_manifest(manifest, staged.folder)
     return replace(staged, manifest=manifest, fingerprint=content_fingerprint(staged.folder, manifest.files))
 
@@ -125,8 +127,8 @@ def _findings(files: DataFiles, reads: list[dict[str, str]]) -> Iterator[Finding
             )
 
 
-def _note(files: DataFiles) -> tuple[str, ...]:
-    if not files.sizes:
+def _note(sizes: Mapping[str, int]) -> tuple[str, ...]:
+    if not sizes:
         return ()
-    size = sum(files.sizes.values())
-    return (f"packed with it, since it opens them: {listed(sorted(files.sizes), _NAMED)} ({size / 1e6:.3g} MB)",)
+    size = sum(sizes.values())
+    return (f"packed with it, since it opens them: {listed(sorted(sizes), _NAMED)} ({size / 1e6:.3g} MB)",)

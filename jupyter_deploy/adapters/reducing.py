@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import operator
 import sys
@@ -14,10 +15,16 @@ from .project_code import ProjectCode
 # functools.lru_cache and cache make these; they pickle as a global's name, which __main__ does not have elsewhere.
 _Cached = type(functools.lru_cache(len))
 
+# Told by identity: a copy in a field of a dataclass would count as its default.
+_SENTINELS = {"MISSING": dataclasses.MISSING, "KW_ONLY": dataclasses.KW_ONLY}
+
 
 def reduced(part: Any, code: ProjectCode) -> Any:
     """What ``__reduce__`` would give, or NotImplemented: nothing of this kind."""
     kind = type(part)
+    for name, sentinel in _SENTINELS.items():
+        if part is sentinel:
+            return name  # a global of its module
     if kind is _Cached:
         return NotImplemented if _is_importable(part, code) else _cached(part)
     if isinstance(part, FunctionType | type) and (same := code.replaced_by_same(part)) is not None:

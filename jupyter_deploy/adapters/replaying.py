@@ -135,10 +135,13 @@ class Asked:
         Where a path is here that a replay told.
     refused
         Files that were not packed without being asked for: message -> remedy.
+    suspects
+        What else the difference may come from, the likeliest first.
     """
 
     original: Callable[[str], Path]
     refused: Mapping[str, str]
+    suspects: tuple[str, ...] = ()
 
 
 def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None:
@@ -148,7 +151,12 @@ def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None
         message, remedy = _in_words(error, found, asked)
         raise ReplayFailed(message, remedy, details=_last_lines(error["traceback"]))
     if found["differences"]:
-        suspects = [*_connections(found), *_variables(found), *(asked.refused if asked else ())]
+        suspects = [
+            *(asked.suspects if asked else ()),
+            *_connections(found),
+            *_variables(found),
+            *(asked.refused if asked else ()),
+        ]
         raise ReplayFailed(
             "a clean process does not answer the example as the notebook did",
             "the model depends on something that was not captured: "
@@ -185,6 +193,8 @@ def _in_words(error: dict[str, Any], found: dict[str, Any], asked: Asked | None)
         )
     if variables := _variables(found):
         return f"{message}; {variables[0]}", _OF_VARIABLES
+    if asked is not None and asked.suspects:
+        return f"{message}; {asked.suspects[0]}", "restart the kernel, run the notebook from the top, and deploy again"
     return message, "make the model independent of this notebook's state"
 
 

@@ -94,17 +94,33 @@ def edited(module: ModuleType, code: CodeType) -> list[str]:
     return list(found)
 
 
-def is_same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any, within: frozenset[tuple[int, int]] = frozenset()) -> bool:
     """Whether two functions or classes of one name say the same, as before and after a reload that changed others.
 
-    Only where that can be told: no closures, and attributes that are functions or plain values.
+    Only where that can be told: no closures, and attributes that are functions or plain values. Of a class its bases
+    too: what it inherits may be what was changed.
+
+    Parameters
+    ----------
+    within
+        The pairs that are being compared, by their addresses: a class may have an attribute that leads back to it.
     """
+    pair = (id(one), id(other))
+    if one is other or pair in within:
+        return True
     if isinstance(one, FunctionType) and isinstance(other, FunctionType):
         plain = not (one.__closure__ or other.__closure__ or one.__defaults__ or one.__kwdefaults__)
         return plain and _meaning(one.__code__) == _meaning(other.__code__)
     if isinstance(one, type) and isinstance(other, type):
         mine, others = ({k: v for k, v in vars(cls).items() if k not in _OF_EVERY_CLASS} for cls in (one, other))
-        return mine.keys() == others.keys() and all(is_same(value, others[name]) for name, value in mine.items())
+        bases = zip(one.__bases__, other.__bases__, strict=False)
+        return (
+            type(one) is type(other)
+            and mine.keys() == others.keys()
+            and len(one.__bases__) == len(other.__bases__)
+            and all(is_same(base, its, within | {pair}) for base, its in bases)
+            and all(is_same(value, others[name], within | {pair}) for name, value in mine.items())
+        )
     return type(one) is type(other) and isinstance(one, _PLAIN) and one == other
 
 

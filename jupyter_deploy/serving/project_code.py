@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
-FOLDER = "code"
+from .describing import described
 
-_DEPTH = 20
-_PLAIN = (type(None), bool, int, float, complex, str, bytes)
-_SEQUENCES = (list, tuple, set, frozenset)
+FOLDER = "code"
 
 
 def strangers(folder: Path, files: Iterable[str]) -> list[str]:
@@ -83,8 +81,9 @@ def loaded(root: Path) -> dict[str, ModuleType]:
 def globals_of(module: ModuleType, places: Iterable[Path] = ()) -> dict[str, str]:
     """What each global of a module is, comparable with the same module's in another process.
 
-    Plain values and arrays by their content, functions and classes by their names, anything else by its type;
-    attributes of the module's own classes as ``Class.attribute``. Modules and names with two underscores are left out.
+    Functions and classes by their names, anything else by its content, and by its type where it has none that could
+    be pickled; attributes of the module's own classes as ``Class.attribute``. Modules and names with two underscores
+    are left out.
 
     Parameters
     ----------
@@ -101,32 +100,11 @@ def globals_of(module: ModuleType, places: Iterable[Path] = ()) -> dict[str, str
     found: dict[str, str] = {}
     for name, value in list(vars(module).items()):
         if _is_told(name, value):
-            found[name] = _described(value, said)
+            found[name] = described(value, said, {})
             if isinstance(value, type) and value.__module__ == module.__name__:
-                found |= {f"{name}.{k}": _described(v, said) for k, v in list(vars(value).items()) if _is_told(k, v)}
+                found |= {f"{name}.{k}": described(v, said, {}) for k, v in list(vars(value).items()) if _is_told(k, v)}
     return found
 
 
 def _is_told(name: str, value: Any) -> bool:
     return not name.startswith("__") and name != "_abc_impl" and not isinstance(value, ModuleType)
-
-
-def _described(value: Any, said: Callable[[str], str], depth: int = 0) -> str:
-    kind = type(value)
-    content: str | bytes | None = None
-    if kind is str:
-        content = said(value)
-    elif kind in _PLAIN:
-        content = repr(value)
-    elif kind in (*_SEQUENCES, dict) and depth < _DEPTH:
-        flat = [part for pair in value.items() for part in pair] if kind is dict else value
-        parts = [_described(part, said, depth + 1) for part in flat]
-        content = "\n".join(sorted(parts) if kind in (set, frozenset) else parts)
-    elif isinstance(value, FunctionType | type):
-        return f"{value.__module__}.{value.__qualname__}"
-    elif kind.__module__ == "numpy" and hasattr(value, "tobytes") and not value.dtype.hasobject:
-        content = f"{value.dtype} {value.shape}".encode() + value.tobytes()
-    if content is None:
-        return f"a {kind.__module__}.{kind.__qualname__}"
-    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
-    return f"{kind.__qualname__} {hashlib.sha256(data).hexdigest()}"

@@ -114,15 +114,19 @@ def ask_again(model: Model, found: dict[str, Any]) -> None:
 def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[str, Any]]:
     """What concerns the model's own files: ``{"path", "kind", "where"}``.
 
-    A path below the working directory, or one that was relative, is told relative to where the model began.
+    A path below the working directory, or one that was relative, is told relative to where the model began; one that
+    is missing beside the project's code, of the kind ``beside``, relative to the folder of that.
     """
+    code = f"{snapshot / project_code.FOLDER}{os.sep}"
     place, folder = here() or (elsewhere, elsewhere)
     own = [f"{path}{os.sep}" for path in (snapshot, Path(__file__).parent, tempfile.gettempdir())]
     nobodys = (*own, *of_the_machine())
     found = []
     for read in reads:
-        path, kind = read.path, read.kind
-        if not read.given.startswith(os.sep) or path == str(place) or path.startswith(f"{place}{os.sep}"):
+        path, kind = read.path, str(read.kind)
+        if path.startswith(code) and kind == "missing":
+            path, kind = path.removeprefix(code), "beside"
+        elif not read.given.startswith(os.sep) or path == str(place) or path.startswith(f"{place}{os.sep}"):
             path = os.path.relpath(path, folder)
         elif kind == "missing" or read.library or path.startswith(nobodys):
             continue

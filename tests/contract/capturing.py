@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from jupyter_deploy.adapters.pickling import write_pickle
+from jupyter_deploy.adapters.project_code import ProjectCode
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.ports import Live
 
@@ -26,3 +28,19 @@ def capture(capturer, model, example, name="churn", **options):
         return capturer.keep(capturer.replay(staged, handed_over), lambda _: None)
     finally:
         capturer.discard(staged)
+
+
+def packed(value, folder, changed=None):
+    """The decisions, and the files that were written."""
+    folder.mkdir(exist_ok=True)
+    code = ProjectCode(changed)
+    files = {"model.pkl": write_pickle(value, folder / "model.pkl", name="model", code=code)}
+    return code, files | code.pack(folder)
+
+
+def sources(files):
+    return sorted(name.removeprefix("code/") for name in files if name.startswith("code/"))
+
+
+def edited(code):
+    return [finding.message for finding in code.findings if finding.check == "edited-module"]

@@ -18,43 +18,7 @@ from jupyter_deploy.adapters.replaying import SERVING_FOLDER
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotCapturable
 from jupyter_deploy.serving.project_code import globals_of
-from tests.contract.capturing import NUMBERS, capture, live
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """Write modules into a folder that is on the path; what was imported of it is forgotten afterwards."""
-    root = tmp_path / "project"
-    root.mkdir()
-    monkeypatch.syspath_prepend(str(root))
-    before = set(sys.modules)
-
-    def write(files):
-        for name, content in files.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(content)
-        return root
-
-    yield write
-    for name in set(sys.modules) - before:
-        if str(root) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-
-
-def packed(value, folder, changed=None):
-    """The decisions, and the files that were written."""
-    folder.mkdir(exist_ok=True)
-    code = ProjectCode(changed)
-    files = {"model.pkl": write_pickle(value, folder / "model.pkl", name="model", code=code)}
-    return code, files | code.pack(folder)
-
-
-def sources(files):
-    return sorted(name.removeprefix("code/") for name in files if name.startswith("code/"))
-
-
-def edited(code):
-    return [finding.message for finding in code.findings if finding.check == "edited-module"]
+from tests.contract.capturing import NUMBERS, capture, edited, live, packed, sources
 
 
 def test_a_package_goes_in_whole_and_without_what_tools_leave_in_it(project, tmp_path):

@@ -342,3 +342,25 @@ def test_a_schema_that_names_itself_is_named_in_openapi(capturer):
     document = openapi(load(snapshot.path, snapshot.digest))
     validate(document)
     assert "Instance.Tree" in document["components"]["schemas"]
+
+
+OF_A_CELL = """
+from dataclasses import KW_ONLY, dataclass, field
+
+@dataclass
+class Visit:
+    age: int
+    _: KW_ONLY
+    notes: list[str] = field(default_factory=list)
+    town: str = "Bern"
+
+def priced(visit: Visit) -> int:
+    return visit.age * 2 + len(visit.notes)
+"""
+
+
+def test_a_function_annotated_with_a_dataclass_of_the_notebook_can_be_asked_in_a_clean_process(capturer):
+    namespace = {"__name__": "__main__"}
+    exec(compile(OF_A_CELL, "<cell>", "exec", dont_inherit=True), namespace)
+    snapshot = capture(capturer, namespace["priced"], namespace["Visit"](30, notes=["a"]))
+    assert snapshot.manifest.predictions == [61]

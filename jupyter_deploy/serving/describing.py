@@ -1,0 +1,111 @@
+"""What an object is, in words that are the same in another process where its content is."""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import PurePath
+from types import FunctionType, ModuleType
+from typing import Any
+
+_DEPTH = 20
+_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+# What a generator of random numbers has come to is no content.
+_CHANCE = ("random", "numpy.random")
+
+
+def described(value: Any, said: Callable[[str], str], known: dict[int, tuple[Any, str]], depth: int = 0) -> str:
+    """Functions and classes by their names, else by type and content; by type alone where no content can be told.
+
+    Parameters
+    ----------
+    said
+        Of a text what stands for it.
+    known
+        What was described before, by its address, with the object itself, which keeps that.
+    """
+    kind = type(value)
+    if isinstance(value, FunctionType | type):
+        return f"{value.__module__}.{value.__qualname__}"
+    if kind in _PLAIN:
+        return _digest(kind.__name__, said(value) if kind is str else repr(value))
+    if id(value) in known:
+        return known[id(value)][1]
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    found = f"a {name}"
+    known[id(value)] = (value, found)  # also what it is within itself
+    content: list[Any] | str | bytes | None = None
+    with suppress(Exception):  # the code of an object of any class
+        content = _content(value, said) if depth < _DEPTH else None
+    if isinstance(content, list):
+        told = [described(part, said, known, depth + 1) for part in content]
+        found = _digest(name, "\n".join(sorted(told) if isinstance(value, set | frozenset) else told))
+    elif content is not None:
+        found = _digest(name, content)
+    known[id(value)] = (value, found)
+    return found
+
+
+def _digest(name: str, content: str | bytes) -> str:
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    return f"{name} {hashlib.sha256(data).hexdigest()}"
+
+
+def _content(value: Any, said: Callable[[str], str]) -> list[Any] | str | bytes | None:
+    """What an object is made of; None: nothing that could be compared with another process's."""
+    kind = type(value)
+    if kind in (list, tuple) or isinstance(value, set | frozenset):
+        return list(value)
+    if kind is dict:
+        return [part for pair in value.items() for part in pair]
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if isinstance(value, PurePath):
+        return said(str(value))
+    if kind.__module__.startswith(_CHANCE) or hasattr(kind, "__next__"):
+        return None
+    table = _TABLES.get(kind.__module__.partition(".")[0])
+    found = table(value) if table is not None else None
+    return _as_pickled(value) if found is None else found
+
+
+def _of_pandas(value: Any) -> list[Any] | None:
+    """Not how it keeps its columns: they may be joined to blocks any time."""
+    if hasattr(value, "columns") and hasattr(value, "iloc"):
+        return [value.columns, value.index, *(value.iloc[:, at] for at in range(value.shape[1]))]
+    if hasattr(value, "to_numpy") and hasattr(value, "name"):
+        return [str(value.dtype), value.name, *([value.index] if hasattr(value, "iloc") else ()), value.to_numpy()]
+    return None
+
+
+def _of_torch(value: Any) -> list[Any] | None:
+    if not hasattr(value, "detach"):
+        return None
+    return [str(value.dtype), str(value.device), list(value.shape), value.detach().cpu().tolist()]
+
+
+def _of_numpy(value: Any) -> list[Any] | bytes | None:
+    if not hasattr(value, "tobytes"):
+        return None
+    if value.dtype.hasobject:
+        return [str(value.dtype), list(value.shape), value.tolist()]
+    return f"{value.dtype} {value.shape}".encode() + bytes(value.tobytes())
+
+
+_TABLES: dict[str, Callable[[Any], list[Any] | bytes | None]] = {
+    "pandas": _of_pandas,
+    "torch": _of_torch,
+    "numpy": _of_numpy,
+}
+
+
+def _as_pickled(value: Any) -> list[Any] | str:
+    """What an object would be pickled as: locks and connections have nothing of that kind, loggers are their names."""
+    kind = type(value)
+    reduced = copyreg.dispatch_table[kind](value) if kind in copyreg.dispatch_table else value.__reduce_ex__(4)
+    if isinstance(reduced, str):
+        return reduced
+    made, arguments, state, items, pairs = [*reduced, None, None, None][:5]
+    return [made, *arguments, state, *(items or ()), *(part for pair in pairs or () for part in pair)]

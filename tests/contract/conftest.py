@@ -1,0 +1,25 @@
+"""Fixtures of the tests of capture."""
+
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Write modules into a folder that is on the path; what was imported of it is forgotten afterwards."""
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.syspath_prepend(str(root))
+    before = set(sys.modules)
+
+    def write(files):
+        for name, content in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(content)
+        return root
+
+    yield write
+    for name in set(sys.modules) - before:
+        if str(root) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -17,7 +17,7 @@ from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.adapters.inspection import inspect_model
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
-from jupyter_deploy.serving.codec import Codec, InvalidInstances
+from jupyter_deploy.serving.codec import Codec, InvalidInstances, encode
 from jupyter_deploy.serving.openapi import openapi
 from jupyter_deploy.serving.snapshot import load
 from tests.contract import shapes
@@ -342,3 +342,10 @@ def test_a_schema_that_names_itself_is_named_in_openapi(capturer):
     document = openapi(load(snapshot.path, snapshot.digest))
     validate(document)
     assert "Instance.Tree" in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize("kind", ["eager", "lazy"])
+def test_a_table_of_polars_that_a_model_answers_is_its_rows(kind):
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
+    answer = frame if kind == "eager" else frame.lazy()
+    assert encode(answer, 2) == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]

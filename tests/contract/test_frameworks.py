@@ -7,13 +7,15 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.fingerprints import fingerprint
 from jupyter_deploy.adapters.frameworks import framework_of
-from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+from jupyter_deploy.adapters.pickling import write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode
 from jupyter_deploy.domain.artifacts import Manifest, Tolerance
 from jupyter_deploy.domain.errors import InvalidExample
@@ -211,6 +213,16 @@ def test_a_boosters_answers_stop_at_the_best_iteration_as_in_the_notebook(found)
     one = found["LightGBM: Booster of lightgbm.train, on a frame with categories, early stopping"]
     booster = load(one.folder).native
     assert 0 < booster.best_iteration < booster.num_trees()
+
+
+def test_a_catboost_model_of_texts_is_pickled_for_its_copy_cannot_be_saved(capturer):
+    from catboost import CatBoostClassifier
+
+    texts = pd.DataFrame({"said": ["good day", "bad day", "good night", "bad night"] * 10, "n": range(40)})
+    model = CatBoostClassifier(iterations=2, text_features=["said"], verbose=False, allow_writing_files=False)
+    model.fit(texts, [1, 0, 1, 0] * 10)
+    manifest = capture(capturer, model, texts[:3]).manifest
+    assert manifest.formats == {"model.pkl": "cloudpickle"}
 
 
 def test_a_changed_booster_is_never_loaded(capturer, tmp_path):

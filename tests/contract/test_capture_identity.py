@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
@@ -17,7 +18,7 @@ from jupyter_deploy.adapters.fingerprints import fingerprint
 from jupyter_deploy.adapters.pickling import write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode
 from jupyter_deploy.domain.artifacts import Tolerance
-from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, Untrusted
+from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, ReplayFailed, Untrusted
 from tests.contract.capturing import NUMBERS, capture, live
 
 
@@ -121,6 +122,20 @@ def test_what_json_cannot_bring_back_is_refused_by_name(capturer):
         capture(capturer, lambda days: days[0], range(3))
     with pytest.raises(InvalidExample, match=r"does not survive being sent as JSON(.|\n)*weight"):
         capture(capturer, lambda frame: frame["age"], NUMBERS.assign(weight=float("inf")))
+
+
+def test_a_model_may_change_what_is_nested_in_its_example(capturer):
+    assert capture(capturer, lambda rows: [row.pop("a") for row in rows], [{"a": 1}, {"a": 2}]).manifest.predictions
+
+
+def test_what_only_a_requests_form_changes_is_said_to_be_that(capturer):
+    days = NUMBERS.set_index(pd.date_range("2026-01-01", periods=len(NUMBERS)))
+    with pytest.raises(ReplayFailed, match="with the notebook's own example it answers") as failed:
+        capture(capturer, lambda frame: frame["age"] + frame.index.dayofyear, days)
+    assert "without its index" in failed.value.remedy
+    with pytest.raises(ReplayFailed, match="asked over JSON, the model does not answer") as failed:
+        capture(capturer, lambda frame: [str(i) for i in frame.index], NUMBERS.set_index(NUMBERS["age"] + 5))
+    assert "without its index" in failed.value.remedy
 
 
 def test_a_lock_in_a_class_or_a_default_is_named(capturer):

@@ -18,9 +18,7 @@ _PASSING_ON = str(Path(__file__).with_name("redirect.py"))
 # Whoever looks for plugins lists each folder from which modules are imported: no data either.
 _IMPORTING = ("<frozen importlib", str(Path(sysconfig.get_paths()["stdlib"], "importlib", "metadata")))
 # What lists a folder for whoever called it.
-_FOR_OTHERS = frozenset(
-    {_PASSING_ON, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__, fnmatch.__file__}
-)
+_FOR_OTHERS = frozenset({_PASSING_ON, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__})
 _CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.adapters.fingerprints import fingerprint
-from jupyter_deploy.adapters.frameworks import framework_of
+from jupyter_deploy.adapters.frameworks import framework_of, frameworks
 from jupyter_deploy.adapters.pickling import write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode
 from jupyter_deploy.domain.artifacts import Manifest, Tolerance
@@ -324,3 +325,12 @@ def test_a_framework_is_told_by_the_class_that_is_nearest(found):
     assert by_library["XGBoost"] in ("xgboost", "sklearn")
     assert framework_of(make_pipeline(LogisticRegression())).name == "sklearn"
     assert framework_of(len).name == "python"
+
+
+def test_a_framework_of_another_distribution_that_cannot_be_loaded_is_named_and_left_out(monkeypatch):
+    known = metadata.entry_points(group="nbdeploy.frameworks")
+    broken = metadata.EntryPoint("broken", "no_such_module:Thing", "nbdeploy.frameworks")
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: [*known, broken])
+    with pytest.warns(RuntimeWarning, match=r"without the framework 'broken' \(no_such_module:Thing\)"):
+        found = frameworks.__wrapped__()
+    assert {one.name for one in found} == {one.name for one in frameworks()}

@@ -58,7 +58,7 @@ class Trace:
 def traced() -> Iterator[Trace]:
     """Within, it is noted; filled at the end."""
     tracer, trace = _tracer(), Trace()
-    tracer.found.clear()
+    tracer.forget()
     try:
         with tracer.watching():
             yield trace
@@ -70,7 +70,7 @@ def traced() -> Iterator[Trace]:
                     trace.changed.add(path)
                 elif read.kind == "file" and not read.importing:
                     trace.opened.append(path)
-        tracer.found.clear()
+        tracer.forget()
 
 
 class DataFiles:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -240,6 +242,9 @@ def _remedy(error: BaseException, framework: Framework, container: Container) ->
 
 
 def _copied(value: Any) -> Any:
+    """As deep as the replay copies it: what is nested in it may be written into, too."""
+    with contextlib.suppress(Exception):  # what a class says of copies of itself may be anything
+        return copy.deepcopy(value)
     if hasattr(value, "clone"):
         return value.clone()
     if hasattr(value, "copy"):

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import itertools
 import pickle
-import pickletools
-import re
 import sys
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -26,31 +21,11 @@ from .frameworks import NativeWriter, frameworks
 from .project_code import ProjectCode
 from .reducing import reduced
 
-# A notebook's cells are compiled under such a name; process and cell number change with each run.
-_CELL_FILE = re.compile(r".*ipykernel_\d+/\d+\.py")
-
-# cloudpickle's uuid4().hex for a class.
-_IDENTITY = re.compile(r"[0-9a-f]{32}")
-
-# pydantic's name of a class in its schemas: module, class and the class's address.
-_PYDANTIC_NAME = re.compile(r"[\w.<>]+:\d{12,}(\[.*\])?")
-
-# How torch.save's older format begins, in which a tensor pickles its storage: magic number, protocol version, system,
-# the object with the storage's key (its address), and the list of keys; then the raw numbers.
-_TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-_TORCH_PICKLES = 5
-
 # Attributes that every class has and none can pickle.
 _OF_EVERY_CLASS = frozenset({"__dict__", "__weakref__"})
 
 # What cloudpickle adds to a function's globals that differs from one checkout to the next.
 _PLACES = ("__file__", "__path__")
-
-# What a set of plain values is made of, between its MARK and its end.
-_PLAIN = frozenset(
-    {"SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "BININT", "BININT1", "BININT2", "BINFLOAT", "NONE", "NEWTRUE"}
-    | {"NEWFALSE", "MEMOIZE", "BINGET", "LONG_BINGET"}
-)
 
 _SEARCH_DEPTH = 8
 _SEARCH_LIMIT = 20_000
@@ -153,87 +128,6 @@ def write_pickle(value: Any, path: Path, *, name: str, code: ProjectCode, writer
                 "make it inside the function that needs it, or leave it out of the model's state (__getstate__)",
             ) from error
     return file.sha256
-
-
-def fingerprint(*paths: Path) -> str:
-    """SHA-256 of the pickles' meaning: what differs although nothing changed is left out.
-
-    Left out are the frames' lengths, the temporary file names under which a kernel compiles cells, the random
-    identity that cloudpickle gives a class of ``__main__`` each time its cell runs, and the memory addresses by
-    which torch names a tensor's storage and pydantic a class.
-    """
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            _digest_pickle(file, digest)
-    return digest.hexdigest()
-
-
-def _digest_pickle(file: IO[bytes], digest: Any, *, torch_storage: bool = False) -> None:
-    """Each operation with its argument's kind, length and bytes, so that no two streams can read the same."""
-    operations = _sets_sorted(
-        (opcode.name, argument) for opcode, argument, _ in pickletools.genops(file) if opcode.name != "FRAME"
-    )
-    window = deque(itertools.islice(operations, 4), maxlen=4)
-    while window:
-        name, argument = window[0]
-        dropped = isinstance(argument, str) and (
-            (torch_storage and argument.isdecimal())
-            or bool(_CELL_FILE.fullmatch(argument))
-            or bool(_PYDANTIC_NAME.fullmatch(argument))
-            or _is_class_identity(window)
-        )
-        if isinstance(argument, bytes | bytearray) and bytes(argument).startswith(_TORCH_MAGIC):
-            digest.update(f"{name}\0torch\0".encode())
-            _digest_storage(bytes(argument), digest)
-        else:
-            content = b"" if dropped or argument is None else _content(argument)
-            digest.update(f"{name}\0{'dropped' if dropped else type(argument).__name__}\0{len(content)}\0".encode())
-            digest.update(content)
-        following = next(operations, None)
-        if following is None:
-            window.popleft()
-        else:
-            window.append(following)
-
-
-def _content(argument: Any) -> bytes:
-    if isinstance(argument, str):
-        return argument.encode("utf-8", "surrogatepass")
-    return bytes(argument) if isinstance(argument, bytes | bytearray) else repr(argument).encode()
-
-
-def _sets_sorted(operations: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """The members of sets of plain values in one order: that of strings changes with each process."""
-    members: list[tuple[str, Any]] | None = None
-    for operation in operations:
-        name, _ = operation
-        if members is not None and name in ("FROZENSET", "ADDITEMS"):
-            yield from sorted(members, key=repr)
-            members = None
-        elif members is not None and name not in _PLAIN:
-            yield from members
-            members = None
-        if members is None:
-            yield operation
-            members = [] if name == "MARK" else None
-        else:
-            members.append(operation)
-    yield from members or ()
-
-
-def _is_class_identity(window: Sequence[tuple[str, Any]]) -> bool:
-    """Whether the first operation is the last but one argument of cloudpickle's ``_make_skeleton_class``."""
-    names = [name for name, _ in window]
-    return bool(_IDENTITY.fullmatch(window[0][1])) and names[1:] == ["MEMOIZE", "NONE", "TUPLE"]
-
-
-def _digest_storage(content: bytes, digest: Any) -> None:
-    """A tensor's storage is a stream of five pickles of torch's own, and the numbers."""
-    stream = io.BytesIO(content)
-    for _ in range(_TORCH_PICKLES):
-        _digest_pickle(stream, digest, torch_storage=True)
-    digest.update(stream.read())
 
 
 def find_culprit(value: Any, name: str, code: ProjectCode, taken: Collection[type] = ()) -> tuple[str, str]:

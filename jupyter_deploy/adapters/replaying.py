@@ -151,6 +151,13 @@ def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None
         message, remedy = _in_words(error, found, asked)
         raise ReplayFailed(message, remedy, details=_last_lines(error["traceback"]))
     if found["differences"]:
+        lines = "\n".join(f"  {line}" for line in found["differences"])
+        if found.get("over_json") and not found.get("stochastic"):
+            raise ReplayFailed(
+                "asked over JSON, the model does not answer the example as the notebook did",
+                _OF_REQUESTS,
+                details=lines,
+            )
         suspects = [
             *(asked.suspects if asked else ()),
             *_connections(found),
@@ -166,7 +173,7 @@ def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None
                 else "a file, the order of cells, a changed global. Restart the kernel, run the notebook from the top, "
                 "and deploy again"
             ),
-            details="\n".join(f"  {line}" for line in found["differences"]),
+            details=lines,
         )
 
 
@@ -193,12 +200,18 @@ def _in_words(error: dict[str, Any], found: dict[str, Any], asked: Asked | None)
         )
     if variables := _variables(found):
         return f"{message}; {variables[0]}", _OF_VARIABLES
+    if found.get("over_json"):
+        return f"{message}; asked with the notebook's own example it answers", _OF_REQUESTS
     if asked is not None and asked.suspects:
         return f"{message}; {asked.suspects[0]}", "restart the kernel, run the notebook from the top, and deploy again"
     return message, "make the model independent of this notebook's state"
 
 
 _CALLED = {"variable": "environment variable"}
+_OF_REQUESTS = (
+    "a request has another form than the example: a table comes without its index, and 3 may be 3.0 where a number is "
+    "expected. Let the model depend on values alone: make the index a column, write int(x) or float(x)"
+)
 _OF_VARIABLES = (
     "a release gets but a few variables (PATH, HOME, LANG, TZ and the like): read it in the notebook and let the model "
     "use what was read, unless it is a secret, since a snapshot holds what its model holds"

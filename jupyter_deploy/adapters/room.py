@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -53,7 +54,8 @@ def estimate(value: Any) -> int:
         if id(part) in seen or isinstance(part, int | float | complex | bool | ModuleType | type(None)):
             continue
         seen.add(id(part))
-        key, size = _buffer(part)
+        # What a dict's keys may be is no attribute of it.
+        key, size = (id(part), None) if isinstance(part, dict | list) else _buffer(part)
         if size is None:
             queue += _inner(part)
         elif key not in buffers:
@@ -78,7 +80,15 @@ def _buffer(part: Any) -> tuple[int, int | None]:
         return id(part), int(usage.sum() if hasattr(usage, "sum") else usage)
     if kind in ("polars", "pyarrow") and hasattr(part, "estimated_size" if kind == "polars" else "nbytes"):
         return id(part), part.estimated_size() if kind == "polars" else part.nbytes
-    return id(part), None
+    return id(part), _plain_size(part)
+
+
+def _plain_size(part: Any) -> int | None:
+    """Bytes of a subclass of an array, of whatever module; None: it is none, or one of references."""
+    with suppress(Exception):  # an object may answer anything to a question for an attribute
+        if not isinstance(part, type) and not part.dtype.hasobject and isinstance(part.nbytes, int):
+            return part.nbytes
+    return None
 
 
 def _storage(tensor: Any) -> tuple[int, int]:
@@ -92,11 +102,18 @@ def _storage(tensor: Any) -> tuple[int, int]:
 def _inner(part: Any) -> Iterator[Any]:
     if isinstance(part, type) and part.__module__ != "__main__":
         return iter(())
-    if not isinstance(part, type) and getattr(part, "dtype", None) is not None and hasattr(part, "ravel"):
-        return islice(part.ravel().tolist(), _ITEMS_LIMIT)
+    if not isinstance(part, type | dict | list) and _holds_objects(part):
+        return iter(part.ravel()[:_ITEMS_LIMIT].tolist())
     if isinstance(part, FunctionType) and part.__module__ in sys.stdlib_module_names:
         return iter(())
     return (child for _, child in islice(parts(part), _ITEMS_LIMIT))
+
+
+def _holds_objects(part: Any) -> bool:
+    """Whether it is an array of references."""
+    with suppress(Exception):  # an object may answer anything to a question for an attribute
+        return bool(part.dtype.hasobject) and hasattr(part, "ravel")
+    return False
 
 
 def _free(folder: Path) -> int | None:

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.artifacts import CODE, Manifest, Snapshot
 from jupyter_deploy.domain.errors import DeployError, StoreError, UnknownSource, Untrusted
 from jupyter_deploy.domain.ports import Staged
+from jupyter_deploy.serving.agreement import differences, tolerance_of
 
 from .bento import locked_folder, quiet_bentoml
 from .digesting import file_sha256, sha256
 from .filesystem import cannot_write
-from .pickling import fingerprint
+from .fingerprints import fingerprint
 
 MANIFEST = "snapshot.json"
 PICKLES = ("model.pkl", "example.pkl")
@@ -39,9 +40,10 @@ class SnapshotFolders:
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
         """Move it into the model store. The same snapshot, if it is there already, is used as it is."""
         tag = tag_of(staged)
-        path = self._path(tag)
         try:
-            with locked_folder(path.parent):
+            with locked_folder(self._path(tag).parent):
+                tag = self._told_apart(tag, staged)
+                path = self._path(tag)
                 if self.holds(tag):
                     snapshot = self._adopted(tag, staged)
                     remember(snapshot)
@@ -130,6 +132,12 @@ class SnapshotFolders:
 
             yield bentoml, ModelStore(self._models)
 
+    def _told_apart(self, tag: str, staged: Staged) -> str:
+        """Another tag than that of what is stored under it, where that answers the example otherwise."""
+        if not self.holds(tag) or not _unlike(self._manifest(tag)[1], staged.manifest):
+            return tag
+        return f"{staged.manifest.name}:{_identity(staged, staged.manifest.predictions)[:12]}"
+
     def _adopted(self, tag: str, staged: Staged) -> Snapshot:
         """The stored snapshot, if all that is ever acted upon is what was captured now; with what was found now.
 
@@ -168,7 +176,7 @@ def content_fingerprint(folder: Path, files: Mapping[str, str]) -> str:
     return sha256(json.dumps([found, others], sort_keys=True).encode()) if others else found
 
 
-def _identity(staged: Staged) -> str:
+def _identity(staged: Staged, *more: Any) -> str:
     """What makes two captures the same snapshot: content, how it is called, with what, and its lock.
 
     The answers are no part of it: they follow from the rest, up to the last bits of sums done in parallel.
@@ -184,8 +192,17 @@ def _identity(staged: Staged) -> str:
         manifest.environment.interpreter,
         manifest.environment.distributions,
         *([manifest.packed.model_dump()] if manifest.packed else []),
+        *more,
     ]
     return sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+def _unlike(present: Manifest, new: Manifest) -> bool:
+    """Whether the answers part that should be one model's: what an identity leaves out mattered this time."""
+    if present.stochastic or new.stochastic:
+        return False
+    rtol, atol = tolerance_of(new.model_dump())
+    return bool(differences(present.predictions, new.predictions, rtol=rtol, atol=atol))
 
 
 def _acted_upon(manifest: Manifest) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import pathlib
 import re
+import shutil
 import site
 import sysconfig
 from pathlib import Path
@@ -14,6 +17,8 @@ _HERE = str(Path(__file__).parent)
 _PASSING_ON = str(Path(__file__).with_name("redirect.py"))
 # Whoever looks for plugins lists each folder from which modules are imported: no data either.
 _IMPORTING = ("<frozen importlib", str(Path(sysconfig.get_paths()["stdlib"], "importlib", "metadata")))
+# What lists a folder for whoever called it.
+_FOR_OTHERS = frozenset({_PASSING_ON, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__})
 _CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 
@@ -39,11 +44,14 @@ class Caller(NamedTuple):
         An import is under way, or a look at what is installed.
     library
         An import is under way that the model's own code did not do any further.
+    by_library
+        A library did it, whoever called that.
     """
 
     place: str | None
     importing: bool
     library: bool
+    by_library: bool = False
 
 
 def where(innermost: FrameType) -> Caller:
@@ -64,9 +72,17 @@ def where(innermost: FrameType) -> Caller:
         if own is None and not wrapped and not file.startswith((*LIBRARIES, "<frozen ")):
             own = frame
         last, frame = last if passing_on else frame, frame.f_back
+    by_library = _is_library(innermost)
     shown = own or last
     if shown is None:
-        return Caller(None, importing, library)
+        return Caller(None, importing, library, by_library)
     file = shown.f_code.co_filename
     place = "" if file.startswith("<") or _CELL.fullmatch(file) else f" of {Path(file).name}"
-    return Caller(f"{shown.f_code.co_qualname}(), line {shown.f_lineno}{place},", importing, library)
+    return Caller(f"{shown.f_code.co_qualname}(), line {shown.f_lineno}{place},", importing, library, by_library)
+
+
+def _is_library(innermost: FrameType) -> bool:
+    frame: FrameType | None = innermost
+    while frame is not None and frame.f_code.co_filename in _FOR_OTHERS:
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename.startswith((*LIBRARIES, "<frozen "))

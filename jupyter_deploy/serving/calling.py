@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 _own = threading.local()
@@ -23,8 +24,7 @@ def settled(answer: Any) -> Any:
             asyncio.get_running_loop()
         except RuntimeError:
             return settled(_awaited(answer))
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="awaits") as thread:
-            return settled(thread.submit(_once, answer).result())
+        return settled(_apart(answer))
     return list(answer) if isinstance(answer, Iterator) else answer
 
 
@@ -32,6 +32,27 @@ def _awaited(answer: Any) -> Any:
     if not hasattr(_own, "runner"):
         _own.runner = asyncio.Runner()
     return _own.runner.run(_result(answer))
+
+
+def _apart(answer: Any) -> Any:
+    """Awaited in a thread; what interrupts the wait (Ctrl-C) ends that too."""
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
+
+    async def noted() -> Any:
+        begun.set_result((asyncio.get_running_loop(), asyncio.current_task()))
+        return await _result(answer)
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="awaits") as thread:
+        result = thread.submit(_once, noted())
+        try:
+            return result.result()
+        except BaseException:
+            if not result.done():
+                loop, task = begun.result()
+                if task is not None:
+                    with contextlib.suppress(RuntimeError):  # it ended meanwhile
+                        loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
 def _once(answer: Any) -> Any:

@@ -116,7 +116,7 @@ def encode(answer: Any, rows: int) -> list[Any]:
     """
     if hasattr(answer, "toarray"):  # a sparse matrix
         answer = answer.toarray()
-    elif hasattr(answer, "collect_schema"):  # a lazy frame
+    elif hasattr(answer, "collect_schema") and hasattr(answer, "collect"):  # a lazy frame, and no eager one
         answer = answer.collect()
     name = f"{type(answer).__module__}.{type(answer).__qualname__}".removeprefix("builtins.")
     shape = getattr(answer, "shape", None)

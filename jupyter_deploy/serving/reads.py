@@ -49,7 +49,7 @@ class Read:
     where
         ``predict(), line 3,``; see ``callers.Caller``.
     importing, library
-        See ``callers.Caller``.
+        See ``callers.Caller``; a library that lists where modules are imported from looks at what is installed.
     """
 
     given: str
@@ -83,6 +83,11 @@ class Reads:
 
         # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
         sys.addaudithook(hear)
+
+    def forget(self) -> None:
+        """What was noted so far; what one model wrote is another's data."""
+        self.found.clear()
+        self._written.clear()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -127,8 +132,15 @@ class Reads:
             kind = "file"
         caller = where(frame)
         if caller.place is not None and (kind != "folder" or event != "open"):
+            looking = kind == "folder" and caller.by_library and _imported_from(path)
             self.found[event, given] = Read(
-                given, path, kind, state_of(Path(path)), caller.place, caller.importing, caller.library
+                given,
+                path,
+                kind,
+                state_of(Path(path)),
+                caller.place,
+                caller.importing or looking,
+                caller.library or looking,
             )
         return refused
 
@@ -150,6 +162,11 @@ def _packages() -> tuple[str, ...]:
             with contextlib.suppress(Exception):  # a module may be anything
                 found |= {f"{path}{os.sep}" for path in getattr(module, "__path__", ())}
     return tuple(found)
+
+
+def _imported_from(path: str) -> bool:
+    """Whether modules are imported from this folder or one around it."""
+    return any(path == one or path.startswith(f"{one}{os.sep}") for one in map(os.path.abspath, filter(None, sys.path)))
 
 
 def _among(path: str, known: Collection[str]) -> bool:

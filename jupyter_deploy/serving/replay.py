@@ -56,10 +56,12 @@ def replay(folder: Path) -> dict[str, Any]:
     ``reads`` what it opened (``_told``), ``variables`` the environment variables that it asked for in vain,
     ``globals`` by module and name what was there in the project's modules before and after that.
 
+    ``over_json``: only the form that a request gives the example made it fail.
+
     It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
     """
     found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
-    found["globals"] = {}
+    found |= {"globals": {}, "over_json": False}
     effects, reads = Effects(), Reads(originals)
     elsewhere = Path.cwd()
     variables: set[str] = set()
@@ -98,13 +100,16 @@ def ask_again(model: Model, found: dict[str, Any]) -> None:
     rtol, atol = tolerance_of(manifest)
     first, second = model.replay_example(), model.replay_example()
     found["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
+    found["over_json"] = True  # what fails from here on depends on the form of a request
     over_json = model.answer(manifest["instances"])
     found["stage"] = "agree"
     if found["stochastic"]:
         repeats = [first, second, *(model.replay_example() for _ in range(REPEATS - 2))]
         found["differences"] = alike(expected, over_json) or unlike(expected, repeats)
     else:
-        found["differences"] = differences(expected, first, rtol=rtol, atol=atol) or [
+        natively = differences(expected, first, rtol=rtol, atol=atol)
+        found["over_json"] = not natively
+        found["differences"] = natively or [
             f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
         ]
     if not found["differences"]:
@@ -124,6 +129,8 @@ def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[s
     found = []
     for read in reads:
         path, kind = read.path, str(read.kind)
+        if read.library and kind == "folder":
+            continue
         if path.startswith(code) and kind == "missing":
             path, kind = path.removeprefix(code), "beside"
         elif not read.given.startswith(os.sep) or path == str(place) or path.startswith(f"{place}{os.sep}"):

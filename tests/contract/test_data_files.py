@@ -435,3 +435,23 @@ def test_a_library_that_looks_for_plugins_opens_no_data(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "[True]\n"
+
+
+@pytest.mark.parametrize(
+    ("does", "library"),
+    [
+        ("list(pkgutil.iter_modules())", True),
+        ("os.listdir(sys.argv[1])", False),
+        ("list(os.walk(sys.argv[1]))", False),
+        ("list(pathlib.Path(sys.argv[1]).glob('*.csv'))", False),
+    ],
+)
+def test_a_library_that_lists_where_modules_are_opens_no_data_and_the_model_does(tmp_path, does, library):
+    program = (
+        "import os, pathlib, pkgutil, sys\nfrom jupyter_deploy.serving.reads import Reads\n"
+        "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
+        f"with reads.watching():\n    {does}\n"
+        "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == f"[{library}]\n"

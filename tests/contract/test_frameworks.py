@@ -5,15 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.frameworks import framework_of
-from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+from jupyter_deploy.adapters.fingerprints import fingerprint
+from jupyter_deploy.adapters.frameworks import framework_of, frameworks
+from jupyter_deploy.adapters.pickling import write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode
 from jupyter_deploy.domain.artifacts import Manifest, Tolerance
 from jupyter_deploy.domain.errors import InvalidExample
@@ -213,6 +216,16 @@ def test_a_boosters_answers_stop_at_the_best_iteration_as_in_the_notebook(found)
     assert 0 < booster.best_iteration < booster.num_trees()
 
 
+def test_a_catboost_model_of_texts_is_pickled_for_its_copy_cannot_be_saved(capturer):
+    from catboost import CatBoostClassifier
+
+    texts = pd.DataFrame({"said": ["good day", "bad day", "good night", "bad night"] * 10, "n": range(40)})
+    model = CatBoostClassifier(iterations=2, text_features=["said"], verbose=False, allow_writing_files=False)
+    model.fit(texts, [1, 0, 1, 0] * 10)
+    manifest = capture(capturer, model, texts[:3]).manifest
+    assert manifest.formats == {"model.pkl": "cloudpickle"}
+
+
 def test_a_changed_booster_is_never_loaded(capturer, tmp_path):
     import lightgbm
 
@@ -312,3 +325,12 @@ def test_a_framework_is_told_by_the_class_that_is_nearest(found):
     assert by_library["XGBoost"] in ("xgboost", "sklearn")
     assert framework_of(make_pipeline(LogisticRegression())).name == "sklearn"
     assert framework_of(len).name == "python"
+
+
+def test_a_framework_of_another_distribution_that_cannot_be_loaded_is_named_and_left_out(monkeypatch):
+    known = metadata.entry_points(group="nbdeploy.frameworks")
+    broken = metadata.EntryPoint("broken", "no_such_module:Thing", "nbdeploy.frameworks")
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: [*known, broken])
+    with pytest.warns(RuntimeWarning, match=r"without the framework 'broken' \(no_such_module:Thing\)"):
+        found = frameworks.__wrapped__()
+    assert {one.name for one in found} == {one.name for one in frameworks()}

@@ -236,7 +236,8 @@ sys.path.insert(0, str(root))
 import parts.core
 if edit:
     (root / "parts" / "core.py").write_text(edit)
-from jupyter_deploy.adapters.pickling import fingerprint, write_pickle
+from jupyter_deploy.adapters.fingerprints import fingerprint
+from jupyter_deploy.adapters.pickling import write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode
 code = ProjectCode()
 write_pickle(parts.core.f, folder / "model.pkl", name="model", code=code)

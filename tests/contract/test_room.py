@@ -45,6 +45,14 @@ def test_a_model_that_is_larger_than_a_disk_is_refused_with_both_figures_and_not
         assert [path for path in disk.path.rglob("*") if path.is_file()] == []
 
 
+class Dot(dict):
+    __getattr__ = dict.__getitem__
+
+
+class Named(np.ndarray):
+    pass
+
+
 LINEAR = torch.nn.Linear(500, 500)
 
 
@@ -59,6 +67,8 @@ LINEAR = torch.nn.Linear(500, 500)
         (lambda x: MILLION, 1_000_000),
         (np.array(["x" * 1000, "y" * 1000], dtype=object), 2000),
         (b"x" * 5000, 5000),
+        (Dot(a=Dot(b=MILLION)), 1_000_000),
+        (MILLION.view(Named), 1_000_000),
     ],
     ids=[
         "tied tensors",
@@ -69,6 +79,8 @@ LINEAR = torch.nn.Linear(500, 500)
         "global of a function",
         "objects",
         "bytes",
+        "dict by attributes",
+        "kind of array",
     ],
 )
 def test_what_is_written_is_estimated_from_below(value, size):

@@ -17,7 +17,7 @@ from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.adapters.inspection import inspect_model
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
-from jupyter_deploy.serving.codec import Codec, InvalidInstances
+from jupyter_deploy.serving.codec import Codec, InvalidInstances, encode
 from jupyter_deploy.serving.openapi import openapi
 from jupyter_deploy.serving.snapshot import load
 from tests.contract import shapes
@@ -364,3 +364,10 @@ def test_a_function_annotated_with_a_dataclass_of_the_notebook_can_be_asked_in_a
     exec(compile(OF_A_CELL, "<cell>", "exec", dont_inherit=True), namespace)
     snapshot = capture(capturer, namespace["priced"], namespace["Visit"](30, notes=["a"]))
     assert snapshot.manifest.predictions == [61]
+
+
+@pytest.mark.parametrize("kind", ["eager", "lazy"])
+def test_a_table_of_polars_that_a_model_answers_is_its_rows(kind):
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
+    answer = frame if kind == "eager" else frame.lazy()
+    assert encode(answer, 2) == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]

@@ -1,7 +1,12 @@
 """Answers that come later are answers all the same."""
 
 import asyncio
+import os
+import signal
 import threading
+import time
+
+import pytest
 
 from jupyter_deploy.serving.calling import settled
 
@@ -50,3 +55,19 @@ def test_one_threads_coroutines_share_a_loop_so_that_a_client_of_the_first_works
 
     assert settled(asks())
     assert settled(asks())
+
+
+def test_an_interrupt_ends_what_is_awaited_in_a_thread():
+    async def long():
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(20)
+
+    async def cell():
+        return settled(long())
+
+    loop = asyncio.new_event_loop()  # as a kernel's: asyncio.run() has a handler of its own
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(cell())
+    assert time.monotonic() - begun < 10
+    loop.close()

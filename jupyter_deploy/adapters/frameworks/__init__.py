@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from functools import lru_cache
 from importlib import metadata
 from typing import Any
@@ -18,7 +19,21 @@ GROUP = "nbdeploy.frameworks"
 def frameworks() -> tuple[Framework, ...]:
     """All that are installed, the plain one last."""
     found = {entry.name: entry for entry in metadata.entry_points(group=GROUP)}
-    return (*(entry.load()() for _, entry in sorted(found.items())), Framework())
+    return (*(one for _, entry in sorted(found.items()) if (one := _loaded(entry)) is not None), Framework())
+
+
+def _loaded(entry: metadata.EntryPoint) -> Framework | None:
+    try:
+        framework: Framework = entry.load()()
+    except Exception as error:  # noqa: BLE001 - of another distribution, which may be broken in any way
+        warnings.warn(
+            f"nbdeploy goes without the framework '{entry.name}' ({entry.value}), which cannot be loaded: "
+            f"{type(error).__name__}: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return framework
 
 
 def framework_of(model: Any) -> Framework:

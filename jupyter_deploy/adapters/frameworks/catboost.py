@@ -39,7 +39,8 @@ class CatBoost(Sklearn):
 
 def _write(model: Any, path: Path) -> tuple[Any, ...]:
     """A copy without the random name and the time that CatBoost gives each fit: they are no change of the model."""
-    if not model.is_fitted():
+    # A copy of one with a tokenizer or the like ends the process when it is saved.
+    if not model.is_fitted() or _texts_or_embeddings(model):
         raise Unwritable
     copied = model.copy()
     known = copied.get_metadata()
@@ -48,3 +49,8 @@ def _write(model: Any, path: Path) -> tuple[Any, ...]:
             known[name] = ""
     copied.save_model(str(path), format="cbm")
     return ({name: value for name, value in vars(model).items() if name not in ("_object", "_canonized_params")},)
+
+
+def _texts_or_embeddings(model: Any) -> bool:
+    questions = ("_get_text_feature_indices", "_get_embedding_feature_indices")
+    return any(len(getattr(model, question)()) for question in questions)

@@ -31,8 +31,8 @@ from .filesystem import require_writable
 from .fitting import look_at_training
 from .frameworks import described, framework_of, frameworks
 from .guards import Proved, Subject, inspect_proved, inspect_subject
-from .guards.detection import masked_values
 from .guards.features import explained
+from .guards.masking import masked_values
 from .guards.secrets import masked_cells, secrets_in_model
 from .inspection import inspect_model
 from .metrics import metrics_of

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from jupyter_deploy.domain.findings import Finding
 
 from .detection import Hit, secret_under, secrets_in
 
@@ -41,6 +43,23 @@ def masked_values(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
         return MASK if secret_under(name, value) else masked(value)[0]
     return value
+
+
+def masked_cells(cells: Iterable[str]) -> tuple[str, ...]:
+    """The cells' sources as they may be kept."""
+    return tuple(masked(source)[0] for source in cells)
+
+
+def without_secrets(findings: Iterable[Finding], cells: Iterable[str]) -> tuple[Finding, ...]:
+    """The findings without what is a secret by its looks or is one in a cell: they are shown, and kept for good."""
+    values = {hit.value for cell in cells for hit in (*secrets_in_code(cell), *secrets_in_magics(cell))}
+
+    def clean(text: str) -> str:
+        for value in sorted(values, key=len, reverse=True):
+            text = text.replace(value, MASK)
+        return masked(text)[0]
+
+    return tuple(f.model_copy(update={"message": clean(f.message), "remedy": clean(f.remedy)}) for f in findings)
 
 
 def secrets_in_code(code: str) -> list[Hit]:

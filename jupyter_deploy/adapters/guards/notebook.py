@@ -12,6 +12,7 @@ from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live
 
 from .lineage import Program, Value, values_behind
+from .masking import masked
 from .subject import Subject
 
 _SAID = 3  # findings of one look; the first one says where to begin
@@ -204,5 +205,5 @@ def _texts(values: Iterable[Value]) -> dict[str, Statement]:
 
 
 def _quoted(statement: Statement) -> str:
-    first = statement.text.partition("\n")[0]
+    first = masked(statement.text)[0].partition("\n")[0]  # before it is cut, or half of a secret would be left
     return f"`{first if len(first) <= _QUOTED else first[: _QUOTED - 1] + '…'}`"

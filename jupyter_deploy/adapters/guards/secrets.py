@@ -65,11 +65,6 @@ def secrets_in_files(proved: Proved) -> Iterator[Finding]:
             yield from _in_file(proved.folder / name, name)
 
 
-def masked_cells(cells: Iterable[str]) -> tuple[str, ...]:
-    """The cells' sources as they may be kept."""
-    return tuple(masked(source)[0] for source in cells)
-
-
 def secrets_in_model(live: Live, folder: Path) -> Iterator[Finding]:
     """Check ``secrets``: what was written into the folder of the live object."""
     name = live.source.variable or "the model"

@@ -29,9 +29,8 @@ from .filesystem import require_writable
 from .fitting import look_at_training
 from .frameworks import described, framework_of
 from .guards import Proved, Subject, inspect_proved, inspect_subject
-from .guards.detection import masked_values
 from .guards.features import explained
-from .guards.secrets import masked_cells
+from .guards.masking import masked, masked_cells, masked_values, without_secrets
 from .inspection import inspect_model
 from .metrics import metrics_of
 from .project_code import ProjectCode
@@ -93,6 +92,8 @@ class ModelCapturer:
                 raise explained(error, live) from error
         features, hyperparameters = described(live.model)
         training, data = look_at_training(live, features)
+        if data is not None and data.expression is not None:
+            data = data.model_copy(update={"expression": masked(data.expression)[0]})
         folder = new_folder_name("capture")
         try:
             folder.mkdir(mode=0o700)
@@ -124,7 +125,9 @@ class ModelCapturer:
                 metrics=metrics_of(live.namespace),
                 training=data,
                 notes=seen.notes,
-                findings=(*inspect_subject(Subject(live, seen, framework, folder, training)), *code.findings),
+                findings=without_secrets(
+                    (*inspect_subject(Subject(live, seen, framework, folder, training)), *code.findings), live.cells
+                ),
                 packed=packed.packed,
                 files=files,
             )
@@ -149,11 +152,15 @@ class ModelCapturer:
                 "environment": lock(found["modules"]),
                 "stochastic": found["stochastic"],
                 "notes": notes,
-                "findings": (*staged.manifest.findings, *_side_effects(found["effects"])),
+                "findings": (
+                    *staged.manifest.findings,
+                    *without_secrets(_side_effects(found["effects"]), live.cells),
+                ),
             }
         )
         proved = Proved(live, manifest, staged.folder, tuple(found["modules"]))
-        manifest = manifest.model_copy(update={"findings": (*manifest.findings, *inspect_proved(proved))})
+        more = without_secrets(inspect_proved(proved), live.cells)
+        manifest = manifest.model_copy(update={"findings": (*manifest.findings, *more)})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
 

@@ -14,7 +14,7 @@ from typing import Any
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.training import Period, SourceFile, TrainingData
 
-from .cells import Statement, called_by, loads, names_of, now, root, statements_of, stored
+from .cells import Statement, called_by, loads, names_of, now, root, statements_run, stored
 from .digesting import file_sha256
 from .looking import CannotLook, look
 from .tables import Table, table_of
@@ -88,7 +88,7 @@ def find_training(live: Live, features: tuple[str, ...] | None) -> Training | No
         return None
     if not (names := names_of(variable)):
         return None
-    statements = statements_of(live.cells)
+    statements = statements_run(live.cells, live.failed)  # a fit that raised fitted nothing
     why = "no cell that fits it was found"
     for place, expression, exact in _fits(statements, names, live.namespace):
         said = ast.unparse(expression)

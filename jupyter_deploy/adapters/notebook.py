@@ -14,6 +14,7 @@ from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSource
 from jupyter_deploy.rerun import ANSWERS_MIME, VARIABLE
 
+from .guards.masking import masked, masked_cells
 from .replaying import SERVING_FOLDER, copy_serving
 from .scratch import scratch_folder
 
@@ -24,6 +25,10 @@ class PapermillRunner:
     def cells(self, notebook: Path) -> tuple[str, ...]:
         """Source of its cells of code."""
         return tuple(cell.source for cell in _read(notebook).cells if cell.cell_type == "code")
+
+    def masked(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """The cells as a snapshot keeps them."""
+        return masked_cells(cells)
 
     def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
         """Run all cells and then ``last_cell``, in the notebook's own folder; the notebook itself is not written."""
@@ -168,7 +173,8 @@ def _shown(cell: Any) -> dict[str, Any]:
 def _raised(cells: Sequence[Any]) -> list[str]:
     """In words, which cells raised what."""
     found = ((n, item) for n, cell in enumerate(cells, 1) for item in cell.get("outputs", []))
-    return [f"cell {n} raised {item.ename}: {item.evalue}" for n, item in found if item.output_type == "error"]
+    said = [f"cell {n} raised {item.ename}: {item.evalue}" for n, item in found if item.output_type == "error"]
+    return [masked(words)[0] for words in said]
 
 
 def _read(notebook: Path) -> Any:

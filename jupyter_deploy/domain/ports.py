@@ -151,6 +151,10 @@ class NotebookRunner(Protocol):
     def cells(self, notebook: Path) -> tuple[str, ...]:
         """Source of its cells of code. Raises UnknownSource."""
 
+    def masked(self, cells: Sequence[str]) -> tuple[str, ...]:
+        """Cells as a snapshot keeps them: without their secrets."""
+        ...
+
     def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
         """Run a notebook headless, then ``last_cell`` in the same kernel; what that cell displayed by MIME type.
 

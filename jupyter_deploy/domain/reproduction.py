@@ -60,6 +60,15 @@ def changed_cells(cells: Sequence[str], executed: Sequence[str]) -> tuple[str, .
     return (*new, *gone)
 
 
+def without_values(executed: Sequence[str]) -> tuple[str, ...]:
+    """In words, which executed cells are kept without a secret of theirs, so that they run without it too."""
+    return tuple(
+        f"In [{count}] runs with *** in the place of a secret, which no snapshot keeps: {_first_line(cell)}"
+        for count, cell in enumerate(executed, 1)
+        if "***" in cell
+    )
+
+
 def _first_line(cell: str, limit: int = 60) -> str:
     line = cell.strip().partition("\n")[0]
     return line if len(line) <= limit else f"{line[: limit - 2]} …"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from jupyter_deploy.domain.artifacts import Environment, Snapshot
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.reproduction import Reproduction, cells_to_deploy, changed_cells
+from jupyter_deploy.domain.reproduction import Reproduction, cells_to_deploy, changed_cells, without_values
 from jupyter_deploy.domain.requests import ReproduceRequest
 
 from .capture import as_tag, stored
@@ -31,14 +31,14 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
     """
     snapshot = stored(as_tag(request.tag), trust=request.trust, ports=ports)
     manifest = snapshot.manifest
-    variable, executed = manifest.provenance.source.variable, manifest.provenance.cells
-    if not variable or not executed:
+    variable = manifest.provenance.source.variable
+    if not variable or not manifest.provenance.cells:
         raise InvalidInput(
             f"{snapshot.tag} was not captured from a notebook's variable: there are no cells to be run again",
             "deploy it from a notebook: %deploy VARIABLE, or nbdeploy deploy NOTEBOOK --model VARIABLE",
         )
     progress = Steps(report, total=2)
-    ran, cells, folder = _what_to_run(snapshot, ports)
+    ran, cells, folder, changed = _what_to_run(snapshot, ports)
     wanted = _environment(snapshot)
     progress(f"making a clean environment ({len(wanted.distributions)} distributions), unless it is there")
     environment = ports.environments.ensure(wanted, kernel=True)
@@ -60,7 +60,7 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
         raised=tuple(found["raised"]),
         ran=ran,
         notebook=manifest.provenance.source.notebook,
-        changed=changed_cells(cells, executed) if ran == "notebook" else (),
+        changed=changed,
         python=environment.python,
         distributions=len(environment.distributions),
     )
@@ -68,18 +68,22 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
 
 def _what_to_run(
     snapshot: Snapshot, ports: Ports
-) -> tuple[Literal["notebook", "executed cells"], tuple[str, ...], Path]:
+) -> tuple[Literal["notebook", "executed cells"], tuple[str, ...], Path, tuple[str, ...]]:
+    """Which cells, in which folder, and in words what is not as it was."""
     provenance = snapshot.manifest.provenance
     notebook = Path(provenance.source.notebook) if provenance.source.notebook else None
     if notebook is not None and notebook.is_file():
-        return "notebook", cells_to_deploy(ports.notebooks.cells(notebook), provenance.cells), notebook.parent
+        # What is compared and shown is without secrets, as the snapshot has it; what runs has them.
+        cells, executed = ports.notebooks.cells(notebook), ports.notebooks.masked(provenance.cells)
+        shown = cells_to_deploy(ports.notebooks.masked(cells), executed)
+        return "notebook", cells[: len(shown)], notebook.parent, changed_cells(shown, executed)
     folder = notebook.parent if notebook is not None else Path.cwd()
     if not folder.is_dir():
         raise InvalidInput(
             f"the notebook's folder {folder} is gone, and with it what its cells read",
             "bring the folder back, with the notebook or without it",
         )
-    return "executed cells", provenance.cells, folder
+    return "executed cells", provenance.cells, folder, without_values(provenance.cells)
 
 
 def _environment(snapshot: Snapshot) -> Environment:

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.adapters.frameworks import framework_of
-from jupyter_deploy.adapters.guards import detection
+from jupyter_deploy.adapters.guards import detection, masking
 from jupyter_deploy.adapters.guards.environment import (
     dirty_tree,
     local_distribution,
@@ -244,7 +244,7 @@ def test_a_secret_in_a_cell_is_a_warning_and_is_masked_in_the_snapshot(capturer)
 
 
 def test_hyperparameters_are_kept_without_their_secrets(capturer):
-    assert detection.masked_values({"a": [1, GITHUB], "api_key": "s3cr3t-pass", "C": 1.0, "solver": "lbfgs"}) == {
+    assert masking.masked_values({"a": [1, GITHUB], "api_key": "s3cr3t-pass", "C": 1.0, "solver": "lbfgs"}) == {
         "a": [1, "***"], "api_key": "***", "C": 1.0, "solver": "lbfgs",
     }  # fmt: skip
 

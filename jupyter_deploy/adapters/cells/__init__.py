@@ -3,7 +3,7 @@
 from .behind import cells_behind
 from .effects import Call, Effects, effects_of
 from .names import called_by, loads, names_of, now, root, stored
-from .statements import Statement, statements_in, statements_of
+from .statements import Statement, statements_in, statements_of, statements_run
 
 __all__ = [
     "Call",
@@ -18,5 +18,6 @@ __all__ = [
     "root",
     "statements_in",
     "statements_of",
+    "statements_run",
     "stored",
 ]

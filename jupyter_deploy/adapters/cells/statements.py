@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -18,6 +18,7 @@ _APART = "timeit"  # in a function: its names are its own, but what it does to t
 _BEFORE_PYTHON = ("time", "prun", "memit", _APART)
 
 _CELL_MAGIC = re.compile(r"%%(\S+).*\n?")
+_DEPLOYS = re.compile(r"(?m)^(?:[ \t]*(?:\w+[ \t]*=[ \t]*)?%deploy\b|[^#\n]*(?<![\w.])(?:nbdeploy\.)?deploy\()")
 _EMPTY = re.compile(r"\A(?:[ \t]*\n)+")  # lines that IPython takes off before it counts them
 
 
@@ -38,6 +39,23 @@ class Statement:
 def statements_of(cells: Iterable[str]) -> list[Statement]:
     """Of all cells; what cannot be parsed is passed over."""
     return [statement for number, source in enumerate(cells, 1) for statement in statements_in(number, source) or ()]
+
+
+def statements_run(cells: Iterable[str], failed: Mapping[int, int]) -> list[Statement]:
+    """Those statements of executed cells that ended: of one that raised (see ``Live.failed``), those above the line."""
+    return [s for number, source in enumerate(cells, 1) for s in _ended(number, source, failed.get(number))]
+
+
+def _ended(number: int, source: str, line: int | None) -> list[Statement]:
+    found = statements_in(number, source) or []
+    if line is None:
+        return found
+    over = source.lstrip().startswith("%%")
+    if not line and (deploys := _DEPLOYS.search(source)):  # whose errors are told in words, without a line
+        line = source[: deploys.end()].count("\n") + 1
+    elif not line and source.lstrip().startswith("%%deploy"):  # after what it stands over
+        return found
+    return [s for s in found if (s.tree.end_lineno or 0) + over < line]
 
 
 def statements_in(number: int, source: str) -> list[Statement] | None:

@@ -20,7 +20,12 @@ _LONGEST = 20_000  # characters of one text that are looked through
 # Names that detect-secrets' keywords lack, since they often name something else: only random values count.
 _TOKEN_NAME = re.compile(r"(?i)(?:token|bearer|credential|auth)s?$")
 _TOKEN_VALUE = re.compile(r"[A-Za-z0-9_\-.+/=]{20,}")
-_NAMED = re.compile(r"""([A-Za-z_]\w*)["'\]]*\s*(?::\s*\w+\s*=|[:=])\s*[rbuf]?(["'])([^"'\n]+)\2""")
+# Each name is tried once, from its beginning: a long word without a value behind it must not cost its length squared.
+_NAMED = re.compile(
+    r"""(?<!\w)([A-Za-z_]\w{0,63})(["'\]]{0,3}[ \t]{0,9}(?::[ \t]{0,9}\w{1,64}[ \t]{0,9}=|[:=]))[ \t]{0,9}[rbuf]?"""
+    r"""(["'])([^"'\n]{1,4096})\3"""
+)
+_SETTING = re.compile(r"[ \t]*(?:export[ \t]+)?([\w.-]{1,64})[ \t]*[:=][ \t]*([^\s#\"']{1,4096})[ \t]*")
 
 # What such a name names is where a secret is found, or what it is like.
 _ABOUT_ONE = re.compile(
@@ -31,7 +36,7 @@ _PLACEHOLDER = re.compile(
     r"(?i)^(?:your|my|some|the|change|insert|todo|dummy|example|test|xxx|\*{3,}|\.{3,}|none$|null$)"
 )
 
-_MASK = "***"
+_WORDS = re.compile(r"[a-z]+(?:_[a-z]+)*")  # as labels, types and columns are named
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Hit:
 
     kind: str
     value: str
+    is_doubtful: bool = False
+    """A mapping's plain words under such a name may be labels as well."""
 
     def __repr__(self) -> str:
         return f"Hit({self.kind})"
@@ -48,8 +55,8 @@ class Hit:
 def secrets_in(text: str) -> list[Hit]:
     """What has a secret's format, and what stands in the text under a name that says so (``api_key = "…"``)."""
     hits = formats_in(text)
-    for name, _, value in _NAMED.findall(text):
-        hits += secret_under(name, value)
+    for name, between, _, value in _NAMED.findall(text):
+        hits += secret_under(name, value, of_mapping=between[:1] in ("'", '"') and between.endswith(":"))
     return list(dict.fromkeys(hits))
 
 
@@ -61,18 +68,19 @@ def formats_in(text: str) -> list[Hit]:
 def settings_in(text: str) -> list[Hit]:
     """As ``secrets_in``, for files of settings, whose values need no quotes (``password: …``)."""
     hits = secrets_in(text)
-    for name, value in re.findall(r"(?m)^\s*(?:export\s+)?([\w.-]+)\s*[:=]\s*([^\s#\"']+)\s*$", text):
-        hits += secret_under(name, value)
+    for line in text.splitlines():
+        if len(line) <= _LONGEST and (found := _SETTING.fullmatch(line)):
+            hits += secret_under(found[1], found[2])
     return list(dict.fromkeys(hits))
 
 
-def secret_under(name: str, value: str) -> list[Hit]:
-    """Whether a value is a secret because of its name, such as a dict's key or an attribute."""
+def secret_under(name: str, value: str, *, of_mapping: bool = False) -> list[Hit]:
+    """Whether a value is a secret because of its name, such as a dict's key (``of_mapping``) or an attribute."""
     if not 4 <= len(value) <= 4096 or _ABOUT_ONE.search(name) or _is_harmless(name, value):
         return []
     keywords = _keywords()
     if any(True for _ in keywords.analyze_string(f'{name} = "{value}"')) and _is_one_word(value):
-        return [Hit(f"a value under the name '{name}'", value)]
+        return [Hit(f"a value under the name '{name}'", value, of_mapping and _WORDS.fullmatch(value) is not None)]
     if _TOKEN_NAME.search(name) and _TOKEN_VALUE.fullmatch(value) and _is_random(value):
         return [Hit(f"a random value under the name '{name}'", value)]
     return []
@@ -84,30 +92,11 @@ def any_format_in(texts: Iterable[str]) -> bool:
     return any(pattern.search(joined) for _, pattern in _patterns())
 
 
-def masked(text: str) -> tuple[str, list[str]]:
-    """The text with every secret replaced by ``***``, and the kinds of what was replaced."""
-    hits = secrets_in(text)
-    for hit in sorted(hits, key=lambda hit: -len(hit.value)):
-        text = text.replace(hit.value, _MASK)
-    return text, list(dict.fromkeys(hit.kind for hit in hits))
-
-
-def masked_values(value: Any, name: str = "") -> Any:
-    """A JSON value with its secrets replaced by ``***``."""
-    if isinstance(value, dict):
-        return {key: masked_values(child, str(key)) for key, child in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked_values(child, name) for child in value]
-    if isinstance(value, str):
-        return _MASK if secret_under(name, value) else masked(value)[0]
-    return value
-
-
 def _formatted(text: str) -> Iterator[Hit]:
     for detector, pattern in _patterns():
         for match in pattern.finditer(text):
             # Groups are of a format's own parts, such as its prefix; of a URL only the password is secret.
-            value = match[1] if detector.secret_type == _OF_URLS else match[0]
+            value = match[1] if detector.secret_type in (_OF_URLS, _BEARER) else match[0]
             if _is_template(value) or (value.isalpha() and detector.secret_type not in _MAY_BE_WORDS):
                 continue
             if getattr(detector, "is_formally_valid", lambda _: True)(value):
@@ -121,6 +110,7 @@ def _whole_key(text: str, beginning: re.Match[str]) -> str:
 
 
 _OF_URLS = "Basic Auth Credentials"
+_BEARER = "Bearer Token"
 _MAY_BE_WORDS = (_OF_URLS, "Private Key")
 
 
@@ -135,10 +125,42 @@ def _kind(secret_type: str) -> str:
 _FORMATS = {
     "artifactory": "Artifactory", "aws": "AWSKey", "azure_storage_key": "AzureStorageKey", "basic_auth": "BasicAuth",
     "discord": "DiscordBotToken", "github_token": "GitHubToken", "gitlab_token": "GitLabToken", "jwt": "JwtToken",
-    "mailchimp": "Mailchimp", "npm": "Npm", "openai": "OpenAI", "private_key": "PrivateKey", "pypi_token": "PypiToken",
+    "mailchimp": "Mailchimp", "openai": "OpenAI", "private_key": "PrivateKey", "pypi_token": "PypiToken",
     "sendgrid": "SendGrid", "slack": "Slack", "softlayer": "Softlayer", "square_oauth": "SquareOAuth",
     "stripe": "Stripe", "telegram_token": "TelegramBotToken", "twilio": "TwilioKey",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Format:
+    """A format that detect-secrets lacks, or looks for at length, with the signature of its own."""
+
+    secret_type: str
+    denylist: tuple[re.Pattern[str], ...]
+    shape: re.Pattern[str]
+
+    def is_formally_valid(self, value: str) -> bool:
+        return self.shape.fullmatch(value) is not None
+
+
+_OWN_FORMATS = (
+    _Format(
+        "NPM token",  # its own looks from each ``//`` to the end of the line
+        (re.compile(r"""//[^\s"']{1,256}/:_authToken=[ \t]{0,9}(?:npm_\S{1,256}|[A-Fa-f0-9-]{36})"""),),
+        re.compile(r".+"),
+    ),
+    # With the signs that its own leaves out, such as ``!``, which libraries of databases take.
+    _Format(
+        _OF_URLS,
+        (re.compile(r"""://[^\s:/?#\[\]@"']{0,128}:([^\s/?#\[\]"']{1,256})@"""),),
+        re.compile(r"(?![${%<]).+"),
+    ),
+    _Format(
+        _BEARER,
+        (re.compile(r"(?i)(?<!\w)bearer[ \t]{1,9}([\w.+/=~-]{12,4096})"),),
+        re.compile(r"(?=.*\d)(?=.*[A-Za-z]).*"),
+    ),
+)
 
 
 @cache
@@ -150,7 +172,7 @@ def _patterns() -> tuple[tuple[Any, re.Pattern[str]], ...]:
         getattr(importlib.import_module(f"{plugins.__name__}.{module}"), f"{name}Detector")()
         for module, name in _FORMATS.items()
     ]
-    return tuple((detector, pattern) for detector in detectors for pattern in detector.denylist)
+    return tuple((detector, pattern) for detector in (*detectors, *_OWN_FORMATS) for pattern in detector.denylist)
 
 
 @cache

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from jupyter_deploy.adapters.fitting import Training
 from jupyter_deploy.adapters.frameworks import Framework, features_of
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding, listed
@@ -23,7 +26,8 @@ def features(subject: Subject) -> Iterator[Finding]:
     if seen.signature.container == "array":
         yield from _counted(live.model, seen.example)
     if seen.signature.container == "frame":
-        yield from compare_columns(live.model, subject.framework, seen.example, live.training)
+        training = subject.training.source if isinstance(subject.training, Training) else live.training
+        yield from compare_columns(live.model, subject.framework, seen.example, training)
 
 
 def compare_columns(model: Any, framework: Framework, example: Any, training: Any = None) -> Iterator[Finding]:
@@ -38,7 +42,7 @@ def compare_columns(model: Any, framework: Framework, example: Any, training: An
         return
     if fitted is not None and set(fitted) & set(given):
         yield from _missing_and_extra(fitted, given)
-        yield from _order(model, framework, fitted, given)
+        yield from _order(model, framework, fitted, example)
     if training is not None:
         yield from _types(example, training)
 
@@ -79,12 +83,12 @@ def _missing_and_extra(fitted: Sequence[str], given: Sequence[str]) -> Iterator[
         )
 
 
-def _order(model: Any, framework: Framework, fitted: Sequence[str], given: Sequence[str]) -> Iterator[Finding]:
-    message = _order_in_words(fitted, given)
+def _order(model: Any, framework: Framework, fitted: Sequence[str], example: Any) -> Iterator[Finding]:
+    message = _order_in_words(fitted, _columns(example))
     if not message:
         return
-    if _by_name(model, framework):
-        yield Finding(check="features", severity="note", message=f"{message}; the model chooses its columns by name")
+    if _may_choose(model, framework) and _answers_alike(model, framework, fitted, example):
+        yield Finding(check="features", severity="note", message=f"{message}; the model answers alike in both orders")
     else:
         yield Finding(
             check="features",
@@ -106,13 +110,36 @@ def _order_in_words(fitted: Sequence[str], given: Sequence[str]) -> str:
     )
 
 
-def _by_name(model: Any, framework: Framework) -> bool:
-    """Whether a model that answers on re-ordered columns is right all the same.
+def _may_choose(model: Any, framework: Framework) -> bool:
+    """Whether a model may choose its columns by name: a ColumnTransformer does, and a formula.
 
-    scikit-learn's own estimators raise unless they choose by name (a ColumnTransformer); a formula names its columns.
     Others, such as LightGBM's, go by position without a word.
     """
     return framework.name == "statsmodels" or type(model).__module__.partition(".")[0] == "sklearn"
+
+
+def _answers_alike(model: Any, framework: Framework, fitted: Sequence[str], example: Any) -> bool:
+    """Whether the order is nothing to it, by asking: within a search or a pipeline of scikit-learn's may be any model.
+
+    Its most exact answers count, since a few rows may be of one class either way.
+    """
+    names = {str(name): name for name in example.columns}
+    wanted = [names[name] for name in fitted if name in names]
+    extra = [name for name in example.columns if name not in wanted]
+    ask = next((m for n in _EXACT if callable(m := getattr(model, n, None))), None)
+    if ask is None:
+        return False
+    try:
+        with framework.asking(model):
+            one, other = (np.asarray(ask(example[these])) for these in (list(example.columns), [*wanted, *extra]))
+        if one.dtype.kind in "fc":
+            return bool(np.allclose(one, other, rtol=1e-6, equal_nan=True))
+        return bool(np.array_equal(one, other))
+    except Exception:  # noqa: BLE001 - whatever a model raises for one of the orders tells them apart
+        return False
+
+
+_EXACT = ("predict_proba", "decision_function", "predict", "transform")
 
 
 def _types(example: Any, training: Any) -> Iterator[Finding]:

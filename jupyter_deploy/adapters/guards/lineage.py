@@ -17,23 +17,7 @@ from jupyter_deploy.adapters.cells.effects import Call, Effects, effects_of
 from jupyter_deploy.adapters.cells.names import DEFINITIONS, as_lambda, evaluated, inner_loads, loads, parameters, root
 from jupyter_deploy.adapters.cells.statements import Statement
 
-# Doing one of these again to what it gave changes nothing.
-_IDEMPOTENT = frozenset(
-    {
-        "dropna",
-        "fillna",
-        "drop_duplicates",
-        "astype",
-        "copy",
-        "sort_values",
-        "sort_index",
-        "clip",
-        "round",
-        "abs",
-        "strip",
-    }
-    | {"lower", "upper", "title", "to_datetime", "to_numeric", "to", "cpu", "float", "double", "eval", "numpy", "ffill"}
-)
+from .idempotent import is_idempotent
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +215,7 @@ class Program:
             return False
         variable = self._variables[name]
         before = self._part(name, key)
-        if before.statement is not None and before.statement.text == statement.text and _is_idempotent(tree.value, key):
+        if before.statement is not None and before.statement.text == statement.text and is_idempotent(tree.value, key):
             return True
         parts = _parts_read(tree.value, name)
         whole = name in _loads_but(tree.value, name, parts)
@@ -240,6 +224,8 @@ class Program:
             (other, self._value(other)) for other in sorted(set(loads(tree.value)) - ({name} if not whole else set()))
         ]
         variable.parts[key] = _made(statement, read)
+        if not is_idempotent(tree.value, key):
+            variable.steps = frozenset()  # a filter would now keep other rows
         return True
 
     def _same_again(self, statement: Statement) -> bool:
@@ -250,7 +236,7 @@ class Program:
         name = tree.targets[0].id
         variable = self._variables.get(name)
         others = {other for other in loads(tree.value) if not self._is_import(other)} - {name}
-        if variable is None or others or not _is_idempotent(tree.value, name):
+        if variable is None or others or not is_idempotent(tree.value, name):
             return False
         if statement.text not in variable.steps:
             value = _made(statement, [(name, self._value(name))])
@@ -289,19 +275,6 @@ def _other_names(tree: ast.stmt, name: str) -> set[str]:
     """``a`` of ``b = a``, where ``b`` is changed: one object."""
     plain = isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Name) and root(tree.targets[0]) == name
     return {tree.value.id} if plain and isinstance(tree, ast.Assign) and isinstance(tree.value, ast.Name) else set()
-
-
-def _is_idempotent(value: ast.expr, target: str) -> bool:
-    """A chain of such methods on the target itself, or ``pd.to_datetime(target)``."""
-    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-        if value.func.attr not in _IDEMPOTENT:
-            return False
-        if value.args and ast.unparse(value.args[0]) == target:
-            return True
-        value = value.func.value
-        if isinstance(value, ast.Attribute) and value.attr == "str":
-            value = value.value
-    return ast.unparse(value) == target
 
 
 def _parts_read(value: ast.expr, name: str) -> set[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jupyter_deploy.adapters.cells import Statement, statements_in, statements_of, stored
+from jupyter_deploy.adapters.cells import Statement, statements_of, statements_run, stored
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live
 
 from .lineage import Program, Value, values_behind
+from .masking import masked
 from .subject import Subject
 
 _SAID = 3  # findings of one look; the first one says where to begin
@@ -38,16 +39,18 @@ def stale_kernel(subject: Subject) -> Iterator[Finding]:
     cells = file_cells(path) if path else None
     if not cells or not live.cells or not live.source.variable:
         return
-    ran = [s for number, source in enumerate(live.cells, 1) for s in _ran(number, source, live.failed)]
-    upto = _until_deploy(cells, live.cells[-1])
+    ran = statements_run(live.cells, live.failed)
     stands = statements_of(cell.source for cell in cells)
     try:
         kernel = Program(ran, live.namespace).value_of(live.source.variable)
-        notebook = Program([s for s in stands if s.cell <= upto], live.namespace).value_of(live.source.variable)
+        # The same line may deploy at several places: the model may be that of any of them.
+        for upto in _deploys(cells, live.cells):
+            notebook = Program([s for s in stands if s.cell <= upto], live.namespace).value_of(live.source.variable)
+            if kernel.number == notebook.number:
+                return
     except (SyntaxError, RecursionError):  # an expression or a program that nobody can follow
         return
-    if kernel.number != notebook.number:
-        yield from _Difference(live, cells, ran, stands, kernel=kernel, notebook=notebook).findings()
+    yield from _Difference(live, cells, ran, stands, kernel=kernel, notebook=notebook).findings()
 
 
 def file_cells(path: Path) -> list[FileCell] | None:
@@ -63,19 +66,16 @@ def file_cells(path: Path) -> list[FileCell] | None:
         return None
 
 
-def _ran(number: int, source: str, failed: Mapping[int, int]) -> list[Statement]:
-    """Those statements of a cell that ended: of one that raised, those before the line that did."""
-    found = statements_in(number, source) or []
-    if number not in failed:
-        return found
-    shift = source.lstrip().startswith("%%")
-    return [s for s in found if (s.tree.end_lineno or 0) + shift < failed[number]]
+def _deploys(cells: Sequence[FileCell], executed: Sequence[str]) -> list[int]:
+    """The numbers of the cells with the source of the one that deploys, else of the last one; the likeliest last.
 
-
-def _until_deploy(cells: Sequence[FileCell], deploy: str) -> int:
-    """The number of the cell that deploys, else of the last one."""
-    places = [number for number, cell in enumerate(cells, 1) if cell.source.strip() == deploy.strip()]
-    return places[-1] if places else len(cells)
+    From top to bottom, the second of them is the second that was executed.
+    """
+    deploy = executed[-1].strip()
+    places = [number for number, cell in enumerate(cells, 1) if cell.source.strip() == deploy]
+    times = sum(source.strip() == deploy for source in executed)
+    likeliest = places[min(times, len(places)) - 1] if places else len(cells)
+    return [*(place for place in places if place != likeliest), likeliest]
 
 
 class _Difference:
@@ -142,15 +142,20 @@ class _Difference:
                 yield f"its cell {statement.cell} ({_quoted(statement)}) was not run, or not to its end", None
 
     def _misplaced(self) -> Iterator[tuple[str, int | None]]:
-        """What one of the two uses and the other, though it has it, does not."""
+        """What one of the two uses and the other, though it has it, does not; first what only ran too late."""
+        made = max((s.cell for s in self._in_kernel.values()), default=0)
+        executed = {statement.text: statement.cell for statement in self._ran}
+        unused = [(executed[text], s) for text, s in self._in_notebook.items() if text not in self._in_kernel]
+        for number, statement in unused:
+            if number > made:
+                words = f"{self._variable} was made in In [{made}], before In [{number}] ({_quoted(statement)}) ran"
+                yield f"{words}; from top to bottom it would be made after", number
         for text, statement in self._in_kernel.items():
             if text not in self._in_notebook:
                 words = f"In [{statement.cell}] ({_quoted(statement)}) had a part in it"
                 yield f"{words}, and where it stands in the notebook it would have none", statement.cell
-        executed = {statement.text: statement.cell for statement in self._ran}
-        for text, statement in self._in_notebook.items():
-            if text not in self._in_kernel:
-                number = executed[text]
+        for number, statement in unused:
+            if number <= made:
                 yield f"In [{number}] ({_quoted(statement)}) has no part in it here, by the order of the runs", number
 
     def _repeated(self) -> Iterator[tuple[str, int | None]]:
@@ -204,5 +209,5 @@ def _texts(values: Iterable[Value]) -> dict[str, Statement]:
 
 
 def _quoted(statement: Statement) -> str:
-    first = statement.text.partition("\n")[0]
+    first = masked(statement.text)[0].partition("\n")[0]  # before it is cut, or half of a secret would be left
     return f"`{first if len(first) <= _QUOTED else first[: _QUOTED - 1] + '…'}`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import mmap
 import re
+import textwrap
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,16 +21,8 @@ from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.serving.project_code import FOLDER
 from jupyter_deploy.serving.workplace import location_of
 
-from .detection import (
-    SHORTEST,
-    Hit,
-    any_format_in,
-    formats_in,
-    masked,
-    secret_under,
-    secrets_in,
-    settings_in,
-)  # fmt: skip
+from .detection import SHORTEST, Hit, any_format_in, formats_in, secret_under, secrets_in, settings_in
+from .masking import masked, secrets_in_code
 from .subject import Proved, Subject
 
 _OBJECTS = 50_000  # that are looked at: a tenth of a second
@@ -72,11 +65,6 @@ def secrets_in_files(proved: Proved) -> Iterator[Finding]:
             yield from _in_file(proved.folder / name, name)
 
 
-def masked_cells(cells: Iterable[str]) -> tuple[str, ...]:
-    """The cells' sources as they may be kept."""
-    return tuple(masked(source)[0] for source in cells)
-
-
 def secrets_in_model(live: Live, folder: Path) -> Iterator[Finding]:
     """Check ``secrets``: what was written into the folder of the live object."""
     name = live.source.variable or "the model"
@@ -94,7 +82,7 @@ def secrets_in_model(live: Live, folder: Path) -> Iterator[Finding]:
             variable = "THE_KEY" if path.endswith(_CODE) else re.findall(r"\w+", path)[-1]
             yield Finding(
                 check="secrets",
-                severity="error",
+                severity="warning" if hit.is_doubtful else "error",
                 message=f"{masked(path)[0]} holds {hit.kind}, which would be copied with the model",
                 remedy=_OF_CODE.format(name=variable.upper()),
                 cell=_cell_with(hit.value, live.cells),
@@ -137,7 +125,7 @@ def _walk(model: Any, name: str, found: list[tuple[str, Hit]], texts: list[tuple
 
 def _under(step: str, value: str) -> list[Hit]:
     names = re.findall(r"[A-Za-z_]\w*", step)
-    return secret_under(names[-1], value) if names and len(value) <= 4096 else []
+    return secret_under(names[-1], value, of_mapping=step.startswith("[")) if names and len(value) <= 4096 else []
 
 
 def _is_elsewhere(value: Any) -> bool:
@@ -161,11 +149,11 @@ def _in_code(function: FunctionType) -> list[Hit]:
     constants = list(_constants(function.__code__))
     hits = [hit for text in constants for hit in formats_in(text)]
     try:
-        source = inspect.getsource(function)
+        source = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):
         source = ""
     return hits + [
-        hit for hit in secrets_in(source) if any(hit.value in text for text in constants) and hit not in hits
+        hit for hit in secrets_in_code(source) if any(hit.value in text for text in constants) and hit not in hits
     ]
 
 
@@ -219,12 +207,15 @@ def _in_file(path: Path, name: str) -> Iterator[Finding]:
         return
     if "\0" in text:
         return
-    hits = settings_in(text) if path.suffix in _SETTINGS else secrets_in(text)
+    if path.suffix == ".py":
+        hits = secrets_in_code(text)
+    else:
+        hits = settings_in(text) if path.suffix in _SETTINGS else secrets_in(text)
     for hit in hits:
-        line = text[: text.index(hit.value)].count("\n") + 1
+        line = text[: max(0, text.find(hit.value))].count("\n") + 1
         yield Finding(
             check="secrets",
-            severity="error",
+            severity="warning" if hit.is_doubtful else "error",
             message=f"the file {name}, which goes in with the model, holds {hit.kind} in line {line}",
             remedy=_OF_FILE,
         )

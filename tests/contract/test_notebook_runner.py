@@ -1,5 +1,6 @@
 """Notebooks that nbdeploy itself runs, in real kernels."""
 
+import importlib
 import json
 import sys
 
@@ -67,3 +68,23 @@ def test_cells_run_again_make_the_model_whose_answers_are_compared_and_those_tha
     ]
     assert ask("def model(n):\n    return n / 3")["differences"] == ["row 0: expected 1.5, got 1.0"]
     assert ask("other = 1")["error"]["missing"] == {"kind": "global", "name": "model"}
+
+
+def test_the_notebooks_own_modules_answer_when_they_run_again_and_not_those_of_the_snapshot(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    (tmp_path / "pricing.py").write_text("def priced(n):\n    return n * 2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pricing = importlib.import_module("pricing")
+    monkeypatch.setitem(sys.modules, "pricing", pricing)  # and forgotten afterwards
+    kept = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+    snapshot = capture(kept, pricing.priced, 3, project=tmp_path)
+    assert "code/pricing.py" in snapshot.manifest.files
+
+    def ask():
+        cells, python = ["import pricing\nmodel = pricing.priced"], sys.executable
+        found = PapermillRunner().ask_again(snapshot, cells, lambda _: None, folder=tmp_path, interpreter=python)
+        return found["error"], found["differences"]
+
+    assert ask() == (None, [])
+    (tmp_path / "pricing.py").write_text("def priced(n):\n    return n * 3\n")
+    assert ask() == (None, ["row 0: expected 6, got 9"])

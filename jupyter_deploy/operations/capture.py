@@ -133,7 +133,8 @@ def stored(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
             "deploy the model again from its notebook",
             details=f"captured {known.digest}\nfound    {snapshot.digest}",
         )
-    return known  # with what the checks found when it was last captured
+    # With what the checks found when it was last captured, where it lies now.
+    return known.model_copy(update={"path": snapshot.path})
 
 
 def judged(snapshot: Snapshot, request: DeployRequest) -> Snapshot:

@@ -59,7 +59,9 @@ def world(tmp_path_factory):
     endpoint = Endpoint.first(release(one.tag.partition(":")[2], name="churn"))
     store.save(endpoint, based_on=0, reason="", change="")
     again = captured(fitted(), TABLE[:3], (cells[0], "acc = 1"), acc=1.0)
-    return SimpleNamespace(bentoml=folder / "bentoml", ports=ports, again=again, one=one, two=two, apart=apart, endpoint=endpoint)
+    return SimpleNamespace(
+        bentoml=folder / "bentoml", ports=ports, again=again, one=one, two=two, apart=apart, endpoint=endpoint
+    )
 
 
 def ask(world, a, b=None, told=None):

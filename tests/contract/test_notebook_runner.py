@@ -88,3 +88,37 @@ def test_the_notebooks_own_modules_answer_when_they_run_again_and_not_those_of_t
     assert ask() == (None, [])
     (tmp_path / "pricing.py").write_text("def priced(n):\n    return n * 3\n")
     assert ask() == (None, ["row 0: expected 6, got 9"])
+
+
+USES = (
+    "%load_ext jupyter_deploy\nx = 2",
+    "def doubled(n):\n    return n * x",
+    "first = %deploy doubled --name again --example 3",
+    "import json\ndef ask(rows, url=first.url):\n    return url\nclient = 1",
+    "answers = [ask(x)]\nclient",
+    "comparison = %deploy_compare again\ncomparison['rows']",
+)
+
+
+def test_cells_that_only_miss_what_a_deploy_returns_are_passed_over_and_told(tmp_path):
+    told = []
+    asking = "from IPython.display import display\ndisplay({'text/plain': str(doubled(4))}, raw=True)"
+    notebook = notebooks.write(tmp_path / "uses.ipynb", *USES)
+    assert PapermillRunner().run(notebook, asking, told.append, ["doubled", "x"])["text/plain"] == "8"
+    assert [words.partition(",")[0] for words in told if "passed" in words] == [
+        "cell 4 is passed over", "cell 5 is passed over", "cell 6 is passed over"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("x = first.percent", "cell 4 of needs\\.ipynb raises AttributeError"),  # another x would be another model
+        ("y = unknown", "cell 4 of needs\\.ipynb raises NameError"),
+    ],
+)
+def test_a_cell_that_the_model_needs_or_that_fails_by_itself_is_not_passed_over(tmp_path, cell, message):
+    notebook = notebooks.write(tmp_path / "needs.ipynb", *USES[:3], cell, "1 / 0")
+    with pytest.raises(NotebookFailed, match=message) as failed:
+        PapermillRunner().run(notebook, "1", lambda _: None, ["doubled"])
+    assert ("%deploy" in failed.value.remedy) == ("first" in cell)

@@ -213,6 +213,12 @@ def test_what_is_kept_of_a_table_are_types_ranges_and_counts_and_no_text():
     }
 
 
+@pytest.mark.parametrize("text", ["2024-01-02 11:00 Ann has HIV", "2024-01-02T11:00, Ann", "9999-99-99"])
+def test_a_text_that_only_begins_like_a_date_is_not_kept(text):
+    table = table_of(pd.DataFrame({"note": ["2024-01-01 10:00", text]}))
+    assert (table.described()["note"].maximum, table.periods()) == (None, {})
+
+
 def test_equal_rows_have_equal_hashes_whatever_holds_them_and_others_have_not():
     import polars as pl
     import torch

@@ -131,7 +131,7 @@ class SnapshotFolders:
             yield bentoml, ModelStore(self._models)
 
     def _adopted(self, tag: str, staged: Staged) -> Snapshot:
-        """The stored snapshot, if all that is ever acted upon is what was captured now; with what was found and named now.
+        """The stored snapshot, if all that is ever acted upon is what was captured now, with what is told of it now.
 
         Another store may have captured the same model; but what claims the same tag and names, say, another
         interpreter is a forgery.

@@ -3,6 +3,7 @@
 import ast
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -272,6 +273,9 @@ def test_the_files_that_a_table_was_read_from_are_found_through_the_cells_that_m
         "clean = raw.dropna()",
         SKLEARN + "X = clean[['age']]\nmodel = LogisticRegression().fit(X, clean['y'])",
     )
+    again = ("raw = pd.read_csv('unrelated.csv')", *live.cells[1:])
+    training, data = look_at_training(replace(live, cells=(live.cells[0], *again)), ("age",))
+    assert list(data.files) == ["people.csv"]  # what 'raw' held before went nowhere
     training, data = look_at_training(live, ("age",))
     assert list(data.files) == ["people.csv"]
     assert (data.files["people.csv"].size, len(data.files["people.csv"].sha256)) == (

@@ -70,13 +70,14 @@ def ask(expression: str, folder: str, digest: str) -> None:
     from IPython.display import display  # noqa: PLC0415
 
     from .serving.replay import ask_again, describe  # noqa: PLC0415
-    from .serving.snapshot import load as load_snapshot  # noqa: PLC0415
+    from .serving.snapshot import EnvironmentChanged, SnapshotChanged, to_be_asked  # noqa: PLC0415
 
     found: dict[str, Any] = {"differences": [], "stochastic": False, "error": None}
-    captured = load_snapshot(folder, digest)
     try:
         native = eval(expression, get_ipython().user_ns)  # noqa: S307 - the words that the user deployed it by
-        ask_again(captured.of(native), found)
+        ask_again(to_be_asked(native, folder, digest), found)
+    except (SnapshotChanged, EnvironmentChanged):
+        raise  # there is nothing to compare with
     except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
         found["error"] = describe(error)
     display({ANSWERS_MIME: found, "text/plain": "asked"}, raw=True)

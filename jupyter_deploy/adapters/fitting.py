@@ -229,16 +229,20 @@ def _origins(
 ) -> tuple[dict[Path, int], dict[str, Period]]:
     """The files that a table was read from, and the periods of the tables that it was made from."""
     needed = set(loads(expression))
+    ever = set(needed)
     files: dict[Path, int] = {}
     for statement in reversed(statements):
-        if not needed & statement.effects.touched:
+        effects = statement.effects
+        if not needed & effects.touched:
             continue
-        needed |= statement.effects.reads
+        # What held a name before it was bound anew went nowhere.
+        needed = (needed - (effects.binds - effects.may_bind - effects.reads)) | effects.reads
+        ever |= effects.reads
         for call in _calls(statement.tree):
             for path in _read_by(call, namespace):
                 files.setdefault(path, statement.cell)
     periods = {}
-    for name in sorted(needed):
+    for name in sorted(ever):
         value = namespace.get(name)
         if hasattr(value, "iloc") and (table := table_of(value)) is not None:
             periods.update({f"{name}.{column}": period for column, period in table.periods().items()})

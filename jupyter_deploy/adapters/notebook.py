@@ -15,6 +15,7 @@ from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSour
 from jupyter_deploy.rerun import ANSWERS_MIME, VARIABLE
 
 from .guards.masking import masked, masked_cells
+from .leftout import Excuses, is_left_out
 from .replaying import SERVING_FOLDER, copy_serving
 from .scratch import scratch_folder
 
@@ -30,13 +31,16 @@ class PapermillRunner:
         """The cells as a snapshot keeps them."""
         return masked_cells(cells)
 
-    def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
+    def run(
+        self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
         """Run all cells and then ``last_cell``, in the notebook's own folder; the notebook itself is not written."""
         document = copy.deepcopy(_read(notebook))
         kernel = _kernel_of(document, notebook)
         environment = {**os.environ, VARIABLE: "1"}
         folder = notebook.resolve().parent
-        place = Place(notebook.name, folder, kernel, _manager(environment))
+        excuses = Excuses([cell.source for cell in document.cells if cell.cell_type == "code"], expressions)
+        place = Place(notebook.name, folder, kernel, _manager(environment), excuses=excuses)
         return _shown(_run(document, last_cell, on_cell, place)[-1])
 
     def ask_again(
@@ -108,7 +112,7 @@ def _manager(environment: Mapping[str, str], command: list[str] | None = None) -
 class Place:
     """Where cells run: the notebook's name, the working directory, the kernel's name and the class that starts it.
 
-    ``forgiving``: a cell that raises stops nothing.
+    ``forgiving``: a cell that raises stops nothing; ``excuses``: one that only misses what a deploy returns.
     """
 
     name: str
@@ -116,6 +120,7 @@ class Place:
     kernel: str
     manager: type[Any]
     forgiving: bool = False
+    excuses: Excuses | None = None
 
 
 def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> list[Any]:
@@ -131,6 +136,17 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
     def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient names its arguments
         on_cell("asking the model in its kernel" if cell_index == last else f"cell {cell_index + 1} of {last}")
 
+    passed = set()
+
+    def ended(cell: Any, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
+        reply = execute_reply["content"]
+        if place.excuses is None or reply["status"] != "error" or cell_index == last:
+            return
+        if place.excuses.excused(cell.source, reply["ename"], reply["evalue"]):
+            passed.add(cell_index)
+            cell.metadata.setdefault("tags", []).append("raises-exception")
+            on_cell(f"cell {cell_index + 1} is passed over, since deploys are left out: {reply['evalue']}")
+
     with scratch_folder("run") as scratch:
         try:
             done = papermill.execute_notebook(
@@ -144,12 +160,15 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
                 # A kernel's log speaks of sockets; what cells raise comes as messages and is shown by us.
                 extra_arguments=["--log-level=CRITICAL"],
                 on_cell_start=begins,
+                on_cell_executed=ended,
             )
         except PapermillExecutionError as error:  # of the last cell that raised
-            if not place.forgiving or error.cell_index == last:
+            if error.cell_index not in passed and (not place.forgiving or error.cell_index == last):
                 raise NotebookFailed(
                     f"cell {error.cell_index + 1} of {place.name} raises {error.ename}: {error.evalue}",
-                    "run the notebook from the top in a fresh kernel and mend that cell",
+                    "the model needs that cell: deploy it from the open notebook, with %deploy"
+                    if is_left_out(error.evalue)
+                    else "run the notebook from the top in a fresh kernel and mend that cell",
                     details=_plain(error.traceback)[-2000:],
                 ) from error
             done = nbformat.read(scratch / place.name, as_version=4)  # all cells ran, and papermill wrote it

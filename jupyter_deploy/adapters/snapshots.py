@@ -139,7 +139,7 @@ class SnapshotFolders:
         return f"{staged.manifest.name}:{_identity(staged, staged.manifest.predictions)[:12]}"
 
     def _adopted(self, tag: str, staged: Staged) -> Snapshot:
-        """The stored snapshot, if all that is ever acted upon is what was captured now; with what was found now.
+        """The stored snapshot, if all that is ever acted upon is what was captured now, with what is told of it now.
 
         Another store may have captured the same model; but what claims the same tag and names, say, another
         interpreter is a forgery.
@@ -153,8 +153,14 @@ class SnapshotFolders:
                 f"{tag} is in the model store already, and is not what was captured now",
                 f"if you do not know where it comes from, remove it: bentoml models delete {tag}",
             )
-        # The file is what its digest says; what the checks find may change although the model does not.
-        manifest = present.manifest.model_copy(update={"findings": staged.manifest.findings})
+        # The file is what its digest says; what is only told may change although the model does not.
+        now = staged.manifest
+        told = {
+            "findings": now.findings,
+            "training": now.training or present.manifest.training,
+            "metrics": now.metrics or present.manifest.metrics,
+        }
+        manifest = present.manifest.model_copy(update=told)
         return present.model_copy(update={"manifest": manifest})
 
 

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +27,7 @@ MAX_CELLS = 40_000_000
 MAX_COLUMNS = 300
 """So many are described; beyond them it is an image or an embedding."""
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?")  # of what ``fromisoformat`` takes, what people mean by a date
 _MAX_TEXTS = 100_000
 
 _WIDE = 2048
@@ -190,9 +191,20 @@ def _ends_of_dates(column: Any) -> tuple[str, str] | None:
     if _numbers(column) is not None or not hasattr(column, "iloc"):
         return None
     beginning = column.dropna().iloc[:5]
-    if not len(beginning) or not all(isinstance(value, str) and _DATE.fullmatch(value) for value in beginning):
+    if not len(beginning) or not all(map(_is_date, beginning)):
         return None
     texts = column.dropna().unique()
-    if len(texts) > _MAX_TEXTS or not all(isinstance(value, str) and _DATE.fullmatch(value) for value in texts):
+    if len(texts) > _MAX_TEXTS or not all(map(_is_date, texts)):
         return None
     return min(texts), max(texts)
+
+
+def _is_date(value: Any) -> bool:
+    """Whether a text is a date and nothing else: it may be kept."""
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True

@@ -48,13 +48,14 @@ def waived(findings: Iterable[Finding], checks: Collection[str], reason: str) ->
 
 
 def is_news(findings: Iterable[Finding], recorded: Iterable[Finding]) -> bool:
-    """Whether something was found, or waived for a reason, that a release does not say yet; notes are none.
+    """Whether there is an error, or something waived for a reason, that a release does not say yet.
 
-    The words of a message may change from one look to the next although nothing new was found.
+    Notes and warnings are none: they come and go with what lies around a model, such as a word changed in its notebook,
+    and are told all the same. So may the words of a message, although nothing new was found.
     """
 
     def told_of(found: Iterable[Finding]) -> set[tuple[str, str, str | None]]:
-        return {(f.check, f.severity, f.waived) for f in found if f.severity != "note"}
+        return {(f.check, f.severity, f.waived) for f in found if f.severity == "error" or f.waived is not None}
 
     return not told_of(findings) <= told_of(recorded)
 

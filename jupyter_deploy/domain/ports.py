@@ -155,10 +155,13 @@ class NotebookRunner(Protocol):
         """Cells as a snapshot keeps them: without their secrets."""
         ...
 
-    def run(self, notebook: Path, last_cell: str, on_cell: Callable[[str], None]) -> Mapping[str, Any]:
+    def run(
+        self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
         """Run a notebook headless, then ``last_cell`` in the same kernel; what that cell displayed by MIME type.
 
-        ``on_cell`` is told in words which cell begins. The notebook's own deploys are left out.
+        ``on_cell`` is told in words which cell begins. The notebook's own deploys are left out; a cell that raises for
+        that reason is passed over, and told, unless it makes something that ``expressions`` come from.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
         """

@@ -92,7 +92,10 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
         f"capture_for_command_line({asked.model_dump_json()!r})"
     )
     shown = ports.notebooks.run(
-        notebook, cell, on_cell=lambda words: progress(f"running {notebook.name}: {words}", False)
+        notebook,
+        cell,
+        lambda words: progress(f"running {notebook.name}: {words}", False),
+        [text for text in (request.model, request.example, request.training) if isinstance(text, str)],
     )
     if ERROR_MIME in shown:
         raise _revived(shown[ERROR_MIME])
@@ -133,7 +136,8 @@ def stored(tag: str, *, trust: bool, ports: Ports) -> Snapshot:
             "deploy the model again from its notebook",
             details=f"captured {known.digest}\nfound    {snapshot.digest}",
         )
-    return known  # with what the checks found when it was last captured
+    # With what the checks found when it was last captured, where it lies now.
+    return known.model_copy(update={"path": snapshot.path})
 
 
 def judged(snapshot: Snapshot, request: DeployRequest) -> Snapshot:

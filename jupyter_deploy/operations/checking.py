@@ -16,7 +16,7 @@ def check_beside(before: Endpoint | None, ports: Ports) -> Check:
     """A check of a new manifest for the endpoint as it is now (None: there is none yet).
 
     It raises SignatureMismatch where clients of stable would not be understood, and finds what is wrong with the
-    training data beside those of the last release.
+    training data beside those of the last release and of stable: what the last one lacked already, stable may have.
     """
 
     def check(manifest: Manifest) -> tuple[Finding, ...]:
@@ -24,10 +24,13 @@ def check_beside(before: Endpoint | None, ports: Ports) -> Check:
             return ()
         unstored = Snapshot(tag=f"{before.name}:this model", digest="", fingerprint="", path="", manifest=manifest)
         require_signature(ports, before, unstored)
-        last = max(before.releases, key=lambda release: release.created_at)
-        known = ports.store.remembered(last.tag)
-        if manifest.training is None or known is None or known.manifest.training is None:
-            return ()
-        return tuple(outdated(manifest.training, known.manifest.training, last.tag))
+        last = max(before.releases, key=lambda release: release.created_at).tag
+        found: dict[str, Finding] = {}
+        for tag in dict.fromkeys((last, before.traffic.stable)):
+            known = ports.store.remembered(tag)
+            if manifest.training is not None and known is not None and known.manifest.training is not None:
+                for finding in outdated(manifest.training, known.manifest.training, tag):
+                    found.setdefault(finding.message.replace(tag, ""), finding)  # the same of both is told once
+        return tuple(found.values())
 
     return check

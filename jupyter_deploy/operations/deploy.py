@@ -82,7 +82,11 @@ def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> 
             f"{release.tag} is stable: it gets what the canary leaves", "deploy or promote another release first"
         )
     if role != "idle" and request.role in ("auto", role) and request.percent is None:
-        # The endpoint was stopped, the files were stored anew, or another mode of recording is wanted.
+        # The endpoint was stopped, the files were stored anew, something was waived, or another mode of recording is
+        # wanted: the very same model is as old as it was.
+        known = before.release(release.tag)
+        if known.digest == release.digest:
+            release = release.model_copy(update={"created_at": known.created_at})
         return before.with_renewed(release).recording(request.record)
     after = before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
     return after.recording(request.record)

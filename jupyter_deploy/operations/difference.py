@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.difference import Answers, Cells, Difference, common_answers, compare_answers, difference
 from jupyter_deploy.domain.endpoint import Changes, Endpoint
-from jupyter_deploy.domain.errors import InvalidInput, NoCandidate, ReplayFailed, UnknownRelease
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, NoCandidate, ReplayFailed, UnknownRelease
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DiffRequest, Step
 
@@ -83,8 +85,17 @@ def _tag(given: str, ports: Ports) -> str:
 
 
 def _snapshot(tag: str, ports: Ports) -> Snapshot:
-    """As this store remembers it; else from the model store, its digests verified."""
-    return ports.store.remembered(tag) or ports.capturer.load(tag)
+    """As this store remembers it, where it lies now; else from the model store, its digests verified."""
+    known = ports.store.remembered(tag)
+    if known is None:
+        return ports.capturer.load(tag)
+    if Path(known.path).is_dir():
+        return known
+    try:
+        moved = ports.capturer.load(tag)
+    except DeployError:  # it was removed; what is remembered can be compared all the same
+        return known
+    return known.model_copy(update={"path": moved.path}) if moved.digest == known.digest else known
 
 
 def _answers(a: Snapshot, b: Snapshot, ports: Ports, report: Report) -> Answers:

@@ -11,7 +11,7 @@ import os
 import pickle
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,6 @@ class Model:
             native.eval()  # as for the notebook's own answers: no dropout, no running statistics
         self._call = callable_of(native, manifest["method"])
         self._positional = _positional_only(self._call) if self.codec.container == "call" else ()
-
-    def of(self, native: Any) -> Model:
-        """Another object, to be asked as this one is."""
-        example = {"example": self._example, "prototype": self._prototype}
-        return Model(native, self.manifest, example, self.tag, self.digest)
 
     def answer(self, instances: Sequence[Any]) -> list[Any]:
         """One prediction for each of ``instances``, in their order.
@@ -165,7 +160,40 @@ def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
         return _current
 
 
+def to_be_asked(native: Any, path: str | os.PathLike[str], digest: str) -> Model:
+    """An object of this process, to be asked what the snapshot in a folder was asked: no more than its example is read.
+
+    Modules, classes and files of the project are this process's own; the snapshot's do not take their places.
+
+    Raises
+    ------
+    SnapshotChanged, EnvironmentChanged
+        As ``load``.
+    """
+    folder = Path(path).absolute()
+    with _verified(folder, digest) as (manifest, files, actual):
+        example = _Unpickler(files[EXAMPLE], folder).load()
+    return Model(native, manifest, example, _tag(folder), actual)
+
+
 def _read(folder: Path, digest: str | None) -> Model:
+    with _verified(folder, digest) as (manifest, files, actual):
+        stand_in()
+        project_code.use(folder, manifest["files"])
+        if manifest.get("packed"):
+            settle(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
+        native = _Unpickler(files[MODEL], folder).load()
+        example = _Unpickler(files[EXAMPLE], folder).load()
+    return Model(native, manifest, example, _tag(folder), actual)
+
+
+def _tag(folder: Path) -> str:
+    return f"{folder.parent.name}:{folder.name}"
+
+
+@contextlib.contextmanager
+def _verified(folder: Path, digest: str | None) -> Iterator[tuple[dict[str, Any], dict[str, BufferedReader], str]]:
+    """The manifest, the snapshot's open files and its digest, all hashes having been found right."""
     content = _content(folder / MANIFEST)
     actual = f"sha256:{hashlib.sha256(content).hexdigest()}"
     if digest is not None and actual != digest:
@@ -190,13 +218,7 @@ def _read(folder: Path, digest: str | None) -> Model:
             raise EnvironmentChanged(lines)
         if unknown := project_code.strangers(folder, files):
             raise SnapshotChanged(f"{folder / unknown[0]} is not among what was captured")
-        stand_in()
-        project_code.use(folder, manifest["files"])
-        if manifest.get("packed"):
-            settle(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
-        native = _Unpickler(files[MODEL], folder).load()
-        example = _Unpickler(files[EXAMPLE], folder).load()
-    return Model(native, manifest, example, f"{folder.parent.name}:{folder.name}", actual)
+        yield manifest, files, actual
 
 
 class _Unpickler(pickle.Unpickler):

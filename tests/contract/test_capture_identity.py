@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,24 @@ from tests.contract.capturing import NUMBERS, capture, live
 @pytest.fixture
 def capturer(tmp_path):
     return ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+
+
+def test_what_is_named_and_measured_later_is_known_of_a_model_that_is_stored_already(capturer):
+    def halved(n):
+        return n / 2
+
+    def kept(**more):
+        handed_over = replace(live(halved, 3), **more)
+        staged = capturer.stage(handed_over, "churn")
+        try:
+            return capturer.keep(staged, lambda _: None)
+        finally:
+            capturer.discard(staged)
+
+    first = kept()
+    later = kept(training=NUMBERS, namespace={"test_auc": 0.75})
+    assert (later.tag, later.digest) == (first.tag, first.digest)
+    assert (later.manifest.training.rows, later.manifest.metrics) == (4, {"test_auc": 0.75})
 
 
 def fingerprint_of(value, path):

@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import SimpleNamespace
 
 import psutil
@@ -14,8 +15,9 @@ from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed, StoreError
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
-from jupyter_deploy.domain.requests import PromoteRequest, TrafficRequest
+from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, TrafficRequest
 from jupyter_deploy.operations.change import change, stop_unwanted
+from jupyter_deploy.operations.deploy import _next
 from jupyter_deploy.operations.traffic import promote, traffic
 from tests.releases import release
 
@@ -70,6 +72,15 @@ def _intend(home, ready):
     SqliteStore(home, "x").intend(TWO)
     ready.set()
     signal.pause()
+
+
+def test_the_very_same_model_is_as_old_as_it_was_when_it_is_released_again():
+    first = release("aaaa1111", name="churn")
+    later = first.model_copy(update={"created_at": first.created_at + timedelta(days=1)})
+    before = Endpoint.first(first)
+    assert _next(DeployRequest(), before, later).release(first.tag).created_at == first.created_at
+    other = later.model_copy(update={"digest": "sha256:other"})
+    assert _next(DeployRequest(), before, other).release(first.tag).created_at == other.created_at
 
 
 def test_what_another_living_process_is_starting_is_not_stopped(tmp_path, ports):

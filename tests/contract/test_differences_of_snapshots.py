@@ -1,6 +1,7 @@
 """diff over real snapshots in a real store: who is meant, and how answers are had where the examples share none."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ from jupyter_deploy.domain.endpoint import Changes, Endpoint
 from jupyter_deploy.domain.errors import InvalidInput, NoCandidate, UnknownEndpoint, UnknownRelease, UnknownSource
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DiffRequest
+from jupyter_deploy.operations.capture import stored
 from jupyter_deploy.operations.difference import changes_since, diff
 from tests.contract.capturing import HERE
 from tests.releases import release
@@ -57,7 +59,9 @@ def world(tmp_path_factory):
     endpoint = Endpoint.first(release(one.tag.partition(":")[2], name="churn"))
     store.save(endpoint, based_on=0, reason="", change="")
     again = captured(fitted(), TABLE[:3], (cells[0], "acc = 1"), acc=1.0)
-    return SimpleNamespace(ports=ports, again=again, one=one, two=two, apart=apart, endpoint=endpoint)
+    return SimpleNamespace(
+        bentoml=folder / "bentoml", ports=ports, again=again, one=one, two=two, apart=apart, endpoint=endpoint
+    )
 
 
 def ask(world, a, b=None, told=None):
@@ -207,3 +211,16 @@ def test_figures_are_finite_numbers_in_variables_that_say_a_metric():
     assert metrics_of(seen) == {
         "acc": 0.9, "test_roc_auc": 0.5, "f1_macro": 0.25, "R2": 1.0, "val_loss": 0.5, "max_error": 3.0,
     }  # fmt: skip
+
+
+def test_a_store_of_models_that_was_moved_is_read_where_it_lies_now(world, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(world.bentoml, moved)
+    store = SqliteStore(tmp_path / "home", "ada")
+    for snapshot in (world.one, world.two, world.apart):
+        store.remember(snapshot.model_copy(update={"path": snapshot.path.replace(str(world.bentoml), "/gone")}))
+    ports = SimpleNamespace(capturer=ModelCapturer(moved, Tolerance(), replay_timeout=120), store=store)
+    found = stored(world.one.tag, trust=False, ports=ports)
+    assert (Path(found.path).is_relative_to(moved), found.manifest) == (True, world.one.manifest)
+    compared = diff(DiffRequest(a=world.one.tag, b=world.apart.tag), ports, lambda _: None)
+    assert compared.answers.basis.endswith("in a clean process")

@@ -1,5 +1,6 @@
 """Notebooks that nbdeploy itself runs, in real kernels."""
 
+import importlib
 import json
 import sys
 
@@ -67,3 +68,57 @@ def test_cells_run_again_make_the_model_whose_answers_are_compared_and_those_tha
     ]
     assert ask("def model(n):\n    return n / 3")["differences"] == ["row 0: expected 1.5, got 1.0"]
     assert ask("other = 1")["error"]["missing"] == {"kind": "global", "name": "model"}
+
+
+def test_the_notebooks_own_modules_answer_when_they_run_again_and_not_those_of_the_snapshot(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    (tmp_path / "pricing.py").write_text("def priced(n):\n    return n * 2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    pricing = importlib.import_module("pricing")
+    monkeypatch.setitem(sys.modules, "pricing", pricing)  # and forgotten afterwards
+    kept = ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
+    snapshot = capture(kept, pricing.priced, 3, project=tmp_path)
+    assert "code/pricing.py" in snapshot.manifest.files
+
+    def ask():
+        cells, python = ["import pricing\nmodel = pricing.priced"], sys.executable
+        found = PapermillRunner().ask_again(snapshot, cells, lambda _: None, folder=tmp_path, interpreter=python)
+        return found["error"], found["differences"]
+
+    assert ask() == (None, [])
+    (tmp_path / "pricing.py").write_text("def priced(n):\n    return n * 3\n")
+    assert ask() == (None, ["row 0: expected 6, got 9"])
+
+
+USES = (
+    "%load_ext jupyter_deploy\nx = 2",
+    "def doubled(n):\n    return n * x",
+    "first = %deploy doubled --name again --example 3",
+    "import json\ndef ask(rows, url=first.url):\n    return url\nclient = 1",
+    "answers = [ask(x)]\nclient",
+    "comparison = %deploy_compare again\ncomparison['rows']",
+)
+
+
+def test_cells_that_only_miss_what_a_deploy_returns_are_passed_over_and_told(tmp_path):
+    told = []
+    asking = "from IPython.display import display\ndisplay({'text/plain': str(doubled(4))}, raw=True)"
+    notebook = notebooks.write(tmp_path / "uses.ipynb", *USES)
+    assert PapermillRunner().run(notebook, asking, told.append, ["doubled", "x"])["text/plain"] == "8"
+    assert [words.partition(",")[0] for words in told if "passed" in words] == [
+        "cell 4 is passed over", "cell 5 is passed over", "cell 6 is passed over"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("x = first.percent", "cell 4 of needs\\.ipynb raises AttributeError"),  # another x would be another model
+        ("y = unknown", "cell 4 of needs\\.ipynb raises NameError"),
+    ],
+)
+def test_a_cell_that_the_model_needs_or_that_fails_by_itself_is_not_passed_over(tmp_path, cell, message):
+    notebook = notebooks.write(tmp_path / "needs.ipynb", *USES[:3], cell, "1 / 0")
+    with pytest.raises(NotebookFailed, match=message) as failed:
+        PapermillRunner().run(notebook, "1", lambda _: None, ["doubled"])
+    assert ("%deploy" in failed.value.remedy) == ("first" in cell)

@@ -3,6 +3,7 @@
 import ast
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,12 @@ def test_what_is_kept_of_a_table_are_types_ranges_and_counts_and_no_text():
     }
 
 
+@pytest.mark.parametrize("text", ["2024-01-02 11:00 Ann has HIV", "2024-01-02T11:00, Ann", "9999-99-99"])
+def test_a_text_that_only_begins_like_a_date_is_not_kept(text):
+    table = table_of(pd.DataFrame({"note": ["2024-01-01 10:00", text]}))
+    assert (table.described()["note"].maximum, table.periods()) == (None, {})
+
+
 def test_equal_rows_have_equal_hashes_whatever_holds_them_and_others_have_not():
     import polars as pl
     import torch
@@ -266,6 +273,9 @@ def test_the_files_that_a_table_was_read_from_are_found_through_the_cells_that_m
         "clean = raw.dropna()",
         SKLEARN + "X = clean[['age']]\nmodel = LogisticRegression().fit(X, clean['y'])",
     )
+    again = ("raw = pd.read_csv('unrelated.csv')", *live.cells[1:])
+    training, data = look_at_training(replace(live, cells=(live.cells[0], *again)), ("age",))
+    assert list(data.files) == ["people.csv"]  # what 'raw' held before went nowhere
     training, data = look_at_training(live, ("age",))
     assert list(data.files) == ["people.csv"]
     assert (data.files["people.csv"].size, len(data.files["people.csv"].sha256)) == (
@@ -301,13 +311,37 @@ def test_rows_of_the_example_that_the_model_was_fitted_on_are_noted():
 
 def test_a_model_that_is_judged_by_rows_it_was_fitted_on_is_a_leak():
     assert judged("model.score(X_test, y_test)") == []
-    ((severity, cell, message),) = judged("later = X[30:]", "print(model.predict(later))")
+    ((severity, cell, message),) = judged(
+        "later = X[30:]", "answers = model.predict(later)", "print((answers == y[30:]).mean())"
+    )
     assert (severity, cell) == ("warning", 3)
     assert message.startswith("33.3% of the rows of later, by which the model is judged, are rows of X_train")
     ((severity, _, message),) = judged("model.score(X_train, y_train)")
     assert severity == "warning"
     assert "and by nothing else" in message
     assert judged("model.score(X_train, y_train)", "model.score(X_test, y_test)") == []
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["s = StandardScaler().fit(X)\nmodel.score(X_train, y_train)", "model.score(s.transform(X_test), y_test)"],
+        ["from sklearn.model_selection import cross_val_score", "cross_val_score(model, X, y)", "model.score(X_train, y_train)"],
+        ["s = GridSearchCV(model, {'C': [1]}, cv=2).fit(X, y)\nmodel.score(X_train, y_train)"],
+        ["held = X_test\nmodel.score(held, y_test)\nheld = None\nmodel.score(X_train, y_train)"],
+        ["model.predict(X_train[:3])"],
+        ["print(model.predict(X[38:42]))"],
+        ["model.predict(X_train.head())\nmodel.predict(X_train.iloc[:2])"],
+    ],
+)  # fmt: skip
+def test_what_is_judged_otherwise_and_what_is_only_looked_at_is_no_leak(cells):
+    assert judged(*cells) == []
+
+
+def test_a_part_of_the_training_table_that_meets_a_metric_is_the_training_table():
+    metric = "from sklearn.metrics import accuracy_score\naccuracy_score(y_train[:9], model.predict(X_train[:9]))"
+    ((severity, _, message),) = judged(metric)
+    assert (severity, message.endswith("by nothing else")) == ("warning", True)
 
 
 def test_equal_rows_are_no_leak_where_the_training_rows_are_equal_too():

@@ -56,10 +56,10 @@ def test_a_waiver_names_a_check_and_a_reason():
 
 
 def test_news_is_what_a_release_does_not_say_yet_in_other_words_or_not():
-    assert is_news([one("warning")], [])
-    assert not is_news([one("note")], [])
-    assert not is_news([], [one("warning")])
-    assert not is_news([one("warning")], [one("warning").model_copy(update={"message": "two are"})])
+    assert is_news([one("error")], [])
+    assert not is_news([one("note"), one("warning", "dirty-tree")], [])
+    assert not is_news([], [one("error")])
+    assert not is_news([one("error")], [one("error").model_copy(update={"message": "two are"})])
     assert is_news([one("warning", waived="tested")], [one("warning")])
 
 

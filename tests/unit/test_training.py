@@ -1,10 +1,14 @@
 """A training table beside that of the last release."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.training import Column, Period, SourceFile, TrainingData, outdated
+from jupyter_deploy.operations.checking import check_beside
+from tests.releases import release
 
 
 def data(sha="a", rows=100, columns=("age", "weight"), last="2026-06-30", file="1"):
@@ -61,3 +65,36 @@ def test_a_file_too_large_to_be_hashed_has_changed_when_its_time_has():
 
 def test_the_cell_is_not_kept():
     assert TrainingData.model_validate_json(data().model_dump_json()) == data().model_copy(update={"cell": None})
+
+
+def test_a_column_that_several_tables_have_is_told_once():
+    new, last = data("b", last="2026-05-31"), data()
+    twice = [
+        d.model_copy(update={"periods": dict.fromkeys(("X.day", "df.day", "day"), d.periods["df.day"])})
+        for d in (new, last)
+    ]
+    assert [message for *_, message in told(*twice)] == ["X.day ends at 2026-05-31, for churn:1 it ended at 2026-06-30"]
+    other = new.periods["df.day"]
+    both = new.model_copy(update={"periods": {"a.day": other, "a.night": other}})
+    before = last.model_copy(update={"periods": dict.fromkeys(("a.day", "a.night"), last.periods["df.day"])})
+    assert len(told(both, before)) == 2
+
+
+def test_a_table_is_compared_with_stables_too_and_what_is_the_same_of_both_is_told_once(monkeypatch):
+    later = timedelta(days=1)
+    stable, last = release("1", name="churn"), release("2", name="churn")
+    last = last.model_copy(update={"created_at": stable.created_at + later})
+    tables = {stable.tag: data(), last.tag: data("c", columns=("age",))}
+
+    def remembered(tag):
+        return SimpleNamespace(manifest=SimpleNamespace(training=tables[tag]))
+
+    monkeypatch.setattr("jupyter_deploy.operations.checking.require_signature", lambda *_: None)
+    monkeypatch.setattr("jupyter_deploy.operations.checking.Snapshot", SimpleNamespace)
+    ports = SimpleNamespace(store=SimpleNamespace(remembered=remembered))
+    check = check_beside(Endpoint.first(stable).with_release(last), ports)
+    found = check(SimpleNamespace(training=data("b", columns=("age",), rows=95)))
+    assert [f.message for f in found] == [
+        "X has 95 rows, churn:2 was fitted on 100",
+        "X lacks columns that churn:1 was fitted on: weight",
+    ]

@@ -107,7 +107,8 @@ def difference(
         code=_code(old, new, sources),
         answers=common_answers(old, new) if answers is None else answers,
     )
-    return found.model_copy(update={"words": tuple(_words(found))})
+    words = tuple(_words(found)) or tuple(_otherwise(found, old, new))
+    return found.model_copy(update={"words": words})
 
 
 def common_answers(a: Manifest, b: Manifest) -> Answers:
@@ -280,7 +281,8 @@ def _words(found: Difference) -> Iterator[str]:
     elif "sha256" in training:
         yield "other training data"
     yield from _some(found.metrics, "metric", most=2)
-    yield from _some([c for c in found.dependencies if c.name not in ("interpreter", "platform")], "dependency", most=2)
+    yield from _some([c for c in found.dependencies if c.name not in _PLACES], "dependency", most=2)
+    yield from (f"another {change.name}" for change in found.dependencies if change.name in _PLACES)
     if found.breaks:
         yield "other signature: cannot take its place"
     elif found.signature:
@@ -290,6 +292,18 @@ def _words(found: Difference) -> Iterator[str]:
             yield f"{_many(len(changes), what)} changed"
     if found.answers.differ:
         yield f"{found.answers.differ} of {_many(found.answers.compared, 'common answer')} differ"
+
+
+_PLACES = ("interpreter", "platform")
+
+
+def _otherwise(found: Difference, old: Manifest, new: Manifest) -> Iterator[str]:
+    """What is not worth a word, unless nothing else changed."""
+    yield from (f"another {change.name}" for change in found.model)
+    if found.training:
+        yield "what is known of the training data"
+    if old.instances != new.instances:
+        yield "another example" if found.model or found.training else "only another example"
 
 
 def _counted(changes: Sequence[Change], what: str, forms: Mapping[str, str]) -> Iterator[str]:

@@ -32,6 +32,17 @@ def test_a_snapshot_and_itself_differ_in_nothing():
     assert (found.answers.compared, found.answers.differ) == (2, 0)
 
 
+def test_in_short_the_interpreter_or_the_example_is_said_where_nothing_else_changed():
+    one = snapshot()
+    environment = one.manifest.environment.model_copy(update={"interpreter": "/other/python"})
+    other = [{"age": 31, "weight": 60.5}, ROWS[1]]
+    assert difference(one, snapshot(environment=environment)).words == ("another interpreter",)
+    assert difference(one, snapshot(rows=other)).words == ("only another example",)
+    assert difference(one, snapshot(rows=other, metrics={"acc": 1.0})).words == ("1 metric changed",)
+    assert difference(one, snapshot(variable="best")).words == ("another variable",)
+    assert "what was learnt may differ" in text(difference(one, one))
+
+
 def test_each_subject_is_told_with_both_sides():
     one = snapshot("tumour:a", hyperparameters={"C": 1.0, "clf__tol": 0.1, "gone": 1}, metrics={"acc": 0.9, "auc": 0.8})
     two = snapshot(
@@ -119,7 +130,7 @@ def test_training_data_is_compared_whatever_is_known_of_it():
     assert difference(one, two).words == ("other training data",)
     vars(two.manifest)["training"] = None
     assert {c.kind for c in difference(one, two).training} == {"removed"}
-    assert difference(one, two).words == ()
+    assert difference(one, two).words == ("what is known of the training data",)
 
 
 def test_cells_are_matched_by_their_likeness_and_code_by_its_path():

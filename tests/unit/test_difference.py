@@ -231,3 +231,19 @@ def test_the_page_is_escaped_and_closed_where_a_source_holds_markup():
     found = difference(snapshot(), snapshot(), cells=cells)
     assert "<script>" not in as_html(page(found))
     assert "<script>" in as_text(page(found))
+
+
+def test_two_long_values_are_shown_where_they_differ():
+    steps = (
+        "[('impute', SimpleImputer(strategy='{}')), ('scale', StandardScaler()), ('model', LogisticRegression(C={}))]"
+    )
+    one, two = (snapshot(hyperparameters={"steps": steps.format("mean", c), "n": n}) for c, n in ((1, 1), (10, "1")))
+    (table,) = page(difference(one, two)).tables
+    rows = {row[0]: row[2:] for row in table.rows}
+    assert [side.partition("Logistic")[2] for side in rows["steps"]] == ["Regression(C=1))]", "Regression(C=10))]"]
+    assert all(side.startswith("…") for side in rows["steps"])
+    assert rows["n"] == ("1 (int)", "1 (str)"), "alike in words"
+    sides = ([["x" * 200] * 3, 1], [["x" * 200] * 3, 2])
+    found = difference(*(snapshot(hyperparameters={"steps": side}) for side in sides))
+    before, after = page(found).tables[0].rows[0][2:]
+    assert (before[-2:], after[-2:]) == ("1]", "2]")

@@ -104,7 +104,7 @@ def difference(
         signature=tuple(_signature(old, new)),
         breaks=tuple(old.signature.mismatches(new.signature)),
         cells=cell_changes(*cells),
-        code=_code(old, new, sources),
+        code=_code(a, b, sources),
         answers=common_answers(old, new) if answers is None else answers,
     )
     words = tuple(_words(found)) or tuple(_otherwise(found, old, new))
@@ -262,10 +262,22 @@ def _schema_changes(a: Schema, b: Schema, where: str, *, columns: bool = False) 
             yield Change(name=f"{where}.{name}", kind=kind, before=before, after=after)
 
 
-def _code(a: Manifest, b: Manifest, sources: Sources) -> tuple[SourceChange, ...]:
-    old, new = ({n: digest for n, digest in m.files.items() if n.startswith(CODE)} for m in (a, b))
+def _code(a: Snapshot, b: Snapshot, sources: Sources) -> tuple[SourceChange, ...]:
+    old, new = ({n: d for n, d in side.manifest.files.items() if n.startswith(CODE)} for side in (a, b))
     found = file_changes(old, new, sources)
-    return tuple(change.model_copy(update={"name": change.name.removeprefix(CODE)}) for change in found)
+    return tuple(_as_loaded(c.model_copy(update={"name": c.name.removeprefix(CODE)}), a, b) for c in found)
+
+
+def _as_loaded(change: SourceChange, a: Snapshot, b: Snapshot) -> SourceChange:
+    """A module without a file on one side, not being what its file says, was not removed: it went in as loaded."""
+    without = {"removed": b, "added": a}.get(change.kind)
+    module = change.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    if without is None or not any(
+        f.check == "edited-module" and f.message.startswith(f"the module {module} ") for f in without.manifest.findings
+    ):
+        return change
+    note = f"its file is not what was loaded, so {without.tag} holds it as loaded, not as a file"
+    return SourceChange(name=change.name, kind="changed", added=0, removed=0, hunks=(), note=note)
 
 
 def _words(found: Difference) -> Iterator[str]:

@@ -118,7 +118,7 @@ def _blocks(changes: Sequence[tuple[str, SourceChange]]) -> list[Block]:
             break
         shown += len(hunks)
         lines = [line for hunk in hunks for line in _lines(hunk)]
-        counts = f" (+{change.added} -{change.removed})" if change.hunks else ""
+        counts = f" (+{change.added} -{change.removed})" if change.hunks else f": {change.note}" if change.note else ""
         blocks.append(Block(f"{what} {change.name} {change.kind}{counts}", lines))
     if shown < all_hunks:
         blocks.append(Block(f"… and {all_hunks - shown} more ({_ALL})", ()))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.confidential import HIDDEN, is_confidential, masked
 from jupyter_deploy.domain.difference import difference
+from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.source_changes import Cell
 from jupyter_deploy.faces.page import as_html, as_text
 from jupyter_deploy.faces.render import html, page, text
@@ -247,3 +248,24 @@ def test_two_long_values_are_shown_where_they_differ():
     found = difference(*(snapshot(hyperparameters={"steps": side}) for side in sides))
     before, after = page(found).tables[0].rows[0][2:]
     assert (before[-2:], after[-2:]) == ("1]", "2]")
+
+
+def test_a_module_that_went_in_as_loaded_is_not_told_as_removed():
+    text_ = "def price(x):\n    return x\n"
+    digest = hashlib.sha256(text_.encode()).hexdigest()
+    message = "the module shop.rules is not what its file says (price: edited since it was loaded); captured was …"
+    edited = (Finding(check="edited-module", severity="warning", message=message),)
+    files = {"model.pkl": "0", "code/shop/rules.py": digest, "code/gone.py": digest}
+    one, two = snapshot(files=files), snapshot("tumour:b", findings=edited)
+    texts = {name: text_ for name in files if name.startswith("code/")}
+    found = difference(one, two, sources=(texts, {}))
+    assert [(c.name, c.kind, c.removed) for c in found.code] == [
+        ("gone.py", "removed", 2),
+        ("shop/rules.py", "changed", 0),
+    ]
+    titles = [block.title for block in page(found).blocks]
+    said = "file shop/rules.py changed: its file is not what was loaded, so tumour:b holds it as loaded, not as a file"
+    assert titles == ["file gone.py removed (+0 -2)", said]
+    (_, back) = difference(two, one, sources=({}, texts)).code
+    assert (back.kind, back.added) == ("changed", 0)
+    assert back.note.startswith("its file is not what was loaded, so tumour:b holds")

@@ -95,7 +95,8 @@ def told(finding: Finding) -> str:
     """A finding in one paragraph, for people."""
     where = f" (In [{finding.cell}])" if finding.cell is not None else ""
     passed = f" (waived: {finding.waived})" if finding.waived is not None else ""
-    remedy = f" {finding.remedy[:1].upper()}{finding.remedy[1:]}." if finding.remedy else ""
+    end = "" if finding.remedy.endswith("?") else "."
+    remedy = f" {finding.remedy[:1].upper()}{finding.remedy[1:]}{end}" if finding.remedy else ""
     return f"{finding.check}{where}: {finding.message}.{remedy}{passed}"
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.serving.workplace import location_of
@@ -129,4 +130,4 @@ def _note(files: DataFiles) -> tuple[str, ...]:
     if not files.sizes:
         return ()
     size = sum(files.sizes.values())
-    return (f"packed with it, since it opens them: {listed(sorted(files.sizes), _NAMED)} ({size / 1e6:.3g} MB)",)
+    return (f"packed with it, since it opens them: {listed(sorted(files.sizes), _NAMED)} ({size_in_words(size)})",)

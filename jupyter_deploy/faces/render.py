@@ -261,15 +261,15 @@ def _traffic(result: TrafficChange) -> Page:
     said = "unchanged" if result.change == "unchanged" else "the change is in force"
     headline = f"{result.endpoint} is at revision {result.revision}; {said}"
     facts = [("url", result.url), ("change", result.change)]
+    facts += [("compared", result.compared)] if result.compared else []
     return Page(headline, facts=facts, tables=[Table("", ("release", "before", "now"), rows)])
 
 
 def _prediction(result: Prediction) -> Page:
     facts = [("release", result.release or "none"), ("request", result.request_id or "none")]
     if result.status >= 500:
-        facts.append(
-            ("why", f"'nbdeploy logs {result.endpoint} --status {result.status}' shows it, where messages are recorded")
-        )
+        logs = f"nbdeploy logs {result.endpoint} --status {result.status}"
+        facts.append(("why", f"'{logs}' shows it, where messages are recorded"))
     body = result.body if isinstance(result.body, str) else json.dumps(result.body, ensure_ascii=False)
     return Page(f"{result.endpoint} answered {result.status}", facts=facts, code=body)
 

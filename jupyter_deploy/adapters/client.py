@@ -14,8 +14,8 @@ import httpx
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.serving import codec
 
-# Characters of one argument: a shell takes no more than 128 KiB, and nobody would paste an image.
-_MOST_ARGUMENT = 20_000
+# Characters of one argument that people paste: a table's row, but no image.
+_MOST_ARGUMENT = 1000
 
 
 class HttpClient:

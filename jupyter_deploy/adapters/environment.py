@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import re
 import sys
@@ -9,6 +10,7 @@ import sysconfig
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -57,11 +59,25 @@ def _imported(cells: Iterable[str]) -> set[str]:
 def interpreter() -> Environment:
     """The running interpreter, before it is known which distributions a model needs."""
     return Environment(
-        interpreter=sys.executable,
+        interpreter=_spelling(),
         python=platform.python_version(),
         platform=sysconfig.get_platform(),
         distributions={},
     )
+
+
+def _spelling() -> str:
+    """The running interpreter's path, its name being ``python`` where that is the same one.
+
+    A kernel runs as ``python`` what the command line runs as ``python3``. The path is never resolved: its folder says
+    which virtual environment it is.
+    """
+    given = Path(sys.executable)
+    usual = given.with_name("python")
+    with contextlib.suppress(OSError):  # there is no such file
+        if usual.samefile(given):
+            return str(usual)
+    return sys.executable
 
 
 @lru_cache(maxsize=1)

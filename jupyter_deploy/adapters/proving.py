@@ -6,12 +6,13 @@ import ast
 import contextlib
 import os
 import pickletools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.serving.workplace import location_of
@@ -23,6 +24,7 @@ from .snapshots import content_fingerprint, write_manifest
 
 CHECK = "outside-files"
 ROUNDS = 20
+_MOST = 10  # findings; the others are counted
 _NAMED = 5  # files or modules that a message names
 _NAME_LIMIT = 255  # characters of a path that somebody writes into code
 
@@ -53,7 +55,7 @@ def prove(
             break
         told(f"once more, with {listed(new, _NAMED)}")
         staged = with_files(staged, files, beside.digests)
-    findings = tuple(_findings(files, found["reads"]))
+    findings = tuple(outside_files(files, found["reads"]))
     manifest = staged.manifest
     notes = (*manifest.notes, *_note(files.sizes | beside.sizes))
     manifest = manifest.model_copy(update={"notes": notes, "findings": (*manifest.findings, *findings)})
@@ -106,29 +108,51 @@ def _strings(folder: Path) -> Iterator[str]:
             yield from (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str))
 
 
-def _findings(files: DataFiles, reads: list[dict[str, str]]) -> Iterator[Finding]:
-    """One for each path that is not packed without being asked for."""
-    told = set()
+def outside_files(files: DataFiles, reads: Iterable[dict[str, str]]) -> Iterator[Finding]:
+    """What is not packed without being asked for: one finding a folder and reason, and no more than ``_MOST``."""
+    groups: dict[tuple[str, str, str, str], dict[Path, str]] = {}
     for read in reads:
         absolute = read["path"].startswith(os.sep)
         path = files.original(read["path"])
         lacking = absolute or read["kind"] == "missing"
         objection = files.objection(path) if lacking and files.is_data(path) else None
-        if objection and path not in told:
-            told.add(path)
+        if objection and not any(path in group for group in groups.values()):
+            # What is opened by its absolute path works here, and nowhere else; the rest it did without.
+            severity = "error" if absolute else "warning"
             does = "lists" if path.is_dir() else "opens"
-            yield Finding(
-                check=CHECK,
-                # What is opened by its absolute path works here, and nowhere else; the rest it did without.
-                severity="error" if absolute else "warning",
-                message=f"{read['where']} {does} {path}, which {objection} and is not packed without being asked for",
-                remedy=f"pack it with --include {path}"
-                + (", or keep it in the project and open it by a path relative to the notebook" if absolute else ""),
-            )
+            groups.setdefault((severity, str(path.parent), does, objection), {})[path] = read["where"]
+    found = sorted(groups.items(), key=lambda item: item[0][0])  # errors first
+    most = len(found) if len(found) <= _MOST else _MOST - 1
+    yield from (_outside(*kind, paths) for kind, paths in found[:most])
+    if left := found[most:]:
+        count = sum(len(paths) for _, paths in left)
+        folders = len({folder for (_, folder, *_), _ in left})
+        yield Finding(
+            check=CHECK,
+            severity="error" if left[0][0][0] == "error" else "warning",
+            message=f"… and {count} more such files, in {folders} folder{'s' * (folders != 1)}",
+        )
+
+
+def _outside(severity: str, folder: str, does: str, objection: str, paths: Mapping[Path, str]) -> Finding:
+    first, where = next(iter(paths.items()))
+    if len(paths) == 1:
+        what, remedy = f"{first}, which", f"pack it with --include {first}"
+    else:
+        count = f"{len(paths)} {'folders' if does == 'lists' else 'files'}"
+        what = f"{count} in {folder} ({listed([path.name for path in paths], _NAMED)}), each of which"
+        remedy = f"pack all that is in it with --include {folder}, or single ones with --include FILE"
+    elsewhere = ", or keep it in the project and open it by a path relative to the notebook"
+    return Finding(
+        check=CHECK,
+        severity="error" if severity == "error" else "warning",
+        message=f"{where} {does} {what} {objection} and is not packed without being asked for",
+        remedy=remedy + (elsewhere if severity == "error" else ""),
+    )
 
 
 def _note(sizes: Mapping[str, int]) -> tuple[str, ...]:
     if not sizes:
         return ()
     size = sum(sizes.values())
-    return (f"packed with it, since it opens them: {listed(sorted(sizes), _NAMED)} ({size / 1e6:.3g} MB)",)
+    return (f"packed with it, since it opens them: {listed(sorted(sizes), _NAMED)} ({size_in_words(size)})",)

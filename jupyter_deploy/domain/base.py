@@ -29,3 +29,14 @@ text_forms: dict[type, Callable[[Any], str]] = {}
 def now() -> datetime:
     """The present, in UTC."""
     return datetime.now(UTC)
+
+
+def size_in_words(size: int) -> str:
+    """Bytes as people write them: ``58 bytes``, ``3.4 MB``."""
+    if size < 1000:
+        return f"{size} byte{'s' * (size != 1)}"
+    unit, factor, digits = next(one for one in _UNITS if size >= one[1] * 0.9995)
+    return f"{round(size / factor, digits):g} {unit}"
+
+
+_UNITS = (("GB", 10**9, 2), ("MB", 10**6, 1), ("kB", 10**3, 1))

@@ -104,10 +104,11 @@ def difference(
         signature=tuple(_signature(old, new)),
         breaks=tuple(old.signature.mismatches(new.signature)),
         cells=cell_changes(*cells),
-        code=_code(old, new, sources),
+        code=_code(a, b, sources),
         answers=common_answers(old, new) if answers is None else answers,
     )
-    return found.model_copy(update={"words": tuple(_words(found))})
+    words = tuple(_words(found)) or tuple(_otherwise(found, old, new))
+    return found.model_copy(update={"words": words})
 
 
 def common_answers(a: Manifest, b: Manifest) -> Answers:
@@ -261,10 +262,22 @@ def _schema_changes(a: Schema, b: Schema, where: str, *, columns: bool = False) 
             yield Change(name=f"{where}.{name}", kind=kind, before=before, after=after)
 
 
-def _code(a: Manifest, b: Manifest, sources: Sources) -> tuple[SourceChange, ...]:
-    old, new = ({n: digest for n, digest in m.files.items() if n.startswith(CODE)} for m in (a, b))
+def _code(a: Snapshot, b: Snapshot, sources: Sources) -> tuple[SourceChange, ...]:
+    old, new = ({n: d for n, d in side.manifest.files.items() if n.startswith(CODE)} for side in (a, b))
     found = file_changes(old, new, sources)
-    return tuple(change.model_copy(update={"name": change.name.removeprefix(CODE)}) for change in found)
+    return tuple(_as_loaded(c.model_copy(update={"name": c.name.removeprefix(CODE)}), a, b) for c in found)
+
+
+def _as_loaded(change: SourceChange, a: Snapshot, b: Snapshot) -> SourceChange:
+    """A module without a file on one side, not being what its file says, was not removed: it went in as loaded."""
+    without = {"removed": b, "added": a}.get(change.kind)
+    module = change.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    if without is None or not any(
+        f.check == "edited-module" and f.message.startswith(f"the module {module} ") for f in without.manifest.findings
+    ):
+        return change
+    note = f"its file is not what was loaded, so {without.tag} holds it as loaded, not as a file"
+    return SourceChange(name=change.name, kind="changed", added=0, removed=0, hunks=(), note=note)
 
 
 def _words(found: Difference) -> Iterator[str]:
@@ -280,7 +293,8 @@ def _words(found: Difference) -> Iterator[str]:
     elif "sha256" in training:
         yield "other training data"
     yield from _some(found.metrics, "metric", most=2)
-    yield from _some([c for c in found.dependencies if c.name not in ("interpreter", "platform")], "dependency", most=2)
+    yield from _some([c for c in found.dependencies if c.name not in _PLACES], "dependency", most=2)
+    yield from (f"another {change.name}" for change in found.dependencies if change.name in _PLACES)
     if found.breaks:
         yield "other signature: cannot take its place"
     elif found.signature:
@@ -290,6 +304,18 @@ def _words(found: Difference) -> Iterator[str]:
             yield f"{_many(len(changes), what)} changed"
     if found.answers.differ:
         yield f"{found.answers.differ} of {_many(found.answers.compared, 'common answer')} differ"
+
+
+_PLACES = ("interpreter", "platform")
+
+
+def _otherwise(found: Difference, old: Manifest, new: Manifest) -> Iterator[str]:
+    """What is not worth a word, unless nothing else changed."""
+    yield from (f"another {change.name}" for change in found.model)
+    if found.training:
+        yield "what is known of the training data"
+    if old.instances != new.instances:
+        yield "another example" if found.model or found.training else "only another example"
 
 
 def _counted(changes: Sequence[Change], what: str, forms: Mapping[str, str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ CHECKS: dict[str, str] = {
     "redefined-class": "A class of the notebook that was changed after the model was made of it.",
     "stale-kernel": "Whether the notebook, run from top to bottom, would give this model.",
     "features": "Columns of the example against those of the fit: missing, extra, re-ordered, re-typed.",
+    "missing-values": "Columns with missing values in the training table, but none in the example.",
     "outdated-data": "The training table beside the file that it was read from and the one of the last release.",
     "leakage": "Rows of the example, or of what the model was judged by, that it was fitted on.",
     "dirty-tree": "Changes that the commit which the snapshot names does not have.",
@@ -95,7 +96,8 @@ def told(finding: Finding) -> str:
     """A finding in one paragraph, for people."""
     where = f" (In [{finding.cell}])" if finding.cell is not None else ""
     passed = f" (waived: {finding.waived})" if finding.waived is not None else ""
-    remedy = f" {finding.remedy[:1].upper()}{finding.remedy[1:]}." if finding.remedy else ""
+    end = "" if finding.remedy.endswith("?") else "."
+    remedy = f" {finding.remedy[:1].upper()}{finding.remedy[1:]}{end}" if finding.remedy else ""
     return f"{finding.check}{where}: {finding.message}.{remedy}{passed}"
 
 

@@ -43,6 +43,7 @@ class TrafficChange(Value):
     before: dict[str, str]
     after: dict[str, str]
     change: str
+    compared: str = Field(default="", description="What the comparison said of the candidate that was promoted.")
 
 
 class Prediction(Value):

@@ -46,6 +46,7 @@ class SourceChange(Value):
     hunks: tuple[str, ...] = Field(
         description="As diff -u has them, each from its @@ line on; values of names that say a secret are taken out."
     )
+    note: str = Field(default="", description="Why there are no lines to show.")
 
 
 def cell_changes(before: Sequence[Cell], after: Sequence[Cell]) -> tuple[SourceChange, ...]:

@@ -46,7 +46,8 @@ def difference_page(result: Difference) -> Page:
         title = f"why {result.b} (the candidate) cannot take the place of {result.a} (stable)"
         tables.append(Table(title, ("where",), [(why,) for why in result.breaks]))
     if result.answers.changes:
-        rows = [(short(c.before), short(c.after), short(c.instance)) for c in result.answers.changes[:SHOWN_ANSWERS]]
+        shown = result.answers.changes[:SHOWN_ANSWERS]
+        rows = [(*_both(c.before, c.after), short(c.instance)) for c in shown]
         title = f"{len(rows)} of {result.answers.differ} answers that differ"
         tables.append(Table(title, (result.a, result.b, "instance"), rows))
     blocks = _blocks([*(("cell", c) for c in result.cells), *(("file", c) for c in result.code)])
@@ -74,20 +75,38 @@ def _answers(answers: Answers) -> str:
 def _table(title: str, changes: Sequence[Change]) -> list[Table]:
     if not changes:
         return []
-    rows: list[tuple[str, ...]] = [
-        (c.name, c.kind, _side(c, "before"), _side(c, "after")) for c in changes[:SHOWN_ROWS]
-    ]
+    rows: list[tuple[str, ...]] = [(c.name, c.kind, *_sides(c)) for c in changes[:SHOWN_ROWS]]
     if len(changes) > SHOWN_ROWS:
         rows.append((f"… and {len(changes) - SHOWN_ROWS} more ({_ALL})", "", "", ""))
     return [Table(title, ("name", "", "before", "after"), rows)]
 
 
-def _side(change: Change, side: str) -> str:
-    absent = {"added": "before", "removed": "after"}
-    if absent.get(change.kind) == side:
-        return ""
-    value: Any = getattr(change, side)
+def _sides(change: Change) -> tuple[str, str]:
+    if change.kind == "added":
+        return "", _word(change.after)
+    return (_word(change.before), "") if change.kind == "removed" else _both(change.before, change.after)
+
+
+def _word(value: Any) -> str:
     return short("none" if value is None else value)
+
+
+def _both(before: Any, after: Any) -> tuple[str, str]:
+    """Both in short, so that it is seen where they differ: long ones from a little before that on."""
+    one, other = _word(before), _word(after)
+    if one != other or before == after:
+        return one, other
+    texts = [short("none" if value is None else value, limit=_WHOLE) for value in (before, after)]
+    if texts[0] == texts[1]:
+        return f"{one} ({type(before).__name__})", f"{other} ({type(after).__name__})"
+    pairs = enumerate(zip(*texts, strict=False))
+    differ = next((place for place, (a, b) in pairs if a != b), min(map(len, texts)))
+    start = max(differ - _BEFORE, 0)
+    return short(f"…{texts[0][start:]}"), short(f"…{texts[1][start:]}")
+
+
+_BEFORE = 30  # characters before the first that differs
+_WHOLE = 1_000_000
 
 
 def _blocks(changes: Sequence[tuple[str, SourceChange]]) -> list[Block]:
@@ -99,7 +118,7 @@ def _blocks(changes: Sequence[tuple[str, SourceChange]]) -> list[Block]:
             break
         shown += len(hunks)
         lines = [line for hunk in hunks for line in _lines(hunk)]
-        counts = f" (+{change.added} -{change.removed})" if change.hunks else ""
+        counts = f" (+{change.added} -{change.removed})" if change.hunks else f": {change.note}" if change.note else ""
         blocks.append(Block(f"{what} {change.name} {change.kind}{counts}", lines))
     if shown < all_hunks:
         blocks.append(Block(f"… and {all_hunks - shown} more ({_ALL})", ()))

@@ -15,7 +15,7 @@ from jupyter_deploy.domain.artifacts import Source, checked_name
 from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource, disk_faults
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture
+from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture, retold
 from jupyter_deploy.operations.checking import check_beside
 from jupyter_deploy.wiring import Wiring
 
@@ -104,7 +104,9 @@ def capture_for_command_line(document: str) -> None:
         found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
     else:
-        display({SNAPSHOT_MIME: {"tag": snapshot.tag}, "text/plain": snapshot.tag}, raw=True)
+        display(
+            {SNAPSHOT_MIME: {"tag": snapshot.tag, **retold(snapshot.manifest)}, "text/plain": snapshot.tag}, raw=True
+        )
 
 
 def last_function(cell: str) -> str:

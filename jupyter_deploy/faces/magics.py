@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import checked_name
-from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
 
@@ -64,7 +64,10 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
             )
         if expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
             return _shown(run(operation, request), output)
-        live = live_from_expressions(shell, expression, request)
+        try:
+            live = live_from_expressions(shell, expression, request)
+        except (UnknownSource, InvalidExample, InvalidInput) as error:
+            raise _of_eaten_quotes(error, line, request) from error
         return _shown(run(operation, request, live=live), output)
 
     return _finished(deploy, _help(operation.request, "%deploy"))
@@ -101,6 +104,25 @@ def _tokens(line: str) -> list[str]:
         raise InvalidInput(
             f"the line cannot be read: {error}", 'put expressions in quotes: --example "X_test[:5]"'
         ) from error
+
+
+def _of_eaten_quotes(error: DeployError, line: str, request: DeployRequest) -> DeployError:
+    """The error in other words where an expression has lost its quotes: a line is split as a shell does."""
+    try:
+        words = shlex.split(line, posix=False)
+    except ValueError:  # quotes that only the other way of reading ends
+        return error
+    for expression in (request.source, request.example, request.signature, request.training):
+        if expression is None or expression in line:
+            continue
+        written = next((w for w in words if re.sub("[\"']", "", w) == expression), None)
+        if written is not None:
+            other = written.replace('"', "'")
+            return type(error)(
+                f"of {written} only {expression} is left: a magic's line eats quotes, as a shell does",
+                f'write it in other quotes: "{other}"',
+            )
+    return error
 
 
 def _help(request: type[Request], name: str) -> str:

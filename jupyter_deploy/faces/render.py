@@ -113,7 +113,13 @@ def _deployment(result: Deployment) -> Page:
     facts += [("note", note) for note in captured.notes]
     if result.role == "shadow":
         facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
-    return Page(did, findings=_by_severity(captured.findings), facts=facts, code=result.curl)
+    return Page(did, findings=_by_severity(captured.findings), facts=facts, code=_ask(result))
+
+
+def _ask(result: Deployment) -> str:
+    """How to ask it the example: where that is too long for a line, the command that knows it comes first."""
+    is_short = " -d @" not in result.curl
+    return result.curl if is_short else f"nbdeploy predict {result.endpoint}\n{result.curl}"
 
 
 def _by_severity(findings: Iterable[Finding]) -> list[Finding]:
@@ -255,11 +261,15 @@ def _traffic(result: TrafficChange) -> Page:
     said = "unchanged" if result.change == "unchanged" else "the change is in force"
     headline = f"{result.endpoint} is at revision {result.revision}; {said}"
     facts = [("url", result.url), ("change", result.change)]
+    facts += [("compared", result.compared)] if result.compared else []
     return Page(headline, facts=facts, tables=[Table("", ("release", "before", "now"), rows)])
 
 
 def _prediction(result: Prediction) -> Page:
     facts = [("release", result.release or "none"), ("request", result.request_id or "none")]
+    if result.status >= 500:
+        logs = f"nbdeploy logs {result.endpoint} --status {result.status}"
+        facts.append(("why", f"'{logs}' shows it, where messages are recorded"))
     body = result.body if isinstance(result.body, str) else json.dumps(result.body, ensure_ascii=False)
     return Page(f"{result.endpoint} answered {result.status}", facts=facts, code=body)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.artifacts import Manifest, Snapshot
@@ -53,11 +53,25 @@ def capture(
         proved = _judged(proved, request)
         progress("storing the snapshot")
         kept = ports.capturer.keep(proved, ports.store.remember)
-        # The very same model may have been stored before, with what the checks found then; what they find now is told.
+        # The very same model may have been stored before, with what was found and noted then; what is now is told.
         told = kept.manifest.model_copy(update={"findings": proved.manifest.findings})
-        return kept.model_copy(update={"manifest": told})
+        return _told_anew(kept.model_copy(update={"manifest": told}), retold(proved.manifest))
     finally:
         ports.capturer.discard(staged)
+
+
+def retold(manifest: Manifest) -> dict[str, Any]:
+    """What is told of a capture and may be other than when the same snapshot was stored."""
+    return {"notes": manifest.notes, "cells": manifest.provenance.cells}
+
+
+def _told_anew(kept: Snapshot, now: Mapping[str, Any]) -> Snapshot:
+    """The snapshot with what ``retold`` says; what it does not say is as it was stored."""
+    stored = kept.manifest
+    told = retold(stored) | {name: tuple(now[name]) for name in retold(stored) if name in now}
+    provenance = stored.provenance.model_copy(update={"cells": told["cells"]})
+    manifest = stored.model_copy(update={"notes": told["notes"], "provenance": provenance})
+    return kept.model_copy(update={"manifest": manifest})
 
 
 def _judged(staged: Staged, request: DeployRequest, more: Iterable[Finding] = ()) -> Staged:
@@ -106,7 +120,7 @@ def capture_in_notebook(request: DeployRequest, name: str, ports: Ports, progres
         raise StoreError(
             "the notebook's kernel wrote to another store", "does the notebook or its kernel set NBDEPLOY_HOME?"
         )
-    return snapshot
+    return _told_anew(snapshot, shown[SNAPSHOT_MIME])
 
 
 def stored(tag: str, *, trust: bool, ports: Ports) -> Snapshot:

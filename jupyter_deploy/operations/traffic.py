@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.endpoint import Endpoint
-from jupyter_deploy.domain.errors import CandidateUnhealthy, InvalidTraffic, UnknownRevision
+from jupyter_deploy.domain.errors import CandidateUnhealthy, DeployError, InvalidTraffic, UnknownRevision
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
+from jupyter_deploy.domain.requests import CompareRequest, PromoteRequest, RollbackRequest, Step, TrafficRequest
 from jupyter_deploy.domain.results import TrafficChange
 
 from .change import (
@@ -18,6 +18,7 @@ from .change import (
     roles_in_words,
     target_of,
 )
+from .observe import compare
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
@@ -41,7 +42,19 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
             f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
         )
     report(Step(number=1, total=1, title=f"promoting {chosen}"))
-    return _changed(ports, before, after, request.reason)
+    compared = _compared(before, chosen, ports)
+    return _changed(ports, before, after, request.reason).model_copy(update={"compared": compared})
+
+
+def _compared(before: Endpoint, chosen: str, ports: Ports) -> str:
+    """The verdict of the comparison so far, for who promotes unasked; empty: there is none to be had."""
+    if chosen == before.traffic.stable:
+        return ""
+    try:
+        found = compare(CompareRequest(name=before.name, candidate=chosen), ports, lambda _: None)
+    except DeployError:
+        return ""
+    return f"{found.verdict.upper()}: {found.reason}"
 
 
 def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficChange:

@@ -15,6 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from jupyter_deploy.adapters import snapshots
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.environment import interpreter
 from jupyter_deploy.adapters.fingerprints import fingerprint
 from jupyter_deploy.adapters.pickling import write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode
@@ -56,6 +57,27 @@ def test_numbers_that_read_alike_behind_their_opcodes_are_told_apart(tmp_path):
     assert fingerprint_of("churn:202511251200", tmp_path / "a") != fingerprint_of("churn:202511261200", tmp_path / "a")
     assert fingerprint_of({1, 2}, tmp_path / "a") != fingerprint_of({1, 3}, tmp_path / "a")
     assert fingerprint_of(["ab", "c"], tmp_path / "a") != fingerprint_of(["a", "bc"], tmp_path / "a")
+
+
+def test_the_name_that_the_interpreter_was_started_by_is_no_content(tmp_path, monkeypatch):
+    base, other = tmp_path / "base", tmp_path / "other"
+    for file in (base, other):
+        file.touch()
+    bin_ = tmp_path / "venv" / "bin"
+    bin_.mkdir(parents=True)
+    (bin_ / "python3").symlink_to(base)
+    monkeypatch.setattr("sys.executable", str(bin_ / "python3"))
+    assert interpreter().interpreter == str(bin_ / "python3"), "there is no other"
+    (bin_ / "python").symlink_to(other)
+    assert interpreter().interpreter == str(bin_ / "python3"), "'python' is another one"
+    (bin_ / "python").unlink()
+    (bin_ / "python").symlink_to("python3")
+    (bin_ / "python3.11").symlink_to("python3")
+    found = set()
+    for name in ("python", "python3", "python3.11"):
+        monkeypatch.setattr("sys.executable", str(bin_ / name))
+        found.add(interpreter().interpreter)
+    assert found == {str(bin_ / "python")}
 
 
 SETS = """

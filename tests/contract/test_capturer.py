@@ -59,7 +59,8 @@ def test_an_estimator_on_a_frame_becomes_a_snapshot_that_tells_everything(captur
     assert manifest.framework == "sklearn"
     assert manifest.provenance.cells == ("a = 1",)
     lock = manifest.environment
-    assert lock.interpreter == sys.executable
+    assert Path(lock.interpreter).samefile(sys.executable)
+    assert Path(lock.interpreter).parent == Path(sys.executable).parent, "the virtual environment's own"
     assert {"scikit-learn", "scipy", "pandas", "numpy", "bentoml", "cloudpickle"} <= set(lock.distributions)
     assert "torch" not in lock.distributions, "what the model does not need is not locked"
     assert "nbdeploy" not in lock.distributions

@@ -16,6 +16,7 @@ from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed, StoreError
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, TrafficRequest
+from jupyter_deploy.faces.render import text
 from jupyter_deploy.operations.change import change, stop_unwanted
 from jupyter_deploy.operations.deploy import _next
 from jupyter_deploy.operations.traffic import promote, traffic
@@ -192,6 +193,24 @@ def test_after_a_reboot_a_traffic_verb_that_changes_nothing_starts_everything(po
 def test_after_a_reboot_promote_starts_the_candidate_instead_of_refusing_it(ports, rebooted):
     assert promote(PromoteRequest(name="tumour"), ports, lambda _: None).after == {TWO.tag: "stable 100 %"}
     assert TWO.tag in rebooted.running
+
+
+def test_promote_says_what_the_comparison_says_at_that_moment(ports, rebooted, monkeypatch):
+    asked = []
+
+    def compare(request, *_):
+        asked.append((request.name, request.candidate))
+        if len(asked) > 1:
+            raise StoreError("the records cannot be read")
+        return SimpleNamespace(verdict="inconclusive", reason="no pairs yet")
+
+    monkeypatch.setattr("jupyter_deploy.operations.traffic.compare", compare)
+    done = promote(PromoteRequest(name="tumour"), ports, lambda _: None)
+    assert asked == [("tumour", TWO.tag)]
+    assert done.compared == "INCONCLUSIVE: no pairs yet"
+    assert "compared  INCONCLUSIVE: no pairs yet" in text(done)
+    again = promote(PromoteRequest(name="tumour", tag=ONE.tag), ports, lambda _: None)
+    assert (again.compared, again.after) == ("", {ONE.tag: "stable 100 %"}), "without a comparison it is promoted too"
 
 
 def test_a_candidate_that_does_not_run_is_not_promoted(ports, rebooted):

@@ -14,6 +14,7 @@ from jupyter_deploy.adapters.fitting import NotFound, Training, find_training, l
 from jupyter_deploy.adapters.frameworks import framework_of
 from jupyter_deploy.adapters.guards import Subject
 from jupyter_deploy.adapters.guards.data import leakage, outdated_data
+from jupyter_deploy.adapters.guards.features import missing_values
 from jupyter_deploy.adapters.inspection import inspect_model
 from jupyter_deploy.adapters.looking import CannotLook, look
 from jupyter_deploy.adapters.tables import table_of
@@ -326,7 +327,11 @@ def test_a_model_that_is_judged_by_rows_it_was_fitted_on_is_a_leak():
     "cells",
     [
         ["s = StandardScaler().fit(X)\nmodel.score(X_train, y_train)", "model.score(s.transform(X_test), y_test)"],
-        ["from sklearn.model_selection import cross_val_score", "cross_val_score(model, X, y)", "model.score(X_train, y_train)"],
+        [
+            "from sklearn.model_selection import cross_val_score",
+            "cross_val_score(model, X, y)",
+            "model.score(X_train, y_train)",
+        ],
         ["s = GridSearchCV(model, {'C': [1]}, cv=2).fit(X, y)\nmodel.score(X_train, y_train)"],
         ["held = X_test\nmodel.score(held, y_test)\nheld = None\nmodel.score(X_train, y_train)"],
         ["model.predict(X_train[:3])"],
@@ -351,3 +356,32 @@ def test_equal_rows_are_no_leak_where_the_training_rows_are_equal_too():
     found_ = judged(coarse, "model.score(X_test, y_test)")
     assert found_
     assert all(severity == "note" for severity, *_ in found_)
+
+
+GAPS = """
+from sklearn.impute import SimpleImputer
+df["age"] = df["age"].where(df.index % 14 > 0)
+df["note"] = None
+X = df[["age", "weight"]]
+model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(X, y)
+A = X.to_numpy()
+"""
+
+
+def gaps(example, *cells):
+    live = notebook(DATA + SKLEARN + GAPS, *cells)
+    rows = eval(example, dict(live.namespace))
+    subject = Subject(live, inspect_model(live.model, rows, None), framework_of(live.model), Path(), found(live))
+    return [(f.check, f.severity, f.message) for f in missing_values(subject)]
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+def test_missing_values_that_the_model_was_fitted_with_and_requests_may_not_have_are_a_warning():
+    (said,) = gaps("X[1:5]")
+    words = "the training table has missing values in age; the example has none, so such requests will be refused"
+    assert said == ("missing-values", "warning", words)
+    assert gaps("X[:5]") == [], "the example has one"
+    assert gaps("X[1:5]", "df = df.dropna(subset=['age'])\nmodel.fit(df[['age', 'weight']], df.y)") == []
+    fit = "model.fit(A, y)"
+    assert gaps("A[1:5]", fit) == [("missing-values", "warning", words.replace(" in age", ""))]
+    assert gaps("A[:5]", fit) == []

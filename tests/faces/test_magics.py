@@ -32,6 +32,10 @@ CELLS = [
     "jupyter_deploy.predict('bmi', data=[{'weight': 80.0, 'height': 2}]).body",
     "jupyter_deploy.predict('bmi', [1])",
     "print(jupyter_deploy.describe('bmi'))",
+    'MODELS = {"a": model}',
+    '%deploy MODELS["a"] --name models',
+    '%deploy "MODELS[a]" --name models',
+    "%deploy model --name churn --example MODELS['a']",
     "%deploy_down",
 ]
 
@@ -60,6 +64,9 @@ def shown(shared_home):
         (10, "NAME"),
         (15, "the cell defines no function"),
         (16, "the cell is not Python"),
+        (24, """write it in other quotes: "MODELS['a']\""""),
+        (25, "run the cell that makes it first"),
+        (26, """write it in other quotes: "MODELS['a']\""""),
         (17, "raises on the example: ZeroDivisionError"),
     ],
 )
@@ -84,7 +91,7 @@ def test_results_show_as_tables_and_as_documents_when_asked(shown):
 
 
 def test_help_python_values_and_printing_work_as_a_person_would_expect(shown):
-    help_, predicted, misused, printed = (shown[cell] for cell in CELLS[-5:-1])
+    help_, predicted, misused, printed = (shown[cell] for cell in CELLS[19:23])
     assert "Options of %deploy_predict" in help_
     assert "{'predictions': [20.0]}" in predicted
     assert "call it as predict(name, *, data=None)" in misused

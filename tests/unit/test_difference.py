@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.confidential import HIDDEN, is_confidential, masked
 from jupyter_deploy.domain.difference import difference
+from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.source_changes import Cell
 from jupyter_deploy.faces.page import as_html, as_text
 from jupyter_deploy.faces.render import html, page, text
@@ -30,6 +31,17 @@ def test_a_snapshot_and_itself_differ_in_nothing():
     assert empty >= {"model", "features", "hyperparameters", "training", "metrics", "dependencies", "signature"}
     assert empty >= {"breaks", "cells", "code"}
     assert (found.answers.compared, found.answers.differ) == (2, 0)
+
+
+def test_in_short_the_interpreter_or_the_example_is_said_where_nothing_else_changed():
+    one = snapshot()
+    environment = one.manifest.environment.model_copy(update={"interpreter": "/other/python"})
+    other = [{"age": 31, "weight": 60.5}, ROWS[1]]
+    assert difference(one, snapshot(environment=environment)).words == ("another interpreter",)
+    assert difference(one, snapshot(rows=other)).words == ("only another example",)
+    assert difference(one, snapshot(rows=other, metrics={"acc": 1.0})).words == ("1 metric changed",)
+    assert difference(one, snapshot(variable="best")).words == ("another variable",)
+    assert "what was learnt may differ" in text(difference(one, one))
 
 
 def test_each_subject_is_told_with_both_sides():
@@ -119,7 +131,7 @@ def test_training_data_is_compared_whatever_is_known_of_it():
     assert difference(one, two).words == ("other training data",)
     vars(two.manifest)["training"] = None
     assert {c.kind for c in difference(one, two).training} == {"removed"}
-    assert difference(one, two).words == ()
+    assert difference(one, two).words == ("what is known of the training data",)
 
 
 def test_cells_are_matched_by_their_likeness_and_code_by_its_path():
@@ -220,3 +232,40 @@ def test_the_page_is_escaped_and_closed_where_a_source_holds_markup():
     found = difference(snapshot(), snapshot(), cells=cells)
     assert "<script>" not in as_html(page(found))
     assert "<script>" in as_text(page(found))
+
+
+def test_two_long_values_are_shown_where_they_differ():
+    steps = (
+        "[('impute', SimpleImputer(strategy='{}')), ('scale', StandardScaler()), ('model', LogisticRegression(C={}))]"
+    )
+    one, two = (snapshot(hyperparameters={"steps": steps.format("mean", c), "n": n}) for c, n in ((1, 1), (10, "1")))
+    (table,) = page(difference(one, two)).tables
+    rows = {row[0]: row[2:] for row in table.rows}
+    assert [side.partition("Logistic")[2] for side in rows["steps"]] == ["Regression(C=1))]", "Regression(C=10))]"]
+    assert all(side.startswith("…") for side in rows["steps"])
+    assert rows["n"] == ("1 (int)", "1 (str)"), "alike in words"
+    sides = ([["x" * 200] * 3, 1], [["x" * 200] * 3, 2])
+    found = difference(*(snapshot(hyperparameters={"steps": side}) for side in sides))
+    before, after = page(found).tables[0].rows[0][2:]
+    assert (before[-2:], after[-2:]) == ("1]", "2]")
+
+
+def test_a_module_that_went_in_as_loaded_is_not_told_as_removed():
+    text_ = "def price(x):\n    return x\n"
+    digest = hashlib.sha256(text_.encode()).hexdigest()
+    message = "the module shop.rules is not what its file says (price: edited since it was loaded); captured was …"
+    edited = (Finding(check="edited-module", severity="warning", message=message),)
+    files = {"model.pkl": "0", "code/shop/rules.py": digest, "code/gone.py": digest}
+    one, two = snapshot(files=files), snapshot("tumour:b", findings=edited)
+    texts = {name: text_ for name in files if name.startswith("code/")}
+    found = difference(one, two, sources=(texts, {}))
+    assert [(c.name, c.kind, c.removed) for c in found.code] == [
+        ("gone.py", "removed", 2),
+        ("shop/rules.py", "changed", 0),
+    ]
+    titles = [block.title for block in page(found).blocks]
+    said = "file shop/rules.py changed: its file is not what was loaded, so tumour:b holds it as loaded, not as a file"
+    assert titles == ["file gone.py removed (+0 -2)", said]
+    (_, back) = difference(two, one, sources=({}, texts)).code
+    assert (back.kind, back.added) == ("changed", 0)
+    assert back.note.startswith("its file is not what was loaded, so tumour:b holds")

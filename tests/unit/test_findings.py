@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import GuardFailed, InvalidInput
 from jupyter_deploy.domain.findings import CHECKS, Finding, counted, is_news, refuse, require_waivable, told, waived
 from jupyter_deploy.faces.cli import EXIT_CODES
@@ -66,6 +67,20 @@ def test_news_is_what_a_release_does_not_say_yet_in_other_words_or_not():
 def test_a_card_counts_what_was_found():
     assert counted([one("warning"), one("note"), one("warning"), one("error", waived="x")]) == "2 warnings, 1 waived"
     assert counted([one("note")]) == ""
+
+
+def test_a_remedy_that_asks_ends_with_its_question_mark():
+    assert told(one("warning", remedy="was it left out?")) == "features: a column is missing. Was it left out?"
+    assert told(one("warning", remedy="mend it")).endswith(" Mend it.")
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (1, "1 byte"), (58, "58 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (12_345, "12.3 kB"),
+     (999_960, "1 MB"), (3_400_000, "3.4 MB"), (2_570_000_000, "2.57 GB")],
+)  # fmt: skip
+def test_sizes_are_written_as_people_do(size, words):
+    assert size_in_words(size) == words
 
 
 def test_findings_are_seen_first_on_a_page_with_their_severity_and_cell():

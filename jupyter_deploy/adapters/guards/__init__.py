@@ -8,7 +8,7 @@ from jupyter_deploy.domain.findings import Finding
 
 from .data import leakage, outdated_data
 from .environment import dirty_tree, local_distribution, lock_mismatch, undistributed
-from .features import features
+from .features import features, missing_values
 from .notebook import stale_kernel
 from .redefined import redefined_class
 from .secrets import secrets, secrets_in_files
@@ -20,6 +20,7 @@ GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     stale_kernel,
     redefined_class,
     features,
+    missing_values,
     outdated_data,
     leakage,
     dirty_tree,

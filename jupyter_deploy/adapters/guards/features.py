@@ -12,6 +12,7 @@ from jupyter_deploy.adapters.frameworks import Framework, features_of
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.signature import Schema, types_of
 
 from .subject import Subject
 
@@ -28,6 +29,38 @@ def features(subject: Subject) -> Iterator[Finding]:
     if seen.signature.container == "frame":
         training = subject.training.source if isinstance(subject.training, Training) else live.training
         yield from compare_columns(live.model, subject.framework, seen.example, training)
+
+
+def missing_values(subject: Subject) -> Iterator[Finding]:
+    """Check ``missing-values``: what the model was fitted with and requests may not have, as the example has none."""
+    training, schema = subject.training, subject.seen.signature.instance_schema
+    if not isinstance(training, Training):
+        return
+    absent = [name for name, column in training.table.described().items() if column.missing]
+    if subject.seen.signature.container == "frame":
+        taken = schema.get("properties", {})
+        absent = [name for name in absent if name in taken and not _takes_null(taken[name])]
+        where = f" in {listed(absent, _NAMED)}"
+    elif subject.seen.signature.container in ("array", "tensor") and not _takes_null(schema.get("items", {})):
+        where = ""
+    else:
+        return
+    if absent:
+        yield Finding(
+            check="missing-values",
+            severity="warning",
+            message=f"the training table has missing values{where}; the example has none, so such requests will be "
+            "refused",
+            remedy="add such a row to the example, or give a --signature that allows null there",
+        )
+
+
+def _takes_null(schema: Schema) -> bool:
+    """Whether a schema, or what it says of its innermost items, allows null."""
+    while isinstance(schema.get("items"), dict):
+        schema = schema["items"]
+    kinds = types_of(schema)
+    return not kinds or "null" in kinds
 
 
 def compare_columns(model: Any, framework: Framework, example: Any, training: Any = None) -> Iterator[Finding]:

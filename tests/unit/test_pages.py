@@ -1,0 +1,35 @@
+"""What a person is shown of a result, and what to type next."""
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_deploy.adapters.client import HttpClient
+from jupyter_deploy.domain.results import Deployment, Prediction
+from jupyter_deploy.faces.render import text
+from tests.manifests import snapshot
+
+URL = "http://127.0.0.1:8780/digits"
+
+
+@pytest.mark.parametrize(("pixels", "is_pasteable"), [(30, True), (784, False)])
+def test_a_request_of_several_screens_is_not_printed(pixels, is_pasteable):
+    rows = [[0.125 + i for i in range(pixels)]]
+    curl = HttpClient(Path("token"), lambda: None).command(f"{URL}/predict", {"instances": rows})
+    deployed = Deployment(
+        endpoint="digits", url=URL, release="digits:1", role="stable", percent=100, snapshot="digits:1", revision=1,
+        changed=True, captured=snapshot().manifest, curl=curl,
+    )  # fmt: skip
+    lines = text(deployed).splitlines()
+    if is_pasteable:
+        assert lines[-1].endswith("29.125]]}'")
+        assert not lines[-2].startswith("nbdeploy predict")
+    else:
+        assert lines[-2] == "nbdeploy predict digits"
+        assert lines[-1].endswith(f"-d @request.json  # such as the example in {URL}/openapi.json")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_failed_request_says_where_its_reason_is(status):
+    answered = Prediction(endpoint="churn", status=status, release="churn:1", request_id="1", body="")
+    assert ("nbdeploy logs churn --status" in text(answered)) is (status == 500)

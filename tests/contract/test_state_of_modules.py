@@ -145,6 +145,11 @@ def late(x):
 """
 
 
+class Unwilling(dict):
+    def items(self):
+        raise RuntimeError
+
+
 def test_only_globals_that_the_code_names_which_answers_are_compared(project):
     project({"uses.py": USES, "names.py": "SETTINGS = {'factor': 2}\nOTHER = 1\n"})
     import uses
@@ -153,6 +158,7 @@ def test_only_globals_that_the_code_names_which_answers_are_compared(project):
     assert {"MEMO", "SCALES", "SETTINGS", "LOCK"} < reached
     assert reached.isdisjoint({"START", "RUN", "OTHER"})
     assert names_reached(uses.late) is None, "it looks names up by itself"
+    assert names_reached([Unwilling()]) is None
     there = {"uses": {name: [what] for name, what in globals_of(uses).items()}}
     uses.START, uses.RUN = 0, ""
     assert "START" in differing(there)["uses"]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.domain.errors import NotCapturable
+from jupyter_deploy.domain.errors import NotCapturable, ReplayFailed
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.serving.project_code import FOLDER
@@ -49,7 +49,7 @@ def prove_with_code(staged: Staged, live: Live, timeout: float, told: Callable[[
     with _set_aside(proved) as restore:
         try:
             again = prove(_by_value(staged, proved, live, example, why), live, timeout, told)
-        except NotCapturable as error:
+        except (NotCapturable, ReplayFailed) as error:
             if not has_agreed(found):
                 raise
             obstacle = str(error)

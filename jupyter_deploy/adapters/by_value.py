@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.domain.errors import NotCapturable
+from jupyter_deploy.domain.errors import NotCapturable, ReplayFailed
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.serving.project_code import FOLDER
@@ -22,7 +22,7 @@ from .project_code import CHECKS_OF_CODE, EDITED, ProjectCode, differing, module
 from .proving import prove
 from .reachable import names_reached
 from .replaying import Asked, has_agreed
-from .scratch import new_folder_name
+from .scratch import scratch_folder
 from .snapshots import content_fingerprint, write_manifest
 from .writing import write
 
@@ -49,7 +49,7 @@ def prove_with_code(staged: Staged, live: Live, timeout: float, told: Callable[[
     with _set_aside(proved) as restore:
         try:
             again = prove(_by_value(staged, proved, live, example, why), live, timeout, told)
-        except NotCapturable as error:
+        except (NotCapturable, ReplayFailed) as error:
             if not has_agreed(found):
                 raise
             obstacle = str(error)
@@ -78,27 +78,26 @@ def _are_others(changed: Mapping[str, str]) -> Iterator[str]:
 @contextmanager
 def _set_aside(proved: Staged) -> Iterator[Callable[[], None]]:
     """Within, the snapshot's folder holds its packed data only; what is called puts the rest back."""
-    folder, aside = proved.folder, new_folder_name("aside")
+    folder = proved.folder
     names = [name for name in proved.manifest.files if location_of(name) is None]
     data = set(proved.manifest.files) - set(names)
 
-    def restore() -> None:
-        for path in [path for path in folder.rglob("*") if path.is_file()]:
-            if path.relative_to(folder).as_posix() not in data:
-                path.unlink()
-        _move(names, aside, folder)
+    with scratch_folder("aside") as aside:
 
-    _move(names, folder, aside)
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    try:
+        def restore() -> None:
+            for path in [path for path in folder.rglob("*") if path.is_file()]:
+                if path.relative_to(folder).as_posix() not in data:
+                    path.unlink()
+            _move(names, aside, folder)
+
+        _move(names, folder, aside)
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
         yield restore
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _move(names: list[str], source: Path, target: Path) -> None:
     for name in names:
-        (target / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).rename(target / name)
 
 

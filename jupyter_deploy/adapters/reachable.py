@@ -40,7 +40,10 @@ def names_reached(*roots: Any) -> Collection[str] | None:
         if isinstance(part, ModuleType):
             modules |= {part.__name__: part} if local_place(part.__name__) else {}
         else:
-            queue.extend(_within(part))
+            try:
+                queue.extend(_within(part))
+            except Exception:  # noqa: BLE001 - an object of any class may answer as it likes
+                return None
             names.update(_named(part))
         if not names.isdisjoint(_DYNAMIC):
             return None

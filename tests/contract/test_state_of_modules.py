@@ -14,6 +14,7 @@ from jupyter_deploy.adapters.reachable import names_reached
 from jupyter_deploy.adapters.replaying import SERVING_FOLDER
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
+from jupyter_deploy.serving.describing import described
 from jupyter_deploy.serving.project_code import globals_of
 from tests.contract.capturing import capture, edited, packed, sources
 
@@ -102,6 +103,22 @@ def test_what_an_object_of_a_module_holds_is_compared_with_what_it_holds_in_anot
     assert {name for name, what in here.items() if [what] != there["objects"][name]} == wanted
 
 
+def test_tensors_are_compared_by_their_bytes():
+    torch = pytest.importorskip("torch")
+
+    def told(value):
+        return described(value, str, {})
+
+    weights = torch.nn.Linear(2, 3).to(torch.bfloat16)
+    before = told(weights)
+    assert told(weights) == before
+    with torch.no_grad():
+        weights.bias[0] += 1
+    assert told(weights) != before
+    assert told(torch.zeros(2)) != told(torch.zeros(1, 2))
+    assert told(torch.tensor(1.0)) != told(torch.tensor(2.0))
+
+
 @pytest.fixture
 def capturer(tmp_path):
     return ModelCapturer(tmp_path / "bentoml", Tolerance(), replay_timeout=120)
@@ -128,6 +145,11 @@ def late(x):
 """
 
 
+class Unwilling(dict):
+    def items(self):
+        raise RuntimeError
+
+
 def test_only_globals_that_the_code_names_which_answers_are_compared(project):
     project({"uses.py": USES, "names.py": "SETTINGS = {'factor': 2}\nOTHER = 1\n"})
     import uses
@@ -136,6 +158,7 @@ def test_only_globals_that_the_code_names_which_answers_are_compared(project):
     assert {"MEMO", "SCALES", "SETTINGS", "LOCK"} < reached
     assert reached.isdisjoint({"START", "RUN", "OTHER"})
     assert names_reached(uses.late) is None, "it looks names up by itself"
+    assert names_reached([Unwilling()]) is None
     there = {"uses": {name: [what] for name, what in globals_of(uses).items()}}
     uses.START, uses.RUN = 0, ""
     assert "START" in differing(there)["uses"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving.reads import of_the_machine
 from jupyter_deploy.serving.workplace import location_of
 
 from .datafiles import DataFiles
@@ -22,6 +23,7 @@ from .snapshots import content_fingerprint, write_manifest
 CHECK = "outside-files"
 ROUNDS = 20
 _NAMED = 5  # files or modules that a message names
+_PATH_LIMIT = 4096  # Linux's
 _NAME_LIMIT = 255  # characters of a path that somebody writes into code
 
 
@@ -51,6 +53,8 @@ def prove(
         told(f"once more, with {listed(new, _NAMED)}")
         staged = with_files(staged, files)
     findings = tuple(_findings(files, found["reads"]))
+    if not found["error"] and not found["differences"]:
+        findings += tuple(_named(files, found["reads"], staged.folder))
     manifest = staged.manifest
     manifest = manifest.model_copy(
         update={"notes": (*manifest.notes, *_note(files)), "findings": (*manifest.findings, *findings)}
@@ -122,6 +126,26 @@ def _findings(files: DataFiles, reads: list[dict[str, str]]) -> Iterator[Finding
                 message=f"{read['where']} {does} {path}, which {objection} and is not packed without being asked for",
                 remedy=f"pack it with --include {path}"
                 + (", or keep it in the project and open it by a path relative to the notebook" if absolute else ""),
+            )
+
+
+def _named(files: DataFiles, reads: list[dict[str, str]], folder: Path) -> Iterator[Finding]:
+    """One for each file that is named by an absolute path and was not seen to be opened: C code may have done it."""
+    seen = {files.original(read["path"]) for read in reads}
+    nobodys = of_the_machine()
+    for name in dict.fromkeys(_strings(folder)):
+        if not name.startswith(os.sep) or len(name) > _PATH_LIMIT or not name.isprintable():
+            continue
+        path = Path(os.path.normpath(name))
+        own = name.startswith(nobodys) or path.suffix == ".py" or path in seen
+        if not own and os.path.isfile(path) and files.is_data(path) and not files.holds(path):  # noqa: PTH113 - it never raises
+            yield Finding(
+                check=CHECK,
+                severity="warning",
+                message=f"the model names {path}, which is here and was not seen to be opened: what C code opens by "
+                "an absolute path is not packed",
+                remedy="if the model reads it, open it by a path relative to the notebook, or read it in the notebook "
+                "and let the model use what was read",
             )
 
 

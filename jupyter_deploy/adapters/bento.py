@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -22,6 +23,7 @@ from jupyter_deploy.domain.artifacts import Bento, Environment, Snapshot
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
+from jupyter_deploy.serving.callers import LIBRARIES
 
 from .replaying import copy_serving
 from .scratch import scratch_folder
@@ -48,14 +50,30 @@ def quiet_bentoml() -> Iterator[Any]:
     before = os.environ.get(name)
     os.environ[name] = "true"
     try:
-        import bentoml  # noqa: PLC0415 - a quarter of a second that only storing needs
-
-        yield bentoml
+        yield _imported()
     finally:
         if before is None:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+def _imported() -> Any:
+    try:
+        import bentoml  # noqa: PLC0415 - a quarter of a second that only storing needs
+        import bentoml._internal.configuration.containers  # noqa: PLC0415 - else it comes with the first use
+    except Exception as error:
+        # Whoever comes first has the name: a module of the project instead of the one that BentoML imports.
+        installed = metadata.packages_distributions()
+        loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+        taken = [file for name, file in loaded.items() if name in installed and file and not file.startswith(LIBRARIES)]
+        raise StoreError(
+            f"BentoML, which stores the model, cannot be imported: {type(error).__name__}: {error}",
+            f"give {' and '.join(taken)} another name: a distribution's module has it, which BentoML needs"
+            if taken
+            else "does 'python -c \"import bentoml\"' work in this environment?",
+        ) from error
+    return bentoml
 
 
 class BentoBuilder:

@@ -179,6 +179,10 @@ class DataFiles:
             path = path.resolve()
         return os.path.relpath(path, self._project)
 
+    def holds(self, path: Path) -> bool:
+        """Whether it is packed."""
+        return self.place_of(path) in self._packed
+
     def _visible(self, folder: Path) -> list[Path]:
         return sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
 

@@ -259,9 +259,29 @@ def _predictions(answer: Any, container: Container, rows: int, name: str) -> lis
         return codec.encode(answer, rows)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidExample(
-            f"what {name} returns cannot be an answer: {_said(error)}",
+            f"what {name} returns cannot be an answer: {_said(error)}{_where(answer, error)}",
             "return one answer a row: numbers, texts, lists, dicts, an array or a table",
         ) from error
+
+
+def _where(answer: Any, error: Exception) -> str:
+    """`` (in its [0]['a'])``: the way to what has no JSON form."""
+    way, part = "", answer
+    while isinstance(error, TypeError) and isinstance(part, dict | list | tuple):
+        steps = part.items() if isinstance(part, dict) else enumerate(part)
+        step = next(((key, inner) for key, inner in steps if not _has_json(inner)), None)
+        if step is None:
+            break
+        way, part = f"{way}[{step[0]!r}]", step[1]
+    return f" (in its {way})" if way else ""
+
+
+def _has_json(value: Any) -> bool:
+    try:
+        codec.to_json(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _said(error: Exception) -> str:

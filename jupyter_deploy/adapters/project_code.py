@@ -31,7 +31,7 @@ _SUFFIXES_LEFT_OUT = (".pyc", ".pyo", ".ipynb", ".egg-info", ".dist-info")
 # What a bento has under these names.
 _TAKEN = ("serving", "service")
 EDITED = "edited-module"
-CHECKS_OF_CODE = ("project-code", EDITED)
+CHECKS_OF_CODE = ("project-code", EDITED, "train-mode")
 
 _STAND_IN = frozenset({"jupyter_deploy", "jupyter_deploy.serving_role"})
 
@@ -65,6 +65,19 @@ class ProjectCode:
     def findings(self) -> tuple[Finding, ...]:
         """What goes in by source, and each module that is not what its file says."""
         return (*self._notes, *self._found.values())
+
+    def met_in_training(self, kinds: Iterable[str]) -> None:
+        """Such modules of torch answer, within the model, as in training."""
+        self._notes += [
+            Finding(
+                check="train-mode",
+                severity="warning",
+                message=f"a {kind} within the model is in train mode: its answers depend on "
+                + ("chance" if "Norm" not in kind else "the rows that are asked with it"),
+                remedy="call .eval() of the module before you deploy",
+            )
+            for kind in kinds
+        ]
 
     @contextmanager
     def pickling(self) -> Iterator[None]:

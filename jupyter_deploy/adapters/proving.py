@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
+from jupyter_deploy.serving.reads import of_the_machine
 from jupyter_deploy.serving.workplace import location_of
 
 from .beside import BesideCode
@@ -26,6 +27,7 @@ CHECK = "outside-files"
 ROUNDS = 20
 _MOST = 10  # findings; the others are counted
 _NAMED = 5  # files or modules that a message names
+_PATH_LIMIT = 4096  # Linux's
 _NAME_LIMIT = 255  # characters of a path that somebody writes into code
 
 
@@ -56,6 +58,8 @@ def prove(
         told(f"once more, with {listed(new, _NAMED)}")
         staged = with_files(staged, files, beside.digests)
     findings = tuple(outside_files(files, found["reads"]))
+    if not found["error"] and not found["differences"]:
+        findings += tuple(_named(files, found["reads"], staged.folder))
     manifest = staged.manifest
     notes = (*manifest.notes, *_note(files.sizes | beside.sizes))
     manifest = manifest.model_copy(update={"notes": notes, "findings": (*manifest.findings, *findings)})
@@ -149,6 +153,26 @@ def _outside(severity: str, folder: str, does: str, objection: str, paths: Mappi
         message=f"{where} {does} {what} {objection} and is not packed without being asked for",
         remedy=remedy + (elsewhere if severity == "error" else ""),
     )
+
+
+def _named(files: DataFiles, reads: list[dict[str, str]], folder: Path) -> Iterator[Finding]:
+    """One for each file that is named by an absolute path and was not seen to be opened: C code may have done it."""
+    seen = {files.original(read["path"]) for read in reads}
+    nobodys = of_the_machine()
+    for name in dict.fromkeys(_strings(folder)):
+        if not name.startswith(os.sep) or len(name) > _PATH_LIMIT or not name.isprintable():
+            continue
+        path = Path(os.path.normpath(name))
+        own = name.startswith(nobodys) or path.suffix == ".py" or path in seen
+        if not own and os.path.isfile(path) and files.is_data(path) and not files.holds(path):  # noqa: PTH113 - it never raises
+            yield Finding(
+                check=CHECK,
+                severity="warning",
+                message=f"the model names {path}, which is here and was not seen to be opened: what C code opens by "
+                "an absolute path is not packed",
+                remedy="if the model reads it, open it by a path relative to the notebook, or read it in the notebook "
+                "and let the model use what was read",
+            )
 
 
 def _note(sizes: Mapping[str, int]) -> tuple[str, ...]:

@@ -30,8 +30,11 @@ def _write_model(live: Live, folder: Path, code: ProjectCode) -> tuple[dict[str,
     with framework_of(live.model).asking(live.model):
         files = {"model.pkl": write_pickle(live.model, folder / "model.pkl", name=name, code=code, writers=writers)}
         formats = {"model.pkl": "cloudpickle"}
+        # Frameworks see to the mode of their own models; what a function or class holds is its own affair.
+        own = framework_of(live.model).name == "python"
         for writer in writers:
             written = writer.finish()
+            code.met_in_training(getattr(writer, "in_training", ()) if own else ())
             files |= written
             formats |= dict.fromkeys(written, writer.format)
     return files, formats

@@ -17,6 +17,7 @@ CHECKS: dict[str, str] = {
     "outside-files": "Files that the model opens and nobody packs unasked: outside of the project, hidden, large.",
     "project-code": "The project's own modules whose source goes in, and what of their folders stays out.",
     "edited-module": "Modules of the project that are not what their files say: edited since their import, or changed.",
+    "train-mode": "Modules of torch within a function or class that answer as in training: dropout, running averages.",
     "redefined-class": "A class of the notebook that was changed after the model was made of it.",
     "stale-kernel": "Whether the notebook, run from top to bottom, would give this model.",
     "features": "Columns of the example against those of the fit: missing, extra, re-ordered, re-typed.",

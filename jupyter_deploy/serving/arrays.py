@@ -42,6 +42,8 @@ def to_array(values: Any, dtype: Any) -> np.ndarray[Any, Any]:
     except OverflowError as error:
         raise Unfit(f"is out of the range of {wanted}") from error
     except (ValueError, TypeError) as error:
+        if "inhomogeneous" in str(error):  # numpy's word
+            raise Unfit("holds lists of different lengths; they must be of one: pad the shorter ones") from error
         raise Unfit(f"does not fit {wanted}: {error}") from error
     if wanted.kind == "f" and np.isinf(array).any():
         raise Unfit(f"is out of the range of {wanted}")

@@ -1,7 +1,7 @@
 """Absolute paths of the notebook's machine that a model opens lead to the packed copies.
 
 Python's functions are wrapped, for exactly those paths and what is below them; without any nothing is touched. What C
-code opens by itself is not led anywhere: the replay, in which the originals are refused, shows it.
+code opens by itself is not led anywhere, nor refused in the replay; a deploy warns of the files that a model names so.
 """
 
 from __future__ import annotations

@@ -273,3 +273,12 @@ def test_a_snapshots_files_are_readable_by_the_user_alone(capturer):
     snapshot = capture(capturer, doubled, NUMBERS)
     for name in ("model.pkl", "example.pkl", "snapshot.json"):
         assert (Path(snapshot.path) / name).stat().st_mode & 0o077 == 0
+
+
+def test_a_module_of_the_project_that_has_the_name_of_one_that_bentoml_imports_is_named(tmp_path):
+    (tmp_path / "schema.py").write_text("X = 1")
+    program = "import schema\nfrom jupyter_deploy.adapters.bento import quiet_bentoml\n\n"
+    program += "try:\n    quiet_bentoml().__enter__()\nexcept Exception as e:\n    print(e.message, e.remedy)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "BentoML, which stores the model, cannot be imported" in done.stdout
+    assert f"give {tmp_path / 'schema.py'} another name" in done.stdout

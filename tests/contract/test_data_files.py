@@ -322,6 +322,18 @@ def test_a_file_that_c_code_opens_is_packed_for_its_name_stands_in_the_model(cap
     assert [name for name in snapshot.manifest.files if name.startswith("data/")] == ["data/notebooks/limit.txt"]
 
 
+def test_a_file_that_c_code_opens_by_an_absolute_path_is_told(capturer, project):
+    for name in ("limit.txt", "other.txt"):
+        (project / "notebooks" / name).write_text("5")
+    named = str(project / "notebooks" / "limit.txt")
+    findings = capture(capturer, function(IN_C, NAME=named), project).manifest.findings
+    assert [(f.check, f.severity, named in f.message) for f in findings if f.check == "outside-files"] == [
+        ("outside-files", "warning", True)
+    ]
+    opened = capture(capturer, function("def f(x):\n    return x * int(open(NAME).read())", NAME=named), project)
+    assert [f for f in opened.manifest.findings if f.check == "outside-files"] == []
+
+
 def test_a_guess_that_does_not_help_is_taken_back(capturer, project):
     (project / "notebooks" / "limit.txt").write_text("5")
     source = "import os\ndef f(x):\n    return x if os.getpid() == PID else 'limit.txt'"

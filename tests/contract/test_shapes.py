@@ -17,6 +17,7 @@ from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.adapters.inspection import inspect_model
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
+from jupyter_deploy.serving.arrays import Unfit, to_array
 from jupyter_deploy.serving.codec import Codec, InvalidInstances, encode
 from jupyter_deploy.serving.openapi import openapi
 from jupyter_deploy.serving.snapshot import load
@@ -371,3 +372,13 @@ def test_a_table_of_polars_that_a_model_answers_is_its_rows(kind):
     frame = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
     answer = frame if kind == "eager" else frame.lazy()
     assert encode(answer, 2) == [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
+
+
+def test_what_has_no_json_form_is_told_with_its_place():
+    with pytest.raises(InvalidExample, match=r"complex has no JSON form \(in its \['a'\]\[1\]\)"):
+        inspect_model(lambda x: {"b": x, "a": [x, 1j]}, 3, None)
+
+
+def test_rows_of_different_lengths_are_told_in_plain_words():
+    with pytest.raises(Unfit, match="lists of different lengths"):
+        to_array([[1, 2], [3]], "int64")

@@ -265,3 +265,16 @@ def test_a_large_model_is_captured_without_a_second_copy_in_memory(tmp_path):
     more, size = map(float, ended.stdout.split())
     assert size > 155
     assert more < 0.2 * size
+
+
+def test_a_module_in_train_mode_within_a_function_is_told_where_that_changes_answers(stage):
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Dropout(0.0))
+
+    def told(model):
+        found = stage(model, torch.ones(3, 2)).manifest.findings
+        return [finding.message.partition(":")[0] for finding in found if finding.check == "train-mode"]
+
+    assert told(lambda rows: net(rows).sum(dim=1)) == ["a BatchNorm1d within the model is in train mode"]
+    assert told(net) == []
+    net.eval()
+    assert told(lambda rows: net(rows).sum(dim=1)) == []

@@ -116,6 +116,8 @@ class StorageWriter:
         self._entries: dict[int, Entry] = {}
         self._names: set[str] = set()
         self._kept: list[Any] = []  # what addresses are kept of must not go
+        self.in_training: dict[str, None] = {}
+        """Classes of modules that were met in train mode and answer otherwise in it."""
 
     def takes(self, kind: type) -> bool:
         """Modules too: only they know the names."""
@@ -126,6 +128,8 @@ class StorageWriter:
         torch = self._torch
         if isinstance(part, torch.nn.Module):
             self._learn(part)
+            if part.training and _minds(part, torch):
+                self.in_training[type(part).__name__] = None
             return None
         typed = isinstance(part, torch.storage.TypedStorage)
         storage = part._untyped_storage if typed else part  # noqa: SLF001 - torch.save does so
@@ -171,6 +175,16 @@ def _content(storage: Any) -> memoryview:
     on_cpu = storage if storage.device.type == "cpu" else storage.cpu()
     content: memoryview = torch.empty(0, dtype=torch.uint8).set_(on_cpu).numpy().data
     return content
+
+
+def _minds(module: Any, torch: Any) -> bool:
+    """Whether it is of those that answer otherwise in train mode."""
+    layers = torch.nn.modules
+    if isinstance(module, layers.dropout._DropoutNd):  # noqa: SLF001 - what all of them are
+        return bool(module.p)
+    return isinstance(module, layers.batchnorm._BatchNorm) or bool(  # noqa: SLF001 - as above
+        isinstance(module, layers.rnn.RNNBase | layers.activation.MultiheadAttention) and module.dropout
+    )
 
 
 def _require_capturable(module: Any) -> None:

@@ -186,7 +186,10 @@ class ModelCapturer:
         files = data | written
         kept = [f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE]
         # By value there may be more in the model than in the files of its code.
-        secrets = [f for f in secrets_in_model(live, staged.folder) if f not in kept]
+        told_of = {f.message for f in kept}  # which may be marked as waived by now
+        secrets = [
+            f for f in without_secrets(secrets_in_model(live, staged.folder), live.cells) if f.message not in told_of
+        ]
         findings = (*kept, *secrets, *code.findings)
         update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
         manifest = staged.manifest.model_copy(update=update)

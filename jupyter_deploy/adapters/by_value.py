@@ -17,6 +17,7 @@ from jupyter_deploy.serving.project_code import FOLDER
 from jupyter_deploy.serving.workplace import location_of
 
 from .frameworks import framework_of
+from .guards.masking import without_secrets
 from .guards.secrets import secrets_in_model
 from .project_code import CHECKS_OF_CODE, EDITED, ProjectCode, differing, modules_in
 from .proving import prove
@@ -110,7 +111,9 @@ def _by_value(staged: Staged, proved: Staged, live: Live, example: Any, changed:
     files = data | written
     kept = [f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE]
     # By value there may be more in the model than in the files of its code.
-    secrets = [f for f in secrets_in_model(live, folder) if f not in kept]
+    told_of = {f.message for f in kept}  # which may be marked as waived by now
+    found = without_secrets(secrets_in_model(live, folder), live.cells)
+    secrets = [f for f in found if f.message not in told_of]
     findings = (*kept, *secrets, *code.findings)
     update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
     manifest = staged.manifest.model_copy(update=update)

@@ -193,11 +193,13 @@ class ModelCapturer:
     def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
         """The executed cells that the model came from."""
         provenance = snapshot.manifest.provenance
-        return cells_behind(provenance.cells, provenance.source.variable)
+        found = cells_behind(provenance.cells, provenance.source.variable)
+        # What an earlier version kept may hold more than would be kept now.
+        return [cell.model_copy(update={"source": masked(cell.source)[0]}) for cell in found]
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:
         """The texts of the project's own files in it; what is not what was captured is left out."""
-        return sources_of(snapshot)
+        return {path: masked(text)[0] for path, text in sources_of(snapshot).items()}
 
     def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
         """Its answers to other instances, from a clean process that verifies its digest first."""

@@ -316,6 +316,23 @@ def test_uncommitted_changes_are_a_note_and_of_the_notebook_itself_a_warning(tmp
     assert finding.message.endswith("not committed: a b.ipynb")
 
 
+def test_a_notebook_that_only_ran_is_as_committed(tmp_path):
+    path = tmp_path / "n.ipynb"
+
+    def write(source, **ran):
+        path.write_text(json.dumps({"cells": [{"cell_type": "code", "source": source, **ran}]}))
+
+    write("a = 1", id="x")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "begin")
+    subject = Subject(Live(None, None, Source(notebook=str(path)), project=tmp_path), None, None, tmp_path)
+    write(["a = ", "1"], id="y", execution_count=3, outputs=[{"text": "1"}])
+    assert list(dirty_tree(subject)) == []
+    write("a = 2")
+    assert [finding.severity for finding in dirty_tree(subject)] == ["warning"]
+
+
 LOCKS = {
     "requirements.txt": "--hash x\nnumpy==1.2.3 \\\n --hash=sha256:0\npandas>=1\nscipy==9; python_version<'3'\n# x\n",
     "uv.lock": '[[package]]\nname = "NumPy"\nversion = "1.2.3"\n[[package]]\nname = "mine"\nsource = {virtual = "."}\n',

@@ -112,3 +112,12 @@ def test_a_secret_of_the_notebook_is_no_change_and_runs_but_is_not_shown(tmp_pat
     ran, cells, _, said = _what_to_run(snapshot, ports)
     assert (ran, len(said)) == ("executed cells", 1)
     assert "In [1] runs with ***" in said[0]
+
+
+def test_cells_that_are_compared_show_no_secret_though_an_earlier_version_kept_it():
+    cells = ("%env API_KEY=hunter22-SEKRIT", KEY, "model = f(opts)")
+    provenance = SimpleNamespace(cells=cells, source=Source(variable="model"))
+    snapshot = SimpleNamespace(manifest=SimpleNamespace(provenance=provenance))
+    cells = ModelCapturer.cells_behind(SimpleNamespace(), snapshot)
+    assert [cell.number for cell in cells][-2:] == [2, 3]
+    assert "hunter22" not in repr(cells)

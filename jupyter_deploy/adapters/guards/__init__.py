@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from jupyter_deploy.domain.findings import Finding
 
@@ -15,6 +16,8 @@ from .secrets import secrets, secrets_in_files
 from .subject import Proved, Subject
 
 __all__ = ["GUARDS", "PROOF_GUARDS", "Proved", "Subject", "inspect_proved", "inspect_subject"]
+
+_Looked = TypeVar("_Looked", Subject, Proved)
 
 GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     stale_kernel,
@@ -39,9 +42,22 @@ PROOF_GUARDS: tuple[Callable[[Proved], Iterable[Finding]], ...] = (
 
 def inspect_subject(subject: Subject) -> tuple[Finding, ...]:
     """What the checks find before the replay."""
-    return tuple(finding for guard in GUARDS for finding in guard(subject))
+    return tuple(finding for guard in GUARDS for finding in _found(guard, subject))
 
 
 def inspect_proved(proved: Proved) -> tuple[Finding, ...]:
     """What the checks find after the replay."""
-    return tuple(finding for guard in PROOF_GUARDS for finding in guard(proved))
+    return tuple(finding for guard in PROOF_GUARDS for finding in _found(guard, proved))
+
+
+def _found(guard: Callable[[_Looked], Iterable[Finding]], looked: _Looked) -> Iterator[Finding]:
+    """Its findings; that it raised is one, since nothing that a check makes of odd code may keep it from its deploy."""
+    try:
+        yield from guard(looked)
+    except Exception as error:  # noqa: BLE001 - notebooks and models hold whatever Python allows
+        name = guard.__name__.removesuffix("_in_files").replace("_", "-")
+        yield Finding(
+            check=name,
+            severity="warning" if name == "secrets" else "note",
+            message=f"the check could not be made to its end: {type(error).__name__}: {error}",
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import sysconfig
@@ -23,7 +24,7 @@ def dirty_tree(subject: Subject) -> Iterator[Finding]:
     """Check ``dirty-tree``: a warning where the notebook or an imported module is not as committed, else a note."""
     live = subject.live
     notebook = Path(live.source.notebook) if live.source.notebook else None
-    changed = changed_files(notebook.parent if notebook else live.project)
+    changed = [path for path in changed_files(notebook.parent if notebook else live.project) if not _only_ran(path)]
     if not changed:
         return
     of_model = loaded_files()
@@ -66,6 +67,27 @@ def changed_files(folder: Path) -> list[Path]:
             if "R" in entry[:2] or "C" in entry[:2]:
                 next(entries, None)  # the former name
     return found
+
+
+def _only_ran(path: Path) -> bool:
+    """Whether a notebook has its committed cells, and only other outputs, counts and ids."""
+    if path.suffix != ".ipynb" or not path.is_file():
+        return False
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"],
+            capture_output=True,
+            timeout=10,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        return _sources(asked.stdout) == _sources(path.read_bytes())
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sources(notebook: bytes) -> list[tuple[str, str]]:
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(notebook)["cells"]]
 
 
 def local_distribution(proved: Proved) -> Iterator[Finding]:

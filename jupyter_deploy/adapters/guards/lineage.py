@@ -32,14 +32,13 @@ class Value:
 def values_behind(value: Value) -> dict[str, Value]:
     """It and all that it was made of, by number; what others are made of comes first."""
     found: dict[str, Value] = {}
-
-    def visit(one: Value) -> None:
-        if one.number not in found:
-            for _, part in one.made_of:
-                visit(part)
+    waiting = [(value, False)]  # a loop: a cell that runs a thousand times makes a chain of a thousand values
+    while waiting:
+        one, has_its_parts = waiting.pop()
+        if has_its_parts:
             found[one.number] = one
-
-    visit(value)
+        elif one.number not in found:
+            waiting += [(one, True), *((part, False) for _, part in reversed(one.made_of))]
     return found
 
 
@@ -75,6 +74,7 @@ class Program:
     def __init__(self, statements: Iterable[Statement], namespace: Mapping[str, Any]) -> None:
         self._namespace = namespace
         self._variables: dict[str, _Variable] = {}
+        self._bodies: dict[ast.stmt, set[str]] = {}
         for statement in statements:
             self._run(statement)
 
@@ -121,11 +121,12 @@ class Program:
         driven = found.drives | {name for name in found.fits if not self._begins_anew(name)}
         driven = {name for name in driven if not self._is_import(name) and not self._is_module_of_torch(name)}
         changed, refitted = set(found.changes), set[str]()
+        known: dict[Any, Effects] = {}
         for call in found.calls:
             if call.function.removesuffix(".") in driven and call.function.endswith("."):
                 changed |= call.plain() & set(self._variables)
             else:
-                inner = self._changed_by(call, frozenset())
+                inner = self._changed_by(call, known)
                 anew = {name for name in inner.fits if self._begins_anew(name)}
                 changed |= inner.changes | inner.fits
                 driven, refitted = driven | inner.drives | (inner.fits - anew), refitted | anew
@@ -141,12 +142,19 @@ class Program:
                 changed |= _other_names(variable.value.statement.tree, name)
         return changed, refitted - driven
 
-    def _changed_by(self, call: Call, within: frozenset[str]) -> Effects:
-        """What a function of the notebook does to its arguments and to the notebook's variables."""
+    def _changed_by(self, call: Call, known: dict[Any, Effects]) -> Effects:
+        """What a function of the notebook does to its arguments and to the notebook's variables.
+
+        ``known``: of the calls within one statement; of one that leads back to itself nothing, the first time.
+        """
         variable = self._variables.get(call.function)
         tree = variable.definition if variable else None
-        if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) or call.function in within:
+        if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
             return Effects()
+        key = (call.function, call.by_position, tuple(sorted(call.by_name.items())))
+        if key in known:
+            return known[key]
+        known[key] = Effects()
         named = [argument.arg for argument in (*tree.args.posonlyargs, *tree.args.args)]
         given = {parameter: name for parameter, name in zip(named, call.by_position, strict=False) if name}
         given |= call.by_name
@@ -155,7 +163,7 @@ class Program:
         done = Effects(changes=found.changes - found.fits, drives=set(found.drives), fits=set(found.fits))
         for inner in found.calls:
             if not inner.function.endswith("."):
-                more = self._changed_by(inner, within | {call.function})
+                more = self._changed_by(inner, known)
                 done.changes |= more.changes
                 done.drives |= more.drives
                 done.fits |= more.fits
@@ -163,7 +171,8 @@ class Program:
         def outside(names: set[str]) -> set[str]:
             return {given.get(name, "") if name in own else name for name in names} & set(self._variables)
 
-        return Effects(changes=outside(done.changes), drives=outside(done.drives), fits=outside(done.fits))
+        known[key] = Effects(changes=outside(done.changes), drives=outside(done.drives), fits=outside(done.fits))
+        return known[key]
 
     def _sources(self, name: str) -> set[str]:
         """The variables that one was made of and that hold objects."""
@@ -247,18 +256,33 @@ class Program:
         variable = self._variables[name]
         return variable.parts.get(key) or _made(None, [(name, variable.value)], key)
 
-    def _value(self, name: str, *, unfitted: bool = False, within: frozenset[str] = frozenset()) -> Value:
+    def _value(self, name: str, *, unfitted: bool = False) -> Value:
         variable = self._variables.get(name)
         if variable is None:
             return Value(f"outside {name}", None)
         value = variable.unfitted if unfitted and variable.unfitted is not None else variable.value
         if variable.definition is not None:  # a body's names are looked up when it runs
-            names = sorted(set(inner_loads(variable.definition)) - {name, *within})
-            late = [(n, self._value(n, within=within | {name})) for n in names if n in self._variables]
+            late = [
+                (n, self._variables[n].value if self._variables[n].definition else self._value(n))
+                for n in sorted(self._reached(name, variable.definition) - {name})
+            ]
             return _made(value.statement, [*value.made_of, *late])
         if variable.parts:
             return _made(None, [("", value), *sorted(variable.parts.items())], "parts")
         return value
+
+    def _reached(self, name: str, definition: ast.stmt) -> set[str]:
+        """The variables that a function's body reads, and those of the functions that it names."""
+        found, waiting = {name}, [definition]
+        while waiting:
+            tree = waiting.pop()
+            if tree not in self._bodies:
+                self._bodies[tree] = set(inner_loads(tree))
+            for inner in (self._bodies[tree] & self._variables.keys()) - found:
+                found.add(inner)
+                if (further := self._variables[inner].definition) is not None:
+                    waiting.append(further)
+        return found
 
     def _is_import(self, name: str) -> bool:
         variable = self._variables.get(name)

@@ -58,17 +58,25 @@ def _classes_of(model: Any) -> Iterator[type]:
         queue.append(type(part))
 
 
-def _essence(value: Any) -> Any:
+def _essence(value: Any, within: tuple[type, ...] = ()) -> Any:
     """What a class says and does, without where it stands: a cell that is run again as it was changes nothing."""
     if isinstance(value, type):
-        own = {key: _essence(child) for key, child in vars(value).items() if key not in _NOTED}
+        # An attribute may lead back to it.
+        inner = {} if value in within else vars(value)
+        within = (*within, value)
+        own = {key: _essence(child, within) for key, child in inner.items() if key not in _NOTED}
         return [base.__qualname__ for base in value.__bases__], own
     if isinstance(value, FunctionType):
-        return _essence(value.__code__), _essence(value.__defaults__)
+        return _essence(value.__code__, within), _essence(value.__defaults__, within)
     if isinstance(value, staticmethod | classmethod):
-        return type(value).__name__, _essence(value.__func__)
+        return type(value).__name__, _essence(value.__func__, within)
     if isinstance(value, property):
-        return [_essence(function) for function in (value.fget, value.fset, value.fdel)]
+        return [_essence(function, within) for function in (value.fget, value.fset, value.fdel)]
     if isinstance(value, CodeType):
-        return value.co_code, value.co_names, value.co_varnames, [_essence(constant) for constant in value.co_consts]
+        return (
+            value.co_code,
+            value.co_names,
+            value.co_varnames,
+            [_essence(constant, within) for constant in value.co_consts],
+        )
     return value if isinstance(value, _PLAIN) else type(value).__name__

@@ -13,8 +13,10 @@ from typing import Any
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSource
 from jupyter_deploy.rerun import ANSWERS_MIME, VARIABLE
+from jupyter_deploy.serving.project_code import FOLDER
 
 from .leftout import Excuses, is_left_out
+from .origins import local_distributions
 from .replaying import SERVING_FOLDER, copy_serving
 from .scratch import scratch_folder
 
@@ -60,7 +62,10 @@ class PapermillRunner:
             _copy_rerun(code)
             kept = {name: value for name, value in os.environ.items() if name not in _OTHERS}
             environment = {**kept, VARIABLE: "1", "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
-            manager = _manager(environment, [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+            command = [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            if own := list(map(str, _own_code(snapshot))):
+                command.append(f"--IPKernelApp.exec_lines=__import__('sys').path.extend({own!r})")
+            manager = _manager(environment, command)
             name = Path(source.notebook).name if source.notebook else "cells.ipynb"
             ran = _run(document, asking, on_cell, Place(name, folder, "python3", manager, forgiving=True))
         shown = _shown(ran[-1])
@@ -73,6 +78,18 @@ class PapermillRunner:
 
 # They would lead the clean environment's interpreter to the modules of another one.
 _OTHERS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
+
+
+def _own_code(snapshot: Snapshot) -> list[Path]:
+    """Where the project's code is that no index has: in what is installed here to be edited, else in the snapshot.
+
+    What lies in the notebook's folder comes before both.
+    """
+    editable = [one for one in local_distributions() if one.editable and one.name != "nbdeploy"]
+    sources = [one.source for one in editable if one.source.is_dir()]
+    folders = [source / "src" if (source / "src").is_dir() else source for source in sources]
+    packed = Path(snapshot.path) / FOLDER
+    return [*folders, *([packed] if packed.is_dir() else [])]
 
 
 def _copy_rerun(into: Path) -> None:

@@ -326,7 +326,10 @@ def test_a_model_that_is_judged_by_rows_it_was_fitted_on_is_a_leak():
     "cells",
     [
         ["s = StandardScaler().fit(X)\nmodel.score(X_train, y_train)", "model.score(s.transform(X_test), y_test)"],
-        ["from sklearn.model_selection import cross_val_score", "cross_val_score(model, X, y)", "model.score(X_train, y_train)"],
+        [
+            "from sklearn.model_selection import cross_val_score\ncross_val_score(model, X, y)",
+            "model.score(X_train, y_train)",
+        ],
         ["s = GridSearchCV(model, {'C': [1]}, cv=2).fit(X, y)\nmodel.score(X_train, y_train)"],
         ["held = X_test\nmodel.score(held, y_test)\nheld = None\nmodel.score(X_train, y_train)"],
         ["model.predict(X_train[:3])"],

@@ -120,6 +120,17 @@ def _manager(environment: Mapping[str, str], command: list[str] | None = None) -
     return Manager
 
 
+def _keeping_to(folder: Path, manager: type[Any]) -> type[Any]:
+    """Kernel managers whose connection file, with the kernel's key, goes with a folder, if need be by a sweep."""
+
+    class Keeping(manager):  # type: ignore[misc]  # a class made at run time
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.connection_file = str(folder / "connection.json")
+
+    return Keeping
+
+
 @dataclass(frozen=True)
 class Place:
     """Where cells run: the notebook's name, the working directory, the kernel's name and the class that starts it.
@@ -166,7 +177,7 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
                 str(scratch / place.name),
                 cwd=str(place.folder),
                 kernel_name=place.kernel,
-                kernel_manager_class=place.manager,
+                kernel_manager_class=_keeping_to(scratch, place.manager),
                 progress_bar=False,
                 log_output=False,
                 # A kernel's log speaks of sockets; what cells raise comes as messages and is shown by us.

@@ -36,6 +36,13 @@ def test_a_notebooks_own_deploys_are_left_out_and_what_stands_under_them_still_r
     assert not (tmp_path / "bentoml").exists()
 
 
+def test_a_kernels_key_lies_in_a_folder_that_is_swept(tmp_path, monkeypatch):
+    notebook = notebooks.write(tmp_path / "key.ipynb", "import ipykernel")
+    asking = "from IPython.display import display\ndisplay({'text/plain': ipykernel.get_connection_file()}, raw=True)"
+    where = Path(PapermillRunner().run(notebook, asking, lambda _: None)["text/plain"])
+    assert where.parent.name.startswith("nbdeploy-run-")
+
+
 def test_a_cell_that_raises_is_named(tmp_path):
     notebook = notebooks.write(tmp_path / "bad.ipynb", "1", "1 / 0")
     with pytest.raises(NotebookFailed, match=r"cell 2 of bad\.ipynb raises ZeroDivisionError"):

@@ -237,7 +237,7 @@ def _git(folder: Path) -> Git | None:
     def ask(*arguments: str) -> str | None:
         try:
             ended = subprocess.run(
-                ["git", "-C", str(folder), *arguments],
+                ["git", "--no-optional-locks", "-C", str(folder), *arguments],
                 capture_output=True,
                 text=True,
                 timeout=10,

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 
 from jupyter_deploy.domain.artifacts import Environment
 
+from .origins import local_distributions
+
 # What a bento needs whatever its model: BentoML serves it, cloudpickle restores it.
 SERVING = ("bentoml", "cloudpickle", "uvicorn", "numpy")
 
@@ -41,14 +43,17 @@ def lock(modules: Iterable[str]) -> Environment:
 def loaded_in_notebook(cells: Iterable[str]) -> dict[str, str]:
     """The distributions that a notebook works with, to run it again: its kernel's, and what is loaded in this process.
 
-    What only nbdeploy brings is left out, unless a cell imports it.
+    What only nbdeploy brings is left out, unless a cell imports it; so is what no index has: editable ones, and those
+    from a local file.
     """
     own = {canonicalize_name(name) for name in closure(["nbdeploy"])}
     loaded = {name.partition(".")[0] for name in list(sys.modules)}
     brought = {name for module in loaded for name in distributions_of().get(module, ())}
     named = {name for module in _imported(cells) for name in distributions_of().get(module, ())}
     beside = {name for name in brought if canonicalize_name(name) not in own}
-    return closure([*(named - {"nbdeploy"}), *beside, *KERNEL])
+    found = closure([*(named - {"nbdeploy"}), *beside, *KERNEL])
+    local = {canonicalize_name(one.name) for one in local_distributions()}
+    return {name: version for name, version in found.items() if canonicalize_name(name) not in local}
 
 
 def _imported(cells: Iterable[str]) -> set[str]:

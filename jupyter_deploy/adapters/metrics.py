@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 METRICS = (
-    *("accuracy", "acc", "auc", "auroc", "auprc", "ap", "precision", "recall", "f1", "f2", "fbeta", "jaccard", "iou"),
+    *("accuracy", "acc", "auc", "auroc", "auprc", "precision", "recall", "f1", "f2", "fbeta", "jaccard", "iou"),
     *("brier", "loss", "logloss", "perplexity", "mcc", "matthews_corrcoef", "kappa", "sensitivity", "specificity"),
     *("r2", "rmse", "mse", "mae", "mape", "smape", "rmsle", "msle", "medae", "explained_variance", "error", "deviance"),
-    *("ndcg", "dcg", "mrr", "silhouette", "homogeneity", "completeness", "rand", "bleu", "rouge", "wer", "score"),
+    *("ndcg", "dcg", "mrr", "silhouette", "homogeneity", "completeness", "rand_score", "bleu", "rouge", "wer", "score"),
 )
 """What names a metric, as whole words of a name in snake case; scikit-learn's scorers (``roc_auc``,
 ``balanced_accuracy``, ``neg_log_loss``, …) all hold one of them."""
 
-_SETTINGS = ("threshold", "cutoff", "target", "weight", "digits", "decimals", "min", "max", "n", "num", "patience")
+_SETTINGS = (
+    *("threshold", "thresh", "cutoff", "target", "weight", "digits", "decimals", "min", "max", "n", "num", "patience"),
+    *("code", "col", "fn", "seed", "alpha", "idx", "rate"),
+)
 _NAME = re.compile(rf"(?:^|_)(?:{'|'.join(METRICS)})(?:_|$)")
 _SETTING = re.compile(rf"(?:^|_)(?:{'|'.join(_SETTINGS)})(?:_|$)")
 
@@ -42,7 +45,7 @@ def _says_metric(name: str) -> bool:
     lower = name.lower()
     if lower.startswith("_") or not _NAME.search(lower):
         return False
-    return lower.endswith("max_error") or not _SETTING.search(lower)
+    return lower.endswith(("max_error", "error_rate")) or not _SETTING.search(lower)
 
 
 def _number(value: Any) -> float | None:

@@ -13,9 +13,11 @@ from typing import Any
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSource
 from jupyter_deploy.rerun import ANSWERS_MIME, VARIABLE
+from jupyter_deploy.serving.project_code import FOLDER
 
 from .guards.masking import masked, masked_cells
 from .leftout import Excuses, is_left_out
+from .origins import local_distributions
 from .replaying import SERVING_FOLDER, copy_serving
 from .scratch import scratch_folder
 
@@ -65,7 +67,10 @@ class PapermillRunner:
             _copy_rerun(code)
             kept = {name: value for name, value in os.environ.items() if name not in _OTHERS}
             environment = {**kept, VARIABLE: "1", "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
-            manager = _manager(environment, [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+            command = [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            if own := list(map(str, _own_code(snapshot))):
+                command.append(f"--IPKernelApp.exec_lines=__import__('sys').path.extend({own!r})")
+            manager = _manager(environment, command)
             name = Path(source.notebook).name if source.notebook else "cells.ipynb"
             ran = _run(document, asking, on_cell, Place(name, folder, "python3", manager, forgiving=True))
         shown = _shown(ran[-1])
@@ -78,6 +83,18 @@ class PapermillRunner:
 
 # They would lead the clean environment's interpreter to the modules of another one.
 _OTHERS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX")
+
+
+def _own_code(snapshot: Snapshot) -> list[Path]:
+    """Where the project's code is that no index has: in what is installed here to be edited, else in the snapshot.
+
+    What lies in the notebook's folder comes before both.
+    """
+    editable = [one for one in local_distributions() if one.editable and one.name != "nbdeploy"]
+    sources = [one.source for one in editable if one.source.is_dir()]
+    folders = [source / "src" if (source / "src").is_dir() else source for source in sources]
+    packed = Path(snapshot.path) / FOLDER
+    return [*folders, *([packed] if packed.is_dir() else [])]
 
 
 def _copy_rerun(into: Path) -> None:
@@ -106,6 +123,17 @@ def _manager(environment: Mapping[str, str], command: list[str] | None = None) -
             await super().start_kernel(**options, env=dict(environment))
 
     return Manager
+
+
+def _keeping_to(folder: Path, manager: type[Any]) -> type[Any]:
+    """Kernel managers whose connection file, with the kernel's key, goes with a folder, if need be by a sweep."""
+
+    class Keeping(manager):  # type: ignore[misc]  # a class made at run time
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.connection_file = str(folder / "connection.json")
+
+    return Keeping
 
 
 @dataclass(frozen=True)
@@ -154,7 +182,7 @@ def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: P
                 str(scratch / place.name),
                 cwd=str(place.folder),
                 kernel_name=place.kernel,
-                kernel_manager_class=place.manager,
+                kernel_manager_class=_keeping_to(scratch, place.manager),
                 progress_bar=False,
                 log_output=False,
                 # A kernel's log speaks of sockets; what cells raise comes as messages and is shown by us.

@@ -20,6 +20,9 @@ class Reproduction(Value):
         default=(),
         description="Cells that raised. They stop nothing: some may need what a left-out deploy returns.",
     )
+    stochastic: bool = Field(
+        default=False, description="Asked twice, it answers differently: its answers lie within the same spread."
+    )
     instances: int = Field(description="How many the example has.")
     ran: Literal["notebook", "executed cells"] = Field(
         description="The notebook's cells as they are now; or, where its file is gone, those that were executed."

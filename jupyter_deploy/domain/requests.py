@@ -313,7 +313,11 @@ class ReproduceRequest(Request):
     The exit code is 0 when the same answers come, 1 when others do.
     """
 
-    tag: str = Field(description="The snapshot's or release's tag.", json_schema_extra={"positional": True})
+    tag: str = Field(
+        description="A tag (of a release the beginning of its version will do), or an endpoint's name, which means its "
+        "stable release.",
+        json_schema_extra={"positional": True},
+    )
     trust: bool = Field(
         default=False,
         description="Run the cells of a snapshot that this store did not capture, having seen its origin.",

@@ -294,7 +294,8 @@ def _at_boot(result: AtBoot) -> Page:
 
 def _reproduction(result: Reproduction) -> Page:
     ran = "the notebook" if result.ran == "notebook" else "the executed cells, the notebook being gone"
-    answered = "all answered alike" if result.outcome == "reproduced" else "NOT all answered alike"
+    alike = "within the spread of a model that draws its answers" if result.stochastic else "alike"
+    answered = f"{'all' if result.outcome == 'reproduced' else 'NOT all'} answered {alike}"
     facts = [
         ("ran", f"{ran}, in an environment of Python {result.python} and {result.distributions} distributions"),
         ("notebook", result.notebook or "unknown"),

@@ -51,16 +51,16 @@ def _cells(a: Snapshot, b: Snapshot, ports: Ports) -> Cells:
 
 def _tags(request: DiffRequest, ports: Ports) -> tuple[str, str]:
     if request.b is not None:
-        first = _tag(request.a, ports)
+        first = exact_tag(request.a, ports)
         named = ":" in request.b or ports.store.endpoint(request.b) is not None
-        return first, _tag(request.b if named else f"{first.partition(':')[0]}:{request.b}", ports)
+        return first, exact_tag(request.b if named else f"{first.partition(':')[0]}:{request.b}", ports)
     if ":" not in request.a:
         endpoint = find(ports, request.a)
         if endpoint.candidates():
             return endpoint.traffic.stable, endpoint.candidate()
         tag = endpoint.traffic.stable
     else:
-        tag = _tag(request.a, ports)
+        tag = exact_tag(request.a, ports)
     changes = next((r.changes for e in ports.store.endpoints() for r in e.releases if r.tag == tag and r.changes), None)
     if changes is None:
         if ":" not in request.a:
@@ -71,8 +71,8 @@ def _tags(request: DiffRequest, ports: Ports) -> tuple[str, str]:
     return changes.predecessor, tag
 
 
-def _tag(given: str, ports: Ports) -> str:
-    """The exact tag that is meant."""
+def exact_tag(given: str, ports: Ports) -> str:
+    """The exact tag that is meant by an endpoint's name (its stable release) or the beginning of a version."""
     if ":" not in given:
         return find(ports, given).traffic.stable
     tags = {release.tag for endpoint in ports.store.endpoints() for release in endpoint.releases}

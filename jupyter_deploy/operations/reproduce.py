@@ -12,7 +12,8 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.reproduction import Reproduction, cells_to_deploy, changed_cells, without_values
 from jupyter_deploy.domain.requests import ReproduceRequest
 
-from .capture import as_tag, stored
+from .capture import stored
+from .difference import exact_tag
 from .steps import Steps
 
 
@@ -29,7 +30,7 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
     EnvironmentNotBuilt, NotebookFailed, UnknownSource, Untrusted
         See ``domain.errors``.
     """
-    snapshot = stored(as_tag(request.tag), trust=request.trust, ports=ports)
+    snapshot = stored(exact_tag(request.tag, ports), trust=request.trust, ports=ports)
     manifest = snapshot.manifest
     variable = manifest.provenance.source.variable
     if not variable or not manifest.provenance.cells:
@@ -57,6 +58,7 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
         outcome="differs" if differences else "reproduced",
         differences=differences,
         instances=len(manifest.instances),
+        stochastic=bool(found["stochastic"]),
         raised=tuple(found["raised"]),
         ran=ran,
         notebook=manifest.provenance.source.notebook,

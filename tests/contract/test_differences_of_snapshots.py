@@ -26,7 +26,7 @@ from jupyter_deploy.domain.errors import InvalidInput, NoCandidate, UnknownEndpo
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DiffRequest
 from jupyter_deploy.operations.capture import stored
-from jupyter_deploy.operations.difference import changes_since, diff
+from jupyter_deploy.operations.difference import changes_since, diff, exact_tag
 from tests.contract.capturing import HERE
 from tests.releases import release
 
@@ -224,3 +224,14 @@ def test_a_store_of_models_that_was_moved_is_read_where_it_lies_now(world, tmp_p
     assert (Path(found.path).is_relative_to(moved), found.manifest) == (True, world.one.manifest)
     compared = diff(DiffRequest(a=world.one.tag, b=world.apart.tag), ports, lambda _: None)
     assert compared.answers.basis.endswith("in a clean process")
+
+
+def test_what_is_named_after_a_setting_is_no_metric():
+    settings = ("error_code", "seed_rand", "loss_fn", "score_col", "iou_thresh", "best_alpha_score", "rand", "ap")
+    assert metrics_of(dict.fromkeys(settings, 1)) == {}
+    assert set(metrics_of({"error_rate": 0.1, "rand_score": 1.0})) == {"error_rate", "rand_score"}
+
+
+def test_reproduce_takes_what_diff_takes(world):
+    version = world.one.tag.partition(":")[2]
+    assert exact_tag("churn", world.ports) == exact_tag(f"churn:{version[:6]}", world.ports) == world.one.tag

@@ -3,11 +3,14 @@
 import importlib
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.environment import loaded_in_notebook
 from jupyter_deploy.adapters.notebook import PapermillRunner
+from jupyter_deploy.adapters.origins import LocalDistribution
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotebookFailed
 from tests import notebooks
@@ -31,6 +34,13 @@ def test_a_notebooks_own_deploys_are_left_out_and_what_stands_under_them_still_r
     assert told == [*(f"cell {number} of 4" for number in range(1, 5)), "asking the model in its kernel"]
     assert not (tmp_path / "home").exists()
     assert not (tmp_path / "bentoml").exists()
+
+
+def test_a_kernels_key_lies_in_a_folder_that_is_swept(tmp_path, monkeypatch):
+    notebook = notebooks.write(tmp_path / "key.ipynb", "import ipykernel")
+    asking = "from IPython.display import display\ndisplay({'text/plain': ipykernel.get_connection_file()}, raw=True)"
+    where = Path(PapermillRunner().run(notebook, asking, lambda _: None)["text/plain"])
+    assert where.parent.name.startswith("nbdeploy-run-")
 
 
 def test_a_cell_that_raises_is_named(tmp_path):
@@ -80,14 +90,20 @@ def test_the_notebooks_own_modules_answer_when_they_run_again_and_not_those_of_t
     snapshot = capture(kept, pricing.priced, 3, project=tmp_path)
     assert "code/pricing.py" in snapshot.manifest.files
 
-    def ask():
+    def ask(folder=tmp_path):
         cells, python = ["import pricing\nmodel = pricing.priced"], sys.executable
-        found = PapermillRunner().ask_again(snapshot, cells, lambda _: None, folder=tmp_path, interpreter=python)
+        found = PapermillRunner().ask_again(snapshot, cells, lambda _: None, folder=folder, interpreter=python)
         return found["error"], found["differences"]
 
     assert ask() == (None, [])
     (tmp_path / "pricing.py").write_text("def priced(n):\n    return n * 3\n")
     assert ask() == (None, ["row 0: expected 6, got 9"])
+    # Installed to be edited, its source answers; where that is not here, what the snapshot has of it.
+    (elsewhere := tmp_path / "notebooks").mkdir()
+    assert ask(elsewhere) == (None, [])
+    editable = [LocalDistribution("pricing", "1", tmp_path, editable=True)]
+    monkeypatch.setattr("jupyter_deploy.adapters.notebook.local_distributions", lambda: editable)
+    assert ask(elsewhere) == (None, ["row 0: expected 6, got 9"])
 
 
 USES = (
@@ -122,3 +138,10 @@ def test_a_cell_that_the_model_needs_or_that_fails_by_itself_is_not_passed_over(
     with pytest.raises(NotebookFailed, match=message) as failed:
         PapermillRunner().run(notebook, "1", lambda _: None, ["doubled"])
     assert ("%deploy" in failed.value.remedy) == ("first" in cell)
+
+
+def test_what_no_index_has_is_not_asked_of_one_for_a_clean_environment(monkeypatch):
+    assert "pydantic" in loaded_in_notebook(["import pydantic"])
+    local = [LocalDistribution("Pydantic", "1", Path("/src"), editable=True)]
+    monkeypatch.setattr("jupyter_deploy.adapters.environment.local_distributions", lambda: local)
+    assert "pydantic" not in loaded_in_notebook(["import pydantic"])

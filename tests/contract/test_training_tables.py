@@ -328,8 +328,7 @@ def test_a_model_that_is_judged_by_rows_it_was_fitted_on_is_a_leak():
     [
         ["s = StandardScaler().fit(X)\nmodel.score(X_train, y_train)", "model.score(s.transform(X_test), y_test)"],
         [
-            "from sklearn.model_selection import cross_val_score",
-            "cross_val_score(model, X, y)",
+            "from sklearn.model_selection import cross_val_score\ncross_val_score(model, X, y)",
             "model.score(X_train, y_train)",
         ],
         ["s = GridSearchCV(model, {'C': [1]}, cv=2).fit(X, y)\nmodel.score(X_train, y_train)"],

@@ -1,6 +1,7 @@
 """Which cells of a notebook made a model, and which have changed since."""
 
-from jupyter_deploy.domain.reproduction import cells_to_deploy, changed_cells
+from jupyter_deploy.domain.reproduction import Reproduction, cells_to_deploy, changed_cells
+from jupyter_deploy.faces.render import text
 
 DEPLOY = "%deploy clf --name churn"
 
@@ -26,3 +27,10 @@ def test_what_was_not_executed_and_what_is_gone_are_said_and_white_space_is_no_c
         "In [2] is not in the notebook now: b = 2",
         "In [3] is not in the notebook now: b = 2",
     )
+
+
+def test_answers_that_are_drawn_are_not_said_to_be_alike():
+    about = {"snapshot": "a:1", "outcome": "reproduced", "instances": 2, "ran": "notebook", "python": "3"}
+    drawn = Reproduction(**about, distributions=1, stochastic=True)
+    assert "2, all answered within the spread" in text(drawn)
+    assert "2, all answered alike" in text(drawn.model_copy(update={"stochastic": False}))

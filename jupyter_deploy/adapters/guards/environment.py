@@ -46,7 +46,7 @@ def changed_files(folder: Path) -> list[Path]:
     try:
         asked = [
             subprocess.run(
-                ["git", "-C", str(folder), *arguments],
+                ["git", "--no-optional-locks", "-C", str(folder), *arguments],
                 capture_output=True,
                 timeout=10,
                 check=False,

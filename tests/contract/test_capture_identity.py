@@ -54,7 +54,9 @@ def fingerprint_of(value, path):
 
 def test_numbers_that_read_alike_behind_their_opcodes_are_told_apart(tmp_path):
     assert fingerprint_of(65535, tmp_path / "a") != fingerprint_of(265535, tmp_path / "a")
-    assert fingerprint_of("churn:202511251200", tmp_path / "a") != fingerprint_of("churn:202511261200", tmp_path / "a")
+    assert fingerprint_of("a.churn:202511251200", tmp_path / "a") != fingerprint_of(
+        "a.churn:202511261200", tmp_path / "a"
+    )
     assert fingerprint_of({1, 2}, tmp_path / "a") != fingerprint_of({1, 3}, tmp_path / "a")
     assert fingerprint_of(["ab", "c"], tmp_path / "a") != fingerprint_of(["a", "bc"], tmp_path / "a")
 

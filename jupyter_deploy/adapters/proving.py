@@ -59,7 +59,7 @@ def prove(
         staged = with_files(staged, files, beside.digests)
     findings = tuple(outside_files(files, found["reads"]))
     if not found["error"] and not found["differences"]:
-        findings += tuple(_named(files, found["reads"], staged.folder))
+        findings += tuple(_named(files, found, staged.folder))
     manifest = staged.manifest
     notes = (*manifest.notes, *_note(files.sizes | beside.sizes))
     manifest = manifest.model_copy(update={"notes": notes, "findings": (*manifest.findings, *findings)})
@@ -155,9 +155,10 @@ def _outside(severity: str, folder: str, does: str, objection: str, paths: Mappi
     )
 
 
-def _named(files: DataFiles, reads: list[dict[str, str]], folder: Path) -> Iterator[Finding]:
+def _named(files: DataFiles, found: dict[str, Any], folder: Path) -> Iterator[Finding]:
     """One for each file that is named by an absolute path and was not seen to be opened: C code may have done it."""
-    seen = {files.original(read["path"]) for read in reads}
+    seen = {files.original(read["path"]) for read in found["reads"]}
+    seen |= {Path(effect.rpartition(" writes ")[2]) for effect in found["effects"]}  # which are told as such
     nobodys = of_the_machine()
     for name in dict.fromkeys(_strings(folder)):
         if not name.startswith(os.sep) or len(name) > _PATH_LIMIT or not name.isprintable():

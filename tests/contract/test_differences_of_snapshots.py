@@ -58,7 +58,7 @@ def world(tmp_path_factory):
     apart = captured(other, TABLE[4:], (cells[0], cells[1].format(0.5)))
     endpoint = Endpoint.first(release(one.tag.partition(":")[2], name="churn"))
     store.save(endpoint, based_on=0, reason="", change="")
-    again = captured(fitted(), TABLE[:3], (cells[0], "acc = 1"), acc=1.0)
+    again = captured(fitted(), TABLE[:3], (cells[0], "acc = 1"), acc=0.75, score=0.25)
     return SimpleNamespace(
         bentoml=folder / "bentoml", ports=ports, again=again, one=one, two=two, apart=apart, endpoint=endpoint
     )
@@ -75,7 +75,7 @@ def ask(world, a, b=None, told=None):
 def test_two_captures_of_one_notebook_are_compared(world):
     found = ask(world, world.one.tag, world.two.tag)
     assert {c.name: (c.before, c.after) for c in found.hyperparameters} == {"C": (1.0, 0.5)}
-    assert {c.name: (c.before, c.after) for c in found.metrics} == {"acc": (0.75, 0.875), "score": (0.5, None)}
+    assert {c.name: (c.before, c.after) for c in found.metrics} == {"acc": (0.75, 0.875), "score": (0.25, None)}
     assert [(c.name, c.added, c.removed) for c in found.cells] == [("In [2] -> In [2]", 1, 1)]
     assert (found.answers.compared, found.answers.differ) == (3, 3)
     assert found.answers.basis == "the instances that both examples hold"

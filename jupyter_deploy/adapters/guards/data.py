@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from jupyter_deploy.adapters.cells import called_by, loads, names_of, now, root
+from jupyter_deploy.adapters.cells import Statement, called_by, loads, names_of, now, root, stored
 from jupyter_deploy.adapters.fitting import NotFound, Training, unwrapped
 from jupyter_deploy.adapters.looking import CannotLook, look
 from jupyter_deploy.adapters.tables import Table, table_of
@@ -16,7 +17,10 @@ from jupyter_deploy.domain.training import CHECK
 
 from .subject import Subject
 
-_JUDGING = ("score", "evaluate", "predict", "predict_proba", "decision_function")
+_SCORING = ("score", "evaluate")
+_JUDGING = (*_SCORING, "predict", "predict_proba", "decision_function")
+_METRICS = ("_loss", "_curve", "_kappa", "_corrcoef", "_deviance", "auc")
+_VALIDATIONS = ("cross_val", "learning_curve", "validation_curve", "permutation_test_score")
 
 NATURAL = 0.05
 """A share of rows that by chance equal one of the training table, beyond those that have a twin in that itself."""
@@ -66,27 +70,22 @@ def leakage(subject: Subject) -> Iterator[Finding]:
 
 def _judged(subject: Subject, training: Training) -> Iterator[Finding]:
     """The tables in later cells whose answers the model is judged by."""
-    known, on_itself, others = set(), None, False
+    known, on_itself, others = set(), None, _is_searched(subject, training)
     for place, call in _judging_calls(subject, training):
         expression = unwrapped(call.args[0], training.statements[:place])
         said, cell = ast.unparse(expression), training.statements[place].cell
-        changed = {name for s in training.statements[place + 1 :] for name in s.effects.touched}
-        if said in known or changed & set(loads(expression)):
+        if said in known:
             continue
         known.add(said)
-        try:
-            value = look(expression, subject.live.namespace)
-        except CannotLook:
+        judging = called_by(call) in _SCORING or _meets_a_metric(training.statements, place, call)
+        value = _looked_at(subject, training, place, expression)
+        if value is training.source or training.expression in (said, _part_of(expression)):
+            on_itself = cell if judging else on_itself
             continue
-        if value is training.source or said == training.expression:
-            on_itself = cell if called_by(call) in ("score", "evaluate") else on_itself
-            continue
-        pair = _comparable(training.table, table_of(value))
-        if pair is None:
-            continue
-        others = True
-        share = _share(*pair)
-        if share:
+        pair = None if value is None else _comparable(training.table, table_of(value))
+        others = others or judging or pair is not None  # what it is judged by may be known to nobody but the reader
+        share = _share(*pair) if pair else 0
+        if pair and judging and share:
             much = share > _twins(pair[0]) + NATURAL
             yield _finding(
                 f"{share:.1%} of the rows of {said}, by which the model is judged, are rows of {_called(training)}",
@@ -101,6 +100,59 @@ def _judged(subject: Subject, training: Training) -> Iterator[Finding]:
             on_itself,
             "judge it by rows that it has not seen",
         )
+
+
+def _looked_at(subject: Subject, training: Training, place: int, expression: ast.expr) -> Any:
+    """What the model was asked; None: it has been changed since, or cannot be had without running something."""
+    changed = {name for s in training.statements[place + 1 :] for name in s.effects.touched}
+    if changed & set(loads(expression)):
+        return None
+    try:
+        return look(expression, subject.live.namespace)
+    except CannotLook:
+        return None
+
+
+def _part_of(expression: ast.expr) -> str:
+    """Of what it is a part by position: ``X`` of ``X[:3]``, ``X.iloc[0:1]`` and ``X.head()``."""
+    while True:
+        match expression:
+            case ast.Subscript(value=inner) | ast.Attribute(value=inner, attr="iloc" | "loc"):
+                expression = inner
+            case ast.Call(func=ast.Attribute(value=inner, attr="head" | "tail" | "sample")):
+                expression = inner
+            case _:
+                return ast.unparse(expression)
+
+
+def _meets_a_metric(statements: Sequence[Statement], place: int, call: ast.Call) -> bool:
+    """Whether answers are compared with something, by a metric or an operator, at once or in a later statement."""
+    tree = statements[place].tree
+    names = set(stored(tree))
+    return any(
+        call in ast.walk(judge) or names & set(loads(judge))
+        for statement in statements[place:]
+        for judge in ast.walk(statement.tree)
+        if _is_judge(judge)
+    )
+
+
+def _is_judge(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        name = called_by(node).lower()
+        return name.endswith(_METRICS) or any(word in name for word in ("score", "error", "confusion", "report"))
+    return isinstance(node, ast.Compare) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub))
+
+
+def _is_searched(subject: Subject, training: Training) -> bool:
+    """Whether the notebook judges by cross-validation, or chose the model by a search."""
+    names = names_of(subject.live.source.variable)
+    calls = [n for s in training.statements for n in ast.walk(s.tree) if isinstance(n, ast.Call)]
+    validated = any(
+        called_by(call).startswith(_VALIDATIONS) and names & {n for argument in call.args for n in loads(argument)}
+        for call in calls
+    )
+    return validated or any(called_by(call).endswith(("SearchCV", "create_study")) for call in calls)
 
 
 def _judging_calls(subject: Subject, training: Training) -> Iterator[tuple[int, ast.Call]]:

@@ -226,7 +226,8 @@ def _counted(model: Any, example: Any) -> Iterator[Finding]:
 
 
 def _columns(table: Any) -> list[str]:
-    return [str(name) for name in getattr(table, "columns", ())]
+    lazy = getattr(table, "collect_schema", None)  # polars warns of a LazyFrame's columns
+    return [str(name) for name in (lazy().names() if lazy else getattr(table, "columns", ()))]
 
 
 def _named(names: Sequence[str]) -> str:

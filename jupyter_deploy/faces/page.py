@@ -6,7 +6,7 @@ import html as html_
 import io
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,12 @@ def _block(block: Block) -> str:
 def mark(finding: Finding) -> str:
     """How a finding is told apart at a glance, also without colours."""
     return f"[{'waived' if finding.waived is not None else finding.severity}]"
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """What is to be mended first; what was waived and the notes last."""
+    order = {"error": 0, "warning": 1, "note": 3}
+    return sorted(findings, key=lambda f: 2 if f.waived is not None else order[f.severity])
 
 
 # Readable on a light and on a dark page: only the edge has a colour.

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from jupyter_deploy.domain.artifacts import Manifest
 from jupyter_deploy.domain.base import text_forms
 from jupyter_deploy.domain.difference import Difference
-from jupyter_deploy.domain.endpoint import Changes, EndpointStatus, ReleaseStatus, Revision
-from jupyter_deploy.domain.findings import Finding, told
+from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
+from jupyter_deploy.domain.findings import told
 from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
-from jupyter_deploy.domain.signature import Signature, types_of
-from jupyter_deploy.domain.training import TrainingData
 
 from .chart import MIME, comparison_chart
 from .comparison_page import comparison_page
+from .deployment_page import deployment_page, elsewhere
 from .difference_page import changed, difference_page
-from .page import Page, Table, as_html, as_text, mark, short
+from .page import Page, Table, as_html, as_text, by_severity, mark, short
 from .results import Listing
 
 
@@ -73,119 +71,10 @@ def comparison_bundles(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def _deployment(result: Deployment) -> Page:
-    captured = result.captured
-    source = captured.provenance.source
-    share = "" if result.role == "stable" and result.percent == 100 else f" at {result.percent:g} %"
-    did = f"{result.release} is {result.role}{share} behind {result.public_url or result.url}"
-    if not result.changed:
-        did = f"unchanged: {did}"
-    if result.replaced:
-        did += f" (in the place of {result.replaced})"
-    git = captured.provenance.git
-    facts = [
-        ("endpoint", f"{result.url}/predict"),
-        *_public(result),
-        ("role", f"{result.role}{share}, revision {result.revision}"),
-        *([(f"since {result.changes.predecessor}", _since(result.release, result.changes))] if result.changes else []),
-        (
-            "model",
-            f"{captured.kind} ({source.variable or 'unnamed'}{f'.{captured.method}' if captured.method else ''})",
-        ),
-        *_training(captured.training),
-        ("stored as", ", ".join(f"{name} ({format_})" for name, format_ in captured.formats.items())),
-        ("takes", _takes(captured.signature)),
-        ("missing values", _missing_values(captured.signature.instance_schema)),
-        ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
-        ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
-        *_metrics(captured.metrics),
-        (
-            "environment",
-            f"Python {captured.environment.python}, {len(captured.environment.distributions)} distributions locked",
-        ),
-        ("notebook", f"{source.notebook or 'unknown (NBDEPLOY_NOTEBOOK tells)'}, {_cells(captured)} executed"),
-        (
-            "git",
-            f"{git.commit[:10]}{' with uncommitted changes' if git.dirty else ''}" if git else "not in a repository",
-        ),
-        ("snapshot", f"{result.snapshot} (bentoml models list)"),
-    ]
-    facts += [("note", note) for note in captured.notes]
-    if result.role == "shadow":
-        facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
-    return Page(did, findings=_by_severity(captured.findings), facts=facts, code=_ask(result))
-
-
-def _ask(result: Deployment) -> str:
-    """How to ask it the example: where that is too long for a line, the command that knows it comes first."""
-    is_short = " -d @" not in result.curl
-    return result.curl if is_short else f"nbdeploy predict {result.endpoint}\n{result.curl}"
-
-
-def _by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """What is to be mended first; what was waived and the notes last."""
-    order = {"error": 0, "warning": 1, "note": 3}
-    return sorted(findings, key=lambda f: 2 if f.waived is not None else order[f.severity])
-
-
-def _metrics(metrics: dict[str, float]) -> list[tuple[str, str]]:
-    shown = [f"{name} {value:.6g}" for name, value in metrics.items()]
-    return [("metrics", short(", ".join(shown), limit=120))] if shown else []
-
-
-def _training(data: TrainingData | None) -> list[tuple[str, str]]:
-    if data is None:
-        return []
-    files = f", read from {', '.join(data.files)}" if data.files else ""
-    looked = "" if data.hashed_rows == data.rows else f" (looked at by {data.hashed_rows} of them)"
-    named = data.expression or "the table named"
-    return [("fitted on", f"{named}: {data.rows} rows{looked} of {data.width} columns{files}")]
-
-
-def _cells(captured: Manifest) -> str:
-    count = len(captured.provenance.cells)
-    return f"{count} cell{'s' * (count != 1)}"
-
-
-def _takes(signature: Signature) -> str:
-    names = signature.instance_schema.get("properties", {})
-    match signature.container:
-        case "frame":
-            return f"rows of a table with {len(names)} columns"
-        case "call":
-            required = signature.instance_schema.get("required", signature.parameters)
-            shown = [name if name in required else f"{name} (optional)" for name in names or signature.parameters]
-            return f"parameters {', '.join(shown)}"
-        case "list":
-            return "texts" if types_of(signature.instance_schema) == {"string"} else "rows"
-        case _:
-            return f"rows of {'a tensor' if signature.container == 'tensor' else 'an array'}"
-
-
-def _missing_values(schema: dict[str, Any]) -> str:
-    columns = schema.get("properties", {})
-    nullable = [name for name, column in columns.items() if "null" in types_of(column)]
-    if "null" in types_of(schema):
-        return "accepted (null)"
-    if not nullable:
-        return "refused: the example has none, nor does a signature allow any"
-    return f"accepted (null) where the example or a signature has some: {short(', '.join(nullable))}"
-
-
-def _agreement(stochastic: bool) -> str:
-    return "stochastic, alike in distribution" if stochastic else "answered as the notebook did"
-
-
-def _answers(schema: dict[str, Any], dtype: str) -> str:
-    kinds = types_of(schema)
-    precise = kinds <= {"integer", "number", "null", "array"}
-    return f"{' or '.join(sorted(kinds)) or 'anything'}{f' ({dtype})' if precise else ''}"
-
-
 def _status(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *_public(result), ("records", _recorded(result))],
+        facts=[("url", result.url), *elsewhere(result), ("records", _recorded(result))],
         tables=[
             Table(
                 "",
@@ -216,17 +105,9 @@ def _changes(releases: list[ReleaseStatus]) -> list[Table]:
     return [Table("", ("release", "since (stable when it came)", "what changed", "all of it"), rows)] if rows else []
 
 
-def _since(release: str, changes: Changes) -> str:
-    return f"{changed(changes)} ('nbdeploy diff {release}' shows all)"
-
-
 def _findings(result: EndpointStatus) -> list[Table]:
-    rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in _by_severity(r.findings)]
+    rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in by_severity(r.findings)]
     return [Table("what the checks found", ("release", "", ""), rows)] if rows else []
-
-
-def _public(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
-    return [("from elsewhere", result.public_url)] if result.public_url else []
 
 
 _RECORDED = {
@@ -378,7 +259,7 @@ _LISTS: tuple[tuple[type, Callable[[Any], Page]], ...] = (
 )
 
 _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
-    (Deployment, _deployment),
+    (Deployment, deployment_page),
     (EndpointStatus, _status),
     (TrafficChange, _traffic),
     (Comparison, comparison_page),

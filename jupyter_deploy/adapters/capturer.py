@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ from .environment import interpreter, loaded_in_notebook, lock
 from .filesystem import require_writable
 from .fitting import look_at_training
 from .frameworks import described, framework_of
+from .git import ask_git
 from .guards import Proved, Subject, inspect_proved, inspect_subject
 from .guards.features import explained
 from .guards.masking import masked, masked_cells, masked_values, without_secrets
@@ -152,14 +152,10 @@ class ModelCapturer:
                 "environment": lock(found["modules"]),
                 "stochastic": found["stochastic"],
                 "notes": notes,
-                "findings": (
-                    *staged.manifest.findings,
-                    *without_secrets(_side_effects(found["effects"]), live.cells),
-                ),
             }
         )
         proved = Proved(live, manifest, staged.folder, tuple(found["modules"]))
-        more = without_secrets(inspect_proved(proved), live.cells)
+        more = without_secrets((*_side_effects(found["effects"]), *inspect_proved(proved)), live.cells)
         manifest = manifest.model_copy(update={"findings": (*manifest.findings, *more)})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
@@ -234,20 +230,5 @@ def _provenance(live: Live) -> Provenance:
 
 
 def _git(folder: Path) -> Git | None:
-    def ask(*arguments: str) -> str | None:
-        try:
-            ended = subprocess.run(
-                ["git", "--no-optional-locks", "-C", str(folder), *arguments],
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return ended.stdout.strip() if ended.returncode == 0 else None
-
-    commit = ask("rev-parse", "HEAD")
-    status = ask("status", "--porcelain")
-    return Git(commit=commit, dirty=bool(status)) if commit and status is not None else None
+    commit, status = ask_git(folder, "rev-parse", "HEAD"), ask_git(folder, "status", "--porcelain")
+    return Git(commit=commit.decode().strip(), dirty=bool(status)) if commit and status is not None else None

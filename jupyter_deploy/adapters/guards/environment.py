@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_deploy.adapters.environment import distributions_of
+from jupyter_deploy.adapters.git import ask_git
 from jupyter_deploy.adapters.origins import loaded_files, local_distributions
 from jupyter_deploy.domain.findings import Finding, listed
 
@@ -43,23 +43,12 @@ def dirty_tree(subject: Subject) -> Iterator[Finding]:
 
 def changed_files(folder: Path) -> list[Path]:
     """Files of the repository around ``folder`` that are not as committed; none outside of a repository."""
-    try:
-        asked = [
-            subprocess.run(
-                ["git", "--no-optional-locks", "-C", str(folder), *arguments],
-                capture_output=True,
-                timeout=10,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-            for arguments in (("rev-parse", "--show-toplevel"), ("status", "--porcelain=v1", "-z"))
-        ]
-    except (OSError, subprocess.TimeoutExpired):
+    top = ask_git(folder, "rev-parse", "--show-toplevel")
+    status = ask_git(folder, "status", "--porcelain=v1", "-z")
+    if top is None or status is None:
         return []
-    if any(ended.returncode for ended in asked):
-        return []
-    root = Path(asked[0].stdout.decode(errors="surrogateescape").rstrip("\n"))
-    entries = iter(asked[1].stdout.decode(errors="surrogateescape").split("\0"))
+    root = Path(top.decode(errors="surrogateescape").rstrip("\n"))
+    entries = iter(status.decode(errors="surrogateescape").split("\0"))
     found = []
     for entry in entries:
         if entry:
@@ -73,16 +62,12 @@ def _only_ran(path: Path) -> bool:
     """Whether a notebook has its committed cells, and only other outputs, counts and ids."""
     if path.suffix != ".ipynb" or not path.is_file():
         return False
+    committed = ask_git(path.parent, "show", f"HEAD:./{path.name}")
+    if committed is None:
+        return False
     try:
-        asked = subprocess.run(
-            ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"],
-            capture_output=True,
-            timeout=10,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
-        return _sources(asked.stdout) == _sources(path.read_bytes())
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return _sources(committed) == _sources(path.read_bytes())
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from tests.contract.capturing import live
+
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
@@ -23,3 +25,17 @@ def project(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if str(root) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
+
+
+@pytest.fixture
+def stage(capturer):
+    """Stages a model with the module's own ``capturer``; the folders are gone afterwards."""
+    made = []
+
+    def staged(model, example, method=None):
+        made.append(capturer.stage(live(model, example, method), "model"))
+        return made[-1]
+
+    yield staged
+    for one in made:
+        capturer.discard(one)

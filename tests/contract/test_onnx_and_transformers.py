@@ -12,7 +12,7 @@ from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives import onnx as serving
 from jupyter_deploy.serving.snapshot import load
-from tests.contract.capturing import capture, live
+from tests.contract.capturing import capture
 from tests.contract.models import onnx as models
 from tests.contract.models import transformers as pipelines
 
@@ -20,20 +20,6 @@ from tests.contract.models import transformers as pipelines
 @pytest.fixture(scope="module")
 def capturer(tmp_path_factory):
     return ModelCapturer(tmp_path_factory.mktemp("onnx"), Tolerance(), replay_timeout=120)
-
-
-@pytest.fixture
-def stage(capturer):
-    """Stages a model; the folders are gone afterwards."""
-    made = []
-
-    def staged(model, example, method=None):
-        made.append(capturer.stage(live(model, example, method), "model"))
-        return made[-1]
-
-    yield staged
-    for one in made:
-        capturer.discard(one)
 
 
 def multiplication(name="x", kind=TensorProto.FLOAT):

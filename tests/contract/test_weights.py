@@ -18,27 +18,12 @@ from jupyter_deploy.domain.errors import NotCapturable
 from jupyter_deploy.serving.natives import safetensors as loader
 from jupyter_deploy.serving.natives.mapped import buffer
 from jupyter_deploy.serving.snapshot import load
-from tests.contract.capturing import live
 from tests.contract.models import torch as models
 
 
 @pytest.fixture(scope="module")
 def capturer(tmp_path_factory):
     return ModelCapturer(tmp_path_factory.mktemp("weights"), Tolerance(), replay_timeout=120)
-
-
-@pytest.fixture
-def stage(capturer):
-    """Stages a model; the folders are gone afterwards."""
-    made = []
-
-    def staged(model, example, method=None):
-        made.append(capturer.stage(live(model, example, method), "model"))
-        return made[-1]
-
-    yield staged
-    for one in made:
-        capturer.discard(one)
 
 
 def tensors_in(folder, name="model.safetensors", framework="pt"):

@@ -3,6 +3,7 @@
 # make test   set up and run all tests; those of tests/unit, golden and faces under a newer Python too
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make check  linters, types, import directions, generated files
+# make lab    build JupyterLab's extension, which .venv's JupyterLab then has (reload its page)
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
@@ -10,7 +11,7 @@ NEWER := 3.13
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check bench chaos setup docs clean
+.PHONY: demo down test check lab bench chaos setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -20,7 +21,7 @@ down:
 	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
 
 setup:
-	@scripts/setup.sh demo,test git chromium
+	@scripts/setup.sh demo,test git chromium r node
 
 check: setup
 	$(PYTHON) -m ruff check .
@@ -28,6 +29,10 @@ check: setup
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-logo
 	$(PYTHON) scripts/reference.py --check
+	$(PYTHON) -m scripts.typescript --check
+	cd labextension && npm run --silent check
+
+lab: setup
 
 # The newer Python's environment is installed while the tests of the older one run.
 test: setup
@@ -35,7 +40,8 @@ test: setup
 	$(PYTEST) -n 2 --dist loadfile || { wait $$installing; exit 1; }; \
 	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 2 --dist loadfile tests/unit tests/golden tests/faces
 
-bench: setup
+bench:
+	@scripts/setup.sh demo,test,bench git chromium r node wrk
 	@$(PYTHON) -m scripts.bench --write
 
 chaos: setup
@@ -43,7 +49,8 @@ chaos: setup
 
 docs: setup
 	$(PYTHON) scripts/reference.py
+	$(PYTHON) -m scripts.typescript
 	$(PYTHON) -m scripts.supported_models
 
 clean: down
-	rm -rf .demo .venv .venv-$(NEWER)
+	rm -rf .demo .venv .venv-$(NEWER) jupyter_deploy/labextension labextension/lib labextension/node_modules

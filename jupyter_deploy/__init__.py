@@ -8,31 +8,46 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DeployError",
+    "check",
     "compare",
     "deploy",
     "describe",
     "diff",
     "down",
+    "feedback",
     "history",
+    "init",
     "list",
     "logs",
+    "metric",
+    "model",
+    "model_input",
     "panel",
     "predict",
     "promote",
     "purge",
     "reconcile",
+    "recorded",
+    "reference",
     "reproduce",
     "rollback",
     "serving_role",
     "stop",
     "traffic",
+    "validate",
 ]
+
+_IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
+"""What a validation notebook calls, wherever it runs."""
+
+_PLACES = {"DeployError": ".domain.errors", "model_input": ".faces.model_input", "recorded": ".faces.recorded"}
 
 
 def serving_role() -> str | None:
@@ -54,11 +69,13 @@ def serving_role() -> str | None:
 
 
 def __getattr__(name: str) -> Any:
-    """The verbs, made when they are first used: importing this package stays cheap."""
-    if name == "DeployError":
-        from .domain.errors import DeployError  # noqa: PLC0415
+    """The verbs and others, made when they are first used: importing this package stays cheap."""
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name], __name__), name)
+    if name in _IN_NOTEBOOKS:
+        from .faces import validating  # noqa: PLC0415
 
-        return DeployError
+        return getattr(validating, name)
     if name in __all__ and _is_rerun():
         from .rerun import left_out  # noqa: PLC0415
 
@@ -84,7 +101,7 @@ def load_ipython_extension(shell: Any) -> None:
     if _is_rerun():
         from . import rerun  # noqa: PLC0415
 
-        rerun.load(shell, set(__all__) - {"deploy", "DeployError", "serving_role"})
+        rerun.load(shell, set(__all__) - {"deploy", "DeployError", "model_input", "serving_role", *_IN_NOTEBOOKS})
         return
     from .faces.magics import load  # noqa: PLC0415
 

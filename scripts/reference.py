@@ -10,7 +10,7 @@ from jupyter_deploy.domain import errors
 from jupyter_deploy.faces.arguments import is_positional
 from jupyter_deploy.faces.cli import EXIT_CODES, INTERNAL
 from jupyter_deploy.operations import OPERATIONS
-from jupyter_deploy.wiring import Settings
+from jupyter_deploy.settings import Settings
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 
@@ -57,7 +57,7 @@ def _default(value: object) -> str:
     if value is None or value in ("", {}, ()):
         return "–"
     if hasattr(value, "model_dump"):
-        return ", ".join(f"{key} {number:g}" for key, number in value.model_dump().items())
+        return ", ".join(f"{key} {number:g}" for key, number in value.model_dump(exclude_none=True).items()) or "any"
     return f"`{value}`"
 
 

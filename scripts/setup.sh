@@ -9,6 +9,7 @@ venv=${VENV:-.venv}
 
 missing=()
 python=""
+lab=""
 for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
   if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     python=$candidate
@@ -22,7 +23,14 @@ fi
 for package in "$@"; do
   case "$package" in
     git) command -v git >/dev/null || missing+=(git) ;;
+    node) lab=yes; command -v npm >/dev/null || missing+=(nodejs npm) ;;
     chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+    r)
+      Rscript -e 'library(IRkernel); library(httr2)' >/dev/null 2>&1 ||
+        missing+=(r-base-core r-cran-irkernel r-cran-httr2)
+      ;;
+    wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
+    curl) command -v curl >/dev/null || missing+=(curl) ;;
     *) echo "setup: do not know how to look for '$package'" >&2; exit 2 ;;
   esac
 done
@@ -41,10 +49,37 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+venv=$(realpath "$venv")
 # What was installed last is noted, so that a second 'make test' does not ask the package index again.
 wanted="$extras $(sha256sum pyproject.toml | cut -d' ' -f1)"
 if [ "$(cat "$venv/.installed" 2>/dev/null || true)" != "$wanted" ]; then
   echo "setup: installing nbdeploy[$extras] into $venv (a few minutes the first time)"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[$extras]"
+  # JupyterLab's extension is built below.
+  SKIP_JUPYTER_BUILDER=1 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e ".[$extras]"
   echo "$wanted" > "$venv/.installed"
+fi
+
+[ -n "$lab" ] || exit 0
+if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; then
+  echo "setup: JupyterLab's extension is built by node 20 or newer; this is $(node --version)" >&2
+  exit 2
+fi
+cd labextension
+if ! cmp -s package-lock.json node_modules/.nbdeploy-lock; then
+  echo "setup: installing what JupyterLab's extension is built with"
+  npm ci --ignore-scripts --silent
+  cp package-lock.json node_modules/.nbdeploy-lock
+fi
+built=$(find src style schema package.json package-lock.json tsconfig*.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+if [ "$(cat lib/.built 2>/dev/null || true)" != "$built" ] || [ ! -f ../jupyter_deploy/labextension/package.json ]; then
+  echo "setup: building JupyterLab's extension"
+  PATH="$venv/bin:$PATH" npm run --silent build:prod >/dev/null
+  echo "$built" > lib/.built
+fi
+# A link, so that a build is seen without installing again (an installed copy is replaced).
+place=$venv/share/jupyter/labextensions
+if [ ! -L "$place/nbdeploy" ]; then
+  mkdir -p "$place"
+  rm -rf "$place/nbdeploy"
+  ln -s "$(realpath ../jupyter_deploy/labextension)" "$place/nbdeploy"
 fi

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no counterexample
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -24,15 +28,16 @@ def pytest_runtest_makereport(item, call):
 
 @dataclass
 class Home:
-    """A user's home for nbdeploy and BentoML, with the environment that leads there."""
+    """A user's home for nbdeploy and BentoML, the environment that leads there, and the Python that has nbdeploy."""
 
     path: Path
     environment: dict
+    python: str = sys.executable
 
     def run(self, *arguments, check=True, cwd=None, timeout=180):
         """``nbdeploy …`` in a process of its own."""
         ended = subprocess.run(
-            [sys.executable, "-m", "jupyter_deploy", *map(str, arguments)],
+            [self.python, "-m", "jupyter_deploy", *map(str, arguments)],
             env=self.environment,
             cwd=cwd or self.path,
             capture_output=True,

@@ -15,7 +15,7 @@ import duckdb
 
 from jupyter_deploy.domain.agreement import OPPOSITE, Rule
 from jupyter_deploy.domain.inference import Estimate, Flip, Interval
-from jupyter_deploy.domain.sequential import LEVEL, Difference, Mean, quantile_bounds
+from jupyter_deploy.domain.sequential import LEVEL, Difference, quantile_bounds
 from jupyter_deploy.domain.verdict import MOST_ANSWERS
 
 from .records import AT, COLUMNS, fetched, lines_of
@@ -24,7 +24,6 @@ Side = Literal["stable", "candidate"]
 SIDES: tuple[Side, Side] = ("stable", "candidate")
 
 MOST_FLIPS = 50
-MOST_SHARES = 256
 RELATIVE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 DIFFERENCE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 ANSWER_QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
@@ -110,25 +109,6 @@ def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
 def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """How many rows were compared, and on how many the two do not agree."""
     return connection.execute("SELECT count(*), count(*) FILTER (NOT agree) FROM compared").fetchone() or (0, 0)
-
-
-def agreement(connection: duckdb.DuckDBPyConnection) -> Mean:
-    """Each request's share of rows that agree; beyond ``MOST_SHARES`` different ones they are rounded both ways."""
-    found = connection.execute(
-        f"""
-        WITH shares AS (SELECT avg(agree::INTEGER) AS share FROM compared GROUP BY request),
-            kinds AS (SELECT count(DISTINCT share) > {MOST_SHARES} AS many FROM shares)
-        SELECT CASE WHEN many THEN floor(share * {MOST_SHARES}) / {MOST_SHARES} ELSE share END,
-            CASE WHEN many THEN ceil(share * {MOST_SHARES}) / {MOST_SHARES} ELSE share END, count(*)
-        FROM shares, kinds GROUP BY ALL
-        """  # noqa: S608 - constants
-    ).fetchall()
-    down: dict[float, int] = {}
-    up: dict[float, int] = {}
-    for low, high, count in found:
-        down[low] = down.get(low, 0) + count
-        up[high] = up.get(high, 0) + count
-    return Mean(down, rounded_up=up)
 
 
 def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Estimate]:

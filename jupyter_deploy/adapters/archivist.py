@@ -30,6 +30,7 @@ _NICE = 10
 def due(home: Path, limits: Limits) -> bool:
     """Whether there is anything to do."""
     folders = [folder for name in segments.endpoints(home) for folder in segments.release_folders(home, name)]
+    folders += [segments.feedback_folder(home, name) for name in segments.with_feedback(home)]
     closed = any(
         segment.form == "jsonl" and segment.version <= VERSION and segments.is_closed(segment)
         for folder in folders
@@ -55,6 +56,9 @@ def tend(home: Path, limits: Limits) -> list[str]:
         for endpoint in segments.endpoints(home):
             with _going_on(failures):
                 failures += compaction.compact_endpoint(home, endpoint)
+        for endpoint in segments.with_feedback(home):
+            with _going_on(failures):
+                failures += compaction.compact_feedback(home, endpoint)
         if released:
             with _going_on(failures):
                 failures += compaction.compact_ledger(home)

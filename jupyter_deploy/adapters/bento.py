@@ -25,10 +25,15 @@ from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 from jupyter_deploy.serving.callers import LIBRARIES
 
-from .replaying import copy_serving
+from .clean import copy_serving
 from .scratch import scratch_folder
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
+
+_YOUNGEST = "register.py"
+"""The youngest part of the serving code: a bento without it was built by an older nbdeploy."""
+
+_ANEW = "-2"
 
 # It ends by itself when its input is closed before it was told anything, as the end of this process does.
 _BUILD = """
@@ -102,8 +107,11 @@ class BentoBuilder:
     def build(self, snapshot: Snapshot) -> Bento:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
         name, _, version = snapshot.tag.partition(":")
-        path = self._home / "bentos" / name / version
-        with locked_folder(path.parent):
+        folder = self._home / "bentos" / name
+        with locked_folder(folder):
+            if _serves(folder / version, snapshot) and not _is_recent(folder / version):
+                version = f"{version}{_ANEW}"  # beside it: what runs goes on with the code that it began with
+            path = folder / version
             if not _serves(path, snapshot):
                 # An interrupted build, or the bento of a snapshot of the same tag that is no more.
                 shutil.rmtree(path, ignore_errors=True)
@@ -178,6 +186,11 @@ def _serves(path: Path, snapshot: Snapshot) -> bool:
     except OSError:
         return False
     return (path / "bento.yaml").exists() and f'"{snapshot.digest}"' in source
+
+
+def _is_recent(path: Path) -> bool:
+    """Whether the serving code in a bento can do what this version's can."""
+    return (path / "src" / "serving" / _YOUNGEST).exists()
 
 
 @contextlib.contextmanager

@@ -151,6 +151,7 @@ class ModelCapturer:
             update={
                 "environment": lock(found["modules"]),
                 "stochastic": found["stochastic"],
+                "batchable": found["batchable"],
                 "notes": notes,
             }
         )
@@ -226,6 +227,7 @@ def _provenance(live: Live) -> Provenance:
         distributions=loaded_in_notebook(live.cells) if live.cells else {},
         user=getpass.getuser(),
         captured_at=now(),
+        in_cell=live.in_cell,
     )
 
 

@@ -63,12 +63,17 @@ class HttpClient:
         local = urlsplit(url)
         return f"{self._public_url.replace('{port}', str(local.port))}{local.path}"
 
+    def header_file(self) -> Path | None:
+        """The file with the token's header line, while there is one."""
+        return self._token_file if self._token() else None
+
     def command(self, url: str, body: Any) -> str:
         """A line for a shell that posts ``body`` to ``url`` or, if there is one, to its public address.
 
         The token is read from its file by curl itself: as an argument, every user of the machine could see it.
         """
-        token = f" -H @{shlex.quote(str(self._token_file))}" if self._token() else ""
+        file = self.header_file()
+        token = f" -H @{shlex.quote(str(file))}" if file else ""
         address = self.public(url) or url
         sent = shlex.quote(json.dumps(body))
         if len(sent) > _MOST_ARGUMENT:

@@ -20,7 +20,19 @@ import duckdb
 from jupyter_deploy.domain.errors import StoreError
 
 from . import segments
-from .records import AT, COLUMNS, LEDGER_COLUMNS, LEDGER_VALID, VALID, database, fetched, lines_of, quoted
+from .records import (
+    AT,
+    COLUMNS,
+    FEEDBACK_COLUMNS,
+    FEEDBACK_VALID,
+    LEDGER_COLUMNS,
+    LEDGER_VALID,
+    VALID,
+    database,
+    fetched,
+    lines_of,
+    quoted,
+)
 from .segments import LEDGER, VERSION, Segment
 
 _ROW_GROUP = 50_000
@@ -39,13 +51,17 @@ class Kind:
 
 
 RECORD = Kind(COLUMNS, VALID)
+FEEDBACK_LINE = Kind(FEEDBACK_COLUMNS, FEEDBACK_VALID)
 LEDGER_LINE = Kind(LEDGER_COLUMNS, f"({LEDGER_VALID} AND {AT} IS NOT NULL)")
 
 
 def compact_all(home: Path) -> list[str]:
-    """Compact every closed segment of records and every rotated file of the ledger; returns what failed, in words."""
+    """Compact every closed segment and every rotated file of the ledger; returns what failed, in words."""
     with segments.tending(home):
         failures = [failure for endpoint in segments.endpoints(home) for failure in compact_endpoint(home, endpoint)]
+        failures += [
+            failure for endpoint in segments.with_feedback(home) for failure in compact_feedback(home, endpoint)
+        ]
         return failures + compact_ledger(home)
 
 
@@ -54,6 +70,12 @@ def compact_endpoint(home: Path, endpoint: str) -> list[str]:
     guard = segments.data_folder(home, endpoint)
     folders = segments.release_folders(home, endpoint)
     return [failure for folder in folders for failure in _compact(folder, guard, RECORD)]
+
+
+def compact_feedback(home: Path, endpoint: str) -> list[str]:
+    """Compact what was told of an endpoint's answers; the caller holds ``tending``."""
+    folder = segments.feedback_folder(home, endpoint)
+    return _compact(folder, folder, FEEDBACK_LINE)
 
 
 def compact_ledger(home: Path) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from jupyter_deploy.domain.artifacts import checked_name
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, Record
+from jupyter_deploy.domain.looking import Pair, RecordPage, Span, Wanted
 from jupyter_deploy.domain.results import Purged
 from jupyter_deploy.domain.sequential import LEVEL, Difference, paired_difference, proportion
 from jupyter_deploy.domain.verdict import Paired, Unpaired, of_pairs, of_sides
 
-from . import answers, ledger, purging, records, segments, sides
+from . import agreeing, answers, ledger, paging, purging, records, segments, sides, spans
 from .answers import SIDES
 from .segments import LEDGER, data_folder, reading
 from .sides import Question
@@ -50,22 +51,44 @@ class RecordLog:
         since: datetime | None = None,
         role: str | None = None,
         status: int | None = None,
+        request_ids: Collection[str] = (),
         limit: int | None = None,
     ) -> list[Record]:
-        """Records by time, oldest first; with ``limit`` the last so many.
+        """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many.
 
         Raises InvalidInput (a negative limit, an impossible name), StoreError.
         """
-        return records.read(self._home, endpoint, since=since, role=role, status=status, limit=limit)
+        return records.read(
+            self._home, endpoint, since=since, role=role, status=status, request_ids=request_ids, limit=limit
+        )
 
-    def follow(self, endpoint: str, *, role: str | None = None, status: int | None = None) -> Iterator[Record]:
+    def follow(
+        self,
+        endpoint: str,
+        *,
+        role: str | None = None,
+        status: int | None = None,
+        request_ids: Collection[str] = (),
+    ) -> Iterator[Record]:
         """Records written after this call, for ever.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
         # The place to go on from is taken now, not when the first record is asked for: nothing is missed between.
         tail = Tail(self._home, endpoint)
-        return follow(tail, role=role, status=status, every=self._poll_seconds)
+        return follow(tail, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
+
+    def page(self, endpoint: str, wanted: Wanted, *, before: str | None, limit: int) -> RecordPage:
+        """See ``paging.page``."""
+        return paging.page(self._home, endpoint, wanted, before=before, limit=limit)
+
+    def pair(self, endpoint: str, key: str) -> Pair:
+        """See ``paging.pair``."""
+        return paging.pair(self._home, endpoint, key)
+
+    def spans(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
+        """See ``spans.spans``."""
+        return spans.spans(self._home, endpoint, since=since, until=until, every=every)
 
     def removed(self, endpoint: str) -> int:
         """How many records were purged or cleared away, ever. Raises InvalidInput (an impossible name)."""
@@ -139,7 +162,7 @@ def compare(
 def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, skipped: int) -> Comparison:
     sides.pair(connection, asked)
     ledger.load(connection, home, asked.endpoint.name, asked.candidate, asked.stable)
-    mirrored, failures = ledger.mirrored(connection, asked.start, asked.overflowed)
+    mirrored, failures = ledger.mirrored(connection, asked.start, asked.overflowed_recorded)
     answers.compare_rows(connection, asked.rule)
     rows, flips = answers.rows_and_flips(connection)
     relative = answers.relative_difference(connection)
@@ -150,12 +173,13 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         FROM (SELECT *, s_status >= 500 AS s, c_status >= 500 AS c FROM pairs)
         """  # noqa: S608
     ).fetchone()
+    mean, agreement, course = agreeing.agreement(connection)
     figures = Paired(
         pairs=pairs,
         rows=rows,
         flips=flips,
         mirrored=mirrored,
-        agreement=answers.agreement(connection),
+        agreement=mean,
         coverage=proportion(pairs, mirrored),
         errors=paired_difference(candidate, stable, pairs - candidate - stable),
         refused=proportion(refused, pairs),
@@ -176,7 +200,8 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         mirrored=mirrored,
         overflowed=asked.overflowed,
         coverage=figures.coverage.estimate(),
-        agreement=figures.agreement.estimate(),
+        agreement=agreement,
+        agreement_course=course,
         refusal_rate=figures.refused.estimate(),
         flips=answers.flips(connection),
         flip_count=flips,
@@ -257,6 +282,7 @@ def _comparison(connection: duckdb.DuckDBPyConnection, asked: Question, **figure
         stable=asked.stable,
         candidate=asked.candidate,
         role=asked.role,
+        record_sample=asked.endpoint.record_sample,
         since=asked.since,
         errors=sides.errors_of(connection, asked.start),
         sides={side: sides.side_of(connection, asked, side, labels[side]) for side in SIDES},

@@ -1,4 +1,4 @@
-"""The SQLite file under the store: opened, checked, copied and brought to this version's schema.
+"""A SQLite file, the store's or that of the jobs: opened, checked, copied and brought to this version's schema.
 
 Its journal is a rollback journal, never WAL: that one needs memory shared by all processes (unsafe on a network
 file system), cannot be read on a read-only disk, and keeps commits in a second file that is easily lost.
@@ -11,15 +11,16 @@ import fcntl
 import os
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import StoreError
 
 from .filesystem import network_kind_of, why_not_writable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _INTENTS = """
 CREATE TABLE intents (
@@ -27,7 +28,12 @@ CREATE TABLE intents (
     PRIMARY KEY (endpoint, tag, pid))
 """
 
-_META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+_VALIDATIONS = """
+CREATE TABLE validations (
+    id TEXT PRIMARY KEY, endpoint TEXT, snapshot TEXT, at TEXT NOT NULL, document TEXT NOT NULL)
+"""
+
+META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 _SCHEMA = [
     "CREATE TABLE endpoints (name TEXT PRIMARY KEY, revision INTEGER NOT NULL, state TEXT NOT NULL)",
@@ -38,7 +44,8 @@ CREATE TABLE revisions (
 """,
     "CREATE TABLE snapshots (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, document TEXT NOT NULL)",
     _INTENTS,
-    _META,
+    META,
+    _VALIDATIONS,
 ]
 
 # What leads from each version to the next one. A new field in a stored document is a new version too: an older
@@ -50,11 +57,35 @@ _STEPS = {
         _INTENTS,
         "INSERT INTO intents SELECT endpoint, tag, pid, '', document FROM former",
         "DROP TABLE former",
-        _META,
+        META,
     ],
     # Documents say more: what checks found, features, hyperparameters. Those of older ones are read as they are.
     2: [],
+    3: [_VALIDATIONS],
 }
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a file holds.
+
+    Attributes
+    ----------
+    tables
+        Statements that make them; ``META`` is one of them.
+    steps
+        What leads from each version to the next one.
+    anew
+        What is left to do when the file is damaged and there is no copy of it, ``{aside}`` being what moves it away.
+    """
+
+    version: int
+    tables: Sequence[str]
+    steps: Mapping[int, Sequence[str]]
+    anew: str
+
+
+STORE = Schema(SCHEMA_VERSION, _SCHEMA, _STEPS, "Begin anew: nbdeploy down; {aside}; and deploy again")
 
 _SECONDS = 10.0  # that a connection waits for another process's transaction
 
@@ -72,8 +103,9 @@ class Database:
         By all methods: it cannot be read or written, is damaged, or of a newer version; nothing was changed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: Schema = STORE) -> None:
         self._path = path
+        self._schema = schema
         self._copy_path = path.with_name(f"{path.stem}.copy{path.suffix}")
         self._checked = False
 
@@ -157,13 +189,13 @@ class Database:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = self._version(db)
-        if version != SCHEMA_VERSION:
+        if version != self._schema.version:
             with self.lock(""):  # of several first writers one makes the tables, or brings them up to date
                 version = self._version(db)
                 if version == 0:
                     with _transaction(db):
                         self._make(db)
-                elif version < SCHEMA_VERSION:
+                elif version < self._schema.version:
                     self._upgrade(db, version)
         if not self._checked:
             _check(db)
@@ -173,11 +205,11 @@ class Database:
         # One statement, since another process may be making the tables just now.
         query = "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
         version, tables = db.execute(query).fetchone()
-        if version > SCHEMA_VERSION:
+        if version > self._schema.version:
             (made_by,) = db.execute("SELECT value FROM meta WHERE key = 'made_by'").fetchone()
             raise StoreError(
                 f"{self._path} was written by nbdeploy {made_by}, which is newer "
-                f"(schema {version}; this is {_this_version()} with schema {SCHEMA_VERSION})",
+                f"(schema {version}; this is {_this_version()} with schema {self._schema.version})",
                 "upgrade this nbdeploy (and restart a kernel that has loaded it), "
                 "or set NBDEPLOY_HOME to another folder",
             )
@@ -186,7 +218,7 @@ class Database:
         return int(version)
 
     def _make(self, db: sqlite3.Connection) -> None:
-        for statement in _SCHEMA:
+        for statement in self._schema.tables:
             db.execute(statement)
         self._sign(db)
 
@@ -200,14 +232,14 @@ class Database:
                 self._copy_to(kept)
             except OSError as error:
                 raise self._unusable(f"it has to be upgraded, and {kept.name} cannot be written: {error}") from error
-            for number in range(version, SCHEMA_VERSION):
-                for statement in _STEPS[number]:
+            for number in range(version, self._schema.version):
+                for statement in self._schema.steps[number]:
                     db.execute(statement)
             self._sign(db)
 
     def _sign(self, db: sqlite3.Connection) -> None:
         db.execute("INSERT OR REPLACE INTO meta VALUES ('made_by', ?)", (_this_version(),))
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute(f"PRAGMA user_version = {self._schema.version}")
 
     def _make_folder(self) -> None:
         try:
@@ -234,7 +266,7 @@ class Database:
             remedy = f"go back to the copy of the last change: {aside}; cp {self._copy_path.name} {name} && "
             remedy += "nbdeploy reconcile"
         else:
-            remedy = f"there is no copy. Begin anew: nbdeploy down; {aside}; and deploy again"
+            remedy = f"there is no copy. {self._schema.anew.format(aside=aside)}"
         return StoreError(f"the store {self._path} is damaged: {why}. Nothing was changed", remedy)
 
     def _unusable(self, why: object) -> StoreError:

@@ -19,8 +19,16 @@ from jupyter_deploy.domain.artifacts import Environment
 
 from .origins import local_distributions
 
-# What a bento needs whatever its model: BentoML serves it, cloudpickle restores it.
-SERVING = ("bentoml", "cloudpickle", "uvicorn", "numpy")
+# What sends a release's traces, where it is installed: an extra.
+TRACES = "opentelemetry-exporter-otlp-proto-http"
+
+# What a bento needs whatever its model: BentoML serves it, cloudpickle restores it, msgspec reads requests and zstd
+# unpacks them; uvicorn takes uvloop and httptools where they are, and answers small models three times as often by
+# them. Where pyarrow is installed, requests may be Arrow and Parquet too.
+SERVING = (
+    *("backports.zstd", "bentoml", "cloudpickle", "httptools", "msgspec", "numpy", "pyarrow", "uvicorn", "uvloop"),
+    TRACES,
+)
 
 # What runs a notebook.
 KERNEL = ("ipykernel",)

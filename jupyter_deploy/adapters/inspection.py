@@ -58,7 +58,7 @@ def inspect_model(model: Any, example: Any, method: str | None, own: Any = None)
     InvalidExample
         None, an empty one, one that cannot be a request, or one on which the model raises.
     """
-    method = _method_of(model, method)
+    method = method_of(model, method)
     framework = framework_of(model)
     call = callable_of(model, method)
     container, batch = container_of(alone(example), estimator=framework.takes_lists(model))
@@ -95,7 +95,8 @@ def inspect_model(model: Any, example: Any, method: str | None, own: Any = None)
     )
 
 
-def _method_of(model: Any, method: str | None) -> str | None:
+def method_of(model: Any, method: str | None) -> str | None:
+    """The method that answers; None: the call itself. Raises UnknownSource."""
     if isinstance(model, type):
         raise UnknownSource(
             f"{model.__name__} is a class, not a model", f"deploy an instance, such as {model.__name__}(…)"

@@ -19,8 +19,8 @@ from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 
 from .bento import locked_folder
+from .clean import SERVING_FOLDER
 from .environment import KERNEL, closure
-from .replaying import SERVING_FOLDER
 
 _TAIL = 15
 

@@ -41,6 +41,15 @@ _FLAGS = {
     "DC": "given up by the gateway",
     "DR": "given up by the gateway",
 }
+PLACE_SQL = "('0x' || sha256(pair_id)[1:13])::BIGINT / pow(2, 52)"
+"""``serving.recording.place_of`` in SQL: whether a request was to be recorded is known from its id."""
+
+# The gateway's own words: ``full;sample=0.1``. A line of before they were written has none.
+_SAMPLE_SQL = r"coalesce(TRY_CAST(regexp_extract(record, ';sample=([0-9.e-]+)', 1) AS DOUBLE), 1)"
+_TO_BE_RECORDED = (
+    f"split_part(coalesce(record, 'full'), ';', 1) <> 'off' AND ({_SAMPLE_SQL} >= 1 OR {PLACE_SQL} < {_SAMPLE_SQL})"
+)
+
 NO_RECORD = "answered without a record"
 NO_STABLE = "without a record of stable"
 OVERFLOW = "overflow"
@@ -58,7 +67,7 @@ def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candi
     both = ", ".join(map(quoted, (candidate, candidate.partition(":")[2])))
     connection.execute(
         f"CREATE TEMP VIEW copies AS SELECT pair_id, {AT} AS moment, status, flags FROM {copies} "  # noqa: S608
-        f"WHERE {here} AND release IN ({both}) AND coalesce(record, 'full') <> 'off'"
+        f"WHERE {here} AND release IN ({both}) AND {_TO_BE_RECORDED}"
     )
     both = ", ".join(map(quoted, (stable, stable.partition(":")[2])))
     connection.execute(

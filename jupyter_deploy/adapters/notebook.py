@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Snapshot
-from jupyter_deploy.domain.errors import KernelDied, NotebookFailed, UnknownSource
+from jupyter_deploy.domain.errors import KernelDied, NotebookFailed
 from jupyter_deploy.rerun import ANSWERS_MIME, VARIABLE
 from jupyter_deploy.serving.project_code import FOLDER
 
+from .clean import SERVING_FOLDER, copy_serving
 from .guards.masking import masked, masked_cells
+from .kernels import Launch
 from .leftout import Excuses, is_left_out
 from .origins import local_distributions
-from .replaying import SERVING_FOLDER, copy_serving
+from .reading import code_cells, kernel_of, read_notebook
 from .scratch import scratch_folder
 
 
@@ -27,7 +28,7 @@ class PapermillRunner:
 
     def cells(self, notebook: Path) -> tuple[str, ...]:
         """Source of its cells of code."""
-        return tuple(cell.source for cell in _read(notebook).cells if cell.cell_type == "code")
+        return tuple(cell.source for cell in code_cells(read_notebook(str(notebook))))
 
     def masked(self, cells: Sequence[str]) -> tuple[str, ...]:
         """The cells as a snapshot keeps them."""
@@ -37,12 +38,10 @@ class PapermillRunner:
         self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
     ) -> Mapping[str, Any]:
         """Run all cells and then ``last_cell``, in the notebook's own folder; the notebook itself is not written."""
-        document = copy.deepcopy(_read(notebook))
-        kernel = _kernel_of(document, notebook)
-        environment = {**os.environ, VARIABLE: "1"}
-        folder = notebook.resolve().parent
-        excuses = Excuses([cell.source for cell in document.cells if cell.cell_type == "code"], expressions)
-        place = Place(notebook.name, folder, kernel, _manager(environment), excuses=excuses)
+        document = read_notebook(str(notebook))
+        kernel, _ = kernel_of(document, notebook.name)
+        excuses = Excuses([cell.source for cell in code_cells(document)], expressions)
+        place = Place(notebook.name, notebook.resolve().parent, kernel, {**os.environ, VARIABLE: "1"}, excuses=excuses)
         return _shown(_run(document, last_cell, on_cell, place)[-1])
 
     def ask_again(
@@ -67,12 +66,11 @@ class PapermillRunner:
             _copy_rerun(code)
             kept = {name: value for name, value in os.environ.items() if name not in _OTHERS}
             environment = {**kept, VARIABLE: "1", "PYTHONPATH": str(code), "PYTHONDONTWRITEBYTECODE": "1"}
-            command = [interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            command: tuple[str, ...] = (interpreter, "-m", "ipykernel_launcher", "-f", "{connection_file}")
             if own := list(map(str, _own_code(snapshot))):
-                command.append(f"--IPKernelApp.exec_lines=__import__('sys').path.extend({own!r})")
-            manager = _manager(environment, command)
+                command = (*command, f"--IPKernelApp.exec_lines=__import__('sys').path.extend({own!r})")
             name = Path(source.notebook).name if source.notebook else "cells.ipynb"
-            ran = _run(document, asking, on_cell, Place(name, folder, "python3", manager, forgiving=True))
+            ran = _run(document, asking, on_cell, Place(name, folder, "python3", environment, command))
         shown = _shown(ran[-1])
         if ANSWERS_MIME not in shown:
             raise NotebookFailed(
@@ -107,106 +105,64 @@ def _copy_rerun(into: Path) -> None:
     copy_serving(package)
 
 
-def _manager(environment: Mapping[str, str], command: list[str] | None = None) -> type[Any]:
-    """A class of kernel managers that start kernels with these variables, and by this command."""
-    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415 - as in _run
-    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
-
-    class Manager(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> Any:
-            if command is None:
-                return super().kernel_spec
-            return KernelSpec(argv=command, display_name="Python", language="python")
-
-        async def start_kernel(self, **options: Any) -> None:  # type: ignore[override]  # as in its own base
-            await super().start_kernel(**options, env=dict(environment))
-
-    return Manager
-
-
-def _keeping_to(folder: Path, manager: type[Any]) -> type[Any]:
-    """Kernel managers whose connection file, with the kernel's key, goes with a folder, if need be by a sweep."""
-
-    class Keeping(manager):  # type: ignore[misc]  # a class made at run time
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            self.connection_file = str(folder / "connection.json")
-
-    return Keeping
-
-
 @dataclass(frozen=True)
 class Place:
-    """Where cells run: the notebook's name, the working directory, the kernel's name and the class that starts it.
+    """Where cells run: the notebook's name, and how its kernel is started (see ``kernels.Launch``).
 
-    ``forgiving``: a cell that raises stops nothing; ``excuses``: one that only misses what a deploy returns.
+    ``excuses``: which cells may raise, since they only miss what a deploy returns.
     """
 
     name: str
     folder: Path
     kernel: str
-    manager: type[Any]
-    forgiving: bool = False
+    environment: Mapping[str, str]
+    command: tuple[str, ...] | None = None
     excuses: Excuses | None = None
 
 
 def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> list[Any]:
     """The cells of code as they have run, the last one too."""
     import nbformat  # noqa: PLC0415 - half a second that only headless runs need
-    import papermill  # noqa: PLC0415
-    from nbclient.exceptions import DeadKernelError  # noqa: PLC0415
-    from papermill.exceptions import PapermillExecutionError  # noqa: PLC0415
+
+    from .execution import Execution, execute  # noqa: PLC0415
 
     document.cells.append(nbformat.v4.new_code_cell(last_cell))
-    last = len(document.cells) - 1
+    last, count = len(document.cells) - 1, len(code_cells(document)) - 1
 
-    def begins(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - nbclient names its arguments
-        on_cell("asking the model in its kernel" if cell_index == last else f"cell {cell_index + 1} of {last}")
+    def begins(number: int, index: int) -> None:
+        on_cell("asking the model in its kernel" if index == last else f"cell {number} of {count}")
 
-    passed = set()
-
-    def ended(cell: Any, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
-        reply = execute_reply["content"]
-        if place.excuses is None or reply["status"] != "error" or cell_index == last:
-            return
-        if place.excuses.excused(cell.source, reply["ename"], reply["evalue"]):
-            passed.add(cell_index)
-            cell.metadata.setdefault("tags", []).append("raises-exception")
-            on_cell(f"cell {cell_index + 1} is passed over, since deploys are left out: {reply['evalue']}")
+    def is_excused(number: int, index: int, source: str, kind: str, message: str) -> bool:
+        if index == last or place.excuses is None or not place.excuses.excused(source, kind, message):
+            return False
+        on_cell(f"cell {number} is passed over, since deploys are left out: {message}")
+        return True
 
     with scratch_folder("run") as scratch:
-        try:
-            done = papermill.execute_notebook(
+        executed = execute(
+            Execution(
                 document,
-                str(scratch / place.name),
-                cwd=str(place.folder),
-                kernel_name=place.kernel,
-                kernel_manager_class=_keeping_to(scratch, place.manager),
-                progress_bar=False,
-                log_output=False,
-                # A kernel's log speaks of sockets; what cells raise comes as messages and is shown by us.
-                extra_arguments=["--log-level=CRITICAL"],
-                on_cell_start=begins,
-                on_cell_executed=ended,
+                Launch(place.kernel, place.environment, place.folder, scratch, place.command),
+                on_cell=begins,
+                is_excused=is_excused,
             )
-        except PapermillExecutionError as error:  # of the last cell that raised
-            if error.cell_index not in passed and (not place.forgiving or error.cell_index == last):
-                raise NotebookFailed(
-                    f"cell {error.cell_index + 1} of {place.name} raises {error.ename}: {error.evalue}",
-                    "the model needs that cell: deploy it from the open notebook, with %deploy"
-                    if is_left_out(error.evalue)
-                    else "run the notebook from the top in a fresh kernel and mend that cell",
-                    details=_plain(error.traceback)[-2000:],
-                ) from error
-            done = nbformat.read(scratch / place.name, as_version=4)  # all cells ran, and papermill wrote it
-        except DeadKernelError as error:
-            raise KernelDied(
-                f"the kernel died while it ran {place.name}", "does it run out of memory, or end the process?"
-            ) from error
-        except papermill.exceptions.PapermillException as error:
-            raise NotebookFailed(f"cannot run {place.name}: {error}", "open it in Jupyter and run it") from error
-    return [cell for cell in done.cells if cell.cell_type == "code"]
+        )
+    failure = executed.failure
+    if executed.status == "died":
+        raise KernelDied(
+            f"the kernel died while it ran {place.name}",
+            "does it run out of memory, or end the process?",
+            details=executed.detail,
+        )
+    if failure is not None:
+        raise NotebookFailed(
+            f"cell {failure.cell} of {place.name} raises {failure.ename}: {failure.evalue}",
+            "the model needs that cell: deploy it from the open notebook, with %deploy"
+            if is_left_out(failure.evalue)
+            else "run the notebook from the top in a fresh kernel and mend that cell",
+            details=failure.traceback[-2000:],
+        )
+    return code_cells(executed.document)
 
 
 def _shown(cell: Any) -> dict[str, Any]:
@@ -222,34 +178,3 @@ def _raised(cells: Sequence[Any]) -> list[str]:
     found = ((n, item) for n, cell in enumerate(cells, 1) for item in cell.get("outputs", []))
     said = [f"cell {n} raised {item.ename}: {item.evalue}" for n, item in found if item.output_type == "error"]
     return [masked(words)[0] for words in said]
-
-
-def _read(notebook: Path) -> Any:
-    import nbformat  # noqa: PLC0415
-
-    if not notebook.is_file():
-        raise UnknownSource(f"there is no notebook {notebook}", "name an .ipynb file that exists")
-    try:
-        return nbformat.read(notebook, as_version=4)
-    except Exception as error:  # nbformat raises whatever its JSON, schema and conversion steps do
-        raise UnknownSource(f"{notebook} is not a notebook: {error}", "name a Jupyter notebook (.ipynb)") from error
-
-
-def _kernel_of(document: Any, notebook: Path) -> str:
-    """The kernel that the notebook names; a notebook that names none is Python's."""
-    from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415
-
-    name = str(document.metadata.get("kernelspec", {}).get("name") or "python3")
-    known = sorted(KernelSpecManager().find_kernel_specs())
-    if name not in known:
-        raise UnknownSource(
-            f"{notebook.name} wants the kernel '{name}', which is not installed here",
-            f"choose another in JupyterLab and save the notebook; the kernels here are: {', '.join(known) or 'none'}",
-        )
-    return name
-
-
-def _plain(lines: list[str]) -> str:
-    import re  # noqa: PLC0415
-
-    return re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))

@@ -1,4 +1,4 @@
-"""Take records out for good: those before a moment, those of some requests, or both; from records and ledger.
+"""Take records out for good: those before a moment, those of some requests, or both; from records, feedback and ledger.
 
 What is being written is closed first (the workers are asked to, the gateway's logs are rotated), then everything is
 compacted, and then each Parquet file that holds some of it is written anew beside itself and renamed into place. A kill
@@ -22,8 +22,17 @@ from jupyter_deploy.domain.errors import StoreError, TargetError
 from jupyter_deploy.domain.results import Purged
 
 from . import ledger, rotation, segments
-from .compaction import LEDGER_LINE, RECORD, Kind, compact_endpoint, compact_ledger, replace_with
-from .records import AT, database, fetched, in_utc, lines_of, quoted
+from .compaction import (
+    FEEDBACK_LINE,
+    LEDGER_LINE,
+    RECORD,
+    Kind,
+    compact_endpoint,
+    compact_feedback,
+    compact_ledger,
+    replace_with,
+)
+from .records import AT, VALID, database, fetched, in_utc, lines_of, quoted
 from .records import segments as files_of
 from .segments import LEDGER, Segment
 
@@ -44,11 +53,17 @@ class Doomed:
     before: datetime | None
     request_ids: Sequence[str]
 
-    def condition(self) -> str:
-        """SQL that holds for a line that goes."""
+    def condition(self, records: str | None = None) -> str:
+        """SQL that holds for a line that goes.
+
+        ``records``, for feedback: SQL for the endpoint's records. What was told of an answer goes with it, however late
+        it was told.
+        """
         wanted = [f"endpoint = {quoted(self.endpoint)}"]
         if self.before is not None:
-            wanted.append(f"{AT} < TIMESTAMP_NS {quoted(in_utc(self.before).isoformat(' '))}")
+            moment = f"TIMESTAMP_NS {quoted(in_utc(self.before).isoformat(' '))}"
+            going = f"SELECT request_id FROM {records} WHERE {VALID} GROUP BY request_id HAVING max({AT}) < {moment}"  # noqa: S608
+            wanted.append(f"({AT} < {moment}{f' OR request_id IN ({going})' if records else ''})")
         if self.request_ids:
             wanted.append(f"request_id IN ({', '.join(map(quoted, self.request_ids))})")
         return " AND ".join(wanted)
@@ -69,20 +84,32 @@ class Doomed:
 def count(home: Path, doomed: Doomed) -> Purged:
     """What a purge would take, if it came now."""
     guard, folder = segments.data_folder(home, doomed.endpoint), home / LEDGER
-    with segments.reading(guard), segments.reading(folder):
+    told = segments.feedback_folder(home, doomed.endpoint)
+    with segments.reading(guard), segments.reading(told), segments.reading(folder):
         paths = files_of(home, doomed.endpoint)
+        posts = [segment.path for segment in segments.readable(told)]
         logs = [*ledger.files(home, "edge"), *ledger.files(home, "shadow")]
-        with database(guard, folder) as connection:
+        with database(guard, told, folder) as connection:
             query = "SELECT count(*) FROM {} WHERE {}"
-            ((records,),) = fetched(connection, query.format(lines_of(paths, RECORD.columns), doomed.condition()))
+            recorded = lines_of(paths, RECORD.columns)
+            ((records,),) = fetched(connection, query.format(recorded, doomed.condition()))
+            posted = query.format(lines_of(posts, FEEDBACK_LINE.columns), doomed.condition(recorded))
+            ((feedback,),) = fetched(connection, posted)
             ((lines,),) = fetched(connection, query.format(lines_of(logs, LEDGER_LINE.columns), doomed.condition()))
         unreadable = sum(
             len(_split(segment, doomed, shared=place == folder)[1])
-            for place in (*segments.release_folders(home, doomed.endpoint), folder)
+            for place in (*segments.release_folders(home, doomed.endpoint), told, folder)
             for segment in segments.segments_in(place)
             if segment.form == "rejected"
         )
-    return Purged(endpoint=doomed.endpoint, records=records, ledger_lines=lines, unreadable=unreadable, dry_run=True)
+    return Purged(
+        endpoint=doomed.endpoint,
+        records=records,
+        feedback=feedback,
+        ledger_lines=lines,
+        unreadable=unreadable,
+        dry_run=True,
+    )
 
 
 def purge(home: Path, doomed: Doomed) -> Purged:
@@ -97,21 +124,27 @@ def purge(home: Path, doomed: Doomed) -> Purged:
     """
     guard, logs = segments.data_folder(home, doomed.endpoint), home / LEDGER
     folders = segments.release_folders(home, doomed.endpoint)
+    told = segments.feedback_folder(home, doomed.endpoint)
     with segments.tending(home):
-        for folder in (*folders, logs):
+        for folder in (*folders, told, logs):
             segments.readable(folder)  # a newer version's files: said before anything is done
-        _close(folders)
+        _close([*folders, told])
         time.sleep(_FLUSH_SECONDS)
         if not rotation.rotate(home):
             raise TargetError("the gateway does not let go of its log; nothing was purged", "try again")
-        failures = [*compact_endpoint(home, doomed.endpoint), *compact_ledger(home)]
+        name = doomed.endpoint
+        failures = [*compact_endpoint(home, name), *compact_feedback(home, name), *compact_ledger(home)]
         if failures:
             raise StoreError("not everything can be purged", "mend what is named and purge again", "\n".join(failures))
-        records = sum(_purge_folder(folder, guard, RECORD, doomed) for folder in folders)
-        lines = _purge_folder(logs, logs, LEDGER_LINE, doomed)
+        # Feedback first: by the records it is known what goes with them, also after a kill in between.
+        recorded = lines_of(files_of(home, name), RECORD.columns)
+        feedback = _purge_folder(told, told, FEEDBACK_LINE, doomed.condition(recorded), guard)
+        records = sum(_purge_folder(folder, guard, RECORD, doomed.condition()) for folder in folders)
+        lines = _purge_folder(logs, logs, LEDGER_LINE, doomed.condition())
         unreadable = sum(_purge_rejected(folder, guard, doomed, shared=False) for folder in folders)
+        unreadable += _purge_rejected(told, told, doomed, shared=False)
         unreadable += _purge_rejected(logs, logs, doomed, shared=True)
-    return Purged(endpoint=doomed.endpoint, records=records, ledger_lines=lines, unreadable=unreadable, dry_run=False)
+    return Purged(endpoint=name, records=records, feedback=feedback, ledger_lines=lines, unreadable=unreadable)
 
 
 def _close(folders: list[Path]) -> None:
@@ -125,32 +158,34 @@ def _close(folders: list[Path]) -> None:
         )
 
 
-def _purge_folder(folder: Path, guard: Path, kind: Kind, doomed: Doomed) -> int:
+def _purge_folder(folder: Path, guard: Path, kind: Kind, going: str, *also: Path) -> int:
+    """Take out the lines of which the SQL in ``going`` holds; ``also`` are folders that it reads."""
     files = {str(s.path): s for s in segments.segments_in(folder) if s.form == "parquet"}
     if not files:
         return 0
-    with database(folder) as connection:
-        found = connection.execute(
-            f"SELECT filename, count(*), count(*) FILTER ({doomed.condition()}), "  # noqa: S608 - quoted
-            f"(max({AT}) FILTER ({doomed.condition()}))::TIMESTAMP "
-            f"FROM {lines_of([s.path for s in files.values()], kind.columns)} GROUP BY filename ORDER BY filename"
-        ).fetchall()
-        for name, total, going, until in found:
-            if going:
+    with database(folder, *also) as connection:
+        found = fetched(
+            connection,
+            f"SELECT filename, count(*), count(*) FILTER ({going}), "  # noqa: S608 - quoted
+            f"(max({AT}) FILTER ({going}))::TIMESTAMP "
+            f"FROM {lines_of([s.path for s in files.values()], kind.columns)} GROUP BY filename ORDER BY filename",
+        )
+        for name, total, count, until in found:
+            if count:
                 path = files[name].path
-                segments.note_removal(guard, path, segments.inode(path), going, until.replace(tzinfo=UTC).isoformat())
-                _purge_file(connection, files[name], guard, kind, doomed, stays=going < total)
-    return sum(going for _, _, going, _ in found)
+                segments.note_removal(guard, path, segments.inode(path), count, until.replace(tzinfo=UTC).isoformat())
+                _purge_file(connection, files[name], guard, kind, going, stays=count < total)
+    return sum(count for _, _, count, _ in found)
 
 
 def _purge_file(
-    connection: duckdb.DuckDBPyConnection, segment: Segment, guard: Path, kind: Kind, doomed: Doomed, *, stays: bool
+    connection: duckdb.DuckDBPyConnection, segment: Segment, guard: Path, kind: Kind, going: str, *, stays: bool
 ) -> None:
     # Lines kept aside go by their own rule, and count only beside a Parquet file, be it an empty one.
     if stays or segment.beside("rejected").exists():
         replace_with(
             f"SELECT {', '.join(kind.columns)} FROM {lines_of([segment.path], kind.columns)} "  # noqa: S608 - quoted
-            f"WHERE NOT coalesce({doomed.condition()}, false) ORDER BY {AT}",
+            f"WHERE NOT coalesce({going}, false) ORDER BY {AT}",
             segment.path,
             connection,
         )

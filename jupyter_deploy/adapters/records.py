@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +46,8 @@ COLUMNS = {
     "inputs": "JSON",
     "outputs": "JSON",
     "error": "JSON",
+    "redacted": "JSON",
+    "sample": "DOUBLE",
 }
 LEDGER_COLUMNS = {
     "ts": "VARCHAR",
@@ -62,6 +64,14 @@ LEDGER_COLUMNS = {
     "path": "VARCHAR",
     "record": "VARCHAR",
 }
+FEEDBACK_COLUMNS = {
+    "ts": "VARCHAR",
+    "item": "BIGINT",
+    "endpoint": "VARCHAR",
+    "request_id": "VARCHAR",
+    "row": "BIGINT",
+    "actual": "JSON",
+}
 AT = "ts"
 # A line that is no JSON object comes out of DuckDB as a row of NULLs: so does each field of a wrong type.
 VALID = f"""({AT} IS NOT NULL AND request_id IS NOT NULL AND endpoint IS NOT NULL AND release IS NOT NULL
@@ -70,6 +80,8 @@ FIELDS = ", ".join("ts::VARCHAR || 'Z'" if name == "ts" else name for name in CO
 """The columns as ``as_record`` takes them."""
 
 LEDGER_VALID = "(pair_id IS NOT NULL)"
+
+FEEDBACK_VALID = f"({AT} IS NOT NULL AND endpoint IS NOT NULL AND request_id IS NOT NULL AND row IS NOT NULL)"
 
 
 @contextmanager
@@ -137,22 +149,26 @@ def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
     A line that cannot be read is a row of NULLs. ``ts`` is a TIMESTAMP_NS, in UTC.
     """
     names = ", ".join(columns)
+    kinds = {**columns, "ts": "TIMESTAMP_NS", "filename": "VARCHAR"}
+    no_rows = f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in kinds.items())} WHERE false"
     parts = []
     lines = [path for path in files if path.suffix != ".parquet"]
     if lines:
         types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
         parts.append(
             f"SELECT {names}, filename FROM (SELECT * REPLACE (TRY_CAST(ts AS TIMESTAMP_NS) AS ts) "  # noqa: S608
-            f"FROM read_json({_listed(lines)}, format='newline_delimited', compression='uncompressed', "
+            f"FROM read_json({listed(lines)}, format='newline_delimited', compression='uncompressed', "
             f"ignore_errors=true, filename=true, maximum_object_size=getvariable('longest_line'), columns={{{types}}}))"
         )
     compacted = [path for path in files if path.suffix == ".parquet"]
     if compacted:
-        parts.append(f"SELECT {names}, filename FROM read_parquet({_listed(compacted)}, filename=true)")  # noqa: S608
+        # Beside no rows that have each column: an older version's files lack what has come since.
+        parts.append(
+            f"SELECT {names}, filename FROM (SELECT * FROM read_parquet({listed(compacted)}, filename=true, "  # noqa: S608
+            f"union_by_name=true) UNION ALL BY NAME {no_rows})"
+        )
     if not parts:
-        kinds = {**columns, "ts": "TIMESTAMP_NS", "filename": "VARCHAR"}
-        empty = ", ".join(f"NULL::{kind} AS {name}" for name, kind in kinds.items())
-        parts.append(f"SELECT {empty} WHERE false")
+        parts.append(no_rows)
     return f"({' UNION ALL '.join(parts)})"
 
 
@@ -177,9 +193,16 @@ def in_utc(moment: datetime | None) -> datetime:
 
 
 def read(
-    home: Path, endpoint: str, *, since: datetime | None, role: str | None, status: int | None, limit: int | None
+    home: Path,
+    endpoint: str,
+    *,
+    since: datetime | None,
+    role: str | None,
+    status: int | None,
+    request_ids: Collection[str],
+    limit: int | None,
 ) -> list[Record]:
-    """Records by time, oldest first; with ``limit`` the last so many.
+    """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many.
 
     Raises
     ------
@@ -196,6 +219,7 @@ def read(
         (f"{AT} >= ?", since and in_utc(since)),
         ("role = ?", role),
         ("status = ?", status),
+        ("list_contains(?, request_id)", list(request_ids) or None),
     ):
         if value is not None:
             wanted.append(condition)
@@ -224,7 +248,7 @@ def _unreadable(error: duckdb.Error, damaged: Sequence[Path] = ()) -> StoreError
 def _damaged(path: Path) -> bool:
     try:
         with duckdb.connect() as connection:
-            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_parquet({_listed([path])})").fetchall()  # noqa: S608
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_parquet({listed([path])})").fetchall()  # noqa: S608
     except duckdb.Error:
         return path.exists()
     return False
@@ -234,10 +258,12 @@ def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
     """A record from a line's fields; None if it is none. ``encoded``: JSON columns are still text."""
     known = {name: fields[name] for name in COLUMNS if name in fields}
     if encoded:
-        for name in ("inputs", "outputs", "error"):
+        for name in ("inputs", "outputs", "error", "redacted"):
             known[name] = None if known[name] is None else json.loads(known[name])
     try:
-        return Record.model_validate({"pair_id": None, "rows": None} | known)
+        # What an older version's record does not have, and what is not written where it is as usual.
+        usual = {"redacted": known.get("redacted") or (), "sample": known.get("sample") or 1.0}
+        return Record.model_validate({"pair_id": None, "rows": None} | known | usual)
     except ValidationError:
         return None
 
@@ -248,7 +274,8 @@ def as_records(rows: Iterable[Sequence[Any]]) -> list[Record]:
     return [record for record in found if record]
 
 
-def _listed(paths: Sequence[Path]) -> str:
+def listed(paths: Sequence[Path]) -> str:
+    """Files as a list in SQL."""
     names = ", ".join(quoted(re.sub(r"([*?\[])", r"[\1]", str(path))) for path in paths)  # no path is a pattern
     return f"[{names}]"
 

@@ -1,34 +1,23 @@
-"""The clean process: the captured interpreter, another folder, nothing of the project on its path."""
+"""The clean process that is asked the example again, and what is said when it answers otherwise."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy import serving
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
-from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.domain.processes import last_lines
 
-from .scratch import scratch_folder
-
-SERVING_FOLDER = Path(serving.__file__).parent
+from .clean import clean_place
 
 _TAIL = 12
-
-
-def copy_serving(into: Path) -> Path:
-    """The serving package as it travels, without what Python or an editor left beside it."""
-    destination = into / "serving"
-    shutil.copytree(SERVING_FOLDER, destination, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*"))
-    return destination
 
 
 def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
@@ -78,22 +67,13 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
 
     ``call`` makes it from a folder for what it needs and the result file's path.
     """
-    with scratch_folder("replay") as root:
-        copy_serving(root / "code")
-        elsewhere, temporary = root / "elsewhere", root / "tmp"
-        elsewhere.mkdir()
-        temporary.mkdir()
+    with clean_place("replay") as place:
+        root = place.root
         result = root / "result.json"
-        code = (
-            f"import sys; sys.path.insert(0, {str(root / 'code')!r}); "
-            f"from serving.replay import ask, main; {call(root, result)}"
-        )
         try:
             ended = subprocess.run(
-                # -P: neither the working directory nor a script's folder gets on the path.
-                [interpreter, "-P", "-c", code],
-                cwd=elsewhere,
-                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(temporary)},
+                place.command(interpreter, "from serving.replay import ask, main", call(root, result)),
+                **place.options,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -111,11 +91,10 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
         except (OSError, ValueError) as error:
             if "No space left on device" in ended.stderr:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root)) from error
-            tail = "\n".join(ended.stderr.strip().splitlines()[-_TAIL:])
             raise ReplayFailed(
                 f"the clean process ended with exit code {ended.returncode} before it answered the example",
                 "does the model end the process, or need more memory than there is?",
-                details=tail,
+                details=last_lines(ended.stderr, _TAIL),
             ) from error
         return found
 
@@ -149,7 +128,7 @@ def require_agreement(found: dict[str, Any], asked: Asked | None = None) -> None
     error = found["error"]
     if error:
         message, remedy = _in_words(error, found, asked)
-        raise ReplayFailed(message, remedy, details=_last_lines(error["traceback"]))
+        raise ReplayFailed(message, remedy, details=last_lines(error["traceback"], _TAIL))
     if found["differences"]:
         lines = "\n".join(f"  {line}" for line in found["differences"])
         if found.get("over_json") and not found.get("stochastic"):
@@ -239,7 +218,3 @@ def _variables(found: dict[str, Any]) -> list[str]:
     """What the model asked for and this process has: the notebook's answer may come from it."""
     names = [name for name in found.get("variables", ()) if name in os.environ]
     return [f"it asked for the environment variable {' and '.join(names)}, which the notebook has"] if names else []
-
-
-def _last_lines(traceback: str) -> str:
-    return "\n".join(traceback.strip().splitlines()[-_TAIL:])

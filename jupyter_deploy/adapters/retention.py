@@ -20,7 +20,10 @@ from .segments import LEDGER, LIVE_LOGS, Segment
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is kept: bytes an endpoint (and of the ledger), and for how many seconds (None: for ever)."""
+    """How much is kept of an endpoint's records, of its feedback and of the ledger each: bytes, and seconds.
+
+    ``max_seconds`` None: for ever.
+    """
 
     max_bytes: int
     max_seconds: float | None = None
@@ -43,19 +46,23 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Place:
-    """What a limit holds for: ``folders`` (of an endpoint's releases, or the ledger) whose readers ``guard`` knows."""
+    """What a limit holds for: ``folders`` whose readers ``guard`` knows.
+
+    They are those of an endpoint's releases, that of its feedback, or the ledger.
+    """
 
     guard: Path
     folders: tuple[Path, ...]
 
 
 def places(home: Path) -> list[Place]:
-    """Every endpoint's records, and the ledger."""
+    """Every endpoint's records and its feedback, and the ledger."""
     found = [
         Place(segments.data_folder(home, endpoint), tuple(segments.release_folders(home, endpoint)))
         for endpoint in segments.endpoints(home)
     ]
-    return [*found, Place(home / LEDGER, (home / LEDGER,))]
+    alone = [segments.feedback_folder(home, endpoint) for endpoint in segments.with_feedback(home)]
+    return [*found, *(Place(folder, (folder,)) for folder in [*alone, home / LEDGER])]
 
 
 def clear(place: Place, limits: Limits) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Files of records and of the ledger: their names, their versions, who may touch them when.
+"""Files of records, feedback and of the ledger: their names, their versions, who may touch them when.
 
 A *segment* is JSON lines that one process writes. When it is closed it is compacted: ``STEM.v2.jsonl`` becomes
 ``STEM.v2.parquet``, and what could not be read ``STEM.v2.rejected``. Where both stand, the Parquet file is whole and
@@ -30,6 +30,9 @@ _TEMPORARY = ".part-"
 
 LEDGER = "ledger"
 RECORDS = "records"
+FEEDBACK = "feedback"
+"""Beside the records' folder and not in it: an nbdeploy from before there was feedback takes every folder in there
+for a release's, and each line in it for a record."""
 LIVE_LOGS = ("edge", "shadow")
 """Stems in the ledger of what the gateway writes to now."""
 
@@ -109,6 +112,16 @@ def endpoints(home: Path) -> list[str]:
 def data_folder(home: Path, endpoint: str) -> Path:
     """The folder whose lock guards an endpoint's records."""
     return home / RECORDS / endpoint
+
+
+def feedback_folder(home: Path, endpoint: str) -> Path:
+    """The folder of what was told of an endpoint's answers; its own lock guards it."""
+    return home / FEEDBACK / endpoint
+
+
+def with_feedback(home: Path) -> list[str]:
+    """The endpoints that have a folder for feedback."""
+    return [name for name in names_in(home / FEEDBACK) if (home / FEEDBACK / name).is_dir()]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import duckdb
 
 from jupyter_deploy.domain.agreement import Rule
+from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.endpoint import Endpoint, Role
-from jupyter_deploy.domain.inference import Estimate, Interval, SideSummary
+from jupyter_deploy.domain.inference import Estimate, Interval, SideSummary, Within
 from jupyter_deploy.domain.sequential import LEVEL, median_ranks, proportion
 
 from . import answers
@@ -19,6 +21,8 @@ from .records import AT, COLUMNS, VALID, fetched, in_utc, lines_of, quoted, segm
 from .segments import LEDGER, data_folder, rejected_lines, removed
 
 MOST_ERRORS = 10
+STEPS = 25
+"""Steps to ten times a latency: 10 ** (1 / 25) is 1.096."""
 
 LATENCIES = "SELECT latency_ms AS ms FROM answered WHERE status = 200 AND side = '{}'"
 
@@ -65,6 +69,11 @@ class Question:
         return in_utc(self.since)
 
     @property
+    def overflowed_recorded(self) -> int:
+        """Copies that were dropped and would have been recorded; which ones they were is not known."""
+        return round(self.overflowed * self.endpoint.record_sample)
+
+    @property
     def role(self) -> Role:
         return self.endpoint.traffic.role_of(self.candidate)
 
@@ -105,7 +114,7 @@ def ask(connection: duckdb.DuckDBPyConnection, asked: Question, role: str) -> No
     paired = role == "shadow"
     query = f"""
         SELECT CASE WHEN role = 'stable' THEN 'stable' ELSE 'candidate' END AS side, {AT} AS moment, pair_id,
-            request_id, status, latency_ms, outputs, error, filename
+            request_id, status, latency_ms, outputs, error, sample, filename
         FROM lines
         WHERE ((role = 'stable' AND release = {quoted(asked.stable)})
             OR (role = {quoted(role)} AND release = {quoted(asked.candidate)}))
@@ -158,9 +167,21 @@ def side_of(connection: duckdb.DuckDBPyConnection, asked: Question, side: Side, 
         error_rate=rate,
         latency_p50_ms=p50,
         latency_p95_ms=p95,
+        latencies=latencies(connection, side),
         answers=labels,
         quantiles=answers.quantiles(connection, side),
     )
+
+
+def latencies(connection: duckdb.DuckDBPyConnection, side: Side) -> list[Within]:
+    """The distribution of a side's latencies at steps of a tenth: exact there, and few, however many came."""
+    found = connection.execute(
+        f"SELECT ceil(log10(greatest(ms, 1e-3)) * {STEPS}) AS step, count(*) "  # noqa: S608 - constants
+        f"FROM ({LATENCIES.format(side)}) GROUP BY step ORDER BY step"
+    ).fetchall()
+    n = sum(count for _, count in found)
+    counts = itertools.accumulate(count for _, count in found)
+    return [Within(ms=10 ** (step / STEPS), share=count / n) for (step, _), count in zip(found, counts, strict=True)]
 
 
 def notes(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) -> list[str]:
@@ -177,6 +198,8 @@ def notes(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) ->
         )
     if asked.endpoint.record == "off":
         said.append(f"nothing is recorded now (record: off); 'nbdeploy traffic {name} --record full' starts it again")
+    said += _sampled(connection, asked)
+    said += _redacted(asked)
     # The ledger is that of all endpoints: what went before the candidate was there is no loss to this comparison.
     began = max(asked.start, in_utc(asked.endpoint.release(asked.candidate).created_at))
     for folder, what, start in (
@@ -187,6 +210,31 @@ def notes(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question) ->
         if gone.count and gone.until and in_utc(datetime.fromisoformat(gone.until)) >= start:
             said.append(f"{gone.count} {what} up to {gone.until[:19]}Z were purged or cleared away")
     return said
+
+
+def _sampled(connection: duckdb.DuckDBPyConnection, asked: Question) -> list[str]:
+    least, most = connection.execute(
+        "SELECT coalesce(min(coalesce(sample, 1)), $now), coalesce(max(coalesce(sample, 1)), $now) FROM asked "
+        "WHERE moment >= $since",
+        {"now": asked.endpoint.record_sample, "since": asked.start},
+    ).fetchone()
+    if least == 1:
+        return []
+    shares = percent_in_words(least) if least == most else f"{percent_in_words(least)} to {percent_in_words(most)}"
+    chosen = "chosen by a hash of pair_id, so that a request's records are kept on all sides or on none"
+    varied = "" if least == most else "; a time of which more was recorded counts more"
+    overflow = "; overflow is counted of all, and taken at the share of now" if asked.overflowed else ""
+    return [f"of a sample: {shares} of the requests were recorded, {chosen}{varied}{overflow}"]
+
+
+def _redacted(asked: Question) -> list[str]:
+    stable, candidate = (set(asked.endpoint.release(tag).redact) for tag in (asked.stable, asked.candidate))
+    if not stable | candidate:
+        return []
+    names = ", ".join(sorted(stable | candidate))
+    one = stable ^ candidate
+    differ = f"; {', '.join(sorted(one))} of one side alone: answers that hold it seem to differ" if one else ""
+    return [f"values of {names} are redacted: inputs and answers are shown and compared without them{differ}"]
 
 
 def error_rate(connection: duckdb.DuckDBPyConnection, side: Side) -> Estimate | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+from collections.abc import Collection
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +17,15 @@ from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.base import Value, now
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.errors import Conflict
+from jupyter_deploy.domain.validation import Validation
 
 from .database import Database
 from .filesystem import require_writable
+from .processes import born, is_there, note
 
 V = TypeVar("V", bound=Value)
+
+_log = logging.getLogger(__name__)
 
 
 class SqliteStore:
@@ -35,6 +43,7 @@ class SqliteStore:
         self._home = home
         self._database = Database(home / "state.sqlite")
         self._user = user
+        self._unreadable: set[str] = set()
 
     def check(self) -> None:
         """Raise StoreError, before slow work, if nothing could be written here; makes nothing."""
@@ -44,6 +53,10 @@ class SqliteStore:
         with self._database.reading() as db:
             rows = db.execute("SELECT name, state FROM endpoints ORDER BY name").fetchall() if db else []
         return [self._parsed(Endpoint, state, f"endpoint {name}") for name, state in rows]
+
+    def revisions(self) -> dict[str, int]:
+        with self._database.reading() as db:
+            return dict(db.execute("SELECT name, revision FROM endpoints ORDER BY name").fetchall()) if db else {}
 
     def endpoint(self, name: str) -> Endpoint | None:
         with self._database.reading() as db:
@@ -71,10 +84,16 @@ class SqliteStore:
             )
         self._database.copy()
 
-    def history(self, name: str) -> list[Revision]:
+    def changed(self) -> dict[str, datetime]:
+        query = "SELECT name, at FROM endpoints e JOIN revisions r ON r.endpoint = e.name AND r.revision = e.revision"
         with self._database.reading() as db:
-            query = "SELECT revision, at, by, reason, change, state FROM revisions WHERE endpoint = ? ORDER BY 1 DESC"
-            rows = db.execute(query, (name,)).fetchall() if db else []
+            rows = db.execute(query).fetchall() if db else []
+        return {name: datetime.fromisoformat(at) for name, at in rows}
+
+    def history(self, name: str, limit: int | None = None) -> list[Revision]:
+        query = "SELECT revision, at, by, reason, change, state FROM revisions WHERE endpoint = ? ORDER BY 1 DESC"
+        with self._database.reading() as db:
+            rows = db.execute(f"{query} LIMIT ?", (name, -1 if limit is None else limit)).fetchall() if db else []
         return [
             Revision(
                 endpoint=name,
@@ -100,24 +119,24 @@ class SqliteStore:
             row = db.execute("SELECT document FROM snapshots WHERE tag = ?", (tag,)).fetchone() if db else None
         return self._parsed(Snapshot, row[0], f"snapshot {tag}") if row else None
 
-    def intend(self, release: Release) -> None:
-        pid = os.getpid()
-        with self._database.writing() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)",
-                (release.endpoint, release.tag, pid, _born(pid), release.model_dump_json()),
-            )
+    def intend(self, *releases: Release) -> None:
+        me = os.getpid(), note(self._home, os.getpid())
+        rows = [(one.endpoint, one.tag, *me, one.model_dump_json()) for one in releases]
+        with self._database.writing() as db:  # once: each transaction waits for the disk
+            db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)", rows)
 
-    def fulfil(self, release: Release) -> None:
-        key = (release.endpoint, release.tag)
+    def fulfil(self, *releases: Release) -> None:
+        me = _me()
         with self._database.writing() as db:
-            rows = db.execute("SELECT pid, born FROM intents WHERE endpoint = ? AND tag = ?", key).fetchall()
-            for pid, born in rows:
-                if pid == os.getpid() or not born or _born(pid) != born:
-                    db.execute("DELETE FROM intents WHERE endpoint = ? AND tag = ? AND pid = ?", (*key, pid))
+            for key in ((release.endpoint, release.tag) for release in releases):
+                rows = db.execute("SELECT pid, born FROM intents WHERE endpoint = ? AND tag = ?", key).fetchall()
+                for pid, at in rows:
+                    if (pid, at) == me or not is_there(self._home, pid, at):
+                        db.execute("DELETE FROM intents WHERE endpoint = ? AND tag = ? AND pid = ?", (*key, pid))
 
     def intended(self) -> list[Release]:
-        return [release for release, pid, alive in self._intents() if alive and pid != os.getpid()]
+        me = _me()
+        return [release for release, who, alive in self._intents() if alive and who != me]
 
     def abandoned(self) -> list[Release]:
         found = self._intents()
@@ -125,17 +144,48 @@ class SqliteStore:
         gone = {(release.endpoint, release.tag): release for release, _, alive in found if not alive}
         return [release for key, release in gone.items() if key not in busy]
 
+    def keep_validation(self, validation: Validation) -> None:
+        known = (validation.id, validation.endpoint, validation.snapshot, validation.at.isoformat())
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO validations VALUES (?, ?, ?, ?, ?)", (*known, validation.model_dump_json())
+            )
+
+    def validations(
+        self, *, endpoint: str | None = None, ids: Collection[str] | None = None, limit: int | None = None
+    ) -> list[Validation]:
+        query = (
+            "SELECT id, document FROM validations WHERE (?1 IS NULL OR endpoint = ?1) "
+            "AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY at DESC LIMIT ?3"
+        )
+        wanted = None if ids is None else json.dumps(sorted(ids))
+        with self._database.reading() as db:
+            rows = db.execute(query, (endpoint, wanted, -1 if limit is None else limit)).fetchall() if db else []
+        found = [self._readable(name, document) for name, document in rows]
+        return [validation for validation in found if validation is not None]
+
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         return self._database.lock(name)
 
-    def _intents(self) -> list[tuple[Release, int, bool]]:
+    def _intents(self) -> list[tuple[Release, tuple[int, str], bool]]:
         """Each with its process and whether that is still there."""
         with self._database.reading() as db:
             rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
         return [
-            (self._parsed(Release, document, "an intent"), pid, bool(born) and _born(pid) == born)
-            for pid, born, document in rows
+            (self._parsed(Release, document, "an intent"), (pid, at), is_there(self._home, pid, at))
+            for pid, at, document in rows
         ]
+
+    def _readable(self, name: str, document: str) -> Validation | None:
+        """None, which is said once, for a result that cannot be read: what it tells of can be validated again."""
+        try:
+            return Validation.model_validate_json(document)
+        except ValidationError as error:
+            if name not in self._unreadable:
+                self._unreadable.add(name)
+                first = error.errors()[0]
+                _log.warning("the validation %s is passed over: %s: %s", name, first["loc"], first["msg"])
+            return None
 
     def _parsed(self, kind: type[V], document: str, what: str) -> V:
         try:
@@ -145,23 +195,6 @@ class SqliteStore:
             raise self._database.damaged(f"{what} cannot be read ({found['loc']}: {found['msg']})") from error
 
 
-def _born(pid: int) -> str:
-    """What tells a process from a later one with the same id; empty: it has gone.
-
-    The boot and the kernel's ticks since then: a clock that is set does not change them, unlike a time of creation.
-    """
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "" if Path("/proc/self/stat").exists() else _born_elsewhere(pid)
-    return "" if fields[0] in "ZX" else f"{boot} {fields[19]}"  # 22 of proc(5), counted from the third
-
-
-def _born_elsewhere(pid: int) -> str:
-    import psutil  # noqa: PLC0415 - only where there is no /proc (macOS, whose kernel notes the time once)
-
-    try:
-        return str(psutil.Process(pid).create_time())
-    except psutil.Error:
-        return ""
+def _me() -> tuple[int, str]:
+    """As whom this process notes an intent."""
+    return os.getpid(), born(os.getpid())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -71,11 +71,14 @@ class Tail:
         return [s for folder in release_folders(self._home, self._endpoint) for s in readable(folder)]
 
 
-def follow(tail: Tail, *, role: str | None, status: int | None, every: float) -> Iterator[Record]:
+def follow(
+    tail: Tail, *, role: str | None, status: int | None, request_ids: Collection[str], every: float
+) -> Iterator[Record]:
     """The records of ``tail``, for ever; looks again ``every`` so many seconds."""
     while True:
         for record in tail.new():
-            if role in (None, record.role) and status in (None, record.status):
+            known = not request_ids or record.request_id in request_ids
+            if known and role in (None, record.role) and status in (None, record.status):
                 yield record
         time.sleep(every)
 

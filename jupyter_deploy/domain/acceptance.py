@@ -6,9 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .schema import Schema, types_of
-
-_REF = "#/$defs/"
+from .schema import Schema, branches, resolved, types_of
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,12 @@ class _Acceptance:
             if pair in self._under_way:  # a tree within itself
                 return []
             self._under_way.add(pair)
-        given, by = _resolved(given, self._given), _resolved(by, self._by)
+        given, by = resolved(given, self._given), resolved(by, self._by)
         if not given or not by:
             return []
         if types_of(given) and types_of(by) and (wrong := self._types(given, by, where)):
             return wrong
-        ours, theirs = _branches(given), _branches(by)
+        ours, theirs = branches(given), branches(by)
         if len(ours) > 1 or len(theirs) > 1:
             return self._choices(ours, theirs, where)
         return self._one(ours[0], theirs[0], where)
@@ -95,27 +93,6 @@ class _Acceptance:
             elif others is False:
                 found.append(f"{where}: {self._sides.given} has any key, {self._sides.by} only {', '.join(theirs)}")
         return found
-
-
-def _resolved(schema: Schema, named: Schema) -> Schema:
-    seen = set()
-    while (reference := schema.get("$ref")) and reference not in seen:
-        seen.add(reference)
-        schema = named.get(reference.removeprefix(_REF), {})
-    return schema
-
-
-def _branches(schema: Schema) -> list[Schema]:
-    """The choices of a schema, each with one type."""
-    if found := schema.get("anyOf", schema.get("oneOf")):
-        return [branch for inner in found for branch in _branches(inner)]
-    types = schema.get("type")
-    if not isinstance(types, list):
-        return [schema]
-    return [
-        schema | {"type": name} if name != "null" else {"type": "null"}
-        for name in types
-    ]  # fmt: skip
 
 
 def _may_meet(given: Schema, by: Schema) -> bool:

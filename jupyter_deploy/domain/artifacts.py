@@ -69,6 +69,9 @@ class Provenance(Value):
     )
     user: str
     captured_at: datetime
+    in_cell: bool = Field(
+        default=True, description="The last of the cells deployed it; else somebody clicked beside them."
+    )
 
 
 class Environment(Value):
@@ -108,6 +111,9 @@ class Manifest(Value):
     instances: list[Any] = Field(description="The example, as the instances of a request.")
     predictions: list[Any] = Field(description="The notebook's own answers on it, as in a response.")
     stochastic: bool = Field(description="The model does not agree with itself when asked twice.")
+    batchable: bool = Field(
+        default=False, description="Rows of several requests get in one call the answers that each gets alone."
+    )
     tolerance: Tolerance = Tolerance()
     environment: Environment
     provenance: Provenance

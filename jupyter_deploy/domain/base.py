@@ -31,6 +31,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def percent_in_words(share: float) -> str:
+    """A share as people write it: ``10 %``."""
+    return f"{100 * share:.4g} %"
+
+
 def size_in_words(size: int) -> str:
     """Bytes as people write them: ``58 bytes``, ``3.4 MB``."""
     if size < 1000:

@@ -9,9 +9,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from .artifacts import Source
-from .base import RecordMode, Value
+from .base import RecordMode, Value, percent_in_words
 from .errors import InvalidTraffic, NoCandidate, UnknownRelease
 from .findings import Finding
+from .resources import Resources
+from .validated import Validated
+from .validation import ValidationSpec
 
 Role = Literal["stable", "canary", "shadow", "idle"]
 
@@ -47,6 +50,9 @@ class Release(Value):
     findings: tuple[Finding, ...] = Field(
         default=(), description="What the checks found when it was deployed, and what was waived then."
     )
+    validation: Validated | None = Field(default=None, description="None: it was never validated.")
+    redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
+    resources: Resources = Resources()
     created_at: datetime
 
     @property
@@ -116,16 +122,23 @@ class Endpoint(Value):
     releases: tuple[Release, ...]
     traffic: Traffic
     record: RecordMode = "full"
+    record_sample: float = Field(
+        default=1.0, gt=0, le=1, description="Of so many of the requests, chosen by a hash of pair_id."
+    )
+    validations: tuple[ValidationSpec, ...] = Field(
+        default=(), description="What must hold of a release before it comes, and before it answers clients."
+    )
+    validations_from: str = Field(
+        default="", description="The nbdeploy.yaml that they stand in; empty: a deploy's options named them."
+    )
     idle_since: dict[str, int] = {}
     restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
 
     @classmethod
-    def first(cls, release: Release, target: str = "local", *, record: RecordMode = "full") -> Endpoint:
+    def first(cls, release: Release, target: str = "local") -> Endpoint:
         """A new endpoint, whose first release is stable."""
         traffic = Traffic(stable=release.tag)
-        return cls(
-            name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic, record=record
-        )
+        return cls(name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic)
 
     def release(self, tag: str) -> Release:
         """The release with this tag; its version, or an unambiguous beginning of it, will do.
@@ -215,12 +228,18 @@ class Endpoint(Value):
         return self._next(self.releases, _stable(self.traffic, chosen))
 
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
-        """The releases, the traffic and the mode of recording of an earlier revision, as a new revision."""
+        """The releases, the traffic and the mode of recording of an earlier revision, as a new revision.
+
+        So do validations that were taken away since; those that came since stay, or going back would switch them off.
+        """
         # What was idle then and is forgotten by now stays so: only a role brings a release back.
         needed = [r for r in earlier.releases if earlier.traffic.role_of(r.tag) != "idle"]
         releases = {r.tag: r for r in (*needed, *self.releases)}
         after = self._next(tuple(releases.values()), earlier.traffic)
-        return after.model_copy(update={"restored": earlier.restored or earlier.revision, "record": earlier.record})
+        restored = earlier.restored or earlier.revision
+        asking = self if self.validations else earlier
+        after = after.validating(asking.validations, asking.validations_from)
+        return after.model_copy(update={"restored": restored}).recording(earlier.record, earlier.record_sample)
 
     @property
     def previous_revision(self) -> int:
@@ -230,9 +249,37 @@ class Endpoint(Value):
         """
         return (self.restored or self.revision) - 1
 
-    def recording(self, record: RecordMode | None) -> Endpoint:
-        """The same revision with another mode of recording; None: as it is."""
-        return self if record is None else self.model_copy(update={"record": record})
+    def recording(self, record: RecordMode | None, sample: float | None = None) -> Endpoint:
+        """The same revision with another mode of recording, or of another share of the requests; None: as it is."""
+        given = {"record": record, "record_sample": sample}
+        return self.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+    @property
+    def recorded(self) -> str:
+        """What is recorded, in short: ``full``, ``full of 10 %``."""
+        return self.record if self.record_sample == 1 else f"{self.record} of {percent_in_words(self.record_sample)}"
+
+    def validating(self, validations: tuple[ValidationSpec, ...] | None, file: str = "") -> Endpoint:
+        """The same revision with other validations, which stand in ``file`` (empty: nowhere); None: as it is."""
+        changed = {"validations": validations, "validations_from": file}
+        return self if validations is None else self.model_copy(update=changed)
+
+    def validated(self, tag: str, validation: Validated | None) -> Endpoint:
+        """The same revision, in which a release was validated; None: as it is."""
+        if validation is None:
+            return self
+        known = self.release(tag)
+        forced = validation.forced or (known.validation.forced if known.validation else None)
+        found = known.model_copy(update={"validation": validation.model_copy(update={"forced": forced})})
+        return self.model_copy(update={"releases": tuple(found if r.tag == found.tag else r for r in self.releases)})
+
+    def gaining(self, after: Endpoint) -> str | None:
+        """The tag of the release that answers more clients from ``after`` on: a new stable one, or a canary."""
+        now = after.traffic
+        if now.stable != self.traffic.stable:
+            return now.stable
+        had = self.traffic.percent_of(now.canary) if now.canary and now.canary == self.traffic.canary else 0.0
+        return now.canary if now.canary_percent > had else None
 
     def stopped(self) -> Endpoint:
         return self.model_copy(update={"revision": self.revision + 1, "running": False, "restored": None})
@@ -274,6 +321,9 @@ class Endpoint(Value):
             releases=kept,
             traffic=traffic,
             record=self.record,
+            record_sample=self.record_sample,
+            validations=self.validations,
+            validations_from=self.validations_from,
             idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
         )
 
@@ -325,52 +375,3 @@ class Revision(Value):
     reason: str
     change: str
     state: Endpoint
-
-
-class Counts(Value):
-    """What the gateway counted of a release in its present role, since the gateway started.
-
-    ``requests`` are those answered, whatever their path (a shadow: copies), ``errors`` those of them with 500 and
-    above, also where the release was not reached; ``p50_ms`` the median time to an answer, None before there was one.
-    """
-
-    requests: int
-    errors: int
-    p50_ms: float | None = None
-
-
-class ReleaseStatus(Value):
-    tag: str
-    role: Role
-    percent: float
-    healthy: bool
-    framework: str = ""
-    stochastic: bool = False
-    source: Source = Source()
-    changes: Changes | None = None
-    detail: str = ""
-    findings: tuple[Finding, ...] = ()
-    counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
-    created_at: datetime
-
-
-class EndpointStatus(Value):
-    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
-
-    ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
-    """
-
-    name: str
-    url: str
-    public_url: str | None = None
-    revision: int
-    running: bool
-    gateway: bool
-    traffic: Traffic
-    record: RecordMode = "full"
-    removed_records: int = Field(default=0, description="Purged or cleared away, ever.")
-    releases: list[ReleaseStatus]
-
-    @property
-    def healthy(self) -> bool:
-        return self.running and self.gateway and all(r.healthy for r in self.releases if r.role != "idle")

@@ -8,8 +8,10 @@
     │   ├── UnknownEndpoint
     │   ├── UnknownRelease
     │   ├── UnknownRevision
+    │   ├── UnknownRecord       none with this key: purged, or cleared away
     │   ├── UnknownSource       no such variable, notebook or snapshot
     │   ├── UnknownTarget
+    │   ├── UnknownJob
     │   ├── InvalidExample      none, an empty one, one on which the model raises
     │   ├── InvalidTraffic      shares that cannot be
     │   ├── NoCandidate
@@ -18,6 +20,8 @@
     ├── Refused                 possible, but not right
     │   ├── Conflict            somebody else changed the endpoint first
     │   ├── GuardFailed         a check found what speaks against the deploy
+    │   ├── GateFailed          a gate of the endpoint's validations does not hold
+    │   │   └── GateInconclusive    there is too little evidence yet that one holds
     │   ├── ReplayFailed        a clean process did not answer as the notebook did
     │   ├── Untrusted           not captured by this user's store
     │   └── CandidateUnhealthy
@@ -38,9 +42,12 @@ Each class has a ``code`` (stable, for machines) and each instance a ``remedy`` 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:  # who only names an error, as a starting command does, needs no pydantic
+    from pydantic import BaseModel
 
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -65,6 +72,11 @@ class DeployError(Exception):
         self.message = message
         self.remedy = remedy
         self.details = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process: without what only this one knows, such as how its notebook shows it."""
+        known = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return type(self), self.args, known
 
     def __str__(self) -> str:
         parts = [self.message, self.details, f"→ {self.remedy}" if self.remedy else ""]
@@ -91,12 +103,20 @@ class UnknownRevision(InvalidInput):
     code = "unknown_revision"
 
 
+class UnknownRecord(InvalidInput):
+    code = "unknown_record"
+
+
 class UnknownSource(InvalidInput):
     code = "unknown_source"
 
 
 class UnknownTarget(InvalidInput):
     code = "unknown_target"
+
+
+class UnknownJob(InvalidInput):
+    code = "unknown_job"
 
 
 class InvalidExample(InvalidInput):
@@ -128,7 +148,43 @@ class Conflict(Refused):
 
 
 class GuardFailed(Refused):
+    """A check found what speaks against the deploy.
+
+    Parameters
+    ----------
+    findings : sequence of domain.findings.Finding
+        Those that do.
+    """
+
     code = "guard_failed"
+
+    def __init__(
+        self, message: str, remedy: str = "", details: str = "", *, findings: Sequence[BaseModel] = ()
+    ) -> None:
+        super().__init__(message, remedy, details)
+        self.findings = tuple(findings)
+
+
+class GateFailed(Refused):
+    """A gate of the endpoint's validations does not hold, or its notebook did not run to its end.
+
+    Parameters
+    ----------
+    report : str
+        Path of the validation's page; empty: there is none.
+    """
+
+    code = "gate_failed"
+
+    def __init__(self, message: str, remedy: str = "", details: str = "", *, report: str = "") -> None:
+        super().__init__(message, remedy, details)
+        self.report = report
+
+
+class GateInconclusive(GateFailed):
+    """There is too little evidence yet that a gate holds, or that it does not."""
+
+    code = "gate_inconclusive"
 
 
 class ReplayFailed(Refused):

@@ -82,6 +82,7 @@ def refuse(findings: Iterable[Finding], *, strict: bool) -> None:
         f"{' and '.join(names)}: {len(found)} finding{'s' * (len(found) != 1)} against this deploy",
         f'mend it; or let it pass, for a reason that is kept: {" ".join(f"--waive {n}" for n in names)} --reason "…"',
         "\n".join(f"  {f.severity}: {told(f)}" for f in found),
+        findings=found,
     )
 
 

@@ -20,7 +20,8 @@ class Record(Value):
 
     ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
     (None: the request did not come through the gateway). ``role`` is the role in which it was asked; ``probe`` is
-    the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions.
+    the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
+    columns in ``redacted``. Of so many of the requests as ``sample`` says there is a record.
     """
 
     request_id: str
@@ -35,6 +36,8 @@ class Record(Value):
     inputs: Any = None
     outputs: Any = None
     error: RecordError | None = None
+    redacted: tuple[str, ...] = ()
+    sample: float = 1.0
 
 
 class Interval(Value):
@@ -78,11 +81,27 @@ class Flip(Value):
     candidate: Any
 
 
+class Look(Value):
+    """What was known of a share when so many requests had been compared, the last of them at ``ts``."""
+
+    requests: int
+    ts: datetime
+    estimate: Estimate
+
+
+class Within(Value):
+    """The share of a side's answers that took at most so long."""
+
+    ms: float
+    share: float
+
+
 class SideSummary(Value):
     """One side of a comparison on its own.
 
     ``error_rate`` counts answers of 500 and above. Latencies in milliseconds, as measured inside the release.
-    ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers).
+    ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers). ``latencies`` is the whole
+    distribution, in steps of a tenth.
     """
 
     release: str
@@ -92,6 +111,7 @@ class SideSummary(Value):
     error_rate: Estimate | None
     latency_p50_ms: float | None
     latency_p95_ms: float | None
+    latencies: list[Within] = []
     answers: dict[str, int] = {}
     quantiles: dict[str, float] = {}
 
@@ -106,7 +126,8 @@ class Comparison(Value):
     Attributes
     ----------
     mirrored
-        Copies of stable's requests sent to the shadow: ledger lines, shadow records and overflow (paired only).
+        Copies of stable's requests sent to the shadow that were to be recorded: ledger lines, shadow records and
+        overflow (paired only).
     pairs
         Requests that stable answered and both recorded, whatever the status.
     rows
@@ -117,6 +138,9 @@ class Comparison(Value):
         Share of a request's rows on which both agree, on average over the requests: the request is the unit, since
         its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
         ``absolute_tolerance``.
+    agreement_course
+        How the agreement and its interval came to be what they are: at most 100 looks, evenly over the requests, the
+        last one being ``agreement``.
     refusal_rate
         Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
     relative_difference
@@ -146,8 +170,12 @@ class Comparison(Value):
     rows: int
     mirrored: int
     overflowed: int = 0
+    record_sample: float = Field(
+        default=1.0, description="The share of the requests that is recorded now: counts are of what is recorded."
+    )
     coverage: Estimate | None
     agreement: Estimate | None
+    agreement_course: list[Look] = []
     refusal_rate: Estimate | None = None
     flips: list[Flip] = []
     flip_count: int = 0

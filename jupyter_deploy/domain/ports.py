@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from .agreement import Rule
 from .artifacts import Bento, Environment, Manifest, Snapshot, Source
 from .base import Value
-from .endpoint import Counts, Endpoint, Release, Revision
-from .inference import Comparison, Record
+from .endpoint import Endpoint, Release
+from .findings import Finding
+from .found import ModelFound, Table
+from .jobs import Jobs
 from .requests import Step
-from .results import AtBoot, Purged
+from .resources import Resources
+from .results import AtBoot
 from .source_changes import Cell
+from .starting_ports import Starter
+from .status import Counts
+from .store_ports import InferenceLog, Store
+from .truth import GroundTruth
+from .validation import Underway, ValidationSpec
+from .validation_ports import Judge, ModelServers, Project, Reports, ValidationRunner
 
-Report = Callable[[Step], None]
+Report = Callable[[Step | Underway], None]
+"""Told of the steps of a long operation, and of each notebook among several."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Live:
         Files and folders that go in although they are not the project's.
     began
         When cells began to run, by execution count, in seconds since 1970; only those that were watched.
+    in_cell
+        The last of the cells is the one that deploys; else somebody clicked beside them.
     """
 
     model: Any
@@ -55,6 +65,7 @@ class Live:
     include: Sequence[Path] = ()
     failed: Mapping[int, int] = field(default_factory=dict)
     began: Mapping[int, float] = field(default_factory=dict)
+    in_cell: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,6 +139,31 @@ class Capturer(Protocol):
         """
 
 
+class Finder(Protocol):
+    """Looks at a notebook's variables; no code of theirs runs, unless it is said."""
+
+    def models(self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]) -> list[ModelFound]:
+        """The models among them, best first, each with examples; the rest is as in ``Live``."""
+
+    def first_rows(self, value: Any) -> Table:
+        """Of an example, with what is wrong with it as one."""
+
+    def look(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
+        """The value of an expression, in a tuple, where that can be had without running what may do more; else None."""
+
+    def require_method(self, model: Any, method: str | None) -> None:
+        """Raise UnknownSource if the object is no model or has no such method; asks the object for its attributes."""
+
+    def require_included(self, live: Live) -> None:
+        """Raise InvalidInput for a file that was named and cannot go in."""
+
+    def glance(self, live: Live) -> tuple[Finding, ...]:
+        """What the checks find at once: they neither ask the model, nor hash a table, nor read the notebook."""
+
+    def stale(self, live: Live) -> tuple[Finding, ...]:
+        """What ``stale-kernel`` finds: seconds in a notebook of hundreds of cells."""
+
+
 class Environments(Protocol):
     def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
         """An environment of its own with the same lock; one that is there is used.
@@ -186,6 +222,7 @@ class ReleaseHealth(Value):
     running: bool
     healthy: bool
     detail: str = ""
+    limits: tuple[str, ...] = ()
 
 
 class Observation(Value):
@@ -205,8 +242,11 @@ class Observation(Value):
 class Target(Protocol):
     """Where releases run: four declarative, idempotent methods, and a way to end it all."""
 
-    def check(self) -> None:
-        """Raise, before slow work, if nothing could be started here at all. Raises EnvoyMissing, TargetError."""
+    def check(self, resources: Resources | None = None) -> None:
+        """Raise, before slow work, if nothing could be started here at all, or nothing with these resources.
+
+        Raises EnvoyMissing, TargetError, InvalidInput.
+        """
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
@@ -228,78 +268,17 @@ class Target(Protocol):
     def observe(self, endpoint: Endpoint) -> Observation:
         """The endpoint as it is found."""
 
+    def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
+        """Several endpoints, by name, all by one look at what runs: hundreds take about as long as one."""
+
+    def limits(self, release: Release) -> tuple[str, ...]:
+        """How what it may use is enforced, one line each; empty: it was told no limit, or never ran. Quick."""
+
     def lost(self) -> bool:
         """Whether everything that ran has gone without having been stopped, as after a reboot. Quick to say."""
 
     def down(self) -> None:
         """Stop everything that this target runs for this user, also what no store knows of any more."""
-
-
-class Store(Protocol):
-    """Endpoints, their history, and which snapshots this user's own captures made. All raise StoreError."""
-
-    def check(self) -> None:
-        """Raise, before slow work, if nothing could be written. Makes nothing."""
-
-    def endpoints(self) -> list[Endpoint]: ...
-
-    def endpoint(self, name: str) -> Endpoint | None: ...
-
-    def save(self, endpoint: Endpoint, *, based_on: int, reason: str, change: str) -> None:
-        """Write a new revision. Raises Conflict when the endpoint is no longer at ``based_on`` (0: must be new)."""
-
-    def history(self, name: str) -> list[Revision]:
-        """Newest first."""
-
-    def remember(self, snapshot: Snapshot) -> None:
-        """Note that this store captured, or was told to trust, a snapshot."""
-
-    def remembered(self, tag: str) -> Snapshot | None: ...
-
-    def intend(self, release: Release) -> None:
-        """Note that this process is about to start a release that no endpoint has yet."""
-
-    def fulfil(self, release: Release) -> None:
-        """The start has ended, one way or the other; also said for a process that has gone."""
-
-    def intended(self) -> list[Release]:
-        """Releases that *other* living processes are about to start or to rely on: not to be stopped now."""
-
-    def abandoned(self) -> list[Release]:
-        """Intended releases whose process has gone."""
-
-    def exclusive(self, name: str) -> AbstractContextManager[None]:
-        """Within, no other process changes, routes or stops anything of this endpoint."""
-
-
-class InferenceLog(Protocol):
-    def records(
-        self,
-        endpoint: str,
-        *,
-        since: datetime | None = None,
-        role: str | None = None,
-        status: int | None = None,
-        limit: int | None = None,
-    ) -> list[Record]:
-        """Records by time, oldest first; with ``limit`` the last so many."""
-
-    def follow(self, endpoint: str, *, role: str | None = None, status: int | None = None) -> Iterator[Record]:
-        """New records as they are written, for ever."""
-
-    def removed(self, endpoint: str) -> int:
-        """How many records were purged or cleared away, ever."""
-
-    def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
-        """Take out what was recorded before a moment, of these requests (none: of all), or both.
-
-        Raises TargetError when somebody does not let go of what he writes: nothing was taken out then.
-        """
-
-    def compare(
-        self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
-    ) -> Comparison:
-        """The candidate against stable, from the records and the proxy's ledger."""
 
 
 class Client(Protocol):
@@ -315,6 +294,9 @@ class Client(Protocol):
     def command(self, url: str, body: Any) -> str:
         """A line for a shell that posts JSON to ``url``, or to its public address; with no secret in it."""
 
+    def header_file(self) -> Path | None:
+        """A file whose one line is the header that requests must carry; None: they need none."""
+
 
 class Boot(Protocol):
     def switch(self, *, on: bool) -> AtBoot:
@@ -325,7 +307,14 @@ class Ports(Protocol):
     """All parts; each may be made when it is first asked for."""
 
     @property
+    def home(self) -> Path:
+        """Where all state is."""
+
+    @property
     def capturer(self) -> Capturer: ...
+
+    @property
+    def finder(self) -> Finder: ...
 
     @property
     def environments(self) -> Environments: ...
@@ -346,10 +335,46 @@ class Ports(Protocol):
     def log(self) -> InferenceLog: ...
 
     @property
+    def truth(self) -> GroundTruth: ...
+
+    @property
     def client(self) -> Client: ...
 
     @property
     def boot(self) -> Boot: ...
 
     @property
+    def validations(self) -> ValidationRunner: ...
+
+    @property
+    def starter(self) -> Starter: ...
+
+    @property
+    def specs(self) -> Sequence[ValidationSpec]:
+        """What ``nbdeploy.yaml`` wants validated, with absolute paths."""
+
+    @property
+    def redact(self) -> Sequence[str]:
+        """The columns that ``nbdeploy.yaml`` wants redacted."""
+
+    @property
+    def servers(self) -> ModelServers: ...
+
+    @property
+    def judge(self) -> Judge: ...
+
+    @property
+    def reports(self) -> Reports: ...
+
+    @property
+    def project(self) -> Project: ...
+
+    @property
+    def jobs(self) -> Jobs: ...
+
+    @property
     def keep_revisions(self) -> int: ...
+
+    @property
+    def resources(self) -> Resources:
+        """What a release may use where a deploy does not say it; only what was said."""

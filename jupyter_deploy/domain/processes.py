@@ -1,9 +1,11 @@
-"""Which of the user's environment variables a model's process may see: the same in the replay and when serving."""
+"""A model's process: which of the user's variables it may see, and what is told of how it ended. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from .errors import EnvironmentChanged
 
 # Enough to find programs and libraries, write temporary files, speak the user's language and use the processor as
 # the notebook did. Tokens, keys and whatever else a kernel's environment holds stay out; PYTHONPATH too,
@@ -17,3 +19,18 @@ _PASSED_ON = re.compile(
 def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of ``environment`` that a model's process is given."""
     return {name: value for name, value in environment.items() if _PASSED_ON.fullmatch(name)}
+
+
+def last_lines(text: str, count: int) -> str:
+    """The end of a log or a traceback."""
+    return "\n".join(text.strip().splitlines()[-count:])
+
+
+def environment_changed(tag: str, changes: Iterable[str]) -> EnvironmentChanged:
+    """What is raised when what is installed is not what the model of ``tag`` was captured with."""
+    return EnvironmentChanged(
+        f"{tag} cannot start: its environment is not what it was captured in",
+        "install the versions named, or deploy again from the notebook with what is installed now; with --isolated "
+        "a release has an environment of its own, which no installation touches",
+        "\n".join(f"  {line}" for line in changes),
+    )

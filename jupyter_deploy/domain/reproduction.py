@@ -33,6 +33,13 @@ class Reproduction(Value):
     distributions: int = Field(description="How many the environment was made of.")
 
 
+def cells_to_click(cells: Sequence[str], executed: Sequence[str]) -> tuple[str, ...]:
+    """A notebook's cells up to the lowest that had been executed when somebody deployed beside them."""
+    ran = {cell.strip() for cell in executed}
+    places = [place for place, cell in enumerate(cells, 1) if cell.strip() in ran]
+    return tuple(cells[: max(places, default=len(cells))])
+
+
 def cells_to_deploy(cells: Sequence[str], executed: Sequence[str]) -> tuple[str, ...]:
     """A notebook's cells up to the one that deployed, which was the last to be executed; all, if it is not there.
 

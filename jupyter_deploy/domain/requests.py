@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import warnings
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from .base import RecordMode, Value
-from .errors import InvalidInput, InvalidTraffic
+from .parameters import Parameters, Texts
+from .parsing import Moment, Requirements, Sample, Shares, Tolerance
+from .resources import Asked
+
+# pydantic warns of a field that has the name of a method which it no longer wants to be called.
+warnings.filterwarnings("ignore", 'Field name "validate" in "DeployRequest" shadows', UserWarning)
 
 
 class Step(Value):
@@ -21,101 +24,16 @@ class Step(Value):
     title: str
 
 
-def parse_shares(given: Any) -> Any:
-    """``TAG=PERCENT`` texts (one or a list) as a mapping; a mapping stays as it is.
-
-    Raises
-    ------
-    InvalidTraffic
-        A text without ``=``, a percentage that is not a number, or one tag twice.
-    """
-    if given is None or isinstance(given, Mapping):
-        return given or {}
-    shares: dict[str, float] = {}
-    for text in list(given) if isinstance(given, list | tuple) else [given]:
-        tag, equals, percent = str(text).rpartition("=")
-        try:
-            number = float(percent.removesuffix("%"))
-        except ValueError:
-            number = None
-        if not equals or not tag or number is None:
-            raise InvalidTraffic(
-                f"'{text}' is not TAG=PERCENT", "write, for example, --shadow 1a2b3c4d=100; in Python {'1a2b3c4d': 100}"
-            )
-        if tag in shares:
-            raise InvalidTraffic(f"{tag} stands twice", "name each release once")
-        shares[tag] = number
-    return shares
-
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def parse_duration(given: Any) -> Any:
-    """``90s``, ``15m``, ``1h``, ``7d`` as a timedelta."""
-    if not isinstance(given, str):
-        return given
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", given)
-    if not match:
-        raise InvalidInput(f"'{given}' is not a duration", "write 90s, 15m, 1h, 7d or 2w")
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
-
-
-def parse_tolerance(given: Any) -> Any:
-    """``1%`` or ``0.01`` as a share of at least 0.
-
-    Raises
-    ------
-    InvalidInput
-        It is none.
-    """
-    if given is None:
-        return None
-    try:
-        number = float(str(given).strip().removesuffix("%"))
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise InvalidInput(f"'{given}' is not a tolerance", "write a share of at least 0, such as 1% or 0.01")
-    if str(given).strip().endswith("%"):
-        return number / 100
-    if number > 1:
-        raise InvalidInput(f"'{given}' would be {number:.0%}", f"did you mean {number:g}%?")
-    return number
-
-
-def parse_moment(given: Any) -> Any:
-    """``7d`` (so long ago) as a timedelta, ``2026-11-25T12:00`` as a datetime; without a zone it is local time."""
-    if not isinstance(given, str):
-        return given
-    try:
-        return datetime.fromisoformat(given.strip()).astimezone()
-    except ValueError:
-        pass
-    try:
-        return parse_duration(given)
-    except InvalidInput:
-        raise InvalidInput(
-            f"'{given}' is not a duration and not a moment", "write 15m, 7d, 2026-11-25 or 2026-11-25T12:00+01:00"
-        ) from None
-
-
-def _requirements(given: Any) -> Any:
-    from .requirement import parse_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
-
-    return parse_requirements(given)
-
-
-Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
-Requirements = Annotated[list[str], BeforeValidator(_requirements)]
-Moment = Annotated[timedelta | datetime, BeforeValidator(parse_moment)]
 Record = Annotated[
     RecordMode | None,
     Field(description="What is recorded of each request: full, meta (no inputs, outputs and error messages), off."),
 ]
+RecordSample = Annotated[
+    Sample | None,
+    Field(description="The share of the requests that is recorded, such as 10%, the same ones of stable and shadows."),
+]
 Reason = Annotated[str, Field(description="Why; kept in the history.")]
+Force = Annotated[bool, Field(description="Do it although gates do not hold; needs a reason, which is kept for good.")]
 IfRevision = Annotated[int | None, Field(description="Refuse if the endpoint is not at this revision.")]
 EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
 
@@ -177,7 +95,35 @@ class DeployRequest(Request):
         description="Serve it from an environment of its own, built from the lock: what is installed later beside "
         "the notebook does not touch it.",
     )
+    validate: Texts = Field(  # type: ignore[assignment]
+        default=(),
+        description="A validation notebook that the release must pass, as must later ones of this endpoint "
+        "(repeatable; off: none any more; default: those that the endpoint has, or nbdeploy.yaml's).",
+    )
+    gate: Texts = Field(
+        default=(),
+        description="What must hold (repeatable): of what the notebooks measure, such as 'accuracy >= stable - 0.01', "
+        "or, without --validate, of the comparison on live traffic too, such as 'agreement >= 0.99', before it answers "
+        "clients; alone it comes beside the gates that there are.",
+    )
+    parameter: Parameters = Field(
+        default=(),
+        description="KEY=VALUE, or two words KEY VALUE, for the notebooks' parameters cells (repeatable).",
+        json_schema_extra={"short": "-p", "pairs": True},
+    )
+    resources: Asked = Field(
+        default={},
+        description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or "
+        "memory=512MB; any: no limit (default: as nbdeploy.yaml says, else as the endpoint's stable release has).",
+    )
+    force: Force = False
     record: Record = None
+    record_sample: RecordSample = None
+    redact: Texts = Field(
+        default=(),
+        description="A column whose values are never written down, neither in records nor in logs (repeatable; off: "
+        "none any more; default: those that stable redacts, and nbdeploy.yaml's).",
+    )
     target: str = Field(default="local", description="Where it runs.")
     trust: bool = Field(
         default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."
@@ -202,6 +148,8 @@ class TrafficRequest(Request):
     shadow: Shares = Field(default={}, description="TAG=PERCENT of the requests copied to a shadow (repeatable).")
     canary: Shares = Field(default={}, description="TAG=PERCENT of the requests answered by the canary.")
     record: Record = None
+    record_sample: RecordSample = None
+    force: Force = False
     if_revision: IfRevision = None
     reason: Reason = ""
 
@@ -215,6 +163,7 @@ class PromoteRequest(Request):
         description="The candidate (default: the canary, else the only shadow).",
         json_schema_extra={"positional": True},
     )
+    force: Force = False
     if_revision: IfRevision = None
     reason: Reason = ""
 
@@ -290,6 +239,9 @@ class LogsRequest(Request):
         default=None, description="Only records of this role; probe: the check at a start; direct: past the gateway."
     )
     status: int | None = Field(default=None, description="Only this HTTP status.")
+    request_id: tuple[str, ...] = Field(
+        default=(), description="Only what was asked under this x-request-id (repeatable)."
+    )
     limit: int | None = Field(default=None, ge=1, description="Only the last so many.")
     follow: bool = Field(default=False, description="Go on with new records until interrupted.")
 
@@ -302,6 +254,21 @@ class PredictRequest(Request):
         default=None,
         description="JSON, or @FILE: a request body, or its list of instances (default: the stable release's example); "
         "in Python also a list, an array or a data frame.",
+    )
+
+
+class FeedbackRequest(Request):
+    """Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.
+
+    Any client can: POST /NAME/feedback takes {"request_id", "row", "actual"}, or {"feedback": [...]} of many. Of a row
+    that comes again the last word counts.
+    """
+
+    name: EndpointName
+    data: Any = Field(
+        default=None,
+        description="A file (CSV, JSON lines, JSON or Parquet) or JSON with request_id (an answer's x-request-id), row "
+        "(from 0; default 0) and actual; in Python also a list or a data frame (default: only the counts are shown).",
     )
 
 
@@ -325,7 +292,9 @@ class ReproduceRequest(Request):
 
 
 class PurgeRequest(Request):
-    """Take records out for good, from JSON lines, Parquet and the gateway's ledger; at least one condition is needed.
+    """Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.
+
+    At least one condition is needed.
 
     With both, only what was asked under one of the ids *and* before the moment goes.
     """
@@ -342,6 +311,7 @@ class StopRequest(Request):
     """Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back."""
 
     name: EndpointName
+    if_revision: IfRevision = None
     reason: Reason = ""
 
 

@@ -100,7 +100,7 @@ def evaluate(required: Required, comparison: Comparison) -> Requirement:
     InvalidInput
         A canary is asked for what only a shadow has: whoever waits for it would wait for ever.
     """
-    if _of_pairs(required) and not comparison.paired:
+    if is_of_pairs(required.name) and not comparison.paired:
         raise InvalidInput(
             f"a canary has no {required.name}: it answers other requests than stable",
             "make it a shadow, or require error_rate_difference or latency_p50_difference_ms",
@@ -132,7 +132,7 @@ def _why(required: Required, comparison: Comparison) -> str:
     if required.name.startswith("relative_difference") and comparison.rows:
         return "the answers hold no floating-point numbers"
     if (
-        _of_pairs(required)
+        is_of_pairs(required.name)
         and comparison.pairs
         and not comparison.rows
         and required.name not in ("coverage", "refusal_rate")
@@ -141,8 +141,9 @@ def _why(required: Required, comparison: Comparison) -> str:
     return "too few requests so far"
 
 
-def _of_pairs(required: Required) -> bool:
-    return required.name in _PAIRED or required.name.startswith("relative_difference")
+def is_of_pairs(name: str) -> bool:
+    """Whether a figure or count needs answers of both releases to the same requests, as only a shadow gives them."""
+    return name in _PAIRED or name.startswith("relative_difference")
 
 
 def _holds(value: float, required: Required) -> bool:

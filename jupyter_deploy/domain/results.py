@@ -9,6 +9,8 @@ from pydantic import Field
 from .artifacts import Manifest
 from .base import Value
 from .endpoint import Changes, Role
+from .validated import Validated
+from .validation import ValidationSpec
 
 
 class Deployment(Value):
@@ -31,6 +33,15 @@ class Deployment(Value):
     replaced: str | None = None
     captured: Manifest
     changes: Changes | None = Field(default=None, description="Against the release that was stable when it came.")
+    validation: Validated | None = Field(default=None, description="What its validation found; None: it had none.")
+    validations: tuple[ValidationSpec, ...] = Field(default=(), description="What the endpoint asks of releases.")
+    asked_before: str = Field(default="", description="What it asked until now, in words; empty: nothing has changed.")
+    waiting: tuple[str, ...] = Field(default=(), description="What could not be asked of this release yet, and why.")
+    passed_over: str = Field(
+        default="", description="The nbdeploy.yaml here, where the endpoint asks what was named elsewhere."
+    )
+    limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced, one line each.")
+    redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
     curl: str = Field(description="A command line that asks the endpoint the example.")
 
 
@@ -43,6 +54,7 @@ class TrafficChange(Value):
     before: dict[str, str]
     after: dict[str, str]
     change: str
+    validation: Validated | None = Field(default=None, description="Of the release that gains; None: it had none.")
     compared: str = Field(default="", description="What the comparison said of the candidate that was promoted.")
 
 
@@ -77,11 +89,13 @@ class AtBoot(Value):
 class Purged(Value):
     """What was taken out for good, or with ``dry_run`` what would be.
 
-    ``records`` and ``ledger_lines`` (the gateway's own log) count lines; ``unreadable`` those that a kill had torn.
+    ``records``, ``feedback`` (what was told of the answers) and ``ledger_lines`` (the gateway's own log) count lines;
+    ``unreadable`` those that a kill had torn.
     """
 
     endpoint: str
     records: int
+    feedback: int = 0
     ledger_lines: int
     unreadable: int = 0
     dry_run: bool = False

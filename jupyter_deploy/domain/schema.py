@@ -11,6 +11,9 @@ Schema = dict[str, Any]
 SEEN = "x-seen"
 """The annotation with what the example's values were. It is told, never demanded."""
 
+WHOLE = "x-whole"
+"""Beside ``number``: whole numbers and others were seen, so that 1 stays a whole one; else it means 1.0."""
+
 
 def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schema:
     """The narrowest JSON Schema (of the subset used here) that all ``values`` satisfy.
@@ -33,12 +36,13 @@ def infer_schema(values: Iterable[Any], *, fixed_lengths: bool = False) -> Schem
             lengths.add(len(value))
         elif isinstance(value, dict):
             objects.append(value)
-    if "number" in types:
-        types.pop("integer", None)
+    both = "number" in types and types.pop("integer", "") is None
     names = sorted(types, key=lambda name: (name == "null", name))
     if not names:
         return {}
     schema: Schema = {"type": names[0] if len(names) == 1 else names}
+    if both:
+        schema[WHOLE] = True
     if "array" in types:
         schema["items"] = infer_schema(items, fixed_lengths=fixed_lengths)
         if fixed_lengths and len(lengths) == 1:
@@ -61,6 +65,31 @@ def types_of(schema: Schema) -> set[str]:
         return set().union(*found) if all(found) else set()
     declared = schema.get("type", [])
     return {declared} if isinstance(declared, str) else set(declared)
+
+
+_REF = "#/$defs/"
+
+
+def resolved(schema: Schema, named: Schema) -> Schema:
+    """What a ``$ref`` leads to among the named ones; nothing is known of one that leads nowhere."""
+    seen = set()
+    while (reference := schema.get("$ref")) and reference not in seen:
+        seen.add(reference)
+        schema = named.get(reference.removeprefix(_REF), {})
+    return schema
+
+
+def branches(schema: Schema) -> list[Schema]:
+    """The choices of a schema, each with one type."""
+    if found := schema.get("anyOf", schema.get("oneOf")):
+        return [branch for inner in found for branch in branches(inner)]
+    types = schema.get("type")
+    if not isinstance(types, list):
+        return [schema]
+    return [
+        schema | {"type": name} if name != "null" else {"type": "null"}
+        for name in types
+    ]  # fmt: skip
 
 
 def closed(properties: dict[str, Schema], required: Iterable[str] | None = None) -> Schema:

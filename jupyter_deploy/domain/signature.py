@@ -37,6 +37,11 @@ class Signature(Value):
     answer_schema: Schema
     answer_dtype: str
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of what an instance is made of; none where it is a list or one value."""
+        return tuple(self.instance_schema.get("properties", ()))
+
     def mismatches(self, successor: Signature) -> list[str]:
         """Why ``successor`` cannot stand in for this signature; empty when it can.
 

@@ -32,8 +32,15 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
         positional = is_positional(field)
         default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
         kind = inspect.Parameter.POSITIONAL_ONLY if positional else inspect.Parameter.KEYWORD_ONLY
-        help_ = Parameter(help=field.description or "", negative="", show_default=bool(default))
+        help_ = Parameter(
+            name=_names(name, field), help=field.description or "", negative="", show_default=bool(default)
+        )
         annotation: Any = Annotated[_textual(field.annotation), help_]
+        if positional and isinstance(default, tuple):
+            parameters.append(
+                inspect.Parameter(name, inspect.Parameter.VAR_POSITIONAL, annotation=Annotated[str, help_])
+            )
+            continue
         if isinstance(default, dict | tuple):
             default = None
             annotation = Annotated[list[str] | None, help_]
@@ -41,8 +48,42 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
     return sorted(parameters, key=lambda p: p.kind)
 
 
-def request_from(request: type[R], given: Mapping[str, Any]) -> R:
+def _names(name: str, field: FieldInfo) -> list[str] | None:
+    """Both spellings of an option that has a short one; None: the usual one."""
+    extra = field.json_schema_extra
+    short = extra.get("short") if isinstance(extra, Mapping) else None
+    return [f"--{name.replace('_', '-')}", str(short)] if short else None
+
+
+def joined(request: type[Request], tokens: Sequence[str]) -> list[str]:
+    """The tokens with Papermill's two-token form, ``-p KEY VALUE``, as the one that is parsed: ``-p KEY=VALUE``."""
+    pairs = {
+        spelling
+        for name, field in request.model_fields.items()
+        if isinstance(field.json_schema_extra, Mapping) and field.json_schema_extra.get("pairs")
+        for spelling in _names(name, field) or [f"--{name}"]
+    }
+    rest, found = list(tokens), []
+    while rest:
+        found.append(rest.pop(0))
+        if found[-1] in pairs and rest:
+            found.append(rest.pop(0))
+            if "=" not in found[-1] and rest:
+                found[-1] += f"={rest.pop(0)}"
+    return found
+
+
+def as_typed(name: str, field: FieldInfo) -> str:
+    """What a field is called on the command line: ``--workers/-n``; by its place, ``NOTEBOOKS``."""
+    if is_positional(field):
+        return name.upper()
+    return "/".join(_names(name, field) or [f"--{name.replace('_', '-')}"])
+
+
+def request_from(request: type[R], given: Mapping[str, Any], *, typed: bool = False) -> R:
     """Build a request; what pydantic finds wrong becomes one readable error.
+
+    ``typed``: the options were written on a command line, and are called as they are there.
 
     Raises
     ------
@@ -52,12 +93,16 @@ def request_from(request: type[R], given: Mapping[str, Any]) -> R:
     try:
         return request.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
+        fields = request.model_fields
+        called = {name: as_typed(name, field) if typed else name for name, field in fields.items()}
         lines = []
         for problem in error.errors():
-            where = ".".join(str(part) for part in problem["loc"])
+            first, *rest = map(str, problem["loc"])
+            where = ".".join([called.get(first, first), *rest])
             lines.append(f"  {where}: {problem['msg'].removeprefix('Value error, ')}")
-        names = ", ".join(request.model_fields)
-        raise InvalidInput("an option is wrong", f"the options are: {names}", "\n".join(lines)) from error
+        raise InvalidInput(
+            "an option is wrong", f"the options are: {', '.join(called.values())}", "\n".join(lines)
+        ) from error
 
 
 def add_command(app: App, name: str, request: type[Request], run: Callable[[Request, Output], Any]) -> None:
@@ -65,8 +110,10 @@ def add_command(app: App, name: str, request: type[Request], run: Callable[[Requ
 
     def command(*args: Any, output: Output = "text", **options: Any) -> Any:
         positional = [n for n, f in request.model_fields.items() if is_positional(f)]
-        given = dict(zip(positional, args, strict=False)) | options
-        return run(request_from(request, given), output)
+        several = len(positional) == 1 and isinstance(request.model_fields[positional[0]].default, tuple)
+        given = {positional[0]: args} if several else dict(zip(positional, args, strict=False))
+        given |= options
+        return run(request_from(request, given, typed=True), output)
 
     output = inspect.Parameter(
         "output",
@@ -96,7 +143,7 @@ def parse_line(name: str, request: type[Request], tokens: Sequence[str]) -> tupl
     app = App(name=name, help_flags=(), version_flags=(), result_action="return_value")
     add_command(app, name, request, lambda parsed, output: (parsed, output))
     try:
-        result = app([name, *tokens], exit_on_error=False, print_error=False)
+        result = app([name, *joined(request, tokens)], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         raise InvalidInput(str(error).strip(), f"%{name}? shows the options") from error
     parsed: tuple[Request, Output] = result

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from cyclopts import App, CycloptsError
-from pydantic import BaseModel
 
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.requests import Request
 
-from .arguments import Output, add_command
+from .arguments import Output, add_command, joined
 from .collision import check_distributions
+from .commands import unread, unread_json
+from .output import as_json, write
 
 # The contract's exit codes, by an error's code; what is not named here is 3 (target or internal error).
 EXIT_CODES = {
     "refused": 1,
     "conflict": 1,
     "guard_failed": 1,
+    "gate_failed": 1,
+    "gate_inconclusive": 4,
     "replay_failed": 1,
     "untrusted": 1,
     "candidate_unhealthy": 1,
@@ -33,6 +37,7 @@ EXIT_CODES = {
     "unknown_revision": 2,
     "unknown_source": 2,
     "unknown_target": 2,
+    "unknown_job": 2,
     "invalid_example": 2,
     "invalid_traffic": 2,
     "no_candidate": 2,
@@ -41,10 +46,8 @@ EXIT_CODES = {
     "wrong_distribution": 2,
     "kernel_died": 138,
 }
-NOT_MET = 1
 USAGE = 2
 INTERNAL = 3
-INCONCLUSIVE = 4
 INTERRUPTED = 130
 TERMINATED = 143
 
@@ -58,6 +61,10 @@ nbdeploy deploy better.ipynb --name churn --model clf --example "X_test[:5]"
     the next one starts as a shadow
 nbdeploy compare churn
     what the shadow would have answered, on the same requests
+nbdeploy init
+    writes a first validation notebook, and what CI and git need to run it
+nbdeploy validate validate_churn.ipynb --gate "accuracy >= stable - 0.01"
+    what its answers are worth; 'deploy --validate … --gate …' asks every release
 nbdeploy traffic churn --canary TAG=20
     it answers a fifth of the requests
 nbdeploy promote churn
@@ -79,21 +86,18 @@ def main(tokens: list[str] | None = None) -> None:
 def _run(tokens: list[str]) -> int:
     try:
         check_distributions()
-        return _app()(tokens or ["--help"], exit_on_error=False, print_error=True) or 0
+        return _app()(_joined(tokens) or ["--help"], exit_on_error=False, print_error=True) or 0
     except CycloptsError:
         return USAGE
     except DeployError as error:
         _print_error(error, tokens)
         return EXIT_CODES.get(error.code, INTERNAL)
     except (KeyboardInterrupt, Terminated) as error:
-        print("interrupted; nothing half-made is left", file=sys.stderr)  # noqa: T201
+        write("interrupted; nothing half-made is left", sys.stderr)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, such as 'nbdeploy logs … | head'
-        return 0
     except Exception:  # noqa: BLE001 - the one edge of this face: a bug has an exit code too
-        traceback.print_exc()
-        print("nbdeploy: this is a bug in nbdeploy; please report it with the lines above", file=sys.stderr)  # noqa: T201
+        said = "nbdeploy: this is a bug in nbdeploy; please report it with the lines above"
+        write(f"{traceback.format_exc()}{said}", sys.stderr)
         return INTERNAL
 
 
@@ -108,6 +112,7 @@ def _terminate(*_: object) -> None:
 def _app() -> App:
     from jupyter_deploy import __version__  # noqa: PLC0415
     from jupyter_deploy.operations import OPERATIONS  # noqa: PLC0415
+    from jupyter_deploy.operations.stopping import heard_once  # noqa: PLC0415
 
     app = App(
         name="nbdeploy",
@@ -122,20 +127,41 @@ def _app() -> App:
         def run(request: Request, output: Output, name: str = operation.name) -> int:
             from . import verbs  # noqa: PLC0415 - the ports are not needed for --help
 
-            return _print(verbs.run(verbs.BY_NAME[name], request), output)
+            with heard_once() if name == "validate" else contextlib.nullcontext():  # until it is shown
+                result = verbs.run(verbs.BY_NAME[name], request)
+                return _print(result, output, in_job=getattr(request, "github", False))
 
         add_command(app, operation.name, operation.request, run)
     return app
 
 
-def _print(result: Any, output: Output) -> int:
-    """Show a result on stdout; returns the exit code that it means."""
+def _joined(tokens: list[str]) -> list[str]:
+    from jupyter_deploy.operations import OPERATIONS  # noqa: PLC0415
+
+    verb = next((operation for operation in OPERATIONS if tokens[:1] == [operation.name]), None)
+    return [tokens[0], *joined(verb.request, tokens[1:])] if verb else tokens
+
+
+def _print(result: Any, output: Output, *, in_job: bool = False) -> int:
+    """Show a result on stdout; returns the exit code that it means, whatever becomes of the text.
+
+    ``in_job``: a GitHub job's runner reads it.
+    """
     if isinstance(result, Iterator):  # records that go on: one line each
         for record in result:
-            print(record.model_dump_json() if output == "json" else _text(record), flush=True)  # noqa: T201
+            done = write(_shown(record, output), sys.stdout)
+            if done != "written":
+                return INTERNAL if done == "failed" else 0
         return 0
-    print(_json(result) if output == "json" else _text(result))  # noqa: T201 - this is the command line
-    return _exit_code(result)
+    from .outcomes import exit_code  # noqa: PLC0415 - not needed for --help
+
+    code = exit_code(result)
+    done = write(_shown(result, output, in_job=in_job), sys.stdout)
+    return code or (INTERNAL if done == "failed" else 0)
+
+
+def _shown(result: Any, output: Output, *, in_job: bool = False) -> str:
+    return unread_json(as_json(result)) if output == "json" else unread(_text(result), in_job=in_job)
 
 
 def _text(result: Any) -> str:
@@ -144,35 +170,9 @@ def _text(result: Any) -> str:
     return text(result)
 
 
-def _exit_code(result: Any) -> int:
-    from jupyter_deploy.domain.inference import Comparison  # noqa: PLC0415 - not needed for --help
-    from jupyter_deploy.domain.reproduction import Reproduction  # noqa: PLC0415
-    from jupyter_deploy.domain.results import Prediction, Reconciled  # noqa: PLC0415
-
-    if isinstance(result, Comparison) and result.requirements:
-        outcomes = {requirement.outcome for requirement in result.requirements}
-        return NOT_MET if "not met" in outcomes else INCONCLUSIVE if "undecided" in outcomes else 0
-    if isinstance(result, Comparison) and not result.pairs and not result.sides["candidate"].requests:
-        return INCONCLUSIVE
-    if isinstance(result, Reproduction):
-        return 0 if result.outcome == "reproduced" else NOT_MET
-    if isinstance(result, Prediction) and result.status >= 400:
-        return 2 if result.status < 500 else INTERNAL
-    if isinstance(result, list) and any(isinstance(item, Reconciled) and item.failed for item in result):
-        return INTERNAL
-    return 0
-
-
-def _json(result: Any) -> str:
-    if isinstance(result, Iterable) and not isinstance(result, BaseModel | str):
-        return json.dumps([item.model_dump(mode="json") for item in result], ensure_ascii=False)
-    document: str = result.model_dump_json()
-    return document
-
-
 def _print_error(error: DeployError, tokens: list[str]) -> None:
     if "json" in tokens or "--output=json" in tokens or "-ojson" in tokens:
         document = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
-        print(json.dumps({"error": document}, ensure_ascii=False), file=sys.stderr)  # noqa: T201
+        write(unread_json(json.dumps({"error": document}, ensure_ascii=False)), sys.stderr)
         return
-    print(f"nbdeploy: {error}", file=sys.stderr)  # noqa: T201
+    write(unread(f"nbdeploy: {error}"), sys.stderr)

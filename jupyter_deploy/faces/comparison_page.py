@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyter_deploy.domain.base import percent_in_words
 from jupyter_deploy.domain.inference import Comparison, Estimate, Requirement
 
 from .page import Page, Table, short
@@ -12,16 +13,17 @@ def comparison_page(result: Comparison) -> Page:
     how = (
         "paired, on the same requests" if result.paired else "unpaired: the canary answered other requests than stable"
     )
+    sample = "" if result.record_sample == 1 else f"; a {percent_in_words(result.record_sample)} sample is recorded"
     facts = [
         ("verdict", f"{result.verdict.upper()}: {result.reason}"),
-        ("recommended", _RECOMMENDED[result.recommendation]),
+        ("recommended", RECOMMENDED[result.recommendation].format(endpoint=result.endpoint)),
         ("compared", f"{result.role}, {how}; [95 % intervals] that hold however often one looks"),
-        ("pairs", f"{result.pairs} requests, {result.rows} rows"),
-        ("coverage", _percent(result.coverage, f"of {result.mirrored} mirrored")),
-        ("agreement", _percent(result.agreement, f"of {result.rows} rows")),
+        ("pairs", f"{result.pairs} requests, {result.rows} rows{sample}"),
+        ("coverage", percent(result.coverage, f"of {result.mirrored} mirrored")),
+        ("agreement", percent(result.agreement, f"of {result.rows} rows")),
         ("flipped rows", str(result.flip_count)),
-        ("refused", _percent(result.refusal_rate, "of what stable answers")),
-        ("errors, candidate − stable", _percent(result.error_difference, "")),
+        ("refused", percent(result.refusal_rate, "of what stable answers")),
+        ("errors, candidate − stable", percent(result.error_difference, "")),
         ("latency, candidate − stable", _milliseconds(result.latency_difference_ms)),
     ]
     if not result.paired:
@@ -30,7 +32,7 @@ def comparison_page(result: Comparison) -> Page:
         facts.append(("|difference|", ", ".join(f"{k} {v:.3g}" for k, v in result.numeric_difference.items())))
     if result.relative_difference:
         equal = f"equal within {result.relative_tolerance:.3g} of stable's or {result.absolute_tolerance:.3g}"
-        sizes = ", ".join(f"{name} {_percent(size, '')}" for name, size in result.relative_difference.items())
+        sizes = ", ".join(f"{name} {percent(size, '')}" for name, size in result.relative_difference.items())
         facts += [("relative difference", sizes), ("numbers", equal)]
     for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
         if counts:
@@ -61,15 +63,16 @@ def comparison_page(result: Comparison) -> Page:
         shown = f"{min(10, len(result.flips))} of {result.flip_count} flipped rows, latest first"
         tables.append(Table(shown, ("request", "row", "stable", "candidate", "input"), rows))
     if result.answer_shares:
-        shares = [(name, _percent(share, "")) for name, share in result.answer_shares.items()]
+        shares = [(name, percent(share, "")) for name, share in result.answer_shares.items()]
         tables.append(Table("share of each answer, candidate − stable", ("answer", "difference"), shares))
     return Page(f"{result.candidate} against {result.stable}", facts=facts, tables=tables)
 
 
-_RECOMMENDED = {
+RECOMMENDED = {
     "promote": "promote: it is shown to be no worse",
     "stop": "stop: it is shown to be worse",
-    "decide": "decide: it answers otherwise, and figures do not say who is right",
+    "decide": "decide: it answers otherwise, and figures do not say who is right. Where feedback does: nbdeploy "
+    "validate NOTEBOOK --traffic {endpoint}",
     "wait": "wait: more requests will tell",
 }
 _OF_PAIRS = ("pairs", "coverage", "agreement", "flipped rows", "refused")
@@ -84,7 +87,8 @@ def _found(requirement: Requirement) -> str:
     return f"{requirement.value:.6g} [{low:.6g}, {high:.6g}]"
 
 
-def _percent(estimate: Estimate | None, of: str) -> str:
+def percent(estimate: Estimate | None, of: str) -> str:
+    """A share with its interval, or that nothing is known of it."""
     if estimate is None:
         return "not enough evidence"
     low, high = estimate.interval.low, estimate.interval.high

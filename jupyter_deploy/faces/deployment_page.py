@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Manifest
-from jupyter_deploy.domain.endpoint import Changes, EndpointStatus
+from jupyter_deploy.domain.endpoint import Changes
 from jupyter_deploy.domain.results import Deployment
 from jupyter_deploy.domain.signature import Signature, types_of
+from jupyter_deploy.domain.status import EndpointStatus
 from jupyter_deploy.domain.training import TrainingData
 
 from .difference_page import changed
+from .gates_page import validated_facts, waiting_facts
 from .page import Page, by_severity, short
 
 
@@ -41,6 +43,10 @@ def deployment_page(result: Deployment) -> Page:
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
         ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
         *_metrics(captured.metrics),
+        *(("resources", line) for line in result.limits),
+        *([("redacted", f"never written down: {', '.join(result.redact)}")] if result.redact else []),
+        *validated_facts(result.validation),
+        *waiting_facts(result),
         (
             "environment",
             f"Python {captured.environment.python}, {len(captured.environment.distributions)} distributions locked",

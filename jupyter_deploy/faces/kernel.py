@@ -12,18 +12,30 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Source, checked_name
-from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource, disk_faults
+from jupyter_deploy.domain.errors import (
+    DeployError,
+    GuardFailed,
+    InvalidExample,
+    InvalidInput,
+    UnknownSource,
+    disk_faults,
+)
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.operations.capture import ERROR_MIME, SNAPSHOT_MIME, capture, retold
 from jupyter_deploy.operations.checking import check_beside
 from jupyter_deploy.wiring import Wiring
 
-from .shell import BEGAN, current_shell
+from .shell import BEGAN, current_shell, namespace_of
 
 
-def live_from_expressions(shell: Any, expression: str, request: DeployRequest) -> Live:
+def live_from_expressions(shell: Any, expression: str, request: DeployRequest, *, notebook: Path | None = None) -> Live:
     """The model and what goes with it, from a request's expressions in the notebook's namespace.
+
+    Parameters
+    ----------
+    notebook
+        Its file, where who asks knows it; else what the kernel was told when it started.
 
     Raises
     ------
@@ -36,24 +48,26 @@ def live_from_expressions(shell: Any, expression: str, request: DeployRequest) -
     try:
         model = eval(expression, namespace)  # noqa: S307 - the user's own words in the user's own kernel
     except NameError as error:
-        raise UnknownSource(*_no_variable(error, expression, namespace)) from error
+        raise UnknownSource(*no_variable(error.name or expression, namespace)) from error
     except Exception as error:
         raise UnknownSource(
             f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable"
         ) from error
-    example = _evaluated("example", request.example, namespace, InvalidExample)
-    signature = _evaluated("signature", request.signature, namespace, InvalidInput)
-    training = _evaluated("training table", request.training, namespace, InvalidInput)
-    return _live(model, example, request, expression, shell, signature=signature, training=training)
+    example = evaluated("example", request.example, namespace, InvalidExample)
+    signature = evaluated("signature", request.signature, namespace, InvalidInput)
+    training = evaluated("training table", request.training, namespace, InvalidInput)
+    more = {"signature": signature, "training": training, "notebook": notebook}
+    return _live(model, example, request, expression, shell, **more)
 
 
-def _evaluated(what: str, expression: str | None, namespace: dict[str, Any], wrong: type[DeployError]) -> Any:
+def evaluated(what: str, expression: str | None, namespace: dict[str, Any], wrong: type[DeployError]) -> Any:
+    """The value of one of a request's expressions; of None it is None. Raises ``wrong``."""
     if expression is None:
         return None
     try:
         return eval(expression, namespace)  # noqa: S307 - as above
     except NameError as error:
-        raise wrong(*_no_variable(error, expression, namespace)) from error
+        raise wrong(*no_variable(error.name or expression, namespace)) from error
     except Exception as error:
         raise wrong(
             f"the {what} '{expression}' raises {type(error).__name__}: {error}",
@@ -61,8 +75,8 @@ def _evaluated(what: str, expression: str | None, namespace: dict[str, Any], wro
         ) from error
 
 
-def _no_variable(error: NameError, expression: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
-    missing = error.name or expression
+def no_variable(missing: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
+    """What is said of a name that the notebook does not have, and the names that are near."""
     near = difflib.get_close_matches(missing, [name for name in namespace if not name.startswith("_")], n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that makes it first"
     return f"there is no variable '{missing}' in this notebook", hint
@@ -79,7 +93,7 @@ def live_from_object(
         ``signature`` and ``training``, as objects.
     """
     if variable is None:
-        namespace = shell.user_ns if shell else _main_namespace()
+        namespace = namespace_of(shell)
         names = [name for name, value in namespace.items() if value is model and not name.startswith("_")]
         variable = names[0] if names else None
     return _live(model, example, request, variable, shell, **more)
@@ -92,16 +106,21 @@ def capture_for_command_line(document: str) -> None:
     request = DeployRequest.model_validate_json(document)
     try:
         notebook, variable = Path(request.source or ""), request.model or ""
-        live = live_from_expressions(current_shell(), variable, request)
-        source = Source(notebook=str(notebook), variable=variable)
-        # The last cell is the one that calls this function.
-        live = replace(live, source=source, cells=live.cells[:-1], project=_project(notebook))
+        live = live_from_expressions(current_shell(), variable, request, notebook=notebook)
+        live = replace(live, cells=live.cells[:-1])  # the last cell is the one that calls this function
         with disk_faults():
             name, ports = checked_name(request.name or ""), Wiring().ports
-            check = check_beside(ports.store.endpoint(name), ports)
+            check = check_beside(ports.store.endpoint(name), request, ports)
             snapshot = capture(live, name, request, ports, lambda *_: None, check=check)
     except DeployError as error:
-        found = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
+        found: dict[str, Any] = {
+            "code": error.code,
+            "message": error.message,
+            "remedy": error.remedy,
+            "details": error.details,
+        }
+        if isinstance(error, GuardFailed):
+            found["findings"] = [finding.model_dump(mode="json") for finding in error.findings]
         display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
     else:
         display(
@@ -140,8 +159,9 @@ def _live(
     *,
     signature: Any = None,
     training: Any = None,
+    notebook: Path | None = None,
 ) -> Live:
-    notebook = notebook_path(shell.user_ns if shell else {})
+    notebook = notebook or notebook_path(shell.user_ns if shell else {})
     source = Source(notebook=str(notebook) if notebook else None, variable=variable)
     cells = tuple(shell.history_manager.input_hist_raw[1:]) if shell and shell.history_manager else ()
     return Live(
@@ -151,16 +171,16 @@ def _live(
         request.method,
         cells,
         _project(notebook or Path.cwd() / "."),
-        shell.user_ns if shell else _main_namespace(),
+        namespace_of(shell),
         signature,
         training,
         tuple(Path(path).absolute() for path in request.include),
-        _failed(shell),
+        failed_in(shell),
         dict(BEGAN) if shell else {},
     )
 
 
-def _failed(shell: Any) -> dict[int, int]:
+def failed_in(shell: Any) -> dict[int, int]:
     """The cells that raised, each with the line that did; IPython keeps the tracebacks."""
     raised = getattr(getattr(shell, "history_manager", None), "exceptions", {})
     found = {}
@@ -192,9 +212,3 @@ def _project(notebook: Path) -> Path:
         if (parent / ".git").exists() and parent != Path.home():
             return parent
     return folder
-
-
-def _main_namespace() -> dict[str, Any]:
-    import __main__  # noqa: PLC0415
-
-    return vars(__main__)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.domain.findings import Finding, told
+from jupyter_deploy.domain.validation import Verdict
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,15 @@ class Table:
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was judged, in a sentence, and where it stands."""
+
+    verdict: Verdict
+    sentence: str
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,10 +40,11 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """A headline, findings that are to be seen at once, facts (name, value), tables, changed lines, and a command."""
+    """A headline, findings and verdicts that are to be seen at once, facts (name, value), tables, lines, a command."""
 
     headline: str
     findings: Sequence[Finding] = ()
+    lines: Sequence[Line] = ()
     facts: Sequence[tuple[str, str]] = ()
     tables: Sequence[Table] = ()
     blocks: Sequence[Block] = ()
@@ -47,6 +58,9 @@ def as_text(document: Page) -> str:
 
     lines = [document.headline]
     lines += [f"  {mark(finding)} {told(finding)}" for finding in document.findings]
+    lines += [
+        f"  {SIGNS[one.verdict]} {one.sentence}{f'  ({one.origin})' if one.origin else ''}" for one in document.lines
+    ]
     width = max((len(name) for name, _ in document.facts), default=0)
     lines += [f"  {name:{width}}  {value}" for name, value in document.facts]
     buffer = io.StringIO()
@@ -69,10 +83,11 @@ def as_text(document: Page) -> str:
 
 def as_html(document: Page) -> str:
     parts = [f"<p><b>{html_.escape(document.headline)}</b></p>", *map(_finding, document.findings)]
+    parts += [_line(line) for line in document.lines]
     if document.facts:
         rows = "".join(
             f"<tr><th scope='row' style='text-align:left'>{html_.escape(name)}</th>"
-            f"<td style='text-align:left'>{html_.escape(value)}</td></tr>"
+            f"<td style='text-align:left'>{_linked(value)}</td></tr>"
             for name, value in document.facts
         )
         parts.append(f"<table>{rows}</table>")
@@ -88,6 +103,12 @@ def as_html(document: Page) -> str:
     if document.code:
         parts.append(f"<pre style='white-space:pre-wrap'>{html_.escape(document.code)}</pre>")
     return "".join(parts)
+
+
+def _linked(value: str) -> str:
+    """A fact's value; a report's address as a link."""
+    escaped = html_.escape(value)
+    return f"<a href='{escaped}' target='_blank'>{escaped}</a>" if value.startswith("file:///") else escaped
 
 
 # Transparent, so that they tint the background of a light and of a dark theme alike; the sign says the same.
@@ -119,12 +140,22 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda f: 2 if f.waived is not None else order[f.severity])
 
 
+SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
+"""How verdicts are told apart without colours."""
+
 # Readable on a light and on a dark page: only the edge has a colour.
-_EDGES = {"error": "#c62828", "warning": "#e69500", "note": "#6b7f99"}
+EDGES = {"error": "#c62828", "warning": "#e69500", "note": "#6b7f99"}
+EDGES |= {"fail": EDGES["error"], "inconclusive": EDGES["warning"], "pass": "#2e9e4f"}
+
+
+def _line(line: Line) -> str:
+    origin = f" <small style='opacity:0.7'>({html_.escape(line.origin)})</small>" if line.origin else ""
+    style = f"border-left:4px solid {EDGES[line.verdict]};padding:2px 8px;margin:4px 0"
+    return f"<div style='{style}'><b>{SIGNS[line.verdict]}</b> {html_.escape(line.sentence)}{origin}</div>"
 
 
 def _finding(finding: Finding) -> str:
-    edge = _EDGES["note" if finding.waived is not None else finding.severity]
+    edge = EDGES["note" if finding.waived is not None else finding.severity]
     style = f"border-left:4px solid {edge};padding:2px 8px;margin:4px 0"
     return f"<div style='{style}'><b>{mark(finding)}</b> {html_.escape(told(finding))}</div>"
 

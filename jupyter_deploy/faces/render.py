@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from jupyter_deploy.domain.base import text_forms
+from jupyter_deploy.domain.base import percent_in_words, text_forms
 from jupyter_deploy.domain.difference import Difference
-from jupyter_deploy.domain.endpoint import EndpointStatus, ReleaseStatus, Revision
+from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.findings import told
 from jupyter_deploy.domain.inference import Comparison, Record
 from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
+from jupyter_deploy.domain.starting import SetUp
+from jupyter_deploy.domain.status import EndpointStatus, ReleaseStatus
+from jupyter_deploy.domain.truth import Feedback
+from jupyter_deploy.domain.validation import Validation
+from jupyter_deploy.domain.validation_chart import validation_chart
 
-from .chart import MIME, comparison_chart
+from .charts import MIME, Chart
+from .charts.comparison import comparison_charts
 from .comparison_page import comparison_page
 from .deployment_page import deployment_page, elsewhere
 from .difference_page import changed, difference_page
+from .feedback_page import feedback_page
+from .gates_page import gates_tables, validated_facts
 from .page import Page, Table, as_html, as_text, by_severity, mark, short
 from .results import Listing
+from .setup_page import setup_page
+from .validation_page import validation_page
 
 
 def text(result: Any) -> str:
@@ -27,7 +37,8 @@ def text(result: Any) -> str:
     if isinstance(result, Record):
         return _record_line(result)
     if isinstance(result, list) and result and isinstance(result[0], Record):
-        return "\n".join(_record_line(record) for record in result)
+        facts = [f"({name}: {value})" for name, value in _left_out(result)]
+        return "\n".join([*map(_record_line, result), *facts])
     return as_text(page(result))
 
 
@@ -52,33 +63,33 @@ def register_formatters(shell: Any) -> None:
     for kind in (Listing, *(kind for kind, _ in _PAGES)):
         formatters["text/html"].for_type(kind, html)
         formatters["text/plain"].for_type(kind, lambda value, printer, cycle: printer.text(text(value)))  # noqa: ARG005
-    shell.display_formatter.ipython_display_formatter.for_type(Comparison, _display_comparison)
+    for kind in _CHARTS:
+        shell.display_formatter.ipython_display_formatter.for_type(kind, _display_charted)
 
 
-def _display_comparison(comparison: Comparison) -> None:
+def _display_charted(result: Any) -> None:
     """The table, and below it the chart: as one output, a front end would show only the richer of the two."""
     from IPython.display import display  # noqa: PLC0415 - only where IPython runs already
 
-    for bundle in comparison_bundles(comparison):
+    for bundle in charted_bundles(result):
         display(bundle, raw=True)
 
 
-def comparison_bundles(comparison: Comparison) -> list[dict[str, Any]]:
-    """The table and the chart, each by MIME type."""
-    return [
-        {"text/html": html(comparison), "text/plain": text(comparison)},
-        {MIME: comparison_chart(comparison), "text/plain": "[chart: open in JupyterLab to see it]"},
-    ]
+def charted_bundles(result: Any) -> list[dict[str, Any]]:
+    """The table and the charts that there are, each by MIME type."""
+    table = {"text/html": html(result), "text/plain": text(result)}
+    charts = _CHARTS[type(result)](result)
+    return [table, *({MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"} for chart in charts)]
 
 
 def _status(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *elsewhere(result), ("records", _recorded(result))],
+        facts=[("url", result.url), *elsewhere(result), ("records", _recorded(result)), *_asked(result)],
         tables=[
             Table(
                 "",
-                ("release", "role", "share", "health", "requests", "errors", "variable", "created (UTC)"),
+                ("release", "role", "share", "health", "requests", "errors", "gates", "variable", "created (UTC)"),
                 [
                     (
                         r.tag,
@@ -87,16 +98,24 @@ def _status(result: EndpointStatus) -> Page:
                         r.detail or ("healthy" if r.healthy else "not healthy"),
                         str(r.counts.requests) if r.counts else "–",
                         str(r.counts.errors) if r.counts else "–",
+                        r.validation.words if r.validation else "–",
                         r.source.variable or r.framework,
                         f"{r.created_at:%Y-%m-%d %H:%M}",
                     )
                     for r in result.releases
                 ],
             ),
+            *_redacted(result.releases),
             *_changes(result.releases),
+            *_limits(result.releases),
+            *gates_tables(result.releases),
             *_findings(result),
         ],
     )
+
+
+def _asked(result: EndpointStatus) -> list[tuple[str, str]]:
+    return [("validated by", spec.words) for spec in result.validations]
 
 
 def _changes(releases: list[ReleaseStatus]) -> list[Table]:
@@ -105,21 +124,37 @@ def _changes(releases: list[ReleaseStatus]) -> list[Table]:
     return [Table("", ("release", "since (stable when it came)", "what changed", "all of it"), rows)] if rows else []
 
 
+def _redacted(releases: list[ReleaseStatus]) -> list[Table]:
+    rows = [(r.tag, ", ".join(r.redact)) for r in releases if r.redact]
+    return [Table("", ("release", "redacted: never written down"), rows)] if rows else []
+
+
+def _limits(releases: list[ReleaseStatus]) -> list[Table]:
+    rows = [(r.tag, line) for r in releases for line in r.limits]
+    return [Table("resources", ("release", "how they are enforced"), rows)] if rows else []
+
+
 def _findings(result: EndpointStatus) -> list[Table]:
     rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in by_severity(r.findings)]
     return [Table("what the checks found", ("release", "", ""), rows)] if rows else []
 
 
-_RECORDED = {
+RECORDED = {
     "full": "full",
     "meta": "meta: no inputs, outputs and error messages",
     "off": "off: nothing is recorded",
 }
 
 
+def recorded_in_words(of: EndpointStatus | Endpoint) -> str:
+    """What is recorded of an endpoint's requests, and of how many of them."""
+    share = "" if of.record_sample == 1 else f"; of {percent_in_words(of.record_sample)} of the requests"
+    return RECORDED[of.record] + share
+
+
 def _recorded(status: EndpointStatus) -> str:
     gone = f"; {status.removed_records} were purged or cleared away" if status.removed_records else ""
-    return _RECORDED[status.record] + gone
+    return recorded_in_words(status) + gone
 
 
 def state_in_words(status: EndpointStatus) -> str:
@@ -141,7 +176,7 @@ def _traffic(result: TrafficChange) -> Page:
     ]
     said = "unchanged" if result.change == "unchanged" else "the change is in force"
     headline = f"{result.endpoint} is at revision {result.revision}; {said}"
-    facts = [("url", result.url), ("change", result.change)]
+    facts = [("url", result.url), ("change", result.change), *validated_facts(result.validation)]
     facts += [("compared", result.compared)] if result.compared else []
     return Page(headline, facts=facts, tables=[Table("", ("release", "before", "now"), rows)])
 
@@ -192,6 +227,7 @@ def _purged(result: Purged) -> Page:
     did = "would go; without --dry-run they do" if result.dry_run else "are gone for good"
     facts = [
         ("records", str(result.records)),
+        ("feedback on them", str(result.feedback)),
         ("lines of the gateway's ledger", str(result.ledger_lines)),
         ("unreadable lines", str(result.unreadable)),
     ]
@@ -248,7 +284,18 @@ def _records(results: list[Record]) -> Page:
         for r in results
     ]
     head = ("when (UTC)", "role", "release", "status", "ms", "request", "answer")
-    return Page(f"{len(results)} records", tables=[Table("", head, rows)])
+    return Page(f"{len(results)} records", facts=_left_out(results), tables=[Table("", head, rows)])
+
+
+def _left_out(results: Sequence[Record]) -> list[tuple[str, str]]:
+    """What of the requests these records do not hold."""
+    facts = []
+    shares = sorted({record.sample for record in results if record.sample < 1})
+    if shares:
+        facts.append(("sample", f"recorded of {' or '.join(map(percent_in_words, shares))} of the requests"))
+    if redacted := sorted({name for record in results for name in record.redacted}):
+        facts.append(("redacted", ", ".join(redacted)))
+    return facts
 
 
 _LISTS: tuple[tuple[type, Callable[[Any], Page]], ...] = (
@@ -268,9 +315,17 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Stopped, _stopped),
     (AtBoot, _at_boot),
     (Purged, _purged),
+    (Feedback, feedback_page),
     (Reproduction, _reproduction),
+    (Validation, validation_page),
+    (SetUp, setup_page),
 )
 
+
+_CHARTS: dict[type, Callable[[Any], Iterable[Chart]]] = {
+    Comparison: lambda comparison: comparison_charts(comparison).values(),
+    Validation: lambda validation: filter(None, [validation_chart(validation)]),
+}
 
 text_forms.update({kind: text for kind, _ in _PAGES})
 

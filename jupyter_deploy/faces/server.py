@@ -1,4 +1,4 @@
-"""The Jupyter server's extension: a starting server brings back what ran when the machine or the container stopped.
+"""The Jupyter server's extension: the routes below ``/nbdeploy/``, and bringing back what ran when the machine stopped.
 
 A hub stops a user's server with all that runs in its container or control group, supervisor and gateway too, and
 nobody types ``nbdeploy reconcile`` afterwards. Whatever the hub, the next thing to start is this server.
@@ -28,6 +28,9 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Called once by a starting Jupyter server, whose log gets one line when the work is done."""
+    from .rest.handlers import add_handlers  # noqa: PLC0415 - the process that brings back needs no server
+
+    add_handlers(server)
     given = os.environ.get("NBDEPLOY_HOME")
     home = Path(given).expanduser().absolute() if given else default_home()
     if was_running(home):

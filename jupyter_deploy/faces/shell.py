@@ -19,9 +19,16 @@ def current_shell() -> Any:
     return get_ipython()
 
 
+def namespace_of(shell: Any) -> dict[str, Any]:
+    """The notebook's variables; where there is no shell those of the main program."""
+    import __main__  # noqa: PLC0415
+
+    return shell.user_ns if shell else vars(__main__)
+
+
 def watch_cells(shell: Any) -> None:
     """Note from now on when cells begin."""
-    BEGAN[shell.execution_count] = time.time()  # this one is running; those before it have ended
+    BEGAN.setdefault(shell.execution_count, time.time())  # this one is running; those before it have ended
     shell.events.register("pre_run_cell", _note)
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from jupyter_deploy.domain import requests as r
+from jupyter_deploy.domain import validation_requests as v
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,11 @@ class Operation:
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("deploy", r.DeployRequest, "deploy.deploy", slow=True),
+    Operation("validate", v.ValidateRequest, "validate.validate", slow=True),
+    Operation("init", v.InitRequest, "init.init"),
     Operation("list", r.ListRequest, "observe.list_"),
     Operation("describe", r.DescribeRequest, "observe.describe"),
-    Operation("traffic", r.TrafficRequest, "traffic.traffic"),
+    Operation("traffic", r.TrafficRequest, "traffic.traffic", slow=True),
     Operation("promote", r.PromoteRequest, "traffic.promote", slow=True),
     Operation("rollback", r.RollbackRequest, "traffic.rollback", slow=True),
     Operation("history", r.HistoryRequest, "observe.history"),
@@ -46,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("diff", r.DiffRequest, "difference.diff", slow=True),
     Operation("logs", r.LogsRequest, "observe.logs"),
     Operation("predict", r.PredictRequest, "observe.predict"),
+    Operation("feedback", r.FeedbackRequest, "feedback.feedback", slow=True),
     Operation("reproduce", r.ReproduceRequest, "reproduce.reproduce", slow=True),
     Operation("purge", r.PurgeRequest, "purge.purge", slow=True),
     Operation("stop", r.StopRequest, "lifecycle.stop", slow=True),

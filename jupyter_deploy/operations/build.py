@@ -6,6 +6,7 @@ from jupyter_deploy.domain.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.endpoint import Release
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.resources import Resources
 
 
 def build(snapshot: Snapshot, ports: Ports) -> Bento:
@@ -13,7 +14,7 @@ def build(snapshot: Snapshot, ports: Ports) -> Bento:
     return ports.builder.build(snapshot)
 
 
-def release_of(bento: Bento, snapshot: Snapshot, endpoint: str) -> Release:
+def release_of(bento: Bento, snapshot: Snapshot, endpoint: str, resources: Resources) -> Release:
     """The bento as a release of an endpoint."""
     manifest = snapshot.manifest
     return Release(
@@ -27,5 +28,6 @@ def release_of(bento: Bento, snapshot: Snapshot, endpoint: str) -> Release:
         framework=manifest.framework,
         stochastic=manifest.stochastic,
         findings=manifest.findings,
+        resources=resources,
         created_at=now(),
     )

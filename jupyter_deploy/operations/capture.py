@@ -199,11 +199,14 @@ def _origin(snapshot: Snapshot) -> str:
     return "\n".join(f"  {name:12} {value}" for name, value in lines.items())
 
 
-def _revived(document: dict[str, str]) -> errors.DeployError:
+def _revived(document: dict[str, Any]) -> errors.DeployError:
     """The error that the notebook's kernel raised, as if it had been raised here."""
     classes = {cls.code: cls for cls in _tree(errors.DeployError)}
     cls = classes.get(document.get("code", ""), errors.DeployError)
-    return cls(document.get("message", ""), document.get("remedy", ""), document.get("details", ""))
+    error = cls(document.get("message", ""), document.get("remedy", ""), document.get("details", ""))
+    if isinstance(error, errors.GuardFailed):
+        error.findings = tuple(Finding.model_validate(found) for found in document.get("findings", ()))
+    return error
 
 
 def _tree(root: type[errors.DeployError]) -> list[type[errors.DeployError]]:

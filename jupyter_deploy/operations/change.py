@@ -27,7 +27,9 @@ from jupyter_deploy.domain.errors import (
 )
 from jupyter_deploy.domain.findings import is_news
 from jupyter_deploy.domain.ports import Ports, Target
+from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.domain.results import Reconciled
+from jupyter_deploy.domain.validation import words_of
 
 
 def find(ports: Ports, name: str) -> Endpoint:
@@ -92,8 +94,7 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
     asked = {tag for tag in had if tag in answering and before and tag in before.traffic.shadows}
     try:
         # The intent also tells others not to stop a release that runs already and that this change relies on.
-        for release in needed:
-            ports.store.intend(release)
+        ports.store.intend(*needed)
         _start(target, needed, optional, asked)
         with ports.store.exclusive(after.name):
             _start(target, needed, optional, set())  # a stop that was under way may have ended one of them meanwhile
@@ -114,8 +115,7 @@ def _fulfil(ports: Ports, name: str, needed: Iterable[Release]) -> None:
     """Give the intents up, and stop what is not wanted without them."""
     with ports.store.exclusive(name):
         try:
-            for release in needed:
-                ports.store.fulfil(release)
+            ports.store.fulfil(*needed)
         finally:  # a full disk must not keep running what it has just refused
             stop_unwanted(ports, name, needed)
 
@@ -280,13 +280,42 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
         for tag in dict.fromkeys([*new, *old])
         if old.get(tag) != new.get(tag)
     ]
-    recorded = before.record if before else "full"
-    if recorded != after.record:
-        parts.append(f"records: {recorded} → {after.record}")
+    recorded = before.recorded if before else "full"
+    if recorded != after.recorded:
+        parts.append(f"records: {recorded} → {after.recorded}")
+    parts += _redacted_in_words(before, after)
+    parts += _resources_in_words(before, after)
     parts += _found_in_words(before, after)
+    asked = [asked_in_words(endpoint) for endpoint in (before, after)]
+    if asked[0] != asked[1]:
+        parts.append(f"validations: {asked[0]} → {asked[1]}")
     if before and not before.running:
         parts.append("running again")
     return "; ".join(parts) or "no change of traffic"
+
+
+def _redacted_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
+    known = {release.tag: release.redact for release in before.releases} if before else {}
+    return [
+        f"{release.tag}: {', '.join(release.redact) or 'nothing'} redacted"
+        for release in after.releases
+        if release.redact != known.get(release.tag, ())
+    ]
+
+
+def asked_in_words(endpoint: Endpoint | None) -> str:
+    """What an endpoint asks of its releases, in short; of none: nothing."""
+    return words_of(endpoint.validations if endpoint else ())
+
+
+def _resources_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
+    """What releases may use from now on: those that are there already, and new ones with a limit."""
+    known = {release.tag: release.resources for release in before.releases} if before else {}
+    return [
+        f"{release.tag}: {release.resources.words or 'any resources'}"
+        for release in after.releases
+        if release.resources != known.get(release.tag, Resources())
+    ]
 
 
 def _found_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:

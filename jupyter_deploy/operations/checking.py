@@ -6,23 +6,28 @@ from jupyter_deploy.domain.artifacts import Manifest, Snapshot
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.training import outdated
 
 from .capture import Check
 from .change import require_signature
+from .redacting import redacted
 
 
-def check_beside(before: Endpoint | None, ports: Ports) -> Check:
+def check_beside(before: Endpoint | None, request: DeployRequest, ports: Ports) -> Check:
     """A check of a new manifest for the endpoint as it is now (None: there is none yet).
 
-    It raises SignatureMismatch where clients of stable would not be understood, and finds what is wrong with the
-    training data beside those of the last release and of stable: what the last one lacked already, stable may have.
+    It raises InvalidInput where a column is to be redacted that the model does not have, SignatureMismatch where
+    clients of stable would not be understood, and finds what is wrong with the training data beside those of the last
+    release and of stable: what the last one lacked already, stable may have.
     """
 
     def check(manifest: Manifest) -> tuple[Finding, ...]:
+        name = before.name if before else manifest.name
+        unstored = Snapshot(tag=f"{name}:this model", digest="", fingerprint="", path="", manifest=manifest)
+        redacted(request, before, unstored, ports)
         if before is None:
             return ()
-        unstored = Snapshot(tag=f"{before.name}:this model", digest="", fingerprint="", path="", manifest=manifest)
         require_signature(ports, before, unstored)
         last = max(before.releases, key=lambda release: release.created_at).tag
         found: dict[str, Finding] = {}

@@ -3,79 +3,184 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
-from jupyter_deploy.domain.artifacts import Snapshot, checked_name
+from jupyter_deploy.domain.artifacts import Bento, Snapshot, checked_name
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.findings import is_news, require_waivable
 from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.domain.results import Deployment
+from jupyter_deploy.domain.validated import Validated
 
+from .asking import Named, Wanted, named, read, require_readable
 from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, judged, stored
-from .change import change, difference_in_words, keep, require_signature, target_of
+from .change import asked_in_words, change, difference_in_words, keep, require_signature, target_of
 from .checking import check_beside
 from .difference import changes_since
+from .gating import Asked, at_deploy, hold, in_words, keep_forced, require_reason
+from .redacting import redacted
 from .steps import Steps
 
 CURL_LIMIT = 500  # characters that are comfortable to paste; one instance is shown in any case
 
 
 def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | None = None) -> Deployment:
-    """Capture (unless SOURCE is a snapshot), prove, build, start, release.
+    """Capture (unless SOURCE is a snapshot), prove, validate, build, start, release.
 
     Parameters
     ----------
     live
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
     """
-    name = _checked(request, ports, live)
-    steps = 5 if live else 3 if is_notebook(request.source or "") else 2
-    progress = Steps(report, total=steps + 2 * request.isolated)
-    before = ports.store.endpoint(name)
-    _check_role(request, before)
-    ports.store.check()
-    ports.capturer.check()
+    checked = _possible(request, ports, live)
+    name, before, gates = checked.name, checked.before, checked.gates
+    progress = Steps(report, total=checked.steps)
 
     with ports.builder.prepared():
         if live is not None:
-            snapshot = capture(live, name, request, ports, progress, check=check_beside(before, ports))
+            snapshot = capture(live, name, request, ports, progress, check=check_beside(before, request, ports))
         elif is_notebook(request.source or ""):
             snapshot = capture_in_notebook(request, name, ports, progress)
         else:
             snapshot = judged(stored(as_tag(request.source or ""), trust=request.trust, ports=ports), request)
         if request.isolated:
             snapshot = isolate(snapshot, ports, progress)
+        redact = redacted(request, before, snapshot, ports)
 
-        unchanged = _unchanged(request, before, snapshot, ports)
-        if unchanged is not None:
-            return unchanged
+        asked = gates.asked(before, snapshot)
+        resources = resources_for(request, before, ports)
+        same = (redact, resources)
+        if before is not None and _is_unchanged(request, before, snapshot, asked, same):
+            url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings all of it back
+            found = _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
+            return found.model_copy(update={"passed_over": gates.named(before).passed_over})
+        if before is not None:
+            require_signature(ports, before, snapshot)
+        validated = hold(asked, ports, report, lambda: progress(f"validating {snapshot.tag}"))
         progress("building the bento")
         bento = build(snapshot, ports)
-    release = release_of(bento, snapshot, name)
-    return _release(request, ports, progress, snapshot, release)
+    before = ports.store.endpoint(name)  # read again, since all this takes a while
+    release = release_of(bento, snapshot, name, resources_for(request, before, ports))
+    anew = gates.asked(before, snapshot)
+    # Another release is stable by now, or the endpoint asks for something else.
+    if (anew.keys, anew.wanted.specs, anew.endpoint is None) != (
+        asked.keys,
+        asked.wanted.specs,
+        asked.endpoint is None,
+    ):
+        validated = hold(anew, ports, report, lambda: progress(f"validating {snapshot.tag} again", False))
+    return _release(request, ports, progress, snapshot, release, before=before, gates=gates, validated=validated)
 
 
-def _release(request: DeployRequest, ports: Ports, progress: Steps, snapshot: Snapshot, release: Release) -> Deployment:
-    """Put the release behind its endpoint; the endpoint is read again, since capture takes a while."""
-    name = release.endpoint
+def capture_live(request: DeployRequest, ports: Ports, report: Report, live: Live) -> Snapshot:
+    """As much of a deploy as needs the notebook's kernel; another process goes on from the snapshot's tag.
+
+    What can be said before slow work is said here already.
+    """
+    checked = _possible(request, ports, live)
+    progress = Steps(report, total=checked.steps)
+    return capture(live, checked.name, request, ports, progress, check=check_beside(checked.before, request, ports))
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A request that can be right: the endpoint as it was then, what it is to be validated by, how many steps it is."""
+
+    name: str
+    before: Endpoint | None
+    gates: _Gates
+    steps: int
+
+
+def _possible(request: DeployRequest, ports: Ports, live: Live | None) -> _Checked:
+    """All that can be refused before slow work is refused here."""
+    name = _checked(request, ports, live)
+    steps = 5 if live else 3 if is_notebook(request.source or "") else 2
     before = ports.store.endpoint(name)
+    require_role(request, before)
+    target_of(ports, request.target).check(resources_for(request, before, ports))
+    gates = _Gates(request, name, ports)
+    wanted = gates.wanted(before)
+    require_readable(wanted, request, name)
+    ports.store.check()
+    ports.capturer.check()
+    return _Checked(name, before, gates, steps + 2 * request.isolated + bool(wanted.runs))
+
+
+@dataclass(frozen=True)
+class _Gates:
+    """What a deploy has its release validated by: what it names itself, else what the endpoint asks."""
+
+    request: DeployRequest
+    name: str
+    ports: Ports
+
+    def named(self, before: Endpoint | None) -> Named:
+        return named(self.request, self.name, before, self.ports)
+
+    def wanted(self, before: Endpoint | None) -> Wanted:
+        specs = self.named(before).specs
+        return read(specs if specs is not None else before.validations if before else (), self.ports)
+
+    def asked(self, before: Endpoint | None, snapshot: Snapshot) -> Asked:
+        # As it will be: all that is still unknown of the release is where its bento lies.
+        bento = Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path="")
+        resources = resources_for(self.request, before, self.ports)
+        after = _next(self.request, before, release_of(bento, snapshot, self.name, resources))
+        return at_deploy(
+            self.request, self.wanted(before), before, after, name=self.name, snapshot=snapshot, ports=self.ports
+        )
+
+
+def _release(
+    request: DeployRequest,
+    ports: Ports,
+    progress: Steps,
+    snapshot: Snapshot,
+    release: Release,
+    *,
+    before: Endpoint | None,
+    gates: _Gates,
+    validated: Validated | None,
+) -> Deployment:
+    """Put the release behind its endpoint."""
     if before is not None:
         require_signature(ports, before, snapshot)
-        release = release.model_copy(update={"changes": changes_since(before, snapshot, ports)})
-    after = _next(request, before, release)
+        known = next((r.validation for r in before.releases if r.tag == release.tag), None)
+        changes = changes_since(before, snapshot, ports)
+        release = release.model_copy(update={"changes": changes, "validation": known})
+        release = _as_it_runs(release, before, ports)
+    release = release.model_copy(update={"redact": redacted(request, before, snapshot, ports)})
+    chosen, waiting = gates.named(before), gates.asked(before, snapshot).waiting
+    after = _next(request, before, release).validating(chosen.specs, chosen.file).validated(release.tag, validated)
     progress(f"starting {release.tag} and asking it the example")
-    url = change(ports, before, after, reason=request.reason, what=difference_in_words(before, after))
+    what = "; ".join((difference_in_words(before, after), *in_words(release.tag, validated)))
+    url = change(ports, before, after, reason=request.reason, what=what)
+    keep_forced(after.name, validated, ports)
     gone = set(before.candidates()) - set(after.candidates()) - {after.traffic.stable} if before else set()
     replaced = next(iter(gone), None)
-    return _deployment(ports, after, release.tag, url, snapshot, changed=True, replaced=replaced)
+    found = _deployment(ports, after, release.tag, url, snapshot, changed=True, replaced=replaced)
+    asked = asked_in_words(before)
+    told = {"waiting": waiting, "passed_over": chosen.passed_over}
+    told |= {"asked_before": asked} if asked != asked_in_words(after) else {}
+    return found.model_copy(update=told)
+
+
+def _as_it_runs(release: Release, before: Endpoint, ports: Ports) -> Release:
+    """With the bento that its processes run from, if it runs: a newer one is for who starts it the next time."""
+    running = before.wanted(ports.keep_revisions)
+    known = next((one for one in running if (one.tag, one.digest) == (release.tag, release.digest)), release)
+    return release.model_copy(update={"path": known.path})
 
 
 def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:
     if before is None:
-        return Endpoint.first(release, request.target, record=request.record or "full")
+        return Endpoint.first(release, request.target).recording(request.record, request.record_sample)
     role = before.traffic.role_of(release.tag)
     if role == "stable" and request.role not in ("auto", "stable"):
         raise InvalidTraffic(
@@ -87,21 +192,19 @@ def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> 
         known = before.release(release.tag)
         if known.digest == release.digest:
             release = release.model_copy(update={"created_at": known.created_at})
-        return before.with_renewed(release).recording(request.record)
+        return before.with_renewed(release).recording(request.record, request.record_sample)
     after = before.with_release(release, role=request.role, percent=request.percent, keep=request.keep)
-    return after.recording(request.record)
+    return after.recording(request.record, request.record_sample)
 
 
 def _checked(request: DeployRequest, ports: Ports, live: Live | None) -> str:
     """The endpoint's name, when the request can be right; raised before any slow work."""
     if live is None and not request.source:
         raise InvalidInput("what is to be deployed?", "name a variable, a notebook or a snapshot's tag")
-    target_of(ports, request.target).check()
-    if request.percent is not None and not 0 < request.percent <= 100:
-        raise InvalidTraffic(f"{request.percent:g} is not a share", "give a number above 0 and up to 100")
-    if request.percent is not None and request.role == "stable":
-        raise InvalidTraffic("stable has no percentage of its own", "leave out --percent; stable gets what is left")
+    target_of(ports, request.target)
+    require_share(request)
     require_waivable(request.waive, request.reason)
+    require_reason(request)
     name = request.name
     if name is None and live is None and not is_notebook(request.source or ""):
         name = as_tag(request.source or "").partition(":")[0]
@@ -110,7 +213,22 @@ def _checked(request: DeployRequest, ports: Ports, live: Live | None) -> str:
     return checked_name(name)
 
 
-def _check_role(request: DeployRequest, before: Endpoint | None) -> None:
+def require_share(request: DeployRequest) -> None:
+    """Raise InvalidTraffic for a share that no release can have."""
+    if request.percent is not None and not 0 < request.percent <= 100:
+        raise InvalidTraffic(f"{request.percent:g} is not a share", "give a number above 0 and up to 100")
+    if request.percent is not None and request.role == "stable":
+        raise InvalidTraffic("stable has no percentage of its own", "leave out --percent; stable gets what is left")
+
+
+def resources_for(request: DeployRequest, before: Endpoint | None, ports: Ports) -> Resources:
+    """What is asked for; of what is not, what the settings say, else what the endpoint's stable release has."""
+    known = before.release(before.traffic.stable).resources if before else Resources()
+    return known.asked(ports.resources.said()).asked(request.resources)
+
+
+def require_role(request: DeployRequest, before: Endpoint | None) -> None:
+    """Raise InvalidInput or InvalidTraffic for what a first release cannot have, Conflict for another target."""
     if before is None:
         if request.role in ("canary", "shadow"):
             raise InvalidInput(
@@ -123,21 +241,28 @@ def _check_role(request: DeployRequest, before: Endpoint | None) -> None:
         raise Conflict(f"{before.name} is on target {before.target}", "leave out --target, or choose another name")
 
 
-def _unchanged(request: DeployRequest, before: Endpoint | None, snapshot: Snapshot, ports: Ports) -> Deployment | None:
-    """The deployment as it stands, when there is nothing to do."""
-    if before is None or not before.running:
-        return None
+def _is_unchanged(
+    request: DeployRequest,
+    before: Endpoint,
+    snapshot: Snapshot,
+    asked: Asked,
+    same: tuple[tuple[str, ...], Resources],
+) -> bool:
+    """Whether there is nothing to do."""
+    if not before.running:
+        return False
     role = before.traffic.role_of(snapshot.tag)
     same_role = request.role in ("auto", role)
     same_share = request.percent in (None, before.traffic.percent_of(snapshot.tag))
-    same_share = same_share and request.record in (None, before.record)
+    same_share = same_share and before.recording(request.record, request.record_sample) == before
     if role == "idle" or not same_role or not same_share:
-        return None
+        return False
     release = before.release(snapshot.tag)
-    if release.digest != snapshot.digest or is_news(snapshot.manifest.findings, release.findings):
-        return None
-    url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings the whole endpoint back
-    return _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
+    if (release.digest, (release.redact, release.resources)) != (snapshot.digest, same) or is_news(
+        snapshot.manifest.findings, release.findings
+    ):
+        return False
+    return asked.asks.specs == before.validations and (not asked.planned or asked.found_in(release.validation))
 
 
 def _deployment(
@@ -156,6 +281,10 @@ def _deployment(
         replaced=replaced,
         captured=snapshot.manifest,
         changes=endpoint.release(tag).changes,
+        validation=endpoint.release(tag).validation,
+        validations=tuple(spec.told for spec in endpoint.validations),
+        limits=target_of(ports, endpoint.target).limits(endpoint.release(tag)),
+        redact=endpoint.release(tag).redact,
         curl=ports.client.command(f"{url}/predict", {"instances": _pasteable(snapshot.manifest.instances)}),
     )
 

@@ -10,13 +10,14 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import DownRequest, ReconcileRequest, Step, StopRequest
 from jupyter_deploy.domain.results import AtBoot, Reconciled, Stopped
 
-from .change import find, settle, stop_unwanted, target_of, uninterrupted
+from .change import find, require_revision, settle, stop_unwanted, target_of, uninterrupted
 
 
 def stop(request: StopRequest, ports: Ports, report: Report) -> Stopped:
     """Stop one endpoint; its records and history stay, a rollback brings it back."""
     with ports.store.exclusive(find(ports, request.name).name):
         before = find(ports, request.name)
+        require_revision(before, request.if_revision)
         target = target_of(ports, before.target)
         after = before.stopped() if before.running else before
         report(Step(number=1, total=1, title=f"stopping {before.name}"))

@@ -9,7 +9,13 @@ from typing import Any, Literal
 from jupyter_deploy.domain.artifacts import Environment, Snapshot
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.reproduction import Reproduction, cells_to_deploy, changed_cells, without_values
+from jupyter_deploy.domain.reproduction import (
+    Reproduction,
+    cells_to_click,
+    cells_to_deploy,
+    changed_cells,
+    without_values,
+)
 from jupyter_deploy.domain.requests import ReproduceRequest
 
 from .capture import stored
@@ -77,7 +83,8 @@ def _what_to_run(
     if notebook is not None and notebook.is_file():
         # What is compared and shown is without secrets, as the snapshot has it; what runs has them.
         cells, executed = ports.notebooks.cells(notebook), ports.notebooks.masked(provenance.cells)
-        shown = cells_to_deploy(ports.notebooks.masked(cells), executed)
+        upto = cells_to_deploy if provenance.in_cell else cells_to_click
+        shown = upto(ports.notebooks.masked(cells), executed)
         return "notebook", cells[: len(shown)], notebook.parent, changed_cells(shown, executed)
     folder = notebook.parent if notebook is not None else Path.cwd()
     if not folder.is_dir():

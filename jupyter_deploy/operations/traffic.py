@@ -5,8 +5,16 @@ from __future__ import annotations
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import CandidateUnhealthy, DeployError, InvalidTraffic, UnknownRevision
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.requests import CompareRequest, PromoteRequest, RollbackRequest, Step, TrafficRequest
+from jupyter_deploy.domain.requests import (
+    CompareRequest,
+    PromoteRequest,
+    RollbackRequest,
+    Step,
+    StopRequest,
+    TrafficRequest,
+)
 from jupyter_deploy.domain.results import TrafficChange
+from jupyter_deploy.domain.validated import Validated
 
 from .change import (
     change,
@@ -18,14 +26,16 @@ from .change import (
     roles_in_words,
     target_of,
 )
+from .gating import gated, in_words, keep_forced
 from .observe import compare
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
     """Set the shares of canary and shadows, and what is recorded."""
     before, after = planned(request, ports)
+    after, validated = gated(request, before, after, ports, report)
     report(Step(number=1, total=1, title="routing"))
-    return _changed(ports, before, after, request.reason)
+    return _changed(ports, before, after, request.reason, validated=validated)
 
 
 def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficChange:
@@ -41,9 +51,11 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
             f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
             f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
         )
+    after, validated = gated(request, before, after, ports, report)
     report(Step(number=1, total=1, title=f"promoting {chosen}"))
     compared = _compared(before, chosen, ports)
-    return _changed(ports, before, after, request.reason).model_copy(update={"compared": compared})
+    changed = _changed(ports, before, after, request.reason, validated=validated)
+    return changed.model_copy(update={"compared": compared})
 
 
 def _compared(before: Endpoint, chosen: str, ports: Ports) -> str:
@@ -70,7 +82,11 @@ def back_to(request: RollbackRequest, before: Endpoint) -> int:
     return before.previous_revision if request.to is None else request.to
 
 
-def planned(request: TrafficRequest | PromoteRequest | RollbackRequest, ports: Ports) -> tuple[Endpoint, Endpoint]:
+Change = TrafficRequest | PromoteRequest | RollbackRequest | StopRequest
+"""What an endpoint can be asked to become, and what of that can be seen before."""
+
+
+def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
     """The endpoint as it is and as the request would make it. Changes nothing: a panel shows it before it asks for it.
 
     Raises
@@ -83,18 +99,20 @@ def planned(request: TrafficRequest | PromoteRequest | RollbackRequest, ports: P
     before = find(ports, request.name)
     require_revision(before, request.if_revision)
     match request:
+        case StopRequest():
+            return before, before.stopped() if before.running else before
         case RollbackRequest():
             return before, before.rolled_back_to(_earlier(request, before, ports))
         case PromoteRequest():
             after = before.promoted(request.tag)
         case TrafficRequest():
-            if not request.shadow and not request.canary and request.record is None:
+            if not request.shadow and not request.canary and (request.record, request.record_sample) == (None, None):
                 raise InvalidTraffic(
                     "no share was given",
                     f"write, for example, 'nbdeploy traffic {before.name} --canary TAG=20'; "
                     f"'nbdeploy describe {before.name}' shows the tags",
                 )
-            after = before.with_traffic(request.shadow, request.canary).recording(request.record)
+            after = before.with_traffic(request.shadow, request.canary).recording(request.record, request.record_sample)
     _require_signatures(ports, before, after)
     return before, after
 
@@ -120,13 +138,22 @@ def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None
             require_signature(ports, before, ports.store.remembered(tag))
 
 
-def _changed(ports: Ports, before: Endpoint, after: Endpoint, reason: str, prefix: str = "") -> TrafficChange:
-    if (after.traffic, after.record) == (before.traffic, before.record) and before.running:
+def _changed(
+    ports: Ports,
+    before: Endpoint,
+    after: Endpoint,
+    reason: str,
+    prefix: str = "",
+    *,
+    validated: Validated | None = None,
+) -> TrafficChange:
+    if (after.traffic, after.recorded) == (before.traffic, before.recorded) and before.running:
         url = keep(ports, before)  # a revision that changes nothing would only be in the way
         return _traffic_change(before, before, url, "unchanged")
-    what = prefix + difference_in_words(before, after)
+    what = prefix + "; ".join((difference_in_words(before, after), *in_words(before.gaining(after) or "", validated)))
     url = change(ports, before, after, reason=reason, what=what)
-    return _traffic_change(before, after, url, what)
+    keep_forced(after.name, validated, ports)
+    return _traffic_change(before, after, url, what).model_copy(update={"validation": validated})
 
 
 def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:

@@ -95,11 +95,16 @@ def to_tensor(values: Any, prototype: Any) -> Any:
     """``values`` as a torch tensor of the prototype's type, on its device."""
     import torch  # noqa: PLC0415  only models that take tensors need it
 
+    return torch.from_numpy(np.array(to_array(values, numpy_type(prototype)))).to(prototype)
+
+
+def numpy_type(tensor: Any) -> np.dtype[Any]:
+    """The type by which values become ones of the tensor's."""
     try:
-        dtype = prototype.detach().cpu().numpy().dtype
+        dtype: np.dtype[Any] = tensor.detach().cpu().numpy().dtype
     except TypeError:  # bfloat16 and its like have no numpy type
         dtype = np.dtype(np.float32)
-    return torch.from_numpy(np.array(to_array(values, dtype))).to(prototype)
+    return dtype
 
 
 def batch_of(instances: Sequence[Any], prototype: Any, convert: Callable[[Any], Any]) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from .records import MODES
+from .recording import EVERYTHING, Recording, recording
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,38 +20,64 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
+_MOST_DIGITS = 12
 SANE_ID = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]{0,1022}[!-~\x80-\xff])?")
 
 # A label of a metric must not take whatever value a client invents.
-ROLES = frozenset({"direct", "stable", "canary", "shadow", "probe"})
+_ROLES: dict[bytes | None, str] = {role.encode(): role for role in ("direct", "stable", "canary", "shadow", "probe")}
 
 
-@dataclass
+@dataclass(slots=True)
 class Asked:
-    """Who asks, as the headers say, and when it came in."""
+    """Who asks, as the headers say, and when it came in.
 
+    Attributes
+    ----------
+    headers
+        By lower-case name; of a repeated one the first.
+    deadline
+        As ``time.perf_counter()``: who has not been asked by then is not asked any more. Not a number: nor was what
+        the header ``x-request-timeout-ms`` said.
+    """
+
+    headers: dict[bytes, bytes]
     request_id: str
     pair_id: str | None
     role: str
-    record: str = "full"
+    record: Recording = EVERYTHING
     ts_ns: int = field(default_factory=time.time_ns)
     started: float = field(default_factory=time.perf_counter)
+    deadline: float | None = None
     abandoned: bool = False
 
     @classmethod
     def by(cls, scope: Scope) -> Asked:
-        role = header(scope, b"x-rollout-role")
-        record = header(scope, b"x-rollout-record") or "full"
-        return cls(
-            request_id=_sane(header(scope, b"x-request-id")) or str(uuid.uuid4()),
-            pair_id=_sane(header(scope, b"x-pair-id")),
-            role=role if role in ROLES else "direct",
-            record=record if record in MODES else "meta",  # a newer gateway's wish: rather too little than too much
+        told = dict(reversed(scope["headers"]))
+        limit = told.get(b"x-request-timeout-ms")
+        asked = cls(
+            told,
+            _sane(told.get(b"x-request-id")) or str(uuid.uuid4()),
+            _sane(told.get(b"x-pair-id")),
+            _ROLES.get(told.get(b"x-rollout-role"), "direct"),
+            recording(record.decode("latin-1")) if (record := told.get(b"x-rollout-record")) else EVERYTHING,
         )
+        if limit is not None:
+            asked.deadline = asked.started + _milliseconds(limit) / 1000
+        return asked
+
+    def header(self, name: bytes) -> str:
+        """A header by its lower-case name; empty if there is none."""
+        return header(self.headers, name)
 
     @property
     def latency_ms(self) -> float:
         return (time.perf_counter() - self.started) * 1000
+
+
+class Answered(Protocol):
+    """What is sent back: an ``Answer``, or one that comes piece by piece."""
+
+    async def through(self, send: Send, stamps: Headers = ()) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -60,14 +87,16 @@ class Answer:
     content_type: str = "application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    async def through(self, send: Send) -> None:
+    async def through(self, send: Send, stamps: Headers = ()) -> None:
         headers = [
             (b"content-type", self.content_type.encode("ascii")),
-            (b"content-length", str(len(self.body)).encode("ascii")),
+            (b"content-length", b"%d" % len(self.body)),
             *self.headers,
+            *stamps,
         ]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        with contextlib.suppress(OSError):  # what servers raise when the client has closed the connection
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
+            await send({"type": "http.response.body", "body": self.body})
 
 
 class Stamped:
@@ -91,13 +120,16 @@ class Stamped:
             await self._send(message)
 
 
-def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of that (lower-case) name."""
-    for key, value in scope["headers"]:
-        if key.lower() == name:
-            return bytes(value).decode("latin-1")
-    return None
+def header(headers: Mapping[bytes, bytes], name: bytes) -> str:
+    """One of them by its lower-case name; empty if there is none."""
+    value = headers.get(name)
+    return "" if value is None else value.decode("latin-1")
 
 
-def _sane(value: str | None) -> str | None:
-    return value if value is not None and SANE_ID.fullmatch(value) else None
+def _sane(value: bytes | None) -> str | None:
+    text = None if value is None else value.decode("latin-1")
+    return text if text is not None and SANE_ID.fullmatch(text) else None
+
+
+def _milliseconds(value: bytes) -> float:
+    return int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else math.nan

@@ -7,9 +7,10 @@ import contextlib
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
-from .asgi import Receive, Scope, header
+from .asgi import Asked, Receive
 from .problems import Problem
 
 DRAIN_SECONDS = 5.0
@@ -26,27 +27,36 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
+def said_to_be_json(asked: Asked) -> None:
+    """Refuse, with 415, what is not said to be JSON, as it is."""
+    # Without one too: that, like a form's, is what a web page of anybody may send to this machine without asking first.
+    content_type = asked.header(b"content-type")
+    if not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
+        raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
+    encoding = asked.header(b"content-encoding")
+    if encoding and encoding.lower() != "identity":
+        raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
+
+
+async def read(asked: Asked, receive: Receive, limit: int, take: Callable[[int], None] = lambda _: None) -> bytes:
     """The request's body.
+
+    Parameters
+    ----------
+    take
+        Told of each piece's length before it is kept; it may raise Problem.
 
     Raises
     ------
     Problem
-        415 when it is not said to be JSON, 413 when it is longer than ``limit`` bytes (which are not kept).
+        413 when it is longer than ``limit`` bytes (which are not kept).
     ClientGone
         It never came completely.
     """
-    # Without one too: that, like a form's, is what a web page of anybody may send to this machine without asking first.
-    content_type = header(scope, b"content-type") or ""
-    if not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
-        raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
-    encoding = header(scope, b"content-encoding")
-    if encoding and encoding.lower() != "identity":
-        raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
-    announced = header(scope, b"content-length") or ""
+    announced = asked.header(b"content-length")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
         await _drain(receive)
-        raise _too_large(limit)
+        raise too_large(limit)
     chunks: list[bytes] = []
     length = 0
     while True:
@@ -59,10 +69,17 @@ async def read(scope: Scope, receive: Receive, limit: int) -> bytes:
             chunks.clear()
             if message.get("more_body", False):
                 await _drain(receive)
-            raise _too_large(limit)
+            raise too_large(limit)
+        take(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
+
+
+async def left(receive: Receive) -> None:
+    """Returns when the client has closed the connection after its request was read."""
+    if (await receive())["type"] != "http.disconnect":
+        await asyncio.get_running_loop().create_future()  # more of a request than there is: nobody says any more
 
 
 async def _drain(receive: Receive) -> None:
@@ -76,7 +93,8 @@ async def _drain(receive: Receive) -> None:
                 pass
 
 
-def _too_large(limit: int) -> Problem:
+def too_large(limit: int) -> Problem:
+    """The answer to a body of more than ``limit`` bytes."""
     # Not all of it may have been read, so the connection is not used again.
     return Problem(
         413, f"the request is larger than {limit} bytes; ask in several requests", headers=[(b"connection", b"close")]

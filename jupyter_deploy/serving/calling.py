@@ -28,6 +28,35 @@ def settled(answer: Any) -> Any:
     return list(answer) if isinstance(answer, Iterator) else answer
 
 
+@contextlib.contextmanager
+def one_by_one(answer: Any) -> Iterator[tuple[bool, Any]]:
+    """Whether an answer comes item by item, and an iterator of its items, else the answer, settled.
+
+    What is not taken to its end is closed: a generator gets to clear up after itself.
+    """
+    if inspect.isawaitable(answer):
+        answer = settled(answer)  # a coroutine may answer with a generator
+    if not isinstance(answer, Iterator | AsyncIterator):
+        yield False, answer
+        return
+    try:
+        yield True, _items(answer) if isinstance(answer, AsyncIterator) else answer
+    finally:
+        if isinstance(answer, AsyncIterator):
+            if hasattr(answer, "aclose"):
+                _awaited(answer.aclose())
+        elif hasattr(answer, "close"):
+            answer.close()
+
+
+def _items(answer: AsyncIterator[Any]) -> Iterator[Any]:
+    while True:
+        try:
+            yield _awaited(anext(answer))
+        except StopAsyncIteration:
+            return
+
+
 def _awaited(answer: Any) -> Any:
     if not hasattr(_own, "runner"):
         _own.runner = asyncio.Runner()

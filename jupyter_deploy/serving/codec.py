@@ -38,13 +38,13 @@ class Codec:
     def __init__(self, signature: Mapping[str, Any], prototype: Any = None) -> None:
         self.container: str = signature["container"]
         self.parameters: tuple[str, ...] = tuple(signature.get("parameters") or ())
-        self._prototype = prototype
+        self.schema: Mapping[str, Any] = signature["instance_schema"]
+        self.prototype = prototype
         calls = self.container == "call"
-        schema = signature["instance_schema"]
-        self._validator = Validator(schema, noun="parameter" if calls else "feature")
+        self._validator = Validator(self.schema, noun="parameter" if calls else "feature")
         self._read: Turn = reader(prototype) if self.container in ("frame", "list") else _as_it_is
         self._arguments_read = {name: reader(form) for name, form in (prototype or {}).items()} if calls else {}
-        self._defaults = _defaults(schema) if self.container == "frame" else {}
+        self.defaults = _defaults(self.schema) if self.container == "frame" else {}
 
     def decode(self, instances: Sequence[Any]) -> Any:
         """The batch that the model is called with; for ``call`` a list of keyword arguments, one dict a call.
@@ -54,14 +54,34 @@ class Codec:
         InvalidInstances
             It names each row, and in it the feature, that does not fit.
         """
+        return self.built(self.validated(instances))
+
+    def validated(self, instances: Sequence[Any]) -> list[Any]:
+        """The instances as the schema has them, with what it puts where a column is left out.
+
+        Raises
+        ------
+        InvalidInstances
+            They do not satisfy the schema.
+        """
         rows = self._validator.validated(instances)
+        return [self.defaults | row for row in rows] if self.defaults else rows
+
+    def built(self, rows: list[Any]) -> Any:
+        """The batch of validated rows.
+
+        Raises
+        ------
+        InvalidInstances
+            A value has no place in the model's types.
+        """
         match self.container:
             case "frame":
-                return self._read([self._defaults | row for row in rows] if self._defaults else rows)
+                return self._read(rows)
             case "array":
-                return batch_of(rows, self._prototype, partial(to_array, dtype=self._prototype.dtype))
+                return batch_of(rows, self.prototype, partial(to_array, dtype=self.prototype.dtype))
             case "tensor":
-                return batch_of(rows, self._prototype, partial(to_tensor, prototype=self._prototype))
+                return batch_of(rows, self.prototype, partial(to_tensor, prototype=self.prototype))
             case "call":
                 return [self._arguments(row, value) for row, value in enumerate(rows)]
             case _:
@@ -114,23 +134,42 @@ def encode(answer: Any, rows: int) -> list[Any]:
     TypeError
         A value in it has no JSON form.
     """
+    answer = checked(answer, rows)
+    encoded = to_json(answer)
+    if not isinstance(encoded, list):
+        raise BadAnswer(
+            f"the model answered one {_kind(answer)} for the whole batch; it must answer a list or an array"
+        )
+    return encoded
+
+
+def checked(answer: Any, rows: int) -> Any:
+    """``answer`` with an item for each of ``rows``, which can be sliced.
+
+    Raises
+    ------
+    BadAnswer
+        It is one value for all rows, or has another number of rows.
+    """
     if hasattr(answer, "toarray"):  # a sparse matrix
         answer = answer.toarray()
+    elif getattr(answer, "is_sparse", False) is True:  # a sparse tensor
+        answer = answer.to_dense()
     elif hasattr(answer, "collect_schema") and hasattr(answer, "collect"):  # a lazy frame, and no eager one
         answer = answer.collect()
-    name = f"{type(answer).__module__}.{type(answer).__qualname__}".removeprefix("builtins.")
     shape = getattr(answer, "shape", None)
     if isinstance(answer, (str, bytes, Mapping, tuple)) or shape == () or not hasattr(answer, "__len__"):
         raise BadAnswer(
-            f"the model answered one {name} for the whole batch; it must answer one value a row: "
+            f"the model answered one {_kind(answer)} for the whole batch; it must answer one value a row: "
             "a list, an array, a tensor, a Series or a DataFrame"
         )
     if len(answer) != rows:
         raise BadAnswer(f"the model gave {len(answer)} answers for {rows} rows; it must give one for each row")
-    encoded = to_json(answer)
-    if not isinstance(encoded, list):
-        raise BadAnswer(f"the model answered one {name} for the whole batch; it must answer a list or an array")
-    return encoded
+    return answer
+
+
+def _kind(answer: Any) -> str:
+    return f"{type(answer).__module__}.{type(answer).__qualname__}".removeprefix("builtins.")
 
 
 def instances_of(example: Any, container: str, parameters: Sequence[str] = (), prototype: Any = None) -> list[Any]:

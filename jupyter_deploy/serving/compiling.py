@@ -170,7 +170,10 @@ def _scalar(name: str, schema: Mapping[str, Any]) -> CoreSchema:
             written_as_float = cs.chain_schema([cs.float_schema(strict=True, allow_inf_nan=False), whole])
             return cs.union_schema([cs.int_schema(strict=True, **bounds), written_as_float], mode="left_to_right")
         case "number":
-            return cs.float_schema(strict=True, allow_inf_nan=False, **bounds)
+            number = cs.float_schema(strict=True, allow_inf_nan=False, **bounds)
+            if not schema.get("x-whole"):
+                return number
+            return cs.union_schema([cs.int_schema(strict=True, **bounds), number], mode="left_to_right")
         case "boolean":
             return cs.bool_schema(strict=True)
         case "string":
@@ -181,7 +184,7 @@ def _scalar(name: str, schema: Mapping[str, Any]) -> CoreSchema:
                 pattern=schema.get("pattern"),
                 regex_engine="python-re",
             )
-            check = _READERS.get(schema.get("format", ""))
+            check = FORMAT_READERS.get(schema.get("format", ""))
             return cs.no_info_after_validator_function(_checking(check), text) if check else text
         case _:
             raise ValueError(f"the signature has a type that JSON does not know: {name!r}")
@@ -190,7 +193,7 @@ def _scalar(name: str, schema: Mapping[str, Any]) -> CoreSchema:
 _DURATION = SchemaValidator(cs.timedelta_schema())
 
 # Their ValueError becomes a validation error.
-_READERS: dict[str, Callable[[str], Any]] = {
+FORMAT_READERS: dict[str, Callable[[str], Any]] = {
     "date-time": datetime.fromisoformat,
     "date": date.fromisoformat,
     "time": time.fromisoformat,

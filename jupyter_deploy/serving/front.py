@@ -1,6 +1,7 @@
 """The service's front door: an ASGI application that asks the model itself and leaves the rest to BentoML.
 
-    client -> Front -> POST /predict, GET /metadata, /openapi.json    answered here
+    client -> Front -> POST /predict, /invocations, /v2/models/<name>/infer, …    answered here (``protocols``)
+                    -> POST /feedback, GET /metadata, /openapi.json               answered here
                     -> /livez, /readyz, /metrics, /, …                BentoML's own application
 
 Every response gets ``x-request-id`` and ``x-model-version``; every error is RFC 9457's problem+json.
@@ -8,20 +9,26 @@ Every response gets ``x-request-id`` and ``x-model-version``; every error is RFC
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 from . import metrics, workplace
-from .asgi import Answer, App, Asked, Receive, Scope, Send, Stamped
+from .asgi import Answer, Answered, App, Asked, Message, Receive, Scope, Send, Stamped
+from .feedback import Feedback
 from .openapi import metadata, openapi
 from .predictor import Predictor
 from .problems import Problem, ProblemsOf
-from .records import SEGMENT_BYTES, Recorder
+from .protocols import Asking, Protocols, health
+from .records import SEGMENT_BYTES, Recorder, Records
+from .register import Register
 from .snapshot import Model, current
+from .telling import in_one_format, tell
+from .tracing import tracing
+from .waiting import MOST_WAITING
 
 PASSED = "nbdeploy.front"
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -36,10 +43,14 @@ class Front:
 
     ==========================  ========================================================================
     NBDEPLOY_RECORDS            folder for the records of all requests (default: none are written)
+    NBDEPLOY_FEEDBACK           folder for what is posted to /feedback (default: none is taken)
     NBDEPLOY_ENDPOINT           the endpoint's name in records (default: the snapshot's)
     NBDEPLOY_SEGMENT_BYTES      a file of records is closed at this size (default: 32 MiB)
     NBDEPLOY_WHEN_RECORD_FAILS  answer (default) or refuse, with 503, what cannot be recorded
     NBDEPLOY_MAX_BODY_BYTES     longest request (default: 32 MiB)
+    NBDEPLOY_MAX_WAITING        so many requests may wait for the model (default: 1024); more are refused with 503
+    NBDEPLOY_LOG_FORMAT         text (default) or json: what the service says in its log
+    OTEL_EXPORTER_OTLP_ENDPOINT where traces go, such as http://127.0.0.1:4318 (default: nowhere)
     NBDEPLOY_CHECK_ENVIRONMENT  1: refuse to start with other versions than those of the capture (``load``)
     ==========================  ========================================================================
 
@@ -49,74 +60,121 @@ class Front:
         BentoML's application.
     model
         Default: the one that ``load`` loaded last in this process.
+    recorder
+        Where requests are recorded, whatever ``NBDEPLOY_RECORDS`` says.
     """
 
-    def __init__(self, app: App, *, model: Model | None = None) -> None:
+    def __init__(self, app: App, *, model: Model | None = None, recorder: Records | None = None) -> None:
         self._app = app
         self._given = model
-        self._max_body_bytes = _bytes_setting("NBDEPLOY_MAX_BODY_BYTES", MAX_BODY_BYTES)
-        self._segment_bytes = _bytes_setting("NBDEPLOY_SEGMENT_BYTES", SEGMENT_BYTES)
+        self._records = recorder
+        self._max_body_bytes = _setting("NBDEPLOY_MAX_BODY_BYTES", MAX_BODY_BYTES)
+        self._max_waiting = _setting("NBDEPLOY_MAX_WAITING", MOST_WAITING, "requests")
+        self._segment_bytes = _setting("NBDEPLOY_SEGMENT_BYTES", SEGMENT_BYTES)
         self._required = _required()
+        in_one_format()
         self._predictor: Predictor | None = None
+        self._protocols: Protocols | None = None
+        self._feedback: Feedback | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             try:
-                await self._app(scope, receive, send)
+                await self._app(scope, receive, _frozen_when_started(send))
             finally:
                 self._close()
                 workplace.leave()  # a server that is told to end ends by the signal, without Python's own clearing up
         elif scope["type"] != "http" or PASSED in scope:
             await self._app(scope, receive, send)
         else:
-            await self._meet({**scope, PASSED: True}, receive, send)
+            await self._meet(scope, receive, send)
 
     async def _meet(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = Asked.by(scope)
         model = self._model()
         release = NOT_LOADED if model is None else model.tag
         stamps = [(b"x-request-id", asked.request_id.encode("latin-1")), (b"x-model-version", release.encode())]
-        stamped = Stamped(send, stamps)
+        path = _path(scope)
         try:
-            match _path(scope):
-                case "/predict" | "/predict/":
-                    answer = await self._predict(asked, model, scope, receive)
+            asking = self._spoken(model, path)
+            match path:
+                case _ if asking is not None:
+                    answer = await self._ask(asked, asking, scope, receive)
+                case "/feedback" | "/feedback/":
+                    answer = await self._take(asked, model, scope, receive)
                 # BentoML's own start page would load a tracker from elsewhere.
                 case "/metadata" | "/":
                     answer = _document(scope, model, metadata)
                 case "/openapi.json":
-                    answer = _document(scope, model, openapi)
+                    answer = _document(scope, model, _openapi)
                 case "/readyz" if model is None:
                     raise _not_loaded()
                 case "/metrics" if not _many_processes():
                     answer = _metrics(scope)
                 case _:
-                    await self._hand_on(asked, scope, receive, stamped)
-                    return
+                    page = self._page(asked, path, scope, loaded=model is not None)
+                    if page is None:
+                        await self._hand_on(asked, scope, receive, Stamped(send, stamps))
+                        return
+                    answer = page
         except Problem as problem:
             answer = problem.answer(asked.request_id)
         if answer is not None:
-            await answer.through(stamped)
+            await answer.through(send, stamps)
 
-    async def _predict(self, asked: Asked, model: Model | None, scope: Scope, receive: Receive) -> Answer | None:
-        if _path(scope) == "/predict/":
-            raise Problem(404, "the model is asked at /predict, without the slash at the end")
-        if scope["method"] != "POST":
-            raise Problem(405, "the model is asked with POST", headers=[(b"allow", b"POST")])
+    def _spoken(self, model: Model | None, path: str) -> Asking | None:
+        """The protocol that is spoken at a path."""
         if model is None:
-            raise _not_loaded()
+            if path in ("/predict", "/invocations") or path.startswith(("/v1/models", "/v2/models")):
+                raise _not_loaded()
+            return None
         if self._predictor is None:
-            self._predictor = Predictor(model, self._recorder(model), self._max_body_bytes, required=self._required)
-        return await self._predictor.answer(asked, scope, receive)
+            traced = tracing(_endpoint_of(model), model.tag)
+            register = Register(self._recorder(model), traced, required=self._required)
+            self._predictor = Predictor(
+                model, register, max_body_bytes=self._max_body_bytes, max_waiting=self._max_waiting
+            )
+            self._protocols = Protocols(model, _endpoint_of(model))
+        return self._protocols.found(path) if self._protocols is not None else None
+
+    async def _ask(self, asked: Asked, asking: Asking, scope: Scope, receive: Receive) -> Answered | None:
+        if scope["method"] != "POST":
+            problem = Problem(405, "the model is asked with POST", headers=[(b"allow", b"POST")])
+            return asking.problem(problem, asked.request_id)
+        return await self._predictor.answer(asked, asking, receive) if self._predictor is not None else None
+
+    def _page(self, asked: Asked, path: str, scope: Scope, *, loaded: bool) -> Answer | None:
+        """What the protocols tell beside predictions."""
+        found = health(path, loaded=loaded)
+        if found is None and self._protocols is not None:
+            if path.endswith("/") and self._protocols.found(path[:-1]) is not None:
+                raise Problem(404, f"the model is asked at {path[:-1]}, without the slash at the end")
+            found = self._protocols.page(path)
+            if found is None:
+                return self._protocols.unknown(path, asked.request_id)
+        if found is None:
+            return None
+        _only_get(scope)
+        return _for(scope, found)
+
+    async def _take(self, asked: Asked, model: Model | None, scope: Scope, receive: Receive) -> Answer | None:
+        model = _posted_to(scope, "feedback is taken", model)
+        folder = os.environ.get("NBDEPLOY_FEEDBACK")
+        if not folder:
+            raise Problem(501, "feedback is not taken here: NBDEPLOY_FEEDBACK names no folder for it")
+        if self._feedback is None:
+            limit, size = self._max_body_bytes, self._segment_bytes
+            self._feedback = Feedback(folder, _endpoint_of(model), limit, segment_bytes=size)
+        return await self._feedback.answer(asked, receive)
 
     async def _hand_on(self, asked: Asked, scope: Scope, receive: Receive, stamped: Stamped) -> None:
         try:
-            await self._app(scope, receive, ProblemsOf(stamped, asked.request_id))
+            await self._app({**scope, PASSED: True}, receive, ProblemsOf(stamped, asked.request_id))
         except Exception as error:
             if stamped.started and not stamped.finished:
                 raise  # half an answer is out: only the server can cut it off
-            report = "".join(traceback.format_exception(error))
-            sys.stderr.write(f"request {asked.request_id}: {scope['method']} {scope['path']} failed\n{report}")
+            words = f"request {asked.request_id}: {scope['method']} {scope['path']} failed"
+            tell(words, details="".join(traceback.format_exception(error)), request_id=asked.request_id)
             if not stamped.started:
                 problem = Problem(500, "the service failed; its log has the reason under this request_id")
                 await problem.answer(asked.request_id).through(stamped)
@@ -124,23 +182,58 @@ class Front:
     def _model(self) -> Model | None:
         return self._given or current()
 
-    def _recorder(self, model: Model) -> Recorder | None:
+    def _recorder(self, model: Model) -> Records | None:
+        if self._records is not None:
+            return self._records
         folder = os.environ.get("NBDEPLOY_RECORDS")
         if not folder:
             return None
-        endpoint = os.environ.get("NBDEPLOY_ENDPOINT") or model.manifest["name"]
-        return Recorder(folder, endpoint, model.tag, segment_bytes=self._segment_bytes)
+        columns = model.manifest["signature"]["instance_schema"].get("properties", ())
+        size = self._segment_bytes
+        return Recorder(folder, _endpoint_of(model), model.tag, columns=tuple(columns), segment_bytes=size)
 
     def _close(self) -> None:
         if self._predictor is not None:
             self._predictor.close()
-            self._predictor = None
+            self._predictor = self._protocols = None
+        if self._feedback is not None:
+            self._feedback.close()
+            self._feedback = None
+
+
+def _frozen_when_started(send: Send) -> Send:
+    """Then a full collection does not walk through all that was imported, which takes a tenth of a second."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            gc.freeze()
+        await send(message)
+
+    return sending
 
 
 def _path(scope: Scope) -> str:
     """The path below the place where this application is mounted."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "").rstrip("/"))
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root.rstrip("/")) if root else path
+
+
+def _posted_to(scope: Scope, what: str, model: Model | None) -> Model:
+    """The model of a request that was posted, to a path without a slash too many."""
+    path = _path(scope)
+    if path.endswith("/"):
+        raise Problem(404, f"{what} at {path[:-1]}, without the slash at the end")
+    if scope["method"] != "POST":
+        raise Problem(405, f"{what} with POST", headers=[(b"allow", b"POST")])
+    if model is None:
+        raise _not_loaded()
+    return model
+
+
+def _endpoint_of(model: Model) -> str:
+    name: str = os.environ.get("NBDEPLOY_ENDPOINT") or model.manifest["name"]
+    return name
 
 
 def _document(scope: Scope, model: Model | None, describe: Callable[[Model], dict[str, Any]]) -> Answer:
@@ -148,6 +241,10 @@ def _document(scope: Scope, model: Model | None, describe: Callable[[Model], dic
     if model is None:
         raise _not_loaded()
     return _for(scope, Answer(200, json.dumps(describe(model), ensure_ascii=False).encode("utf-8")))
+
+
+def _openapi(model: Model) -> dict[str, Any]:
+    return openapi(model, _endpoint_of(model))
 
 
 def _metrics(scope: Scope) -> Answer:
@@ -182,8 +279,8 @@ def _required() -> bool:
     return choice == "refuse"
 
 
-def _bytes_setting(name: str, default: int) -> int:
+def _setting(name: str, default: int, unit: str = "bytes") -> int:
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or int(text) == 0:
-        raise ValueError(f"{name} must be a number of bytes above 0, not {text!r}")
+        raise ValueError(f"{name} must be a number of {unit} above 0, not {text!r}")
     return int(text)

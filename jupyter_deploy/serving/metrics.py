@@ -27,11 +27,31 @@ def seconds() -> Histogram:
     return Histogram("nbdeploy_request_seconds", "From the arrival of a request to /predict to its answer")
 
 
+def count(status: str, role: str, taken: float) -> None:
+    """One request to the model has been answered, in so many seconds."""
+    _counter(status, role).inc()
+    seconds().observe(taken)
+
+
+@cache
+def _counter(status: str, role: str) -> Counter:
+    return requests().labels(status, role)
+
+
 @cache
 def records_lost() -> Counter:
     from prometheus_client import Counter  # noqa: PLC0415  see above
 
     return Counter("nbdeploy_records_lost_total", "Records that could not be written")
+
+
+@cache
+def feedback() -> Counter:
+    from prometheus_client import Counter  # noqa: PLC0415  see above
+
+    return Counter(
+        "nbdeploy_feedback_total", "Actual values that were posted to /feedback, by what became of them", ["outcome"]
+    )
 
 
 def all_of_this_process() -> tuple[bytes, str]:

@@ -4,7 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
+from .protocols import Protocols
+from .protocols.columnar import TYPES as TABLES
 from .snapshot import Model
+
+_SHOWN = 3  # of the example's instances
+
+WORDS = "One prediction for each instance, in their order"
+
+INVOCATION = {
+    "type": "object",
+    "properties": {
+        "instances": {"type": "array"},
+        "inputs": {},
+        "dataframe_split": {"type": "object"},
+        "dataframe_records": {"type": "array"},
+        "params": {"type": "object", "maxProperties": 0},
+    },
+    "additionalProperties": False,
+}
+
+INFER = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "inputs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "shape", "datatype"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+                    "datatype": {"type": "string"},
+                    "data": {"type": "array"},
+                    "parameters": {"type": "object"},
+                },
+            },
+        },
+        "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+    },
+}
 
 PROBLEM = {
     "type": "object",
@@ -32,10 +74,36 @@ PROBLEM = {
 REFUSALS = {
     "400": "The body is not strict JSON in UTF-8 (NaN and Infinity are not JSON)",
     "413": "The body is too large",
-    "415": "The body is not JSON",
+    "415": "The body is of another type",
     "422": "The instances do not fit the model; `errors` names row and feature",
     "500": "The model failed",
     "503": "The model is not loaded yet",
+}
+
+ACTUAL = {
+    "type": "object",
+    "required": ["request_id", "actual"],
+    "additionalProperties": False,
+    "properties": {
+        "request_id": {"type": "string", "description": "The x-request-id of the answer"},
+        "row": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 0,
+            "description": "The place of the instance in its request, from 0",
+        },
+        "actual": {"description": "What was really so: any JSON value; null takes back what was said before"},
+    },
+}
+
+NOT_TAKEN = {
+    "400": REFUSALS["400"],
+    "409": "The endpoint keeps no data of its requests",
+    "413": REFUSALS["413"],
+    "415": REFUSALS["415"],
+    "422": "The feedback has another form; `errors` names each place",
+    "501": "This service was started without a folder for feedback",
+    "503": "It cannot be written down now, or the model is not loaded yet",
 }
 
 
@@ -65,12 +133,28 @@ def metadata(model: Model) -> dict[str, Any]:
     }
 
 
-def openapi(model: Model) -> dict[str, Any]:
-    """An OpenAPI 3.1 document whose example is the notebook's own."""
+def openapi(model: Model, name: str) -> dict[str, Any]:
+    """An OpenAPI 3.1 document whose examples are the notebook's own.
+
+    Parameters
+    ----------
+    name
+        What the protocols with names in their paths call the model.
+    """
     manifest = model.manifest
     signature = manifest["signature"]
     takes, named = _hoisted(signature["instance_schema"])
-    shown = 3
+    instances = manifest["instances"][:_SHOWN]
+    infer = Protocols(model, name).v2.example(instances)
+    answered = {
+        "schema": _only("predictions", signature["answer_schema"]),
+        "example": {"predictions": manifest["predictions"][:_SHOWN]},
+    }
+    by_instances = {"application/json": {"schema": _only("instances", takes), "example": {"instances": instances}}}
+    by_mlflow = {"application/json": {"schema": INVOCATION, "example": {"instances": instances}}, "text/csv": {}}
+    by_tensors = {"application/json": {"schema": INFER, "example": infer}}
+    tables: dict[str, Any] = {kind: {} for kind in TABLES}
+    v1, v2 = f"/v1/models/{name}", f"/v2/models/{name}"
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,40 +165,38 @@ def openapi(model: Model) -> dict[str, Any]:
         # Relative to this document, wherever a gateway has put it.
         "servers": [{"url": "."}],
         "paths": {
-            "/predict": {
-                "post": {
-                    "operationId": "predict",
-                    "summary": "One prediction for each instance, in their order",
-                    "requestBody": {
-                        "required": True,
-                        "content": {
-                            "application/json": {
-                                "schema": _only("instances", takes),
-                                "example": {"instances": manifest["instances"][:shown]},
-                            }
-                        },
-                    },
-                    "responses": {
-                        "200": {
-                            "description": "The predictions",
-                            "content": {
-                                "application/json": {
-                                    "schema": _only("predictions", signature["answer_schema"]),
-                                    "example": {"predictions": manifest["predictions"][:shown]},
-                                }
-                            },
-                        },
-                        **{status: _problem(words) for status, words in REFUSALS.items()},
-                    },
-                }
-            },
+            "/predict": _asked("predict", WORDS, by_instances | tables, {"application/json": answered} | tables),
+            "/invocations": _asked(
+                "invocations",
+                "The same as MLflow's clients ask it",
+                by_mlflow | tables,
+                {"application/json": answered} | tables,
+            ),
+            f"{v1}:predict": _asked(
+                "predictV1", "The same by KServe's first protocol", by_instances, {"application/json": answered}
+            ),
+            f"{v2}/infer": _asked(
+                "infer",
+                "The same by the Open Inference Protocol, with its binary extension",
+                by_tensors,
+                {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
+            ),
+            "/v1/models": _get("modelsV1", "The model's name", "application/json"),
+            v1: _get("modelV1", "Whether the model can be asked", "application/json"),
+            "/v2": _get("server", "What is spoken here", "application/json"),
+            "/v2/health/live": _get("liveV2", "Whether the process runs", "application/json"),
+            "/v2/health/ready": _get("readyV2", "Whether the model can be asked", "application/json"),
+            v2: _get("modelV2", "Names, types and shapes of the tensors", "application/json"),
+            f"{v2}/ready": _get("modelReadyV2", "Whether the model can be asked", "application/json"),
+            "/ping": _get("ping", "Whether the model can be asked, for SageMaker", "text/plain"),
+            "/feedback": _feedback(),
             "/metadata": _get("metadata", "Where the model came from and what it takes", "application/json"),
             "/openapi.json": _get("openapi", "This document", "application/json"),
             "/livez": _get("livez", "Whether the process runs", "text/plain"),
             "/readyz": _get("readyz", "Whether the model can be asked", "text/plain"),
             "/metrics": _get("metrics", "Figures for Prometheus", "text/plain"),
         },
-        "components": {"schemas": {**named, "Problem": PROBLEM}},
+        "components": {"schemas": {**named, "Actual": ACTUAL, "Problem": PROBLEM}},
     }
 
 
@@ -135,6 +217,17 @@ def _hoisted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return renamed(schema), named
 
 
+def _asked(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "post": {
+            "operationId": name,
+            "summary": summary,
+            "requestBody": {"required": True, "content": body},
+            "responses": {"200": {"description": "The predictions", "content": answer}, **_problems(REFUSALS)},
+        }
+    }
+
+
 def _origin(manifest: dict[str, Any]) -> str:
     return manifest["provenance"]["source"]["notebook"] or "an interactive session"
 
@@ -146,6 +239,32 @@ def _only(key: str, items: dict[str, Any]) -> dict[str, Any]:
         "properties": {key: {"type": "array", "items": items}},
         "additionalProperties": False,
     }
+
+
+def _feedback() -> dict[str, Any]:
+    one = {"$ref": "#/components/schemas/Actual"}
+    count = {"type": "object", "required": ["accepted"], "properties": {"accepted": {"type": "integer"}}}
+    return {
+        "post": {
+            "operationId": "feedback",
+            "summary": "What was really so of rows that were predicted; of a row that comes again the last one counts",
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"oneOf": [one, _only("feedback", one)]}}},
+            },
+            "responses": {
+                "200": {
+                    "description": "All of it is written down",
+                    "content": {"application/json": {"schema": count}},
+                },
+                **_problems(NOT_TAKEN),
+            },
+        }
+    }
+
+
+def _problems(refusals: dict[str, str]) -> dict[str, Any]:
+    return {status: _problem(words) for status, words in refusals.items()}
 
 
 def _problem(words: str) -> dict[str, Any]:

@@ -1,135 +1,238 @@
-"""One request to the model: validated, answered, recorded."""
+"""Requests to the model: read, asked together where that pays, recorded, answered."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
-import traceback
+import math
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from . import body, metrics
-from .asgi import Answer, Asked, Receive, Scope
+from . import body, outcomes
+from .answers import checked, part, strict_json
+from .asgi import Answer, Answered, Asked, Receive
+from .outcomes import Outcome
+from .pacing import MOST_ROWS, Pace
 from .problems import Problem
-from .records import Recorder
+from .protocols import Asking, Events, Request, packed, unpacked
+from .question import Question, Raw
+from .register import Register
 from .role import asked_as
 from .snapshot import Model
-from .validation import InvalidInstances
+from .streaming import in_events
+from .waiting import MOST_BYTES, Line, Room, Waiting
+
+# What is longer, or may become so, is read in the model's thread, and so is what makes objects of the notebook's own
+# classes: meanwhile the loop answers others.
+_SHORT_BYTES = 32 * 1024
+_TURN_SECONDS = 0.005
+
+# Their calls compute and do nothing else. What a function does, nobody knows: it never holds up the event loop.
+_COMPUTE = frozenset({"sklearn", "torch", "xgboost", "lightgbm", "catboost", "numpy", "onnx", "skorch", "statsmodels"})
 
 
 class Predictor:
-    """Asks one model, in a thread of its own.
+    """Asks one model, one call at a time: models seldom are made for several at once.
 
-    One thread, since models seldom are made for several at once; a thread, since the event loop has to answer
-    ``/livez`` while the model computes.
-
-    Parameters
-    ----------
-    required
-        What cannot be recorded is not answered, but refused with 503.
+    While a call is made, who comes waits, and the next call takes who is there. Calls that are known to be short are
+    made in the event loop: a thread would cost more than they do. All others are made in one thread, and the loop
+    answers ``/livez`` meanwhile.
     """
 
-    def __init__(self, model: Model, recorder: Recorder | None, max_body_bytes: int, *, required: bool = False) -> None:
+    def __init__(self, model: Model, register: Register, *, max_body_bytes: int, max_waiting: int) -> None:
         self._model = model
-        self._recorder = recorder
-        self._required = required
+        self._register = register
         self._limit = max_body_bytes
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
+        self._line, self._room = Line(max_waiting), Room(MOST_BYTES)
+        self._calling = False  # a call is being made, or will be in this turn of the loop
+        container = model.codec.container
+        self._yields = container == "call"
+        prototype = model.codec.prototype
+        self._plain = not self._yields and not isinstance(prototype, tuple)  # which would be a form
+        self._pace = Pace(
+            inline=model.manifest["framework"] in _COMPUTE and container in ("frame", "array", "tensor"),
+            joint=bool(model.manifest.get("batchable")) and model.decoder.joinable,
+        )
 
-    async def answer(self, asked: Asked, scope: Scope, receive: Receive) -> Answer | None:
-        """The answer, recorded before it is given; None when the client left before it had asked."""
+    async def answer(self, asked: Asked, asking: Asking, receive: Receive) -> Answered | None:
+        """The answer, recorded before it is given; None when the client left before it was asked."""
+        answered = asyncio.get_running_loop().create_future()
+        one = Waiting(asked, asking, Request(asked.headers, self._limit), answered)
+        held = 0
+
+        def take(length: int) -> None:
+            nonlocal held
+            self._room.take(length, held)
+            held += length
+
         try:
-            content = await body.read(scope, receive, self._limit)
-        except Problem as problem:
-            return self._refuse(asked, problem, None)
-        except body.ClientGone as gone:
-            self._record(asked, 499, error=_error("ClientGone", gone))
-            return None
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._work, asked, content)
+            if asked.deadline is not None and math.isnan(asked.deadline):
+                raise Problem(400, "x-request-timeout-ms must be a whole number of milliseconds")  # noqa: TRY301
+            one.content = await body.read(asked, receive, self._limit, take)
+            if self._yields and one.request.wants_events:
+                one.events = Events(receive)
+            elif self._plain and len(one.content) <= _SHORT_BYTES and b"content-encoding" not in asked.headers:
+                one.question = asking.question(one.content, one.request)
+            self._line.join(one)
+        except Exception as error:  # noqa: BLE001  a request is refused, and recorded, whatever reading it raises
+            self._room.give_back(held)
+            return self._commit(outcomes.of_error(one, error))
         try:
-            # Shielded: what is begun is finished and recorded, even if a time limit cancels this task.
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            asked.abandoned = True
-            raise
+            self._soon()
+            return await self._answered(one, receive)
+        finally:
+            self._room.give_back(held)
 
     def close(self) -> None:
         self._thread.shutdown(wait=False)
-        if self._recorder is not None:
-            self._recorder.close()
+        self._register.close()
 
-    def _work(self, asked: Asked, content: bytes) -> Answer:
-        inputs: Any = None
+    async def _answered(self, one: Waiting, receive: Receive) -> Answered | None:
         try:
-            document = body.parse(content)
-            inputs = document.get("instances") if isinstance(document, dict) else None
-            instances = body.instances_in(document)
-            if asked.abandoned:
-                raise Problem(504, "given up before the model was asked")  # noqa: TRY301  recorded below
-            with asked_as(asked.role):
-                predictions = self._model.answer(instances)
-            # Strict JSON in UTF-8, or it is the model's failure.
-            text = json.dumps({"predictions": predictions}, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-            answer = Answer(200, text.encode("utf-8"))
-        except Problem as problem:
-            return self._refuse(asked, problem, inputs)
-        except InvalidInstances as invalid:
-            detail = f"the instances do not fit the model: {invalid}"
-            return self._refuse(asked, Problem(422, detail, invalid.errors), inputs, type(invalid).__name__)
+            if one.events is not None:
+                return await one.events.begun(one.answered)
+            if self._pace.quick and one.asked.deadline is None:
+                return await one.answered
+            return await self._patiently(one, receive)
+        except asyncio.CancelledError:
+            # What is begun is finished and recorded, even if a time limit cancels this task.
+            one.asked.abandoned = True
+            if not one.began:
+                one.answered.cancel()
+                self._commit(outcomes.given_up(one))
+            raise
+
+    async def _patiently(self, one: Waiting, receive: Receive) -> Answer | None:
+        """As long as the client stays and its deadline is not over."""
+        gone = asyncio.ensure_future(body.left(receive))
+        try:
+            waited_for: set[asyncio.Future[Any]] = {one.answered, gone}
+            await asyncio.wait(waited_for, timeout=one.remaining, return_when=asyncio.FIRST_COMPLETED)
+            if one.began and gone.done():
+                return await one.answered
+            if one.answered.done():
+                return one.answered.result()
+            one.answered.cancel()
+            if gone.done():
+                reason = body.ClientGone("the client closed the connection before the model was asked")
+                return self._commit(outcomes.of_error(one, reason))
+            one.asked.abandoned = True
+            given_up = outcomes.given_up(one)
+            return given_up.answer if one.began else self._commit(given_up)
+        finally:
+            gone.cancel()
+
+    def _soon(self) -> None:
+        """A call will be made when all that has arrived in this turn of the loop waits in line."""
+        if not self._calling:
+            self._calling = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        until = time.perf_counter() + _TURN_SECONDS
+        while batch := self._line.next(self._pace.rows):
+            if not self._pace.quick or batch[0].question is None:
+                work = asyncio.get_running_loop().run_in_executor(self._thread, self._call, batch)
+                work.add_done_callback(partial(self._called, batch))
+                return
+            _give(batch, partial(self._call, batch))
+            if time.perf_counter() > until:
+                asyncio.get_running_loop().call_soon(self._turn)  # who has come in meanwhile is looked at first
+                return
+        self._calling = False
+
+    def _called(self, batch: list[Waiting], work: asyncio.Future[list[Answer | None]]) -> None:
+        _give(batch, work.result)
+        self._turn()
+
+    def _call(self, batch: list[Waiting]) -> list[Answer | None]:
+        """One call of the model, its records in one write, its answers."""
+        found: dict[Waiting, Outcome] = {}
+        ready: list[Waiting] = []
+        for one in batch:
+            refusal = _read(one)
+            if refusal is None:
+                ready.append(one)
+            else:
+                found[one] = refusal
+        if len(ready) == 1 and (events := ready[0].events) is not None:
+            (one,) = ready
+            if one.question is not None and one.question.rows == 1:
+                return [in_events(one, one.question, self._model, events, self._commit)]
+        if ready:
+            found |= zip(ready, self._ask(ready), strict=True)
+        return self._register.commit([found[one] for one in batch])
+
+    def _ask(self, ones: list[Waiting]) -> list[Outcome]:
+        questions = [one.question for one in ones if one.question is not None]
+        try:
+            native = self._native(ones, questions)
+            return [
+                Outcome(one, 200, packed(one.asking.answer(question, own, told, one.request), one.request), told)
+                for one, question, (own, told) in zip(ones, questions, _each(native, questions), strict=True)
+            ]
         except BaseException as error:  # noqa: BLE001  a model may raise anything, even SystemExit
-            return self._failed(asked, error, inputs)
-        recorded = self._record(asked, 504 if asked.abandoned else 200, inputs, predictions)
-        return answer if recorded else self._unrecorded(asked)
+            if len(ones) > 1:  # each alone: one that cannot be answered takes no other with it
+                return [outcome for one in ones for outcome in self._ask([one])]
+            return [outcomes.of_error(ones[0], error)]
 
-    def _refuse(self, asked: Asked, problem: Problem, inputs: Any, kind: str | None = None) -> Answer:
-        recorded = self._record(asked, problem.status, inputs, error=_error(kind or problem.title, problem))
-        return problem.answer(asked.request_id) if recorded else self._unrecorded(asked)
+    def _native(self, ones: list[Waiting], questions: list[Question]) -> Any:
+        rows = sum(question.rows for question in questions)
+        if not rows:
+            return None
+        batch = self._model.decoder.batch(questions)
+        with asked_as(ones[0].asked.role):
+            began = time.perf_counter()
+            native = self._model.call_native(batch)
+            ended = time.perf_counter()
+        for one in ones:
+            one.called = (began, ended, rows)
+        if rows <= MOST_ROWS:  # the time of a long table's call says nothing about those of others
+            self._pace.note(rows, ended - began)
+        return native
 
-    def _failed(self, asked: Asked, error: BaseException, inputs: Any) -> Answer:
-        # The whole of it goes to the log, none of it to the client: it may hold other callers' data and paths.
-        if asked.record == "full":
-            report = "".join(traceback.format_exception(error))
-        else:  # where it failed and by what, without its words: they may hold what must not be kept
-            report = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__name__}\n"
-        sys.stderr.write(f"request {asked.request_id}: the model failed\n{report}")
-        sys.stderr.flush()
-        recorded = self._record(asked, 500, inputs, error=_error(type(error).__name__, error))
-        detail = "the model failed on this request; the service's log has the reason under this request_id"
-        return Problem(500, detail).answer(asked.request_id) if recorded else self._unrecorded(asked)
-
-    def _unrecorded(self, asked: Asked) -> Answer:
-        detail = "the request cannot be recorded now (is the disk full?), and nothing is answered unrecorded; try again"
-        return Problem(503, detail, headers=[(b"retry-after", b"10")]).answer(asked.request_id)
-
-    def _record(
-        self, asked: Asked, status: int, inputs: Any = None, outputs: Any = None, error: dict[str, str] | None = None
-    ) -> bool:
-        """Whether the answer may leave."""
-        latency_ms = asked.latency_ms
-        written = True
-        if self._recorder is not None:
-            written = self._recorder.write(
-                request_id=asked.request_id,
-                pair_id=asked.pair_id,
-                ts_ns=asked.ts_ns,
-                role=asked.role,
-                status=status,
-                latency_ms=latency_ms,
-                inputs=inputs,
-                outputs=outputs,
-                error=error,
-                mode=asked.record,
-            )
-        answered = written or not self._required
-        metrics.requests().labels(str(status if answered else 503), asked.role).inc()
-        metrics.seconds().observe(latency_ms / 1000)
-        return answered
+    def _commit(self, outcome: Outcome) -> Answer | None:
+        return self._register.commit([outcome])[0]
 
 
-def _error(kind: str, reason: BaseException) -> dict[str, str]:
+def _read(one: Waiting) -> Outcome | None:
+    """Why it will not be asked; None: its question is read."""
+    left = one.remaining
+    if one.asked.abandoned or (left is not None and left <= 0):
+        return outcomes.given_up(one)
     try:
-        message = str(reason)
-    except Exception:  # noqa: BLE001  an exception whose own text fails must still be recorded
-        message = "(its text could not be made)"
-    return {"type": kind, "message": message}
+        if one.question is None:
+            one.question = one.asking.question(unpacked(one.content, one.request), one.request)
+    except BaseException as error:  # noqa: BLE001  the classes of a function's parameters may raise anything
+        return outcomes.of_error(one, error)
+    return None
+
+
+def _each(native: Any, questions: list[Question]) -> Iterable[tuple[Any, Raw]]:
+    """Each question's own part of the answer, and that as predictions."""
+    if len(questions) == 1:
+        rows = questions[0].rows
+        yield native, strict_json(native, rows) if rows else Raw(b"[]")
+        return
+    native = checked(native, sum(question.rows for question in questions))
+    begin = 0
+    for question in questions:
+        end = begin + question.rows
+        own = part(native, begin, end)
+        yield own, strict_json(own, question.rows)
+        begin = end
+
+
+def _give(batch: list[Waiting], answers: Callable[[], list[Answer | None]]) -> None:
+    """To those who still wait; nobody waits for ever, whatever went wrong."""
+    try:
+        for one, answer in zip(batch, answers(), strict=True):
+            if not one.answered.done():
+                one.answered.set_result(answer)
+    except Exception as failure:  # noqa: BLE001  the front door logs it
+        for one in batch:
+            if not one.answered.done():
+                one.answered.set_exception(failure)

@@ -25,7 +25,13 @@ KEPT = {b"allow", b"retry-after", b"www-authenticate", b"set-cookie", b"vary"}
 
 
 class Problem(Exception):
-    """A request that gets no answer, and why."""
+    """A request that gets no answer, and why.
+
+    Attributes
+    ----------
+    inputs
+        What was asked, for its record; None where that is not known.
+    """
 
     def __init__(
         self,
@@ -35,6 +41,7 @@ class Problem(Exception):
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(detail)
+        self.inputs: Any = None
         self.status = status
         self.detail = detail
         self.errors = list(errors)

@@ -27,6 +27,7 @@ from .snapshot import Model, load
 from .workplace import here
 
 REPEATS = 30
+ASKED_ALONE = 3
 
 
 def main(folder: str, result: str) -> None:
@@ -56,12 +57,13 @@ def replay(folder: Path) -> dict[str, Any]:
     ``reads`` what it opened (``_told``), ``variables`` the environment variables that it asked for in vain,
     ``globals`` by module and name what was there in the project's modules before and after that.
 
-    ``over_json``: only the form that a request gives the example made it fail.
+    ``over_json``: only the form that a request gives the example made it fail. ``batchable``: rows that are asked
+    together get the answers that each gets alone.
 
     It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
     """
     found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
-    found |= {"globals": {}, "over_json": False}
+    found |= {"globals": {}, "over_json": False, "batchable": False}
     effects, reads = Effects(), Reads(originals)
     elsewhere = Path.cwd()
     variables: set[str] = set()
@@ -114,6 +116,27 @@ def ask_again(model: Model, found: dict[str, Any]) -> None:
         ]
     if not found["differences"]:
         found["stage"] = "done"
+        found["batchable"] = not found["stochastic"] and _is_batchable(model, over_json)
+
+
+def _is_batchable(model: Model, together: list[Any]) -> bool:
+    """Whether some rows of the example get, alone and in another order, the answers that all got ``together``.
+
+    That cannot be seen of rows that are all alike, and is not asked where a call is not one of rows.
+    """
+    instances = model.manifest["instances"]
+    if model.codec.container == "call" or all(one == instances[0] for one in instances[1:]):
+        return False
+    rtol, atol = tolerance_of(model.manifest)
+    try:
+        alone = [model.answer([one])[0] for one in instances[:ASKED_ALONE]]
+        turned = model.answer(instances[::-1])[::-1]
+    except Exception:  # noqa: BLE001 - it takes its rows in one way only, which is no failure
+        return False
+    return not (
+        differences(together[:ASKED_ALONE], alone, rtol=rtol, atol=atol)
+        or differences(together, turned, rtol=rtol, atol=atol)
+    )
 
 
 def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[str, Any]]:

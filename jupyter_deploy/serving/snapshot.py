@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from . import project_code
-from .calling import settled
+from .calling import one_by_one, settled
 from .codec import Codec
+from .decoding import Decoder
 from .environment import EnvironmentChanged, another_python, changes
 from .natives import callable_of, restore
 from .role import stand_in
@@ -45,7 +46,7 @@ class Model:
         ``sha256:…`` of ``snapshot.json``, which names the other files by their hashes.
     manifest
         The content of ``snapshot.json``.
-    codec
+    codec, decoder
         How instances become arguments and answers become predictions.
     native
         The unpickled object itself.
@@ -59,8 +60,8 @@ class Model:
         self.tag = tag
         self.digest = digest
         self.codec = Codec(manifest["signature"], example["prototype"])
+        self.decoder = Decoder(self.codec)
         self._example = example.get("example")
-        self._prototype = example["prototype"]
         self._torch = manifest["framework"] == "torch"
         if self._torch and hasattr(native, "eval"):
             native.eval()  # as for the notebook's own answers: no dropout, no running statistics
@@ -79,7 +80,8 @@ class Model:
         """
         if not instances:
             return []
-        return self.codec.encode(self.call_native(self.codec.decode(instances)), len(instances))
+        asked = self.decoder.instances(list(instances))
+        return self.codec.encode(self.call_native(self.decoder.batch([asked])), asked.rows)
 
     def call_native(self, example: Any) -> Any:
         """The model's own answer on what it takes.
@@ -93,6 +95,12 @@ class Model:
             calls = [example] if isinstance(example, Mapping) else example
             return [self._once(dict(call)) for call in calls]
 
+    @contextlib.contextmanager
+    def yielding(self, arguments: Mapping[str, Any]) -> Iterator[tuple[bool, Any]]:
+        """One call whose answer may come item by item: whether it does, and the iterator, or the answer itself."""
+        with self._without_gradients(), one_by_one(self._unsettled(dict(arguments))) as found:
+            yield found
+
     def replay_example(self) -> list[Any]:
         """The predictions for the notebook's own example, asked as the notebook did: not by way of JSON."""
         # A copy, since a model may change what it is given.
@@ -100,8 +108,11 @@ class Model:
         return self.codec.encode(answer, len(self.manifest["instances"]))
 
     def _once(self, arguments: dict[str, Any]) -> Any:
+        return settled(self._unsettled(arguments))
+
+    def _unsettled(self, arguments: dict[str, Any]) -> Any:
         positional = [arguments.pop(name) for name in self._positional if name in arguments]
-        return settled(self._call(*positional, **arguments))
+        return self._call(*positional, **arguments)
 
     def _without_gradients(self) -> contextlib.AbstractContextManager[Any]:
         if not self._torch:
@@ -170,10 +181,25 @@ def to_be_asked(native: Any, path: str | os.PathLike[str], digest: str) -> Model
     SnapshotChanged, EnvironmentChanged
         As ``load``.
     """
-    folder = Path(path).absolute()
+    manifest, example, actual = _example(Path(path).absolute(), digest)
+    return Model(native, manifest, example, _tag(Path(path).absolute()), actual)
+
+
+def codec(path: str | os.PathLike[str], digest: str) -> Codec:
+    """How the model of the snapshot in a folder takes instances; no more than its example is read, as above.
+
+    Raises
+    ------
+    SnapshotChanged, EnvironmentChanged
+        As ``load``.
+    """
+    manifest, example, _ = _example(Path(path).absolute(), digest)
+    return Codec(manifest["signature"], example["prototype"])
+
+
+def _example(folder: Path, digest: str) -> tuple[dict[str, Any], Mapping[str, Any], str]:
     with _verified(folder, digest) as (manifest, files, actual):
-        example = _Unpickler(files[EXAMPLE], folder).load()
-    return Model(native, manifest, example, _tag(folder), actual)
+        return manifest, _Unpickler(files[EXAMPLE], folder).load(), actual
 
 
 def _read(folder: Path, digest: str | None) -> Model:

@@ -24,9 +24,15 @@ class InvalidInstances(ValueError):
         What is wrong and where: ``{"loc": ["instances", 3, "mean radius"], "msg": "must be a number, not 'x'"}``.
     more
         How many errors were found besides; the last of ``errors`` then says so.
+
+    Attributes
+    ----------
+    inputs
+        What was asked, for its record; None where that is not known.
     """
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], more: int = 0) -> None:
+        self.inputs: Any = None
         more += max(0, len(errors) - MOST_ERRORS)
         self.errors: list[dict[str, Any]] = [dict(error) for error in errors[:MOST_ERRORS]]
         if more:

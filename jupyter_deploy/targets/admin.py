@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 from collections.abc import Iterable
+from typing import Self
+from urllib.parse import urlencode
 
-import httpx
+from jupyter_deploy.unix_http import UnixConnection
 
 from .envoy import Json
 
+_SECONDS = 5.0
 
-def document_stats(admin: httpx.Client, prefixes: Iterable[str]) -> dict[str, str]:
+
+class Admin:
+    """A connection that is kept from one question to the next, of which each change of traffic asks several."""
+
+    def __init__(self, socket: str) -> None:
+        self._connection = UnixConnection(socket, _SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def get(self, path: str) -> str | None:
+        """The answer's text; None while Envoy is away."""
+        try:
+            self._connection.request("GET", path)
+            return self._connection.getresponse().read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            self._connection.close()  # the next question opens another one
+            return None
+
+
+def document_stats(admin: Admin, prefixes: Iterable[str]) -> dict[str, str]:
     """Which versions of the watched documents are in force, and how often one was rejected."""
     any_of = "|".join(map(re.escape, prefixes))
     return stats(admin, rf"^({any_of})\.(version_text|update_rejected)$")
 
 
-def stats(admin: httpx.Client, pattern: str) -> dict[str, str]:
+def stats(admin: Admin, pattern: str) -> dict[str, str]:
     """Envoy's statistics; empty while Envoy is away."""
-    try:
-        lines = admin.get("/stats", params={"filter": pattern}).text.splitlines()
-    except httpx.TransportError:
-        return {}
+    lines = (admin.get(f"/stats?{urlencode({'filter': pattern})}") or "").splitlines()
     return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
 
 
@@ -31,10 +55,7 @@ def median(histogram: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def clusters_known(admin: httpx.Client, document: Json) -> bool:
+def clusters_known(admin: Admin, document: Json) -> bool:
     """A cluster is there only when Envoy has warmed it up; its version is in force before."""
-    try:
-        known = {line.partition("::")[0] for line in admin.get("/clusters").text.splitlines()}
-    except httpx.TransportError:
-        return False
+    known = {line.partition("::")[0] for line in (admin.get("/clusters") or "").splitlines()}
     return all(resource["name"] in known for resource in document["resources"])

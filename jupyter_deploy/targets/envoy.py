@@ -3,7 +3,8 @@
 A request's way, with everything that has a name in the documents::
 
     client ── edge listener (TCP) ─┬─ route <endpoint>/predict ─┬─ cluster <tag of stable>
-                                   │                            └─ cluster <tag of the canary>
+                                   │  (/invocations, /v2/…)     └─ cluster <tag of the canary>
+                                   ├─ route <endpoint>/feedback ── cluster <tag of stable>
                                    ├─ route <endpoint>          ─── cluster <tag of stable>
                                    └─ mirror ── cluster shadow-hop/<tag> ── shadow listener (pipe)
                                                                             └─ cluster shadow/<tag>
@@ -13,9 +14,13 @@ listener, the shadow listener, which gives each its timeout, a small circuit bre
 That a shadow has a cluster of its own (``shadow/<tag>``) keeps clusters constant: a promotion changes routes
 only, never a cluster that has requests in flight.
 
+The same routes stand without ``/<endpoint>`` before them for who asks ``<endpoint>.localhost``: clients of some
+protocols allow no path before their own. A name with ``_`` is no name of a host, and has none.
+
 Headers. What a client sends as ``x-pair-id``, ``x-rollout-*`` or ``x-envoy-*`` is removed before anything else
 happens; the edge then stamps ``x-pair-id`` with Envoy's own unique id, and a prediction with ``x-rollout-role``,
 ``x-rollout-release``, ``x-rollout-endpoint`` and ``x-rollout-record`` (what is to be recorded of it).
+Feedback is stamped with ``x-rollout-record`` alone: it is no prediction, and so neither copied nor in the ledger.
 ``x-request-id`` is the caller's, or made up when there is none.
 A client that sends ``x-sticky-key`` (a user's or a session's id) is answered by the same release, stable
 or canary, for as long as the shares stay; when the canary grows, keys only move towards it.
@@ -33,6 +38,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.serving.recording import Recording
 
 from . import envoy_parts as parts
 
@@ -46,6 +52,9 @@ SHADOW = "shadow"
 STICKY_HEADER = "x-sticky-key"
 TOKEN_HEADER = "x-nbdeploy-token"  # noqa: S105 - a header's name
 
+OWN_DOMAIN = "localhost"
+"""Below it each endpoint has a host of its own; nobody else can point such a name anywhere (RFC 6761)."""
+
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 _DISCOVERY = {
@@ -58,6 +67,7 @@ _DISCOVERY = {
 _HOP_BREAKER = 4096
 _SHADOW_BREAKER = 64
 _BREAKER = 1024
+_MOST_OF_AN_EXPRESSION = 5000
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,9 @@ class GatewaySettings:
         Names by which clients may call the gateway, beside those of this machine itself; ``*.`` may stand before one.
     token
         What every request must carry in ``x-nbdeploy-token``, or as a bearer token; empty: nothing.
+    traces
+        URL of the OpenTelemetry collector; None, or one that is not plain ``http``: the gateway makes no spans, and
+        hands on what a client sends.
     """
 
     port: int
@@ -86,6 +99,7 @@ class GatewaySettings:
     shadow_timeout: float = 30.0
     hosts: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
+    traces: str | None = None
 
 
 def cluster_name(endpoint: str, tag: str) -> str:
@@ -108,6 +122,11 @@ def stat_name(cluster: str) -> str:
     return cluster.replace(":", "_")
 
 
+def beside_stats(endpoint: str, cluster: str) -> list[str]:
+    """What Envoy calls its statistics of what a release is asked beside predictions: feedback, metadata, health."""
+    return [f"vhost.{host}.route.{stat_name(cluster)}" for host in (EDGE, _own_host(endpoint))]
+
+
 def document_path(settings: GatewaySettings, kind: str) -> str:
     """Where the watched document ``cds``, ``edge`` or ``shadow`` lies."""
     return f"{settings.xds}/{kind}/{kind}.json"
@@ -115,9 +134,14 @@ def document_path(settings: GatewaySettings, kind: str) -> str:
 
 def bootstrap(settings: GatewaySettings) -> Json:
     """The static part: admin, both listeners, and where the watched documents lie."""
+    traces = settings.traces if settings.traces and settings.traces.startswith("http://") else None
     return {
         "node": {"id": "nbdeploy", "cluster": "nbdeploy"},
         "admin": {"address": parts.pipe(settings.admin_socket)},
+        # An endpoint's name stands twice in an expression, and may have 63 characters.
+        "layered_runtime": {
+            "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": _MOST_OF_AN_EXPRESSION}}]
+        },
         "dynamic_resources": {"cds_config": parts.watched(document_path(settings, "cds"))},
         "static_resources": {
             "listeners": [
@@ -127,9 +151,11 @@ def bootstrap(settings: GatewaySettings) -> Json:
                     settings.edge_log,
                     # A prediction may take predict_timeout without a byte going either way.
                     idle=max(300.0, settings.predict_timeout + 10.0),
+                    traces=traces,
                 ),
                 parts.shadow_listener(settings.shadow_socket, {"rds": _rds(settings, SHADOW)}, settings.shadow_log),
-            ]
+            ],
+            **({"clusters": [parts.collector(traces)]} if traces else {}),
         },
     }
 
@@ -152,17 +178,35 @@ def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewayS
 
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
     """The RDS document of the edge listener."""
-    routes = [route for endpoint in _running(endpoints) for route in _edge_routes(endpoint, settings)]
+    running = _running(endpoints)
+    routes = [route for endpoint in running for route in _edge_routes(endpoint, settings, f"/{endpoint.name}")]
     hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
-    known = {
-        "name": EDGE,
-        "domains": hosts,
-        "routes": [*_guard(settings.token), *routes, parts.refusal("unknown", 404, "unknown endpoint")],
+    known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
+    own = [
+        _host(_own_host(one.name), [f"{one.name}.{OWN_DOMAIN}"], _edge_routes(one, settings, ""), settings)
+        for one in running
+        if "_" not in one.name
+    ]
+    words = (
+        f"this gateway answers to {', '.join(hosts)}, and to NAME.{OWN_DOMAIN} for a running endpoint whose name has "
+        "no '_'; the setting NBDEPLOY_HOSTS names more"
+    )
+    foreign = {"name": "foreign host", "domains": ["*"], "routes": [parts.refusal("foreign host", 421, words)]}
+    return _table(EDGE, [known, *own, foreign], version)
+
+
+def _own_host(endpoint: str) -> str:
+    """The name of the virtual host of one endpoint."""
+    return f"{EDGE}-{endpoint}"
+
+
+def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: GatewaySettings) -> Json:
+    return {
+        "name": name,
+        "domains": list(domains),
+        "routes": [*_guard(settings.token), *routes],
         "request_headers_to_remove": [TOKEN_HEADER, "authorization", "cookie"],
     }
-    words = f"this gateway answers to {', '.join(hosts)}; the setting NBDEPLOY_HOSTS names more"
-    foreign = {"name": "foreign host", "domains": ["*"], "routes": [parts.refusal("foreign host", 421, words)]}
-    return _table(EDGE, [known, foreign], version)
 
 
 def _guard(token: str) -> list[Json]:
@@ -221,18 +265,68 @@ def _running(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
     return sorted((e for e in endpoints if e.running), key=lambda endpoint: endpoint.name)
 
 
-def _edge_routes(endpoint: Endpoint, settings: GatewaySettings) -> list[Json]:
+def _edge_routes(endpoint: Endpoint, settings: GatewaySettings, root: str) -> list[Json]:
+    """One endpoint's routes below ``root``."""
     name, stable = endpoint.name, cluster_name(endpoint.name, endpoint.traffic.stable)
-    rest = {
+    beside = stat_name(stable)
+    # Feedback has no pair_id: it is written down whatever requests are sampled.
+    feedback = _recorded(endpoint.recording(None, 1), endpoint.traffic.stable)
+    recorded = _recorded(endpoint, endpoint.traffic.stable)
+    rest: Json = {
         "cluster": stable,
-        "prefix_rewrite": "/",
         "timeout": parts.seconds(settings.predict_timeout),
         "retry_policy": parts.retry_policy(patient=False),  # who asks for health wants to hear of it now
     }
+    below: Json = {"prefix_rewrite": "/"} if root else {}
+    others: list[tuple[str, Json, Json, str]] = [
+        (
+            f"{name}/feedback",
+            {"path": f"{root}/feedback"},
+            {"prefix_rewrite": "/feedback", "retry_policy": parts.retry_policy(patient=True)},
+            feedback,
+        ),
+        (name, {"prefix": f"{root}/"}, below, recorded),
+        *([(f"{name} bare", {"path": root}, below, recorded)] if root else []),
+    ]
     return [
-        {"name": f"{name}/predict", "match": {"path": f"/{name}/predict"}, "route": _prediction(endpoint, settings)},
-        {"name": name, "match": {"prefix": f"/{name}/"}, "route": rest},
-        {"name": f"{name} bare", "match": {"path": f"/{name}"}, "route": rest},
+        *_asking(endpoint, settings, root),
+        *(
+            {
+                "name": route,
+                "match": match,
+                "stat_prefix": beside,
+                "route": rest | more,
+                "request_headers_to_add": [parts.overwrite("x-rollout-record", kept)],
+            }
+            for route, match, more, kept in others
+        ),
+    ]
+
+
+def _asking(endpoint: Endpoint, settings: GatewaySettings, root: str) -> list[Json]:
+    """The routes by which the model is asked: shared with the canary, copied to shadows and in the ledger.
+
+    A model may be called by stable's own name: a canary or a shadow, which may have another, hears the endpoint's. Who
+    asks for stable's version gets that, and no copy is made.
+    """
+    own, _, version = endpoint.traffic.stable.partition(":")
+    name = "|".join(sorted({endpoint.name, own}))
+    predicting, alone = _prediction(endpoint, settings), _of_stable(endpoint, settings)
+    v1, v2 = f"{root}/v1/models/({name}):predict", f"{root}/v2/models/({name})"
+    ways: list[tuple[str, Json, Json, Json]] = [
+        *((path, {"path": root + path}, predicting, {"prefix_rewrite": path}) for path in ("/predict", "/invocations")),
+        ("/v1", parts.matches(v1), predicting, parts.rewritten(v1, f"/v1/models/{endpoint.name}:predict")),
+        ("/v2", parts.matches(f"{v2}/infer"), predicting, parts.rewritten(v2, f"/v2/models/{endpoint.name}")),
+        (
+            "/v2 of a version",
+            parts.matches(f"{v2}/versions/{version}/infer"),
+            alone,
+            parts.rewritten(v2, f"/v2/models/{endpoint.name}"),
+        ),
+    ]
+    return [
+        {"name": f"{endpoint.name}{what}", "match": match, "route": route | rewrite}
+        for what, match, route, rewrite in ways
     ]
 
 
@@ -243,17 +337,24 @@ def _prediction(endpoint: Endpoint, settings: GatewaySettings) -> Json:
     weighted = [_weighted(endpoint, traffic.stable, "stable", 10_000 - canary)] if canary < 10_000 else []
     if traffic.canary:
         weighted.append(_weighted(endpoint, traffic.canary, "canary", canary))
-    route: Json = {
-        "weighted_clusters": {"clusters": weighted, "use_hash_policy": True},
-        "hash_policy": [{"header": {"header_name": STICKY_HEADER}}],
-        "prefix_rewrite": "/predict",
-        "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(patient=True),
-    }
+    route = _shared(weighted, settings)
     mirrors = [_mirror(endpoint, tag, percent) for tag, percent in traffic.shadows.items() if percent > 0]
     if mirrors:
         route["request_mirror_policies"] = mirrors
     return route
+
+
+def _of_stable(endpoint: Endpoint, settings: GatewaySettings) -> Json:
+    return _shared([_weighted(endpoint, endpoint.traffic.stable, "stable", 10_000)], settings)
+
+
+def _shared(weighted: Sequence[Json], settings: GatewaySettings) -> Json:
+    return {
+        "weighted_clusters": {"clusters": list(weighted), "use_hash_policy": True},
+        "hash_policy": [{"header": {"header_name": STICKY_HEADER}}],
+        "timeout": parts.seconds(settings.predict_timeout),
+        "retry_policy": parts.retry_policy(patient=True),
+    }
 
 
 def _weighted(endpoint: Endpoint, tag: str, role: str, weight: int) -> Json:
@@ -264,7 +365,7 @@ def _weighted(endpoint: Endpoint, tag: str, role: str, weight: int) -> Json:
             parts.overwrite("x-rollout-role", role),
             parts.overwrite("x-rollout-release", tag),
             parts.overwrite("x-rollout-endpoint", endpoint.name),
-            parts.overwrite("x-rollout-record", endpoint.record),
+            parts.overwrite("x-rollout-record", _recorded(endpoint, tag)),
         ],
     }
 
@@ -280,9 +381,14 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
         "request_headers_mutations": [
             {"append": parts.overwrite("x-rollout-role", "shadow")},
             {"append": parts.overwrite("x-rollout-release", tag)},
-            {"append": parts.overwrite("x-rollout-record", endpoint.record)},
+            {"append": parts.overwrite("x-rollout-record", _recorded(endpoint, tag))},
         ],
     }
+
+
+def _recorded(endpoint: Endpoint, tag: str) -> str:
+    """What a release is told to keep of a request."""
+    return Recording(endpoint.record, endpoint.record_sample, endpoint.release(tag).redact).header
 
 
 def _rds(settings: GatewaySettings, name: str) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 
@@ -53,6 +54,16 @@ def header_is(name: str, value: str) -> Json:
 def header_is_not(name: str, value: str) -> Json:
     """A condition on a request's header, true when it is missing too."""
     return {**header_is(name, value), "invert_match": True, "treat_missing_header_as_empty": True}
+
+
+def matches(pattern: str) -> Json:
+    """A condition on the whole path, by a regular expression."""
+    return {"safe_regex": {"regex": pattern}}
+
+
+def rewritten(pattern: str, path: str) -> Json:
+    """The path with ``path`` in place of what it begins with."""
+    return {"regex_rewrite": {"pattern": {"regex": f"^{pattern}"}, "substitution": path}}
 
 
 def refusal(name: str, status: int, words: str) -> Json:
@@ -115,7 +126,39 @@ def cluster(name: str, sockets: Sequence[str], breaker: int) -> Json:
     }
 
 
-def edge_listener(port: int, routes: Json, log: str, idle: float) -> Json:
+COLLECTOR = "traces"
+"""The cluster of what traces are sent to."""
+
+
+def collector(url: str) -> Json:
+    """The cluster of an OpenTelemetry collector at a plain ``http`` URL."""
+    parts = urlsplit(url)
+    address = {"socket_address": {"address": parts.hostname, "port_value": parts.port or 80}}
+    hosts = [{"endpoint": {"address": address}}]
+    return {
+        "name": COLLECTOR,
+        "type": "STRICT_DNS",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": COLLECTOR, "endpoints": [{"lb_endpoints": hosts}]},
+    }
+
+
+def tracing(url: str) -> Json:
+    """A span for each request, which continues the caller's trace; its own ``traceparent`` goes on to releases."""
+    where = {"uri": f"{url.rstrip('/')}/v1/traces", "cluster": COLLECTOR, "timeout": "2s"}
+    return {
+        "provider": {
+            "name": "envoy.tracers.opentelemetry",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+                "http_service": {"http_uri": where},
+                "service_name": "nbdeploy-gateway",
+            },
+        }
+    }
+
+
+def edge_listener(port: int, routes: Json, log: str, idle: float, traces: str | None = None) -> Json:
     """What clients talk to: the only TCP port."""
     stamps = {
         "name": "envoy.filters.http.header_mutation",
@@ -148,6 +191,7 @@ def edge_listener(port: int, routes: Json, log: str, idle: float) -> Json:
         "access_log": [_json_log(log, fields, predictions)],
         "http_filters": [stamps, _ROUTER],
         **routes,
+        **({"tracing": tracing(traces)} if traces else {}),
     }
     listener = _listener("edge", {"socket_address": {"address": "127.0.0.1", "port_value": port}}, manager)
     # Otherwise a second Envoy of the same user could bind the same port and take half of the requests.
@@ -191,7 +235,7 @@ _LEDGER: Json = {
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "duration_ms": "%DURATION%",
-    "record": "%REQ(X-ROLLOUT-RECORD)%",
+    "record": "%REQ(X-ROLLOUT-RECORD):40%",  # how much, and of which share; names of columns may be many
 }
 
 

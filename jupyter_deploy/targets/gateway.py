@@ -13,22 +13,22 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
-
-from jupyter_deploy.domain.endpoint import Counts, Endpoint
+from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, RouteNotConfirmed
 from jupyter_deploy.domain.processes import passed_on
-from jupyter_deploy.home import private_folder
+from jupyter_deploy.domain.status import Counts
+from jupyter_deploy.home import private_folder, write_atomic
 
 from . import admin as admin_says
-from . import envoy, unix
+from . import envoy
 from .envoy import Json
 from .leftovers import wait_until
-from .runtime import Runtime, read_json, write_atomic
+from .naming import sockets
+from .runtime import Runtime, read_json
 from .settings import LocalSettings
-from .supervision import Program, Supervisor
+from .supervision import Program, Programs, Supervisor
 from .token import make_token, token
-from .workers import sockets, tail
+from .workers import tail
 
 PROGRAM = "gateway"
 
@@ -62,7 +62,11 @@ class Gateway:
 
     def running(self) -> bool:
         """Whether there is an Envoy, be it one that is just being started again."""
-        return self._supervisor.alive() and any(s.alive for s in self._supervisor.states(PROGRAM))
+        return self.among(self._supervisor.seen())
+
+    def among(self, programs: Programs | None) -> bool:
+        """The same, of what the supervisor has just said; None: there is no supervisor."""
+        return any(state.alive for state in (programs or {}).get(PROGRAM, ()))
 
     def answers(self) -> bool:
         """Whether there is an Envoy, whoever looks after it."""
@@ -112,20 +116,28 @@ class Gateway:
             return {}
         with self._admin() as admin:
             return admin_says.stats(
-                admin, r"^cluster\..*\.upstream_rq_(completed|5xx|time|active_overflow|pending_overflow)(: |$)"
+                admin,
+                rf"^(cluster|vhost\.{envoy.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
+                r"(completed|5xx|time|active_overflow|pending_overflow)(: |$)",
             )
 
     def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
-        """What Envoy counted of each release that has traffic, in its present role."""
+        """What Envoy counted of each release that has traffic, in its present role: predictions, and nothing beside."""
         found = {}
         for tag in endpoint.traffic.tags():
             shadow = endpoint.traffic.role_of(tag) == "shadow"
             cluster = (envoy.shadow_name if shadow else envoy.cluster_name)(endpoint.name, tag)
             prefix = f"cluster.{envoy.stat_name(cluster)}.upstream_rq"
+            beside = [f"{name}.upstream_rq" for name in envoy.beside_stats(endpoint.name, cluster)]
+
+            def predictions(what: str, prefix: str = prefix, beside: list[str] = beside) -> int:
+                others = sum(int(stats.get(f"{one}_{what}", "0")) for one in beside)
+                return max(0, int(stats.get(f"{prefix}_{what}", "0")) - others)
+
             if f"{prefix}_completed" in stats:
                 found[tag] = Counts(
-                    requests=int(stats[f"{prefix}_completed"]),
-                    errors=int(stats.get(f"{prefix}_5xx", "0")),
+                    requests=predictions("completed"),
+                    errors=predictions("5xx"),
                     p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
                 )
         return found
@@ -190,7 +202,7 @@ class Gateway:
             ready=[self._admin_socket],
         )
 
-    def _put(self, admin: httpx.Client, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
+    def _put(self, admin: admin_says.Admin, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
         """Swap one document and wait until it is in force; returns the statistics that say so."""
         version, rejections = f"{_STATS[kind]}.version_text", f"{_STATS[kind]}.update_rejected"
         wanted = document["version_info"]
@@ -234,7 +246,7 @@ class Gateway:
             make_token(self._settings.home)
         settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
         paths = {
-            (endpoint.name, tag): sockets(self._runtime, endpoint.name, tag, self._settings.workers)
+            (endpoint.name, tag): sockets(self._runtime, endpoint.release(tag))
             for endpoint in served
             for tag in endpoint.traffic.tags()
         }
@@ -256,6 +268,7 @@ class Gateway:
             predict_timeout=self._settings.predict_timeout,
             shadow_timeout=self._settings.shadow_timeout,
             hosts=self._settings.hosts,
+            traces=self._settings.otlp_endpoint,
         )
 
     def _document(self, kind: str) -> Path:
@@ -279,8 +292,8 @@ class Gateway:
         remember(self._settings, configured=first, port=port)
         return port
 
-    def _admin(self) -> httpx.Client:
-        return unix.client(self._admin_socket, 5.0)
+    def _admin(self) -> admin_says.Admin:
+        return admin_says.Admin(self._admin_socket)
 
 
 def remember(settings: LocalSettings, **values: str | int) -> None:

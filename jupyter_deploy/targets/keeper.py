@@ -4,7 +4,7 @@ If the supervisor is killed, the keeper starts another one, which adopts what ru
 supervisor starts another one. Only who kills both at once needs ``nbdeploy reconcile``.
 
 It also tells the supervisor at once when a process has ended (Linux), since that looks by itself once a second only,
-and keeps the logs short.
+keeps the logs short, and looks after limits of memory (``limits``).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.errors import TargetError
 
+from . import limits
 from .runtime import Runtime
 from .supervision import Supervisor
 
@@ -33,12 +34,15 @@ def main(runtime: Runtime, logs: Path) -> None:
     """Watch until the supervisor has gone, and start another one unless everything was stopped."""
     supervisor = Supervisor(runtime, logs)
     supervisor.keeper_ready.touch(mode=0o600)
-    rotated = time.monotonic()
+    rotated = looked = time.monotonic()
     while _answers(supervisor):
         if _ended(runtime):
             for pause in _TELL_SECONDS:
                 time.sleep(pause)
                 _answers(supervisor)
+        if time.monotonic() > looked + _LOOK_SECONDS:
+            looked = time.monotonic()
+            limits.look(runtime.path / "programs", runtime.path / "pids")
         if time.monotonic() > rotated + _ROTATE_SECONDS:
             rotated = time.monotonic()
             shorten(logs)

@@ -11,6 +11,7 @@ Only the standard library, and nothing of this package: it is started with ``-I 
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import json
 import os
 import resource
@@ -36,7 +37,10 @@ def main(path: Path) -> None:
     _write_to(plan["log"])
     _hold(Path(plan["hold"]), plan["stop_seconds"], plan["supervisor"])
     _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
-    _limit(plan["memory"])
+    _open_files()
+    limits = plan.get("limits")
+    if limits:
+        _bind(limits, plan["hold"], path.with_suffix(".limits"))
     os.chdir(plan["folder"])
     os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
 
@@ -177,13 +181,22 @@ def _count(ready: Path, starts: Path, retries: int) -> None:
     time.sleep(min(failures, 5))
 
 
-def _limit(memory: int | None) -> None:
+def _bind(limits: dict[str, Any], name: str, state: Path) -> None:
+    """Bind this process to its limits, and write down how."""
+    spec = importlib.util.spec_from_file_location("limits", Path(__file__).with_name("limits.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError("limits.py is missing beside launch.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.enforce(limits["memory"], limits["cpu"], name)
+    state.write_text(json.dumps(found), encoding="utf-8")
+
+
+def _open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    if memory is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
 
 
 def _say(text: str) -> None:

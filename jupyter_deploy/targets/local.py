@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,19 +20,25 @@ from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.processes import passed_on
-from jupyter_deploy.home import private_folder, was_running
+from jupyter_deploy.domain.resources import Resources
+from jupyter_deploy.home import private_folder, was_running, write_atomic
 
+from . import limits
 from .gateway import Gateway, envoy_binary, forget_runtime, remember
+from .hardware import require_hardware
 from .leftovers import end_leftovers
 from .machine import check_machine
-from .runtime import Runtime, locate, write_atomic
+from .naming import PREFIX
+from .runtime import Runtime, locate
 from .settings import LocalSettings
-from .supervision import ProcessState, Program, Supervisor
-from .workers import PREFIX, Workers, check_recording
+from .supervision import Program, Programs, Supervisor
+from .workers import Workers, check_recording
 
 __all__ = ["LocalSettings", "LocalTarget"]
 
 ARCHIVIST = "archivist"
+
+_ASKED_AT_ONCE = 32  # a release that hangs takes a second of one of them
 
 
 class LocalTarget:
@@ -39,8 +47,12 @@ class LocalTarget:
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
-    def check(self) -> None:
-        """Raise EnvoyMissing if there is no gateway to start, TargetError if the machine's limits forbid it."""
+    def check(self, resources: Resources | None = None) -> None:
+        """Raise EnvoyMissing if there is no gateway to start, TargetError if the machine's limits forbid it.
+
+        InvalidInput for more resources than it has.
+        """
+        require_hardware(resources or Resources())
         envoy_binary(self._settings)
         check_machine()
 
@@ -48,30 +60,36 @@ class LocalTarget:
         """Run a release until it is ready and answers its example as the notebook did.
 
         One that runs and is ready is left alone; with ``ask`` it is asked its example once more; with ``renew`` too,
-        and started anew if it does not answer as the notebook did. Returns whether it had to be started.
+        and started anew if it does not answer as the notebook did. One that runs with other resources is started
+        with these beside it, until it is routed. Returns whether it had to be started.
 
         Raises
         ------
         StartFailed, EnvironmentChanged, EnvoyMissing
-            It was stopped again, unless it had been running before.
+            It was stopped again, unless it had been running before: then it runs as it did.
         """
+        require_hardware(release.resources)
         envoy_binary(self._settings)
         place = _Place(self._settings)
         place.runtime.prepare()
         workers = place.workers(release)
         with place.runtime.lock(workers.lock):
-            place.resume()
-            if place.alive(workers) and workers.proved() and workers.ready():
+            if workers.alive(place.resume()) and workers.proved() and workers.ready():
                 if not (ask or renew) or _answers(workers, renew=renew):
                     return False
                 with place.runtime.lock():
                     workers.forget()
-            if place.alive(workers) and workers.outdated():
+                workers = place.workers(release)
+            if workers.outdated() and workers.alive(place.programs()):
                 place.take_down(workers)
+                workers = place.workers(release)
             workers.check_environment()
+            if workers.resized() and workers.alive(place.programs()):
+                place.start_beside(workers)
+                return True
             with place.runtime.lock():
                 place.runtime.prepare()  # the last release may just have been stopped
-                before = place.alive(workers)
+                before = workers.alive(place.programs())
                 if not before:
                     check_machine()
                 place.open()
@@ -110,59 +128,68 @@ class LocalTarget:
         """
         check_recording(endpoint)
         try:
-            return self._route(endpoint)
+            url, programs = self._route(endpoint)
         except OSError as error:
             raise RouteNotConfirmed(
                 f"the change is not in force: cannot write {error.filename or 'a file'}: {error.strerror or error}",
                 "make room on that disk or make it writable, then run 'nbdeploy reconcile'",
             ) from error
+        _Place(self._settings).retire(endpoint, programs)
+        return url
 
-    def _route(self, endpoint: Endpoint) -> str:
+    def _route(self, endpoint: Endpoint) -> tuple[str, Programs]:
+        """Its URL, and what ran before."""
         place = _Place(self._settings)
         place.runtime.prepare()
         with place.runtime.lock():
             place.runtime.prepare()  # the last release may just have been stopped
-            place.resume()
+            programs = place.resume()
             before = place.fragments()
             known = before.get(endpoint.name)
             newer = known is not None and known.revision > endpoint.revision
             wanted = before if newer else before | {endpoint.name: endpoint}
-            if not any(e.running for e in wanted.values()) and not place.gateway.running():
-                return place.gateway.url(endpoint.name)
-            if place.supervisor.alive():
-                place.keep_records()  # its limits may have been changed
+            if not any(e.running for e in wanted.values()) and not place.gateway.among(programs):
+                return place.gateway.url(endpoint.name), programs or {}
+            if programs is not None:
+                place.keep_records(programs)  # its limits may have been changed
             place.put(wanted[endpoint.name])
             try:
-                if not place.gateway.running():
+                if not place.gateway.among(programs):
                     place.open()  # it may be all that runs: releases that should do failed to start
                 place.gateway.apply(wanted.values())
             except BaseException:
                 place.put_back(endpoint.name, known)
                 raise
-            return place.gateway.url(endpoint.name)
+            return place.gateway.url(endpoint.name), programs or {}
 
     def observe(self, endpoint: Endpoint) -> Observation:
         """The endpoint as it is found; starts nothing."""
+        return self.observe_all([endpoint])[endpoint.name]
+
+    def observe_all(self, endpoints: Sequence[Endpoint]) -> dict[str, Observation]:
+        """Several by one look: supervisor and gateway are asked once, all releases at the same time."""
         place = _Place(self._settings)
         if place.runtime.exists():
             place.runtime.check()
-        programs = place.supervisor.programs() if place.supervisor.alive() else None
-        health = {}
-        for release in endpoint.releases:
-            workers = place.workers(release)
-            if programs is None and workers.ready():
-                running, healthy, detail = True, True, "runs without a supervisor"
-            else:
-                running, healthy, detail = workers.health((programs or {}).get(workers.program, []))
-            health[release.tag] = ReleaseHealth(running=running, healthy=healthy, detail=detail)
+        programs = place.supervisor.seen()
+        workers = {(e.name, r.tag): place.workers(r) for e in endpoints for r in e.releases}
+        health = _health(workers, programs)
         stats = place.gateway.statistics()
-        return Observation(
-            url=place.gateway.url(endpoint.name),
-            gateway=place.gateway.answers() if programs is None else place.gateway.running(),
-            releases=health,
-            overflowed=place.gateway.overflowed(endpoint, stats),
-            counts=place.gateway.counts(endpoint, stats),
-        )
+        gateway = place.gateway.answers() if programs is None else place.gateway.among(programs)
+        return {
+            endpoint.name: Observation(
+                url=place.gateway.url(endpoint.name),
+                gateway=gateway,
+                releases={release.tag: health[endpoint.name, release.tag] for release in endpoint.releases},
+                overflowed=place.gateway.overflowed(endpoint, stats),
+                counts=place.gateway.counts(endpoint, stats),
+            )
+            for endpoint in endpoints
+        }
+
+    def limits(self, release: Release) -> tuple[str, ...]:
+        """How what it may use is enforced."""
+        return _Place(self._settings).workers(release).limits()
 
     def lost(self) -> bool:
         """Whether something ran here and nobody has stopped it, and yet neither it nor its configuration is there."""
@@ -179,6 +206,27 @@ class LocalTarget:
         else:  # what a reboot ended is not to come back either
             with suppress(OSError):
                 forget_runtime(self._settings)
+
+
+def _health(
+    workers: Mapping[tuple[str, str], Workers], programs: Programs | None
+) -> dict[tuple[str, str], ReleaseHealth]:
+    """Of each release; ``programs`` None: there is no supervisor. Those that could answer are asked side by side."""
+    askable = [key for key, one in workers.items() if one.askable(programs)]
+    ready: dict[tuple[str, str], bool] = {}
+    if askable:
+        with ThreadPoolExecutor(min(len(askable), _ASKED_AT_ONCE), "nbdeploy-health") as pool:
+            ready = dict(zip(askable, pool.map(lambda key: workers[key].ready(), askable), strict=True))
+    found = {}
+    for key, one in workers.items():
+        if programs is None and ready.get(key):
+            running, healthy, detail = True, True, "runs without a supervisor"
+        else:
+            states = (programs or {}).get(one.program, ())
+            running, healthy, detail = one.health(states, ready=ready.get(key, False))
+        enforced = one.limits() if running else ()
+        found[key] = ReleaseHealth(running=running, healthy=healthy, detail=detail, limits=enforced)
+    return found
 
 
 def _answers(workers: Workers, *, renew: bool) -> bool:
@@ -204,43 +252,77 @@ class _Place:
     def workers(self, release: Release) -> Workers:
         return Workers(release, self._settings, self.runtime, self.supervisor)
 
-    def programs(self) -> dict[str, list[ProcessState]]:
-        return self.supervisor.programs() if self.supervisor.alive() else {}
+    def programs(self) -> Programs:
+        return self.supervisor.seen() or {}
 
-    def resume(self) -> None:
-        """Have a supervisor again, if it was killed and its keeper did not, or not yet, start another one."""
-        if self.supervisor.interrupted():
+    def resume(self) -> Programs | None:
+        """What runs (None: no supervisor); one that was killed is there again, also where its keeper started none."""
+        seen = self.supervisor.seen()
+        if seen is None and self.supervisor.interrupted():
             with self.runtime.lock():
                 if self.supervisor.interrupted():
                     self.supervisor.ensure()
-
-    def alive(self, workers: Workers) -> bool:
-        states = self.programs().get(workers.program, [])
-        return bool(states) and all(state.alive for state in states)
+            seen = self.supervisor.seen()
+        return seen
 
     def take_down(self, workers: Workers) -> None:
         """Stop a release; the caller holds its lock."""
+        others = workers.others(self.programs())
         # Answering the last requests may take long: not under the lock that everybody needs.
         if self.supervisor.alive():
-            self.supervisor.stop(workers.program)
+            for one in (workers, *others):
+                self.supervisor.stop(one.program)
         with self.runtime.lock():
+            for one in others:
+                one.withdraw()
             workers.forget()
             if not any(name.startswith(PREFIX) for name in self.programs()):
                 self.close()
+
+    def start_beside(self, workers: Workers) -> None:
+        """Start a release with other resources beside what runs of it; the caller holds its lock.
+
+        Clients are asked for by those that run until the next routes are in force; if the start fails, they stay.
+        """
+        newer = workers.newer()
+        with self.runtime.lock():
+            check_machine()
+            newer.launch()
+        try:
+            newer.wait_ready()
+            newer.probe()
+            newer.prove()
+        except BaseException:
+            self._drop(newer)
+            raise
+
+    def retire(self, endpoint: Endpoint, programs: Programs) -> None:
+        """End what ran with other resources before, of what was running: nothing is routed there any more."""
+        for release in endpoint.releases:
+            workers = self.workers(release)
+            if workers.others(programs):
+                with self.runtime.lock(workers.lock):
+                    for one in self.workers(release).others(self.programs()):
+                        self._drop(one)
+
+    def _drop(self, generation: Workers) -> None:
+        self.supervisor.stop(generation.program)
+        with self.runtime.lock():
+            generation.withdraw()
 
     def open(self) -> None:
         """Have a supervisor that every shell finds; the caller holds the state lock."""
         self.supervisor.ensure()
         remember(self._settings, runtime=str(self.runtime.path))
-        self.keep_records()
+        self.keep_records(self.programs())
 
-    def keep_records(self) -> None:
+    def keep_records(self, programs: Programs) -> None:
         """Have the program that tends the records run as the settings are now, if there is to be one."""
         if not self._settings.archivist:
             return
         ready = f"{self.runtime.path}/archivist.ready"
         command = [*self._settings.archivist, "--ready", ready]
-        if command == self._tending() and any(state.alive for state in self.supervisor.states(ARCHIVIST)):
+        if command == self._tending() and any(state.alive for state in programs.get(ARCHIVIST, ())):
             return
         private_folder(self._settings.logs)
         self.supervisor.add(
@@ -264,6 +346,8 @@ class _Place:
         """Stop everything; the caller holds the state lock."""
         self.supervisor.shutdown()
         end_leftovers(self.runtime)
+        for state in (self.runtime.path / "programs").glob("*.limits"):
+            limits.undo(state)
         self.runtime.clear()
         with suppress(OSError):  # a full disk must not be in the way of a stop
             forget_runtime(self._settings)

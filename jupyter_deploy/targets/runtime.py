@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.errors import TargetError
-from jupyter_deploy.home import private_folder
 
 from .settings import LocalSettings
 
@@ -152,20 +151,6 @@ def path_fault(path: Path) -> str:
     if length > SOCKET_BYTES:
         return f"a unix socket's path in it would have {length} bytes of {SOCKET_BYTES}"
     return ""
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Replace a file in one step; readers see the old content or the new. Whoever writes a file holds its lock."""
-    private_folder(path.parent)
-    # One name a file: what a killed writer left is overwritten by the next one.
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:

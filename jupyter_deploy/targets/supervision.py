@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,12 +29,12 @@ from xml.parsers.expat import ExpatError
 
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.processes import passed_on
-from jupyter_deploy.home import private_folder
+from jupyter_deploy.home import private_folder, write_atomic
 
-from . import launch
+from . import launch, limits
 from .leftovers import end_leftovers, forget, wait_until
 from .rpc import UnixTransport
-from .runtime import Runtime, write_atomic
+from .runtime import Runtime
 
 KEEPER = "keeper"
 
@@ -64,8 +64,8 @@ class Program:
         failed; one that had got so far is followed by another as often as it ends.
     retries
         After so many failed starts in a row and one more it is given up (``FATAL``).
-    memory
-        Bytes of private memory that a process may have (``RLIMIT_DATA``); None: any.
+    memory, cpu
+        Bytes and processors that a process and all that come of it may use together (``limits``); None: any.
     """
 
     name: str
@@ -76,6 +76,7 @@ class Program:
     ready: Sequence[str]
     retries: int = 5
     memory: int | None = None
+    cpu: float | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,10 @@ class ProcessState:
     def alive(self) -> bool:
         """Running, or on its way there."""
         return self.state in _ALIVE
+
+
+Programs = Mapping[str, Sequence[ProcessState]]
+"""The processes of programs, by their names."""
 
 
 class SupervisorGone(TargetError):
@@ -190,22 +195,30 @@ class Supervisor:
         self._ini(name).unlink(missing_ok=True)
         forget(self._runtime, name)  # one that was to be adopted when it was stopped
         for path in (self._runtime.path / "programs").glob(f"{name}@*"):
+            if path.suffix == ".limits":
+                limits.undo(path)
             path.unlink(missing_ok=True)
 
-    def programs(self) -> dict[str, list[ProcessState]]:
+    def programs(self) -> Programs:
         """All programs by name."""
-        found: dict[str, list[ProcessState]] = {}
-        for info in self._rpc("getAllProcessInfo"):
-            given_up = info["statename"] == "EXITED" and info["exitstatus"] == launch.GIVEN_UP
-            detail = "too many failed starts" if given_up else info["spawnerr"]
-            name = "FATAL" if given_up else info["statename"]
-            state = ProcessState(name, info["pid"], "" if name in _ALIVE else detail)
-            found.setdefault(info["group"], []).append(state)
-        return found
+        return _by_name(self._rpc("getAllProcessInfo"))
 
-    def states(self, name: str) -> list[ProcessState]:
+    def seen(self) -> Programs | None:
+        """The same by one question, which starts nothing; None: nobody answers.
+
+        Raises
+        ------
+        TargetError
+            It is there and does not answer.
+        """
+        try:
+            return _by_name(self._call("getAllProcessInfo"))
+        except SupervisorGone:
+            return None
+
+    def states(self, name: str) -> Sequence[ProcessState]:
         """A program's processes; empty when there is no such program."""
-        return self.programs().get(name, [])
+        return self.programs().get(name, ())
 
     def shutdown(self) -> None:
         """Stop everything, itself too; returns when it has gone."""
@@ -219,6 +232,10 @@ class Supervisor:
             self.stop(name)
         self._rpc("shutdown")
         wait_until(lambda: not launch.alive(pid), _STOP_SECONDS)
+
+    def limits(self, name: str, number: int = 0) -> Path:
+        """Where it is written how a program's process is limited (``limits``)."""
+        return self._runtime.path / "programs" / f"{name}@{number}.limits"
 
     def log(self, name: str, number: int = 0) -> Path:
         """The log of a program's process."""
@@ -302,7 +319,9 @@ class Supervisor:
             "log": str(self.log(program.name, number).absolute()),
             "ready": program.ready[number],
             "retries": program.retries,
-            "memory": program.memory,
+            "limits": {"memory": program.memory, "cpu": program.cpu}
+            if program.memory is not None or program.cpu is not None
+            else None,
             # The keeper is there for the time without a supervisor.
             "supervisor": None if program.name == KEEPER else f"{self._runtime.path}/supervisord.pid",
             "stop_seconds": max(program.stop_seconds - 1, 1),
@@ -361,3 +380,14 @@ class Supervisor:
                 "",
             ]
         )
+
+
+def _by_name(infos: Iterable[Mapping[str, Any]]) -> Programs:
+    found: dict[str, list[ProcessState]] = {}
+    for info in infos:
+        given_up = info["statename"] == "EXITED" and info["exitstatus"] == launch.GIVEN_UP
+        detail = "too many failed starts" if given_up else info["spawnerr"]
+        name = "FATAL" if given_up else info["statename"]
+        state = ProcessState(name, info["pid"], "" if name in _ALIVE else detail)
+        found.setdefault(info["group"], []).append(state)
+    return found

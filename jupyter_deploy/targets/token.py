@@ -12,9 +12,9 @@ import secrets
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.home import write_atomic
 
 from .envoy import TOKEN_HEADER
-from .runtime import write_atomic
 
 # What a header may hold as it is, in Envoy's documents too; and too long to be guessed.
 _TOKEN = re.compile(rf"{TOKEN_HEADER}: ([A-Za-z0-9._~+/=-]{{16,512}})\s*")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 from pathlib import Path
 
 import httpx
+
+from jupyter_deploy.unix_http import UnixConnection
 
 
 def client(socket: str | Path, timeout: float) -> httpx.Client:
@@ -15,3 +18,17 @@ def client(socket: str | Path, timeout: float) -> httpx.Client:
     """
     transport = httpx.HTTPTransport(uds=str(socket), verify=False)
     return httpx.Client(transport=transport, base_url="http://localhost", timeout=timeout, trust_env=False)
+
+
+def says_ready(socket: str, timeout: float) -> bool:
+    """Whether a worker listens there and can be asked."""
+    if not Path(socket).exists():
+        return False
+    worker = UnixConnection(socket, timeout)
+    try:
+        worker.request("GET", "/readyz")
+        return worker.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        worker.close()

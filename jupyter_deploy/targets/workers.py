@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
+import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.endpoint import Endpoint, Release
-from jupyter_deploy.domain.errors import EnvironmentChanged, StartFailed, TargetError
-from jupyter_deploy.domain.processes import passed_on
-from jupyter_deploy.home import private_folder
+from jupyter_deploy.domain.errors import StartFailed, TargetError
+from jupyter_deploy.domain.processes import environment_changed, last_lines, passed_on
+from jupyter_deploy.domain.resources import Resources
+from jupyter_deploy.home import private_folder, write_atomic
+from jupyter_deploy.serving import pool
 from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
 
-from . import unix
-from .envoy import cluster_name
-from .runtime import Runtime, read_json, write_atomic
+from . import limits, unix
+from .hardware import enforced, processors, variables
+from .naming import generations, key_of, program_name, sockets, stem_of
+from .runtime import Runtime, read_json
 from .settings import LocalSettings
-from .supervision import ProcessState, Program, Supervisor
+from .supervision import ProcessState, Program, Programs, Supervisor
 
 # uvicorn ends when its requests are answered, or after so many seconds; then it is killed.
 _GRACE_SECONDS = 20
@@ -35,23 +38,33 @@ _KEEP_ALIVE_SECONDS = 75
 
 _RETRIES = 4
 
-PREFIX = "release-"
-"""What the names of releases' programs, and of no others, begin with."""
-
 _POLL_SECONDS = 0.04
 _TAIL_LINES = 25
 
 
 class Workers:
-    """The processes of one release in one runtime directory."""
+    """The processes of one release in one runtime directory.
 
-    def __init__(self, release: Release, settings: LocalSettings, runtime: Runtime, supervisor: Supervisor) -> None:
+    With other resources they are started beside those that run, as a ``generation`` of their own; who routes to them
+    retires the former ones.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        settings: LocalSettings,
+        runtime: Runtime,
+        supervisor: Supervisor,
+        *,
+        generation: int | None = None,
+    ) -> None:
         self.release = release
         self._settings = settings
         self._runtime = runtime
         self._supervisor = supervisor
-        self.program = program_name(release.endpoint, release.tag)
-        self._key = _key(release.endpoint, release.tag)
+        self._key = key_of(release.endpoint, release.tag)
+        self._generation: int = self._record().get("generation", 0) if generation is None else generation
+        self.program = program_name(release.endpoint, release.tag, self._generation)
 
     @property
     def lock(self) -> str:
@@ -60,11 +73,11 @@ class Workers:
 
     def sockets(self) -> list[str]:
         """Where its processes listen."""
-        return sockets(self._runtime, self.release.endpoint, self.release.tag, self._settings.workers)
+        return sockets(self._runtime, self.release, self._generation)
 
     def proved(self) -> bool:
         """Whether this very release was started and answered its example."""
-        return bool(self._record().get("proved")) and self._record().get("digest") == self.release.digest
+        return bool(self._record().get("proved")) and not self.outdated() and not self.resized()
 
     def prove(self) -> None:
         """Remember that it has answered."""
@@ -78,13 +91,8 @@ class Workers:
         EnvironmentChanged
         """
         release = self.release
-        remedy = (
-            "install the versions named, or deploy again from the notebook with what is installed now; with --isolated "
-            "a release has an environment of its own, which no installation touches"
-        )
-        what = f"{release.tag} cannot start: its environment is not what it was captured in"
         if not Path(release.interpreter).is_file():
-            raise EnvironmentChanged(what, remedy, f"{release.interpreter}: the interpreter is missing")
+            raise environment_changed(release.tag, [f"{release.interpreter}: the interpreter is missing"])
         script = Path(release.path) / "src" / "serving" / "environment.py"
         command = [release.interpreter, "-P", str(script), str(Path(release.snapshot_path) / "snapshot.json")]
         try:
@@ -99,56 +107,82 @@ class Workers:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise EnvironmentChanged(what, remedy, f"{release.interpreter} cannot be run: {error}") from error
+            raise environment_changed(release.tag, [f"{release.interpreter} cannot be run: {error}"]) from error
         try:
             changes = json.loads(done.stdout)
         except ValueError:
-            details = _last_lines(done.stdout + done.stderr)
+            details = last_lines(done.stdout + done.stderr, _TAIL_LINES)
             raise StartFailed(
                 f"{release.tag} cannot start: its environment could not be checked",
                 f"deploy again from the notebook; see whether {release.path} is complete",
                 details,
             ) from None
         if changes:
-            raise EnvironmentChanged(what, remedy, "\n".join(f"  {line}" for line in changes))
+            raise environment_changed(release.tag, changes)
+
+    def newer(self) -> Workers:
+        """Those that are to be started beside these."""
+        return Workers(self.release, self._settings, self._runtime, self._supervisor, generation=self._generation + 1)
 
     def launch(self) -> None:
         """Add its program. The caller holds the state lock."""
-        self._write_record(proved=False)
+        if self._generation == self._record().get("generation", 0):
+            self._write_record(proved=False)
         for socket in self.sockets():
             Path(socket).unlink(missing_ok=True)
         records = self._settings.home.absolute() / "records" / self.release.endpoint / self.release.version
+        feedback = self._settings.home.absolute() / "feedback" / self.release.endpoint
         private_folder(records)
+        private_folder(feedback)
         environment = passed_on(os.environ) | {
             "BENTOML_HOME": str(self._settings.bentoml_home.absolute()),
             "BENTOML_DO_NOT_TRACK": "true",
             "NBDEPLOY_RECORDS": str(records),
+            "NBDEPLOY_FEEDBACK": str(feedback),
             "NBDEPLOY_ENDPOINT": self.release.endpoint,
             "NBDEPLOY_WHEN_RECORD_FAILS": self._settings.when_record_fails,
             "NBDEPLOY_CHECK_ENVIRONMENT": "1",
+            "NBDEPLOY_LOG_FORMAT": self._settings.log_format,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        if self._settings.otlp_endpoint is not None:
+            environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = self._settings.otlp_endpoint
+        environment |= variables(self.release.resources)
         if self._settings.segment_bytes is not None:
             environment["NBDEPLOY_SEGMENT_BYTES"] = str(self._settings.segment_bytes)
         self._supervisor.add(
             Program(
                 name=self.program,
-                commands=[self._command(socket) for socket in self.sockets()],
+                commands=[self._command(self.sockets())],
                 environment=environment,
                 folder=self._runtime.path / "empty",
                 stop_seconds=_GRACE_SECONDS + 5,
                 retries=_RETRIES,
-                ready=self.sockets(),  # uvicorn makes it when the model is loaded
-                memory=self._settings.memory_limit and self._settings.memory_limit << 20,
+                ready=self.sockets()[-1:],  # it is made when the model is loaded
+                memory=self.release.resources.memory,
+                cpu=self.release.resources.cpu,
             )
         )
 
-    def forget(self) -> None:
-        """Remove its program and everything of it. The caller holds the state lock."""
+    def others(self, programs: Iterable[str]) -> list[Workers]:
+        """Of what is supervised, other generations of it: former ones, and what a killed process had begun to start."""
+        numbers = generations(self.release.endpoint, self.release.tag, programs) - {self._generation}
+        return [
+            Workers(self.release, self._settings, self._runtime, self._supervisor, generation=number)
+            for number in sorted(numbers)
+        ]
+
+    def withdraw(self) -> None:
+        """Remove the program of this generation and all that is its own. The caller holds the state lock."""
         if self._supervisor.alive():
             self._supervisor.remove(self.program)
-        for socket in self.sockets():
-            Path(socket).unlink(missing_ok=True)
+        for path in (self._runtime.path / "s").glob(f"{stem_of(self._key, self._generation)}-*.sock"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self._pool, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Remove its program and everything of it. The caller holds the state lock."""
+        self.withdraw()
         self._record_path.unlink(missing_ok=True)
 
     def wait_ready(self, *, patient: bool = False) -> None:
@@ -171,7 +205,7 @@ class Workers:
             ended = any(not s.alive for s in states) or bool(first and pids != first)
             if not states or (any(s.state == "FATAL" for s in states) if patient else ended):
                 raise self._failure(f"{self.release.tag} ended while it started")
-            if all(_ready(socket, 1.0) for socket in self.sockets()):
+            if all(unix.says_ready(socket, 1.0) for socket in self.sockets()):
                 return
             time.sleep(_POLL_SECONDS)
         raise self._failure(f"{self.release.tag} was not ready within {self._settings.start_timeout:g} s")
@@ -197,26 +231,53 @@ class Workers:
 
     def ready(self, seconds: float = 1.0) -> bool:
         """Whether all its processes say that they are ready."""
-        return all(_ready(socket, seconds) for socket in self.sockets())
+        return all(unix.says_ready(socket, seconds) for socket in self.sockets())
 
-    def health(self, states: Sequence[ProcessState]) -> tuple[bool, bool, str]:
+    def alive(self, programs: Programs | None) -> bool:
+        """Whether all its processes run, of what the supervisor has just said; None: there is no supervisor."""
+        states = (programs or {}).get(self.program, ())
+        return bool(states) and all(state.alive for state in states)
+
+    def askable(self, programs: Programs | None) -> bool:
+        """Whether it is worth asking if it is ready."""
+        return (programs is None or self.alive(programs)) and all(Path(socket).exists() for socket in self.sockets())
+
+    def health(self, states: Sequence[ProcessState], *, ready: bool) -> tuple[bool, bool, str]:
         """Running, healthy, and what there is to say about it."""
         if not states:
             return False, False, "not running"
         down = [state for state in states if not state.alive]
         if down:
             return len(down) < len(states), False, f"{down[0].state}: {down[0].detail or 'see its log'}"
-        if not self.ready():
+        if not ready:
             return True, False, "does not say that it is ready"
         return True, True, ""
 
-    def _command(self, socket: str) -> list[str]:
+    def limits(self) -> tuple[str, ...]:
+        """How what it may use is enforced, one line each."""
+        known = self.resources()
+        return () if known is None else enforced(known, self._supervisor.limits(self.program), self._pool)
+
+    def resources(self) -> Resources | None:
+        """What it was started with; None: it was not, or by an nbdeploy that did not write it down."""
+        known = self._record().get("resources")
+        return None if known is None else Resources.model_validate(known)
+
+    def _command(self, sockets: Sequence[str]) -> list[str]:
         # -P: -m would put the working directory on the path. Not -s or -I: packages of the user's site
         # belong to the captured environment if the notebook had them.
+        folder = str(Path(self.release.path) / "src")
+        if len(sockets) > 1:
+            # This package's own, since a bento of an earlier one has none: it needs nothing of it but service.py.
+            return [
+                self.release.interpreter, "-P", pool.__file__, "--app-dir", folder,
+                "--threads", str(self.release.resources.threads_on(processors())),
+                "--folder", str(self._pool), *sockets,
+            ]  # fmt: skip
         return [
             self.release.interpreter, "-P", "-m", "uvicorn",
-            "--factory", "--app-dir", str(Path(self.release.path) / "src"),
-            "--uds", socket, "--no-access-log", "--log-level", "warning",
+            "--factory", "--app-dir", folder,
+            "--uds", sockets[0], "--no-access-log", "--log-level", "warning",
             "--timeout-keep-alive", str(_KEEP_ALIVE_SECONDS),
             "--timeout-graceful-shutdown", str(_GRACE_SECONDS),
             "service:app",
@@ -253,8 +314,15 @@ class Workers:
         return differences(expected, got, rtol=rtol, atol=atol)
 
     def _failure(self, message: str) -> StartFailed:
-        logs = [self._supervisor.log(self.program, number) for number in range(len(self.sockets()))]
-        return StartFailed(message, f"read the whole log: {logs[0]}", tail(logs))
+        log = self._supervisor.log(self.program)
+        memory, (killed, _) = self.release.resources.memory, limits.killed(self._supervisor.limits(self.program))
+        if killed and memory:
+            message = f"{message}: it may have {size_in_words(memory)} of memory, and that was not enough"
+        return StartFailed(message, f"read the whole log: {log}", tail([log]))
+
+    @property
+    def _pool(self) -> Path:
+        return self._runtime.path / "pools" / stem_of(self._key, self._generation)
 
     @property
     def _record_path(self) -> Path:
@@ -264,6 +332,10 @@ class Workers:
         """Whether what runs under this tag serves other files than the release names."""
         return self._record().get("digest") not in (None, self.release.digest)
 
+    def resized(self) -> bool:
+        """Whether it runs with other resources than the release names."""
+        return self.resources() not in (None, self.release.resources)
+
     def _record(self) -> dict[str, Any]:
         return read_json(self._record_path)
 
@@ -272,46 +344,42 @@ class Workers:
             "tag": self.release.tag,
             "endpoint": self.release.endpoint,
             "digest": self.release.digest,
-            "workers": len(self.sockets()) if proved else self._settings.workers,
+            "workers": self.release.resources.processes,
+            "resources": self.release.resources.said(),
             "proved": proved,
+            "generation": self._generation,
         }
         write_atomic(self._record_path, json.dumps(record))
 
 
 def check_recording(endpoint: Endpoint) -> None:
-    """Every release with traffic must know the endpoint's mode of recording.
+    """Every release with traffic must understand how the endpoint records.
 
     Raises
     ------
     TargetError
-        One was built by a version that records everything.
+        One was built by a version that does not: it would record everything, or, of a sample, no data.
     """
-    if endpoint.record == "full" or not endpoint.running:
+    if not endpoint.running:
         return
     for tag in endpoint.traffic.tags():
-        code = Path(endpoint.release(tag).path) / "src" / "serving" / "records.py"
-        try:
-            known = f'"{endpoint.record}"' in code.read_text("utf-8")
-        except OSError:
-            known = True  # not there at all: whoever starts it says so
-        if not known:
+        release = endpoint.release(tag)
+        serving = Path(release.path) / "src" / "serving"
+        if (serving / "recording.py").exists() or not serving.exists():
+            continue  # not there at all: whoever starts it says so
+        if endpoint.record_sample < 1 or release.redact or not _knows(serving / "records.py", endpoint.record):
             raise TargetError(
-                f"{tag} was built by an older nbdeploy and would record everything",
+                f"{tag} was built by an older nbdeploy, which does not know what is to be recorded "
+                f"({', '.join([endpoint.recorded, *(f'without {name}' for name in release.redact)])})",
                 f"'nbdeploy stop {endpoint.name}', 'bentoml delete {tag}', and deploy it again",
             )
 
 
-def program_name(endpoint: str, tag: str) -> str:
-    """The supervisor's name of a release, readable in ``logs/``."""
-    name = re.sub(r"[^A-Za-z0-9._-]", ".", cluster_name(endpoint, tag))
-    return f"{PREFIX}{name}"
-
-
-def sockets(runtime: Runtime, endpoint: str, tag: str, workers: int) -> list[str]:
-    """The sockets of a release: as many as it was started with, else ``workers``."""
-    key = _key(endpoint, tag)
-    started = read_json(runtime.path / "releases" / f"{key}.json").get("workers")
-    return [f"{runtime.path}/s/{key}-{number}.sock" for number in range(started or workers)]
+def _knows(code: Path, record: str) -> bool:
+    try:
+        return record == "full" or f'"{record}"' in code.read_text("utf-8")
+    except OSError:
+        return True
 
 
 def tail(logs: Sequence[Path]) -> str:
@@ -324,24 +392,5 @@ def tail(logs: Sequence[Path]) -> str:
         except OSError:
             continue
         if text.strip():
-            return _last_lines(text)
+            return last_lines(text, _TAIL_LINES)
     return ""
-
-
-def _last_lines(text: str) -> str:
-    return "\n".join(text.rstrip().splitlines()[-_TAIL_LINES:])
-
-
-def _key(endpoint: str, tag: str) -> str:
-    # Short, since a socket's path must be.
-    return hashlib.sha256(f"{endpoint} {tag}".encode()).hexdigest()[:12]
-
-
-def _ready(socket: str, timeout: float) -> bool:
-    if not Path(socket).exists():
-        return False
-    try:
-        with unix.client(socket, timeout) as worker:
-            return worker.get("/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False

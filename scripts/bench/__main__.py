@@ -5,31 +5,45 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from .bursts import bursts
+from .charts import throughput
 from .deploys import deploys
 from .figures import Figure, table
 from .guards import guards
+from .lab import MINUTES, labs
+from .peers.bare import BARE
 from .records import comparisons
+from .replacing import replaced
+from .serving import ONE_ROW, ours_only, serving
 from .shadows import shadows
 from .startup import startup
 from .traffic import promotions, toggles
+from .validate import validate
 from .weights import weights
 
 SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "toggles": toggles,
     "promotions": promotions,
     "shadows": shadows,
+    "serving": serving,
+    "bursts": bursts,
+    "replaced": replaced,
     "deploys": deploys,
     "guards": guards,
     "startup": startup,
     "comparisons": comparisons,
     "weights": weights,
+    "validate": validate,
+    "lab": labs,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+CHART = Path("images/serving.svg")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -38,14 +52,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("subjects", nargs="*", help=f"of: {', '.join(SUBJECTS)} (default: all)")
     parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
+    parser.add_argument(
+        "--minutes", type=float, default=MINUTES, help="of updates to Lab's page (default: %(default)g)"
+    )
+    parser.add_argument("--only", choices=["ours"], help="of 'serving': a quick look, without the peers")
     given = parser.parse_args()
     unknown = set(given.subjects) - SUBJECTS.keys()
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: what was started is ended
     began = time.monotonic()
     figures = []
+    subjects = dict(SUBJECTS)
+    subjects["lab"] = lambda: labs(given.minutes)
+    if given.only:
+        subjects["serving"] = ours_only
     for subject in given.subjects or SUBJECTS:
-        for figure in SUBJECTS[subject]():
+        for figure in subjects[subject]():
             said = f" (aim {figure.aim}: {figure.verdict.strip('*')})" if figure.aim else ""
             print(f"{figure.subject}: {figure.name}: {figure.shown}{said}  {figure.note}", flush=True)
             figures.append(figure)
@@ -60,8 +83,10 @@ def _write(figures: list[Figure], seconds: float) -> None:
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     measured = f"Measured on {machine}, in {seconds / 60:.0f} minutes, by `make bench`:\n\n{table(figures)}"
+    if throughput(figures, ONE_ROW, PAGE.parent / CHART, reach=BARE.name):
+        measured += f"\n\n![{ONE_ROW}: requests a second of each server]({CHART})"
     PAGE.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. ``most``: the aim, a value that it should not exceed (None: printed only)."""
+    """One measured value. ``most``, ``least``: its aim, what it should not exceed or be below (None: printed only)."""
 
     subject: str
     name: str
@@ -17,12 +17,14 @@ class Figure:
     unit: str = ""
     most: float | None = None
     note: str = ""
+    least: float | None = None
 
     @property
     def verdict(self) -> str:
-        if self.most is None:
+        if not self.aim:
             return ""
-        return "reached" if self.value <= self.most else "**not reached**"
+        low, high = self.least or -math.inf, math.inf if self.most is None else self.most
+        return "reached" if low <= self.value <= high else "**not reached**"
 
     @property
     def shown(self) -> str:
@@ -30,7 +32,8 @@ class Figure:
 
     @property
     def aim(self) -> str:
-        return "" if self.most is None else f"≤ {_rounded(self.most)} {self.unit}".strip()
+        bounds = (("≤", self.most), ("≥", self.least))
+        return ", ".join(f"{sign} {_rounded(one)} {self.unit}".strip() for sign, one in bounds if one is not None)
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -53,6 +56,8 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def _rounded(value: float) -> str:
+    if not math.isfinite(value):
+        return "none" if math.isnan(value) else "∞"
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -6,23 +6,20 @@ import ast
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from jupyter_client.manager import KernelManager
 
-HERE = Path(__file__).parent
+from .clients import Answers, asking
 
-# Models as a notebook has them: thirty features, two labels; 'Moody' does what a file tells it, so that a shadow
-# that was right when it started can be made to hang, raise or die.
-TRAINED = """
+# Models as a notebook has them: thirty features, two labels.
+TABLE = """
 import os, time
 from pathlib import Path
 import numpy as np
@@ -31,11 +28,14 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-import jupyter_deploy
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 
 def trained(c):
     return make_pipeline(StandardScaler(), LogisticRegression(C=c)).fit(X, y)
+"""
+# 'Moody' does what a file tells it, so that a shadow that was right when it started can be made to hang, raise or die.
+TRAINED = f"""{TABLE}
+import jupyter_deploy
 
 class Moody:
     def __init__(self, model, mood):
@@ -50,21 +50,6 @@ class Moody:
             os._exit(1)
         return self.model.predict(X)
 """
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What one run of clients got: ``[seconds since the start, latency in seconds, status, release]``."""
-
-    rows: list[tuple[float, float, int, str]] = field(repr=False)
-
-    @property
-    def failed(self) -> int:
-        return sum(status != 200 for _, _, status, _ in self.rows)
-
-    def latencies(self, since: float = 0.0, until: float = float("inf")) -> list[float]:
-        """Milliseconds, of requests that left in this span."""
-        return [latency * 1000 for at, latency, status, _ in self.rows if status == 200 and since <= at < until]
 
 
 class World:
@@ -112,26 +97,15 @@ class World:
         tag, url = self.run("", "(found.release, found.url)")
         return tag, url
 
-    @contextlib.contextmanager
-    def clients(self, url: str, *options: str) -> Iterator[Answers]:
+    def clients(self, url: str, *options: str) -> contextlib.AbstractContextManager[Answers]:
         """Clients that ask until the block ends; their answers are there afterwards."""
-        result = self.folder / "answers.json"
-        result.unlink(missing_ok=True)
-        answers = Answers([])
-        process = self._ask(url, result, *options)
-        try:
-            yield answers
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(90)
-        answers.rows.extend(tuple(row) for row in json.loads(result.read_text()))
+        return asking(f"{url}/predict", self.body, *options)
 
     def asked(self, url: str, *options: str) -> Answers:
         """Clients that ask until their time is over."""
-        result = self.folder / "answers.json"
-        result.unlink(missing_ok=True)
-        self._ask(url, result, *options).wait(180)
-        return Answers([tuple(row) for row in json.loads(result.read_text())])
+        with asking(f"{url}/predict", self.body, *options, patient=True) as answers:
+            pass
+        return answers
 
     def capacity(self, url: str) -> float:
         """Requests a second that sixteen clients get answered, clients included: what this machine can do."""
@@ -146,13 +120,6 @@ class World:
             [sys.executable, "-m", "jupyter_deploy", "down"], env=self.environment, cwd=self.folder, check=False,
             capture_output=True,
         )  # fmt: skip
-
-    def _ask(self, url: str, result: Path, *options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(HERE / "load.py"), f"{url}/predict", str(self.body), str(result), *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        if process.stdout is None or not process.stdout.readline():
-            raise RuntimeError("the clients did not start")
-        return process
 
 
 @contextlib.contextmanager

@@ -206,16 +206,17 @@ class Campaign:
         self._kill(self._pattern(tag), "worker")
 
     def _pattern(self, tag: str) -> str:
-        return f"release-*{tag.partition(':')[2]}@{self.rng.randrange(self.world.workers)}"
+        return f"release-*{tag.partition(':')[2]}@0"
 
     def _kill(self, pattern: str, what: str) -> None:
         pids = self.world.pids(pattern)
         if not pids:
             self.say(f"  {what}: not there just now")
             return
-        os.kill(pids[0], signal.SIGKILL)
+        pid = self.rng.choice(pids)
+        os.kill(pid, signal.SIGKILL)
         self.killed += 1
-        self.say(f"  killed {what} {pids[0]}")
+        self.say(f"  killed {what} {pid}")
 
     def _try(self, *arguments: str) -> None:
         if code := self.world.run(*arguments):

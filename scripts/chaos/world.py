@@ -101,7 +101,7 @@ class World:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # kernels are found by it
             "NBDEPLOY_HOME": str(self.folder / "nbdeploy"),
             "NBDEPLOY_PORT": str(_free_port()),
-            "NBDEPLOY_WORKERS": str(self.workers),
+            "NBDEPLOY_RESOURCES__WORKERS": str(self.workers),
             "NBDEPLOY_RUNTIME": str(self.runtime),
             "NBDEPLOY_KEEP_REVISIONS": "1",
             "BENTOML_HOME": str(self.folder / "bentoml"),
@@ -143,7 +143,7 @@ class World:
         return jupyter_deploy.describe(ENDPOINT).model_dump(mode="json")  # type: ignore[no-any-return]
 
     def pids(self, pattern: str) -> list[int]:
-        """Living processes whose files in ``pids/`` match; ``supervisor`` is the supervisor's."""
+        """Living processes whose files in ``pids/`` match, and a pool's workers; ``supervisor`` is the supervisor's."""
         paths = [self.runtime / "supervisord.pid"] if pattern == "supervisor" else self.runtime.glob(f"pids/{pattern}")
         found = []
         for path in paths:
@@ -153,6 +153,8 @@ class World:
                 continue
             if psutil.pid_exists(pid) and str(self.runtime) in " ".join(_command(pid)):
                 found.append(pid)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    found += [child.pid for child in psutil.Process(pid).children() if _in_pool(child.pid)]
         return found
 
     def processes(self) -> list[int]:
@@ -193,9 +195,10 @@ class World:
             command[command.index("--uds") + 1] for pid in self.processes() if "--uds" in (command := _command(pid))
         )
         found += [f"{number} processes on {path}" for path, number in sockets.items() if number > 1]
+        forked = [pid for pid in self.processes() if _in_pool(pid)]
         wanted = self.workers * len(described["releases"])
-        if len(sockets) != wanted:
-            found.append(f"{len(sockets)} workers run, wanted {wanted}")
+        if len(sockets) + len(forked) != wanted:
+            found.append(f"{len(sockets) + len(forked)} workers run, wanted {wanted}")
         with sqlite3.connect(self.folder / "nbdeploy" / "state.sqlite") as store:
             (intents,) = store.execute("SELECT count(*) FROM intents").fetchone()
         if intents:
@@ -303,6 +306,15 @@ def _explained(one: Asked, outages: list[Outage]) -> bool:
             outage.explained += 1
             return True
     return False
+
+
+def _in_pool(pid: int) -> bool:
+    """Whether it is a worker that a pool's parent has forked."""
+    try:
+        parent = psutil.Process(pid).ppid()
+    except psutil.Error:
+        return False
+    return all(any(part.endswith("pool.py") for part in _command(one)) for one in (pid, parent))
 
 
 def _command(pid: int) -> list[str]:

@@ -15,7 +15,7 @@ import joblib
 from threadpoolctl import threadpool_limits
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.replaying import copy_serving
+from jupyter_deploy.adapters.clean import copy_serving
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.processes import passed_on

@@ -1,5 +1,7 @@
 """The process that builds bentos: begun early, used once, never left behind."""
 
+from pathlib import Path
+
 import psutil
 import pytest
 
@@ -43,3 +45,19 @@ def test_prepared_or_not_a_build_makes_the_bento(tmp_path):
         assert not waiting.is_running()  # it built this one
         assert builder.build(second).tag == second.tag  # and a new one the next
     assert builders() == []
+
+
+def test_a_bento_of_an_older_version_is_built_anew_beside_it_and_what_runs_keeps_its_code(tmp_path):
+    builder = BentoBuilder(tmp_path)
+    snapshot = capture(ModelCapturer(tmp_path, Tolerance(), 60), lambda frame: frame["age"] * 2, NUMBERS)
+    old = Path(builder.build(snapshot).path)
+    assert builder.build(snapshot).path == str(old)
+    (old / "src" / "serving" / "register.py").unlink()  # as it was before there was any
+    before = {path: path.stat().st_mtime_ns for path in old.rglob("*")}
+    new = builder.build(snapshot)
+    assert (new.tag, Path(new.path).parent) == (snapshot.tag, old.parent)
+    assert (Path(new.path) / "src" / "serving" / "register.py").exists()
+    assert {path: path.stat().st_mtime_ns for path in old.rglob("*")} == before
+    made = Path(new.path).stat().st_ino
+    assert builder.build(snapshot) == new
+    assert Path(new.path).stat().st_ino == made

@@ -18,7 +18,7 @@ from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, TrafficRequest
 from jupyter_deploy.faces.render import text
 from jupyter_deploy.operations.change import change, stop_unwanted
-from jupyter_deploy.operations.deploy import _next
+from jupyter_deploy.operations.deploy import _as_it_runs, _next
 from jupyter_deploy.operations.traffic import promote, traffic
 from tests.releases import release
 
@@ -82,6 +82,15 @@ def test_the_very_same_model_is_as_old_as_it_was_when_it_is_released_again():
     assert _next(DeployRequest(), before, later).release(first.tag).created_at == first.created_at
     other = later.model_copy(update={"digest": "sha256:other"})
     assert _next(DeployRequest(), before, other).release(first.tag).created_at == other.created_at
+
+
+def test_what_runs_keeps_the_bento_that_it_runs_from_and_what_is_started_gets_the_newest(ports):
+    newer = TWO.model_copy(update={"path": f"{TWO.path}-2"})
+    assert _as_it_runs(newer, SECOND, ports).path == TWO.path
+    assert _as_it_runs(newer, SECOND.stopped(), ports).path == newer.path
+    assert _as_it_runs(newer, FIRST, ports).path == newer.path
+    other = newer.model_copy(update={"digest": "sha256:other"})
+    assert _as_it_runs(other, SECOND, ports).path == newer.path
 
 
 def test_what_another_living_process_is_starting_is_not_stopped(tmp_path, ports):

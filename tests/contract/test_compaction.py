@@ -19,7 +19,7 @@ from jupyter_deploy.adapters.compaction import compact_all
 from jupyter_deploy.adapters.comparison import RecordLog
 from jupyter_deploy.adapters.tail import Tail
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.serving.records import VERSION, Recorder
+from jupyter_deploy.serving.records import VERSION, Entry, Recorder
 
 
 @pytest.fixture
@@ -87,11 +87,10 @@ def test_lines_that_cannot_be_read_are_kept_aside_and_counted(log, tmp_path):
 
 def test_a_segment_that_is_still_written_is_left_alone(log, tmp_path):
     recorder = Recorder(tmp_path / "records" / "tumour" / "aaa", "tumour", "tumour:aaa")
-    given = {"pair_id": None, "ts_ns": 1, "role": "direct", "status": 200, "latency_ms": 1}
-    recorder.write(request_id="first", **given)
+    recorder.write_all([Entry("first", None, 1, "direct", 200, 1)])
     compact_all(tmp_path)
     assert names(tmp_path) == [recorder.path.name]
-    recorder.write(request_id="second", **given)
+    recorder.write_all([Entry("second", None, 1, "direct", 200, 1)])
     recorder.close()
     compact_all(tmp_path)
     assert names(tmp_path) == [recorder.path.with_suffix(".parquet").name]
@@ -247,9 +246,7 @@ def test_a_clock_that_jumps_back_disorders_moments_but_loses_and_doubles_nothing
     recorder = Recorder(folder, "tumour", "tumour:aaa", segment_bytes=700)
     jumps = [100, 101, 40, 41, 200, 102]
     for number, second in enumerate(jumps):
-        recorder.write(
-            request_id=str(number), pair_id=f"p{number}", ts_ns=second * 10**9, role="stable", status=200, latency_ms=1
-        )
+        recorder.write_all([Entry(str(number), f"p{number}", second * 10**9, "stable", 200, 1)])
     recorder.close()
     compact_all(tmp_path)
     assert len(names(tmp_path)) > 1

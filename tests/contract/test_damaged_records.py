@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import pytest
 from record_world import World, endpoint
-from test_record_log import ids, line, write
+from test_record_log import NOON, ids, line, write
 
 from jupyter_deploy.adapters import purging, retention
 from jupyter_deploy.adapters.archivist import tend
@@ -14,6 +15,7 @@ from jupyter_deploy.adapters.compaction import compact_all
 from jupyter_deploy.adapters.comparison import RecordLog
 from jupyter_deploy.adapters.retention import Limits
 from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.looking import Key, Wanted
 
 
 def cut(content):
@@ -42,6 +44,10 @@ def test_a_damaged_file_is_named_by_all_who_read_and_the_others_are_read_without
         lambda: log.purge("tumour", before=None, request_ids=["r2"], dry_run=True),
         lambda: log.purge("tumour", before=None, request_ids=["r2"], dry_run=False),
         lambda: World(tmp_path).compare(endpoint()),
+        lambda: log.page("tumour", Wanted(), before=None, limit=10),
+        lambda: log.page("tumour", Wanted(text="radius"), before=None, limit=10),
+        lambda: log.pair("tumour", Key("2026-11-25 12:00:01", "r1", "p1", "tumour:aaa", "stable").text),
+        lambda: log.spans("tumour", since=NOON, until=NOON + timedelta(hours=1), every=timedelta(hours=1)),
     ):
         with pytest.raises(StoreError) as caught:
             asked()

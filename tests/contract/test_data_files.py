@@ -15,8 +15,8 @@ import pytest
 
 from jupyter_deploy.adapters import datafiles
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.clean import copy_serving
 from jupyter_deploy.adapters.proving import prove
-from jupyter_deploy.adapters.replaying import copy_serving
 from jupyter_deploy.domain.artifacts import Source, Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, ReplayFailed, StoreError, Untrusted
 from jupyter_deploy.domain.ports import Live

@@ -90,6 +90,7 @@ def test_without_the_token_nothing_answers(guarded: tuple[Stage, str, str]) -> N
         assert answer.headers["x-request-id"]
         assert answer.json()["title"] == "The token is missing or wrong"
         assert secret not in answer.text
+    assert httpx.post(f"{url}/feedback", json={}, trust_env=False).status_code == 401
     for path in ("", "/livez", "/metadata"):
         assert httpx.get(f"{url}{path}", trust_env=False).status_code == 401
     root = url.rpartition("/")[0]
@@ -162,3 +163,22 @@ def test_a_shell_with_another_port_is_told_the_one_that_runs(serving: tuple[Stag
     assert elsewhere.observe(endpoint).url == url
     assert elsewhere.route(endpoint) == url
     assert predict(elsewhere.observe(endpoint).url).status_code == 200
+
+
+def test_feedback_goes_to_stable_alone_and_is_no_prediction(serving: tuple[Stage, Endpoint, str]) -> None:
+    stage, endpoint, url = serving
+    with_canary = endpoint_of(*endpoint.releases, canary="tumour:bbb", canary_percent=100, revision=10)
+    with_shadow = endpoint_of(*endpoint.releases, shadows={"tumour:bbb": 100}, revision=11)
+    forged = {"x-rollout-role": "stable", "x-rollout-record": "off", "x-request-id": "told"}
+    for routed in (with_canary, with_shadow):
+        stage.target.route(routed)
+        answers = [
+            httpx.post(f"{url}/feedback", json={}, headers=forged, trust_env=False, timeout=20) for _ in range(5)
+        ]
+        assert {answer.headers["x-model-version"] for answer in answers} == {"aaa"}
+        seen = answers[0].json()
+        assert (seen["path"], seen["role"], seen["headers"]["x-rollout-record"]) == ("/feedback", "", "full")
+    predict(url, x_request_id="afterwards")
+    for ledger in (stage.edge, stage.shadow):
+        eventually(lambda read=ledger: "afterwards" in {line["request_id"] for line in read()})
+        assert "told" not in {line["request_id"] for line in ledger()}

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from test_local_target_kills import answers_more
-from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
+from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.adapters import scratch
 from jupyter_deploy.domain.errors import TargetError
@@ -80,32 +79,6 @@ def test_a_worker_may_open_as_many_files_as_the_hard_limit_allows(stage: Stage) 
     pid = int((stage.runtime / "pids" / "release-tumour.aaa@0").read_text())
     (line,) = [x for x in Path(f"/proc/{pid}/limits").read_text().splitlines() if x.startswith("Max open files")]
     assert int(line.split()[3]) == min(hard, 65536)
-
-
-HUNGRY = """
-import asyncio
-_plain = serve
-async def serve(scope, receive, send):
-    if scope["path"] == "/predict" and dict(scope["headers"]).get(b"x-rollout-role") == b"shadow":
-        hoard.append(b"x" * (400 << 20))
-    await _plain(scope, receive, send)
-hoard = []
-"""
-
-
-def test_a_memory_hungry_shadow_meets_its_limit_and_stables_clients_notice_nothing() -> None:
-    with staged(memory_limit=300) as stage:
-        stable, shadow = stage.release("aaa"), stage.release("bbb")
-        service = Path(shadow.path) / "src" / "service.py"
-        service.write_text(service.read_text() + HUNGRY)
-        for release in (stable, shadow):
-            stage.target.start(release)
-        url = stage.target.route(endpoint_of(stable, shadow, shadows={shadow.tag: 100}))
-        with Load(url, clients=2) as load:
-            answers_more(load, 40)
-        assert load.failures == []
-        assert set(load.answers) == {"aaa"}
-        eventually(lambda: "MemoryError" in (stage.settings.logs / "release-tumour.bbb-0.log").read_text())
 
 
 def test_a_release_that_answers_otherwise_by_now_is_started_anew_when_it_is_asked(stage: Stage) -> None:

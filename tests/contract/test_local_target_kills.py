@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
+from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.targets.keeper import shorten
 from jupyter_deploy.targets.launch import alive
@@ -149,17 +149,6 @@ def test_a_worker_that_dies_while_it_loads_is_given_up_however_slowly_it_dies(st
     kill(worker)
     eventually(lambda: stage.target.observe(endpoint_of(release)).releases[release.tag].detail.startswith("FATAL"), 40)
     assert "given up" in (stage.settings.logs / f"{WORKER}-0.log").read_text()
-
-
-def test_of_two_workers_a_killed_one_costs_the_others_requests_nothing() -> None:
-    with staged(workers=2) as stage:
-        release = stage.release("aaa")
-        stage.target.start(release)
-        url = stage.target.route(endpoint_of(release))
-        with Load(url) as load:
-            eventually(lambda: len(load.answers) > 50)
-            replaced(stage, WORKER)
-        assert len(load.failures) <= 12, load.failures  # as above
 
 
 def test_a_killed_gateway_is_back_before_the_supervisor_would_have_looked(stage: Stage) -> None:

@@ -110,17 +110,6 @@ def test_starting_what_runs_asks_nothing(stage: Stage) -> None:
     assert len(stage.seen("aaa", "probe")) == 1
 
 
-def test_each_of_several_workers_is_asked_and_all_answer() -> None:
-    with staged(workers=2) as stage:
-        release = stage.release("aaa")
-        stage.target.start(release)
-        url = LocalTarget(replace(stage.settings, workers=1)).route(endpoint_of(release))
-        assert len(stage.seen("aaa", "probe")) == 2
-        first = int((stage.runtime / "pids" / "release-tumour.aaa@0").read_text())
-        os.kill(first, signal.SIGKILL)
-        assert [ask(url).status_code for _ in range(20)] == [200] * 20
-
-
 def test_the_last_stop_takes_everything_down(stage: Stage) -> None:
     one, two = stage.release("aaa"), stage.release("bbb")
     stage.target.stop(one)

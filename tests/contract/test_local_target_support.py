@@ -12,7 +12,7 @@ import tempfile
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,8 @@ import pytest
 
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.resources import Resources
+from jupyter_deploy.targets import limits
 from jupyter_deploy.targets.local import LocalSettings, LocalTarget
 
 # Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
@@ -96,7 +98,15 @@ class Stage:
         )
         self.target = LocalTarget(self.settings)
 
-    def release(self, version: str, answer: Any = None, *, endpoint: str = "tumour", **behaviour: Any) -> Release:
+    def release(
+        self,
+        version: str,
+        answer: Any = None,
+        *,
+        endpoint: str = "tumour",
+        resources: Mapping[str, Any] | None = None,
+        **behaviour: Any,
+    ) -> Release:
         folder = self.root / endpoint / version
         (folder / "src" / "serving").mkdir(parents=True, exist_ok=True)
         (folder / "src" / "service.py").write_text(SERVICE)
@@ -120,6 +130,7 @@ class Stage:
             snapshot_path=str(folder),
             interpreter=sys.executable,
             source=Source(notebook="n.ipynb", variable="model"),
+            resources=Resources().asked(resources or {}),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
 
@@ -160,6 +171,8 @@ class Stage:
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
+        for state in (self.runtime / "programs").glob("*.limits"):
+            limits.undo(state)
 
 
 @contextmanager

@@ -18,7 +18,9 @@ import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed, TargetError
-from jupyter_deploy.targets import admin, envoy, gateway
+from jupyter_deploy.serving.recording import Recording, recording
+from jupyter_deploy.targets import admin, envoy
+from jupyter_deploy.targets.supervision import Supervisor
 
 __all__ = ["stage"]
 
@@ -39,6 +41,28 @@ def test_a_started_release_answers_through_the_gateway(stage: Stage) -> None:
     assert stage.seen("aaa", "stable")[0]["path"] == "/predict"
 
 
+def test_of_what_runs_the_supervisor_is_asked_once_a_start_and_twice_a_route(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question waits for another process: on a busy machine that is what a toggle's time goes into."""
+    one, two = stage.release("aaa"), stage.release("bbb")
+    for release in (one, two):
+        stage.target.start(release)
+    stage.target.route(endpoint_of(one, two))
+    asked: list[str] = []
+    call = Supervisor._call
+
+    def counted(supervisor: Supervisor, method: str, *arguments: Any) -> Any:
+        asked.append(method)
+        return call(supervisor, method, *arguments)
+
+    monkeypatch.setattr(Supervisor, "_call", counted)
+    assert not stage.target.start(two)
+    assert len(asked) == 1
+    stage.target.route(endpoint_of(one, two, shadows={two.tag: 100}, revision=2))
+    assert len(asked) == 3
+
+
 def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stage) -> None:
     one, two = stage.release("aaa"), stage.release("bbb")
     for release in (one, two):
@@ -49,6 +73,8 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
     texts = ["x" * (3_000_000 if number == 7 else number) for number in range(25)]
     assert all(ask(url, [text]).json() == {"predictions": ["aaa"]} for text in texts)
     httpx.get(f"{url}/metadata")
+    httpx.get(url)
+    httpx.post(f"{url}/feedback", json={"feedback": []})
 
     copies = eventually(lambda: (found := stage.seen("bbb", "shadow")) and len(found) == 25 and found)
     originals = stage.seen("aaa", "stable")
@@ -65,7 +91,7 @@ def test_a_shadow_gets_every_request_once_with_the_pair_id_of_stable(stage: Stag
     assert (line["release"], line["role"], line["path"]) == (one.tag, "stable", "/tumour/predict")
     counts = stage.target.observe(endpoint).counts
     assert {tag: (found.requests, found.errors) for tag, found in counts.items()} == {
-        one.tag: (26, 0),  # with the one for /metadata
+        one.tag: (25, 0),  # without what is asked beside predictions
         two.tag: (25, 0),
     }
 
@@ -149,7 +175,7 @@ def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
     for headers in (original, copy, rest):
         assert not {"x-rollout-invented", "x-envoy-retry-on", "x-envoy-upstream-rq-timeout-ms"} & set(headers)
     assert rest["x-pair-id"] != "forged"
-    assert not [name for name in rest if name.startswith("x-rollout-")]
+    assert {name: rest[name] for name in rest if name.startswith("x-rollout-")} == {"x-rollout-record": "full"}
 
 
 def test_a_release_of_before_there_were_modes_of_recording_is_routed_in_full_only(stage: Stage) -> None:
@@ -158,13 +184,45 @@ def test_a_release_of_before_there_were_modes_of_recording_is_routed_in_full_onl
     code.write_text("# records everything")
     stage.target.start(one)
     url = stage.target.route(endpoint_of(one))
-    with pytest.raises(TargetError, match="would record everything"):
+    with pytest.raises(TargetError, match="does not know what is to be recorded"):
         stage.target.route(endpoint_of(one, revision=2).recording("meta"))
     assert ask(url).status_code == 200
     code.write_text('MODES = ("full", "meta", "off")')
     stage.target.route(endpoint_of(one, revision=2).recording("meta"))
     assert ask(url).status_code == 200
     assert [seen["headers"]["x-rollout-record"] for seen in stage.seen("aaa", "stable")] == ["full", "meta"]
+
+
+def test_a_release_that_knows_neither_samples_nor_redaction_is_not_asked_for_them(stage: Stage) -> None:
+    one = stage.release("aaa")
+    serving = Path(one.path) / "src" / "serving"
+    (serving / "recording.py").unlink(missing_ok=True)
+    (serving / "records.py").write_text('MODES = ("full", "meta", "off")')
+    stage.target.start(one)
+    url = stage.target.route(endpoint_of(one))
+    redacting = one.model_copy(update={"redact": ("größe 50%", "a,b")})
+    for wanted in (endpoint_of(one, revision=2).recording(None, 0.5), endpoint_of(redacting, revision=2)):
+        with pytest.raises(TargetError, match="does not know what is to be recorded"):
+            stage.target.route(wanted)
+    (serving / "recording.py").touch()
+    stage.target.route(endpoint_of(redacting, revision=2).recording(None, 0.5))
+    assert ask(url).status_code == 200
+    said = stage.seen("aaa", "stable")[-1]["headers"]["x-rollout-record"]
+    assert recording(said) == Recording("full", 0.5, redacting.redact)
+
+
+def test_each_release_is_told_what_it_redacts_itself(stage: Stage) -> None:
+    one, two = stage.release("aaa"), stage.release("bbb")
+    one, two = (one.model_copy(update={"redact": ("ssn",)}), two.model_copy(update={"redact": ("iban",)}))
+    for release in (one, two):
+        (Path(release.path) / "src" / "serving" / "recording.py").touch()
+        stage.target.start(release)
+    url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100.0}).recording(None, 0.5))
+    assert ask(url).status_code == 200
+    copy = eventually(lambda: stage.seen("bbb", "shadow"))[0]["headers"]
+    original = stage.seen("aaa", "stable")[0]["headers"]
+    assert original["x-rollout-record"] == "full;sample=0.5;redact=ssn"
+    assert copy["x-rollout-record"] == "full;sample=0.5;redact=iban"
 
 
 def test_a_canary_gets_its_share_and_a_sticky_key_its_release(stage: Stage) -> None:
@@ -361,7 +419,8 @@ def test_copies_that_the_first_hop_drops_are_counted(stage: Stage, monkeypatch: 
 
 
 def _admin(stage: Stage, path: str) -> str:
-    return gateway.unix.client(stage.runtime / "admin.sock", 5).get(path).text
+    with admin.Admin(str(stage.runtime / "admin.sock")) as asked:
+        return asked.get(path) or ""
 
 
 def _status(url: str) -> int:

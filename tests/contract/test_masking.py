@@ -99,7 +99,7 @@ def test_a_secret_of_the_notebook_is_no_change_and_runs_but_is_not_shown(tmp_pat
     cells = [KEY, "model = make(opts)", "%deploy model"]
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), notebook)
     provenance = SimpleNamespace(
-        source=Source(notebook=str(notebook), variable="model"), cells=masking.masked_cells(cells)
+        source=Source(notebook=str(notebook), variable="model"), cells=masking.masked_cells(cells), in_cell=True
     )
     snapshot = SimpleNamespace(manifest=SimpleNamespace(provenance=provenance))
     ports = SimpleNamespace(notebooks=PapermillRunner())

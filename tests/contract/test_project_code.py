@@ -11,10 +11,10 @@ import pytest
 
 from jupyter_deploy.adapters import project_code
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.clean import SERVING_FOLDER
 from jupyter_deploy.adapters.origins import local_distributions
 from jupyter_deploy.adapters.pickling import write_pickle
 from jupyter_deploy.adapters.project_code import ProjectCode, differing
-from jupyter_deploy.adapters.replaying import SERVING_FOLDER
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotCapturable
 from jupyter_deploy.serving.project_code import globals_of

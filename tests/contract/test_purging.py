@@ -137,12 +137,12 @@ def test_torn_lines_of_the_ledger_go_too_unless_they_name_another_endpoint(log, 
 
 WRITER = """
 import sys
-from jupyter_deploy.serving.records import Recorder
+from jupyter_deploy.serving.records import Entry, Recorder
 recorder = Recorder(sys.argv[1], "tumour", "tumour:aaa", segment_bytes=20_000)
 number = 0
 while True:
-    kept = recorder.write(request_id=f"w{number}", pair_id=None, ts_ns=1764072000000000000 + number, role="stable",
-                          status=200, latency_ms=1.0, inputs=[number], outputs=[number])
+    ts_ns = 1764072000000000000 + number
+    recorder.write_all([Entry(f"w{number}", None, ts_ns, "stable", 200, 1.0, 1, [number], [number])])
     print(number, flush=True)
     number += 1
     if not sys.stdin.readline():

@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 
 import jupyter_deploy
 from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.replaying import copy_serving, run_replay
+from jupyter_deploy.adapters.clean import copy_serving
+from jupyter_deploy.adapters.replaying import run_replay
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.snapshot import load

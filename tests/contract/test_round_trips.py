@@ -34,7 +34,7 @@ def asked(inspected, native):
     """The answers over HTTP: the model is rebuilt from what a snapshot holds."""
     prototype = pickle.loads(pickle.dumps(inspected.prototype))
     signature = json.loads(inspected.signature.model_dump_json())
-    manifest = {"name": "m", "signature": signature, "framework": "python", "method": None}
+    manifest = {"name": "m", "kind": "m", "signature": signature, "framework": "python", "method": None}
     model = Model(native, manifest, {"prototype": prototype}, "m:1", "sha256:0")
     front = Front(Starlette(), model=model)
 

@@ -115,4 +115,4 @@ def test_requests_that_a_time_limit_ends_are_still_recorded(front, records):
     STARTED.clear()
     RELEASED.clear()
     asyncio.run(give_up())
-    assert [(record.status, record.outputs) for record in records()] == [(504, [1 / 99]), (504, None)]
+    assert [(record.status, record.outputs) for record in records()] == [(504, None), (504, [1 / 99])]

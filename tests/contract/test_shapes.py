@@ -333,14 +333,14 @@ def test_a_clean_process_brings_them_back_too_and_the_service_says_so_in_openapi
     snapshot = capture(capturer, model, example)
     assert capture(capturer, model, example).tag == snapshot.tag
     served = load(snapshot.path, snapshot.digest)
-    validate(openapi(served))
+    validate(openapi(served, "shapes"))
 
 
 def test_a_schema_that_names_itself_is_named_in_openapi(capturer):
     from openapi_spec_validator import validate
 
     snapshot = capture(capturer, shapes.depth, shapes.Tree(value=1, children=[shapes.Tree(value=2)]))
-    document = openapi(load(snapshot.path, snapshot.digest))
+    document = openapi(load(snapshot.path, snapshot.digest), "shapes")
     validate(document)
     assert "Instance.Tree" in document["components"]["schemas"]
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.clean import SERVING_FOLDER
 from jupyter_deploy.adapters.frameworks.base import Framework
 from jupyter_deploy.adapters.project_code import differing
 from jupyter_deploy.adapters.reachable import names_reached
-from jupyter_deploy.adapters.replaying import SERVING_FOLDER
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.serving.describing import described

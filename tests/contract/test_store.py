@@ -5,13 +5,16 @@ import os
 import signal
 import sqlite3
 import stat
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import Conflict, StoreError
-from tests import releases
+from jupyter_deploy.domain.validated import in_short
+from jupyter_deploy.operations.validating import referred_to
+from tests import releases, validations
 
 
 def release(version):
@@ -25,6 +28,7 @@ def store(tmp_path):
 
 def test_looking_makes_no_files(tmp_path, store):
     assert store.endpoints() == []
+    assert store.revisions() == {}
     assert store.endpoint("churn") is None
     assert store.history("churn") == []
     assert not (tmp_path / "home").exists()
@@ -48,6 +52,7 @@ def test_history_tells_who_when_why_and_what_newest_first(store):
     ]
     assert found[1].state == first
     assert store.endpoint("churn") == second
+    assert store.revisions() == {"churn": 2}
 
 
 def test_a_change_based_on_an_old_revision_is_a_conflict_and_changes_nothing(store):
@@ -104,7 +109,7 @@ def test_a_file_that_is_no_database_is_an_error_that_names_it(tmp_path, store):
 
 
 def _intend(home, ready):
-    SqliteStore(home, "x").intend(release("two"))
+    SqliteStore(home, "x").intend(release("two"), release("three"))
     ready.set()
     signal.pause()
 
@@ -118,6 +123,36 @@ def test_a_start_whose_process_was_killed_is_abandoned_and_found(tmp_path, store
     assert store.abandoned() == []
     other.kill()
     other.join()
-    assert [r.tag for r in store.abandoned()] == ["churn:two"]
+    assert [r.tag for r in store.abandoned()] == ["churn:two", "churn:three"]
     store.fulfil(release("two"))
+    assert [r.tag for r in store.abandoned()] == ["churn:three"]
+    store.intend(release("one"), release("four"))
+    store.fulfil(release("one"), release("three"), release("four"))
     assert store.abandoned() == []
+
+
+def test_a_validation_that_cannot_be_read_is_passed_over_and_told_once(tmp_path, store, caplog):
+    good = validations.validation(validations.run())
+    bad = validations.validation(validations.run(metrics=(validations.metric("a", float("inf")),)), name="bad")
+    store.keep_validation(good)
+    store.keep_validation(bad)  # JSON has null for what is infinite
+    assert [store.validations() for _ in range(2)] == [[good], [good]]
+    assert len(caplog.messages) == 1
+    assert "bad" in caplog.messages[0]
+
+
+def test_the_files_of_what_a_release_refers_to_stay_and_of_what_one_was_forced_against(tmp_path, store):
+    def found(name, verdict="pass", **more):
+        ran = validations.run(executed=str(tmp_path / "validations" / f"ran-{name}" / "a.ipynb"), **more)
+        whole = validations.validation(ran, name=name).model_copy(update={"verdict": verdict})
+        store.keep_validation(whole)
+        return in_short(whole.model_copy(update={"forced": "now" if verdict == "fail" else None}), ())
+
+    first = Endpoint.first(release("one"))
+    stages = [first.validated("churn:one", found(name, verdict)) for name, verdict in (("a", "pass"), ("b", "fail"))]
+    at_stable = str(tmp_path / "validations" / "beside" / "a.stable.ipynb")
+    stages.append(first.validated("churn:one", found("c", executed_stable=at_stable)))
+    found("d")
+    for number, state in enumerate(stages):
+        store.save(state.model_copy(update={"revision": number + 1}), based_on=number, reason="", change="")
+    assert referred_to(SimpleNamespace(store=store)) == {"b", "ran-b", "c", "ran-c", "beside"}

@@ -74,6 +74,9 @@ def answering(path: Path, answer: bytes) -> None:
         with server, server.accept()[0] as asker:
             asker.recv(65536)
             asker.sendall(answer)
+            asker.shutdown(socket.SHUT_WR)
+            while asker.recv(65536):  # what the asker is still sending: else it is cut off instead of answered
+                pass
 
     threading.Thread(target=serve, daemon=True).start()
 

@@ -1,5 +1,6 @@
 """What the end-to-end tests share: small training notebooks and a client."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -34,8 +35,8 @@ from jupyter_deploy.operations.build import build
 from jupyter_deploy.wiring import Wiring
 from pathlib import Path
 ports = Wiring().ports
-for c in (1.0, 0.01, 0.001, 0.0001):
-    clf = LogisticRegression(C=c).fit(X, y)
+for c in (1.0, 0.01, 0.001, 0.0001, 0.0):
+    clf = LogisticRegression(C=c or 1.0).fit(X, y if c else rng.permutation(y))
     live = Live(clf, X[:3], Source(notebook="/home/ada/train.ipynb", variable="clf"), project=Path.cwd())
     snapshot = capture(live, "churn", DeployRequest(), ports, lambda *_: None)
     build(snapshot, ports)
@@ -46,7 +47,10 @@ for c in (1.0, 0.01, 0.001, 0.0001):
 
 @pytest.fixture(scope="session")
 def snapshots(tmp_path_factory):
-    """Captured models with their bentos, by regularisation strength, and the BentoML home that holds them."""
+    """Captured models with their bentos, by regularisation strength, and the BentoML home that holds them.
+
+    0.0 is one that was fitted on shuffled labels.
+    """
     workshop = make_home(tmp_path_factory.mktemp("workshop") / "home")
     ended = subprocess.run(
         [sys.executable, "-c", CAPTURE], env=workshop.environment, cwd=workshop.path, capture_output=True, text=True,
@@ -55,6 +59,17 @@ def snapshots(tmp_path_factory):
     assert ended.returncode == 0, ended.stderr
     tags = dict(line.split() for line in ended.stdout.splitlines())
     return {float(c): tag for c, tag in tags.items()}, workshop.environment["BENTOML_HOME"]
+
+
+@pytest.fixture(scope="session")
+def churn_home(tmp_path_factory, snapshots):
+    """An endpoint ``churn`` with a stable release (C=1.0) and a shadow (0.01), for tests that change nothing of it."""
+    made = make_home(tmp_path_factory.mktemp("churn") / "home")
+    tags, made.environment["BENTOML_HOME"] = snapshots
+    for c in (1.0, 0.01):
+        made.run("deploy", tags[c], "--trust", "--name", "churn")
+    yield made
+    made.down()
 
 
 @pytest.fixture
@@ -82,6 +97,35 @@ def deploy_notebook(home, notebook, *options, model="clf", check=True):
     """``nbdeploy deploy`` of a notebook's variable, run headless."""
     arguments = ("deploy", notebook, "--name", "churn", "--model", model, "--example", "X[:3]", "-o", "json", *options)
     return home.run(*arguments, check=check)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, without a page."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.e2e.lab import CHROMIUM, FLAGS
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def person(browser, lab, shared_home, request):
+    """Who sits before a page of the module's ``lab``, logged in or with its token."""
+    from tests.e2e.lab import TOKEN
+    from tests.e2e.person import Person
+
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    workspace = re.sub(r"\W+", "-", request.node.name)  # what others have opened is not opened again
+    made = Person(context.new_page(), lab.url, shared_home, workspace, "" if lab.password else TOKEN)
+    if lab.password:
+        made.page.goto(f"{lab.url}/login")
+        made.logs_in(lab.password)
+    yield made
+    context.close()
 
 
 ROW = {"age": 30, "weight": 60.5}

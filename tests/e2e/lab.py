@@ -1,13 +1,15 @@
 """A real Jupyter server, for JupyterLab and Notebook 7, and the browser that looks at it."""
 
+import contextlib
 import shutil
-import socket
+import signal
 import subprocess
-import sys
-from contextlib import contextmanager
 
 import httpx
+import psutil
+from jupyter_server.auth import passwd
 
+from tests.conftest import free_port
 from tests.e2e.conftest import until
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -34,9 +36,49 @@ KERNEL_READY = """async () => {
 TOKEN = "a-token-for-this-test"
 
 
-@contextmanager
-def jupyter(home, *files):
-    """A server in a folder that holds copies of these files; its URL."""
+class Lab:
+    """A JupyterLab that can be killed and started again, on the same port; with ``password``, people log in by that."""
+
+    def __init__(self, home, folder, password=""):
+        self.home, self.folder, self.password = home, folder, password
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = None
+
+    def start(self):
+        log_in = [f"--IdentityProvider.token={TOKEN}"]
+        if self.password:
+            hashed = passwd(self.password, algorithm="sha256")  # quicker than what it does for people
+            log_in = ["--IdentityProvider.token=", f"--PasswordIdentityProvider.hashed_password={hashed}"]
+        command = [
+            self.home.python, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", *log_in,
+            "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly",
+            f"--LabApp.workspaces_dir={self.home.path / 'workspaces'}",
+            f"--LabApp.user_settings_dir={self.home.path / 'settings'}",
+            f"--ServerApp.root_dir={self.folder}",
+        ]  # fmt: skip
+        environment = self.home.environment | {"JUPYTER_CONFIG_DIR": str(self.home.path / "jupyter")}
+        with (self.home.path / "lab.log").open("a") as log:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        until(lambda: _answers(f"{self.url}/api"))
+
+    def stop(self, how=signal.SIGTERM):
+        """As it ends, its kernels end: at once, whoever is their parent by then."""
+        children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
+        kernels = [child for child in children if any("kernel-" in word for word in child.cmdline())]
+        self.process.send_signal(how)
+        self.process.wait(30)
+        for kernel in kernels:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                kernel.kill()
+
+
+@contextlib.contextmanager
+def started(home, *files, password=""):
+    """A `Lab` in a folder that holds copies of these files."""
     folder = home.path / "lab"
     folder.mkdir()
     for file in files:
@@ -44,27 +86,19 @@ def jupyter(home, *files):
     quiet = home.path / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     quiet.parent.mkdir(parents=True)
     quiet.write_text('{"fetchNews": "false"}')  # its question covers what a person would click
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
-        "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly",
-        f"--LabApp.workspaces_dir={home.path / 'workspaces'}", f"--LabApp.user_settings_dir={home.path / 'settings'}",
-        f"--ServerApp.root_dir={folder}",
-    ]  # fmt: skip
-    environment = home.environment | {"JUPYTER_CONFIG_DIR": str(home.path / "jupyter")}
-    log = (home.path / "lab.log").open("w")
-    server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
+    lab = Lab(home, folder, password)
     try:
-        until(lambda: _answers(f"{url}/api?token={TOKEN}"))
-        yield url
+        lab.start()
+        yield lab
     finally:
-        server.terminate()
-        server.wait(30)
-        log.close()
+        lab.stop()
+
+
+@contextlib.contextmanager
+def jupyter(home, *files):
+    """A server in a folder that holds copies of these files; its URL."""
+    with started(home, *files) as lab:
+        yield lab.url
 
 
 def _answers(url):

@@ -196,6 +196,9 @@ def test_the_controls_work_while_a_cell_runs(story):
 def test_promote_and_roll_back_show_before_what_will_change(story):
     page, panel = story.page, story.panel
     panel.get_by_role("button", name=f"Promote {name(story.three)}").click()
+    panel.get_by_label("Why").fill("half of a rea")
+    expect(panel.locator(".says")).to_contain_text("requests of the canary and", timeout=SECONDS * 1000)
+    expect(panel.get_by_label("Why")).to_have_value("half of a rea")
     expect(panel.get_by_role("row", name=name(story.one))).to_contain_text("no traffic")
     expect(panel.get_by_text("Without traffic, kept warm for 20 revisions")).to_be_visible()
     page.keyboard.press("Escape")
@@ -233,9 +236,35 @@ def test_every_view_shows_the_same_model_and_notebook_7_one_too(story):
     classic.close()
 
 
+def test_what_gates_refuse_is_shown_with_its_report_and_done_all_the_same_for_a_reason(story):
+    page, panel, two = story.page, story.panel, name(story.two)
+    story.home.run("deploy", story.one, "--gate", "agreement >= 0.99 over 5000")
+    at(panel, 13)
+    panel.get_by_role("button", name=f"Promote {two}").click()
+    expect(panel.get_by_text("Validated first, and refused if it does not hold")).to_contain_text("over 5000")
+    panel.get_by_role("button", name="Confirm").click()
+    refusal = panel.get_by_role("alert").last
+    expect(refusal).to_contain_text("of 5000 rows so far", timeout=SECONDS * 1000)
+    assert story.home.json("describe", "churn")["traffic"]["stable"] == story.one
+    panel.get_by_role("group", name=f"Promote {story.two}").get_by_role("button", name="Report").click()
+    report = page.frame_locator("iframe[title='Report of the validation']")
+    expect(report.get_by_text("of 5000 rows so far").first).to_be_visible()
+    assert page.locator("iframe[title='Report of the validation']").get_attribute("sandbox") == ""
+    shot(page, "gates")
+    panel.get_by_role("button", name="Hide the report").click()
+    force = panel.get_by_role("button", name="Do it all the same")
+    expect(force).to_be_disabled()
+    panel.get_by_label("Why it is done all the same").fill("a customer waits")
+    force.click()
+    at(panel, 14)
+    card = panel.get_by_role("article", name=two)
+    expect(card).to_contain_text("undecided; forced: a customer waits")
+    shot(page, "forced")
+
+
 def test_a_saved_notebook_keeps_the_last_state_and_shows_it_without_a_kernel(story):
     before = story.file.stat().st_size
-    until(lambda: save(story) or "revision 12" in saved_html(story))
+    until(lambda: save(story) or "revision 14" in saved_html(story))
     assert story.file.stat().st_size < before + 2000, "an update takes the place of what was there"
     story.page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
     story.page.close()
@@ -244,7 +273,7 @@ def test_a_saved_notebook_keeps_the_last_state_and_shows_it_without_a_kernel(sto
     page.goto(f"{story.lab}/lab/workspaces/later/tree/panel.ipynb?token={TOKEN}")
     page.wait_for_function("window.jupyterapp")
     page.evaluate(KERNEL_READY)
-    expect(page.get_by_text("churn: healthy, revision 12")).to_be_visible(timeout=SECONDS * 1000)
+    expect(page.get_by_text("churn: healthy, revision 14")).to_be_visible(timeout=SECONDS * 1000)
     expect(page.get_by_text("model not found")).to_be_hidden()
     shot(page, "saved")
     page.close()

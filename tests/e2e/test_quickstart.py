@@ -11,7 +11,7 @@ import httpx
 import nbformat
 import pytest
 
-from jupyter_deploy.faces.chart import MIME
+from jupyter_deploy.faces.charts import MIME
 from tests import notebooks
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
@@ -58,8 +58,9 @@ def test_the_comparison_pairs_every_request_and_shows_a_chart(executed, shared_h
     assert len(comparison["flips"][0]["input"]) == 30
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
     charts = [output.data[MIME] for output in outputs if MIME in output.get("data", {})]
-    assert len(charts) == 1
+    assert len(charts) == 3
     assert charts[0]["hconcat"]
+    assert [chart["title"]["text"] for chart in charts[1:]] == ["Agreement", "Latency"]
 
 
 def test_what_is_required_of_the_comparison_decides_the_exit_code(executed, shared_home):

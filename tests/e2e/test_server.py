@@ -1,49 +1,16 @@
 """A Jupyter server that starts brings back what a hub stopped together with the last one."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import make_home
 from tests.e2e.conftest import until
+from tests.e2e.jupyter import jupyter_server
 from tests.e2e.processes import processes, running
-
-CONFIGURATION = Path(__file__).parents[2] / "jupyter-config" / "server-config"
-
-
-@contextmanager
-def jupyter_server(home):
-    """A server below the prefix of a hub's user, with the configuration that the wheel brings; its lines so far."""
-    configuration = home.path / "jupyter"
-    shutil.copytree(CONFIGURATION, configuration / "jupyter_server_config.d")
-    others = dict.fromkeys(
-        ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals"), False
-    )
-    only_ours = {"ServerApp": {"jpserver_extensions": others}}
-    (configuration / "jupyter_server_config.json").write_text(json.dumps(only_ours))
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
-         "--ServerApp.port=0", "--ServerApp.base_url=/user/ada/", f"--ServerApp.root_dir={home.path}"],
-        env=home.environment | {"JUPYTER_CONFIG_DIR": str(home.path / "jupyter"), "JUPYTER_TOKEN": "of-this-test"},
-        cwd=home.path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    lines = []
-    reader = threading.Thread(target=lambda: [lines.append(line) for line in server.stderr], daemon=True)
-    reader.start()
-    try:
-        until(lambda: any("/user/ada/" in line for line in list(lines)))
-        yield server, lines
-    finally:
-        server.terminate()
-        server.wait(30)
-        reader.join(10)
 
 
 def test_endpoints_come_back_with_the_server_after_a_hub_has_stopped_everything(home, deploy):
@@ -54,11 +21,10 @@ def test_endpoints_come_back_with_the_server_after_a_hub_has_stopped_everything(
     shutil.rmtree(runtime)
     until(lambda: running(home) == [])
 
-    with jupyter_server(home) as (server, lines):
-        until(lambda: any("brought back churn:" in line for line in list(lines)))
+    with jupyter_server(home) as server:
+        until(lambda: any("brought back churn:" in line for line in list(server.lines)))
         assert home.json("predict", "churn")["status"] == 200
-        os.killpg(server.pid, 9)  # a spawner that kills the group reaches no release
-        server.wait()
+        server.kill()  # a spawner that kills the group reaches no release
         assert home.json("predict", "churn")["status"] == 200
 
 
@@ -82,7 +48,11 @@ from jupyter_deploy.faces import server
 started = []
 real = subprocess.run
 subprocess.run = lambda *a, **k: started.append(real(*a, **k)) or started[-1]
-server._load_jupyter_server_extension(types.SimpleNamespace(log=types.SimpleNamespace(warning=print, info=print)))
+server._load_jupyter_server_extension(types.SimpleNamespace(
+    log=types.SimpleNamespace(warning=print, info=print), root_dir="/",
+    contents_manager=types.SimpleNamespace(root_dir="/"),
+    web_app=types.SimpleNamespace(settings={"base_url": "/"}, add_handlers=lambda *_: None),
+))
 [t.join() for t in threading.enumerate() if t.name == "nbdeploy-reconcile"]
 assert "pydantic" not in sys.modules and "jupyter_deploy.wiring" not in sys.modules
 print(len(started), *(f"{ended.returncode} {ended.stdout}{ended.stderr}" for ended in started))

@@ -8,7 +8,7 @@ import pytest
 from jupyter_deploy.domain.inference import Comparison, Requirement, SideSummary
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.arguments import parse_line
-from jupyter_deploy.faces.cli import _exit_code
+from jupyter_deploy.faces.outcomes import exit_code
 from jupyter_deploy.faces.render import text
 
 
@@ -40,6 +40,8 @@ from jupyter_deploy.faces.render import text
             "did you mean agreement",
         ),
         (["logs", "churn", "--limit", "0"], 2, "limit"),
+        (["validate", "-n", "0"], 2, "--workers/-n: Input should be greater"),
+        (["validate", "-n", "0"], 2, "--parameters-yaml/-y, --parameters-file/-f"),
     ],
 )
 def test_wrong_input_is_said_at_once_with_a_remedy(home, arguments, code, words):
@@ -49,6 +51,17 @@ def test_wrong_input_is_said_at_once_with_a_remedy(home, arguments, code, words)
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
     assert not (home.path / "nbdeploy").exists()
+
+
+def test_since_is_refused_where_nothing_wants_recorded_requests(home):
+    document = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (home.path / "checks.ipynb").write_text(json.dumps(document))
+    ended = home.run("validate", "checks.ipynb", "--since", "1h", check=False)
+    assert ended.returncode == 2, ended.stderr
+    assert "--since needs --traffic NAME" in ended.stderr
+    assert ended.stderr.splitlines()[0] == "[1/2] reading what is to be validated"
+    (home.path / "checks.ipynb").write_text(json.dumps(document | {"metadata": {"nbdeploy": {"traffic": "1h"}}}))
+    assert "--traffic NAME: none" not in home.run("validate", "checks.ipynb", "--since", "1h", check=False).stderr
 
 
 def test_errors_are_json_where_json_was_asked_for(home):
@@ -78,7 +91,24 @@ def test_a_setting_in_the_yaml_file_is_read_and_an_unknown_one_refused(home):
 def test_no_arguments_show_the_help(home):
     shown = home.run().stdout
     assert "nbdeploy deploy train.ipynb" in shown
+    assert "nbdeploy validate validate_churn.ipynb --gate" in shown
+    assert "nbdeploy init" in shown
     assert "Exit codes" in shown
+
+
+def test_the_help_of_validate_teaches_the_forms_of_gates_and_what_needs_no_code(home):
+    shown = " ".join(home.run("validate", "--help").stdout.split())
+    for form in (
+        "stable - 0.01",
+        "1.2 * stable",
+        "over 200",
+        "[sex=F]",
+        "latency_p95_ms",
+        "agreement",
+        "nbdeploy init",
+    ):
+        assert form in shown
+    assert "docs/validation.md" in shown
 
 
 @pytest.mark.parametrize(
@@ -100,11 +130,14 @@ def test_the_worst_of_what_is_required_decides_the_exit_code(outcomes, code):
         latency_difference_ms=None, verdict="inconclusive", reason="too little",
         requirements=[Requirement(expression="agreement > 0", outcome=outcome, why="so") for outcome in outcomes],
     )  # fmt: skip
-    assert _exit_code(comparison) == code
+    assert exit_code(comparison) == code
     shown = text(comparison)
     assert all(outcome in shown for outcome in outcomes)
     assert "however often one looks" in shown
     assert "more requests will tell" in shown
+    assert "--traffic" not in shown
+    decide = text(comparison.model_copy(update={"recommendation": "decide"}))
+    assert "nbdeploy validate NOTEBOOK --traffic a" in decide
 
 
 def test_a_magic_takes_several_requirements_and_a_tolerance():

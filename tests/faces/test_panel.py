@@ -12,18 +12,23 @@ import pytest
 
 from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.adapters.comparison import RecordLog
+from jupyter_deploy.adapters.reports import ValidationReports
 from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
 from jupyter_deploy.domain.artifacts import Source
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.endpoint import Changes, Counts, Endpoint
+from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
+from jupyter_deploy.domain.status import Counts
+from jupyter_deploy.domain.validation import ValidationSpec
 from jupyter_deploy.faces.magics import _panel
-from jupyter_deploy.faces.panel.view import consequences, endpoint_view, saved_html, touches_clients
+from jupyter_deploy.faces.panel.view import saved_html
 from jupyter_deploy.faces.panel.watch import Watch
 from jupyter_deploy.faces.panel.widget import Panel
 from jupyter_deploy.operations.traffic import promote, rollback, traffic
+from tests import manifests
 from tests.e2e.conftest import until
 from tests.releases import release
 
@@ -64,6 +69,7 @@ class Target:
 @pytest.fixture
 def ports(tmp_path):
     made = SimpleNamespace(
+        home=tmp_path / "home",
         store=SqliteStore(tmp_path / "home", "ada"),
         targets={"local": Target()},
         keep_revisions=3,
@@ -72,6 +78,7 @@ def ports(tmp_path):
     )
     made.store.save(Endpoint.first(ONE), based_on=0, reason="", change="first")
     made.store.save(SHADOWED, based_on=1, reason="", change="second")
+    made.store.remember(manifests.snapshot(ONE.tag))
     return made
 
 
@@ -107,53 +114,6 @@ def at_revision(panel, revision):
     until(lambda: panel._widget.endpoint["revision"] == revision and pending(panel) is None)
 
 
-def test_there_is_a_card_for_each_release_that_has_traffic_or_is_kept_warm():
-    both = SHADOWED.with_release(THREE, keep=True, role="canary", percent=20)
-    shown = endpoint_view(both.with_traffic({"two": 0}, {}), "http://url", keep_revisions=3)
-    assert [(card["tag"], card["role"], card["percent"]) for card in shown["cards"]] == [
-        ("tumour:one", "stable", 80.0),
-        ("tumour:three", "canary", 20.0),
-        ("tumour:two", "idle", 0.0),
-    ]
-    assert (shown["cards"][0]["notebook"], shown["cards"][0]["variable"]) == ("train.ipynb", "clf")
-    without = endpoint_view(both.with_traffic({"two": 0}, {}), "http://url", keep_revisions=0)
-    assert [card["tag"] for card in without["cards"]] == ["tumour:one", "tumour:three"]
-
-
-def test_a_card_says_what_changed_since_the_release_that_was_stable_when_it_came():
-    changes = Changes(predecessor="tumour:one", words=("C 1.0 -> 0.1", "3 cells changed"))
-    grown = Endpoint.first(ONE).with_release(release("four", changes=changes))
-    shown = endpoint_view(grown, "http://url", keep_revisions=3)["cards"]
-    assert [card["changes"] for card in shown] == ["", "since one: C 1.0 -> 0.1, 3 cells changed"]
-
-
-def test_clients_notice_canaries_promotions_and_starts_and_no_copies():
-    assert not touches_clients(SHADOWED, SHADOWED.with_traffic({"two": 50}, {}))
-    assert touches_clients(SHADOWED, SHADOWED.with_traffic({}, {"two": 50}))
-    assert touches_clients(SHADOWED, SHADOWED.promoted())
-    assert touches_clients(SHADOWED.stopped(), SHADOWED.stopped().rolled_back_to(SHADOWED))
-
-
-def test_what_will_happen_is_said_in_sentences(ports):
-    promoted = SHADOWED.promoted()
-    said = consequences(PromoteRequest(name="tumour"), SHADOWED, promoted, history=[], keep_revisions=3)
-    assert said == ["Without traffic, kept warm for 3 revisions: tumour:one."]
-    history = ports.store.history("tumour")
-    stopped = SHADOWED.stopped()
-    said = consequences(
-        RollbackRequest(name="tumour", to=2),
-        stopped,
-        stopped.rolled_back_to(SHADOWED),
-        history=history,
-        keep_revisions=3,
-    )
-    assert said[0].startswith("Revision 2 was made by ada")
-    assert said[1:] == [
-        "The endpoint is stopped: this starts it again.",
-        "Started first, and asked the example: tumour:one, tumour:two.",
-    ]
-
-
 def test_a_change_that_clients_cannot_notice_is_made_at_once(panel, ports):
     ask(panel, "traffic", {"shadow": {TWO.tag: 40}}, 2)
     at_revision(panel, 3)
@@ -169,6 +129,8 @@ def test_a_change_that_clients_notice_is_shown_first_and_can_be_given_up(panel, 
         {"tag": "tumour:one", "before": "stable 100 %", "after": "stable 70 %"},
         {"tag": "tumour:two", "before": "shadow 100 %", "after": "canary 30 %"},
     ]
+    until(lambda: pending(panel)["comparison"])
+    assert pending(panel)["comparison"] == "0 pairs so far."
     told(panel, do="dismiss", number=shown["number"])
     assert pending(panel) is None
     assert ports.store.endpoint("tumour").revision == 2
@@ -231,12 +193,43 @@ def test_what_cannot_be_asked_for_is_shown_and_not_lost_in_a_log(panel):
     assert "TAG=PERCENT" in pending(panel)["problem"]["message"]
 
 
+def test_what_gates_refuse_is_refused_in_one_line_and_done_all_the_same_for_a_reason_alone(panel, ports, tmp_path):
+    ports.reports = ValidationReports(tmp_path / "home")
+    ports.validations = PapermillValidationRunner()
+    asking = SHADOWED.validating((ValidationSpec(gates=("agreement >= 0.99",)),)).model_copy(update={"revision": 3})
+    ports.store.save(asking, based_on=2, reason="", change="validations")
+    ask(panel, "promote", {"tag": TWO.tag}, 3)
+    asked = "Validated first, and refused if it does not hold, tumour:two: live traffic: agreement >= 0.99."
+    assert asked in pending(panel)["notes"]
+    told(panel, do="force", number=pending(panel)["number"], reason="nothing was refused yet")
+    assert pending(panel)["phase"] == "preview"
+    told(panel, do="confirm", number=pending(panel)["number"], reason="")
+    until(lambda: pending(panel)["phase"] == "failed")
+    problem = pending(panel)["problem"]
+    assert problem["message"].startswith("tumour:two is refused: agreement ≥ 0.99 on live traffic: inconclusive")
+    sent = []
+    panel._widget.send = sent.append
+    told(panel, do="report", of="", view="this one")
+    assert (sent[0]["view"], sent[0]["path"]) == ("this one", problem["report"])
+    assert "agreement" in sent[0]["report"]
+    told(panel, do="force", number=pending(panel)["number"], reason=" ")
+    assert pending(panel)["problem"] == problem
+    told(panel, do="force", number=pending(panel)["number"], reason="a customer waits")
+    at_revision(panel, 4)
+    card = next(card for card in panel._widget.endpoint["cards"] if card["tag"] == TWO.tag)
+    assert (card["gates"]["verdict"], card["gates"]["forced"]) == ("inconclusive", True)
+    assert ports.store.validations(endpoint="tumour", limit=1)[0].forced == "a customer waits"
+    assert ports.store.history("tumour")[0].change.endswith("forced: a customer waits")
+
+
 def test_it_shows_what_others_change_and_counts_while_somebody_looks(panel, ports):
     elsewhere(ports, shadow=50)
     until(lambda: panel._widget.endpoint["revision"] == 3)
     until(lambda: panel._widget.history[0]["reason"] == "more evidence")
     ports.targets["local"].counts = {ONE.tag: Counts(requests=7, errors=1, p50_ms=2.5)}
-    until(lambda: panel._widget.live["releases"][ONE.tag]["counts"] == {"requests": 7, "errors": 1, "p50_ms": 2.5})
+    until(lambda: panel._widget.live["releases"][ONE.tag]["counts"])
+    counts = panel._widget.live["releases"][ONE.tag]["counts"]
+    assert (counts["requests"], counts["errors"], counts["p50_ms"]) == (7, 1, 2.5)
     panel.widget._view_count = 0
     assert not panel._watch._watched.is_set()
 

@@ -1,6 +1,8 @@
 """One operation, every face: the table is walked, so that no verb and no option is forgotten on one of them."""
 
 import inspect
+import json
+from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -9,16 +11,22 @@ import jupyter_deploy
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.faces import cli
 from jupyter_deploy.faces.arguments import is_positional
+from jupyter_deploy.faces.rest.table import LOOKING, at
 from jupyter_deploy.operations import OPERATIONS
+
+EXTENSION = Path(__file__).resolve().parents[2] / "labextension" / "src"
 
 NAMES = [operation.name for operation in OPERATIONS]
 
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
-    "stop", "down", "reconcile", "purge", "diff", "reproduce",
+    "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
 }  # fmt: skip
 
-NOT_BUILT_YET = {"validate", "publish", "verify", "images", "gc", "feedback", "init"}
+OTHERS = {"DeployError", "model_input", "panel", "serving_role"}
+IN_NOTEBOOKS = {"check", "metric", "model", "recorded", "reference"}
+
+NOT_BUILT_YET = {"publish", "verify", "images", "gc"}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +75,14 @@ def test_deploy_is_a_cell_magic_too(shell):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_every_operation_has_a_route_whose_body_is_its_request(operation):
+    route, _ = at(operation.name)["POST"]
+    assert (route.kind, route.name, route.request) == ("verb", operation.name, operation.request)
+    assert route.summary
+    assert ("GET" in at(operation.name)) == (operation.name in LOOKING)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
 def test_every_operation_is_a_python_function_with_a_documented_signature(operation):
     function = getattr(jupyter_deploy, operation.name)
     assert operation.name in jupyter_deploy.__all__
@@ -75,8 +91,18 @@ def test_every_operation_is_a_python_function_with_a_documented_signature(operat
         assert list(inspect.signature(function).parameters) == list(operation.request.model_fields)
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_every_operation_is_a_command_in_jupyterlab(operation):
+    """``tsc`` sees to it that each verb of the generated list has a label, and so a command."""
+    generated, commands = ((EXTENSION / name).read_text() for name in ("generated.ts", "plugins/commands.ts"))
+    summary = inspect.getdoc(operation.request).partition("\n")[0]
+    slow = str(operation.slow).lower()
+    assert f"  {operation.name}: {{ summary: {json.dumps(summary)}, slow: {slow} }},\n" in generated
+    assert f"\n    {operation.name}: trans.__(" in commands
+
+
 def test_the_package_exports_the_verbs_the_panel_the_role_and_the_error_and_nothing_else():
-    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, "DeployError", "panel", "serving_role"])
+    assert sorted(jupyter_deploy.__all__) == sorted([*NAMES, *IN_NOTEBOOKS, *OTHERS])
     assert jupyter_deploy.DeployError is DeployError
 
 
@@ -86,7 +112,7 @@ def test_every_error_code_means_a_known_exit_code():
 
     codes = {cls.code for cls in tree(DeployError)}
     assert set(cli.EXIT_CODES) <= codes
-    assert set(cli.EXIT_CODES.values()) <= {1, 2, 138}
+    assert set(cli.EXIT_CODES.values()) <= {1, 2, 4, 138}
 
 
 def test_the_panel_is_a_magic_with_help_and_no_operation(shell):

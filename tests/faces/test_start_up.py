@@ -28,3 +28,25 @@ def test_a_verb_loads_what_it_needs_and_nothing_heavy(home, arguments, left_out)
     loaded = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines() if line.startswith("import time:")}
     assert "cyclopts" in loaded
     assert loaded & left_out == set()
+
+
+def test_what_a_validation_notebook_calls_is_light_until_it_is_called(home):
+    """Imports are most of a kernel's time."""
+    program = "from jupyter_deploy import check, metric, model, reference; import sys; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=home.environment, cwd=home.path, capture_output=True, text=True, check=True)
+    loaded = set(ended.stdout.split())
+    assert "jupyter_deploy.faces.validating" in loaded
+    assert loaded & (NEVER | LATER | {"pydantic", "http.client"}) == set()
+
+
+def test_a_jupyter_server_that_has_a_desk_for_jobs_has_imported_nothing_for_it(home):
+    program = (
+        "import sys; from pathlib import Path; from jupyter_deploy.faces.jobs.desk import Desk; "
+        "Desk(Path('/nowhere')); print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, env=home.environment, cwd=home.path, capture_output=True, text=True, check=True)
+    loaded = set(ended.stdout.split())
+    assert "jupyter_deploy.faces.jobs.desk" in loaded
+    assert loaded & (NEVER | LATER | {"pydantic", "sqlite3", "jupyter_deploy.domain"}) == set()

@@ -9,7 +9,8 @@ import pytest
 
 from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.wiring import Wiring, load_settings
+from jupyter_deploy.settings import load_settings
+from jupyter_deploy.wiring import Wiring
 
 LOCAL = "http://127.0.0.1:8781/churn"
 

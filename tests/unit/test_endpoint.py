@@ -215,15 +215,23 @@ def test_no_sequence_of_changes_breaks_an_invariant(changes):
 
 
 def test_the_mode_of_recording_is_kept_by_every_change_and_given_back_by_a_rollback():
-    first = Endpoint.first(release("aaa"), record="meta")
+    first = Endpoint.first(release("aaa")).recording("meta", 0.25)
     second = first.with_release(release("bbb"))
-    assert (second.record, second.promoted().record, second.stopped().record) == ("meta", "meta", "meta")
-    off = second.with_traffic({"bbb": 10}, {}).recording("off")
-    assert (off.record, off.recording(None).record, off.revision) == ("off", "off", 3)
-    assert off.rolled_back_to(second).record == "meta"
+    kept = (second, second.promoted(), second.stopped(), second.recording(None))
+    assert {state.recorded for state in kept} == {"meta of 25 %"}
+    off = second.with_traffic({"bbb": 10}, {}).recording("off", 1)
+    assert (off.recorded, off.recording(None).recorded, off.revision) == ("off", "off", 3)
+    assert off.rolled_back_to(second).recorded == "meta of 25 %"
+
+
+def test_what_a_release_redacts_now_is_redacted_after_a_rollback_too():
+    first = Endpoint.first(release("aaa"))
+    redacted = first.with_renewed(release("aaa").model_copy(update={"redact": ("ssn",)}))
+    assert redacted.rolled_back_to(first).release("aaa").redact == ("ssn",)
 
 
 def test_an_endpoint_of_before_there_were_modes_records_everything():
     document = Endpoint.first(release("aaa")).model_dump(mode="json")
-    del document["record"]
-    assert Endpoint.model_validate(document).record == "full"
+    del document["record"], document["record_sample"], document["releases"][0]["redact"]
+    assert Endpoint.model_validate(document).recorded == "full"
+    assert Endpoint.model_validate(document).release("aaa").redact == ()

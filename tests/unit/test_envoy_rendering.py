@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,9 +76,38 @@ def test_a_shadow_at_nought_percent_is_not_mirrored_to() -> None:
 
 def test_only_predictions_are_mirrored_and_shared_with_the_canary() -> None:
     traffic = endpoint(canary="tumour:b", canary_percent=50, shadows={"tumour:c": 100})
-    for route in routes(envoy.edge_routes([traffic], SETTINGS, "1"))[1:-1]:
-        assert route["route"]["cluster"] == "tumour:a"
-        assert "request_mirror_policies" not in route["route"]
+    for host in envoy.edge_routes([traffic], SETTINGS, "1")["resources"][0]["virtual_hosts"][:2]:
+        asked, others = host["routes"][:4], [route for route in host["routes"][4:] if "route" in route]
+        pinned = others.pop(0)
+        assert [one["name"] for one in pinned["route"]["weighted_clusters"]["clusters"]] == ["tumour:a"]
+        assert "request_mirror_policies" not in pinned["route"]
+        assert len(others) >= 2
+        assert all("weighted_clusters" in r["route"] and "request_mirror_policies" in r["route"] for r in asked)
+        assert all(r["route"]["cluster"] == "tumour:a" for r in others)
+        assert not any("request_mirror_policies" in r["route"] for r in others)
+
+
+def test_whatever_reaches_a_release_is_told_how_much_of_it_is_to_be_recorded() -> None:
+    """Also a path that is written another way, which the release may understand: %70redict."""
+    quiet = endpoint(shadows={"tumour:c": 5}).model_copy(update={"record": "off"})
+    for host in envoy.edge_routes([quiet], SETTINGS, "1")["resources"][0]["virtual_hosts"][:2]:
+        for route in (route for route in host["routes"] if "route" in route):
+            for stamped in route["route"].get("weighted_clusters", {"clusters": [route]})["clusters"]:
+                told = {one["header"]["key"]: one["header"]["value"] for one in stamped["request_headers_to_add"]}
+                assert told["x-rollout-record"] == "off"
+
+
+def test_an_endpoint_has_a_host_of_its_own_if_its_name_can_be_one() -> None:
+    document = envoy.edge_routes([endpoint("tumour-2"), endpoint("my_model")], SETTINGS, "1")
+    hosts = {host["name"]: host["domains"] for host in document["resources"][0]["virtual_hosts"]}
+    assert hosts["edge-tumour-2"] == ["tumour-2.localhost"]
+    assert not any("my_model" in name for name in hosts)
+
+
+def test_a_token_is_asked_for_at_the_hosts_of_endpoints_too() -> None:
+    document = envoy.edge_routes([endpoint()], replace(SETTINGS, token="secret"), "1")
+    for host in document["resources"][0]["virtual_hosts"][:2]:
+        assert host["routes"][0]["name"] == "no token"
 
 
 def test_one_snapshot_under_two_names_has_two_clusters() -> None:

@@ -1,6 +1,6 @@
 """Which cells of a notebook made a model, and which have changed since."""
 
-from jupyter_deploy.domain.reproduction import Reproduction, cells_to_deploy, changed_cells
+from jupyter_deploy.domain.reproduction import Reproduction, cells_to_click, cells_to_deploy, changed_cells
 from jupyter_deploy.faces.render import text
 
 DEPLOY = "%deploy clf --name churn"
@@ -19,6 +19,11 @@ def test_a_deploy_that_stands_twice_is_meant_as_often_as_it_was_executed():
 
 def test_a_deploy_that_is_not_in_the_notebook_means_all_of_it():
     assert cells_to_deploy(["a = 1", "a = 2"], ["a = 1", DEPLOY]) == ("a = 1", "a = 2")
+
+
+def test_of_a_click_beside_the_cells_those_count_down_to_the_lowest_that_had_run():
+    assert cells_to_click(["a = 1", "b = 2", "a"], ["a = 1", "b = 2 ", "a = 1"]) == ("a = 1", "b = 2")
+    assert cells_to_click(["a = 1", "b = 2"], ["c = 3"]) == ("a = 1", "b = 2")
 
 
 def test_what_was_not_executed_and_what_is_gone_are_said_and_white_space_is_no_change():

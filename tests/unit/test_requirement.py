@@ -6,7 +6,8 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, SideSummary
-from jupyter_deploy.domain.requests import CompareRequest, parse_tolerance
+from jupyter_deploy.domain.parsing import parse_tolerance
+from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.domain.requirement import COUNTS, FIGURES, evaluate, parse_requirement
 
 

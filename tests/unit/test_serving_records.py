@@ -18,7 +18,9 @@ from prometheus_client import REGISTRY
 
 from jupyter_deploy.domain.inference import Record
 from jupyter_deploy.serving import records
-from jupyter_deploy.serving.records import Recorder, timestamp
+from jupyter_deploy.serving.question import Raw
+from jupyter_deploy.serving.recording import KEPT, Recording
+from jupyter_deploy.serving.records import Entry, Recorder, timestamp
 
 
 @pytest.fixture
@@ -28,9 +30,15 @@ def recorder(tmp_path):
     recorder.close()
 
 
+GIVEN = {"request_id": "r", "pair_id": None, "ts_ns": 1, "role": "direct", "status": 200, "latency_ms": 1.5}
+
+
+def entry(**changes):
+    return Entry(**(GIVEN | changes))
+
+
 def written(recorder, **changes):
-    given = {"request_id": "r", "pair_id": None, "ts_ns": 1, "role": "direct", "status": 200, "latency_ms": 1.5}
-    recorder.write(**(given | changes))
+    assert recorder.write_all([entry(**changes)])
     return [json.loads(line) for line in recorder.path.read_text().splitlines()]
 
 
@@ -39,8 +47,8 @@ def lost():
 
 
 def test_a_record_has_the_fields_of_the_domain(recorder):
-    (line,) = written(recorder, inputs=[{"a": 1}, {"a": 2}], outputs=[0, 1])
-    assert set(line) == set(Record.model_fields)
+    (line,) = written(recorder, inputs=[{"a": 1}, {"a": 2}], outputs=[0, 1], rows=2)
+    assert set(line) == set(Record.model_fields) - {"redacted", "sample"}
     record = Record.model_validate(line)
     assert (record.endpoint, record.release, record.rows) == ("tumour", "tumour:1a2b", 2)
 
@@ -64,9 +72,7 @@ def test_records_of_many_threads_do_not_mix(recorder):
     def write_many():
         for _ in range(200):
             written_line = "x" * 5000
-            recorder.write(
-                request_id="r", pair_id=None, ts_ns=1, role="direct", status=200, latency_ms=1, inputs=[written_line]
-            )
+            recorder.write_all([entry(inputs=[written_line])])
 
     threads = [threading.Thread(target=write_many) for _ in range(4)]
     for thread in threads:
@@ -89,8 +95,7 @@ def test_what_cannot_be_written_is_counted_and_told_once_and_the_service_goes_on
     (tmp_path / "file").touch()
     recorder = Recorder(tmp_path / "file" / "records", "tumour", "tumour:1a2b")
     before = lost()
-    given = {"request_id": "r", "pair_id": None, "ts_ns": 1, "role": "direct", "status": 200, "latency_ms": 1}
-    assert [recorder.write(**given) for _ in range(3)] == [False, False, False]
+    assert [recorder.write_all([entry()]) for _ in range(3)] == [False, False, False]
     recorder.close()
     assert lost() == before + 3
     assert capsys.readouterr().err.count("records are being lost") == 1
@@ -99,27 +104,58 @@ def test_what_cannot_be_written_is_counted_and_told_once_and_the_service_goes_on
 FULL = """
 import json, resource, sys
 from pathlib import Path
-from jupyter_deploy.serving.records import Recorder
+from prometheus_client import REGISTRY
+from jupyter_deploy.serving.recording import KEPT, Recording
+from jupyter_deploy.serving.records import Entry, Recorder
 recorder = Recorder(sys.argv[1], "tumour", "tumour:1a2b")
-def write(number):
-    return recorder.write(request_id=str(number), pair_id=None, ts_ns=1, role="direct", status=200, latency_ms=1)
+def write(*numbers):
+    return recorder.write_all([Entry(str(number), None, 1, "direct", 200, 1) for number in numbers])
+def room(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 written = [write(0)]
 size = recorder.path.stat().st_size
-resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
-written += [write(1), write(2)]
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-written += [write(3)]
-print(json.dumps(written))
+room(2 * size + 50)
+written += [write(1, 2, 3), write(4)]
+room(resource.RLIM_INFINITY)
+written += [write(5, 6)]
+print(json.dumps([written, REGISTRY.get_sample_value("nbdeploy_records_lost_total")]))
 """
 
 
 def test_a_disk_that_was_full_in_the_middle_of_a_record_spoils_no_other(tmp_path):
     ended = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert json.loads(ended.stdout) == [True, False, False, True]
+    assert json.loads(ended.stdout) == [[True, False, False, True], 3]
     (segment,) = tmp_path.glob("*.jsonl")
-    first, torn, last = segment.read_text().splitlines()
-    assert [json.loads(line)["request_id"] for line in (first, last)] == ["0", "3"]
+    first, second, torn, *last = segment.read_text().splitlines()
+    assert [json.loads(line)["request_id"] for line in (first, second, *last)] == ["0", "1", "5", "6"]
     assert len(torn) == 50
+
+
+def test_the_records_of_one_call_are_one_write(recorder, monkeypatch):
+    writes = []
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, text: (writes.append(text), write(file, text))[1])
+    recorder.write_all([entry(request_id=str(number), mode=Recording(mode)) for number, mode in enumerate(KEPT)])
+    assert recorder.write_all([])
+    assert recorder.write_all([entry(mode=Recording("off"))])
+    assert len(writes) == 1
+    assert [json.loads(line)["request_id"] for line in recorder.path.read_text().splitlines()] == ["0", "1"]
+
+
+def test_what_is_json_already_is_written_as_it_is_on_one_line(recorder):
+    asked = Raw('[{"a": 1.50, "name": "é\\n"},\r\n {"a": 2}]'.encode())
+    (line,) = written(recorder, inputs=asked, outputs=Raw(b"[0,1]"), rows=2)
+    assert (line["inputs"], line["outputs"]) == ([{"a": 1.5, "name": "é\n"}, {"a": 2}], [0, 1])
+    (text,) = recorder.path.read_bytes().splitlines()
+    assert asked.replace(b"\r\n", b"  ") in text
+
+
+def test_whatever_an_id_or_a_name_is_made_of_its_line_is_strict_json(tmp_path):
+    recorder = Recorder(tmp_path, 'tu"mour', "tumour:é")
+    (line,) = written(recorder, request_id='"\\ \x80é', pair_id="}{", latency_ms=0.00004)
+    recorder.close()
+    assert (line["request_id"], line["pair_id"], line["endpoint"]) == ('"\\ \x80é', "}{", 'tu"mour')
+    assert (line["release"], line["latency_ms"]) == ("tumour:é", 0.0)
 
 
 def test_a_deleted_file_is_made_anew(recorder):
@@ -129,13 +165,16 @@ def test_a_deleted_file_is_made_anew(recorder):
 
 
 def test_meta_leaves_out_what_may_hold_data_and_off_leaves_out_everything(recorder):
-    failed = {"inputs": [1, 2], "outputs": [3, 4], "error": {"type": "ValueError", "message": "no such name: Ada"}}
-    (line,) = written(recorder, **failed, mode="meta")
+    failed = {
+        "rows": 2,
+        "inputs": [1, 2],
+        "outputs": [3, 4],
+        "error": {"type": "ValueError", "message": "no such name: Ada"},
+    }
+    (line,) = written(recorder, **failed, mode=Recording("meta"))
     assert (line["inputs"], line["outputs"], line["rows"]) == (None, None, 2)
     assert line["error"] == {"type": "ValueError", "message": ""}
-    assert recorder.write(
-        request_id="r", pair_id=None, ts_ns=1, role="direct", status=200, latency_ms=1, mode="off", **failed
-    )
+    assert recorder.write_all([entry(mode=Recording("off"), **failed)])
     assert len(recorder.path.read_text().splitlines()) == 1
 
 

@@ -46,6 +46,8 @@ VALUES = [
     (np.float64("nan"), None),
     (pd.NA, None),
     (pd.NaT, None),
+    (np.ma.masked, None),
+    (np.ma.masked_array([1.5, 2.5], mask=[True, True]), [None, None]),
     (np.datetime64("NaT"), None),
     (np.datetime64("2026-01-02T03:04:05"), "2026-01-02T03:04:05"),
     (pd.Timestamp("2026-01-02T03:04:05.123456789", tz="UTC"), "2026-01-02T03:04:05.123456789+00:00"),

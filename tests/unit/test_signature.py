@@ -26,7 +26,8 @@ def signature(instance, answer, container="frame"):
     ("values", "schema"),
     [
         ([1, 2], {"type": "integer"}),
-        ([1, 2.5], {"type": "number"}),
+        ([1.5, 2.5], {"type": "number"}),
+        ([1, 2.5], {"type": "number", "x-whole": True}),
         ([True], {"type": "boolean"}),
         ([1, None], {"type": ["integer", "null"]}),
         ([[1.0], [2.0, 3.0]], {"type": "array", "items": {"type": "number"}}),

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.training import Column, Period, SourceFile, TrainingData, outdated
 from jupyter_deploy.operations.checking import check_beside
 from tests.releases import release
@@ -91,8 +92,9 @@ def test_a_table_is_compared_with_stables_too_and_what_is_the_same_of_both_is_to
 
     monkeypatch.setattr("jupyter_deploy.operations.checking.require_signature", lambda *_: None)
     monkeypatch.setattr("jupyter_deploy.operations.checking.Snapshot", SimpleNamespace)
+    monkeypatch.setattr("jupyter_deploy.operations.checking.redacted", lambda *_: ())
     ports = SimpleNamespace(store=SimpleNamespace(remembered=remembered))
-    check = check_beside(Endpoint.first(stable).with_release(last), ports)
+    check = check_beside(Endpoint.first(stable).with_release(last), DeployRequest(), ports)
     found = check(SimpleNamespace(training=data("b", columns=("age",), rows=95)))
     assert [f.message for f in found] == [
         "X has 95 rows, churn:2 was fitted on 100",

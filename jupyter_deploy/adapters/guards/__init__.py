@@ -6,18 +6,29 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.ports import Live
 
 from .data import leakage, outdated_data
 from .environment import dirty_tree, local_distribution, lock_mismatch, undistributed
-from .features import features, missing_values
+from .features import features, features_at_a_glance, missing_values
 from .notebook import stale_kernel
 from .redefined import redefined_class
 from .secrets import secrets, secrets_in_files
-from .subject import Proved, Subject
+from .subject import Glanced, Proved, Subject
 
-__all__ = ["GUARDS", "PROOF_GUARDS", "Proved", "Subject", "inspect_proved", "inspect_subject"]
+__all__ = [
+    "GUARDS",
+    "PROOF_GUARDS",
+    "Glanced",
+    "Proved",
+    "Subject",
+    "glanced",
+    "inspect_proved",
+    "inspect_subject",
+    "stale",
+]
 
-_Looked = TypeVar("_Looked", Subject, Proved)
+_Looked = TypeVar("_Looked", Glanced, Subject, Proved)
 
 GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
     stale_kernel,
@@ -31,6 +42,9 @@ GUARDS: tuple[Callable[[Subject], Iterable[Finding]], ...] = (
 )
 """Before the replay, so that what is refused is refused before slow work."""
 
+GLANCES: tuple[Callable[[Glanced], Iterable[Finding]], ...] = (redefined_class, features_at_a_glance)
+"""While somebody still chooses what to deploy: at once, and without an answer of the model."""
+
 PROOF_GUARDS: tuple[Callable[[Proved], Iterable[Finding]], ...] = (
     local_distribution,
     lock_mismatch,
@@ -38,6 +52,16 @@ PROOF_GUARDS: tuple[Callable[[Proved], Iterable[Finding]], ...] = (
     secrets_in_files,
 )
 """After it: what only the clean process shows."""
+
+
+def glanced(live: Live) -> tuple[Finding, ...]:
+    """What the checks find at a glance."""
+    return tuple(finding for guard in GLANCES for finding in _found(guard, Glanced(live)))
+
+
+def stale(live: Live) -> tuple[Finding, ...]:
+    """What ``stale-kernel`` finds; it needs no answer of the model either, but hundreds of cells take it seconds."""
+    return tuple(_found(stale_kernel, Glanced(live)))
 
 
 def inspect_subject(subject: Subject) -> tuple[Finding, ...]:
@@ -55,7 +79,7 @@ def _found(guard: Callable[[_Looked], Iterable[Finding]], looked: _Looked) -> It
     try:
         yield from guard(looked)
     except Exception as error:  # noqa: BLE001 - notebooks and models hold whatever Python allows
-        name = guard.__name__.removesuffix("_in_files").replace("_", "-")
+        name = guard.__name__.removesuffix("_in_files").removesuffix("_at_a_glance").replace("_", "-")
         yield Finding(
             check=name,
             severity="warning" if name == "secrets" else "note",

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.signature import Schema, types_of
 
-from .subject import Subject
+from .subject import Glanced, Subject
 
 _NAMED = 8
 
@@ -29,6 +29,16 @@ def features(subject: Subject) -> Iterator[Finding]:
     if seen.signature.container == "frame":
         training = subject.training.source if isinstance(subject.training, Training) else live.training
         yield from compare_columns(live.model, subject.framework, seen.example, training)
+
+
+def features_at_a_glance(subject: Glanced) -> Iterator[Finding]:
+    """As much of ``features`` as needs no answer of the model."""
+    live, given = subject.live, _columns(subject.live.example)
+    fitted = features_of(live.model)
+    if given and fitted is not None and set(fitted) & set(given):
+        yield from _missing_and_extra(fitted, given)
+    elif not given:
+        yield from _counted(live.model, live.example)
 
 
 def missing_values(subject: Subject) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from jupyter_deploy.domain.ports import Live
 
 from .lineage import Program, Value, values_behind
 from .masking import masked
-from .subject import Subject
+from .subject import Glanced
 
 _SAID = 3  # findings of one look; the first one says where to begin
 _QUOTED = 60
@@ -29,7 +29,7 @@ class FileCell:
     count: int | None
 
 
-def stale_kernel(subject: Subject) -> Iterator[Finding]:
+def stale_kernel(subject: Glanced) -> Iterator[Finding]:
     """Check ``stale-kernel``: the variable as the kernel's executed cells made it against the notebook's own cells.
 
     Only what the model was made of counts: a plot that ran again or a cell that was edited beside it is none.
@@ -44,7 +44,7 @@ def stale_kernel(subject: Subject) -> Iterator[Finding]:
     try:
         kernel = Program(ran, live.namespace).value_of(live.source.variable)
         # The same line may deploy at several places: the model may be that of any of them.
-        for upto in _deploys(cells, live.cells):
+        for upto in _deploys(cells, live.cells) if live.in_cell else _clicked(cells, live.cells):
             notebook = Program([s for s in stands if s.cell <= upto], live.namespace).value_of(live.source.variable)
             if kernel.number == notebook.number:
                 return
@@ -76,6 +76,14 @@ def _deploys(cells: Sequence[FileCell], executed: Sequence[str]) -> list[int]:
     times = sum(source.strip() == deploy for source in executed)
     likeliest = places[min(times, len(places)) - 1] if places else len(cells)
     return [*(place for place in places if place != likeliest), likeliest]
+
+
+def _clicked(cells: Sequence[FileCell], executed: Sequence[str]) -> list[int]:
+    """The same where no cell deploys: at the end, after the cell that ran last, or after the lowest one that ran."""
+    ran = {source.strip() for source in executed}
+    lowest = max((number for number, cell in enumerate(cells, 1) if cell.source.strip() in ran), default=len(cells))
+    last = (number for number, cell in enumerate(cells, 1) if cell.source.strip() == executed[-1].strip())
+    return [len(cells), *last, lowest]
 
 
 class _Difference:

@@ -12,7 +12,7 @@ from jupyter_deploy.adapters.pickling import parts
 from jupyter_deploy.domain.findings import Finding
 
 if TYPE_CHECKING:
-    from . import Subject
+    from . import Glanced
 
 _PARTS_LIMIT = 5000
 _ITEMS_LIMIT = 100
@@ -20,7 +20,7 @@ _NOTED = frozenset({"__firstlineno__", "__slotnames__"})  # by the compiler, and
 _PLAIN = (bool, int, float, str, bytes, tuple, type(None))
 
 
-def redefined_class(subject: Subject) -> Iterator[Finding]:
+def redefined_class(subject: Glanced) -> Iterator[Finding]:
     """Check ``redefined-class``: the notebook's class of that name is another one by now."""
     live = subject.live
     for kind in _classes_of(live.model):

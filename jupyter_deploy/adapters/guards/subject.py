@@ -13,14 +13,20 @@ from jupyter_deploy.domain.ports import Live
 
 
 @dataclass(frozen=True)
-class Subject:
+class Glanced:
+    """The live object with its notebook, before anything was asked."""
+
+    live: Live
+
+
+@dataclass(frozen=True)
+class Subject(Glanced):
     """Before the replay: the live object with its notebook, and what is known of it by now.
 
     ``folder`` holds what was written of it. ``training`` is the table that it was fitted on, or why that is not known;
     None: it was not fitted, it seems.
     """
 
-    live: Live
     seen: Inspected
     framework: Framework
     folder: Path

@@ -1,7 +1,8 @@
 """``jupyter_deploy.panel(NAME)`` and ``%deploy_panel NAME``: an endpoint to look at and to change, in a notebook.
 
 ``view`` is pure: what is shown. ``watch`` looks at the endpoint, ``changes`` makes the changes by way of the
-operations, ``widget`` joins them; ``panel.js`` and ``panel.css`` are the front end.
+operations, ``widget`` joins them; ``panel.js`` with its parts and ``panel.css`` are the front
+end.
 """
 
 from __future__ import annotations

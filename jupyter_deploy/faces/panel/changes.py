@@ -11,15 +11,18 @@ from typing import Any, Literal
 from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.errors import Conflict, DeployError
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.requests import HistoryRequest, PromoteRequest, RollbackRequest, Step, TrafficRequest
-from jupyter_deploy.faces.arguments import request_from
+from jupyter_deploy.domain.requests import HistoryRequest, Step, TrafficRequest
+from jupyter_deploy.domain.validation import Underway
+from jupyter_deploy.faces.views.cards import revision_rows
+from jupyter_deploy.faces.views.change import preview_of, title_of
+from jupyter_deploy.faces.views.preview import change_from, compared, history_of
 from jupyter_deploy.operations import OPERATIONS
 from jupyter_deploy.operations.change import find
 from jupyter_deploy.operations.observe import history
-from jupyter_deploy.operations.traffic import planned
+from jupyter_deploy.operations.traffic import Change, planned
 
 from .background import start
-from .view import Change, Json, consequences, difference_view, history_view, problem_view, title_of, touches_clients
+from .view import Json, problem_view
 
 VERBS = {operation.name: operation for operation in OPERATIONS if operation.name in ("traffic", "promote", "rollback")}
 Phase = Literal["preview", "working", "failed", "conflict"]
@@ -42,6 +45,7 @@ class Pending:
     title: str
     rows: list[Json] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    comparison: str = ""
     problem: Json | None = None
     newer: list[Json] = field(default_factory=list)
     number: int = field(default_factory=lambda: next(_numbers))
@@ -80,11 +84,22 @@ class Changes:
             except DeployError as error:
                 self._fail(Pending(verb, given, revision, "failed", title), error)
                 return
-            pending = self._preview(verb, given, request, before, after)
-            if isinstance(request, TrafficRequest) and not touches_clients(before, after):
+            history = history_of(request, self._ports)
+            shown = preview_of(request, before, after, history=history, keep_revisions=self._ports.keep_revisions)
+            said = shown.model_dump(mode="json")
+            pending = Pending(verb, given, before.revision, "preview", shown.title, said["rows"], said["notes"])
+            if isinstance(request, TrafficRequest) and not shown.asks:
                 self._start(pending, request)
-            else:
-                self._set(pending, "look at what will change, then confirm")
+                return
+            self._set(pending, "look at what will change, then confirm")
+
+        def compare() -> None:
+            sentence = compared(shown, request, before, after, history=history, ports=self._ports).comparison
+            with self._lock:
+                if sentence and self.pending == pending:
+                    self._set(replace(pending, comparison=sentence), sentence)
+
+        start(compare, name="preview")
 
     def confirm(self, number: int, reason: str = "") -> None:
         """Do what is shown."""
@@ -93,6 +108,17 @@ class Changes:
             if pending is None or pending.number != number or pending.phase != "preview":
                 return
             self._start(pending, self._request(pending.verb, pending.given, pending.revision, reason=reason))
+
+    def force(self, number: int, reason: str) -> None:
+        """Do what gates refused, for a reason that is kept."""
+        with self._lock:
+            pending = self.pending
+            if pending is None or pending.number != number or not (pending.problem or {}).get("gates"):
+                return
+            if not reason.strip():
+                return  # the control waits for one
+            more = {"reason": reason, "force": True}
+            self._start(pending, self._request(pending.verb, pending.given, pending.revision, **more))
 
     def again(self, number: int) -> None:
         """Show what the same would do to the endpoint as it is by now."""
@@ -121,17 +147,7 @@ class Changes:
                 self._conflict(pending)
 
     def _request(self, verb: str, given: Mapping[str, Any], revision: int, **more: Any) -> Change:
-        request = request_from(VERBS[verb].request, {"name": self._name, "if_revision": revision, **given, **more})
-        if not isinstance(request, TrafficRequest | PromoteRequest | RollbackRequest):
-            raise TypeError(verb)
-        return request
-
-    def _preview(
-        self, verb: str, given: Mapping[str, Any], request: Change, before: Endpoint, after: Endpoint
-    ) -> Pending:
-        notes = consequences(request, before, after, history=self._history(), keep_revisions=self._ports.keep_revisions)
-        rows = difference_view(before, after)
-        return Pending(verb, given, before.revision, "preview", title_of(request, before), rows, notes)
+        return change_from(verb, {**given, **more, "name": self._name, "if_revision": revision})
 
     def _history(self) -> list[Revision]:
         return history(HistoryRequest(name=self._name), self._ports, lambda _: None)
@@ -143,9 +159,10 @@ class Changes:
         start(self._run, working, request, name="change")
 
     def _run(self, pending: Pending, request: Change) -> None:
-        def report(step: Step) -> None:
+        def report(step: Step | Underway) -> None:
+            at = f", cell {step.cell} of {step.cells}" if isinstance(step, Underway) and step.cell else ""
             with self._lock:
-                self._set(replace(pending, notes=[f"{step.title} …"]), "")
+                self._set(replace(pending, notes=[f"{step.title}{at} …"]), "")
 
         try:
             result = VERBS[pending.verb].function(request, self._ports, report)
@@ -176,7 +193,12 @@ class Changes:
             "details": "",
         }
         self._set(
-            replace(pending, phase="conflict", problem=problem, newer=history_view(newer)),
+            replace(
+                pending,
+                phase="conflict",
+                problem=problem,
+                newer=[row.model_dump(mode="json") for row in revision_rows(newer)],
+            ),
             f"conflict: the endpoint is at revision {now} by now",
         )
 

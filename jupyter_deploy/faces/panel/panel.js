@@ -1,229 +1,9 @@
 /**
  * The panel's front end: shows what the model says, and sends what the user wants, with the revision that this very
  * view showed. What is typed and not yet in force lives here, in the controls, and survives every update.
+ *
+ * One module: elements.js, card.js and this file in this order, joined by widget.py. A widget has one text, and no build.
  */
-
-// JupyterLab takes keys for itself (Enter edits the cell, arrows leave it) unless the focused element says so.
-const OWN_KEYS = "data-lm-suppress-shortcuts";
-const FOCUSABLE = new Set(["button", "input", "summary"]);
-
-/** An element with attributes, listeners (`onclick`) and children. */
-function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  if (FOCUSABLE.has(tag)) element.setAttribute(OWN_KEYS, "");
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
-  }
-  element.append(...children.filter((child) => child !== undefined && child !== null));
-  return element;
-}
-
-/** Sets a text only when it is another one: what is the same keeps its selection, and is not read aloud again. */
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-let ids = 0;
-const newId = () => `nbdeploy-${++ids}`;
-const percent = (value) => `${Number(value.toFixed(2))} %`;
-const short = (tag) => {
-  const [name, version] = tag.split(":");
-  return `${name}:${(version ?? "").slice(0, 8)}`;
-};
-
-function ago(iso) {
-  const seconds = Math.max(0, (Date.now() - Date.parse(iso)) / 1000);
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
-  }
-  return "just now";
-}
-
-function clock(iso) {
-  return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-}
-
-/** Requests a second as a line, the latest at the right. */
-function sparkline(rates) {
-  const most = Math.max(...rates, 1);
-  const step = 100 / 59;
-  const points = rates.map((rate, i) => `${(100 - (rates.length - 1 - i) * step).toFixed(1)},${(22 - (rate / most) * 20).toFixed(1)}`);
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 100 24");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("aria-hidden", "true");
-  svg.classList.add("spark");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-  line.setAttribute("points", points.join(" "));
-  svg.append(line);
-  return svg;
-}
-
-function health(element, healthy, words) {
-  element.dataset.healthy = String(healthy);
-  write(element.querySelector("i"), healthy === null ? "○" : healthy ? "●" : "▲");
-  write(element.querySelector("span"), words);
-}
-
-const healthLine = () => h("p", { class: "health" }, h("i", { "aria-hidden": "true" }), h("span"));
-
-/** The traffic as bars: who answers, and under it who gets copies. Its words are its name. */
-function drawTraffic(figure, cards) {
-  const answering = cards.filter((card) => card.role === "stable" || card.role === "canary");
-  const shadows = cards.filter((card) => card.role === "shadow");
-  const words = [...answering, ...shadows].map((card) => `${card.role} ${short(card.tag)} ${percent(card.percent)}`);
-  const label = `Traffic: ${words.join(", ")}`;
-  if (figure.getAttribute("aria-label") === label) return;
-  figure.setAttribute("aria-label", label);
-  const segment = (card) => {
-    const part = h("span", { class: "segment", "data-role": card.role, title: `${card.tag}: ${card.role} ${percent(card.percent)}` },
-      `${card.role} ${percent(card.percent)}`);
-    part.style.flexGrow = card.percent;
-    return part;
-  };
-  const copies = shadows.map((card) => {
-    const fill = h("span", { class: "fill", "data-role": "shadow" });
-    fill.style.width = `${card.percent}%`;
-    return h("div", { class: "copies", title: `${card.tag}: gets copies of ${percent(card.percent)} of the requests` },
-      h("div", { class: "track" }, fill), h("span", {}, `copies to ${short(card.tag)} ${percent(card.percent)}`));
-  });
-  figure.replaceChildren(h("div", { class: "bar" }, ...answering.filter((card) => card.percent > 0).map(segment)), ...copies);
-}
-
-/** A control whose value follows the endpoint until the user touches it, and then waits for the user. */
-class Draft {
-  constructor(input, submit, onInput) {
-    this.input = input;
-    this.submit = submit;
-    this.touched = false;
-    input.addEventListener("input", () => {
-      this.touched = true;
-      this.refresh();
-      onInput?.();
-    });
-    input.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter") return;
-      event.preventDefault(); // in a notebook's page the browser does not submit a form by itself
-      input.form.requestSubmit();
-    });
-    this.onChange = onInput;
-  }
-  follow(value) {
-    this.value = value;
-    if (Number(this.input.value) === value && this.input.value !== "") this.touched = false;
-    if (!this.touched && this.input.value !== String(value)) this.input.value = value;
-    this.refresh();
-    this.onChange?.();
-  }
-  reset() {
-    this.touched = false;
-    this.follow(this.value);
-  }
-  refresh() {
-    this.input.classList.toggle("touched", this.touched);
-    this.submit.disabled = !this.touched;
-  }
-}
-
-class Card {
-  constructor(tag, panel) {
-    this.tag = tag;
-    this.panel = panel;
-    const heading = newId();
-    this.badge = h("span", { class: "badge" });
-    this.who = h("p", { class: "who" });
-    this.changes = h("p", { class: "changes", title: `nbdeploy diff ${tag} shows all` });
-    this.health = healthLine();
-    this.counts = h("dl", { class: "counts" });
-    this.controls = h("div", { class: "controls" });
-    this.element = h("article", { class: "card", "aria-labelledby": heading },
-      h("div", { class: "top" }, h("h4", { id: heading, title: tag }, short(tag)), this.badge),
-      this.who, this.changes, this.health, this.counts, this.controls);
-    this.makeControls();
-  }
-
-  makeControls() {
-    const { tag, panel } = this;
-    const name = short(tag);
-    this.switch = h("button", { type: "button", role: "switch", class: "switch", "aria-label": `Shadow ${name}`, title: `Send copies of requests to ${tag}`,
-      onclick: () => panel.ask("traffic", { shadow: { [tag]: this.card.role === "shadow" ? 0 : this.sharePercent() } }, this.switch) },
-      h("i", { "aria-hidden": "true" }));
-    this.share = h("input", { type: "number", min: 0, max: 100, step: "any", required: true, "aria-label": `Percent of requests copied to ${name}` });
-    const apply = h("button", { type: "submit", class: "button", "aria-label": `Apply the shadow's percent for ${name}` }, "Apply");
-    this.shareDraft = new Draft(this.share, apply);
-    const shadow = h("form", { class: "row", onsubmit: (event) => {
-      event.preventDefault();
-      if (this.shareDraft.touched) panel.ask("traffic", { shadow: { [tag]: Number(this.share.value) } }, this.share);
-    } }, h("span", { class: "label" }, "Shadow"), this.switch, this.share, h("span", {}, "%"), apply);
-
-    this.slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": `Percent of requests answered by ${name} as the canary` });
-    this.sliderText = h("output", {});
-    const review = h("button", { type: "submit", class: "button", "aria-label": `Review the canary's percent for ${name}` }, "Review…");
-    this.sliderDraft = new Draft(this.slider, review, () => {
-      const words = percent(Number(this.slider.value));
-      write(this.sliderText, words);
-      this.slider.setAttribute("aria-valuetext", words);
-    });
-    const canary = h("form", { class: "row", onsubmit: (event) => {
-      event.preventDefault();
-      if (this.sliderDraft.touched) panel.ask("traffic", { canary: { [tag]: Number(this.slider.value) } }, this.slider);
-    } }, h("span", { class: "label" }, "Canary"), this.slider, this.sliderText, review);
-
-    this.promote = h("button", { type: "button", class: "button primary", "aria-label": `Promote ${name}`,
-      onclick: () => panel.ask("promote", { tag }, this.promote) }, "Promote…");
-    this.compare = h("button", { type: "button", class: "button", "aria-label": `Compare ${name} with stable`,
-      onclick: () => panel.send({ do: "compare", tag }) }, "Compare");
-    this.controls.append(shadow, canary, h("div", { class: "row end" }, this.compare, this.promote));
-  }
-
-  sharePercent() {
-    return Number(this.share.value) || 100;
-  }
-
-  update(card) {
-    this.card = card;
-    this.element.dataset.role = card.role;
-    this.badge.dataset.role = card.role;
-    const idle = card.role === "idle";
-    write(this.badge, idle ? "idle" : `${card.role} ${percent(card.percent)}`);
-    const parts = [card.variable, card.notebook, card.framework, card.stochastic ? "stochastic" : "", card.found, ago(card.created)];
-    write(this.who, parts.filter(Boolean).join(" · "));
-    write(this.changes, card.changes);
-    this.changes.hidden = !card.changes;
-    this.who.title = [card.path, `created ${clock(card.created)}`, ...(card.findings ?? [])].filter(Boolean).join("\n");
-    this.controls.hidden = card.role === "stable";
-    this.switch.setAttribute("aria-checked", String(card.role === "shadow"));
-    this.shareDraft.follow(card.role === "shadow" ? card.percent : 100);
-    this.sliderDraft.follow(card.role === "canary" ? card.percent : 0);
-    if (card.role !== "shadow") this.shareDraft.submit.disabled = true; // the percent goes with the switch
-    this.compare.disabled = idle;
-  }
-
-  reset() {
-    this.shareDraft.reset();
-    this.sliderDraft.reset();
-  }
-
-  updateLive(live) {
-    health(this.health, live ? live.healthy : null, live ? live.words : "not looked at yet");
-    const counts = live?.counts;
-    const rate = live?.rates?.at(-1);
-    const copies = this.card?.role === "shadow";
-    const facts = counts
-      ? [[copies ? "copies" : "requests", counts.requests.toLocaleString(), "since the gateway started"],
-         ["errors", counts.errors.toLocaleString(), "answers of 500 and above"],
-         ["per second", rate === undefined ? "–" : rate.toFixed(1), "in the last second"],
-         ["median", counts.p50_ms === null ? "–" : `${counts.p50_ms.toFixed(0)} ms`, "time to an answer, as the gateway measured it"]]
-      : [];
-    const key = JSON.stringify([facts, live?.rates]);
-    if (key === this.drawn) return;
-    this.drawn = key;
-    this.counts.replaceChildren(...facts.map(([name, value, title]) =>
-      h("div", { title, class: name === "errors" && counts.errors ? "bad" : undefined }, h("dt", {}, name), h("dd", {}, value))));
-    if (live?.rates?.length > 1) this.counts.append(sparkline(live.rates));
-  }
-}
 
 class View {
   constructor(model, root) {
@@ -252,8 +32,13 @@ class View {
     this.problem = h("div", { class: "notice bad", role: "alert", hidden: true });
     this.traffic = h("div", { class: "traffic", role: "img" });
     this.pending = h("div", { class: "pending", role: "group", hidden: true, tabindex: "-1", [OWN_KEYS]: true });
+    this.says = h("p", { class: "says" });
     this.cardList = h("div", { class: "cards" });
     this.compared = h("div", { class: "compared", hidden: true });
+    this.report = h("div", { class: "report", hidden: true });
+    this.id = `${Date.now()}-${newId()}`;
+    this.onMessage = (message) => { if (message.view === this.id) this.drawReport(message); };
+    this.model.on("msg:custom", this.onMessage);
     this.historyCount = h("summary");
     this.historyBody = h("tbody");
     const head = ["revision", "when", "who", "what", "why", ""].map((name) => h("th", { scope: "col" }, name));
@@ -263,7 +48,7 @@ class View {
     this.section = h("section", { class: "nbdeploy-panel", "aria-labelledby": title },
       h("header", {}, h("div", {}, h("div", { class: "title" }, this.title, this.health, this.revision),
         h("div", { class: "url" }, this.url, this.copy)), this.rollback),
-      this.problem, this.traffic, this.pending, this.cardList, this.history, this.compared, this.live);
+      this.problem, this.traffic, this.pending, this.report, this.cardList, this.history, this.compared, this.live);
     // While Ctrl or Cmd is held, keys are the notebook's again: Ctrl+S still saves.
     for (const kind of ["keydown", "keyup"]) {
       this.section.addEventListener(kind, (event) => event.target.toggleAttribute(OWN_KEYS, !(event.ctrlKey || event.metaKey)));
@@ -366,10 +151,17 @@ class View {
     if (!this.busy) this.next = undefined;
     if (!pending && next) this.send(next); // after a change that failed, what was to follow it is not right any more
     if (!pending) {
+      this.asked = undefined;
       this.pending.replaceChildren();
       if (had && this.from) (this.from.isConnected ? this.from : this.named(this.from.ariaLabel))?.focus();
     } else {
-      this.pending.dataset.phase = pending.phase;
+      const { number, phase } = pending;
+      write(this.says, pending.comparison);
+      this.says.hidden = !pending.comparison;
+      // What the comparison says comes a moment after the question, when a reason may be half typed.
+      if (phase === "preview" && this.asked === number) return;
+      this.asked = phase === "preview" ? number : undefined;
+      this.pending.dataset.phase = phase;
       this.drawPending(pending);
       // The focus follows the question only where it was asked; a step of the work does not move it.
       if (this.from && (had || pending.phase !== "working")) this.pending.focus({ preventScroll: false });
@@ -385,10 +177,17 @@ class View {
       for (const card of this.cards.values()) card.reset();
       this.send({ do: "dismiss", number });
     } }, phase === "preview" ? "Cancel" : "Discard");
+    const why = h("input", { type: "text", "aria-label": "Why it is done all the same", placeholder: "Why? (kept for good)" });
+    const force = act("Do it all the same", () => ({ do: "force", reason: why.value }));
+    force.disabled = true;
+    why.addEventListener("input", () => { force.disabled = !why.value.trim(); });
+    why.addEventListener("keydown", (event) => { if (event.key === "Enter" && !force.disabled) force.click(); });
+    const report = h("button", { type: "button", class: "button", onclick: () => this.showReport("", report) }, "Report");
+    const gates = pending.problem?.gates ? [...(pending.problem.report ? [report] : []), why, force] : [];
     const actions = {
       preview: () => [reason, act("Confirm", () => ({ do: "confirm", reason: reason.value }), true), cancel],
       working: () => [],
-      failed: () => [act("Look again", () => ({ do: "again" }), true), cancel],
+      failed: () => [act("Look again", () => ({ do: "again" }), true), cancel, ...gates],
       conflict: () => [act("Look again", () => ({ do: "again" }), true), cancel],
     }[phase]();
     reason.addEventListener("keydown", (event) => {
@@ -406,9 +205,30 @@ class View {
       newer.length ? h("ul", { class: "newer" }, ...newer) : null,
       rows.length && phase !== "conflict" ? h("table", { class: "difference" }, h("tbody", {}, ...rows)) : null,
       ...(phase === "conflict" ? [] : pending.notes.map((note) => h("p", {}, note))),
+      phase === "preview" ? this.says : null,
       phase === "working" ? h("progress", { "aria-label": "Working" }) : null,
       actions.length ? h("div", { class: "row" }, ...actions) : null,
     ].filter(Boolean));
+  }
+
+  /** Asks for a validation's page: of a release by its tag, of what was refused by "". */
+  showReport(of, from) {
+    this.reportFrom = from;
+    this.send({ do: "report", of, view: this.id });
+  }
+
+  /** The page may show what a model said: in a frame of its own, without scripts and without this page's rights. */
+  drawReport({ report, problem, path }) {
+    const hide = h("button", { type: "button", class: "button quiet", "aria-label": "Hide the report", onclick: () => {
+      this.report.hidden = true;
+      this.report.replaceChildren();
+      if (this.reportFrom?.isConnected) this.reportFrom.focus();
+    } }, "Hide");
+    const frame = report ? h("iframe", { sandbox: "", title: "Report of the validation", srcdoc: report }) : null;
+    this.report.replaceChildren(...[h("div", { class: "row" }, h("code", {}, path || problem), hide),
+      report ? frame : h("p", {}, problem)].filter(Boolean));
+    this.report.hidden = false;
+    hide.focus();
   }
 
   updateComparison() {
@@ -447,6 +267,7 @@ class View {
   close() {
     clearInterval(this.timer);
     for (const [event, listener] of this.listeners) this.model.off(event, listener);
+    this.model.off("msg:custom", this.onMessage);
   }
 }
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from time import monotonic
 
-from jupyter_deploy.domain.endpoint import Endpoint, EndpointStatus, Revision
+from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import DescribeRequest, HistoryRequest
+from jupyter_deploy.domain.status import EndpointStatus
+from jupyter_deploy.faces.views.rates import Rates
 from jupyter_deploy.operations.change import find
 from jupyter_deploy.operations.observe import describe, history
 
@@ -21,8 +21,6 @@ STORE_SECONDS = 0.25
 
 TARGET_SECONDS = 1.0
 """Asking each release and the gateway takes about 15 ms, and as long as a release takes that hangs (a second)."""
-
-RATES_KEPT = 60
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,7 @@ class Watch:
         self._lock = threading.Lock()
         self._watched, self._closed = threading.Event(), threading.Event()
         self._wake = {"store": threading.Event(), "target": threading.Event()}
-        self._counted: dict[str, tuple[float, int]] = {}
-        self._rates: dict[str, deque[float]] = {}
+        self._rates = Rates()
         self._problems: dict[str, Exception] = {}
         self._threads: list[threading.Thread] = []
         endpoint = find(ports, name)
@@ -111,9 +108,7 @@ class Watch:
 
     def _look_at_target(self) -> None:
         status = self._status()
-        counted = {release.tag for release in status.releases if release.counts}
-        self._note_rates(status)
-        self._update(status=status, rates={tag: tuple(self._rates.get(tag, ())) for tag in counted})
+        self._update(status=status, rates=self._rates.note(status))
 
     def _tell(self, what: str, error: Exception | None) -> None:
         with self._lock:
@@ -137,18 +132,3 @@ class Watch:
 
     def _history(self) -> list[Revision]:
         return history(HistoryRequest(name=self._name), self._ports, lambda _: None)
-
-    def _note_rates(self, status: EndpointStatus) -> None:
-        """Requests a second since the last look; the gateway counts from nought when it starts anew."""
-        at = monotonic()
-        for release in status.releases:
-            if release.counts is None:
-                continue
-            requests = release.counts.requests
-            before, counted = self._counted.get(release.tag, (at, requests))
-            if at - before >= TARGET_SECONDS / 2:  # else it is a look out of turn
-                rate = max(0, requests - counted) / (at - before)
-                self._rates.setdefault(release.tag, deque(maxlen=RATES_KEPT)).append(rate)
-            elif at > before:
-                continue
-            self._counted[release.tag] = (at, requests)

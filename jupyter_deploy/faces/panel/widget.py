@@ -14,13 +14,14 @@ import traitlets
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import CompareRequest
-from jupyter_deploy.faces.render import comparison_bundles, text
+from jupyter_deploy.faces.render import charted_bundles, text
 from jupyter_deploy.faces.shell import current_shell
+from jupyter_deploy.faces.views.cards import endpoint_view
 from jupyter_deploy.operations.observe import compare
 
 from .background import apart, start
 from .changes import Changes, Pending
-from .view import Json, endpoint_view, history_view, live_view, problem_view, saved_html
+from .view import Json, parts, problem_view, saved_html
 from .watch import Seen, Watch
 
 _HERE = Path(__file__).parent
@@ -32,7 +33,7 @@ SAVED_SECONDS = 60.0
 class PanelWidget(anywidget.AnyWidget):
     """What the front end shows, each part a trait, so that only what changed is sent."""
 
-    _esm = _HERE / "panel.js"
+    _esm = "\n".join((_HERE / part).read_text("utf-8") for part in ("elements.js", "card.js", "panel.js"))
     _css = _HERE / "panel.css"
 
     endpoint = traitlets.Dict().tag(sync=True)
@@ -121,10 +122,9 @@ class Panel:
         """Bring what is seen to the front end; traits that are equal are not sent."""
         with self._lock:
             seen = self._watch.seen  # within the lock: what is older must not come later
-            url = seen.status.public_url or seen.status.url
-            self._widget.endpoint = endpoint_view(seen.endpoint, url, self._ports.keep_revisions)
-            self._widget.live = live_view(seen.status, seen.rates)
-            self._widget.history = history_view(seen.history)
+            view = endpoint_view(seen.endpoint, seen.status, seen.rates, seen.history, self._ports.keep_revisions)
+            for name, value in parts(view, {release.tag for release in seen.status.releases}).items():
+                setattr(self._widget, name, value)
             self._widget.problem = problem_view(seen.problem) if seen.problem else None
             self._renew_saved(seen)
         self._changes.noticed(seen.endpoint)
@@ -151,6 +151,10 @@ class Panel:
                 self._changes.ask(verb, given, revision)
             case {"do": "confirm", "number": int(number), "reason": str(reason)}:
                 self._changes.confirm(number, reason)
+            case {"do": "force", "number": int(number), "reason": str(reason)}:
+                self._changes.force(number, reason)
+            case {"do": "report", "of": str(of), "view": str(view)}:
+                self._send_report(of, view)
             case {"do": "again", "number": int(number)}:
                 self._changes.again(number)
             case {"do": "dismiss", "number": int(number)}:
@@ -159,6 +163,21 @@ class Panel:
                 self._compare(tag)
             case {"do": "hide comparison"}:
                 self._show_comparison(None, ())
+
+    def _send_report(self, of: str, view: str) -> None:
+        """The page of a release's validation, or (of ``""``) of the one that refused what is pending, to who asked."""
+        pending = self._changes.pending
+        if of:
+            found = next((r.validation for r in self._watch.seen.endpoint.releases if r.tag == of), None)
+            path = found.report if found else None
+        else:
+            path = (pending.problem or {}).get("report") if pending else None
+        page, problem = "", "it has no report"
+        try:
+            page = Path(path).read_text("utf-8") if path else ""
+        except OSError as error:
+            problem = f"{path} cannot be read: {error.strerror}"
+        self._widget.send({"report": page, "problem": "" if page else problem, "path": path or "", "view": view})
 
     def _compare(self, tag: str) -> None:
         with self._lock:
@@ -176,7 +195,7 @@ class Panel:
             shown: Json = {"tag": tag, "phase": "failed", "problem": problem}
             said = f"not compared: {problem['message']}"
         else:
-            bundles = comparison_bundles(result)
+            bundles = charted_bundles(result)
             outputs = tuple({"output_type": "display_data", "data": b, "metadata": {}} for b in bundles)
             shown = {"tag": tag, "phase": "shown", "at": now().isoformat()}
             said = f"compared: {result.verdict}, {result.reason}"

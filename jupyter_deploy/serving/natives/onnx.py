@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -136,7 +137,9 @@ def session_of(source: str | bytes, settings: Settings | None = None) -> Any:
     if missing:
         raise RuntimeError(f"onnxruntime has no {', '.join(sorted(missing))} here, with which the model ran")
     options = ort.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = within, between
+    # Where the notebook left it to onnxruntime, the release's own limit holds (see ``pool``).
+    options.intra_op_num_threads = within or int(os.environ.get("NBDEPLOY_THREADS", "0"))
+    options.inter_op_num_threads = between
     options.execution_mode, options.graph_optimization_level = (
         ort.ExecutionMode(mode),
         ort.GraphOptimizationLevel(level),

@@ -1,0 +1,190 @@
+"""A notebook as it ran, by nbconvert, in a frame that can do nothing: no script, no request, no way out."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+_FILE_BYTES = 64 * 1024**2
+_OUTPUT = 200_000
+_TEXTS = 2_000_000
+_IMAGE = 2_000_000
+_IMAGES = 6_000_000
+_PAGE = 12_000_000
+_KEPT = 20_000
+_TAG = 40
+"""What a tag weighs beside its characters: nbconvert parses all HTML once more, 12,000 tags a second."""
+
+# Whatever a cell displayed stands in a document of its own, in a frame without scripts, forms and navigation; nothing
+# in it may be fetched. Both walls are the browser's.
+_FRAME = (
+    "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+    "<meta http-equiv='Content-Security-Policy' "
+    "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:\">"
+    "<meta http-equiv='x-dns-prefetch-control' content='off'>"
+    "<meta name='viewport' content='width=device-width'><title>{title}</title><style>{style}</style></head>"
+    "<body>{body}</body></html>"
+)
+
+# What leads out of a document: nothing of it would load, but Chromium opens a connection to a frame's address before it
+# looks whether it may. Under another name each is an element that does nothing.
+_LEADS_OUT = re.compile(r"<(/?)(iframe|frame|frameset|object|embed|meta|base|link|form)(?=[\s/>])", re.IGNORECASE)
+
+
+class Notebooks:
+    """Executed notebooks as documents for frames; a page gets 12 MB of them, the later ones are left to their files."""
+
+    def __init__(self) -> None:
+        self._left = _PAGE
+
+    def document(self, path: Path, title: str) -> tuple[str, int, str]:
+        """The frame's document, its height in pixels as far as it can be guessed, and what is left out of it.
+
+        The document is empty where the notebook cannot be shown; the last of the three says why.
+        """
+        import nbformat  # noqa: PLC0415
+
+        try:
+            size = path.stat().st_size
+            if size > _FILE_BYTES:
+                return "", 0, f"It has {size / 1e6:.0f} MB: too much for this page."
+            notebook = nbformat.read(path, as_version=4)
+        except FileNotFoundError:
+            return "", 0, "It is no longer there."
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one notebook, the report is written
+            return "", 0, f"It cannot be read: {type(error).__name__}: {error}"
+        cut = _bounded(notebook)
+        try:
+            body, _ = self._exporter.from_notebook_node(notebook)
+        except Exception as error:  # noqa: BLE001
+            return "", 0, f"nbconvert cannot show it: {type(error).__name__}: {error}"
+        body = _LEADS_OUT.sub(r"<\1x-\2", body)
+        # As it will stand in an attribute: there a tag takes more room.
+        room = len(body) + 3 * body.count("<") + 3 * body.count(">") + 4 * body.count('"') + 4 * body.count("&")
+        if room > self._left:
+            return "", 0, "The notebooks before it have filled this page."
+        self._left -= room
+        said = f"{cut} long outputs are shortened or left out." if cut else ""
+        return _FRAME.format(title=_escaped(title), style=self._style, body=body), _height(notebook), said
+
+    @cached_property
+    def _exporter(self) -> Any:
+        from nbconvert.exporters import HTMLExporter  # noqa: PLC0415
+        from traitlets.config import Config  # noqa: PLC0415
+
+        shown = ["text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg", "text/plain"]
+        # "basic": cells without the page around them, so without MathJax, RequireJS and widgets from elsewhere.
+        config = Config({"NbConvertBase": {"display_data_priority": shown}})
+        return HTMLExporter(config=config, template_name="basic")
+
+    @cached_property
+    def _style(self) -> str:
+        from pygments.formatters import HtmlFormatter  # noqa: PLC0415
+
+        own = resources.files(__package__).joinpath("notebook.css").read_text("utf-8")
+        light = HtmlFormatter(style="xcode").get_style_defs(".highlight")
+        dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+        return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}"
+
+
+def warm() -> None:
+    """Import what drawing a report needs: half a second that passes while the notebooks run."""
+    import vl_convert  # noqa: PLC0415
+    from nbconvert.exporters import HTMLExporter  # noqa: F401, PLC0415
+
+    vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}}, vl_version="5.20")
+
+
+def _bounded(notebook: Any) -> int:
+    """Shorten long outputs in place; how many."""
+    cut, texts, images = 0, _TEXTS, _IMAGES
+    for cell in notebook.cells:
+        if len(cell.source) > _OUTPUT:
+            cell.source, cut = _shortened(cell.source), cut + 1
+        for output in cell.get("outputs", []):
+            before = len(json.dumps(output))
+            _shorten(output)
+            text, image = _weights(output)
+            if text > texts or image > images:
+                _replace(output, f"[{before:,} characters left out]")
+                text, image = _weights(output)
+            texts, images = texts - text, images - image
+            cut += len(json.dumps(output)) < before
+            for about in output.get("metadata", {}).values():
+                if isinstance(about, dict):
+                    about.pop("isolated", None)  # would be a frame of its own, which nothing may be here
+    return cut
+
+
+def _weights(output: Any) -> tuple[int, int]:
+    """What an output's texts weigh, and its images."""
+    if "data" not in output:
+        return len(json.dumps(output)), 0
+    sizes = {mime: _weight(mime, content) for mime, content in output.data.items()}
+    images = sum(size for mime, size in sizes.items() if mime.startswith("image/"))
+    return sum(sizes.values()) - images + 100, images
+
+
+def _weight(mime: str, content: Any) -> int:
+    tags = content.count("<") if isinstance(content, str) and mime in ("text/html", "text/markdown") else 0
+    return len(content if isinstance(content, str) else json.dumps(content)) + _TAG * tags
+
+
+def _shorten(output: Any) -> None:
+    if output.output_type == "stream":
+        output.text = _shortened(output.text)
+    elif output.output_type == "error":
+        output.traceback = _shortened("\n".join(output.traceback)).split("\n")
+        output.evalue = _shortened(output.evalue)
+    else:
+        data = output.data
+        for mime in list(data):
+            if _weight(mime, data[mime]) <= (_IMAGE if mime.startswith("image/") else _OUTPUT):
+                continue
+            if mime == "text/plain":
+                data[mime] = _shortened(data[mime])
+            else:
+                size = len(str(data.pop(mime)))
+                data.setdefault("text/plain", f"[{mime} of {size:,} characters left out]")
+
+
+def _replace(output: Any, words: str) -> None:
+    if output.output_type == "stream":
+        output.text = words
+    elif output.output_type == "error":
+        output.traceback, output.evalue = [words], words
+    else:
+        output.data = type(output.data)({"text/plain": words})
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _OUTPUT:
+        return text
+    return f"{text[:_KEPT]}\n\n[… {len(text) - 2 * _KEPT:,} characters left out …]\n\n{text[-_KEPT:]}"
+
+
+def _height(notebook: Any) -> int:
+    """Roughly what it takes, so that a short notebook leaves no empty frame: nothing can measure it from outside."""
+    pixels = 40
+    for cell in notebook.cells:
+        pixels += 20 + 20 * (cell.source.count("\n") + 1)
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if any(mime.startswith("image/") for mime in data):
+                pixels += 400
+            elif "text/html" in data:
+                pixels += 30 + 28 * data["text/html"].count("<tr")
+            else:
+                text = output.get("text", data.get("text/plain", "\n".join(output.get("traceback", []))))
+                pixels += 16 + 20 * (str(text).count("\n") + 1)
+    return max(120, min(pixels, 760))
+
+
+def _escaped(text: str) -> str:
+    import html  # noqa: PLC0415
+
+    return html.escape(text)

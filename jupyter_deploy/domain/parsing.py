@@ -1,0 +1,126 @@
+"""What people write for shares, durations and moments, as the values that requests and settings hold. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from .errors import InvalidInput, InvalidTraffic
+
+
+def parse_shares(given: Any) -> Any:
+    """``TAG=PERCENT`` texts (one or a list) as a mapping; a mapping stays as it is.
+
+    Raises
+    ------
+    InvalidTraffic
+        A text without ``=``, a percentage that is not a number, or one tag twice.
+    """
+    if given is None or isinstance(given, Mapping):
+        return given or {}
+    shares: dict[str, float] = {}
+    for text in list(given) if isinstance(given, list | tuple) else [given]:
+        tag, equals, percent = str(text).rpartition("=")
+        try:
+            number = float(percent.removesuffix("%"))
+        except ValueError:
+            number = None
+        if not equals or not tag or number is None:
+            raise InvalidTraffic(
+                f"'{text}' is not TAG=PERCENT", "write, for example, --shadow 1a2b3c4d=100; in Python {'1a2b3c4d': 100}"
+            )
+        if tag in shares:
+            raise InvalidTraffic(f"{tag} stands twice", "name each release once")
+        shares[tag] = number
+    return shares
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_duration(given: Any) -> Any:
+    """``90s``, ``15m``, ``1h``, ``7d`` as a timedelta."""
+    if not isinstance(given, str):
+        return given
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", given)
+    if not match:
+        raise InvalidInput(f"'{given}' is not a duration", "write 90s, 15m, 1h, 7d or 2w")
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+def parse_tolerance(given: Any) -> Any:
+    """``1%`` or ``0.01`` as a share of at least 0.
+
+    Raises
+    ------
+    InvalidInput
+        It is none.
+    """
+    if given is None:
+        return None
+    try:
+        number = float(str(given).strip().removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise InvalidInput(f"'{given}' is not a tolerance", "write a share of at least 0, such as 1% or 0.01")
+    if str(given).strip().endswith("%"):
+        return number / 100
+    if number > 1:
+        raise InvalidInput(f"'{given}' would be {number:.0%}", f"did you mean {number:g}%?")
+    return number
+
+
+def parse_sample(given: Any) -> Any:
+    """``10%`` or ``0.1`` as a share above 0, at most 1.
+
+    Raises
+    ------
+    InvalidInput
+        It is none.
+    """
+    if given is None:
+        return None
+    text = str(given).strip()
+    try:
+        number = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        number = 0.0
+    if 0 < number <= 1:
+        return number
+    hint = f"did you mean {text}%?" if 1 < number <= 100 else "write 10%, 0.1 or, for all of them, 1"
+    raise InvalidInput(f"'{given}' is no share of the requests", f"{hint}; --record off records none")
+
+
+def parse_moment(given: Any) -> Any:
+    """``7d`` (so long ago) as a timedelta, ``2026-11-25T12:00`` as a datetime; without a zone it is local time."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return datetime.fromisoformat(given.strip()).astimezone()
+    except ValueError:
+        pass
+    try:
+        return parse_duration(given)
+    except InvalidInput:
+        raise InvalidInput(
+            f"'{given}' is not a duration and not a moment", "write 15m, 7d, 2026-11-25 or 2026-11-25T12:00+01:00"
+        ) from None
+
+
+def _requirements(given: Any) -> Any:
+    from .requirement import parse_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
+
+    return parse_requirements(given)
+
+
+Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Tolerance = Annotated[float, BeforeValidator(parse_tolerance)]
+Sample = Annotated[float, BeforeValidator(parse_sample)]
+Requirements = Annotated[list[str], BeforeValidator(_requirements)]
+Moment = Annotated[timedelta | datetime, BeforeValidator(parse_moment)]

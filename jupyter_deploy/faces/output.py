@@ -1,0 +1,39 @@
+"""The command line's texts, written so that what becomes of them cannot turn a verdict's exit code into another."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal, TextIO
+
+from pydantic import BaseModel
+
+
+def write(text: str, stream: TextIO) -> Literal["written", "unread", "failed"]:
+    """Write a text and a line's end.
+
+    ``unread``: its reader has gone, as in ``nbdeploy logs … | head``, and wants no more; ``failed``: it cannot be
+    written, which is said on stderr. Afterwards the stream leads nowhere, since Python writes it again when it ends.
+    """
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if isinstance(error, BrokenPipeError):
+            return "unread"
+        if stream is not sys.stderr:
+            write(f"nbdeploy: the result cannot be written to stdout: {error.strerror}", sys.stderr)
+        return "failed"
+    return "written"
+
+
+def as_json(result: Any) -> str:
+    """A verb's domain object, or several, as programs get it."""
+    if isinstance(result, Iterable) and not isinstance(result, BaseModel | str):
+        return json.dumps([item.model_dump(mode="json") for item in result], ensure_ascii=False)
+    document: str = result.model_dump_json()
+    return document

@@ -1,0 +1,58 @@
+"""What widgets show: one document a view, made from a request and the ports, in the one table that REST walks.
+
+A view reads and never writes. It runs in the asked process (``faces/rest/asked.py``), which lives as long as the
+Jupyter server, in one of several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.requests import CompareRequest, Request
+
+from . import documents as d
+from . import requests as r
+
+
+@dataclass(frozen=True)
+class View:
+    """One view: ``GET /nbdeploy/views/<name>?…`` and ``POST``, whose body is the request.
+
+    Attributes
+    ----------
+    place
+        ``module.function`` in this package, which takes ``(request, ports)``; imported when it is first called.
+    """
+
+    name: str
+    request: type[Request]
+    document: type[Value]
+    place: str
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        module, _, name = self.place.partition(".")
+        function: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), name)
+        return function
+
+
+_ENTRIES: tuple[View, ...] = (
+    View("endpoints", r.EndpointsRequest, d.EndpointsView, "endpoints.endpoints"),
+    View("endpoint", r.EndpointRequest, d.EndpointView, "endpoints.endpoint"),
+    View("preview", r.PreviewRequest, d.Preview, "preview.preview"),
+    View("form", r.FormRequest, d.FormView, "form.form"),
+    View("comparison", CompareRequest, d.ComparisonView, "comparison.comparison"),
+    View("validations", r.ValidationsRequest, d.ValidationsView, "validations.validations"),
+    View("live", r.LiveRequest, d.LiveView, "live.live"),
+    View("records", r.RecordsRequest, d.RecordsView, "records.records"),
+    View("record", r.RecordRequest, d.RecordView, "records.record"),
+    View("told", r.ToldRequest, d.ToldView, "told.told"),
+    View("beside", r.BesideRequest, d.BesideView, "beside.beside"),
+)
+"""One line each, such as ``View("live", LiveRequest, LiveView, "live.live")``; the requests are in ``requests.py``."""
+
+VIEWS: dict[str, View] = {view.name: view for view in _ENTRIES}

@@ -1,0 +1,130 @@
+"""An endpoint as panels show it: a card for each release, what it counts, its history. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from jupyter_deploy.domain.endpoint import Endpoint, Release, Revision
+from jupyter_deploy.domain.findings import counted, told
+from jupyter_deploy.domain.status import EndpointStatus, ReleaseStatus
+from jupyter_deploy.faces.difference_page import changed
+from jupyter_deploy.faces.render import state_in_words
+
+from .documents import Counted, EndpointView, GatesCard, Models, ReleaseCard, RevisionRow
+
+SHOWN_REVISIONS = 20
+
+_ORDER = {"stable": 0, "canary": 1, "shadow": 2, "idle": 3}
+
+
+def endpoint_view(
+    endpoint: Endpoint,
+    status: EndpointStatus,
+    rates: Mapping[str, Sequence[float]],
+    history: Sequence[Revision],
+    keep_revisions: int,
+) -> EndpointView:
+    """An endpoint with a card for each release that has traffic or is kept warm.
+
+    ``status`` may be of a look before or after: what runs is looked at less often than the store.
+    """
+    warm = {release.tag for release in endpoint.wanted(keep_revisions)} | set(endpoint.traffic.tags())
+    shown = [release for release in endpoint.releases if release.tag in warm]
+    shown.sort(key=lambda release: (_ORDER[endpoint.traffic.role_of(release.tag)], release.created_at))
+    found = {release.tag: release for release in status.releases}
+    return EndpointView(
+        name=endpoint.name,
+        url=address(status),
+        revision=endpoint.revision,
+        previous=endpoint.previous_revision or None,
+        running=endpoint.running,
+        healthy=status.healthy,
+        words=state_in_words(status),
+        record=endpoint.recorded,
+        validations=tuple(spec.words for spec in endpoint.validations),
+        cards=tuple(_card(endpoint, r, found.get(r.tag), rates.get(r.tag, ())) for r in shown),
+        history=revision_rows(history),
+    )
+
+
+def address(status: EndpointStatus) -> str:
+    """What clients post to."""
+    return f"{status.public_url or status.url}/predict"
+
+
+def _card(endpoint: Endpoint, release: Release, found: ReleaseStatus | None, rates: Sequence[float]) -> ReleaseCard:
+    source = release.source
+    return ReleaseCard(
+        tag=release.tag,
+        role=endpoint.traffic.role_of(release.tag),
+        percent=endpoint.traffic.percent_of(release.tag),
+        healthy=found is not None and found.healthy,
+        health=_health(found),
+        variable=source.variable or "",
+        notebook=PurePath(source.notebook).name if source.notebook else "",
+        path=source.notebook or "",
+        framework=release.framework,
+        stochastic=release.stochastic,
+        changes=_changes(release),
+        gates=_gates(release),
+        found=counted(release.findings),
+        findings=tuple(told(finding) for finding in release.findings if finding.severity != "note"),
+        created=release.created_at,
+        counts=_counts(found, rates),
+    )
+
+
+def _health(found: ReleaseStatus | None) -> str:
+    if found is None:
+        return "not looked at yet"
+    return found.detail or ("healthy" if found.healthy else "not healthy")
+
+
+def _counts(found: ReleaseStatus | None, rates: Sequence[float]) -> Counted | None:
+    if found is None or found.counts is None:
+        return None
+    counts = found.counts
+    return Counted(requests=counts.requests, errors=counts.errors, p50_ms=counts.p50_ms, rates=tuple(rates))
+
+
+def _gates(release: Release) -> GatesCard | None:
+    """What its validation found; None: it had none."""
+    found = release.validation
+    if found is None:
+        return None
+    return GatesCard(
+        verdict=found.verdict,
+        words=found.words,
+        lines=tuple(line.sentence for line in found.lines),
+        at=found.at,
+        forced=found.forced is not None,
+        report=found.report is not None,
+    )
+
+
+def _changes(release: Release) -> str:
+    """What it has that its predecessor had not; empty when there was none."""
+    if release.changes is None:
+        return ""
+    return f"since {release.changes.predecessor.partition(':')[2]}: {changed(release.changes)}"
+
+
+def revision_rows(revisions: Sequence[Revision]) -> tuple[RevisionRow, ...]:
+    """The latest revisions, newest first. One more than are shown tells what the last of them brought."""
+    shown = revisions[:SHOWN_REVISIONS]
+    before: list[Revision | None] = [*revisions[1 : len(shown) + 1], None]
+    return tuple(
+        RevisionRow(revision=r.revision, at=r.at, by=r.by, what=r.change, reason=r.reason, diffs=_diffs(r, earlier))
+        for r, earlier in zip(shown, before, strict=False)
+    )
+
+
+def _diffs(revision: Revision, before: Revision | None) -> tuple[Models, ...]:
+    if before is None:
+        return ()
+    stable = before.state.traffic.stable
+    known = {release.tag for release in before.state.releases}
+    tags = [release.tag for release in revision.state.releases if release.tag not in known]
+    tags.append(revision.state.traffic.stable)
+    return tuple(Models(a=stable, b=tag) for tag in dict.fromkeys(tags) if tag != stable)

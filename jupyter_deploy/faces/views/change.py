@@ -1,0 +1,108 @@
+"""What a change would do, in words: its title, each release's role before and after, and what follows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jupyter_deploy.domain.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, StopRequest, TrafficRequest
+from jupyter_deploy.faces.render import recorded_in_words
+from jupyter_deploy.operations.change import roles_in_words
+from jupyter_deploy.operations.traffic import Change, back_to
+
+from .documents import Preview, RoleChange
+
+
+def preview_of(
+    change: Change, before: Endpoint, after: Endpoint, *, history: Sequence[Revision], keep_revisions: int
+) -> Preview:
+    """What there is to see before a change, but for the comparison."""
+    return Preview(
+        title=title_of(change, before),
+        revision=before.revision,
+        rows=role_changes(before, after),
+        notes=consequences(change, before, after, history=history, keep_revisions=keep_revisions),
+        asks=touches_clients(before, after),
+    )
+
+
+def title_of(change: Change, before: Endpoint) -> str:
+    """A change as a headline."""
+    match change:
+        case StopRequest():
+            return f"Stop {before.name}"
+        case PromoteRequest():
+            return f"Promote {change.tag or 'the candidate'}"
+        case RollbackRequest():
+            return f"Go back to revision {back_to(change, before)}"
+        case TrafficRequest():
+            parts = [f"canary {tag} {percent:g} %" for tag, percent in change.canary.items()]
+            parts += [f"shadow {tag} {percent:g} %" for tag, percent in change.shadow.items()]
+            recorded = before.recording(change.record, change.record_sample)
+            parts += [f"records {recorded.recorded}"] if recorded != before else []
+            return f"Set {', '.join(parts)}"
+
+
+def touches_clients(before: Endpoint, after: Endpoint) -> bool:
+    """Whether other releases, or other shares of them, answer clients from then on: copies for shadows do not count."""
+    answering = [(e.traffic.stable, e.traffic.canary, e.traffic.canary_percent) for e in (before, after)]
+    return answering[0] != answering[1] or before.running != after.running
+
+
+def role_changes(before: Endpoint, after: Endpoint) -> tuple[RoleChange, ...]:
+    """Each release's role before and after."""
+    old, new = _roles(before), _roles(after)
+    return tuple(
+        RoleChange(tag=tag, before=old.get(tag, "no traffic"), after=new.get(tag, "no traffic"))
+        for tag in dict.fromkeys([*new, *old])
+    )
+
+
+def _roles(endpoint: Endpoint) -> dict[str, str]:
+    return roles_in_words(endpoint.traffic) if endpoint.running else dict.fromkeys(endpoint.traffic.tags(), "stopped")
+
+
+def consequences(
+    change: Change, before: Endpoint, after: Endpoint, *, history: Sequence[Revision], keep_revisions: int
+) -> tuple[str, ...]:
+    """What else a change does, in sentences."""
+    if isinstance(change, StopRequest):
+        return _of_stopping(before)
+    said = []
+    if isinstance(change, RollbackRequest):
+        wanted = back_to(change, before)
+        found = next((r for r in history if r.revision == wanted), None)
+        if found:
+            because = f" ({found.reason})" if found.reason else ""
+            who = f"Revision {wanted} was made by {found.by}, {found.at:%Y-%m-%d %H:%M} UTC"
+            said.append(f"{who}: {found.change}{because}.")
+    gaining = before.gaining(after)
+    if gaining and after.validations and not isinstance(change, RollbackRequest):
+        asked = "; ".join(spec.words for spec in after.validations)
+        said.append(f"Validated first, and refused if it does not hold, {gaining}: {asked}.")
+    if not before.running:
+        said.append("The endpoint is stopped: this starts it again.")
+    runs = {release.tag for release in before.wanted(keep_revisions)}
+    starting = [tag for tag in after.traffic.tags() if tag not in runs]
+    if starting:
+        said.append(f"Started first, and asked the example: {', '.join(starting)}.")
+    losing = [tag for tag in before.traffic.tags() if tag not in after.traffic.tags()]
+    if losing:
+        kept = f"kept warm for {keep_revisions} revisions" if keep_revisions else "stopped"
+        said.append(f"Without traffic, {kept}: {', '.join(losing)}.")
+    if before.recorded != after.recorded:
+        said.append(f"Recorded from then on: {recorded_in_words(after)}.")
+    if before.running and not touches_clients(before, after):
+        copies = before.traffic.shadows != after.traffic.shadows
+        said.append(f"Clients notice nothing{': only copies change' if copies else ''}.")
+    return tuple(said)
+
+
+def _of_stopping(before: Endpoint) -> tuple[str, ...]:
+    if not before.running:
+        return ("It is stopped already: nothing changes.",)
+    return (
+        "Clients are not answered any more: whoever still asks gets an error.",
+        f"Requests under way are answered first. Then these end: {', '.join(before.traffic.tags())}.",
+        "Records and history stay, and going back to a revision starts it again.",
+    )

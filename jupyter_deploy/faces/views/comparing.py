@@ -1,0 +1,66 @@
+"""What a comparison says in one sentence, in bounded time: nobody waits for a million records to see a preview."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from time import monotonic
+
+from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.inference import Comparison
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.requests import CompareRequest
+from jupyter_deploy.operations.observe import compared
+
+SECONDS = 2.0
+"""That a preview waits; a million records take less."""
+
+_LATE_SECONDS = 30.0
+"""For so long what came too late for one preview is good enough for the next."""
+
+_Key = tuple[Path, str, str, str]
+
+_lock = threading.Lock()
+_under_way: dict[_Key, tuple[float, Future[Comparison]]] = {}
+
+
+def in_a_sentence(endpoint: Endpoint, candidate: str, ports: Ports, *, seconds: float = SECONDS) -> tuple[str, str]:
+    """The verdict (empty: there is none yet) and why, of a candidate against the endpoint's stable release."""
+    key = (ports.home, endpoint.name, endpoint.traffic.stable, candidate)
+    future = _asked(key, endpoint, ports)
+    try:
+        found = future.result(seconds)
+    except TimeoutError:
+        return "", f"Comparing {candidate} with stable takes longer than {seconds:g} s: see the comparison itself."
+    except DeployError as error:
+        return "", f"Not compared with stable: {error.message}."
+    finally:
+        with _lock:
+            if future.done():
+                _under_way.pop(key, None)
+    begins_with_tag = ":" in found.reason.partition(" ")[0]
+    return found.verdict, found.reason if begins_with_tag else found.reason[:1].upper() + found.reason[1:]
+
+
+def _asked(key: _Key, endpoint: Endpoint, ports: Ports) -> Future[Comparison]:
+    """The comparison that is under way, or a new one: those that nobody waits for any more do not pile up."""
+    with _lock:
+        begun, future = _under_way.get(key, (0.0, Future()))
+        if key in _under_way and not (future.done() and monotonic() - begun > _LATE_SECONDS):
+            return future
+        future = Future()
+        _under_way[key] = (monotonic(), future)
+    # A daemon: who only looked must not keep the process from ending.
+    threading.Thread(
+        target=_compare, args=(endpoint, key[-1], ports, future), name="nbdeploy-compare", daemon=True
+    ).start()
+    return future
+
+
+def _compare(endpoint: Endpoint, candidate: str, ports: Ports, future: Future[Comparison]) -> None:
+    try:
+        future.set_result(compared(endpoint, candidate, ports, CompareRequest(name=endpoint.name)))
+    except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        future.set_exception(error)

@@ -1,0 +1,52 @@
+"""A candidate against stable, as a document."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.inference import Flip
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.requests import CompareRequest
+from jupyter_deploy.faces.charts.comparison import comparison_charts
+from jupyter_deploy.faces.comparison_page import RECOMMENDED, percent
+from jupyter_deploy.operations.observe import compare
+
+from .documents import ComparisonView, FlippedRow
+from .texts import compact
+
+CELL = 2000
+"""Characters of a flipped row's input and answers."""
+
+
+def comparison(request: CompareRequest, ports: Ports) -> ComparisonView:
+    """What the verb 'compare' says, with its charts; a number counts as flipped beyond its tolerance."""
+    found = compare(request, ports, lambda _: None)
+    return ComparisonView(
+        stable=found.stable,
+        candidate=found.candidate,
+        role=found.role,
+        verdict=found.verdict,
+        reason=found.reason,
+        recommended=RECOMMENDED[found.recommendation].format(endpoint=found.endpoint),
+        pairs=found.pairs,
+        coverage=percent(found.coverage, f"of {found.mirrored} mirrored") if found.paired else "",
+        charts=comparison_charts(found),
+        flipped=tuple(_flipped(flip) for flip in found.flips),
+        flips=found.flip_count,
+        notes=(*found.notes, *_unreadable(found.skipped_lines)),
+        since=found.since,
+    )
+
+
+def _flipped(flip: Flip) -> FlippedRow:
+    texts = {name: compact(getattr(flip, name), CELL) for name in ("input", "stable", "candidate")}
+    return FlippedRow(pair_id=flip.pair_id, row=flip.row, ts=flip.ts, **texts)
+
+
+def _unreadable(lines: int) -> tuple[str, ...]:
+    return (unreadable(lines),) if lines else ()
+
+
+def unreadable(lines: int) -> str:
+    """What is said of lines that were torn by a kill, or are none of ours."""
+    return (
+        f"{lines} line{'s' * (lines != 1)} of the records cannot be read and {'are' if lines != 1 else 'is'} left out"
+    )

@@ -1,0 +1,394 @@
+"""What the widgets in JupyterLab show, as documents; TypeScript's types are made from these."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.endpoint import Role
+from jupyter_deploy.domain.found import ExampleGuess, ModelFound, Table  # noqa: F401 - documents too
+from jupyter_deploy.domain.jobs import Job, JobEvent
+from jupyter_deploy.domain.resources import Resources
+
+Chart = dict[str, Any]
+"""A Vega-Lite 5 specification, its data within."""
+
+
+class JobWithEvents(Job):
+    """One job with all that was told of it, oldest first."""
+
+    events: tuple[JobEvent, ...]
+
+
+class ToldView(Value):
+    """A job's result as a page: HTML without scripts, in which data are escaped."""
+
+    title: str
+    html: str
+
+
+class EndpointRow(Value):
+    """One endpoint in the list.
+
+    Attributes
+    ----------
+    url
+        What clients post to.
+    rate
+        Answered requests a second between the last two looks; None before there were two, or without a gateway.
+    changed_at
+        When it came to this revision.
+    """
+
+    name: str
+    url: str
+    revision: int
+    running: bool
+    healthy: bool
+    words: str
+    stable: str
+    candidates: int
+    rate: float | None = None
+    changed_at: datetime | None = None
+
+
+class EndpointsView(Value):
+    endpoints: tuple[EndpointRow, ...]
+    home: str
+
+
+class GatesCard(Value):
+    verdict: str
+    words: str
+    lines: tuple[str, ...]
+    at: datetime
+    forced: bool
+    report: bool
+
+
+class Counted(Value):
+    """Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last."""
+
+    requests: int
+    errors: int
+    p50_ms: float | None
+    rates: tuple[float, ...] = ()
+
+
+class ReleaseCard(Value):
+    """One release. ``comparison``: one line of what the comparison with stable says, empty for stable."""
+
+    tag: str
+    role: Role
+    percent: float
+    healthy: bool
+    health: str
+    variable: str
+    notebook: str
+    path: str
+    framework: str
+    stochastic: bool
+    changes: str
+    gates: GatesCard | None
+    found: str
+    findings: tuple[str, ...]
+    created: datetime
+    counts: Counted | None = None
+
+
+class Models(Value):
+    """Two releases of which ``diff`` can tell what changed from ``a`` to ``b``."""
+
+    a: str
+    b: str
+
+
+class RevisionRow(Value):
+    """``diffs``: what it brought or made stable, each with the release that was stable before."""
+
+    revision: int
+    at: datetime
+    by: str
+    what: str
+    reason: str
+    diffs: tuple[Models, ...] = ()
+
+
+class EndpointView(Value):
+    """One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state."""
+
+    name: str
+    url: str
+    revision: int
+    previous: int | None
+    running: bool
+    healthy: bool
+    words: str
+    record: str
+    validations: tuple[str, ...]
+    cards: tuple[ReleaseCard, ...]
+    history: tuple[RevisionRow, ...]
+
+
+class RoleChange(Value):
+    tag: str
+    before: str
+    after: str
+
+
+class Preview(Value):
+    """What a change would do, before it is done.
+
+    Attributes
+    ----------
+    asks
+        Whether people want to be asked first: it touches clients.
+    comparison
+        What the comparison says of the candidate that gains clients, a sentence; empty: nothing to compare.
+    verdict
+        The comparison's own.
+    """
+
+    title: str
+    revision: int
+    rows: tuple[RoleChange, ...]
+    notes: tuple[str, ...]
+    asks: bool
+    comparison: str = ""
+    verdict: str = ""
+
+
+class FlippedRow(Value):
+    """One instance that both answered, differently; texts are JSON, cut."""
+
+    pair_id: str
+    row: int
+    ts: datetime
+    input: str
+    stable: str
+    candidate: str
+
+
+class ComparisonView(Value):
+    """A candidate against stable.
+
+    Attributes
+    ----------
+    recommended
+        What to do about the verdict, in words.
+    charts
+        By name: summary, agreement (on its way; not of a canary), latency (distributions, once something was answered).
+    flips, flipped
+        How many rows were answered differently, and the latest 50 of them.
+    notes
+        What the records do not hold, in words.
+    """
+
+    stable: str
+    candidate: str
+    role: Role
+    verdict: str
+    reason: str
+    recommended: str
+    pairs: int
+    coverage: str
+    charts: dict[str, Chart]
+    flipped: tuple[FlippedRow, ...]
+    flips: int
+    notes: tuple[str, ...] = ()
+    since: datetime | None = None
+
+
+class ValidationRow(Value):
+    """One validation; ``trigger`` is the verb that asked for it, ``release`` its tag (empty: no model was asked)."""
+
+    id: str
+    at: datetime
+    by: str
+    trigger: str
+    release: str
+    verdict: Literal["pass", "fail", "inconclusive"]
+
+
+class ValidationsView(Value):
+    """The latest validations of an endpoint, newest first; ``charts``: one a metric that was measured twice or more."""
+
+    validations: tuple[ValidationRow, ...]
+    charts: tuple[Chart, ...]
+
+
+class LiveView(Value):
+    """The last minutes; ``charts`` by name: rate, errors, latency. ``requests`` of clients, without the copies.
+
+    ``note``: why there may be less to see than there was; empty: it is all there.
+    """
+
+    charts: dict[str, Chart]
+    minutes: int
+    requests: int
+    note: str = ""
+
+
+class RecordRow(Value):
+    """One record in the list; ``summary``: its first input and output, cut."""
+
+    key: str
+    request_id: str
+    pair_id: str
+    ts: datetime
+    release: str
+    role: str
+    status: int
+    latency_ms: float
+    rows: int
+    summary: str
+
+
+class RecordsView(Value):
+    """A page of records, newest first. ``total`` of all that match; ``next``: where the next page begins.
+
+    ``notes``: what the records do not hold, and what to do about it, in words.
+    """
+
+    records: tuple[RecordRow, ...]
+    total: int
+    next: str | None
+    notes: tuple[str, ...] = ()
+
+
+class Answered(Value):
+    """What one release answered; ``output`` is JSON, ``cut``: not all of it."""
+
+    release: str
+    role: str
+    status: int
+    latency_ms: float
+    output: str
+    error: str
+    cut: bool
+    ts: datetime
+
+
+class RecordView(Value):
+    """One request with every answer to it; ``input`` is JSON, ``cut``: not all of it.
+
+    ``cell``: Python that loads it in a notebook, empty where there is nothing to load; ``note`` says why.
+    """
+
+    request_id: str
+    pair_id: str
+    ts: datetime
+    rows: int
+    input: str
+    cut: bool
+    answers: tuple[Answered, ...]
+    cell: str
+    note: str = ""
+
+
+class FormField(Value):
+    """One field of the form; ``kind`` decides the control.
+
+    Attributes
+    ----------
+    required
+        One that is not may be left out of the instance.
+    nullable
+        An empty field means ``null``.
+    value
+        The example's; None where it has none.
+    """
+
+    name: str
+    label: str
+    kind: Literal["number", "integer", "text", "boolean", "choice", "json"]
+    choices: tuple[Any, ...] = ()
+    required: bool = True
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    help: str = ""
+    value: Any = None
+
+
+class Snippet(Value):
+    language: Literal["curl", "python", "r", "javascript"]
+    title: str
+    text: str
+
+
+class FormView(Value):
+    """How to try an endpoint: one instance as fields, or (``fields`` empty) as JSON; and how programs call it.
+
+    ``instance`` is the example's first one; None where the example has none.
+    """
+
+    name: str
+    release: str
+    url: str
+    fields: tuple[FormField, ...]
+    instance: Any
+    snippets: tuple[Snippet, ...]
+
+
+class NotebookBeside(Value):
+    """A validation notebook near the one that is open. ``gates``: those in its metadata."""
+
+    path: str
+    title: str
+    gates: tuple[str, ...]
+    parameters: dict[str, Any]
+
+
+class BesideView(Value):
+    """What the dialog finds around a notebook.
+
+    Attributes
+    ----------
+    name
+        The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
+    endpoints
+        Names that are taken, each with its role for a next release.
+    gates, notebooks
+        What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
+    resources
+        What a release gets where nothing is said.
+    """
+
+    name: str
+    endpoints: dict[str, Literal["stable", "shadow"]]
+    notebooks: tuple[NotebookBeside, ...]
+    gates: tuple[str, ...]
+    asked: tuple[str, ...] = ()
+    resources: Resources = Resources()
+
+
+class Found(Value):
+    """What the kernel tells of itself: the bridge's answer.
+
+    Attributes
+    ----------
+    version
+        nbdeploy's there.
+    problem, remedy
+        Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
+    """
+
+    version: str
+    interpreter: str
+    pid: int
+    notebook: str | None
+    home: str
+    models: tuple[ModelFound, ...]
+    problem: str = ""
+    remedy: str = ""
+
+
+class FieldProblem(Value):
+    field: str
+    message: str
+    remedy: str = ""
+    finding: dict[str, Any] | None = Field(default=None, description="A guard's, with its cell.")

@@ -1,0 +1,49 @@
+"""The last minutes of an endpoint, from its records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from jupyter_deploy.domain.base import now, percent_in_words
+from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.faces.charts.live import live_charts
+from jupyter_deploy.operations.change import find
+
+from .documents import LiveView
+from .requests import LiveRequest
+
+MOST_SPANS = 90
+_LENGTHS = (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+
+
+def live(request: LiveRequest, ports: Ports) -> LiveView:
+    """Rate, errors and latency of each release up to a few seconds ago, in at most ``MOST_SPANS`` whole spans."""
+    endpoint = find(ports, request.name)
+    asked = request.minutes * 60
+    seconds = next(length for length in _LENGTHS if asked <= length * MOST_SPANS)
+    every = timedelta(seconds=seconds)
+    # Whole steps of the clock: who looks again within one sees the same spans, and none that is half over.
+    until = datetime.fromtimestamp(now().timestamp() // _LENGTHS[0] * _LENGTHS[0], UTC)
+    since = until - max(1, asked // seconds) * every
+    spans = ports.log.spans(endpoint.name, since=since, until=until, every=every)
+    return LiveView(
+        charts=live_charts(spans, since=since, until=until, every=every),
+        minutes=request.minutes,
+        requests=sum(span.requests for span in spans if span.role != "shadow"),
+        note=_note(endpoint, seen=bool(spans)),
+    )
+
+
+def _note(endpoint: Endpoint, *, seen: bool) -> str:
+    if endpoint.record == "off":
+        return (
+            "Nothing is recorded now (record: off), so nothing is seen here; "
+            f"'nbdeploy traffic {endpoint.name} --record meta' has requests counted without their data."
+        )
+    if not endpoint.running:
+        return f"{endpoint.name} is stopped."
+    if not seen:
+        return "No request in this time."
+    share = percent_in_words(endpoint.record_sample)
+    return "" if endpoint.record_sample == 1 else f"Estimated: {share} of the requests are recorded."

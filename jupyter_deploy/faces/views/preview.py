@@ -1,0 +1,77 @@
+"""What a change would do, asked for before it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jupyter_deploy.domain.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.requests import (
+    PromoteRequest,
+    Request,
+    RollbackRequest,
+    StopRequest,
+    TrafficRequest,
+)
+from jupyter_deploy.faces.arguments import request_from
+from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.operations.traffic import Change, planned
+
+from .change import preview_of
+from .comparing import in_a_sentence
+from .documents import Preview
+from .requests import PreviewRequest
+
+_REQUESTS: dict[str, type[Request]] = {operation.name: operation.request for operation in OPERATIONS}
+
+
+def preview(request: PreviewRequest, ports: Ports) -> Preview:
+    """What would change, what follows from it, and what the comparison says of the release that gains clients.
+
+    Raises
+    ------
+    Conflict
+        The endpoint is not at ``if_revision``.
+    InvalidInput
+        What is asked for cannot be.
+    """
+    change = change_from(request.verb, {**request.given, "name": request.name, "if_revision": request.if_revision})
+    before, after = planned(change, ports)
+    history = history_of(change, ports)
+    shown = preview_of(change, before, after, history=history, keep_revisions=ports.keep_revisions)
+    return compared(shown, change, before, after, history=history, ports=ports)
+
+
+def history_of(change: Change, ports: Ports) -> list[Revision]:
+    """Only going back is about what was; of the rest nobody waits for hundreds of revisions to be read."""
+    return ports.store.history(change.name) if isinstance(change, RollbackRequest) else []
+
+
+def change_from(verb: str, given: Mapping[str, Any]) -> Change:
+    """The verb's request. Raises InvalidInput."""
+    change = request_from(_REQUESTS[verb], given)
+    if not isinstance(change, TrafficRequest | PromoteRequest | RollbackRequest | StopRequest):
+        raise TypeError(verb)
+    return change
+
+
+def compared(
+    shown: Preview, change: Change, before: Endpoint, after: Endpoint, *, history: Sequence[Revision], ports: Ports
+) -> Preview:
+    """With what the comparison says of who gains clients."""
+    gaining = before.gaining(after)
+    if gaining is None or not before.running:
+        return shown
+    if not isinstance(change, RollbackRequest) or gaining != after.traffic.stable:
+        verdict, sentence = in_a_sentence(before, gaining, ports)
+        return shown.model_copy(update={"verdict": verdict, "comparison": sentence})
+    # Who comes back was compared with the present stable release when that was a candidate.
+    now = before.traffic.stable
+    then = next((r.state for r in history if r.state.traffic.stable == gaining and now in r.state.candidates()), None)
+    if then is None:
+        return shown
+    verdict, sentence = in_a_sentence(then, now, ports)
+    return shown.model_copy(
+        update={"verdict": verdict, "comparison": f"Of {now}, as a candidate beside {gaining}: {sentence}"}
+    )

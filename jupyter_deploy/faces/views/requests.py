@@ -1,0 +1,86 @@
+"""What each view is asked with. In a query every value is a text, so a field takes its text form too."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from jupyter_deploy.domain.parsing import Moment
+from jupyter_deploy.domain.requests import EndpointName, IfRevision, Request
+
+
+class EndpointsRequest(Request):
+    """All endpoints."""
+
+
+class EndpointRequest(Request):
+    """One endpoint."""
+
+    name: EndpointName
+
+
+def _document(given: Any) -> Any:
+    return json.loads(given) if isinstance(given, str) else given
+
+
+class PreviewRequest(Request):
+    """What a change would do."""
+
+    name: EndpointName
+    verb: Literal["traffic", "promote", "rollback", "stop"]
+    given: Annotated[dict[str, Any], BeforeValidator(_document)] = Field(
+        default={}, description="The verb's request without the endpoint's name."
+    )
+    if_revision: IfRevision = None
+
+
+class FormRequest(Request):
+    """How an endpoint can be asked."""
+
+    name: EndpointName
+    release: str | None = Field(default=None, description="The release (default: the stable one).")
+
+
+class ValidationsRequest(Request):
+    """What was validated of an endpoint."""
+
+    name: EndpointName
+
+
+class LiveRequest(Request):
+    name: EndpointName
+    minutes: int = Field(default=15, ge=1, le=7 * 24 * 60)
+
+
+class RecordsRequest(Request):
+    """``before``: the page that begins after this record, a page's ``next``. ``text`` in input, output or error."""
+
+    name: EndpointName
+    before: str | None = None
+    limit: int = Field(default=100, ge=1, le=1000)
+    role: Literal["stable", "canary", "shadow", "probe", "direct"] | None = None
+    status: int | None = None
+    release: str | None = None
+    text: str = Field(default="", max_length=1000)
+    since: Moment | None = None
+
+
+class RecordRequest(Request):
+    name: EndpointName
+    key: str
+
+
+class ToldRequest(Request):
+    """A verb's result as a page."""
+
+    job: str | None = Field(default=None, description="The id of the job whose result it is.")
+    verb: str | None = Field(default=None, description="Without a job: the verb that gave 'result' at once.")
+    result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
+
+
+class BesideRequest(Request):
+    """What a deploy from a notebook finds around it."""
+
+    path: str = Field(description="The notebook's file: an absolute path, or one relative to the server's folder.")

@@ -1,0 +1,75 @@
+"""Where a model is called, and with how many rows at once: learnt from how long its calls take."""
+
+from __future__ import annotations
+
+from collections import deque
+
+MOST_ROWS = 256
+"""Never more in a joint call."""
+
+QUICK_SECONDS = 0.001
+"""The median of the last calls below which a thread would cost more than the call."""
+
+SLOW_SECONDS = 0.02
+"""One such call, and the thread has the model again: so long the loop may keep others waiting, once."""
+
+_LOOKED_AT = 15
+_WARY_CALLS = 500
+_GAIN = 0.95  # of the time a row: doubling the rows must win at least so much to be worth the longer call
+_WEIGHT = 0.2  # of the newest call in a mean
+_FORGOTTEN_AFTER = 2000  # calls: one that something else held up must not decide for ever
+
+
+class Pace:
+    """What is known of one model's calls.
+
+    Parameters
+    ----------
+    inline
+        Whether it may be called in the event loop at all.
+    joint
+        Whether several requests may be asked in one call.
+    """
+
+    def __init__(self, *, inline: bool, joint: bool) -> None:
+        self._inline = inline
+        self._last: deque[float] = deque(maxlen=_LOOKED_AT)
+        self._wary = 0
+        self._seconds_a_row: dict[int, float] = {}  # by the power of two that the rows of a call reach
+        self._calls = 0
+        self._joint = joint
+        self.quick = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows the next call may have: twice those of the best so far, if more rows were quicker each."""
+        if not self._joint:
+            return 1
+        best = 1
+        while best < MOST_ROWS and self._is_better(best * 2, best):
+            best *= 2
+        return best
+
+    def note(self, rows: int, seconds: float) -> None:
+        """A call has been made."""
+        self._calls += 1
+        if self._calls % _FORGOTTEN_AFTER == 0:
+            self._seconds_a_row.clear()
+        size = 1 << max(0, min(rows, MOST_ROWS) - 1).bit_length()
+        before, now = self._seconds_a_row.get(size), seconds / max(1, rows)
+        self._seconds_a_row[size] = now if before is None else before + _WEIGHT * (now - before)
+        if not self._inline:
+            return
+        if seconds > SLOW_SECONDS:
+            self._last.clear()
+            self._wary, self.quick = _WARY_CALLS, False
+            return
+        self._last.append(seconds)
+        self._wary = max(0, self._wary - 1)
+        full = len(self._last) == _LOOKED_AT and not self._wary
+        self.quick = full and sorted(self._last)[_LOOKED_AT // 2] < QUICK_SECONDS
+
+    def _is_better(self, more: int, fewer: int) -> bool:
+        """Also where it was not tried yet."""
+        known, unknown = self._seconds_a_row.get(fewer), self._seconds_a_row.get(more)
+        return known is None or unknown is None or unknown < _GAIN * known

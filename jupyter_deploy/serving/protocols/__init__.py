@@ -1,0 +1,9 @@
+"""The protocols by which a model is asked: each reads its body into a Question and writes the answer."""
+
+from .events import Events
+from .packing import packed, unpacked
+from .protocol import Asking
+from .request import Request
+from .table import Protocols, health
+
+__all__ = ["Asking", "Events", "Protocols", "Request", "health", "packed", "unpacked"]

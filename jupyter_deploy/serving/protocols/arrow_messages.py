@@ -1,0 +1,128 @@
+"""How large a message of Arrow's IPC says that it is, before anything is unpacked.
+
+Compressed buffers begin with their length unpacked, for which pyarrow makes room before it looks further. Where they
+are is said in the message's metadata, a flatbuffer (Message.fbs), and where a file's messages are, in its footer
+(File.fbs); of both this reads what it needs.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+_DICTIONARY, _RECORDS = 2, 3
+
+# The places of fields in their tables.
+_HEADER_TYPE, _HEADER = 1, 2
+_DICTIONARY_DATA = 1
+_BUFFERS, _COMPRESSION = 2, 3
+
+_NOT_COMPRESSED = -1
+
+_DICTIONARIES, _BATCHES = 2, 3
+_BLOCK_BYTES = 24
+
+_END = b"ARROW1"
+_CONTINUED = -1
+
+
+def announced_in_file(content: bytes) -> int:
+    """The same of all messages of a file, each as often as its footer names it.
+
+    Raises
+    ------
+    ValueError
+        It cannot be read.
+    """
+    told = memoryview(content)
+    try:
+        end = len(content) - len(_END) - 4
+        (length,) = struct.unpack_from("<i", content, end)
+        if not content.endswith(_END) or not 0 < length <= end:
+            raise IndexError  # noqa: TRY301  what is read wrongly ends below too
+        footer = told[end - length : end]
+        root = _follow(footer, 0)
+        return sum(_announced_by(told, footer, _field(footer, root, number)) for number in (_DICTIONARIES, _BATCHES))
+    except (struct.error, IndexError) as error:
+        raise ValueError("its footer cannot be read") from error
+
+
+def _announced_by(told: memoryview, footer: memoryview, blocks: int | None) -> int:
+    if blocks is None:
+        return 0
+    vector = _follow(footer, blocks)
+    (count,) = struct.unpack_from("<I", footer, vector)
+    total = 0
+    for number in range(count):
+        offset, before_body, length = struct.unpack_from("<qi4xq", footer, vector + 4 + _BLOCK_BYTES * number)
+        if min(offset, before_body, length) < 0 or offset + before_body + length > len(told):
+            raise IndexError
+        (first,) = struct.unpack_from("<i", told, offset)
+        begin = offset + (8 if first == _CONTINUED else 4)
+        body = offset + before_body
+        total += announced(told[begin:body], told[body : body + length])
+    return total
+
+
+def announced(metadata: Any, body: Any) -> int:
+    """The bytes that a message's compressed buffers say to hold; 0: it has none.
+
+    Raises
+    ------
+    ValueError
+        It cannot be read.
+    """
+    told = memoryview(metadata)
+    try:
+        message = _follow(told, 0)
+        kind = _field(told, message, _HEADER_TYPE)
+        header = _field(told, message, _HEADER)
+        if kind is None or header is None:
+            return 0
+        table = _follow(told, header)
+        if told[kind] == _DICTIONARY:
+            inner = _field(told, table, _DICTIONARY_DATA)
+            if inner is None:
+                return 0
+            table = _follow(told, inner)
+        elif told[kind] != _RECORDS:
+            return 0
+        if _field(told, table, _COMPRESSION) is None:
+            return 0
+        return _sum(told, _field(told, table, _BUFFERS), memoryview(body or b""))
+    except (struct.error, IndexError) as error:
+        raise ValueError("a message's metadata cannot be read") from error
+
+
+def _sum(told: memoryview, buffers: int | None, body: memoryview) -> int:
+    if buffers is None:
+        return 0
+    vector = _follow(told, buffers)
+    (count,) = struct.unpack_from("<I", told, vector)
+    total = 0
+    for number in range(count):
+        offset, length = struct.unpack_from("<qq", told, vector + 4 + 16 * number)
+        if length < 8:
+            continue
+        (unpacked,) = struct.unpack_from("<q", body, offset)
+        total += length if unpacked == _NOT_COMPRESSED else max(0, unpacked)
+    return total
+
+
+def _follow(told: memoryview, at: int) -> int:
+    """Where an offset leads."""
+    (offset,) = struct.unpack_from("<I", told, at)
+    return int(at + offset)
+
+
+def _field(told: memoryview, table: int, number: int) -> int | None:
+    """Where a table's field is; None: it has none."""
+    (back,) = struct.unpack_from("<i", told, table)
+    vtable = table - back
+    if vtable < 0:
+        raise IndexError
+    (size,) = struct.unpack_from("<H", told, vtable)
+    if 4 + 2 * number + 2 > size:
+        return None
+    (offset,) = struct.unpack_from("<H", told, vtable + 4 + 2 * number)
+    return table + offset if offset else None

@@ -1,0 +1,178 @@
+"""Bodies and answers as Arrow's IPC streams and files, and as Parquet, where pyarrow is installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..asgi import Answer
+from ..decoding import Decoder
+from ..problems import Problem
+from ..question import Question, Raw
+from ..values import to_json
+from .request import Request
+from .tables import Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STREAM = "application/vnd.apache.arrow.stream"
+FILE = "application/vnd.apache.arrow.file"
+PARQUET = "application/vnd.apache.parquet"
+TYPES = (STREAM, FILE, PARQUET)
+
+JSON = "application/json"
+
+COLUMN = "prediction"
+
+# Older ones run code that an IPC body brings (CVE-2023-47248).
+_OLDEST = (14, 0, 1)
+
+
+class Columnar:
+    """Tables for one model.
+
+    Parameters
+    ----------
+    container
+        The signature's.
+    """
+
+    def __init__(self, decoder: Decoder, container: str, rows: Rows) -> None:
+        self._decoder = decoder
+        self._container = container
+        self._rows = rows
+
+    def question(self, content: bytes, request: Request) -> Question:
+        """What a table asks.
+
+        Raises
+        ------
+        Problem
+            415: pyarrow is not installed. 400: it is no table. 413: it is one too large. 422: of another form.
+        """
+        _installed()
+        from .arrow import table_in  # noqa: PLC0415  pyarrow only where tables are sent
+
+        table = table_in(content, request.media_type, request.limit)
+        names = table.column_names
+        if self._container == "frame":
+            self._rows.instances(names, ())  # each name once
+            return self._decoder.columns({name: _values(table.column(at)) for at, name in enumerate(names)})
+        if self._container in ("array", "tensor"):
+            array = _array(table)
+            if array is not None:
+                return self._decoder.array(array)
+        columns = [to_json(column.to_pylist()) for column in table.columns]
+        if len(names) == 1 and not self._rows.by_name:  # a list a row, or a value
+            return self._decoder.instances(columns[0] if columns else [])
+        return self._decoder.instances(self._rows.instances(names, list(zip(*columns, strict=True))))
+
+    def answer(self, native: Any, predictions: Raw, request: Request) -> Answer | None:
+        """The answer as a table, if the client asks for one or sent one and does not ask for JSON."""
+        asked = request.headers.get(b"accept", b"")
+        if b"vnd.apache" not in asked and request.headers.get(b"content-type") == b"application/json":
+            return None  # as most do; what follows takes its time
+        sent = request.media_type
+        default = sent if sent in TYPES else JSON
+        kind = request.preferred([default, *(kind for kind in (*TYPES, JSON) if kind != default)]) or default
+        if kind == JSON:
+            return None
+        _installed()
+        from .arrow import written  # noqa: PLC0415  as above
+
+        return Answer(200, written(_table(native, predictions), kind), kind)
+
+
+@cache
+def _version() -> tuple[int, ...]:
+    """The installed pyarrow's."""
+    try:
+        version = importlib.metadata.version("pyarrow")
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
+
+
+def _installed() -> None:
+    if _version() < _OLDEST:
+        least = ".".join(map(str, _OLDEST))
+        raise Problem(
+            415,
+            f"Arrow and Parquet need pyarrow {least} or newer, which this release was built without: send and accept "
+            "JSON, or install pyarrow where the notebook runs and deploy again",
+        )
+
+
+def _values(column: pa.ChunkedArray) -> Any:
+    """A column of plain numbers as numpy's array, any other as Arrow's."""
+    array = column.combine_chunks()
+    if array.null_count == 0 and _is_number(array.type):
+        return array.to_numpy(zero_copy_only=False)
+    return array
+
+
+def _is_number(kind: Any) -> bool:
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _array(table: pa.Table) -> np.ndarray[Any, Any] | None:
+    """A row's numbers side by side: those of its columns, or the lists in its only one; None: neither."""
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    columns = [column.combine_chunks() for column in table.columns]
+    if any(column.null_count for column in columns):
+        return None
+    if len(columns) == 1 and pa.types.is_fixed_size_list(columns[0].type):
+        sizes, inner = [], columns[0]
+        while pa.types.is_fixed_size_list(inner.type):
+            sizes.append(inner.type.list_size)
+            inner = inner.flatten()
+        if not _is_number(inner.type) or inner.null_count:
+            return None
+        flat: np.ndarray[Any, Any] = inner.to_numpy(zero_copy_only=False)
+        return flat.reshape(len(columns[0]), *sizes)
+    if columns and all(_is_number(column.type) for column in columns):
+        return np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
+    return None
+
+
+def _table(native: Any, predictions: Raw) -> pa.Table:
+    """The answer: a frame's columns, or one named ``prediction``."""
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    if hasattr(native, "to_arrow"):  # polars
+        return native.to_arrow()
+    if hasattr(native, "iloc") and hasattr(native, "columns"):  # pandas
+        return pa.Table.from_pandas(native, preserve_index=False)
+    if isinstance(native, np.ndarray) and native.dtype.kind in "biuf":
+        return pa.table({COLUMN: _nested(native)})
+    values = json.loads(predictions)
+    if values and all(isinstance(value, Mapping) and value.keys() == values[0].keys() for value in values):
+        return pa.table({name: _column([value[name] for value in values]) for name in values[0]})
+    return pa.table({COLUMN: _column(values)})
+
+
+def _nested(array: np.ndarray[Any, Any]) -> Any:
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    nested = pa.array(np.ascontiguousarray(array).ravel())
+    for size in reversed(array.shape[1:]):
+        nested = pa.FixedSizeListArray.from_arrays(nested, size)
+    return nested
+
+
+def _column(values: list[Any]) -> Any:
+    import pyarrow as pa  # noqa: PLC0415  as above
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):  # of several types: each value as its JSON
+        return pa.array([json.dumps(value, ensure_ascii=False) for value in values])

@@ -1,0 +1,174 @@
+"""``/invocations`` as MLflow's and SageMaker's clients ask it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from .. import body
+from ..asgi import Answer
+from ..decoding import Decoder
+from ..problems import Problem
+from ..question import Question, Raw
+from .columnar import TYPES, Columnar
+from .plain import is_json, unknown_type
+from .protocol import as_predictions
+from .request import Request
+from .tables import Rows, unfit
+
+KEYS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+CSV = "text/csv"
+
+_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+
+_BOOLEANS = {"true": True, "false": False}
+
+
+class Invocations:
+    """JSON by one of MLflow's four keys, CSV, Arrow and Parquet."""
+
+    def __init__(self, decoder: Decoder, columnar: Columnar, rows: Rows) -> None:
+        self._decoder = decoder
+        self._columnar = columnar
+        self._rows = rows
+
+    def question(self, content: bytes, request: Request) -> Question:
+        if is_json(request):
+            return self._decoder.instances(self._from_json(body.parse(content)))
+        if request.media_type == CSV:
+            return self._decoder.instances(self._from_csv(content, request))
+        if request.media_type in TYPES:
+            return self._columnar.question(content, request)
+        raise unknown_type(request, "JSON ('content-type: application/json'), CSV ('text/csv'), Arrow or Parquet")
+
+    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+        return self._columnar.answer(native, predictions, request) or as_predictions(predictions)
+
+    def problem(self, problem: Problem, request_id: str) -> Answer:
+        return problem.answer(request_id)
+
+    def _from_json(self, document: Any) -> list[Any]:
+        known = " or ".join(f"'{key}'" for key in KEYS)
+        given = [key for key in KEYS if key in document] if isinstance(document, dict) else []
+        if len(given) != 1:
+            raise unfit([], f"must be an object with exactly one of the keys {known}")
+        for key in document:
+            if key != given[0] and not (key == "params" and not document[key]):
+                why = "this model takes none" if key == "params" else f"understood is one of {known}"
+                raise unfit([key[:80]], f"unknown key '{key[:80]}': {why}")
+        value = document[given[0]]
+        match given[0]:
+            case "dataframe_split":
+                return self._split(value)
+            case "dataframe_records":
+                return self._records(value)
+            case "inputs":
+                return self._inputs(value)
+            case _:
+                return _a_list(value, ["instances"])
+
+    def _split(self, value: Any) -> list[Any]:
+        place: list[str | int] = ["dataframe_split"]
+        if not isinstance(value, dict) or not isinstance(value.get("data"), list):
+            raise unfit(place, 'must be an object such as {"columns": ["a", "b"], "data": [[1, 2]]}')
+        if unknown := sorted(value.keys() - {"columns", "data", "index"}):
+            raise unfit([*place, unknown[0][:80]], "unknown key; understood are columns, index and data")
+        data = value["data"]
+        columns = value.get("columns")
+        if columns is None and not self._rows.by_name:
+            columns = list(range(len(data[0]))) if data and isinstance(data[0], list) else []
+        if not isinstance(columns, list):
+            raise unfit([*place, "columns"], "missing: a list with the columns' names")
+        for number, row in enumerate(data):
+            if not isinstance(row, list) or len(row) != len(columns):
+                raise unfit([*place, "data", number], f"must be a list with {len(columns)} values, one for each column")
+        return self._rows.instances([_name(column) for column in columns], data)
+
+    def _records(self, value: Any) -> list[Any]:
+        records = _a_list(value, ["dataframe_records"])
+        if self._rows.by_name:
+            return records
+        for number, record in enumerate(records):
+            if not isinstance(record, dict):
+                raise unfit(["dataframe_records", number], "must be an object by column name")
+            if list(record) != list(records[0]):
+                raise unfit(["dataframe_records", number], "must have the columns of the first record, in its order")
+        return self._rows.instances(list(records[0]) if records else ["0"], [list(r.values()) for r in records])
+
+    def _inputs(self, value: Any) -> list[Any]:
+        if not isinstance(value, dict):
+            return value if isinstance(value, list) else [value]
+        if not self._rows.by_name and len(value) == 1:  # one tensor, whatever its name
+            return _a_list(next(iter(value.values())), ["inputs", *value])
+        columns = [_a_list(items, ["inputs", name]) for name, items in value.items()]
+        for name, items in zip(value, columns, strict=True):
+            if len(items) != len(columns[0]):
+                raise unfit(["inputs", name], f"must have {len(columns[0])} values, as the first column has")
+        return self._rows.instances(list(value), list(zip(*columns, strict=True)))
+
+    def _from_csv(self, content: bytes, request: Request) -> list[Any]:
+        charset = request.media_parameter("charset") or "utf-8"
+        if charset not in ("utf-8", "utf8", "us-ascii"):
+            raise Problem(415, f"send the CSV in UTF-8, not in {charset[:40]!r}")
+        try:
+            text = content.decode("utf-8-sig")
+            lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+        except UnicodeDecodeError as error:
+            raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+        except csv.Error as error:
+            raise Problem(400, f"the body is not CSV: {error}") from error
+        # RFC 4180 names the parameter; without it a first line of names is what MLflow's clients send.
+        if request.media_parameter("header") == "absent":
+            names = self._rows.names or [str(at) for at in range(len(lines[0]) if lines else 0)]
+        else:
+            names = lines.pop(0) if lines else self._rows.names or ["0"]
+        for number, line in enumerate(lines):
+            if len(line) != len(names):
+                raise unfit(["instances", number], f"must have {len(names)} values, one for each column")
+        reads = [self._rows.kinds.get(name, {} if self._rows.by_name else self._rows.item) for name in names]
+        rows = [[_cell(text, kind) for text, kind in zip(line, reads, strict=True)] for line in lines]
+        return self._rows.instances(names, rows)
+
+
+def _a_list(value: Any, loc: list[str | int]) -> list[Any]:
+    if not isinstance(value, list):
+        raise unfit(loc, "must be a list")
+    return value
+
+
+def _name(column: Any) -> str:
+    return column if isinstance(column, str) else json.dumps(column)
+
+
+def _cell(text: str, kind: Mapping[str, Any]) -> Any:
+    """One value by the schema of its column; what it cannot be stays text, which validation names."""
+    types = _types(kind)
+    if not text and ("null" in types or "string" not in types):
+        return None
+    if "string" in types or not types:
+        return text
+    bare = text.strip()
+    if "boolean" in types and bare.lower() in _BOOLEANS:
+        return _BOOLEANS[bare.lower()]
+    if types & {"integer", "number"}:
+        try:
+            number = int(bare) if bare.lstrip("+-").isdecimal() and len(bare) < 20 else float(bare)
+        except ValueError:
+            return text
+        # Neither "nan" nor "inf" is a number, nor Python's own 1_000.
+        return number if math.isfinite(number) and "_" not in bare else text
+    return text
+
+
+def _types(kind: Mapping[str, Any]) -> set[str]:
+    declared = kind.get("type", ())
+    found = {declared} if isinstance(declared, str) else set(declared)
+    for branch in kind.get("anyOf", kind.get("oneOf", ())):
+        found |= _types(branch)
+    found |= {_JSON_TYPES.get(type(value), "") for value in kind.get("enum", ())}
+    return found

@@ -1,0 +1,68 @@
+"""``/predict`` and KServe's first protocol: ``{"instances": [...]}`` to ``{"predictions": [...]}``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..asgi import Answer
+from ..body import JSON_TYPE
+from ..decoding import Decoder
+from ..problems import Problem
+from ..question import Question, Raw
+from .columnar import TYPES, Columnar
+from .protocol import as_predictions, with_error
+from .request import Request
+
+
+class Predict:
+    """JSON, Arrow and Parquet at ``/predict``."""
+
+    def __init__(self, decoder: Decoder, columnar: Columnar) -> None:
+        self._decoder = decoder
+        self._columnar = columnar
+
+    def question(self, content: bytes, request: Request) -> Question:
+        if is_json(request):
+            return self._decoder.json(content)
+        if request.media_type in TYPES:
+            return self._columnar.question(content, request)
+        raise unknown_type(request, "JSON, with the header 'content-type: application/json', Arrow or Parquet")
+
+    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+        return self._columnar.answer(native, predictions, request) or as_predictions(predictions)
+
+    def problem(self, problem: Problem, request_id: str) -> Answer:
+        return problem.answer(request_id)
+
+
+class V1:
+    """``/v1/models/<name>:predict``."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def question(self, content: bytes, request: Request) -> Question:
+        if is_json(request):
+            return self._decoder.json(content)
+        raise unknown_type(request, "JSON, with the header 'content-type: application/json'")
+
+    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+        return as_predictions(predictions)
+
+    def problem(self, problem: Problem, request_id: str) -> Answer:
+        return with_error(problem, request_id)
+
+
+def is_json(request: Request) -> bool:
+    """Whether the body is said to be JSON.
+
+    Said it must be: what is said to be nothing, or a form, any web page may send to this machine without asking first.
+    """
+    if request.headers.get(b"content-type") == b"application/json":
+        return True
+    return JSON_TYPE.fullmatch(request.media_type) is not None
+
+
+def unknown_type(request: Request, known: str) -> Problem:
+    """The answer to a body of another type."""
+    return Problem(415, f"send {known} (it is {request.header(b'content-type')[:80]!r})")

@@ -1,0 +1,75 @@
+"""What a protocol needs to know of a request beside its body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.message import Message
+from typing import Any
+
+from ..asgi import header
+
+EVENTS = "text/event-stream"
+
+
+@dataclass(slots=True)
+class Request:
+    """One request's headers, and what its protocol keeps of it from the question to the answer.
+
+    Attributes
+    ----------
+    limit
+        How many bytes its content may have, however it comes packed.
+    kept
+        The protocol's own, such as which tensors are wanted.
+    """
+
+    headers: dict[bytes, bytes]
+    limit: int
+    kept: Any = field(default=None)
+
+    def header(self, name: bytes) -> str:
+        """A header by its lower-case name; empty if there is none."""
+        return header(self.headers, name)
+
+    @property
+    def media_type(self) -> str:
+        """The body's, in lower case and without its parameters."""
+        return self.header(b"content-type").partition(";")[0].strip().lower()
+
+    def media_parameter(self, name: str) -> str:
+        """A parameter of the body's type, such as ``charset``; empty if there is none."""
+        parsed = Message()
+        parsed["content-type"] = self.header(b"content-type")
+        found = parsed.get_param(name)
+        return found.strip().lower() if isinstance(found, str) else ""
+
+    @property
+    def wants_events(self) -> bool:
+        accept = self.headers.get(b"accept")
+        return accept is not None and b"event-stream" in accept and self.preferred([EVENTS]) == EVENTS
+
+    def preferred(self, offered: Sequence[str]) -> str | None:
+        """Which of the offered types the client names and likes best; of equals the first; None: it names none."""
+        return _best(self.header(b"accept"), offered)
+
+    def encoding(self, offered: Sequence[str]) -> str | None:
+        """Which of the offered encodings the client takes and likes best; of equals the first."""
+        return _best(self.header(b"accept-encoding"), offered)
+
+
+def _best(wishes: str, offered: Sequence[str]) -> str | None:
+    weights: dict[str, float] = {}
+    for wish in wishes.lower().split(","):
+        name, *parameters = (part.strip() for part in wish.split(";"))
+        weights[name] = min((_weight(parameter) for parameter in parameters), default=1.0)
+    ranked = max(offered, key=lambda name: weights.get(name, 0.0), default=None)
+    return ranked if ranked is not None and weights.get(ranked, 0.0) > 0 else None
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    try:
+        return float(value) if name.strip() == "q" else 1.0
+    except ValueError:
+        return 0.0

@@ -1,0 +1,62 @@
+"""Rows of a table as the instances that the model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ..problems import Problem
+
+
+class Rows:
+    """What becomes of a table's row: an object by column name, a list, or its one value.
+
+    Attributes
+    ----------
+    names
+        The columns that the model knows, in its order; empty where an instance is no object.
+    kinds
+        The JSON Schema of each of them.
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        declared = schema.get("type")
+        if "$ref" in schema:
+            schema = schema["$defs"].get(schema["$ref"].rpartition("/")[2], {})
+            declared = schema.get("type")
+        self.kinds: dict[str, Mapping[str, Any]] = dict(schema.get("properties", {}))
+        self.names = list(self.kinds)
+        self.item: Mapping[str, Any] = (schema.get("items") or {}) if declared == "array" else schema
+        self._objects = bool(self.kinds) or declared == "object"
+        self._lists = declared == "array"
+
+    @property
+    def by_name(self) -> bool:
+        """Whether a row is an object."""
+        return self._objects
+
+    def instances(self, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[Any]:
+        """The rows of a table whose columns have these names.
+
+        Raises
+        ------
+        Problem
+            422: a name comes twice, or there are several values where one is taken.
+        """
+        if self._objects:
+            if len(set(names)) != len(names):
+                twice = next(name for at, name in enumerate(names) if name in names[:at])
+                raise unfit(["instances"], f"the column '{twice}' comes twice")
+            return [dict(zip(names, row, strict=True)) for row in rows]
+        if self._lists:
+            return [list(row) for row in rows]
+        if len(names) != 1:
+            raise unfit(["instances"], f"must have one column, not {len(names)}: an instance is a single value")
+        return [row[0] for row in rows]
+
+
+def unfit(loc: list[str | int], words: str) -> Problem:
+    """The answer to a document of another form."""
+    place = ".".join(map(str, loc))
+    said = f"{place}: {words}" if place else words
+    return Problem(422, f"the request does not have the expected form: {said}", [{"loc": loc, "msg": words}])

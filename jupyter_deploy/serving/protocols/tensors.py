@@ -1,0 +1,256 @@
+"""The tensors by which the Open Inference Protocol asks and answers: their names, types, bytes and JSON."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..problems import Problem
+from ..validation import InvalidInstances
+
+BYTES = "BYTES"
+
+DTYPES: dict[str, Any] = {
+    "BOOL": np.dtype("?"),
+    **{f"{kind}{bits}": np.dtype(f"<{code}{bits // 8}") for kind, code in (("INT", "i"), ("UINT", "u"))
+       for bits in (8, 16, 32, 64)},
+    **{f"FP{bits}": np.dtype(f"<f{bits // 8}") for bits in (16, 32, 64)},
+}  # fmt: skip
+
+DATATYPES = {dtype: name for name, dtype in DTYPES.items()}
+
+BF16 = "BF16"
+
+_MOST_DIMENSIONS = 16
+
+_SCALARS = {"integer": "INT64", "number": "FP64", "boolean": "BOOL", "string": BYTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor as it is announced.
+
+    Attributes
+    ----------
+    sizes
+        Of one instance's part: empty for one value.
+    as_json
+        Its elements are texts of JSON: what they say has no type of tensors.
+    """
+
+    name: str
+    datatype: str = BYTES
+    sizes: tuple[int, ...] = ()
+    as_json: bool = False
+
+    def metadata(self) -> dict[str, Any]:
+        about = {"name": self.name, "datatype": self.datatype, "shape": [-1, *self.sizes]}
+        return about | ({"parameters": {"content_type": "json"}} if self.as_json else {})
+
+
+def tensor_of(name: str, schema: Mapping[str, Any], dtype: Any = None) -> Tensor:
+    """The tensor for values that satisfy ``schema``; ``dtype`` says more of its numbers."""
+    sizes: list[int] = []
+    inner = schema
+    while inner.get("type") == "array" and "prefixItems" not in inner:
+        length = inner.get("minItems")
+        if length is None or length != inner.get("maxItems") or not length:
+            return Tensor(name, as_json=True)
+        sizes.append(length)
+        inner = inner.get("items") or {}
+    declared = inner.get("type", ())
+    kinds = {declared} if isinstance(declared, str) else set(declared)
+    kinds -= {"null"}
+    if not kinds and all(isinstance(value, str) for value in inner.get("enum", ())) and "enum" in inner:
+        kinds = {"string"}
+    if kinds == {"integer", "number"}:
+        kinds = {"number"}
+    if len(kinds) != 1 or (kind := kinds.pop()) not in _SCALARS:
+        return Tensor(name, as_json=True)
+    datatype = _SCALARS[kind]
+    if datatype != BYTES and dtype is not None:
+        datatype = DATATYPES.get(np.dtype(dtype), datatype)
+    return Tensor(name, datatype, tuple(sizes))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One tensor of a request.
+
+    Attributes
+    ----------
+    values
+        Its elements in row-major order: a list, or an array where they came as bytes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    values: Any
+
+    @property
+    def rows(self) -> int:
+        return self.shape[0]
+
+    def array(self) -> np.ndarray[Any, Any]:
+        """As an array of its shape, of one that came as bytes."""
+        array: np.ndarray[Any, Any] = self.values.reshape(self.shape)
+        return array
+
+    def listed(self) -> list[Any]:
+        """Its elements as JSON values; what is no number is missing.
+
+        Raises
+        ------
+        InvalidInstances
+            One is infinite.
+        """
+        if isinstance(self.values, list):
+            return self.values
+        if self.values.dtype.kind == "f" and not np.isfinite(self.values).all():
+            if (infinite := np.isinf(self.values)).any():
+                row = int(infinite.argmax()) * self.rows // len(self.values)
+                raise InvalidInstances([{"loc": ["instances", row, self.name], "msg": "must be a finite number"}])
+            return [None if math.isnan(value) else value for value in self.values.tolist()]
+        listed: list[Any] = self.values.tolist()
+        return listed
+
+    def nested(self) -> list[Any]:
+        """As lists of lists, an item a row."""
+        nested = self.listed()
+        if not nested:
+            return []
+        for size in reversed(self.shape[1:]):
+            nested = [nested[at : at + size] for at in range(0, len(nested), size)]
+        return nested
+
+    def one_a_row(self) -> Sent:
+        """Itself, if there is one element a row.
+
+        Raises
+        ------
+        Problem
+            400: it has another shape.
+        """
+        if len(self.values) != self.rows:
+            raise refused(self.name, f"must have the shape [{self.rows}] or [{self.rows}, 1], not {list(self.shape)}")
+        return self
+
+
+def refused(name: str, words: str) -> Problem:
+    """What is wrong with one tensor."""
+    return Problem(400, f"the tensor '{name[:80]}' {words}", [{"loc": ["inputs", name[:80]], "msg": words}])
+
+
+def sent_of(item: Any, number: int, content: memoryview) -> tuple[Sent, int]:
+    """One item of ``inputs``, and how many of the bytes of ``content`` are its own."""
+    name = item.get("name") if isinstance(item, dict) else None
+    if not isinstance(name, str):
+        words = "must be an object with name, shape, datatype and data"
+        raise Problem(400, f"inputs.{number}: {words}", [{"loc": ["inputs", number], "msg": words}])
+    datatype = item.get("datatype")
+    if not isinstance(datatype, str) or datatype not in (*DTYPES, BYTES, BF16):
+        raise refused(name, f"has no known datatype; there are {', '.join([*DTYPES, BF16, BYTES])}")
+    shape = _shape(name, item.get("shape"))
+    parameters = item.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise refused(name, "must have an object of parameters")
+    if "shared_memory_region" in parameters:
+        raise refused(name, "is said to be in shared memory, which is not read here: send its data")
+    size = parameters.get("binary_data_size")
+    if size is None:
+        if datatype in ("FP16", BF16):
+            raise refused(name, f"of {datatype} must be sent as binary data: JSON has no such numbers")
+        return Sent(name, shape, _flat(name, item.get("data"), math.prod(shape))), 0
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(content):
+        raise refused(name, f"has a binary_data_size that is not one of the {len(content)} bytes that are there")
+    if "data" in item:
+        raise refused(name, "has data and a binary_data_size; send one of them")
+    return Sent(name, shape, _unpacked(name, datatype, shape, content[:size])), size
+
+
+def _shape(name: str, given: Any) -> tuple[int, ...]:
+    if (
+        not isinstance(given, list)
+        or not 0 < len(given) <= _MOST_DIMENSIONS
+        or any(isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63 for size in given)
+    ):
+        raise refused(name, "must have a shape: a list of sizes, the first of which counts the rows")
+    if given[0] and not math.prod(given):
+        raise refused(name, f"of the shape {str(given)[:80]} has rows without elements")
+    return tuple(given)
+
+
+def _flat(name: str, data: Any, count: int) -> list[Any]:
+    if not isinstance(data, list):
+        raise refused(name, "must have a list of data")
+    flat = data
+    while flat and isinstance(flat[0], list):
+        if not all(isinstance(item, list) for item in flat):
+            raise refused(name, "has lists beside values in its data")
+        flat = [inner for item in flat for inner in item]
+    if len(flat) != count:
+        raise refused(name, f"has {len(flat)} elements, where its shape says {str(count)[:40]}")
+    return flat
+
+
+def _unpacked(name: str, datatype: str, shape: tuple[int, ...], content: memoryview) -> Any:
+    count = math.prod(shape)
+    if datatype == BYTES:
+        texts = list(_texts(name, content))
+        if len(texts) != count:
+            raise refused(name, f"has {len(texts)} elements, where its shape says {str(count)[:40]}")
+        return texts
+    item = 2 if datatype == BF16 else DTYPES[datatype].itemsize
+    if len(content) != count * item:
+        raise refused(name, f"has {len(content)} bytes, where its shape says {str(count * item)[:40]}")
+    if datatype == BF16:
+        return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
+    if datatype == "BOOL":  # any byte but 0 is true; numpy would take others for neither
+        return np.frombuffer(content, np.uint8) != 0
+    return np.frombuffer(content, DTYPES[datatype])
+
+
+def _texts(name: str, content: memoryview) -> Iterator[str]:
+    at = 0
+    while at < len(content):
+        if at + 4 > len(content):
+            raise refused(name, "ends within the length of an element")
+        (length,) = struct.unpack_from("<I", content, at)
+        at += 4
+        if at + length > len(content):
+            raise refused(name, "ends within an element")
+        try:
+            yield bytes(content[at : at + length]).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise refused(name, f"holds an element that is not UTF-8: {error.reason}") from error
+        at += length
+
+
+def in_bytes(values: Any, datatype: str) -> bytes:
+    """Elements as the binary extension writes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        The datatype has no such element, such as a missing whole number.
+    """
+    if datatype == BYTES:
+        if any(value is None for value in values):
+            raise TypeError("a missing value has no bytes")
+        texts = [str(value).encode("utf-8") for value in np.asarray(values, dtype=object).ravel()]
+        return b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    if datatype == "BOOL" or not isinstance(values, np.ndarray):
+        values = _exactly(values, DTYPES[datatype])
+    return np.ascontiguousarray(values, dtype=DTYPES[datatype]).tobytes()
+
+
+def _exactly(values: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    natural = np.asarray(values)
+    if dtype.kind in "iub" and natural.size and natural.dtype.kind not in ("b" if dtype.kind == "b" else "iu"):
+        raise TypeError(f"an answer of {natural.dtype} is not one of {dtype}")
+    return np.asarray(values, dtype=dtype)

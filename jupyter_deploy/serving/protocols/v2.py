@@ -1,0 +1,259 @@
+"""The Open Inference Protocol, version 2, with its binary extension, as KServe's and Triton's clients speak it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import body
+from ..asgi import Answer
+from ..codec import BadAnswer
+from ..decoding import Decoder
+from ..problems import Problem
+from ..question import Question, Raw
+from .outputs import Part, outputs_of, part_of
+from .plain import is_json, unknown_type
+from .protocol import with_error
+from .request import Request
+from .tables import Rows
+from .tensors import Sent, Tensor, in_bytes, refused, sent_of, tensor_of
+
+HEADER_LENGTH = b"inference-header-content-length"
+
+BINARY = "application/octet-stream"
+
+DEFAULT = "input-0"
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a request says of its answer: the outputs by name, each with whether as bytes; None: all."""
+
+    id: str | None = None
+    outputs: dict[str, bool] | None = None
+    binary: bool = False
+
+    def of(self, tensor: Tensor) -> bool | None:
+        """Whether as bytes; None: not at all."""
+        return self.binary if self.outputs is None else self.outputs.get(tensor.name)
+
+
+class V2:
+    """``/v2/models/<name>/infer``.
+
+    Parameters
+    ----------
+    name, version
+        What is answered under.
+    prototype
+        The codec's: it says which numbers an array has.
+    """
+
+    def __init__(self, decoder: Decoder, signature: Mapping[str, Any], prototype: Any, name: str, version: str) -> None:
+        self._decoder = decoder
+        self._name, self._version = name, version
+        self._container: str = signature["container"]
+        rows = Rows(signature["instance_schema"])
+        self._by_column = bool(rows.names) and len(signature.get("parameters") or ()) != 1
+        self.inputs = inputs_of(signature, rows, prototype, by_column=self._by_column)
+        self.outputs = outputs_of(signature)
+        self._known = {tensor.name: tensor for tensor in self.inputs}
+
+    def metadata(self, platform: str) -> dict[str, Any]:
+        """What a client is told of the model."""
+        return {
+            "name": self._name,
+            "versions": [self._version],
+            "platform": platform,
+            "inputs": [tensor.metadata() for tensor in self.inputs],
+            "outputs": [tensor.metadata() for tensor in self.outputs],
+        }
+
+    def example(self, instances: Sequence[Any]) -> dict[str, Any]:
+        """A request that asks these instances."""
+
+        def column(tensor: Tensor) -> list[Any]:
+            values = [row[tensor.name] for row in instances] if self._by_column else list(instances)
+            return [json.dumps(value) for value in values] if tensor.as_json else values
+
+        return {
+            "inputs": [
+                {"name": t.name, "shape": [len(instances), *t.sizes], "datatype": t.datatype, "data": column(t)}
+                for t in self.inputs
+            ]
+        }
+
+    def question(self, content: bytes, request: Request) -> Question:
+        header, rest = self._parted(content, request)
+        document = body.parse(header)
+        if not isinstance(document, dict) or not isinstance(document.get("inputs"), list):
+            raise _unfit('must be an object such as {"inputs": [{"name": …, "shape": …, "datatype": …, "data": …}]}')
+        request.kept = self._wanted(document)
+        given: dict[str, Sent] = {}
+        for number, item in enumerate(document["inputs"]):
+            sent, size = sent_of(item, number, rest)
+            rest = rest[size:]
+            if sent.name in given:
+                raise refused(sent.name, "comes twice")
+            given[sent.name] = sent
+        if len(rest):
+            raise _unfit(f"has {len(rest)} bytes that belong to no tensor")
+        return self._asked(given)
+
+    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+        wanted: Wanted = request.kept
+        parts: list[tuple[Part, bool]] = []
+        for tensor in self.outputs:
+            binary = wanted.of(tensor)
+            if binary is not None:
+                one = len(self.outputs) == 1
+                parts.append((part_of(tensor, question.rows, native if one else None, predictions, one=one), binary))
+        about = {"model_name": self._name, "model_version": self._version}
+        if wanted.id is not None:
+            about["id"] = wanted.id
+        told, tail = [], []
+        for part, binary in parts:
+            if binary:
+                tail.append(_in_bytes(part))
+                told.append(part.told(b'"parameters":' + _json({"binary_data_size": len(tail[-1])})))
+            else:
+                told.append(part.told(b'"data":' + part.data()))
+        document = _json(about)[:-1] + b',"outputs":[' + b",".join(told) + b"]}"
+        if not tail:
+            return Answer(200, document)
+        length = str(len(document)).encode("ascii")
+        return Answer(200, b"".join([document, *tail]), BINARY, ((HEADER_LENGTH, length),))
+
+    def problem(self, problem: Problem, request_id: str) -> Answer:
+        return with_error(problem, request_id)
+
+    def _parted(self, content: bytes, request: Request) -> tuple[bytes, memoryview]:
+        """The JSON, and the tensors' bytes behind it."""
+        length = request.header(HEADER_LENGTH)
+        if not length:
+            if not (is_json(request) or _of_no_page(request)):
+                words = "JSON, with the header 'content-type: application/json', or binary data behind it, with "
+                raise unknown_type(request, f"{words}'inference-header-content-length'")
+            return content, memoryview(b"")
+        if not (length.isascii() and length.isdecimal()) or len(length) > 18 or int(length) > len(content):
+            raise Problem(
+                400, f"the header inference-header-content-length says {length[:40]!r} of {len(content)} bytes"
+            )
+        return content[: int(length)], memoryview(content)[int(length) :]
+
+    def _wanted(self, document: Mapping[str, Any]) -> Wanted:
+        parameters = _object(document, "parameters")
+        wanted = Wanted(binary=parameters.get("binary_data_output") is True)
+        if "id" in document:
+            if not isinstance(document["id"], str):
+                raise _unfit("must have a text as its id", "id")
+            wanted.id = document["id"]
+        outputs = document.get("outputs")
+        if not outputs:
+            return wanted
+        if not isinstance(outputs, list):
+            raise _unfit("must have a list of outputs", "outputs")
+        names = [tensor.name for tensor in self.outputs]
+        wanted.outputs = {}
+        for item in outputs:
+            name = item.get("name") if isinstance(item, dict) else None
+            if name not in names:
+                raise _unfit(f"wants the output {str(name)[:80]!r}; there are {', '.join(names)}", "outputs")
+            own = _object(item, "parameters")
+            if own.get("classification"):
+                raise _unfit("wants a classification, which is not made here: ask for the output itself", "outputs")
+            wanted.outputs[name] = own.get("binary_data", wanted.binary) is True
+        return wanted
+
+    def _asked(self, given: dict[str, Sent]) -> Question:
+        if self._by_column or len(given) != 1:  # one tensor is the one, whatever a client calls it
+            self._right_names(given)
+        if len({sent.rows for sent in given.values()}) > 1:
+            raise _unfit("must have the same number of rows in each tensor")
+        if not self._by_column:
+            return self._one(self.inputs[0], next(iter(given.values())))
+        columns = [sent.one_a_row() for sent in given.values()]
+        if self._container == "frame" and all(isinstance(sent.values, np.ndarray) for sent in columns):
+            return self._decoder.columns({sent.name: sent.values for sent in columns})
+        lists = {sent.name: _values(self._known[sent.name], sent) for sent in columns}
+        return self._decoder.instances(
+            [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+        )
+
+    def _right_names(self, given: Mapping[str, Sent]) -> None:
+        if unknown := [name for name in given if name not in self._known]:
+            raise _unfit(f"has the unknown input '{unknown[0][:80]}'; the model takes {self._names()}")
+        if not given:
+            raise _unfit(f"has no inputs; the model takes {self._names()}")
+
+    def _names(self) -> str:
+        names = ", ".join(tensor.name for tensor in self.inputs[:10])
+        return f"{names}, …" if len(self.inputs) > 10 else names
+
+    def _one(self, tensor: Tensor, sent: Sent) -> Question:
+        if not tensor.sizes:
+            sent = sent.one_a_row()
+        if isinstance(sent.values, np.ndarray) and self._container in ("array", "tensor"):
+            return self._decoder.array(sent.array() if tensor.sizes else sent.values)
+        return self._decoder.instances(sent.nested() if tensor.sizes else _values(tensor, sent))
+
+
+def _values(tensor: Tensor, sent: Sent) -> list[Any]:
+    """The elements of a tensor that has one a row."""
+    values = sent.listed()
+    if not tensor.as_json:
+        return values
+    if not all(isinstance(text, str) for text in values):
+        raise refused(sent.name, "must be of BYTES: each element the JSON of one value")
+    return [_parsed(sent.name, text) for text in values]
+
+
+def inputs_of(signature: Mapping[str, Any], rows: Rows, prototype: Any, *, by_column: bool) -> list[Tensor]:
+    """The tensors that a model takes: one a column or parameter, or one of all."""
+    schema = signature["instance_schema"]
+    parameters: Sequence[str] = signature.get("parameters") or ()
+    if by_column:
+        return [tensor_of(name, rows.kinds[name]) for name in rows.names]
+    name = parameters[0] if len(parameters) == 1 else DEFAULT
+    dtype = getattr(prototype, "dtype", None) if signature["container"] == "array" else None
+    if signature["container"] == "tensor":
+        dtype = np.float32 if prototype.dtype.itemsize == 4 and prototype.dtype.is_floating_point else None
+    return [tensor_of(name, schema, dtype)]
+
+
+def _unfit(words: str, *loc: str) -> Problem:
+    return Problem(400, f"the request {words}", [{"loc": list(loc), "msg": words}])
+
+
+def _of_no_page(request: Request) -> bool:
+    """Whether a body without a type is none that a web page sent: Triton's client says no type of its JSON."""
+    return not request.headers.keys() & {b"content-type", b"origin", b"sec-fetch-site"}
+
+
+def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = document.get(key) or {}
+    if not isinstance(value, dict):
+        raise _unfit(f"must have an object of {key}", key)
+    return value
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return body.parse(text.encode("utf-8"))
+    except Problem as problem:
+        raise refused(name, f"holds what is no JSON: {problem.detail}") from problem
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def _in_bytes(part: Part) -> bytes:
+    try:
+        return in_bytes(part.values(), part.datatype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BadAnswer(f"the output {part.name} cannot be written as {part.datatype} in bytes: {error}") from error

@@ -1,0 +1,63 @@
+/** A chart that Python made, fitted to the place where it is shown; its words are shown as text, which wraps. */
+import type { ComparisonView } from './generated';
+
+/** A Vega-Lite specification. */
+export type Spec = ComparisonView['charts'][string];
+
+export interface Fitted {
+  readonly title: string;
+  /** Its lines. */
+  readonly caption: readonly string[];
+  readonly description: string;
+  /** What is drawn, one below the other. */
+  readonly specs: readonly Spec[];
+}
+
+/** Axis labels and a little air: a facet's width is that of its plot alone. */
+const AXIS_PX = 56;
+
+/** A sidebar as wide as Lab's is at first. */
+const NARROW_PX = 320;
+
+export function fitted(spec: Spec, width: number): Fitted {
+  const { title, description, hconcat, ...rest } = spec;
+  const { $schema, config, background } = rest;
+  const shared = { $schema, config: fittedConfig(config, width), background };
+  const parts = Array.isArray(hconcat)
+    ? (hconcat as Spec[]).map(part => ({ ...shared, ...part }))
+    : [{ ...rest, ...shared }];
+  const words = typeof title === 'object' && title !== null ? (title as Spec) : { text: title };
+  return {
+    title: linesOf(words.text).join(' '),
+    caption: linesOf(words.subtitle),
+    description: linesOf(description).join(' '),
+    specs: parts.map(part => wide(part, width))
+  };
+}
+
+function wide(spec: Spec, width: number): Spec {
+  if (typeof spec.spec === 'object' && spec.spec !== null) {
+    return { ...spec, spec: { ...spec.spec, width: Math.max(80, width - AXIS_PX) } };
+  }
+  if (Array.isArray(spec.vconcat)) {
+    const within = { width: Math.max(80, width - AXIS_PX) };
+    return { ...spec, vconcat: (spec.vconcat as Spec[]).map(one => ({ ...one, ...within })) };
+  }
+  return { ...spec, width, autosize: { type: 'fit-x', contains: 'padding' } };
+}
+
+/** Where there is little room a legend is a list, and the words at an axis do not push its plot together. */
+function fittedConfig(config: unknown, width: number): unknown {
+  if (width >= NARROW_PX || typeof config !== 'object' || config === null) return config;
+  const { legend, axisX, ...rest } = config as Spec;
+  return {
+    ...rest,
+    legend: { ...(legend as Spec | undefined), columns: 1, labelLimit: width - AXIS_PX },
+    axisX: { ...(axisX as Spec | undefined), titleLimit: width - AXIS_PX }
+  };
+}
+
+function linesOf(words: unknown): string[] {
+  if (Array.isArray(words)) return words.map(String);
+  return typeof words === 'string' && words !== '' ? [words] : [];
+}

@@ -1,0 +1,202 @@
+import type { BesideView, DeployRequest, Found, ModelFound } from './generated';
+
+export type RoleWanted = 'stable' | 'shadow' | 'canary';
+
+export const RESOURCES = ['workers', 'cpu', 'memory', 'threads', 'gpu'] as const;
+export type ResourceName = (typeof RESOURCES)[number];
+export type ResourceValues = Record<ResourceName, string>;
+
+/** What stands in the dialog's fields, as typed. */
+export interface DeployValues {
+  model: string;
+  example: string;
+  name: string;
+  role: RoleWanted;
+  percent: string;
+  notebooks: readonly string[];
+  gates: readonly string[];
+  reason: string;
+  method: string;
+  signature: string;
+  training: string;
+  include: string;
+  strict: boolean;
+  waive: readonly string[];
+  isolated: boolean;
+  record: '' | 'full' | 'meta' | 'off';
+  /** Percent of the requests that are recorded. */
+  sample: string;
+  /** A column a line. */
+  redact: string;
+  resources: ResourceValues;
+}
+
+export const empty: DeployValues = {
+  model: '',
+  example: '',
+  name: '',
+  role: 'stable',
+  percent: '',
+  notebooks: [],
+  gates: [],
+  reason: '',
+  method: '',
+  signature: '',
+  training: '',
+  include: '',
+  strict: false,
+  waive: [],
+  isolated: false,
+  record: '',
+  sample: '',
+  redact: '',
+  resources: { workers: '', cpu: '', memory: '', threads: '', gpu: '' }
+};
+
+/** A share that a role has of its own; stable gets what is left. */
+export const usualPercent: Record<RoleWanted, string> = { stable: '', shadow: '100', canary: '10' };
+
+/** What the dialog opens with: the best model, its best example, and what lies beside the notebook. */
+export function filled(found: Found, beside: BesideView): DeployValues {
+  const model = found.models[0];
+  const role = nextRole(beside.name, beside);
+  return {
+    ...empty,
+    model: model?.variable ?? '',
+    example: model?.examples[0]?.expression ?? '',
+    name: beside.name,
+    role,
+    percent: usualPercent[role],
+    notebooks: chosenAtFirst(beside)
+  };
+}
+
+/** Those that have gates, where the endpoint asks nothing yet: the others may be any notebooks with parameters. */
+function chosenAtFirst(beside: BesideView): string[] {
+  if (asksAlready(beside)) return [];
+  return beside.notebooks.filter(notebook => notebook.gates.length).map(notebook => notebook.path);
+}
+
+/** Whether the endpoint, or nbdeploy.yaml, asks something of releases when nothing is named. */
+export function asksAlready(beside: BesideView): boolean {
+  return beside.asked.length > 0 || beside.gates.length > 0;
+}
+
+/** The role of a next release with this name. */
+export function nextRole(name: string, beside: BesideView): 'stable' | 'shadow' {
+  return Object.hasOwn(beside.endpoints, name) ? (beside.endpoints[name] ?? 'shadow') : 'stable';
+}
+
+/** The model that was found with this name. */
+export function modelOf(values: DeployValues, found: Found): ModelFound | undefined {
+  return found.models.find(model => model.variable === values.model.trim());
+}
+
+/** The same with another model: its own best example takes the place of one that was only guessed. */
+export function withModel(values: DeployValues, variable: string, found: Found): DeployValues {
+  const before = modelOf(values, found);
+  const guessed =
+    !values.example.trim() || before?.examples.some(guess => guess.expression === values.example);
+  const model = found.models.find(one => one.variable === variable);
+  const example = guessed ? (model?.examples[0]?.expression ?? '') : values.example;
+  return { ...values, model: variable, example };
+}
+
+/** The same with another name: the role is that of a next release behind it, unless the user chose one. */
+export function withName(
+  values: DeployValues,
+  name: string,
+  beside: BesideView,
+  chosen: boolean
+): DeployValues {
+  const next = nextRole(name.trim(), beside);
+  const isFirst = next === 'stable';
+  const keeps = isFirst ? values.role === 'stable' : chosen;
+  return keeps ? { ...values, name } : withRole({ ...values, name }, next);
+}
+
+export function withRole(values: DeployValues, role: RoleWanted): DeployValues {
+  return { ...values, role, percent: usualPercent[role] };
+}
+
+/** The request; what is as it would be anyway is left out. */
+export function requestOf(values: DeployValues, beside: BesideView): DeployRequest {
+  const next = nextRole(values.name.trim(), beside);
+  const first = next === 'stable';
+  const lines = (text: string): string[] =>
+    text
+      .split('\n')
+      .map(line => line.trim())
+      .filter(Boolean);
+  const gates = values.gates.map(gate => gate.trim()).filter(Boolean);
+  const percent = values.percent.trim();
+  const request: DeployRequest = {
+    model: values.model.trim(),
+    name: values.name.trim()
+  };
+  for (const field of ['example', 'method', 'signature', 'training', 'reason'] as const) {
+    if (values[field].trim()) request[field] = values[field].trim();
+  }
+  // Not said where it is the next one anyway: so an unchanged model, which may be stable, stays what it is.
+  if (!first && values.role !== next) request.role = values.role;
+  if (!first && values.role !== 'stable' && percent && percent !== usualPercent[values.role]) {
+    request.percent = Number(percent);
+  }
+  if (values.notebooks.length) request.validate = [...values.notebooks];
+  if (gates.length) request.gate = gates;
+  if (lines(values.include).length) request.include = lines(values.include);
+  if (values.strict) request.strict = true;
+  if (values.waive.length) request.waive = [...values.waive];
+  if (values.isolated) request.isolated = true;
+  if (values.record) request.record = values.record;
+  if (values.sample.trim()) request.record_sample = Number(values.sample) / 100;
+  if (lines(values.redact).length) request.redact = lines(values.redact);
+  const limits = RESOURCES.map(name => [name, values.resources[name].trim()] as const);
+  if (limits.some(([, limit]) => limit)) {
+    request.resources = Object.fromEntries(limits.filter(([, limit]) => limit));
+  }
+  return request;
+}
+
+/** The fields of a request that was made before: to try it again. */
+export function valuesOf(request: DeployRequest, beside: BesideView): DeployValues {
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  const list = (value: unknown): string[] =>
+    Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : [];
+  const name = text(request.name);
+  const next = nextRole(name, beside);
+  const asked = request.role;
+  const role = asked && asked !== 'auto' && next !== 'stable' ? asked : next;
+  return {
+    ...empty,
+    model: text(request.model),
+    example: text(request.example),
+    name,
+    role,
+    percent: typeof request.percent === 'number' ? String(request.percent) : usualPercent[role],
+    notebooks: list(request.validate),
+    gates: list(request.gate),
+    reason: text(request.reason),
+    method: text(request.method),
+    signature: text(request.signature),
+    training: text(request.training),
+    include: list(request.include).join('\n'),
+    strict: request.strict ?? false,
+    waive: list(request.waive),
+    isolated: request.isolated ?? false,
+    record: request.record ?? '',
+    sample:
+      typeof request.record_sample === 'number'
+        ? String(Number((request.record_sample * 100).toPrecision(8)))
+        : '',
+    redact: list(request.redact).join('\n'),
+    resources: resourcesIn(request)
+  };
+}
+
+function resourcesIn(request: DeployRequest): ResourceValues {
+  const asked = request.resources ?? {};
+  const said = (name: ResourceName): string =>
+    name in asked ? String(asked[name] ?? 'any') : empty.resources[name];
+  return Object.fromEntries(RESOURCES.map(name => [name, said(name)])) as ResourceValues;
+}

@@ -1,0 +1,158 @@
+import { PageConfig } from '@jupyterlab/coreutils';
+import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import type { DeployWorld, KernelState } from './deployModel';
+import type { BesideView, DeployRequest, Found, Job, Table } from './generated';
+import { type Checked, Kernel } from './kernel';
+import { lost, refusalOf } from './lost';
+import { requestAPI } from './request';
+import type { INbdeploy } from './tokens';
+
+const STARTING = ['unknown', 'starting', 'restarting', 'autorestarting'];
+
+/** A notebook that is open, its kernel and the server, as the dialog asks them. */
+export class NotebookWorld implements DeployWorld, IDisposable {
+  constructor(
+    readonly panel: NotebookPanel,
+    private readonly nbdeploy: INbdeploy
+  ) {
+    const { sessionContext } = panel;
+    NotebookActions.executed.connect(this._onKernel, this);
+    for (const signal of [
+      sessionContext.statusChanged,
+      sessionContext.kernelChanged,
+      sessionContext.connectionStatusChanged
+    ] as ISignal<unknown, unknown>[]) {
+      signal.connect(this._onKernel, this);
+    }
+  }
+
+  get kernelChanged(): ISignal<this, void> {
+    return this._kernelChanged;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    Signal.disconnectReceiver(this);
+    Signal.clearData(this);
+  }
+
+  readonly kernel = (): KernelState => {
+    const state = kernelState(this.panel, this.nbdeploy.trans);
+    // The session of a kernel that has died is gone some seconds after it.
+    this._died = state.kind === 'dead' || (this._died && state.kind === 'none');
+    return this._died ? { kind: 'dead' } : state;
+  };
+
+  readonly answers = (): boolean => this._kernel.answers;
+
+  readonly found = async (): Promise<Found> => {
+    const found = await this._kernel.found();
+    this._pid = found.pid;
+    return found;
+  };
+
+  readonly beside = async (found: Found): Promise<BesideView> => {
+    const query = { path: notebookPath(this.panel, found) };
+    const settings = this.nbdeploy.serverSettings;
+    return (await requestAPI<BesideView>('views/beside', { query, settings })).value;
+  };
+
+  readonly preview = async (expression: string): Promise<Table> => this._kernel.preview(expression);
+
+  readonly check = async (request: DeployRequest): Promise<Checked> => this._kernel.check(request);
+
+  readonly submit = async (request: DeployRequest): Promise<Job> => {
+    const { context } = this.panel;
+    if (context.model.dirty) {
+      await this.nbdeploy.jobs.refresh(); // a server that is away, or wants a log-in, is said here, and not by Lab too
+      await context.save();
+    }
+    const job = await this.nbdeploy.jobs.capture(request);
+    // Nobody waits for it here: it may take long, and what comes of it is told by the job. One after the other, since
+    // the notebook may be renamed while a cell runs.
+    let telling = Promise.resolve();
+    const asked = (): void => {
+      const pid = this._pid;
+      if (pid === null) return;
+      telling = telling
+        .then(async () => this.nbdeploy.jobs.asked(job.id, pid, pathOnServer(this.panel)))
+        .catch((error: unknown) => {
+          console.warn('nbdeploy: the server does not know which kernel is waited for', error);
+        });
+    };
+    context.pathChanged.connect(asked);
+    void this._kernel
+      .capture(job.id, pathOnServer(this.panel), asked)
+      .then(refusalOf, (error: unknown) => error)
+      .then(async why => {
+        context.pathChanged.disconnect(asked);
+        if (why !== null) await lost(job.id, why, this.nbdeploy.jobs);
+      });
+    return job;
+  };
+
+  private get _kernel(): Kernel {
+    const { session } = this.panel.sessionContext;
+    return new Kernel(session?.kernel, () => runningCells(this.panel) > 0);
+  }
+
+  private _onKernel(): void {
+    this._kernelChanged.emit();
+  }
+
+  private _isDisposed = false;
+  private _pid: number | null = null;
+  private _died = false;
+  private readonly _kernelChanged = new Signal<this, void>(this);
+}
+
+/** How a notebook's kernel is. It is busy while cells run: its own status tells of all that it is asked, and is
+ * idle after what a subshell answered. */
+export function kernelState(panel: NotebookPanel, trans: TranslationBundle): KernelState {
+  const { sessionContext } = panel;
+  const kernel = sessionContext.session?.kernel;
+  if (!kernel) {
+    return { kind: sessionContext.isReady || sessionContext.hasNoKernel ? 'none' : 'starting' };
+  }
+  if (kernel.status === 'dead' || kernel.status === 'terminating') return { kind: 'dead' };
+  if (STARTING.includes(kernel.status)) return { kind: 'starting' };
+  const language = sessionContext.specsManager.specs?.kernelspecs[kernel.name]?.language;
+  if (language && language.toLowerCase() !== 'python') return { kind: 'other', language };
+  const running = runningCells(panel);
+  if (!running) return { kind: 'idle' };
+  return {
+    kind: 'busy',
+    words: trans._n(
+      'The kernel is busy: a cell runs. You can deploy all the same; the capture waits until it has ended.',
+      'The kernel is busy: %1 cells run or wait. You can deploy all the same; the capture waits until they have ended.',
+      running
+    )
+  };
+}
+
+function runningCells(panel: NotebookPanel): number {
+  return panel.content.widgets.filter(
+    ({ model }) =>
+      model.type === 'code' &&
+      (model as unknown as { executionState?: string }).executionState === 'running'
+  ).length;
+}
+
+/** The notebook's file on the server. The kernel's own word is from its start: it may have been renamed since then. */
+export function notebookPath(panel: NotebookPanel, found: Found): string {
+  return pathOnServer(panel) ?? found.notebook ?? panel.context.localPath;
+}
+
+/** Null: the server does not say where its folder is. */
+function pathOnServer(panel: NotebookPanel): string | null {
+  const root = PageConfig.getOption('serverRoot');
+  return root ? `${root.replace(/\/+$/, '')}/${panel.context.localPath}` : null;
+}

@@ -1,0 +1,59 @@
+/** The endpoints that one view has opened. */
+import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
+
+import type { EndpointModel } from './endpoint';
+import type { EventStream } from './stream';
+
+/**
+ * A model for each, of this view alone: what somebody is asked about in one view is not confirmed in another, and a
+ * change of one is to the other as anybody's. Those that nobody looks at, and of which nothing is pending, go when
+ * another is opened.
+ */
+export class EndpointModels implements IDisposable {
+  constructor(
+    private readonly stream: Pick<EventStream, 'endpoints'>,
+    private readonly make: (name: string) => EndpointModel
+  ) {
+    stream.endpoints.connect(this._onRevisions, this);
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  get(name: string): EndpointModel {
+    const known = this._models.get(name);
+    if (known) return known;
+    for (const [other, model] of this._models) {
+      if (model.isIdle) this._remove(other, model);
+    }
+    const made = this.make(name);
+    this._models.set(name, made);
+    return made;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) return;
+    this._isDisposed = true;
+    this.stream.endpoints.disconnect(this._onRevisions, this);
+    this._models.forEach((model, name) => {
+      this._remove(name, model);
+    });
+    Signal.clearData(this);
+  }
+
+  private _remove(name: string, model: EndpointModel): void {
+    this._models.delete(name);
+    model.dispose();
+  }
+
+  private _onRevisions(_: unknown, revisions: Record<string, number>): void {
+    this._models.forEach((model, name) => {
+      model.told(revisions[name] ?? null);
+    });
+  }
+
+  private _isDisposed = false;
+  private readonly _models = new Map<string, EndpointModel>();
+}

@@ -1,0 +1,83 @@
+/** What is typed into the form of an endpoint's signature, and the instance that it means. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { exact, exactly } from './exact';
+import type { FormField } from './generated';
+
+/** By a field's name: what its control holds. */
+export type Texts = Readonly<Record<string, string>>;
+
+export interface Made {
+  readonly instance: Readonly<Record<string, unknown>>;
+  /** By a field's name: what cannot be. */
+  readonly problems: Readonly<Record<string, string>>;
+}
+
+/** The controls' texts for the example's values. */
+export function textsOf(fields: readonly FormField[]): Texts {
+  return Object.fromEntries(fields.map(field => [field.name, textOf(field)]));
+}
+
+function textOf(field: FormField): string {
+  const value: unknown = field.value;
+  if (value === null || value === undefined) return field.kind === 'boolean' ? 'false' : '';
+  if (field.kind === 'choice' || field.kind === 'json') return exact.stringify(value);
+  return typeof value === 'string' ? value : exact.stringify(value);
+}
+
+/** The instance, and what is wrong. A field that is left empty although it is not required is left out. */
+export function instanceOf(
+  fields: readonly FormField[],
+  texts: Texts,
+  trans: TranslationBundle
+): Made {
+  const instance: Record<string, unknown> = {};
+  const problems: Record<string, string> = {};
+  for (const field of fields) {
+    const text = texts[field.name] ?? '';
+    if (text.trim() === '' && (field.kind !== 'text' || field.nullable)) {
+      if (field.nullable) {
+        instance[field.name] = null;
+        continue;
+      }
+      if (field.required) problems[field.name] = trans.__('a value is needed');
+      continue;
+    }
+    if (text === '' && !field.required) continue;
+    try {
+      instance[field.name] = valueOf(field, text, trans);
+    } catch (error) {
+      problems[field.name] = error instanceof Error ? error.message : String(error);
+    }
+  }
+  return { instance, problems };
+}
+
+function valueOf(field: FormField, text: string, trans: TranslationBundle): unknown {
+  switch (field.kind) {
+    case 'text':
+      return text;
+    case 'boolean':
+      return text === 'true';
+    case 'choice':
+    case 'json':
+      return exact.parse(text);
+    case 'number':
+    case 'integer':
+      return numberOf(field, text, trans);
+  }
+}
+
+/** Whole numbers are sent with all their digits, which JavaScript would round beyond 2^53. */
+function numberOf(field: FormField, text: string, trans: TranslationBundle): unknown {
+  const value = Number(text);
+  if (!Number.isFinite(value)) throw new Error(trans.__('not a number'));
+  if (field.kind === 'integer' && !Number.isInteger(value))
+    throw new Error(trans.__('not a whole number'));
+  const limit = (said: unknown): number | null =>
+    said === null || said === undefined ? null : Number(exact.stringify(said));
+  const [minimum, maximum] = [limit(field.minimum), limit(field.maximum)];
+  if (minimum !== null && value < minimum) throw new Error(trans.__('less than %1', minimum));
+  if (maximum !== null && value > maximum) throw new Error(trans.__('more than %1', maximum));
+  return /^\s*[+-]?\d+\s*$/.test(text) ? exactly(String(BigInt(text.replace('+', '')))) : value;
+}

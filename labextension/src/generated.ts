@@ -1,0 +1,2656 @@
+// Made by scripts/typescript.py from the JSON Schemas of jupyter_deploy; CI fails when it is stale.
+/* eslint-disable */
+/**
+ * One instance to which the two answer otherwise.
+ */
+export interface AnswerChange {
+  instance: unknown;
+  before: unknown;
+  after: unknown;
+}
+/**
+ * What one release answered; ``output`` is JSON, ``cut``: not all of it.
+ */
+export interface Answered {
+  release: string;
+  role: string;
+  status: number;
+  latency_ms: number;
+  output: string;
+  error: string;
+  cut: boolean;
+  ts: string;
+}
+/**
+ * The answers to the same instances.
+ *
+ * ``basis`` says which they are; ``problem`` why there is nothing to compare.
+ */
+export interface Answers {
+  basis: string;
+  compared: number;
+  differ: number;
+  /**
+   * The largest difference of two numbers, in their unit.
+   */
+  largest: number | null;
+  changes: AnswerChange[];
+  problem: string;
+}
+/**
+ * Whether the endpoints come back after a reboot; ``todo``: the command that is still missing for it.
+ */
+export interface AtBoot {
+  unit: string;
+  on: boolean;
+  todo: string | null;
+}
+/**
+ * What a deploy from a notebook finds around it.
+ */
+export interface BesideRequest {
+  /**
+   * The notebook's file: an absolute path, or one relative to the server's folder.
+   */
+  path: string;
+}
+/**
+ * What the dialog finds around a notebook.
+ *
+ * Attributes
+ * ----------
+ * name
+ *     The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
+ * endpoints
+ *     Names that are taken, each with its role for a next release.
+ * gates, notebooks
+ *     What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
+ * resources
+ *     What a release gets where nothing is said.
+ */
+export interface BesideView {
+  name: string;
+  endpoints: {
+    [k: string]: 'stable' | 'shadow';
+  };
+  notebooks: NotebookBeside[];
+  gates: string[];
+  asked: string[];
+  resources: Resources;
+}
+/**
+ * A validation notebook near the one that is open. ``gates``: those in its metadata.
+ */
+export interface NotebookBeside {
+  path: string;
+  title: string;
+  gates: string[];
+  parameters: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * What a release may use: None is any, of workers and threads the usual number.
+ */
+export interface Resources {
+  /**
+   * Processors, such as 2 or 0.5, for all its workers.
+   */
+  cpu: number | null;
+  /**
+   * Memory for all its workers together, such as 512MB or 2GiB.
+   */
+  memory: number | null;
+  /**
+   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
+   */
+  gpu: string | null;
+  /**
+   * Processes, which share the loaded model's memory (default: 1).
+   */
+  workers: number | null;
+  /**
+   * Threads of a worker's numerical libraries (default: cpu / workers).
+   */
+  threads: number | null;
+}
+/**
+ * What a cell raised; ``traceback`` without colours and without secrets.
+ */
+export interface CellError {
+  cell: number;
+  ename: string;
+  evalue: string;
+  traceback: string;
+}
+/**
+ * Something with a name that was added, removed or changed; absent on a side is null there.
+ */
+export interface Change {
+  name: string;
+  kind: 'added' | 'removed' | 'changed';
+  before: unknown;
+  after: unknown;
+}
+/**
+ * What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short.
+ */
+export interface Changes {
+  predecessor: string;
+  words: string[];
+}
+/**
+ * One thing that a notebook found to be so, or not.
+ */
+export interface Check {
+  name: string;
+  passed: boolean;
+  detail: string;
+  cell: number | null;
+}
+/**
+ * What is kept of one column: never a text's value.
+ */
+export interface Column {
+  dtype: string;
+  /**
+   * Share of rows without a value.
+   */
+  missing: number;
+  /**
+   * Of numbers; of dates as ISO 8601.
+   */
+  minimum: number | string | null;
+  maximum: number | string | null;
+  /**
+   * How many values there are, of what is neither.
+   */
+  distinct: number | null;
+}
+/**
+ * A candidate against stable: a shadow paired on the same requests, a canary unpaired.
+ */
+export interface CompareRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The candidate (default: the canary, else the only shadow).
+   */
+  candidate?: string | null;
+  /**
+   * Only requests of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00.
+   */
+  since?: string | null;
+  /**
+   * Numbers agree within this share of stable's, such as 1% or 0.01 (default: 1e-6).
+   */
+  tolerance?: number | null;
+  /**
+   * Numbers agree within this difference too, in the answers' unit (default: 1e-9).
+   */
+  absolute_tolerance?: number | null;
+  /**
+   * A figure that must be shown, such as 'agreement >= 0.99' (repeatable); the exit code is 0 when all are met, 1 when one is not, 4 while one is undecided.
+   */
+  require?: string[];
+}
+/**
+ * A candidate against stable.
+ *
+ * A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row where stable answered; a
+ * canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
+ * (``domain.sequential``).
+ *
+ * Attributes
+ * ----------
+ * mirrored
+ *     Copies of stable's requests sent to the shadow that were to be recorded: ledger lines, shadow records and
+ *     overflow (paired only).
+ * pairs
+ *     Requests that stable answered and both recorded, whatever the status.
+ * rows
+ *     Rows of those pairs that both answered with 200.
+ * coverage
+ *     ``pairs / mirrored``.
+ * agreement
+ *     Share of a request's rows on which both agree, on average over the requests: the request is the unit, since
+ *     its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
+ *     ``absolute_tolerance``.
+ * agreement_course
+ *     How the agreement and its interval came to be what they are: at most 100 looks, evenly over the requests, the
+ *     last one being ``agreement``.
+ * refusal_rate
+ *     Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
+ * relative_difference
+ *     Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, where answers hold
+ *     floating-point numbers (paired only). Each request has the same weight. A row that differs otherwise counts
+ *     as 2, the largest possible.
+ * error_difference, latency_difference_ms
+ *     Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
+ * answer_shares
+ *     Unpaired only: for each frequent answer, the candidate's share minus stable's.
+ * verdict
+ *     ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
+ * recommendation
+ *     ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to answer otherwise, which
+ *     only a person can judge; ``wait``: more requests will tell.
+ * requirements
+ *     What was required, with its outcome.
+ */
+export interface Comparison {
+  endpoint: string;
+  stable: string;
+  candidate: string;
+  role: 'shadow' | 'canary' | 'idle';
+  paired: boolean;
+  since: string | null;
+  pairs: number;
+  rows: number;
+  mirrored: number;
+  overflowed: number;
+  /**
+   * The share of the requests that is recorded now: counts are of what is recorded.
+   */
+  record_sample: number;
+  coverage: Estimate | null;
+  agreement: Estimate | null;
+  agreement_course: Look[];
+  refusal_rate: Estimate | null;
+  flips: Flip[];
+  flip_count: number;
+  /**
+   * Quantiles of |candidate - stable|.
+   */
+  numeric_difference: {
+    [k: string]: number;
+  };
+  relative_difference: {
+    [k: string]: Estimate;
+  };
+  relative_tolerance: number;
+  absolute_tolerance: number;
+  /**
+   * Most frequent exceptions of the candidate.
+   */
+  errors: {
+    [k: string]: number;
+  };
+  /**
+   * Mirrored requests without an answer, by reason.
+   */
+  shadow_failures: {
+    [k: string]: number;
+  };
+  sides: {
+    [k: string]: SideSummary;
+  };
+  error_difference: Estimate | null;
+  latency_difference_ms: Estimate | null;
+  answer_shares: {
+    [k: string]: Estimate;
+  };
+  verdict: 'inconclusive' | 'agrees' | 'differs';
+  reason: string;
+  recommendation: 'promote' | 'stop' | 'decide' | 'wait';
+  requirements: Requirement[];
+  stochastic: boolean;
+  /**
+   * What the records do not hold, in words.
+   */
+  notes: string[];
+  /**
+   * Record lines that could not be read (torn by a kill).
+   */
+  skipped_lines: number;
+}
+/**
+ * A figure with its interval; ``n`` is what it was estimated from.
+ */
+export interface Estimate {
+  value: number;
+  interval: Interval;
+  n: number;
+}
+export interface Interval {
+  low: number;
+  high: number;
+  level: number;
+}
+/**
+ * What was known of a share when so many requests had been compared, the last of them at ``ts``.
+ */
+export interface Look {
+  requests: number;
+  ts: string;
+  estimate: Estimate;
+}
+/**
+ * One row on which stable and the candidate do not agree.
+ */
+export interface Flip {
+  pair_id: string;
+  request_id: string;
+  row: number;
+  ts: string;
+  input: unknown;
+  stable: unknown;
+  candidate: unknown;
+}
+/**
+ * One side of a comparison on its own.
+ *
+ * ``error_rate`` counts answers of 500 and above. Latencies in milliseconds, as measured inside the release.
+ * ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers). ``latencies`` is the whole
+ * distribution, in steps of a tenth.
+ */
+export interface SideSummary {
+  release: string;
+  requests: number;
+  rows: number;
+  errors: number;
+  error_rate: Estimate | null;
+  latency_p50_ms: number | null;
+  latency_p95_ms: number | null;
+  latencies: Within[];
+  answers: {
+    [k: string]: number;
+  };
+  quantiles: {
+    [k: string]: number;
+  };
+}
+/**
+ * The share of a side's answers that took at most so long.
+ */
+export interface Within {
+  ms: number;
+  share: number;
+}
+/**
+ * What was required of a comparison, and whether it was shown.
+ *
+ * ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong one;
+ * ``undecided``: neither, or there is no such figure, and ``why`` says so. A count (``pairs``) has no interval: it may
+ * still grow.
+ */
+export interface Requirement {
+  expression: string;
+  outcome: 'met' | 'not met' | 'undecided';
+  value: number | null;
+  interval: Interval | null;
+  why: string;
+}
+/**
+ * A candidate against stable.
+ *
+ * Attributes
+ * ----------
+ * recommended
+ *     What to do about the verdict, in words.
+ * charts
+ *     By name: summary, agreement (on its way; not of a canary), latency (distributions, once something was answered).
+ * flips, flipped
+ *     How many rows were answered differently, and the latest 50 of them.
+ * notes
+ *     What the records do not hold, in words.
+ */
+export interface ComparisonView {
+  stable: string;
+  candidate: string;
+  role: 'stable' | 'canary' | 'shadow' | 'idle';
+  verdict: string;
+  reason: string;
+  recommended: string;
+  pairs: number;
+  coverage: string;
+  charts: {
+    [k: string]: {
+      [k: string]: unknown;
+    };
+  };
+  flipped: FlippedRow[];
+  flips: number;
+  notes: string[];
+  since: string | null;
+}
+/**
+ * One instance that both answered, differently; texts are JSON, cut.
+ */
+export interface FlippedRow {
+  pair_id: string;
+  row: number;
+  ts: string;
+  input: string;
+  stable: string;
+  candidate: string;
+}
+/**
+ * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
+ */
+export interface Counted {
+  requests: number;
+  errors: number;
+  p50_ms: number | null;
+  rates: number[];
+}
+/**
+ * What the gateway counted of a release in its present role, since the gateway started.
+ *
+ * ``requests`` are predictions that were answered (a shadow: copies), feedback and metadata left out; ``errors`` those
+ * of them with 500 and above, also where the release was not reached; ``p50_ms`` the median time to an answer of any
+ * kind, None before there was one.
+ */
+export interface Counts {
+  requests: number;
+  errors: number;
+  p50_ms: number | null;
+}
+/**
+ * Capture a model, prove it in a clean process, and release it behind an endpoint.
+ *
+ * The first release of an endpoint becomes stable; a later one starts as a shadow: it gets a copy of every request
+ * and its answers go to the records alone. An unchanged model is a no-op; a changed one takes the place of the not
+ * yet promoted candidate that came from the same notebook and variable.
+ */
+export interface DeployRequest {
+  /**
+   * A notebook (run headless with all its cells, then its variable is captured) or a snapshot's tag; in a magic: the variable that holds the model.
+   */
+  source?: string | null;
+  /**
+   * The endpoint's name (default: the snapshot's).
+   */
+  name?: string | null;
+  /**
+   * The notebook's variable that holds the model.
+   */
+  model?: string | null;
+  /**
+   * The method that answers (default: predict if there is one, else the call itself).
+   */
+  method?: string | null;
+  /**
+   * An expression for what the model is called with, such as 'X_test[:5]'.
+   */
+  example?: string | null;
+  /**
+   * The release's role; auto: first stable, later shadow.
+   */
+  role?: 'auto' | 'stable' | 'shadow' | 'canary';
+  /**
+   * Share of the requests (default: 100 for a shadow, 10 for a canary).
+   */
+  percent?: number | null;
+  /**
+   * Keep the candidate that this one would replace.
+   */
+  keep?: boolean;
+  /**
+   * An expression for a pydantic model that says what one instance may be (default: what the example and the annotations say).
+   */
+  signature?: string | null;
+  /**
+   * An expression for the table that the model was fitted on (default: found in the executed cells).
+   */
+  training?: string | null;
+  /**
+   * A file or folder to pack although it is outside of the project, hidden or large (repeatable).
+   */
+  include?: string[];
+  /**
+   * Warnings of the checks refuse the deploy too.
+   */
+  strict?: boolean;
+  /**
+   * Let the findings of this check pass (repeatable); needs a reason, which is kept.
+   */
+  waive?: string[];
+  /**
+   * Serve it from an environment of its own, built from the lock: what is installed later beside the notebook does not touch it.
+   */
+  isolated?: boolean;
+  /**
+   * A validation notebook that the release must pass, as must later ones of this endpoint (repeatable; off: none any more; default: those that the endpoint has, or nbdeploy.yaml's).
+   */
+  validate?: string[];
+  /**
+   * What must hold (repeatable): of what the notebooks measure, such as 'accuracy >= stable - 0.01', or, without --validate, of the comparison on live traffic too, such as 'agreement >= 0.99', before it answers clients; alone it comes beside the gates that there are.
+   */
+  gate?: string[];
+  /**
+   * KEY=VALUE, or two words KEY VALUE, for the notebooks' parameters cells (repeatable).
+   */
+  parameter?:
+    | {
+        [k: string]: unknown;
+      }
+    | string[];
+  /**
+   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or memory=512MB; any: no limit (default: as nbdeploy.yaml says, else as the endpoint's stable release has).
+   */
+  resources?: {
+    [k: string]: number | string | null;
+  };
+  /**
+   * Do it although gates do not hold; needs a reason, which is kept for good.
+   */
+  force?: boolean;
+  /**
+   * What is recorded of each request: full, meta (no inputs, outputs and error messages), off.
+   */
+  record?: ('full' | 'meta' | 'off') | null;
+  /**
+   * The share of the requests that is recorded, such as 10%, the same ones of stable and shadows.
+   */
+  record_sample?: number | null;
+  /**
+   * A column whose values are never written down, neither in records nor in logs (repeatable; off: none any more; default: those that stable redacts, and nbdeploy.yaml's).
+   */
+  redact?: string[];
+  /**
+   * Where it runs.
+   */
+  target?: string;
+  /**
+   * Unpickle a snapshot that this store did not capture, having seen its origin.
+   */
+  trust?: boolean;
+  /**
+   * Why; kept in the history.
+   */
+  reason?: string;
+}
+/**
+ * A release and the endpoint that it now stands behind.
+ *
+ * ``changed`` is False when the model was deployed already: nothing was started or switched.
+ * ``captured`` is what the snapshot holds; ``replaced`` names the candidate that this release took the place of.
+ * ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+ */
+export interface Deployment {
+  endpoint: string;
+  url: string;
+  public_url: string | null;
+  release: string;
+  role: 'stable' | 'canary' | 'shadow' | 'idle';
+  percent: number;
+  snapshot: string;
+  revision: number;
+  changed: boolean;
+  replaced: string | null;
+  captured: Manifest;
+  /**
+   * Against the release that was stable when it came.
+   */
+  changes: Changes | null;
+  /**
+   * What its validation found; None: it had none.
+   */
+  validation: Validated | null;
+  /**
+   * What the endpoint asks of releases.
+   */
+  validations: ValidationSpec[];
+  /**
+   * What it asked until now, in words; empty: nothing has changed.
+   */
+  asked_before: string;
+  /**
+   * What could not be asked of this release yet, and why.
+   */
+  waiting: string[];
+  /**
+   * The nbdeploy.yaml here, where the endpoint asks what was named elsewhere.
+   */
+  passed_over: string;
+  /**
+   * How its resources are enforced, one line each.
+   */
+  limits: string[];
+  /**
+   * Columns whose values are never written down.
+   */
+  redact: string[];
+  /**
+   * A command line that asks the endpoint the example.
+   */
+  curl: string;
+}
+/**
+ * ``snapshot.json``: everything about a snapshot but the bytes of its files, which it names by SHA-256.
+ */
+export interface Manifest {
+  format: 1;
+  name: string;
+  /**
+   * The method that answers; None: the object itself is called.
+   */
+  method: string | null;
+  /**
+   * The object's class, such as sklearn.pipeline.Pipeline.
+   */
+  kind: string;
+  framework: string;
+  signature: Signature;
+  /**
+   * The example, as the instances of a request.
+   */
+  instances: unknown[];
+  /**
+   * The notebook's own answers on it, as in a response.
+   */
+  predictions: unknown[];
+  /**
+   * The model does not agree with itself when asked twice.
+   */
+  stochastic: boolean;
+  /**
+   * Rows of several requests get in one call the answers that each gets alone.
+   */
+  batchable: boolean;
+  tolerance: Tolerance;
+  environment: Environment;
+  provenance: Provenance;
+  /**
+   * SHA-256 over the example's canonical JSON.
+   */
+  data_fingerprint: string;
+  /**
+   * Names of the columns that it was fitted on.
+   */
+  features: string[] | null;
+  /**
+   * What it was made with, by name.
+   */
+  hyperparameters: {
+    [k: string]: unknown;
+  };
+  /**
+   * The notebook's own figures, by the variable's name.
+   */
+  metrics: {
+    [k: string]: number;
+  };
+  /**
+   * The table that it was fitted on, where it is known.
+   */
+  training: TrainingData | null;
+  /**
+   * What a reader should know: modes switched, code packed.
+   */
+  notes: string[];
+  /**
+   * What the checks found, and what was waived.
+   */
+  findings: Finding[];
+  /**
+   * Set if there are data files among the files.
+   */
+  packed: Packed | null;
+  /**
+   * Format of each file that the model is made of.
+   */
+  formats: {
+    [k: string]: string;
+  };
+  /**
+   * Path within the snapshot -> SHA-256 of the file's bytes.
+   */
+  files: {
+    [k: string]: string;
+  };
+}
+/**
+ * How requests become the model's arguments and its answer becomes predictions.
+ *
+ * Attributes
+ * ----------
+ * container
+ *     What the model is called with. ``frame`` (pandas, polars), ``array`` (numpy), ``tensor`` (torch)
+ *     and ``list`` (rows or texts) take a whole batch, an instance being one row;
+ *     with ``call`` one instance is one call.
+ * parameters
+ *     The function's parameter names (``call`` only). With one, the instance is its value.
+ * instance_schema, answer_schema
+ *     JSON Schema of one instance and of one answer.
+ * answer_dtype
+ *     NumPy's name of the answers' type (``int64``, ``float32``, ``str``, …); it decides how
+ *     closely a replay must agree.
+ */
+export interface Signature {
+  container: 'frame' | 'array' | 'tensor' | 'list' | 'call';
+  parameters: string[];
+  instance_schema: {
+    [k: string]: unknown;
+  };
+  answer_schema: {
+    [k: string]: unknown;
+  };
+  answer_dtype: string;
+}
+/**
+ * How closely floating-point answers must agree (labels and integers: exactly).
+ */
+export interface Tolerance {
+  float32_rtol: number;
+  float32_atol: number;
+  float64_rtol: number;
+  float64_atol: number;
+}
+/**
+ * The interpreter and the exact versions of all distributions that the model needs.
+ */
+export interface Environment {
+  /**
+   * Absolute path of the interpreter that ran the notebook.
+   */
+  interpreter: string;
+  /**
+   * Full version, such as 3.11.7.
+   */
+  python: string;
+  /**
+   * sysconfig's platform tag, such as linux-x86_64.
+   */
+  platform: string;
+  /**
+   * Distribution name -> installed version.
+   */
+  distributions: {
+    [k: string]: string;
+  };
+}
+/**
+ * The notebook behind a snapshot, as it was at the moment of capture.
+ */
+export interface Provenance {
+  source: Source;
+  notebook_sha256: string | null;
+  /**
+   * Source of the executed cells, in order of execution.
+   */
+  cells: string[];
+  git: Git | null;
+  /**
+   * Exact versions of what the notebook had loaded, its kernel and what those require.
+   */
+  distributions: {
+    [k: string]: string;
+  };
+  user: string;
+  captured_at: string;
+  /**
+   * The last of the cells deployed it; else somebody clicked beside them.
+   */
+  in_cell: boolean;
+}
+/**
+ * Where a model came from: the identity by which a re-run cell replaces its own candidate.
+ */
+export interface Source {
+  notebook: string | null;
+  variable: string | null;
+}
+export interface Git {
+  commit: string;
+  dirty: boolean;
+}
+/**
+ * The table that a model was fitted on.
+ */
+export interface TrainingData {
+  /**
+   * What it is in the notebook.
+   */
+  expression: string | null;
+  rows: number;
+  /**
+   * How many columns; more than are described, if there are many.
+   */
+  width: number;
+  columns: {
+    [k: string]: Column;
+  };
+  /**
+   * Over the rows, in their order, and the columns' names.
+   */
+  sha256: string;
+  /**
+   * Of how many rows, evenly spread, hash and columns speak; fewer if it is large.
+   */
+  hashed_rows: number;
+  /**
+   * Of columns of dates, of this table and of those that it was made from.
+   */
+  periods: {
+    [k: string]: Period;
+  };
+  /**
+   * Path -> the file that it was read from.
+   */
+  files: {
+    [k: string]: SourceFile;
+  };
+}
+/**
+ * The first and the last moment of a column of dates, as ISO 8601.
+ */
+export interface Period {
+  first: string;
+  last: string;
+}
+/**
+ * A file that the table was read from, as it was on disk at capture.
+ */
+export interface SourceFile {
+  /**
+   * Bytes.
+   */
+  size: number;
+  modified: string;
+  /**
+   * None: too large to be hashed in passing.
+   */
+  sha256: string | null;
+}
+/**
+ * What one check found: told (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too).
+ */
+export interface Finding {
+  check: string;
+  severity: 'note' | 'warning' | 'error';
+  /**
+   * In plain words, with what and where.
+   */
+  message: string;
+  remedy: string;
+  /**
+   * Execution count of the cell that it comes from, as in In [7].
+   */
+  cell: number | null;
+  /**
+   * Why it was let pass.
+   */
+  waived: string | null;
+}
+/**
+ * Where a snapshot's packed data files go when it is served; all paths are relative to the notebook's project.
+ */
+export interface Packed {
+  /**
+   * The working directory that the model was asked in.
+   */
+  folder: string;
+  /**
+   * Absolute paths of the notebook's machine -> where they lead.
+   */
+  absolute: {
+    [k: string]: string;
+  };
+}
+/**
+ * What a release keeps of the last validation that it was released by, in short.
+ *
+ * ``said`` is what led to the verdict; ``forced`` why it was released against its gates, by this validation or by a
+ * former one: it stays.
+ * ``keys`` are its runs' (``Run.key``), ``keys_alone`` what they would have been without a stable release beside it.
+ */
+export interface Validated {
+  id: string;
+  at: string;
+  verdict: 'pass' | 'fail' | 'inconclusive';
+  said: string;
+  lines: Line[];
+  report: string | null;
+  forced: string | null;
+  keys: string[];
+  keys_alone: string[];
+}
+/**
+ * One thing that a validation found, in one sentence: a gate, a check that failed, a notebook that did not end.
+ */
+export interface Line {
+  verdict: 'pass' | 'fail' | 'inconclusive';
+  sentence: string;
+}
+/**
+ * What is to be validated of each release of an endpoint.
+ *
+ * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: how much of the recorded traffic the
+ * notebook is given, such as ``1h``.
+ */
+export interface ValidationSpec {
+  notebook: string | null;
+  parameters: {
+    [k: string]: unknown;
+  };
+  /**
+   * One run for each combination of these values of parameters.
+   */
+  matrix:
+    | {
+        [k: string]: unknown[];
+      }
+    | string[];
+  gates: string[];
+  traffic: string | null;
+}
+/**
+ * One endpoint: its URL, releases, roles, health and revision.
+ */
+export interface DescribeRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+}
+/**
+ * What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.
+ *
+ * A and B are snapshots' tags (NAME:VERSION; the beginning of the version will do) or an endpoint's name, which means
+ * its stable release. An endpoint's name alone compares its candidate with stable; a tag alone with its predecessor,
+ * the release that was stable when it came.
+ */
+export interface DiffRequest {
+  /**
+   * A tag, or an endpoint's name: what to start from; alone, what to look at.
+   */
+  a: string;
+  /**
+   * A tag, a version under A's name, or an endpoint's name: what A became.
+   */
+  b?: string | null;
+}
+/**
+ * What changed from snapshot ``a`` to snapshot ``b``, by subject; an empty one is as it was.
+ */
+export interface Difference {
+  a: string;
+  b: string;
+  /**
+   * All of it in short.
+   */
+  words: string[];
+  /**
+   * Class, method, notebook, commit.
+   */
+  model: Change[];
+  /**
+   * Columns by name: added, removed, or of another type.
+   */
+  features: Change[];
+  hyperparameters: Change[];
+  /**
+   * The training data's size, ranges, hash and files.
+   */
+  training: Change[];
+  /**
+   * The notebook's own figures.
+   */
+  metrics: Change[];
+  /**
+   * Python and distributions, by exact version.
+   */
+  dependencies: Change[];
+  /**
+   * What the JSON Schemas of instances and answers say otherwise.
+   */
+  signature: Change[];
+  /**
+   * Why b (the candidate) cannot take the place of a (stable).
+   */
+  breaks: string[];
+  /**
+   * The executed cells that the model came from.
+   */
+  cells: SourceChange[];
+  /**
+   * The project's own modules.
+   */
+  code: SourceChange[];
+  answers: Answers;
+}
+/**
+ * A cell or a file that was added, removed or changed.
+ */
+export interface SourceChange {
+  /**
+   * In [3] -> In [5], or a path within the project.
+   */
+  name: string;
+  kind: 'added' | 'removed' | 'changed';
+  /**
+   * Lines.
+   */
+  added: number;
+  /**
+   * Lines.
+   */
+  removed: number;
+  /**
+   * As diff -u has them, each from its @@ line on; values of names that say a secret are taken out.
+   */
+  hunks: string[];
+  /**
+   * Why there are no lines to show.
+   */
+  note: string;
+}
+/**
+ * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.
+ */
+export interface DownRequest {}
+/**
+ * A name that clients call.
+ *
+ * ``revision`` grows by one with every change. ``idle_since`` says at which revision a release lost its last
+ * traffic: it is kept warm for a few revisions and then stopped. ``running`` False: stopped on purpose.
+ */
+export interface Endpoint {
+  name: string;
+  target: string;
+  revision: number;
+  running: boolean;
+  releases: Release[];
+  traffic: Traffic;
+  record: 'full' | 'meta' | 'off';
+  /**
+   * Of so many of the requests, chosen by a hash of pair_id.
+   */
+  record_sample: number;
+  /**
+   * What must hold of a release before it comes, and before it answers clients.
+   */
+  validations: ValidationSpec[];
+  /**
+   * The nbdeploy.yaml that they stand in; empty: a deploy's options named them.
+   */
+  validations_from: string;
+  idle_since: {
+    [k: string]: number;
+  };
+  /**
+   * The revision that a rollback made this one from.
+   */
+  restored: number | null;
+}
+/**
+ * One bento running behind an endpoint.
+ *
+ * ``interpreter``, ``path`` and ``digest`` are what a target needs to start it and to verify what it starts.
+ */
+export interface Release {
+  endpoint: string;
+  tag: string;
+  /**
+   * The snapshot's digest; verified before anything is unpickled.
+   */
+  digest: string;
+  /**
+   * The bento's folder in the bento store.
+   */
+  path: string;
+  /**
+   * The snapshot's folder in the model store.
+   */
+  snapshot_path: string;
+  interpreter: string;
+  source: Source;
+  framework: string;
+  stochastic: boolean;
+  /**
+   * None: the first one, or of a former version's store.
+   */
+  changes: Changes | null;
+  /**
+   * What the checks found when it was deployed, and what was waived then.
+   */
+  findings: Finding[];
+  /**
+   * None: it was never validated.
+   */
+  validation: Validated | null;
+  /**
+   * Columns whose values are never written down.
+   */
+  redact: string[];
+  resources: Resources1;
+  created_at: string;
+}
+/**
+ * What a release may use: None is any, of workers and threads the usual number.
+ */
+export interface Resources1 {
+  /**
+   * Processors, such as 2 or 0.5, for all its workers.
+   */
+  cpu: number | null;
+  /**
+   * Memory for all its workers together, such as 512MB or 2GiB.
+   */
+  memory: number | null;
+  /**
+   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
+   */
+  gpu: string | null;
+  /**
+   * Processes, which share the loaded model's memory (default: 1).
+   */
+  workers: number | null;
+  /**
+   * Threads of a worker's numerical libraries (default: cpu / workers).
+   */
+  threads: number | null;
+}
+/**
+ * Who answers: one stable release, at most one canary, any number of shadows.
+ *
+ * ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
+ * percentage of the requests; what it answers goes to the records alone.
+ */
+export interface Traffic {
+  stable: string;
+  canary: string | null;
+  canary_percent: number;
+  shadows: {
+    [k: string]: number;
+  };
+}
+/**
+ * One endpoint.
+ */
+export interface EndpointRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+}
+/**
+ * One endpoint in the list.
+ *
+ * Attributes
+ * ----------
+ * url
+ *     What clients post to.
+ * rate
+ *     Answered requests a second between the last two looks; None before there were two, or without a gateway.
+ * changed_at
+ *     When it came to this revision.
+ */
+export interface EndpointRow {
+  name: string;
+  url: string;
+  revision: number;
+  running: boolean;
+  healthy: boolean;
+  words: string;
+  stable: string;
+  candidates: number;
+  rate: number | null;
+  changed_at: string | null;
+}
+/**
+ * An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+ *
+ * ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+ */
+export interface EndpointStatus {
+  name: string;
+  url: string;
+  public_url: string | null;
+  revision: number;
+  running: boolean;
+  gateway: boolean;
+  traffic: Traffic;
+  record: 'full' | 'meta' | 'off';
+  record_sample: number;
+  validations: ValidationSpec[];
+  /**
+   * Purged or cleared away, ever.
+   */
+  removed_records: number;
+  releases: ReleaseStatus[];
+}
+export interface ReleaseStatus {
+  tag: string;
+  role: 'stable' | 'canary' | 'shadow' | 'idle';
+  percent: number;
+  healthy: boolean;
+  framework: string;
+  stochastic: boolean;
+  source: Source1;
+  changes: Changes | null;
+  detail: string;
+  findings: Finding[];
+  validation: Validated | null;
+  redact: string[];
+  resources: Resources2;
+  /**
+   * How its resources are enforced.
+   */
+  limits: string[];
+  /**
+   * None: there is no gateway, or it sends nothing here.
+   */
+  counts: Counts | null;
+  created_at: string;
+}
+/**
+ * Where a model came from: the identity by which a re-run cell replaces its own candidate.
+ */
+export interface Source1 {
+  notebook: string | null;
+  variable: string | null;
+}
+/**
+ * What a release may use: None is any, of workers and threads the usual number.
+ */
+export interface Resources2 {
+  /**
+   * Processors, such as 2 or 0.5, for all its workers.
+   */
+  cpu: number | null;
+  /**
+   * Memory for all its workers together, such as 512MB or 2GiB.
+   */
+  memory: number | null;
+  /**
+   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
+   */
+  gpu: string | null;
+  /**
+   * Processes, which share the loaded model's memory (default: 1).
+   */
+  workers: number | null;
+  /**
+   * Threads of a worker's numerical libraries (default: cpu / workers).
+   */
+  threads: number | null;
+}
+/**
+ * One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+ */
+export interface EndpointView {
+  name: string;
+  url: string;
+  revision: number;
+  previous: number | null;
+  running: boolean;
+  healthy: boolean;
+  words: string;
+  record: string;
+  validations: string[];
+  cards: ReleaseCard[];
+  history: RevisionRow[];
+}
+/**
+ * One release. ``comparison``: one line of what the comparison with stable says, empty for stable.
+ */
+export interface ReleaseCard {
+  tag: string;
+  role: 'stable' | 'canary' | 'shadow' | 'idle';
+  percent: number;
+  healthy: boolean;
+  health: string;
+  variable: string;
+  notebook: string;
+  path: string;
+  framework: string;
+  stochastic: boolean;
+  changes: string;
+  gates: GatesCard | null;
+  found: string;
+  findings: string[];
+  created: string;
+  counts: Counted | null;
+}
+export interface GatesCard {
+  verdict: string;
+  words: string;
+  lines: string[];
+  at: string;
+  forced: boolean;
+  report: boolean;
+}
+/**
+ * ``diffs``: what it brought or made stable, each with the release that was stable before.
+ */
+export interface RevisionRow {
+  revision: number;
+  at: string;
+  by: string;
+  what: string;
+  reason: string;
+  diffs: Models[];
+}
+/**
+ * Two releases of which ``diff`` can tell what changed from ``a`` to ``b``.
+ */
+export interface Models {
+  a: string;
+  b: string;
+}
+/**
+ * All endpoints.
+ */
+export interface EndpointsRequest {}
+export interface EndpointsView {
+  endpoints: EndpointRow[];
+  home: string;
+}
+export interface ExampleGuess {
+  expression: string;
+  words: string;
+}
+/**
+ * What was told of an endpoint's answers, and how much of it could be joined with them.
+ *
+ * ``posted = joined + repeated + ambiguous + unknown``: each line that is kept is counted once.
+ *
+ * Attributes
+ * ----------
+ * accepted
+ *     Sent by this call, and written down.
+ * posted
+ *     Lines that are kept, of all time.
+ * joined
+ *     The last word on a row that stable or the canary answered.
+ * late
+ *     Those of the joined ones that came more than a day after the answer (``LATE``).
+ * repeated
+ *     Earlier words on a row of which another one was told later, which counts.
+ * ambiguous
+ *     Several requests of one id were answered: which one is meant cannot be known, so it is joined with none.
+ * unknown
+ *     No answer with this id and row is on record: not yet, no longer (purged, cleared away), or never. It is kept,
+ *     and joins when the record turns up.
+ * rows_with_truth
+ *     Joined rows of which the actual value is known: those that were not taken back.
+ * releases
+ *     How many of these rows each release answered, shadows too.
+ * unreadable
+ *     Lines that a kill had torn, or that hold something else.
+ * removed
+ *     Lines that were purged or cleared away, ever.
+ */
+export interface Feedback {
+  endpoint: string;
+  /**
+   * The share of the requests that is recorded now.
+   */
+  record_sample: number;
+  accepted: number;
+  posted: number;
+  joined: number;
+  late: number;
+  repeated: number;
+  ambiguous: number;
+  unknown: number;
+  rows_with_truth: number;
+  /**
+   * Rows with truth that each release answered.
+   */
+  releases: {
+    [k: string]: number;
+  };
+  unreadable: number;
+  removed: number;
+}
+/**
+ * Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.
+ *
+ * Any client can: POST /NAME/feedback takes {"request_id", "row", "actual"}, or {"feedback": [...]} of many. Of a row
+ * that comes again the last word counts.
+ */
+export interface FeedbackRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * A file (CSV, JSON lines, JSON or Parquet) or JSON with request_id (an answer's x-request-id), row (from 0; default 0) and actual; in Python also a list or a data frame (default: only the counts are shown).
+   */
+  data?: unknown;
+}
+export interface FieldProblem {
+  field: string;
+  message: string;
+  remedy: string;
+  /**
+   * A guard's, with its cell.
+   */
+  finding: {
+    [k: string]: unknown;
+  } | null;
+}
+/**
+ * One field of the form; ``kind`` decides the control.
+ *
+ * Attributes
+ * ----------
+ * required
+ *     One that is not may be left out of the instance.
+ * nullable
+ *     An empty field means ``null``.
+ * value
+ *     The example's; None where it has none.
+ */
+export interface FormField {
+  name: string;
+  label: string;
+  kind: 'number' | 'integer' | 'text' | 'boolean' | 'choice' | 'json';
+  choices: unknown[];
+  required: boolean;
+  nullable: boolean;
+  minimum: number | null;
+  maximum: number | null;
+  help: string;
+  value: unknown;
+}
+/**
+ * How an endpoint can be asked.
+ */
+export interface FormRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release (default: the stable one).
+   */
+  release?: string | null;
+}
+/**
+ * How to try an endpoint: one instance as fields, or (``fields`` empty) as JSON; and how programs call it.
+ *
+ * ``instance`` is the example's first one; None where the example has none.
+ */
+export interface FormView {
+  name: string;
+  release: string;
+  url: string;
+  fields: FormField[];
+  instance: unknown;
+  snippets: Snippet[];
+}
+export interface Snippet {
+  language: 'curl' | 'python' | 'r' | 'javascript';
+  title: string;
+  text: string;
+}
+/**
+ * What the kernel tells of itself: the bridge's answer.
+ *
+ * Attributes
+ * ----------
+ * version
+ *     nbdeploy's there.
+ * problem, remedy
+ *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
+ */
+export interface Found {
+  version: string;
+  interpreter: string;
+  pid: number;
+  notebook: string | null;
+  home: string;
+  models: ModelFound[];
+  problem: string;
+  remedy: string;
+}
+/**
+ * A model in the kernel. ``cell``: the last executed one that made or changed it; None: not known.
+ */
+export interface ModelFound {
+  variable: string;
+  kind: string;
+  framework: string;
+  methods: string[];
+  method: string | null;
+  examples: ExampleGuess[];
+  why: string;
+  cell: number | null;
+}
+/**
+ * A gate and whether it holds; ``sentence`` explains it in one line, ``method`` names the statistic behind it.
+ */
+export interface GateResult {
+  expression: string;
+  /**
+   * Where it stands: the notebook, nbdeploy.yaml, the endpoint, …
+   */
+  origin: string;
+  verdict: 'pass' | 'fail' | 'inconclusive';
+  sentence: string;
+  method: string;
+  value: number | null;
+  interval: Interval | null;
+  stable: number | null;
+  threshold: number | null;
+  n: number | null;
+}
+/**
+ * The endpoint's revisions: who, when, why, what changed.
+ */
+export interface HistoryRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+}
+/**
+ * Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.
+ *
+ * A workflow, a pre-commit hook, nbdeploy.yaml, and a first validation notebook for each model that a notebook here
+ * deploys ('%deploy', 'deploy(…)'). A file that is there is never changed: you are shown what to add to it.
+ */
+export interface InitRequest {
+  /**
+   * The project; within a git repository its top is meant.
+   */
+  folder?: string;
+  /**
+   * Only this training notebook (default: all that deploy a model, or the one that fits one).
+   */
+  notebook?: string | null;
+  /**
+   * Its endpoint's name (default: as it says).
+   */
+  name?: string | null;
+  /**
+   * Its variable that holds the model (default: as it says).
+   */
+  model?: string | null;
+  /**
+   * What the model is called with, such as 'X_test[:5]' (default: as it says).
+   */
+  example?: string | null;
+  /**
+   * Show the files, and write none.
+   */
+  dry_run?: boolean;
+}
+/**
+ * One slow verb that was asked for.
+ *
+ * Attributes
+ * ----------
+ * request
+ *     The verb's request as a document; what a kernel captured stands in it as ``source`` afterwards. Without
+ *     parameters that are secret by their names, but for the kernel and the process that need them.
+ * title
+ *     For people: ``deploy clf as churn``.
+ * interpreter
+ *     The Python that runs it; empty: the server's.
+ * asked
+ *     Process id of the kernel that was asked to capture its model, and does as soon as it is free; None: none was.
+ * notebook
+ *     The file of its notebook, where a kernel was asked: it may have been renamed since.
+ * kernel
+ *     Process id of the kernel that captures its model; None: none does.
+ * steps, step
+ *     How many there are, and the title of the one that goes on.
+ * result
+ *     The verb's domain object as a document, once it is done.
+ */
+export interface Job {
+  id: string;
+  verb: string;
+  title: string;
+  endpoint: string | null;
+  request: {
+    [k: string]: unknown;
+  };
+  state: 'waiting' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+  interpreter: string;
+  asked: number | null;
+  notebook: string | null;
+  kernel: number | null;
+  pid: number | null;
+  number: number;
+  steps: number;
+  step: string;
+  created_at: string;
+  ended_at: string | null;
+  result: unknown;
+  problem: Problem | null;
+}
+/**
+ * Why something was not done, as RFC 9457 has it, with what to do about it.
+ *
+ * Attributes
+ * ----------
+ * code
+ *     As the error's class has it, such as ``gate_failed``: stable, for programs.
+ * errors
+ *     ``{"loc": [...], "msg": ...}`` for each field that cannot be.
+ * report
+ *     Path of the page of the validation that refused it; empty: there is none.
+ * findings
+ *     What the checks found, as ``domain.findings.Finding`` documents, where that is why.
+ * revision, history
+ *     Where somebody else was faster: the present revision, and what has happened since the one that was named, as
+ *     ``RevisionRow`` documents, newest first.
+ */
+export interface Problem {
+  code: string;
+  title: string;
+  status: number;
+  detail: string;
+  remedy: string;
+  details: string;
+  errors: {
+    [k: string]: unknown;
+  }[];
+  report: string;
+  findings: {
+    [k: string]: unknown;
+  }[];
+  revision: number | null;
+  history: {
+    [k: string]: unknown;
+  }[];
+}
+/**
+ * Something that became known of a job; ``id`` grows over all jobs, so that a reader can go on after one.
+ *
+ * ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``), ``underway`` (of a
+ * validation's run: ``domain.validation.Underway``; the last of each run and side is kept), ``log`` (``{text}``, whole
+ * lines of what the operation or its libraries print).
+ */
+export interface JobEvent {
+  id: number;
+  job: string;
+  at: string;
+  kind: 'state' | 'step' | 'underway' | 'log';
+  data: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * One job with all that was told of it, oldest first.
+ */
+export interface JobWithEvents {
+  id: string;
+  verb: string;
+  title: string;
+  endpoint: string | null;
+  request: {
+    [k: string]: unknown;
+  };
+  state: 'waiting' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+  interpreter: string;
+  asked: number | null;
+  notebook: string | null;
+  kernel: number | null;
+  pid: number | null;
+  number: number;
+  steps: number;
+  step: string;
+  created_at: string;
+  ended_at: string | null;
+  result: unknown;
+  problem: Problem | null;
+  events: JobEvent[];
+}
+/**
+ * All endpoints.
+ */
+export interface ListRequest {}
+export interface LiveRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  minutes?: number;
+}
+/**
+ * The last minutes; ``charts`` by name: rate, errors, latency. ``requests`` of clients, without the copies.
+ *
+ * ``note``: why there may be less to see than there was; empty: it is all there.
+ */
+export interface LiveView {
+  charts: {
+    [k: string]: {
+      [k: string]: unknown;
+    };
+  };
+  minutes: number;
+  requests: number;
+  note: string;
+}
+/**
+ * The endpoint's records, oldest first.
+ */
+export interface LogsRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Only records of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00.
+   */
+  since?: string | null;
+  /**
+   * Only records of this role; probe: the check at a start; direct: past the gateway.
+   */
+  role?: ('stable' | 'canary' | 'shadow' | 'probe' | 'direct') | null;
+  /**
+   * Only this HTTP status.
+   */
+  status?: number | null;
+  /**
+   * Only what was asked under this x-request-id (repeatable).
+   */
+  request_id?: string[];
+  /**
+   * Only the last so many.
+   */
+  limit?: number | null;
+  /**
+   * Go on with new records until interrupted.
+   */
+  follow?: boolean;
+}
+/**
+ * One figure that a notebook measured.
+ *
+ * ``rows`` are what it is the ``statistic`` of, one number a row, in the notebook's order: with them a candidate is
+ * paired with stable. ``replicates`` are bootstrap replicates of a figure that no per-row numbers give, such as an
+ * area under a curve; replicate i is of the same resampled rows in every run over as many rows. Neither is kept in
+ * documents.
+ */
+export interface Metric {
+  name: string;
+  value: number;
+  /**
+   * Of how many rows; None: not said.
+   */
+  n: number | null;
+  /**
+   * The subgroup that it is of, such as {'sex': 'F'}.
+   */
+  group: {
+    [k: string]: string;
+  };
+  statistic: string;
+  /**
+   * Which cell of the notebook, from 1.
+   */
+  cell: number | null;
+  /**
+   * Of the value; None: it was given without rows.
+   */
+  interval: Interval | null;
+}
+/**
+ * Call the endpoint through its gateway.
+ */
+export interface PredictRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * JSON, or @FILE: a request body, or its list of instances (default: the stable release's example); in Python also a list, an array or a data frame.
+   */
+  data?: unknown;
+}
+/**
+ * An endpoint's answer to one request.
+ */
+export interface Prediction {
+  endpoint: string;
+  status: number;
+  release: string | null;
+  request_id: string | null;
+  body: unknown;
+}
+/**
+ * What a change would do, before it is done.
+ *
+ * Attributes
+ * ----------
+ * asks
+ *     Whether people want to be asked first: it touches clients.
+ * comparison
+ *     What the comparison says of the candidate that gains clients, a sentence; empty: nothing to compare.
+ * verdict
+ *     The comparison's own.
+ */
+export interface Preview {
+  title: string;
+  revision: number;
+  rows: RoleChange[];
+  notes: string[];
+  asks: boolean;
+  comparison: string;
+  verdict: string;
+}
+export interface RoleChange {
+  tag: string;
+  before: string;
+  after: string;
+}
+/**
+ * What a change would do.
+ */
+export interface PreviewRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  verb: 'traffic' | 'promote' | 'rollback' | 'stop';
+  /**
+   * The verb's request without the endpoint's name.
+   */
+  given?: {
+    [k: string]: unknown;
+  };
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+}
+/**
+ * The candidate becomes stable, at once and without losing a request.
+ */
+export interface PromoteRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The candidate (default: the canary, else the only shadow).
+   */
+  tag?: string | null;
+  /**
+   * Do it although gates do not hold; needs a reason, which is kept for good.
+   */
+  force?: boolean;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * Why; kept in the history.
+   */
+  reason?: string;
+}
+/**
+ * Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.
+ *
+ * At least one condition is needed.
+ *
+ * With both, only what was asked under one of the ids *and* before the moment goes.
+ */
+export interface PurgeRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * What is older than 7d, 12h, … or was recorded before 2026-11-25T12:00.
+   */
+  before?: string | null;
+  /**
+   * What was asked under this x-request-id (repeatable).
+   */
+  request_id?: string[];
+  /**
+   * Count what would go, and leave it.
+   */
+  dry_run?: boolean;
+}
+/**
+ * What was taken out for good, or with ``dry_run`` what would be.
+ *
+ * ``records``, ``feedback`` (what was told of the answers) and ``ledger_lines`` (the gateway's own log) count lines;
+ * ``unreadable`` those that a kill had torn.
+ */
+export interface Purged {
+  endpoint: string;
+  records: number;
+  feedback: number;
+  ledger_lines: number;
+  unreadable: number;
+  dry_run: boolean;
+}
+/**
+ * Make what runs equal to what is wanted: after a crash, a kill or a reboot.
+ */
+export interface ReconcileRequest {
+  /**
+   * Nothing now, but at each boot from now on, by a systemd user unit with the present settings; off: no longer.
+   */
+  at_boot?: ('on' | 'off') | null;
+}
+/**
+ * What had to be done to make what runs equal to what is wanted.
+ */
+export interface Reconciled {
+  endpoint: string;
+  url: string | null;
+  started: string[];
+  stopped: string[];
+  failed: {
+    [k: string]: string;
+  };
+}
+/**
+ * One logged inference, written by the release that answered.
+ *
+ * ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
+ * (None: the request did not come through the gateway). ``role`` is the role in which it was asked; ``probe`` is
+ * the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
+ * columns in ``redacted``. Of so many of the requests as ``sample`` says there is a record.
+ */
+export interface Record {
+  request_id: string;
+  pair_id: string | null;
+  ts: string;
+  endpoint: string;
+  release: string;
+  role: string;
+  status: number;
+  latency_ms: number;
+  rows: number | null;
+  inputs: unknown;
+  outputs: unknown;
+  error: RecordError | null;
+  redacted: string[];
+  sample: number;
+}
+export interface RecordError {
+  type: string;
+  message: string;
+}
+export interface RecordRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  key: string;
+}
+/**
+ * One record in the list; ``summary``: its first input and output, cut.
+ */
+export interface RecordRow {
+  key: string;
+  request_id: string;
+  pair_id: string;
+  ts: string;
+  release: string;
+  role: string;
+  status: number;
+  latency_ms: number;
+  rows: number;
+  summary: string;
+}
+/**
+ * One request with every answer to it; ``input`` is JSON, ``cut``: not all of it.
+ *
+ * ``cell``: Python that loads it in a notebook, empty where there is nothing to load; ``note`` says why.
+ */
+export interface RecordView {
+  request_id: string;
+  pair_id: string;
+  ts: string;
+  rows: number;
+  input: string;
+  cut: boolean;
+  answers: Answered[];
+  cell: string;
+  note: string;
+}
+/**
+ * ``before``: the page that begins after this record, a page's ``next``. ``text`` in input, output or error.
+ */
+export interface RecordsRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  before?: string | null;
+  limit?: number;
+  role?: ('stable' | 'canary' | 'shadow' | 'probe' | 'direct') | null;
+  status?: number | null;
+  release?: string | null;
+  text?: string;
+  since?: string | null;
+}
+/**
+ * A page of records, newest first. ``total`` of all that match; ``next``: where the next page begins.
+ *
+ * ``notes``: what the records do not hold, and what to do about it, in words.
+ */
+export interface RecordsView {
+  records: RecordRow[];
+  total: number;
+  next: string | null;
+  notes: string[];
+}
+/**
+ * Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.
+ *
+ * Its cells run from the top, up to the one that deployed, in the notebook's folder: what they write there is written,
+ * and what they deploy is left out. Where the notebook's file is gone, the cells that were executed run instead.
+ * The exit code is 0 when the same answers come, 1 when others do.
+ */
+export interface ReproduceRequest {
+  /**
+   * A tag (of a release the beginning of its version will do), or an endpoint's name, which means its stable release.
+   */
+  tag: string;
+  /**
+   * Run the cells of a snapshot that this store did not capture, having seen its origin.
+   */
+  trust?: boolean;
+}
+/**
+ * What came of running again, in a clean environment, what had made a snapshot.
+ */
+export interface Reproduction {
+  snapshot: string;
+  outcome: 'reproduced' | 'differs';
+  /**
+   * Where the answers on the example part, row by row.
+   */
+  differences: string[];
+  /**
+   * Cells that raised. They stop nothing: some may need what a left-out deploy returns.
+   */
+  raised: string[];
+  /**
+   * Asked twice, it answers differently: its answers lie within the same spread.
+   */
+  stochastic: boolean;
+  /**
+   * How many the example has.
+   */
+  instances: number;
+  /**
+   * The notebook's cells as they are now; or, where its file is gone, those that were executed.
+   */
+  ran: 'notebook' | 'executed cells';
+  notebook: string | null;
+  /**
+   * Which cells are not those that made the model.
+   */
+  changed: string[];
+  python: string;
+  /**
+   * How many the environment was made of.
+   */
+  distributions: number;
+}
+/**
+ * What a release may use: None is any, of workers and threads the usual number.
+ */
+export interface Resources3 {
+  /**
+   * Processors, such as 2 or 0.5, for all its workers.
+   */
+  cpu: number | null;
+  /**
+   * Memory for all its workers together, such as 512MB or 2GiB.
+   */
+  memory: number | null;
+  /**
+   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
+   */
+  gpu: string | null;
+  /**
+   * Processes, which share the loaded model's memory (default: 1).
+   */
+  workers: number | null;
+  /**
+   * Threads of a worker's numerical libraries (default: cpu / workers).
+   */
+  threads: number | null;
+}
+/**
+ * One change of an endpoint: who, when, why, what.
+ */
+export interface Revision {
+  endpoint: string;
+  revision: number;
+  at: string;
+  by: string;
+  reason: string;
+  change: string;
+  state: Endpoint;
+}
+/**
+ * Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.
+ */
+export interface RollbackRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The revision to go back to (default: the previous one).
+   */
+  to?: number | null;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * Why; kept in the history.
+   */
+  reason?: string;
+}
+/**
+ * One validation notebook, run once with one set of parameters.
+ */
+export interface Run {
+  notebook: string;
+  parameters: {
+    [k: string]: unknown;
+  };
+  kernel: string;
+  status: 'done' | 'raised' | 'timeout' | 'died' | 'interrupted' | 'not run';
+  seconds: number;
+  metrics: Metric[];
+  /**
+   * Of the same notebook, asked of stable.
+   */
+  stable_metrics: Metric[];
+  checks: Check[];
+  gates: GateResult[];
+  error: CellError | null;
+  /**
+   * Why it was not run, or not to its end.
+   */
+  detail: string;
+  /**
+   * The notebook as it ran.
+   */
+  executed: string | null;
+  executed_stable: string | null;
+  /**
+   * A digest of all that its result depends on; empty: not to be reused.
+   */
+  key: string;
+}
+/**
+ * What ``init`` did.
+ */
+export interface SetUp {
+  folder: string;
+  files: StartingFile[];
+  trained: Trained[];
+  /**
+   * The validation notebooks of each model; of '' those that name none.
+   */
+  validating: {
+    [k: string]: string[];
+  };
+  /**
+   * What was guessed, and what is left to do by hand.
+   */
+  notes: string[];
+  dry_run: boolean;
+}
+/**
+ * A file of the set-up.
+ *
+ * ``text`` is all of it, also where it was not written since another is there; ``add`` is what that one lacks.
+ */
+export interface StartingFile {
+  path: string;
+  state: 'written' | 'would be written' | 'as it is wanted' | 'left as it is';
+  text: string;
+  add: string;
+}
+/**
+ * A notebook that trains a model, and how the model is deployed from it.
+ *
+ * ``options``: further words of ``nbdeploy deploy``, such as ``--method predict_proba``.
+ */
+export interface Trained {
+  /**
+   * Its path in the project, with '/'.
+   */
+  notebook: string;
+  /**
+   * The endpoint's.
+   */
+  name: string;
+  /**
+   * The variable.
+   */
+  model: string;
+  example: string;
+  options: string[];
+  /**
+   * No cell says so: seen by what is fitted.
+   */
+  guessed: boolean;
+}
+/**
+ * Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.
+ */
+export interface StopRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * Why; kept in the history.
+   */
+  reason?: string;
+}
+/**
+ * What no longer runs; records and history are kept.
+ */
+export interface Stopped {
+  endpoints: string[];
+  releases: string[];
+  scope: 'endpoint' | 'everything';
+}
+/**
+ * The first rows of an example, as texts, cut.
+ */
+export interface Table {
+  columns: string[];
+  rows: string[][];
+  words: string;
+  problem: string;
+  remedy: string;
+}
+/**
+ * A verb's result as a page.
+ */
+export interface ToldRequest {
+  /**
+   * The id of the job whose result it is.
+   */
+  job?: string | null;
+  /**
+   * Without a job: the verb that gave 'result' at once.
+   */
+  verb?: string | null;
+  /**
+   * With 'verb': what it gave.
+   */
+  result?: unknown;
+}
+/**
+ * A job's result as a page: HTML without scripts, in which data are escaped.
+ */
+export interface ToldView {
+  title: string;
+  html: string;
+}
+/**
+ * How closely floating-point answers must agree (labels and integers: exactly).
+ */
+export interface Tolerance1 {
+  float32_rtol: number;
+  float32_atol: number;
+  float64_rtol: number;
+  float64_atol: number;
+}
+/**
+ * One change of who gets which share: the roles before and after.
+ */
+export interface TrafficChange {
+  endpoint: string;
+  url: string;
+  revision: number;
+  before: {
+    [k: string]: string;
+  };
+  after: {
+    [k: string]: string;
+  };
+  change: string;
+  /**
+   * Of the release that gains; None: it had none.
+   */
+  validation: Validated | null;
+  /**
+   * What the comparison said of the candidate that was promoted.
+   */
+  compared: string;
+}
+/**
+ * Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.
+ */
+export interface TrafficRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * TAG=PERCENT of the requests copied to a shadow (repeatable).
+   */
+  shadow?: {
+    [k: string]: number;
+  };
+  /**
+   * TAG=PERCENT of the requests answered by the canary.
+   */
+  canary?: {
+    [k: string]: number;
+  };
+  /**
+   * What is recorded of each request: full, meta (no inputs, outputs and error messages), off.
+   */
+  record?: ('full' | 'meta' | 'off') | null;
+  /**
+   * The share of the requests that is recorded, such as 10%, the same ones of stable and shadows.
+   */
+  record_sample?: number | null;
+  /**
+   * Do it although gates do not hold; needs a reason, which is kept for good.
+   */
+  force?: boolean;
+  /**
+   * Refuse if the endpoint is not at this revision.
+   */
+  if_revision?: number | null;
+  /**
+   * Why; kept in the history.
+   */
+  reason?: string;
+}
+/**
+ * Progress of one notebook among several: ``cell`` of ``cells`` runs (0: its kernel starts).
+ *
+ * ``words`` is the cell's first line; ``side`` is who is asked, where stable is asked too.
+ */
+export interface Underway {
+  run: number;
+  title: string;
+  state: 'waiting' | 'running' | 'pass' | 'fail' | 'inconclusive' | 'not run';
+  cell: number;
+  cells: number;
+  words: string;
+  side: 'candidate' | 'stable';
+  seconds: number;
+}
+/**
+ * Run validation notebooks and judge what they measured by gates.
+ *
+ * A validation notebook is an ordinary notebook that calls metric() and check(); model() in it is the snapshot under
+ * test, answering as it will be served. The exit code is 0 when all gates hold, 1 when one fails or a notebook raises,
+ * 4 when one is undecided, 138 when a kernel died.
+ *
+ * A gate is of a metric, "accuracy >= 0.93"; against the stable release, "accuracy >= stable - 0.01" or
+ * "cost <= 1.2 * stable"; of rows enough, "accuracy >= 0.93 over 200"; of a subgroup, "accuracy[sex=F] >= 0.9".
+ * Without a line of code there are latency_p95_ms (p50, p99), error_rate and, with stable's answers, agreement.
+ *
+ * For example: nbdeploy validate checks.ipynb --snapshot churn -p rows 200 --gate "accuracy >= stable - 0.01"
+ *
+ * Several at once, each with two seeds, and a page: nbdeploy validate checks/ -n 2 --matrix seed=1,2 --html report
+ *
+ * A first notebook: nbdeploy init. All of it: docs/validation.md.
+ */
+export interface ValidateRequest {
+  /**
+   * Notebooks, or folders of them (default: those that nbdeploy.yaml names).
+   */
+  notebooks?: string[];
+  /**
+   * KEY=VALUE, or two words KEY VALUE, for the notebook's parameters cell (repeatable).
+   */
+  parameter?:
+    | {
+        [k: string]: unknown;
+      }
+    | string[];
+  /**
+   * Parameters as a YAML text (repeatable).
+   */
+  parameters_yaml?: string[];
+  /**
+   * Parameters from a YAML file (repeatable).
+   */
+  parameters_file?: string[];
+  /**
+   * KEY=VALUE,VALUE,…: one run a value; of several keys one a combination (repeatable).
+   */
+  matrix?:
+    | {
+        [k: string]: unknown[];
+      }
+    | string[];
+  /**
+   * What must hold, such as 'accuracy >= stable - 0.01' (repeatable).
+   */
+  gate?: string[];
+  /**
+   * What model() is: a snapshot's tag, or an endpoint's name for its candidate.
+   */
+  snapshot?: string | null;
+  /**
+   * Give the notebooks this endpoint's recorded requests, by recorded().
+   */
+  traffic?: string | null;
+  /**
+   * With --traffic: only requests of the last 1h, 7d, … or since 2026-11-25T12:00.
+   */
+  since?: string | null;
+  /**
+   * The kernel's name (default: the notebook's own).
+   */
+  kernel?: string | null;
+  /**
+   * The folder that notebooks run in (default: each one's own).
+   */
+  cwd?: string | null;
+  /**
+   * So many notebooks at once.
+   */
+  workers?: number;
+  /**
+   * A cell may take 90s, 15m, … (default: any time).
+   */
+  timeout?: string | null;
+  /**
+   * After the first failure start no other notebook.
+   */
+  fail_fast?: boolean;
+  /**
+   * Only runs whose title or tags this expression is true of, such as 'price and not slow'.
+   */
+  select?: string | null;
+  /**
+   * Only what did not pass the last time; all, if all did.
+   */
+  last_failed?: boolean;
+  /**
+   * Only notebooks that changed since this git revision, or whose own modules did.
+   */
+  changed_since?: string | null;
+  /**
+   * Start each kernel from nothing, not from a process with imports.
+   */
+  cold?: boolean;
+  /**
+   * Folder for the notebooks as they ran (default: beside the report, in the home).
+   */
+  executed?: string | null;
+  /**
+   * Write a JUnit XML file.
+   */
+  junit?: string | null;
+  /**
+   * Write the report into this folder too, as one HTML page.
+   */
+  html?: string | null;
+  /**
+   * Annotations and a job summary, in a GitHub workflow.
+   */
+  github?: boolean;
+}
+/**
+ * A run of validation notebooks against gates.
+ *
+ * ``snapshot`` is what was validated (None: notebooks that ask no model), ``stable`` what it was compared with.
+ * ``trigger`` is the verb that asked for it; ``forced`` why what it refused was done all the same.
+ */
+export interface Validation {
+  id: string;
+  at: string;
+  by: string;
+  trigger: 'validate' | 'deploy' | 'traffic' | 'promote';
+  snapshot: string | null;
+  endpoint: string | null;
+  stable: string | null;
+  runs: Run[];
+  /**
+   * Gates on the comparison of live traffic.
+   */
+  live: GateResult[];
+  seconds: number;
+  /**
+   * An HTML page with all of it.
+   */
+  report: string | null;
+  /**
+   * Which report could not be written, and why.
+   */
+  unreported: string;
+  forced: string | null;
+  /**
+   * What else is to be known, such as what was left out.
+   */
+  notes: string[];
+  /**
+   * It was ended before all had run: by Ctrl-C, or by a polite kill.
+   */
+  stopped: ('interrupted' | 'terminated') | null;
+  /**
+   * The worst of its runs and gates.
+   */
+  verdict: 'pass' | 'fail' | 'inconclusive';
+}
+/**
+ * One validation; ``trigger`` is the verb that asked for it, ``release`` its tag (empty: no model was asked).
+ */
+export interface ValidationRow {
+  id: string;
+  at: string;
+  by: string;
+  trigger: string;
+  release: string;
+  verdict: 'pass' | 'fail' | 'inconclusive';
+}
+/**
+ * What was validated of an endpoint.
+ */
+export interface ValidationsRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+}
+/**
+ * The latest validations of an endpoint, newest first; ``charts``: one a metric that was measured twice or more.
+ */
+export interface ValidationsView {
+  validations: ValidationRow[];
+  charts: {
+    [k: string]: unknown;
+  }[];
+}
+
+/** Each verb's request. */
+export interface Requests {
+  deploy: DeployRequest;
+  validate: ValidateRequest;
+  init: InitRequest;
+  list: ListRequest;
+  describe: DescribeRequest;
+  traffic: TrafficRequest;
+  promote: PromoteRequest;
+  rollback: RollbackRequest;
+  history: HistoryRequest;
+  compare: CompareRequest;
+  diff: DiffRequest;
+  logs: LogsRequest;
+  predict: PredictRequest;
+  feedback: FeedbackRequest;
+  reproduce: ReproduceRequest;
+  purge: PurgeRequest;
+  stop: StopRequest;
+  down: DownRequest;
+  reconcile: ReconcileRequest;
+}
+
+/** What each verb gives. */
+export interface Results {
+  deploy: Deployment;
+  validate: Validation;
+  init: SetUp;
+  list: (EndpointStatus)[];
+  describe: EndpointStatus;
+  traffic: TrafficChange;
+  promote: TrafficChange;
+  rollback: TrafficChange;
+  history: (Revision)[];
+  compare: Comparison;
+  diff: Difference;
+  logs: (Record)[];
+  predict: Prediction;
+  feedback: Feedback;
+  reproduce: Reproduction;
+  purge: Purged;
+  stop: Stopped;
+  down: Stopped;
+  reconcile: (Reconciled)[] | AtBoot;
+}
+
+/** What each view is asked with, and the document that it gives. */
+export interface Views {
+  endpoints: { request: EndpointsRequest; document: EndpointsView };
+  endpoint: { request: EndpointRequest; document: EndpointView };
+  preview: { request: PreviewRequest; document: Preview };
+  form: { request: FormRequest; document: FormView };
+  comparison: { request: CompareRequest; document: ComparisonView };
+  validations: { request: ValidationsRequest; document: ValidationsView };
+  live: { request: LiveRequest; document: LiveView };
+  records: { request: RecordsRequest; document: RecordsView };
+  record: { request: RecordRequest; document: RecordView };
+  told: { request: ToldRequest; document: ToldView };
+  beside: { request: BesideRequest; document: BesideView };
+}
+
+export type Verb = keyof Requests;
+
+/** The verbs in their order: what each is for, and whether it is a job. */
+export const VERBS: { readonly [verb in Verb]: { summary: string; slow: boolean } } = {
+  deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true },
+  validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true },
+  init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false },
+  list: { summary: "All endpoints.", slow: false },
+  describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false },
+  traffic: { summary: "Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.", slow: true },
+  promote: { summary: "The candidate becomes stable, at once and without losing a request.", slow: true },
+  rollback: { summary: "Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.", slow: true },
+  history: { summary: "The endpoint's revisions: who, when, why, what changed.", slow: false },
+  compare: { summary: "A candidate against stable: a shadow paired on the same requests, a canary unpaired.", slow: false },
+  diff: { summary: "What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.", slow: true },
+  logs: { summary: "The endpoint's records, oldest first.", slow: false },
+  predict: { summary: "Call the endpoint through its gateway.", slow: false },
+  feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true },
+  reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true },
+  purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true },
+  stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true },
+  down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true },
+  reconcile: { summary: "Make what runs equal to what is wanted: after a crash, a kill or a reboot.", slow: true },
+};
+
+/** nbdeploy's own. */
+export const VERSION = "0.1.0";

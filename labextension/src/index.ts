@@ -1,0 +1,11 @@
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+
+import { commands } from './plugins/commands';
+import { connection } from './plugins/connection';
+import { dialog } from './plugins/dialog';
+import { sidebar } from './plugins/sidebar';
+
+export { INbdeploy } from './tokens';
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [connection, commands, dialog, sidebar];
+export default plugins;

@@ -1,0 +1,29 @@
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { Token } from '@lumino/coreutils';
+
+import type { Job, ToldView } from './generated';
+
+/** What the widgets of a job ask of Lab. */
+export interface JobActions {
+  /** Shows the endpoint in the sidebar. */
+  openEndpoint: (name: string) => void;
+  /** Opens the page of the validation that refused the job, or that its release passed. */
+  openReport: (job: Job) => void;
+  /** Shows the cell of a finding; undefined: the job's notebook is not open. */
+  cellOpener: (job: Job) => ((count: number) => void) | undefined;
+  /** Opens the dialog with the same fields, and these checks waived. */
+  tryAgain: (job: Job, waive?: readonly string[]) => void;
+  /** Asks for the same once more, although gates do not hold. */
+  force: (job: Job, reason: string) => Promise<Job>;
+  cancel: (job: Job) => Promise<void>;
+  /** What came of a job that is done, as all faces tell it. */
+  told: (job: Job, signal: AbortSignal) => Promise<ToldView>;
+  rendermime: IRenderMimeRegistry;
+  /** Shows another job in the place of this one. */
+  show: (id: string) => void;
+}
+
+export const IJobActions = new Token<JobActions>(
+  'nbdeploy:IJobActions',
+  'What can be done about a job of nbdeploy.'
+);

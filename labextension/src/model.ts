@@ -1,0 +1,151 @@
+import type { ServerConnection } from '@jupyterlab/services';
+import { DisposableDelegate, type IDisposable } from '@lumino/disposable';
+import { Poll } from '@lumino/polling';
+import { type ISignal, Signal } from '@lumino/signaling';
+
+import type { EndpointRow, EndpointsView } from './generated';
+import { asProblem, type ProblemError, requestAPI } from './request';
+import type { EventStream } from './stream';
+
+/** Health and request rates are nobody's change of the store: while somebody looks, they are asked this often. */
+const LOOK_MS = 2_000;
+
+const NONE: readonly EndpointRow[] = [];
+
+/** What of an opened endpoint is shown. */
+export type Section = 'releases' | 'comparison' | 'live' | 'records' | 'try' | 'history';
+
+/** The endpoints, and which one is opened. What the server cannot be asked stays as it was seen last. */
+export class DeploymentsModel implements IDisposable {
+  constructor(
+    private readonly stream: EventStream,
+    private readonly settings?: ServerConnection.ISettings
+  ) {
+    stream.endpoints.connect(this._onRevisions, this);
+    stream.connected.connect(this._onConnected, this);
+    this._poll = new Poll({
+      auto: false,
+      factory: async () => this.refresh(),
+      frequency: { interval: LOOK_MS, backoff: true, max: 30_000 },
+      standby: () => (this._watchers === 0 ? true : 'when-hidden'),
+      name: 'nbdeploy:endpoints'
+    });
+  }
+
+  /** Emitted when anything here is other than before. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Null: not known yet. */
+  get view(): EndpointsView | null {
+    return this._view;
+  }
+
+  get endpoints(): readonly EndpointRow[] {
+    return this._view?.endpoints ?? NONE;
+  }
+
+  /** The name of the opened endpoint. */
+  get opened(): string | null {
+    return this._opened;
+  }
+
+  get section(): Section {
+    return this._section;
+  }
+
+  /** Why the last look failed; null: it did not. */
+  get problem(): ProblemError | null {
+    return this._problem;
+  }
+
+  get isConnected(): boolean {
+    return this.stream.isConnected;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Keep up to date until what is returned is disposed: for a widget while it is visible. */
+  attend(): IDisposable {
+    this._watchers += 1;
+    this.stream.start();
+    void this._poll.start();
+    void this._poll.refresh();
+    return new DisposableDelegate(() => {
+      this._watchers -= 1;
+    });
+  }
+
+  open(name: string | null, section: Section = 'releases'): void {
+    const back = name === null && this._opened !== null;
+    this._opened = name;
+    this._section = section;
+    this._changed.emit();
+    if (back && this._watchers > 0) {
+      void this.refresh();
+    }
+  }
+
+  /** Look at the list. The latest look counts: one that was begun before it is left. */
+  async refresh(): Promise<void> {
+    this._looking?.abort();
+    const looking = new AbortController();
+    this._looking = looking;
+    const { signal } = looking;
+    try {
+      const settings = this.settings ? { settings: this.settings } : {};
+      const { value } = await requestAPI<EndpointsView>('views/endpoints', { signal, ...settings });
+      if (signal.aborted) {
+        return;
+      }
+      this._view = value;
+      this._problem = null;
+    } catch (error) {
+      if (signal.aborted) {
+        return;
+      }
+      this._problem = asProblem(error);
+    }
+    this._changed.emit();
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    this._poll.dispose();
+    this._looking?.abort();
+    Signal.clearData(this);
+  }
+
+  private _onRevisions(_: EventStream, revisions: Record<string, number>): void {
+    const known = new Map(this.endpoints.map(row => [row.name, row.revision]));
+    const names = Object.keys(revisions);
+    // While one is opened nobody sees the list: the next regular look is soon enough, and holds up no change.
+    if (this._view !== null && this._opened !== null && this._watchers > 0) {
+      return;
+    }
+    if (
+      this._view === null ||
+      names.length !== known.size ||
+      names.some(name => known.get(name) !== revisions[name])
+    ) {
+      void this.refresh();
+    }
+  }
+
+  private _onConnected(): void {
+    this._changed.emit();
+  }
+
+  private _view: EndpointsView | null = null;
+  private _opened: string | null = null;
+  private _section: Section = 'releases';
+  private _problem: ProblemError | null = null;
+  private _watchers = 0;
+  private _isDisposed = false;
+  private _looking: AbortController | null = null;
+  private readonly _poll: Poll;
+  private readonly _changed = new Signal<this, void>(this);
+}

@@ -1,0 +1,115 @@
+import { Notification } from '@jupyterlab/apputils';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+
+import type { Job } from './generated';
+import { hasEnded, type JobsModel } from './jobs';
+
+/** A toast goes after so long; Lab's list of notifications keeps it. */
+const SHOWN_MS = 6000;
+
+export interface NoticeOptions {
+  jobs: JobsModel;
+  trans: TranslationBundle;
+  showJob: (id: string) => void;
+  openEndpoint: (name: string) => void;
+}
+
+/** Lab's notifications of jobs that nobody looks at: one a job, which changes as the job goes on. */
+export class Notices implements IDisposable {
+  constructor(private readonly options: NoticeOptions) {
+    options.jobs.changed.connect(this._onJob, this);
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    this.options.jobs.changed.disconnect(this._onJob, this);
+  }
+
+  /** Tell of a job from now on; of one that has ended nobody needs to be told. */
+  follow(id: string): void {
+    const job = this.options.jobs.get(id);
+    if (!job || hasEnded(job) || this._shown.has(id)) return;
+    const message = this._words(job);
+    const notice = Notification.emit(message, 'in-progress', {
+      autoClose: SHOWN_MS,
+      actions: this._actions(job)
+    });
+    this._shown.set(id, { notice, message });
+  }
+
+  /** Somebody looks at it: its notification would only be in the way. */
+  leave(id: string): void {
+    const known = this._shown.get(id);
+    if (!known) return;
+    this._shown.delete(id);
+    Notification.dismiss(known.notice);
+  }
+
+  private _onJob(_: JobsModel, job: Job): void {
+    const known = this._shown.get(job.id);
+    if (!known) return;
+    const message = this._words(job);
+    if (message === known.message) return;
+    known.message = message;
+    const ended = hasEnded(job);
+    Notification.update({
+      id: known.notice,
+      message,
+      type: ended ? (TYPES[job.state] ?? 'info') : 'in-progress',
+      autoClose: job.state === 'failed' ? false : SHOWN_MS,
+      actions: this._actions(job)
+    });
+    if (ended) this._shown.delete(job.id);
+  }
+
+  private _words(job: Job): string {
+    const { trans } = this.options;
+    switch (job.state) {
+      case 'done':
+        return trans.__('%1: done', job.title);
+      case 'failed':
+        return trans.__('%1: failed. %2', job.title, job.problem?.title ?? '');
+      case 'cancelled':
+        return trans.__('%1: cancelled', job.title);
+      case 'waiting':
+      case 'queued':
+      case 'running':
+        return job.step
+          ? trans.__('%1: %2', job.title, job.step)
+          : trans.__('%1: about to begin', job.title);
+    }
+  }
+
+  private _actions(job: Job): Notification.IAction[] {
+    const { trans, showJob, openEndpoint } = this.options;
+    const show: Notification.IAction = {
+      label: trans.__('Show'),
+      callback: () => {
+        showJob(job.id);
+      }
+    };
+    const { endpoint } = job;
+    if (job.state !== 'done' || !endpoint) return [show];
+    const open: Notification.IAction = {
+      label: trans.__('Open %1', endpoint),
+      callback: () => {
+        openEndpoint(endpoint);
+      }
+    };
+    return [show, open];
+  }
+
+  private _isDisposed = false;
+  private readonly _shown = new Map<string, { notice: string; message: string }>();
+}
+
+const TYPES: Partial<Record<Job['state'], Notification.TypeOptions>> = {
+  done: 'success',
+  failed: 'error',
+  cancelled: 'warning'
+};

@@ -1,0 +1,21 @@
+/** Where a file that the server's machine names lies in what the server shows. */
+
+/** A home that `~` may stand for. */
+const HOME = String.raw`(?:/root|/home/[^/]+|/Users/[^/]+|[A-Za-z]:/Users/[^/]+)`;
+
+/**
+ * An absolute path as one of Lab's; null: it lies outside of the folder that the server shows.
+ *
+ * `root` is the page's `serverRoot`, in which the server has written `~` for its user's home.
+ */
+export function withinServer(path: string, root: string): string | null {
+  const given = path.replaceAll('\\', '/');
+  const folder = root.replaceAll('\\', '/').replace(/\/+$/, '');
+  const pattern = folder.startsWith('~') ? HOME + escaped(folder.slice(1)) : escaped(folder);
+  const found = new RegExp(`^${pattern}/(.+)$`).exec(given);
+  return found?.[1] ?? null;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+}

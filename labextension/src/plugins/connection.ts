@@ -1,0 +1,51 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IStateDB } from '@jupyterlab/statedb';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { JobsModel } from '../jobs';
+import { DeploymentsModel } from '../model';
+import { EventStream } from '../stream';
+import { DOMAIN, INbdeploy } from '../tokens';
+
+const ACTIVE_JOBS = 'nbdeploy:active-jobs';
+
+/** The one connection to the server. After a reload it is there at once only if a job went on before. */
+export const connection: JupyterFrontEndPlugin<INbdeploy> = {
+  id: 'nbdeploy:connection',
+  description: 'The endpoints, jobs and events of nbdeploy.',
+  autoStart: true,
+  provides: INbdeploy,
+  optional: [ITranslator, IStateDB],
+  activate: (app: JupyterFrontEnd, translator: ITranslator | null, state: IStateDB | null) => {
+    const serverSettings = app.serviceManager.serverSettings;
+    const stream = new EventStream(serverSettings);
+    const jobs = new JobsModel(stream, serverSettings);
+    const nbdeploy: INbdeploy = {
+      stream,
+      jobs,
+      deployments: new DeploymentsModel(stream, serverSettings),
+      serverSettings,
+      trans: (translator ?? nullTranslator).load(DOMAIN)
+    };
+    if (state) {
+      void resume(nbdeploy, state, app.restored);
+    }
+    return nbdeploy;
+  }
+};
+
+async function resume({ jobs, stream }: INbdeploy, state: IStateDB, restored: Promise<unknown>) {
+  let saved = '';
+  jobs.changed.connect(() => {
+    const ids = jobs.active.map(job => job.id);
+    if (ids.join() !== saved) {
+      saved = ids.join();
+      void state.save(ACTIVE_JOBS, ids);
+    }
+  });
+  await restored;
+  const ids = await state.fetch(ACTIVE_JOBS);
+  if (Array.isArray(ids) && ids.length > 0) {
+    stream.start();
+  }
+}

@@ -1,0 +1,167 @@
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+
+import { Begun } from '../begun';
+import { CommandIDs } from '../commands';
+import type { DeployRequest, Job, ToldView } from '../generated';
+import { deployIcon } from '../icons';
+import { IJobActions, type JobActions } from '../jobActions';
+import { LazyPanel } from '../lazy';
+import { Notices } from '../notices';
+import { openReport } from '../report';
+import { requestAPI } from '../request';
+import { INbdeploy } from '../tokens';
+
+/** The Deploy button's command, and jobs in tabs and notifications. Dialog and job view are loaded when first shown. */
+export const dialog: JupyterFrontEndPlugin<JobActions> = {
+  id: 'nbdeploy:dialog',
+  description: 'Deploys the model of the current notebook.',
+  autoStart: true,
+  provides: IJobActions,
+  requires: [INbdeploy, INotebookTracker, IRenderMimeRegistry],
+  optional: [ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    nbdeploy: INbdeploy,
+    notebooks: INotebookTracker,
+    rendermime: IRenderMimeRegistry,
+    restorer: ILayoutRestorer | null
+  ): JobActions => {
+    const { trans, jobs } = nbdeploy;
+    const begun = new Begun(notebooks);
+    const showJob = (id: string): void => {
+      void app.commands.execute(CommandIDs.openJob, { job: id });
+    };
+    const openEndpoint = (name: string): void => {
+      void app.commands.execute(CommandIDs.open, { name, section: 'releases' });
+    };
+    const notices = new Notices({ jobs, trans, showJob, openEndpoint });
+    const deploy = async (job?: Job, request: DeployRequest | null = null): Promise<void> => {
+      const { openDeploy } = await import('../widgets/openDeploy');
+      const panel = (job && begun.panel(job.id)) ?? notebooks.currentWidget;
+      await openDeploy({ app, nbdeploy, begun, notices, jobActions: actions }, panel, request);
+    };
+    const actions: JobActions = {
+      openEndpoint,
+      openReport: job => {
+        openReport(app, nbdeploy, { job: job.id }, trans.__('Validation: %1', job.title));
+      },
+      cellOpener: job => {
+        const panel = begun.panel(job.id);
+        if (!panel) {
+          return undefined;
+        }
+        return count => {
+          void import('../widgets/openDeploy').then(({ showCell }) => {
+            showCell(app, panel, count);
+          });
+        };
+      },
+      tryAgain: (job, waive = []) => {
+        const request = job.request as DeployRequest;
+        const waived = [...new Set([...(request.waive ?? []), ...waive])];
+        void deploy(job, { ...request, waive: waived });
+      },
+      force: async (job, reason) => {
+        const forced = await again(nbdeploy, job, reason);
+        begun.add(forced.id, begun.panel(job.id));
+        return forced;
+      },
+      cancel: async job => jobs.cancel(job.id),
+      told: async (job, signal) => {
+        const asked = { query: { job: job.id }, settings: nbdeploy.serverSettings, signal };
+        return (await requestAPI<ToldView>('views/told', asked)).value;
+      },
+      rendermime,
+      show: showJob
+    };
+
+    app.commands.addCommand(CommandIDs.deploy, {
+      label: args => (args.toolbar === true ? trans.__('Deploy') : trans.__('Deploy Model…')),
+      caption: trans.__('Make a running service of a model in this notebook'),
+      icon: deployIcon,
+      execute: async () => deploy()
+    });
+
+    const tabs = new WidgetTracker<MainAreaWidget>({ namespace: 'nbdeploy-job' });
+    app.commands.addCommand(CommandIDs.openJob, {
+      label: trans.__('Show Job'),
+      execute: args => {
+        const id = args.job as string;
+        notices.leave(id);
+        const known = tabs.find(tab => tab.id === tabId(id));
+        if (known) {
+          app.shell.activateById(known.id);
+          return;
+        }
+        const content = new LazyPanel(async () => {
+          const { createJobTab } = await import('../widgets/jobTab');
+          return createJobTab({ id, jobs, actions, trans });
+        });
+        const tab = new MainAreaWidget({ content });
+        tab.id = tabId(id);
+        tab.title.label = jobs.get(id)?.title ?? trans.__('Job');
+        tab.title.icon = deployIcon;
+        tab.title.closable = true;
+        void tabs.add(tab);
+        tab.disposed.connect(() => {
+          notices.follow(id);
+        });
+        app.shell.add(tab, 'main');
+        app.shell.activateById(tab.id);
+      }
+    });
+    void restorer?.restore(tabs, {
+      command: CommandIDs.openJob,
+      args: tab => ({ job: tab.id.slice(tabId('').length) }),
+      name: tab => tab.id
+    });
+
+    // After a reload: what was begun here and goes on is told of again.
+    const resumed = (): void => {
+      begun.ids.forEach(id => {
+        if (!tabs.find(tab => tab.id === tabId(id))) {
+          notices.follow(id);
+        }
+      });
+    };
+    const resume = async (): Promise<void> => {
+      await app.restored;
+      if (begun.ids.length > 0) {
+        await jobs.refresh();
+        resumed();
+      }
+    };
+    resume().catch((error: unknown) => {
+      console.warn('nbdeploy: the jobs that went on cannot be told of', error);
+    });
+    return actions;
+  }
+};
+
+function tabId(job: string): string {
+  return `nbdeploy-job-${job}`;
+}
+
+/** Asks for a deploy that gates refused once more. What its kernel captured is stored: it is not captured again. */
+async function again(nbdeploy: INbdeploy, job: Job, reason: string): Promise<Job> {
+  const request = { ...(job.request as DeployRequest), force: true, reason };
+  if (typeof request.source !== 'string') {
+    throw new Error(nbdeploy.trans.__('Its model was not captured: try again instead.'));
+  }
+  for (const field of ['model', 'method', 'example', 'signature', 'training', 'include'] as const) {
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- they are of the capture alone
+    delete request[field];
+  }
+  const started = await nbdeploy.jobs.start('deploy', request);
+  if (!('job' in started)) {
+    throw new Error('a deploy is a job');
+  }
+  return started.job;
+}

@@ -1,0 +1,86 @@
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { type MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+
+import { CommandIDs } from '../commands';
+import { deployIcon } from '../icons';
+import { IJobActions, type JobActions } from '../jobActions';
+import { LazyPanel } from '../lazy';
+import type { Section } from '../model';
+import { INbdeploy, SIDEBAR_ID } from '../tokens';
+
+const TAB_ID = 'nbdeploy-endpoint-';
+
+/** The Deployments sidebar. What it shows is loaded when it is first seen. */
+export const sidebar: JupyterFrontEndPlugin<void> = {
+  id: 'nbdeploy:sidebar',
+  description: 'Endpoints, their releases, and what goes on.',
+  autoStart: true,
+  requires: [INbdeploy],
+  optional: [INotebookTracker, IRenderMimeRegistry, ILayoutRestorer, IJobActions],
+  activate: (
+    app: JupyterFrontEnd,
+    nbdeploy: INbdeploy,
+    notebooks: INotebookTracker | null,
+    rendermime: IRenderMimeRegistry | null,
+    restorer: ILayoutRestorer | null,
+    jobActions: JobActions | null
+  ) => {
+    const { trans, deployments } = nbdeploy;
+    const lab = { app, nbdeploy, notebooks, rendermime, jobActions };
+    const panel = new LazyPanel(async () => {
+      const { createDeployments } = await import('../widgets/deployments');
+      return createDeployments(lab);
+    });
+    panel.id = SIDEBAR_ID;
+    panel.title.icon = deployIcon;
+    panel.title.caption = trans.__('Deployments');
+    panel.node.setAttribute('role', 'region');
+    panel.node.setAttribute('aria-label', trans.__('Deployments'));
+    app.shell.add(panel, 'left', { rank: 650, type: 'Deployments' });
+    restorer?.add(panel, SIDEBAR_ID);
+
+    app.commands.addCommand(CommandIDs.open, {
+      label: trans.__('Show Deployments'),
+      icon: deployIcon,
+      execute: args => {
+        if (typeof args.name === 'string') {
+          deployments.open(args.name, args.section as Section | undefined);
+        }
+        app.shell.activateById(SIDEBAR_ID);
+      }
+    });
+
+    const tabs = new WidgetTracker<MainAreaWidget>({ namespace: 'nbdeploy-endpoints' });
+    const nameOf = (tab: MainAreaWidget): string => tab.id.slice(TAB_ID.length);
+    app.commands.addCommand(CommandIDs.openTab, {
+      label: trans.__('Show Endpoint in a Tab'),
+      execute: async args => {
+        const name = typeof args.name === 'string' ? args.name : deployments.opened;
+        if (name === null) {
+          return;
+        }
+        let tab = tabs.find(one => nameOf(one) === name);
+        if (!tab) {
+          const { createEndpointTab } = await import('../widgets/deployments');
+          const section = (args.section as Section | undefined) ?? 'releases';
+          tab = createEndpointTab(lab, name, section);
+          tab.id = TAB_ID + name;
+          await tabs.add(tab);
+          app.shell.add(tab, 'main', { type: 'Deployments' });
+        }
+        app.shell.activateById(tab.id);
+      }
+    });
+    void restorer?.restore(tabs, {
+      command: CommandIDs.openTab,
+      args: tab => ({ name: nameOf(tab) }),
+      name: nameOf
+    });
+  }
+};

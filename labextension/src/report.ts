@@ -1,0 +1,42 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import { IFrame } from '@jupyterlab/ui-components';
+
+import { address } from './request';
+import type { INbdeploy } from './tokens';
+
+/** The page of a release's validation, or of the one that refused a job. */
+export type ReportOf = { tag: string } | { job: string };
+
+/** Opens it in a tab. What notebooks wrote stands in it: it runs nothing, and only its notebooks can be had. */
+export function openReport(
+  app: JupyterFrontEnd,
+  { serverSettings }: INbdeploy,
+  of: ReportOf,
+  title: string
+): void {
+  const id = `nbdeploy-report-${'job' in of ? of.job : of.tag}`;
+  const known = [...app.shell.widgets('main')].find(widget => widget.id === id);
+  if (known) {
+    app.shell.activateById(id);
+    return;
+  }
+  const frame = new IFrame({
+    sandbox: ['allow-downloads', 'allow-popups'],
+    referrerPolicy: 'no-referrer'
+  });
+  frame.url =
+    'job' in of
+      ? address('reports', { job: of.job }, serverSettings)
+      : address(
+          `reports/${of.tag.split(':').map(encodeURIComponent).join('/')}`,
+          {},
+          serverSettings
+        );
+  const tab = new MainAreaWidget({ content: frame });
+  tab.id = id;
+  tab.title.label = title;
+  tab.title.closable = true;
+  app.shell.add(tab, 'main');
+  app.shell.activateById(id);
+}

@@ -1,0 +1,219 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type { Problem, RevisionRow } from './generated';
+
+/** A field that cannot be, as pydantic says it. */
+export interface FieldError {
+  loc: (string | number)[];
+  msg: string;
+}
+
+/** What the server refused, or that it could not be asked: `status` is 0 then. */
+export class ProblemError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail === '' ? problem.title : problem.detail);
+    this.name = 'ProblemError';
+  }
+
+  get code(): string {
+    return this.problem.code;
+  }
+
+  get status(): number {
+    return this.problem.status;
+  }
+
+  get remedy(): string {
+    return this.problem.remedy;
+  }
+
+  get errors(): FieldError[] {
+    return this.problem.errors as unknown as FieldError[];
+  }
+
+  /** Somebody else was faster: `problem.revision` is the present one, and `history` what has led to it. */
+  get stale(): boolean {
+    return this.status === 412;
+  }
+
+  /** Newest first; empty where nobody was faster. */
+  get history(): RevisionRow[] {
+    return this.problem.history as unknown as RevisionRow[];
+  }
+}
+
+/** A problem of which only some is known. */
+export function problem(given: Pick<Problem, 'code' | 'title'> & Partial<Problem>): ProblemError {
+  return new ProblemError({
+    status: 0,
+    detail: '',
+    remedy: '',
+    details: '',
+    errors: [],
+    report: '',
+    findings: [],
+    revision: null,
+    history: [],
+    ...given
+  });
+}
+
+/** `error` as a problem: what is thrown elsewhere, such as by Lab when it saves a notebook, keeps its message. */
+export function asProblem(error: unknown): ProblemError {
+  if (error instanceof ProblemError) {
+    return error;
+  }
+  if (error instanceof ServerConnection.NetworkError) {
+    return unreachable(error);
+  }
+  if (error instanceof ServerConnection.ResponseError && isUnknown(error.response.status)) {
+    return notSignedIn(error.response.status);
+  }
+  const title = error instanceof Error ? error.message : String(error);
+  return problem({ code: 'unexpected', title });
+}
+
+export interface Answer<T> {
+  value: T;
+  status: number;
+  /** The endpoint's revision, where what was asked has one. */
+  revision: number | null;
+}
+
+/** How documents are written; `exact.ts` has one that keeps the digits of numbers. */
+export interface Json {
+  parse(text: string): unknown;
+  stringify(value: unknown, indent?: number): string;
+}
+
+const PLAIN: Json = {
+  parse: text => JSON.parse(text) as unknown,
+  stringify: (value, indent) => JSON.stringify(value, null, indent)
+};
+
+export interface Asked {
+  method?: 'GET' | 'POST' | 'DELETE';
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Of the address; what is null or undefined is left out. */
+  query?: Record<string, string | number | boolean | null | undefined>;
+  /** Refuse with 412 unless the endpoint is at this revision. */
+  revision?: number | null;
+  signal?: AbortSignal;
+  /** Of the body and the answer; without it, JavaScript's own. */
+  json?: Json;
+  settings?: ServerConnection.ISettings;
+}
+
+/** The address of `path` below the server's base URL. */
+export function address(
+  path: string,
+  query: Asked['query'] = {},
+  settings: ServerConnection.ISettings = ServerConnection.makeSettings()
+): string {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return URLExt.join(settings.baseUrl, 'nbdeploy', path) + (text === '' ? '' : `?${text}`);
+}
+
+/** Ask the server of nbdeploy; throws `ProblemError` for all that goes wrong, and `AbortError` when it was aborted. */
+export async function requestAPI<T>(path: string, asked: Asked = {}): Promise<Answer<T>> {
+  const settings = asked.settings ?? ServerConnection.makeSettings();
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  // Lab's own 'no-store' would add a query that no request knows. Not from the cache either: health changes, and no revision.
+  const init: RequestInit = { method: asked.method ?? 'GET', headers, cache: 'reload' };
+  if (asked.body !== undefined) {
+    headers['Content-Type'] = 'application/json';
+    init.body = (asked.json ?? PLAIN).stringify(asked.body);
+  }
+  if (asked.revision !== undefined && asked.revision !== null) {
+    headers['If-Match'] = `"${String(asked.revision)}"`;
+  }
+  if (asked.signal) {
+    init.signal = asked.signal;
+  }
+  let response: Response;
+  try {
+    response = await ServerConnection.makeRequest(
+      address(path, asked.query, settings),
+      init,
+      settings
+    );
+  } catch (error) {
+    asked.signal?.throwIfAborted();
+    throw unreachable(error);
+  }
+  const text = await response.text();
+  if (!response.ok) {
+    throw refused(response, text);
+  }
+  return {
+    value: (text === '' ? null : parsed(response, text, asked.json ?? PLAIN)) as T,
+    status: response.status,
+    revision: revisionOf(response)
+  };
+}
+
+function parsed(response: Response, text: string, json: Json): unknown {
+  try {
+    return json.parse(text);
+  } catch {
+    throw refused(response, text);
+  }
+}
+
+function revisionOf(response: Response): number | null {
+  const found = /^(?:W\/)?"(\d+)"$/.exec(response.headers.get('ETag') ?? '');
+  return found ? Number(found[1]) : null;
+}
+
+/** The server could not be asked. */
+export function unreachable(error: unknown): ProblemError {
+  return problem({
+    code: 'unreachable',
+    title: 'The Jupyter server does not answer.',
+    details: error instanceof Error ? error.message : String(error),
+    remedy: 'Look whether it still runs; what is shown here is what was seen last.'
+  });
+}
+
+function isUnknown(status: number): boolean {
+  return status === 401 || status === 403;
+}
+
+function notSignedIn(status: number): ProblemError {
+  return problem({
+    code: 'not_signed_in',
+    status,
+    title: 'Your log-in at the Jupyter server has ended.',
+    remedy: 'Log in again in another tab: this page goes on then, and nothing in it is lost.'
+  });
+}
+
+/** What the server said, or, where another than nbdeploy answered (a proxy, a login page), what its status means. */
+export function refused(response: Response, text: string): ProblemError {
+  if ((response.headers.get('Content-Type') ?? '').startsWith('application/problem+json')) {
+    const said = problem(JSON.parse(text) as Problem);
+    return said.code === 'not_signed_in' ? notSignedIn(said.status) : said;
+  }
+  const { status } = response;
+  if (isUnknown(status) || response.redirected) {
+    return notSignedIn(status);
+  }
+  if (status === 404) {
+    return problem({
+      code: 'no_server_extension',
+      status,
+      title: 'The Jupyter server does not know nbdeploy.',
+      remedy:
+        "Run 'jupyter server extension list' where the server was started: jupyter_deploy.faces.server has to be OK."
+    });
+  }
+  return problem({
+    code: 'unexpected',
+    status,
+    title: `The Jupyter server answered ${String(status)} ${response.statusText}.`,
+    details: text.slice(0, 2000)
+  });
+}

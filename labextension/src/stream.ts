@@ -1,0 +1,167 @@
+import { ServerConnection } from '@jupyterlab/services';
+import type { IDisposable } from '@lumino/disposable';
+import { type ISignal, Signal } from '@lumino/signaling';
+import { createParser } from 'eventsource-parser';
+
+import type { JobEvent } from './generated';
+import { address, ProblemError, refused, unreachable } from './request';
+
+/** A server that says nothing for so long, not even its sign of life each 15 s, is gone. */
+const SILENCE_MS = 40_000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 8_000;
+
+/**
+ * The one stream of events from the server: of jobs, and of endpoints' revisions, whoever changed them.
+ *
+ * It comes back by itself, and then says which event it saw last, so that none is missed. Not the browser's
+ * `EventSource`, which cannot send the token.
+ */
+export class EventStream implements IDisposable {
+  constructor(
+    private readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()
+  ) {}
+
+  /** Something became known of a job. */
+  get job(): ISignal<this, JobEvent> {
+    return this._job;
+  }
+
+  /** The revision of every endpoint, when one has changed and at each connection. */
+  get endpoints(): ISignal<this, Record<string, number>> {
+    return this._endpoints;
+  }
+
+  /** Emitted when the connection comes and goes, and when there is another reason why it does not come. */
+  get connected(): ISignal<this, boolean> {
+    return this._connected;
+  }
+
+  get isConnected(): boolean {
+    return this._isConnected;
+  }
+
+  /** Why it is not connected; null: it is, or was not started. */
+  get problem(): ProblemError | null {
+    return this._problem;
+  }
+
+  get isStarted(): boolean {
+    return this._stop !== null;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Connect, and stay connected. Called again it does nothing. */
+  start(): void {
+    if (this._stop === null && !this._isDisposed) {
+      this._stop = new AbortController();
+      void this._run(this._stop.signal);
+    }
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    this._stop?.abort();
+    Signal.clearData(this);
+  }
+
+  private async _run(stop: AbortSignal): Promise<void> {
+    let wait = FIRST_WAIT_MS;
+    while (!stop.aborted) {
+      try {
+        await this._read(stop, () => {
+          wait = FIRST_WAIT_MS;
+          this._setConnected(null);
+        });
+        this._setConnected(unreachable('the stream has ended'));
+      } catch (error) {
+        // Whatever ended it, it is asked again.
+        this._setConnected(error instanceof ProblemError ? error : unreachable(error));
+      }
+      await pause(wait, stop);
+      wait = Math.min(wait * 2, LONGEST_WAIT_MS);
+    }
+  }
+
+  private async _read(stop: AbortSignal, opened: () => void): Promise<void> {
+    const silence = new AbortController();
+    let timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    const headers: Record<string, string> = { Accept: 'text/event-stream' };
+    if (this._last !== '') {
+      headers['Last-Event-ID'] = this._last;
+    }
+    try {
+      const response = await ServerConnection.makeRequest(
+        address('events', {}, this.settings),
+        { headers, cache: 'no-cache', signal: AbortSignal.any([stop, silence.signal]) },
+        this.settings
+      );
+      if (!response.ok || response.redirected || response.body === null) {
+        throw refused(response, await response.text());
+      }
+      opened();
+      const parser = createParser({
+        onEvent: ({ id, event, data }) => {
+          this._last = id ?? this._last;
+          this._tell(event ?? '', data);
+        }
+      });
+      const decoder = new TextDecoder();
+      const reader = response.body.getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) {
+          return;
+        }
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), SILENCE_MS);
+        parser.feed(decoder.decode(value, { stream: true }));
+      }
+    } finally {
+      clearTimeout(timer);
+      silence.abort(); // a browser gives a host six connections: none is kept that nobody reads
+    }
+  }
+
+  private _tell(event: string, data: string): void {
+    if (event === 'job') {
+      this._job.emit(JSON.parse(data) as JobEvent);
+    } else if (event === 'endpoints') {
+      this._endpoints.emit(JSON.parse(data) as Record<string, number>);
+    }
+  }
+
+  private _setConnected(problem: ProblemError | null): void {
+    const known = this._problem;
+    this._problem = problem;
+    const value = problem === null;
+    if (value !== this._isConnected || problem?.code !== known?.code) {
+      this._isConnected = value;
+      this._connected.emit(value);
+    }
+  }
+
+  private _last = '';
+  private _stop: AbortController | null = null;
+  private _isConnected = false;
+  private _problem: ProblemError | null = null;
+  private _isDisposed = false;
+  private readonly _job = new Signal<this, JobEvent>(this);
+  private readonly _endpoints = new Signal<this, Record<string, number>>(this);
+  private readonly _connected = new Signal<this, boolean>(this);
+}
+
+async function pause(milliseconds: number, stop: AbortSignal): Promise<void> {
+  await new Promise<void>(resolve => {
+    const end = (): void => {
+      clearTimeout(timer);
+      stop.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    stop.addEventListener('abort', end);
+  });
+}

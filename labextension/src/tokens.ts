@@ -1,0 +1,27 @@
+import type { ServerConnection } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { Token } from '@lumino/coreutils';
+
+import type { JobsModel } from './jobs';
+import type { DeploymentsModel } from './model';
+import type { EventStream } from './stream';
+
+/** What all parts of the extension share; one a tab. Nothing is asked of the server before it is needed. */
+export interface INbdeploy {
+  readonly deployments: DeploymentsModel;
+  readonly jobs: JobsModel;
+  readonly stream: EventStream;
+  readonly serverSettings: ServerConnection.ISettings;
+  readonly trans: TranslationBundle;
+}
+
+export const INbdeploy = new Token<INbdeploy>(
+  'nbdeploy:INbdeploy',
+  'The endpoints, jobs and events of nbdeploy.'
+);
+
+/** The id of the sidebar in the shell. */
+export const SIDEBAR_ID = 'nbdeploy-deployments';
+
+/** Translations' domain. */
+export const DOMAIN = 'nbdeploy';

@@ -1,0 +1,207 @@
+/** The form of a verb, made of its request's JSON Schema; and the request that is made of what was typed. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+/** As pydantic writes it. */
+export interface Schema {
+  type?: string;
+  enum?: string[];
+  anyOf?: Schema[];
+  items?: Schema;
+  additionalProperties?: boolean | Schema;
+  properties?: Record<string, Schema>;
+  required?: string[];
+  default?: unknown;
+  description?: string;
+  minimum?: number;
+  maximum?: number;
+  positional?: boolean;
+}
+
+/** `lines`: a text a line. `shares`: TAG=PERCENT a line. `json`: anything, or a file's name. */
+export type Kind =
+  'text' | 'number' | 'integer' | 'boolean' | 'choice' | 'lines' | 'shares' | 'json';
+
+export interface VerbField {
+  readonly name: string;
+  readonly label: string;
+  readonly kind: Kind;
+  readonly help: string;
+  readonly choices: readonly string[];
+  readonly required: boolean;
+  /** Others are shown when they are asked for. */
+  readonly important: boolean;
+  /** What the control holds at first; it is not sent as long as nothing else is typed. */
+  readonly text: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+export type Texts = Readonly<Record<string, string>>;
+
+export interface Asked {
+  readonly request: Readonly<Record<string, unknown>>;
+  /** By a field's name. */
+  readonly problems: Readonly<Record<string, string>>;
+}
+
+/** The revision goes by If-Match, and what follows has no end. */
+const NO_CONTROL: readonly string[] = ['if_revision', 'follow'];
+
+export function fieldsOf(schema: Schema): VerbField[] {
+  const required = schema.required ?? [];
+  return Object.entries(schema.properties ?? {})
+    .filter(([name]) => !NO_CONTROL.includes(name))
+    .map(([name, given]) => fieldOf(name, given, required.includes(name)));
+}
+
+function fieldOf(name: string, given: Schema, required: boolean): VerbField {
+  const options = given.anyOf ?? [given];
+  const nullable = options.some(option => option.type === 'null');
+  const shape = options.filter(option => option.type !== 'null');
+  const kind = kindOf(shape);
+  const choices = shape.flatMap(option => option.enum ?? []);
+  const [first] = shape;
+  const limits = {
+    ...(first?.minimum !== undefined && { minimum: first.minimum }),
+    ...(first?.maximum !== undefined && { maximum: first.maximum })
+  };
+  return {
+    name,
+    label: labelOf(name),
+    kind,
+    help: given.description ?? '',
+    choices: nullable && choices.length > 0 ? ['', ...choices] : choices,
+    required,
+    important: required || given.positional === true || name === 'reason' || kind === 'shares',
+    text: textOf(kind, given.default),
+    ...limits
+  };
+}
+
+function kindOf(shape: readonly Schema[]): Kind {
+  const types = shape.map(option => option.type);
+  const [first] = shape;
+  if (first?.enum !== undefined) {
+    return 'choice';
+  }
+  if (types.includes('array')) {
+    return 'lines';
+  }
+  switch (first?.type) {
+    case 'boolean':
+    case 'integer':
+    case 'number':
+      return first.type;
+    case 'object':
+      return 'shares';
+    case 'string':
+      return 'text';
+    default:
+      return 'json';
+  }
+}
+
+function labelOf(name: string): string {
+  const words = name.replaceAll('_', ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+function textOf(kind: Kind, value: unknown): string {
+  if (kind === 'boolean') {
+    return String(value === true);
+  }
+  if (kind === 'lines') {
+    return Array.isArray(value) ? value.join('\n') : '';
+  }
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
+/** Of the less important ones, what is as it was at first is left out: the defaults are the server's. */
+export function asked(fields: readonly VerbField[], texts: Texts, trans: TranslationBundle): Asked {
+  const request: Record<string, unknown> = {};
+  const problems: Record<string, string> = {};
+  for (const field of fields) {
+    const text = texts[field.name] ?? field.text;
+    const isEmpty = text.trim() === '';
+    if (field.required && isEmpty) {
+      problems[field.name] = trans.__('a value is needed');
+    }
+    const isDefault = text === field.text && !field.important;
+    if (isDefault || (isEmpty && field.kind !== 'lines')) {
+      continue;
+    }
+    try {
+      request[field.name] = valueOf(field, text, trans);
+    } catch (error) {
+      problems[field.name] = error instanceof Error ? error.message : String(error);
+    }
+  }
+  return { request, problems };
+}
+
+function valueOf(field: VerbField, text: string, trans: TranslationBundle): unknown {
+  switch (field.kind) {
+    case 'text':
+    case 'choice':
+      return text;
+    case 'boolean':
+      return text === 'true';
+    case 'number':
+    case 'integer':
+      return numberOf(field, text, trans);
+    case 'lines':
+      return lines(text);
+    case 'shares':
+      return Object.fromEntries(lines(text).map(line => shareOf(line, trans)));
+    case 'json':
+      return jsonOrFile(text.trim());
+  }
+}
+
+function lines(text: string): string[] {
+  return text
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '');
+}
+
+/** What takes any value takes the name of a file with it too. */
+function jsonOrFile(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    if (/^[[{"]/.test(text)) throw error;
+    return text;
+  }
+}
+
+function shareOf(line: string, trans: TranslationBundle): [string, number] {
+  const at = line.lastIndexOf('=');
+  const value = Number(line.slice(at + 1).replace(/\s*%$/, ''));
+  if (at < 1 || line.slice(at + 1).trim() === '' || !Number.isFinite(value)) {
+    throw new Error(trans.__('‘%1’ is not TAG=PERCENT', line));
+  }
+  return [line.slice(0, at).trim(), value];
+}
+
+function numberOf(
+  { kind, minimum, maximum }: VerbField,
+  text: string,
+  trans: TranslationBundle
+): number {
+  const value = Number(text);
+  if (!Number.isFinite(value)) {
+    throw new Error(trans.__('it is not a number'));
+  }
+  if (kind === 'integer' && !Number.isInteger(value)) {
+    throw new Error(trans.__('it is not a whole number'));
+  }
+  if (minimum !== undefined && value < minimum) {
+    throw new Error(trans.__('it is less than %1', minimum));
+  }
+  if (maximum !== undefined && value > maximum) {
+    throw new Error(trans.__('it is more than %1', maximum));
+  }
+  return value;
+}

@@ -1,0 +1,278 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { type DeployModel, type DeployState, isOf } from '../deployModel';
+import { findingOf, problemsHere, whyNot } from '../deployProblems';
+import type { DeployValues } from '../deployValues';
+import { modelOf, nextRole, withModel, withName, withRole } from '../deployValues';
+import type { BesideView, FieldProblem, Finding, Found, Job } from '../generated';
+import { ExampleField } from './exampleField';
+import { Field, Problems } from './field';
+import { Findings } from './findings';
+import { GatesField } from './gatesField';
+import { useSignal } from './hooks';
+import { type KernelActions, KernelNotice } from './kernelNotice';
+import { LogIn } from './logIn';
+import { ModelField } from './modelField';
+import { MORE_FIELDS, MoreFields } from './moreFields';
+import { RoleField } from './roleField';
+
+export interface DeployFormProps {
+  model: DeployModel;
+  /** What is to be known of the notebook before it is deployed, such as that it is saved first. */
+  notes: readonly string[];
+  kernelActions: KernelActions;
+  openCell: (count: number) => void;
+  /** It was asked for. */
+  begun: (job: Job) => void;
+  close: () => void;
+  trans: TranslationBundle;
+}
+
+/** The dialog's fields, and its buttons. */
+export function DeployForm(props: DeployFormProps): React.ReactElement {
+  const { model, notes, kernelActions, begun, close, trans } = props;
+  const state = useSignal(model.changed, () => model.state);
+  const form = React.useRef<HTMLFormElement>(null);
+  const { found, beside } = state;
+  const why = whyNot(state, trans);
+  const submit = async (): Promise<void> => {
+    model.commit();
+    const job = why ? null : await model.submit();
+    if (job) begun(job);
+    else focusWrong(form.current);
+  };
+  const lives = state.kernel.kind === 'idle' || state.kernel.kind === 'busy';
+  const isEmpty = lives && found !== null && !found.models.length;
+  return (
+    <form
+      ref={form}
+      className="nbdeploy-form"
+      noValidate
+      onSubmit={event => {
+        event.preventDefault();
+        void submit();
+      }}
+    >
+      <div className="nbdeploy-fields">
+        <KernelNotice
+          kernel={state.kernel}
+          trouble={state.trouble}
+          looked={found !== null}
+          actions={kernelActions}
+          trans={trans}
+        />
+        {isEmpty ? <NoModel trans={trans} lookAgain={kernelActions.lookAgain} /> : null}
+        {found && beside ? <Fields {...props} state={state} found={found} beside={beside} /> : null}
+      </div>
+      <footer>
+        <div className="nbdeploy-why">
+          {notes.map(note => (
+            <p key={note} className="nbdeploy-help">
+              {note}
+            </p>
+          ))}
+          {state.refused ? (
+            <p role="alert" className="nbdeploy-wrong">
+              {state.refused.message} {state.refused.remedy}{' '}
+              {state.refused.logIn === true ? <LogIn trans={trans} /> : null}
+            </p>
+          ) : null}
+          <p id="nbdeploy-why" role="status">
+            {why}
+          </p>
+        </div>
+        <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
+          {trans.__('Cancel')}
+        </button>
+        <button
+          type="submit"
+          className="jp-Button jp-mod-styled jp-mod-accept"
+          aria-disabled={why !== ''}
+          aria-describedby="nbdeploy-why"
+        >
+          {trans.__('Deploy')}
+        </button>
+      </footer>
+    </form>
+  );
+}
+
+function NoModel({
+  trans,
+  lookAgain
+}: {
+  trans: TranslationBundle;
+  lookAgain: () => void;
+}): React.ReactElement {
+  return (
+    <div className="nbdeploy-notice" role="status">
+      <p>
+        {trans.__(
+          'The kernel holds no model yet. Run the cell that fits one, then look again; or name an expression below: any function or object with a predict method will do.'
+        )}
+      </p>
+      <button type="button" className="jp-Button jp-mod-styled" onClick={lookAgain}>
+        {trans.__('Look again')}
+      </button>
+    </div>
+  );
+}
+
+function Fields(
+  props: DeployFormProps & { state: DeployState; found: Found; beside: BesideView }
+): React.ReactElement {
+  const { model, state, found, beside, openCell, trans } = props;
+  const { values } = state;
+  const wrong = problemsHere(state).filter(problem => !findingOf(problem));
+  const problemsOf = (field: string): FieldProblem[] => wrong.filter(one => isOf(one, field));
+  const findings = state.told.map(findingOf).filter((one): one is Finding => one !== null);
+  const first = nextRole(values.name.trim(), beside) === 'stable';
+  const change = (next: DeployValues): void => {
+    model.change(next);
+  };
+  return (
+    <>
+      <ModelField
+        found={found}
+        value={values.model}
+        problems={problemsOf('model')}
+        trans={trans}
+        change={variable => {
+          change(withModel(values, variable, found));
+        }}
+        openCell={openCell}
+      />
+      <ExampleField
+        guesses={modelOf(values, found)?.examples ?? []}
+        value={values.example}
+        problems={problemsOf('example')}
+        preview={state.preview}
+        trans={trans}
+        change={example => {
+          change({ ...values, example });
+        }}
+        commit={() => {
+          model.commit();
+        }}
+      />
+      <Field
+        label={trans.__('Name')}
+        help={
+          first
+            ? trans.__('A new endpoint: clients call it by this name.')
+            : trans.__('An endpoint that is there: this becomes one more release behind it.')
+        }
+        problems={problemsOf('name')}
+      >
+        {control => (
+          <input
+            {...control}
+            type="text"
+            className="jp-mod-styled"
+            spellCheck={false}
+            autoComplete="off"
+            value={values.name}
+            onChange={event => {
+              change(withName(values, event.target.value, beside, state.roleChosen));
+            }}
+          />
+        )}
+      </Field>
+      <RoleField
+        role={values.role}
+        percent={values.percent}
+        first={first}
+        problems={problemsOf('role')}
+        percentProblems={problemsOf('percent')}
+        trans={trans}
+        change={role => {
+          model.change(withRole(values, role), { roleChosen: true });
+        }}
+        changePercent={percent => {
+          change({ ...values, percent });
+        }}
+      />
+      <GatesField
+        beside={beside}
+        notebooks={values.notebooks}
+        gates={values.gates}
+        problems={[...problemsOf('validate'), ...wrong.filter(one => one.field === 'gate')]}
+        problemsOf={place => problemsOf(`gate.${String(place)}`)}
+        trans={trans}
+        choose={notebooks => {
+          change({ ...values, notebooks });
+        }}
+        change={gates => {
+          change({ ...values, gates });
+        }}
+      />
+      <Field
+        label={trans.__('Reason')}
+        help={trans.__('Why; kept in the history of the endpoint.')}
+        problems={problemsOf('reason')}
+      >
+        {control => (
+          <input
+            {...control}
+            type="text"
+            className="jp-mod-styled"
+            value={values.reason}
+            onChange={event => {
+              change({ ...values, reason: event.target.value });
+            }}
+          />
+        )}
+      </Field>
+      {findings.length ? (
+        <section className="nbdeploy-found" aria-label={trans.__('What the checks found')}>
+          <h3>{trans.__('What the checks found')}</h3>
+          <Findings
+            findings={findings}
+            trans={trans}
+            openCell={openCell}
+            waived={values.waive}
+            waive={(check, passes) => {
+              const others = values.waive.filter(one => one !== check);
+              change({ ...values, waive: passes ? [...others, check] : others });
+            }}
+          />
+        </section>
+      ) : null}
+      <MoreFields
+        values={values}
+        methods={modelOf(values, found)?.methods ?? []}
+        problemsOf={problemsOf}
+        usual={beside.resources}
+        trans={trans}
+        change={change}
+        commit={() => {
+          model.commit();
+        }}
+      />
+      <Problems id="nbdeploy-other" problems={wrong.filter(one => !PLACED.has(fieldOf(one)))} />
+    </>
+  );
+}
+
+/** The fields that show what is wrong with them themselves. */
+const PLACED = new Set([
+  'model',
+  'example',
+  'name',
+  'role',
+  'percent',
+  'validate',
+  'gate',
+  'reason',
+  ...MORE_FIELDS
+]);
+
+function fieldOf(problem: FieldProblem): string {
+  return problem.field.split('.')[0] ?? '';
+}
+
+/** The first field that is wrong gets the focus. */
+function focusWrong(form: HTMLFormElement | null): void {
+  form?.querySelector<HTMLElement>('[aria-invalid="true"], [data-wrong="true"] input')?.focus();
+}

@@ -1,0 +1,274 @@
+/** One endpoint: its header, the change that is on its way, and a tab for each way to look at it. */
+import * as React from 'react';
+
+import type { EndpointModel } from '../endpoint';
+import type { EndpointView } from '../generated';
+import type { Section } from '../model';
+import { ChangePreview } from './changePreview';
+import { Comparison } from './comparison';
+import { History } from './history';
+import { useNow, useSignal } from './hooks';
+import { Live } from './live';
+import { Button, Copy, Empty, Health, Notice, Waiting } from './parts';
+import { Records } from './records';
+import type { Ask } from './releaseCard';
+import { ReleaseCard } from './releaseCard';
+import { useServices } from './services';
+import { Tabs } from './tabs';
+import { Traffic } from './traffic';
+import { TryIt } from './tryIt';
+
+interface Props {
+  readonly model: EndpointModel;
+  readonly tab: Section;
+  readonly onTab: (tab: Section) => void;
+  /** In the main area: there is no button that leads there. */
+  readonly wide?: boolean;
+  /** What to offer when it is gone. */
+  readonly onGone?: () => void;
+}
+
+export function Endpoint(props: Props): React.JSX.Element {
+  const { model, onGone } = props;
+  const { trans } = useServices();
+  const known = useSignal(model.changed, () => model.known);
+  React.useEffect(() => model.watch(), [model]);
+  if (known.gone) {
+    return (
+      <Empty
+        title={trans.__('%1 is not there any more', model.name)}
+        text={trans.__('It was removed, or this server looks at another home by now.')}
+      >
+        {onGone && <Button onClick={onGone}>{trans.__('All endpoints')}</Button>}
+      </Empty>
+    );
+  }
+  if (!known.view) {
+    if (known.trouble) return <Notice trouble={known.trouble} />;
+    return <Waiting words={trans.__('Looking at %1 …', model.name)} />;
+  }
+  return (
+    <>
+      {known.trouble && (
+        <Notice trouble={known.trouble} before={trans.__('What is shown may be out of date: ')} />
+      )}
+      <Shown {...props} view={known.view} />
+    </>
+  );
+}
+
+function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
+  const { model, view, tab, onTab, wide = false } = props;
+  const { trans, openTab } = useServices();
+  const now = useNow();
+  const { pending, givenUp, ask } = useChanges(model, view);
+  const [candidate, setCandidate] = React.useState<string | null>(null);
+  const tabs = [
+    { name: 'releases' as const, title: trans.__('Releases') },
+    { name: 'comparison' as const, title: trans.__('Compare') },
+    { name: 'live' as const, title: trans.__('Live') },
+    { name: 'records' as const, title: trans.__('Records') },
+    { name: 'try' as const, title: trans.__('Try it') },
+    { name: 'history' as const, title: trans.__('History') }
+  ];
+  const compare = (tag: string): void => {
+    setCandidate(tag);
+    onTab('comparison');
+  };
+  return (
+    <section
+      className="nbd-Endpoint"
+      aria-label={trans.__('Endpoint %1', view.name)}
+      data-wide={wide}
+    >
+      <Header view={view} ask={ask} />
+      {view.running && <Traffic cards={view.cards} />}
+      {pending && <ChangePreview pending={pending} changes={model.changes} now={now} />}
+      <Tabs
+        tabs={tabs}
+        shown={tab}
+        label={trans.__('Ways to look at %1', view.name)}
+        onShow={onTab}
+        end={
+          !wide && (
+            <Button
+              look="quiet"
+              className="nbd-wider"
+              title={trans.__('Open in a tab of the main area')}
+              aria-label={trans.__('Open in a tab of the main area')}
+              onClick={() => {
+                openTab(view.name, tab);
+              }}
+            >
+              ⤢
+            </Button>
+          )
+        }
+      >
+        {tab === 'releases' && (
+          <div className="nbd-Cards">
+            {view.cards.map(card => (
+              <ReleaseCard
+                key={card.tag}
+                card={card}
+                endpoint={view.name}
+                now={now}
+                running={view.running}
+                busy={pending?.phase === 'working' && mentions(pending.given, card.tag)}
+                givenUp={givenUp}
+                ask={ask}
+                onCompare={() => {
+                  compare(card.tag);
+                }}
+              />
+            ))}
+            {view.cards.length === 0 && (
+              <Empty
+                title={trans.__('No release')}
+                text={trans.__(
+                  'Deploy a model under the name %1 to give it its first release.',
+                  view.name
+                )}
+              />
+            )}
+          </div>
+        )}
+        {tab === 'comparison' && (
+          <Comparison view={view} chosen={candidate} onChoose={setCandidate} />
+        )}
+        {tab === 'live' && <Live name={view.name} />}
+        {tab === 'records' && <Records view={view} />}
+        {tab === 'try' && <TryIt view={view} />}
+        {tab === 'history' && <History view={view} now={now} ask={ask} />}
+      </Tabs>
+    </section>
+  );
+}
+
+function mentions(given: Readonly<Record<string, unknown>>, tag: string): boolean {
+  return JSON.stringify(given).includes(JSON.stringify(tag));
+}
+
+/** What is pending, and the function that asks; the control that asked gets the focus back. */
+function useChanges(
+  model: EndpointModel,
+  view: EndpointView
+): { pending: ReturnType<() => EndpointModel['changes']['pending']>; givenUp: number; ask: Ask } {
+  const { trans, say } = useServices();
+  const { changes } = model;
+  const pending = useSignal(changes.changed, () => changes.pending);
+  const [givenUp, setGivenUp] = React.useState(0);
+  const from = React.useRef<{ element: HTMLElement; label: string | null } | null>(null);
+  const latest = React.useRef(view);
+  React.useEffect(() => {
+    latest.current = view;
+  });
+  React.useEffect(() => {
+    const onSaid = (_: unknown, what: string): void => {
+      if (what === 'dismissed') setGivenUp(before => before + 1);
+      const { known } = model;
+      const row = known.view?.history[0];
+      say(
+        what === 'dismissed' || !row
+          ? trans.__('nothing was changed')
+          : trans.__('revision %1 is in force: %2', row.revision, row.what)
+      );
+      focusBack(from.current);
+      from.current = null;
+    };
+    changes.said.connect(onSaid);
+    return () => {
+      changes.said.disconnect(onSaid);
+    };
+  }, [changes, model, say, trans]);
+  const ask = React.useCallback<Ask>(
+    (verb, given) => {
+      const focused = document.activeElement;
+      from.current =
+        focused instanceof HTMLElement
+          ? { element: focused, label: focused.getAttribute('aria-label') }
+          : null;
+      void changes.ask(verb, given, latest.current);
+    },
+    [changes]
+  );
+  return { pending, givenUp, ask };
+}
+
+/** Where the question was asked: its control may have been drawn anew. Whoever went elsewhere stays there. */
+function focusBack(from: { element: HTMLElement; label: string | null } | null): void {
+  if (!from) return;
+  // After React has drawn: the question is gone then, and the focus with it.
+  requestAnimationFrame(() => {
+    if (document.activeElement !== document.body && document.activeElement !== null) return;
+    const { element, label } = from;
+    const target = element.isConnected
+      ? element
+      : label &&
+        document.querySelector<HTMLElement>(`.nbd-Endpoint [aria-label="${CSS.escape(label)}"]`);
+    if (target) target.focus();
+  });
+}
+
+function Header(props: { view: EndpointView; ask: Ask }): React.JSX.Element {
+  const { view, ask } = props;
+  const { trans } = useServices();
+  return (
+    <header className="nbd-Header">
+      <div className="nbd-Header-title">
+        <h2 title={view.name}>{view.name}</h2>
+        <Health healthy={view.running ? view.healthy : null} words={view.words} />
+      </div>
+      <div className="nbd-Header-url">
+        <code title={view.url}>{view.url}</code>
+        <Copy text={view.url} label={trans.__('Copy the URL')} />
+      </div>
+      <div className="nbd-Header-facts">
+        <span className="nbd-faint">
+          {trans.__('revision %1', view.revision)} · {trans.__('records: %1', view.record)}
+        </span>
+        <Button
+          look="quiet"
+          disabled={view.previous === null}
+          title={
+            view.previous
+              ? trans.__('Back to revision %1', view.previous)
+              : trans.__('There is no earlier revision')
+          }
+          onClick={() => {
+            ask('rollback', {});
+          }}
+        >
+          {view.running ? trans.__('Roll back…') : trans.__('Start again…')}
+        </Button>
+        {view.running && (
+          <Button
+            look="quiet"
+            title={trans.__('Records and history stay; it can be started again')}
+            onClick={() => {
+              ask('stop', {});
+            }}
+          >
+            {trans.__('Stop…')}
+          </Button>
+        )}
+      </div>
+      {view.validations.length > 0 && (
+        <details className="nbd-faint">
+          <summary>
+            {trans._n(
+              'Asked of every release: %1 validation',
+              'Asked of every release: %1 validations',
+              view.validations.length
+            )}
+          </summary>
+          <ul>
+            {view.validations.map((one, i) => (
+              <li key={i}>{one}</li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </header>
+  );
+}

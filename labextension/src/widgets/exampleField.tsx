@@ -1,0 +1,67 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { ExampleGuess, FieldProblem, Table } from '../generated';
+import { Field } from './field';
+import { PreviewTable } from './previewTable';
+
+export interface ExampleFieldProps {
+  guesses: readonly ExampleGuess[];
+  value: string;
+  problems: readonly FieldProblem[];
+  /** What the expression gives; null: it is being looked at, undefined: there is nothing to look at. */
+  preview: Table | null | undefined;
+  trans: TranslationBundle;
+  change: (expression: string) => void;
+  /** The expression is complete: it may be evaluated. */
+  commit: () => void;
+}
+
+/** An expression for what the model is called with: one that was guessed, or any other. */
+export function ExampleField(props: ExampleFieldProps): React.ReactElement {
+  const { guesses, value, problems, preview, trans, change, commit } = props;
+  const help = trans.__(
+    'Rows like those that clients will send. The model must answer them again, in a clean process, as it does here.'
+  );
+  return (
+    <Field label={trans.__('Example')} help={help} problems={problems}>
+      {control => (
+        <>
+          {guesses.length ? (
+            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Found')}>
+              {guesses.map(guess => (
+                <button
+                  key={guess.expression}
+                  type="button"
+                  className="nbdeploy-chip"
+                  aria-pressed={guess.expression === value}
+                  title={guess.words}
+                  onClick={() => {
+                    change(guess.expression);
+                    commit();
+                  }}
+                >
+                  <code>{guess.expression}</code>
+                </button>
+              ))}
+            </div>
+          ) : null}
+          <input
+            {...control}
+            type="text"
+            className="jp-mod-styled nbdeploy-code"
+            placeholder="X_test[:5]"
+            spellCheck={false}
+            autoComplete="off"
+            value={value}
+            onChange={event => {
+              change(event.target.value);
+            }}
+            onBlur={commit}
+          />
+          <PreviewTable table={preview} trans={trans} />
+        </>
+      )}
+    </Field>
+  );
+}

@@ -1,0 +1,112 @@
+import * as React from 'react';
+
+import type { FieldProblem } from '../generated';
+
+/** What a control must carry so that its label, help and problem are its own for a screen reader too. */
+export interface ControlProps {
+  id: string;
+  'aria-invalid': boolean;
+  'aria-describedby': string;
+}
+
+export interface FieldProps {
+  label: string;
+  help?: React.ReactNode;
+  problems: readonly FieldProblem[];
+  children: (control: ControlProps) => React.ReactNode;
+}
+
+/** One labelled control, what it is for, and what is wrong with it. */
+export function Field({ label, help, problems, children }: FieldProps): React.ReactElement {
+  const id = React.useId();
+  return (
+    <div className="nbdeploy-field" data-wrong={problems.length > 0}>
+      <label htmlFor={id}>{label}</label>
+      <div className="nbdeploy-control">
+        {children({
+          id,
+          'aria-invalid': problems.length > 0,
+          'aria-describedby': `${id}-problem ${id}-help`
+        })}
+        <Problems id={`${id}-problem`} problems={problems} />
+        {help ? (
+          <p id={`${id}-help`} className="nbdeploy-help">
+            {help}
+          </p>
+        ) : null}
+      </div>
+    </div>
+  );
+}
+
+/** Several controls under one legend. */
+export function FieldGroup({
+  label,
+  help,
+  problems,
+  children
+}: Omit<FieldProps, 'children'> & { children: React.ReactNode }): React.ReactElement {
+  const id = React.useId();
+  return (
+    <div
+      role="group"
+      className="nbdeploy-field"
+      data-wrong={problems.length > 0}
+      aria-labelledby={`${id}-label`}
+      aria-describedby={`${id}-problem ${id}-help`}
+    >
+      <span id={`${id}-label`} className="nbdeploy-label">
+        {label}
+      </span>
+      <div className="nbdeploy-control">
+        {children}
+        <Problems id={`${id}-problem`} problems={problems} />
+        {help ? (
+          <p id={`${id}-help`} className="nbdeploy-help">
+            {help}
+          </p>
+        ) : null}
+      </div>
+    </div>
+  );
+}
+
+/** What is wrong; there from the start, so that what comes into it is read aloud. */
+export function Problems({
+  id,
+  problems
+}: {
+  id: string;
+  problems: readonly FieldProblem[];
+}): React.ReactElement {
+  return (
+    <div id={id} className="nbdeploy-problems" aria-live="polite">
+      {problems.map(problem => (
+        <p key={problem.message}>
+          {sentence(problem.message.split('\n')[0] ?? '')}
+          {problem.remedy ? <span> {sentence(problem.remedy)}</span> : null}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+/** What the core says begins small and has no full stop. */
+export function sentence(words: string): string {
+  const text = words.trim();
+  if (!text) return '';
+  const isWord = /^[a-z][a-z]*[ ,]/.test(text);
+  const first = isWord ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  return /[.?!…:]$/.test(first) ? first : `${first}.`;
+}
+
+/** What may be meant; anything else can be typed all the same. */
+export function Offered(props: { id: string; choices: readonly string[] }): React.ReactElement {
+  return (
+    <datalist id={props.id}>
+      {props.choices.map(choice => (
+        <option key={choice} value={choice} />
+      ))}
+    </datalist>
+  );
+}

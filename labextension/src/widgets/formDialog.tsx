@@ -1,0 +1,47 @@
+import { Dialog } from '@jupyterlab/apputils';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import type * as React from 'react';
+
+/** Lab's dialog around a form, whose buttons are its own. */
+export class FormDialog extends Dialog<void> {
+  constructor(title: string, body: (close: () => void) => React.ReactElement) {
+    super({
+      title,
+      body: ReactWidget.create(
+        body(() => {
+          this.reject();
+        })
+      ),
+      buttons: [],
+      hasClose: true,
+      focusNodeSelector: '.nbdeploy-body'
+    });
+    this.addClass('nbdeploy-dialog');
+    this.node.setAttribute('aria-label', title);
+  }
+
+  /** Enter submits the form, as the browser has it; Tab stays within; Escape closes. */
+  protected override _evtKeydown(event: KeyboardEvent): void {
+    if (event.key === 'Escape') {
+      super._evtKeydown(event);
+    } else if (event.key === 'Tab') {
+      const all = tabbable(this.node);
+      const edge = event.shiftKey ? all[0] : all.at(-1);
+      if (document.activeElement !== edge) {
+        return;
+      }
+      event.preventDefault();
+      event.stopPropagation();
+      (event.shiftKey ? all.at(-1) : all[0])?.focus();
+    }
+  }
+}
+
+function tabbable(node: HTMLElement): HTMLElement[] {
+  const found = node.querySelectorAll<HTMLElement>(
+    'button, input, select, textarea, summary, a[href], [tabindex="0"]'
+  );
+  return [...found].filter(
+    one => !one.matches(':disabled, [tabindex="-1"]') && one.getClientRects().length > 0
+  );
+}

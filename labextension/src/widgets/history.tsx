@@ -1,0 +1,182 @@
+/** The revisions: who, when, what and why; the way back to each; what changed between releases; their validations. */
+import * as React from 'react';
+
+import type { Trouble } from '../changes';
+import { troubleOf, troubleOfJob } from '../changes';
+import type { EndpointView, Models, RevisionRow, ToldView } from '../generated';
+import { ago, clock, short, version } from '../words';
+import { useLoaded } from './hooks';
+import { Button, Empty, Notice, Waiting } from './parts';
+import type { Ask } from './releaseCard';
+import { useServices } from './services';
+import { Told } from './told';
+import { Validations } from './validations';
+
+export function History(props: { view: EndpointView; now: number; ask: Ask }): React.JSX.Element {
+  const { view, now, ask } = props;
+  const { trans } = useServices();
+  const [pair, setPair] = React.useState<Models | null>(null);
+  if (view.history.length === 0) {
+    return <Empty title={trans.__('No revisions')} text={trans.__('Each change is kept here.')} />;
+  }
+  return (
+    <div className="nbd-History">
+      <ol reversed className="nbd-Revisions">
+        {view.history.map(row => (
+          <Revision
+            key={row.revision}
+            row={row}
+            current={row.revision === view.revision}
+            now={now}
+            ask={ask}
+            onPair={setPair}
+          />
+        ))}
+      </ol>
+      <Compare view={view} pair={pair} onPair={setPair} />
+      <Validations name={view.name} revision={view.revision} now={now} />
+    </div>
+  );
+}
+
+function Revision(props: {
+  row: RevisionRow;
+  current: boolean;
+  now: number;
+  ask: Ask;
+  onPair: (pair: Models) => void;
+}): React.JSX.Element {
+  const { row, current, now, ask, onPair } = props;
+  const { trans } = useServices();
+  return (
+    <li data-current={current}>
+      <div className="nbd-row">
+        <b>{row.revision}</b>
+        <span className="nbd-faint" title={clock(row.at)}>
+          {trans.__('%1, %2', row.by, ago(trans, row.at, now))}
+        </span>
+        {current ? (
+          <span className="nbd-faint nbd-mod-right">{trans.__('now')}</span>
+        ) : (
+          <Button
+            look="quiet"
+            className="nbd-mod-right"
+            aria-label={trans.__('Go back to revision %1', row.revision)}
+            onClick={() => {
+              ask('rollback', { to: row.revision });
+            }}
+          >
+            {trans.__('Go back…')}
+          </Button>
+        )}
+      </div>
+      <p>{row.what}</p>
+      {row.diffs.map(pair => (
+        <Button
+          key={`${pair.a} ${pair.b}`}
+          look="quiet"
+          className="nbd-Revision-diff"
+          aria-label={trans.__('What changed from %1 to %2', short(pair.a), short(pair.b))}
+          onClick={() => {
+            onPair(pair);
+          }}
+        >
+          {trans.__('What changed since %1', version(pair.a))}
+        </Button>
+      ))}
+      {row.reason && <p className="nbd-faint">“{row.reason}”</p>}
+    </li>
+  );
+}
+
+/** Two releases to be chosen, and what changed from one to the other. */
+function Compare(props: {
+  view: EndpointView;
+  pair: Models | null;
+  onPair: (pair: Models) => void;
+}): React.JSX.Element {
+  const { view, pair, onPair } = props;
+  const { trans } = useServices();
+  const tags = view.cards.map(card => card.tag);
+  const stable = view.cards.find(card => card.role === 'stable')?.tag ?? tags[0] ?? '';
+  const [from, setFrom] = React.useState(stable);
+  const [to, setTo] = React.useState(tags.find(tag => tag !== stable) ?? '');
+  const choice = (label: string, value: string, set: (tag: string) => void): React.JSX.Element => (
+    <select
+      aria-label={label}
+      value={value}
+      onChange={event => {
+        set(event.target.value);
+      }}
+    >
+      {view.cards.map(card => (
+        <option key={card.tag} value={card.tag}>
+          {short(card.tag)} ({card.role})
+        </option>
+      ))}
+    </select>
+  );
+  return (
+    <section>
+      <h4>{trans.__('What changed from one release to another')}</h4>
+      {tags.length < 2 ? (
+        <p className="nbd-faint">
+          {trans.__('One release is kept: deploy another to see what differs.')}
+        </p>
+      ) : (
+        <form
+          className="nbd-row nbd-mod-wrap nbd-Pair"
+          onSubmit={event => {
+            event.preventDefault();
+            onPair({ a: from, b: to });
+          }}
+        >
+          {choice(trans.__('From'), from, setFrom)}
+          <span aria-hidden="true">→</span>
+          {choice(trans.__('To'), to, setTo)}
+          <Button type="submit" disabled={from === to}>
+            {trans.__('Show')}
+          </Button>
+        </form>
+      )}
+      {pair && <Difference key={`${pair.a} ${pair.b}`} pair={pair} />}
+    </section>
+  );
+}
+
+/** A job finds the difference out; it is told as on every other face. */
+function Difference(props: { pair: Models }): React.JSX.Element {
+  const { a, b } = props.pair;
+  const { trans, rendermime, job, view } = useServices();
+  const box = React.useRef<HTMLDivElement>(null);
+  const loaded = useLoaded<ToldView | Trouble>(`${a} ${b}`, async signal => {
+    const ended = await job('diff', { a, b });
+    return ended.state === 'done'
+      ? view<ToldView>('told', { job: ended.id }, signal)
+      : troubleOfJob(ended);
+  });
+  const { value, error } = loaded;
+  React.useEffect(() => {
+    box.current?.scrollIntoView({ block: 'nearest' });
+  }, [value]);
+  const trouble = error !== null ? troubleOf(error) : value && !('html' in value) ? value : null;
+  return (
+    <div ref={box}>
+      {value === null && error === null && (
+        <Waiting
+          words={trans.__(
+            'Comparing code, data, features, versions and answers of %1 and %2 …',
+            short(a),
+            short(b)
+          )}
+        />
+      )}
+      {trouble && (
+        <Notice trouble={trouble}>
+          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+        </Notice>
+      )}
+      {value && 'html' in value && <Told told={value} rendermime={rendermime} />}
+    </div>
+  );
+}

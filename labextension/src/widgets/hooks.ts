@@ -1,0 +1,116 @@
+/** What widgets need of React: signals, and whether they are seen. */
+import type { ISignal } from '@lumino/signaling';
+import * as React from 'react';
+
+/** A model's present value, drawn anew when its signal comes; `read` must give the same object until then. */
+export function useSignal<S, A, T>(signal: ISignal<S, A>, read: () => T): T {
+  const subscribe = React.useCallback(
+    (told: () => void) => {
+      const slot = (): void => {
+        told();
+      };
+      signal.connect(slot);
+      return () => {
+        signal.disconnect(slot);
+      };
+    },
+    [signal]
+  );
+  return React.useSyncExternalStore(subscribe, read);
+}
+
+/** Whether an element can be seen: scrolled into view, its tab in front, and the page too. */
+export function useVisible(element: React.RefObject<Element>): boolean {
+  const [inView, setInView] = React.useState(true);
+  const [page, setPage] = React.useState(!document.hidden);
+  React.useEffect(() => {
+    const onPage = (): void => {
+      setPage(!document.hidden);
+    };
+    document.addEventListener('visibilitychange', onPage);
+    const observer =
+      typeof IntersectionObserver === 'undefined'
+        ? null
+        : new IntersectionObserver(entries => {
+            setInView(entries.at(-1)?.isIntersecting ?? true);
+          });
+    if (element.current) observer?.observe(element.current);
+    return () => {
+      document.removeEventListener('visibilitychange', onPage);
+      observer?.disconnect();
+    };
+  }, [element]);
+  return inView && page;
+}
+
+/** The time, so that "3 min ago" stays true: told anew every half minute. */
+export function useNow(): number {
+  const [now, setNow] = React.useState(() => Date.now());
+  React.useEffect(() => {
+    const timer = setInterval(() => {
+      setNow(Date.now());
+    }, 30_000);
+    return () => {
+      clearInterval(timer);
+    };
+  }, []);
+  return now;
+}
+
+/** What is loaded from the server: what it said last stays while it is asked again. */
+export interface Loaded<T> {
+  readonly value: T | null;
+  readonly error: unknown;
+  readonly loading: boolean;
+  /** Asks again. */
+  readonly again: () => void;
+}
+
+/**
+ * Loads when `key` changes, and every `everyMs` while `active`. What `load` gives of an earlier key is not shown.
+ */
+export function useLoaded<T>(
+  key: string,
+  load: (signal: AbortSignal) => Promise<T>,
+  { everyMs = 0, active = true }: { everyMs?: number; active?: boolean } = {}
+): Loaded<T> {
+  const [state, setState] = React.useState<{ key: string; value: T | null; error: unknown }>({
+    key,
+    value: null,
+    error: null
+  });
+  const [loading, setLoading] = React.useState(false);
+  const [round, setRound] = React.useState(0);
+  const latest = React.useRef(load);
+  React.useEffect(() => {
+    latest.current = load;
+  });
+  React.useEffect(() => {
+    if (!active) return undefined;
+    const stop = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async (): Promise<void> => {
+      setLoading(true);
+      try {
+        const value = await latest.current(stop.signal);
+        if (!stop.signal.aborted) setState({ key, value, error: null });
+      } catch (error) {
+        if (!stop.signal.aborted)
+          setState(before => ({ key, value: before.key === key ? before.value : null, error }));
+      }
+      if (stop.signal.aborted) return;
+      setLoading(false);
+      if (everyMs > 0) timer = setTimeout(() => void ask(), everyMs);
+    };
+    void ask();
+    return () => {
+      stop.abort();
+      clearTimeout(timer);
+    };
+  }, [key, everyMs, active, round]);
+  const again = React.useCallback(() => {
+    setRound(before => before + 1);
+  }, []);
+  const fits = state.key === key;
+  return { value: fits ? state.value : null, error: fits ? state.error : null, loading, again };
+}

@@ -1,0 +1,278 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Deployment, Finding, Job, Problem } from '../generated';
+import type { JobActions } from '../jobActions';
+import { asProblem, type FieldError } from '../request';
+import { roleIcons } from '../roleIcons';
+import { percent, roleName, short } from '../words';
+import { CopyButton } from './copyButton';
+import { sentence } from './field';
+import { Findings } from './findings';
+import { useLoaded } from './hooks';
+import { Scrolled } from './scrolled';
+import { Told } from './told';
+
+export interface JobEndProps {
+  job: Job;
+  actions: JobActions;
+  trans: TranslationBundle;
+}
+
+/** What came of a job. */
+export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement | null {
+  switch (job.state) {
+    case 'done':
+      return <Done job={job} actions={actions} trans={trans} />;
+    case 'failed':
+      return job.problem ? (
+        <Failed job={job} problem={job.problem} actions={actions} trans={trans} />
+      ) : null;
+    case 'cancelled':
+      return (
+        <div className="nbdeploy-end" data-state="cancelled">
+          <p>
+            {job.problem
+              ? `${sentence(job.problem.detail)} ${sentence(job.problem.remedy)}`
+              : job.endpoint
+                ? trans.__(
+                    'Cancelled. What was half-made is taken back; %1 shows what is in force.',
+                    job.endpoint
+                  )
+                : trans.__('Cancelled.')}
+          </p>
+          <TryAgain job={job} actions={actions} trans={trans} />
+        </div>
+      );
+    case 'waiting':
+    case 'queued':
+    case 'running':
+      return null;
+  }
+}
+
+function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const deployment = job.verb === 'deploy' ? (job.result as Deployment) : null;
+  const endpoint = deployment?.endpoint ?? job.endpoint;
+  return (
+    <div className="nbdeploy-end" data-state="done">
+      {deployment ? (
+        <Deployed deployment={deployment} trans={trans} />
+      ) : (
+        <Gave job={job} actions={actions} trans={trans} />
+      )}
+      {endpoint ? (
+        <div className="nbdeploy-buttons">
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled jp-mod-accept"
+            onClick={() => {
+              actions.openEndpoint(endpoint);
+            }}
+          >
+            {trans.__('Open %1', endpoint)}
+          </button>
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+/** The page of its result. */
+function Gave({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const { value, error } = useLoaded(job.id, async signal => actions.told(job, signal));
+  if (value) return <Told told={value} rendermime={actions.rendermime} />;
+  return (
+    <p>
+      {error === null
+        ? trans.__('Done.')
+        : trans.__('Done; what came of it cannot be shown: %1', asProblem(error).message)}
+    </p>
+  );
+}
+
+function Deployed({
+  deployment,
+  trans
+}: {
+  deployment: Deployment;
+  trans: TranslationBundle;
+}): React.ReactElement {
+  const Icon = roleIcons[deployment.role];
+  const url = `${deployment.public_url ?? deployment.url}/predict`;
+  const share =
+    deployment.role === 'stable' && deployment.percent === 100 ? '' : percent(deployment.percent);
+  const findings = deployment.captured.findings.filter(one => one.severity !== 'note');
+  return (
+    <>
+      <p className="nbdeploy-did">
+        <Icon.react tag="span" elementSize="normal" />
+        <span>
+          {deployment.changed ? null : <>{trans.__('Unchanged:')} </>}
+          <code title={deployment.release}>{short(deployment.release)}</code> {trans.__('is')}{' '}
+          <strong>{roleName(trans, deployment.role)}</strong> {share} {trans.__('behind')}{' '}
+          <strong>{deployment.endpoint}</strong>
+          {deployment.replaced
+            ? ` ${trans.__('in the place of %1', short(deployment.replaced))}`
+            : null}
+        </span>
+      </p>
+      {deployment.role === 'shadow' ? (
+        <p className="nbdeploy-help">
+          {trans.__(
+            "Clients get stable's answers. What this one would say is recorded, and compared in the sidebar."
+          )}
+        </p>
+      ) : null}
+      <div className="nbdeploy-url">
+        <code>{url}</code>
+        <CopyButton text={url} label={trans.__('Copy the URL')} trans={trans} />
+      </div>
+      {findings.length ? (
+        <details>
+          <summary>
+            {trans._n('%1 finding to look at', '%1 findings to look at', findings.length)}
+          </summary>
+          <Findings findings={findings} trans={trans} />
+        </details>
+      ) : null}
+    </>
+  );
+}
+
+function Failed({
+  job,
+  problem,
+  actions,
+  trans
+}: JobEndProps & { problem: Problem }): React.ReactElement {
+  const findings = problem.findings as unknown as Finding[];
+  const refusedByGates = problem.code === 'gate_failed' || problem.code === 'gate_inconclusive';
+  const waivable = [
+    ...new Set(findings.filter(one => one.severity !== 'note').map(one => one.check))
+  ];
+  // Its remedy is an option of the command line: here it is a button.
+  const hasButton = refusedByGates || waivable.length > 0;
+  return (
+    <div className="nbdeploy-end" data-state="failed">
+      <p className="nbdeploy-wrong">{sentence(problem.detail || problem.title)}</p>
+      {problem.remedy && !hasButton ? <p>{sentence(problem.remedy)}</p> : null}
+      {findings.length ? (
+        <Findings findings={findings} trans={trans} openCell={actions.cellOpener(job)} />
+      ) : null}
+      {problem.errors.length ? (
+        <ul>
+          {problem.errors.map((error, index) => (
+            <li key={index}>{fieldError(error as unknown as FieldError)}</li>
+          ))}
+        </ul>
+      ) : null}
+      {problem.details && !findings.length && !problem.report ? (
+        <Details text={problem.details} trans={trans} />
+      ) : null}
+      <div className="nbdeploy-buttons">
+        {problem.report ? (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => {
+              actions.openReport(job);
+            }}
+          >
+            {trans.__('Show the report')}
+          </button>
+        ) : null}
+        {waivable.length ? (
+          <button
+            type="button"
+            className="jp-Button jp-mod-styled"
+            onClick={() => {
+              actions.tryAgain(job, waivable);
+            }}
+          >
+            {trans.__('Let it pass…')}
+          </button>
+        ) : null}
+        <TryAgain job={job} actions={actions} trans={trans} />
+      </div>
+      {refusedByGates ? <Force job={job} actions={actions} trans={trans} /> : null}
+    </div>
+  );
+}
+
+function Details({ text, trans }: { text: string; trans: TranslationBundle }): React.ReactElement {
+  return (
+    <details className="nbdeploy-log" open={text.split('\n').length < 12}>
+      <summary>{trans.__('Details')}</summary>
+      <Scrolled label={trans.__('Details')}>
+        <pre>{text}</pre>
+      </Scrolled>
+    </details>
+  );
+}
+
+/** Only what came from a notebook's dialog can be asked for by it again. */
+function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | null {
+  if (job.verb !== 'deploy' || !job.request.model) return null;
+  return (
+    <button
+      type="button"
+      className="jp-Button jp-mod-styled"
+      onClick={() => {
+        actions.tryAgain(job);
+      }}
+    >
+      {trans.__('Try again…')}
+    </button>
+  );
+}
+
+/** What gates refused, done all the same, for a reason that is kept. */
+function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const [reason, setReason] = React.useState('');
+  const [said, setSaid] = React.useState('');
+  const id = React.useId();
+  const force = async (): Promise<void> => {
+    try {
+      const next = await actions.force(job, reason.trim());
+      actions.show(next.id);
+    } catch (error) {
+      setSaid(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <form
+      className="nbdeploy-force"
+      onSubmit={event => {
+        event.preventDefault();
+        if (reason.trim()) void force();
+      }}
+    >
+      <label htmlFor={id}>{trans.__('Why it may be done all the same (kept for good)')}</label>
+      <div className="nbdeploy-buttons">
+        <input
+          id={id}
+          className="jp-mod-styled"
+          value={reason}
+          onChange={event => {
+            setReason(event.target.value);
+          }}
+        />
+        <button
+          type="submit"
+          className="jp-Button jp-mod-styled jp-mod-warn"
+          disabled={!reason.trim()}
+        >
+          {trans.__('Do it all the same')}
+        </button>
+      </div>
+      <p role="status" className="nbdeploy-problems">
+        {said}
+      </p>
+    </form>
+  );
+}
+
+function fieldError({ loc, msg }: FieldError): string {
+  return [loc.map(String).join('.'), msg].filter(Boolean).join(': ');
+}

@@ -1,0 +1,127 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { caretRightIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { ChangeVerb } from '../changes';
+import type { Job } from '../generated';
+import type { JobActions } from '../jobActions';
+import type { JobsModel } from '../jobs';
+import { asProblem } from '../request';
+import { ago } from '../words';
+import { useNow } from './hooks';
+import { JobPanel } from './jobPanel';
+import { JobState } from './jobView';
+
+/** The history of their endpoint tells of them. */
+const IN_HISTORY: readonly ChangeVerb[] = ['traffic', 'promote', 'rollback', 'stop'];
+const SEEN_MS = 60_000;
+
+export interface JobListProps {
+  jobs: JobsModel;
+  actions: JobActions;
+  trans: TranslationBundle;
+  /** A job to open, such as the one that was just begun; null: none in particular. */
+  opened?: string | null;
+  open?: (id: string | null) => void;
+}
+
+/** What was asked for, newest first; each can be opened where it stands. What succeeded and is in a history goes soon. */
+export function JobList({ jobs, actions, trans, opened, open }: JobListProps): React.ReactElement {
+  const version = useVersion(jobs);
+  const [own, setOwn] = React.useState<string | null>(null);
+  const [trouble, setTrouble] = React.useState('');
+  const shown = opened === undefined ? own : opened;
+  const show = open ?? setOwn;
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for what is in the model
+  const all = React.useMemo(() => jobs.all, [jobs, version]);
+  const now = useNow();
+  const listed = all.filter(job => job.id === shown || !isOver(job, now));
+  React.useEffect(() => {
+    jobs.refresh().catch((error: unknown) => {
+      setTrouble(asProblem(error).message);
+    });
+  }, [jobs]);
+  if (!listed.length) {
+    return (
+      <p className="nbdeploy-help" role="status">
+        {trouble ||
+          (all.length
+            ? trans.__('Nothing goes on. What was changed is in the history of its endpoint.')
+            : trans.__(
+                'Nothing was asked for yet. What takes longer than a moment is shown here: a deploy, a validation.'
+              ))}
+      </p>
+    );
+  }
+  return (
+    <ul className="nbdeploy-jobs">
+      {listed.map(job => (
+        <JobRow
+          key={job.id}
+          job={job}
+          isOpen={job.id === shown}
+          toggle={() => {
+            show(job.id === shown ? null : job.id);
+          }}
+          trans={trans}
+        >
+          <JobPanel id={job.id} jobs={jobs} actions={actions} trans={trans} />
+        </JobRow>
+      ))}
+    </ul>
+  );
+}
+
+function isOver(job: Job, now: number): boolean {
+  return (
+    job.state === 'done' &&
+    (IN_HISTORY as readonly string[]).includes(job.verb) &&
+    now - Date.parse(job.ended_at ?? job.created_at) > SEEN_MS
+  );
+}
+
+function JobRow(props: {
+  job: Job;
+  isOpen: boolean;
+  toggle: () => void;
+  trans: TranslationBundle;
+  children: React.ReactNode;
+}): React.ReactElement {
+  const { job, isOpen, toggle, trans, children } = props;
+  const id = React.useId();
+  const now = useNow();
+  return (
+    <li data-open={isOpen}>
+      <button type="button" aria-expanded={isOpen} aria-controls={id} onClick={toggle}>
+        <caretRightIcon.react tag="span" className="nbdeploy-caret" elementSize="normal" />
+        <span className="nbdeploy-title" title={job.title}>
+          {job.title}
+        </span>
+        <JobState job={job} trans={trans} />
+        <span className="nbdeploy-faint">{ago(trans, job.created_at, now)}</span>
+      </button>
+      <div id={id} hidden={!isOpen}>
+        {isOpen ? children : null}
+      </div>
+    </li>
+  );
+}
+
+/** A number that is another one whenever the model is. */
+function useVersion(jobs: JobsModel): number {
+  const count = React.useRef(0);
+  const subscribe = React.useCallback(
+    (told: () => void) => {
+      const slot = (): void => {
+        count.current += 1;
+        told();
+      };
+      jobs.changed.connect(slot);
+      return () => {
+        jobs.changed.disconnect(slot);
+      };
+    },
+    [jobs]
+  );
+  return React.useSyncExternalStore(subscribe, () => count.current);
+}

@@ -1,0 +1,61 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Run } from '../progress';
+import { share } from '../progress';
+
+/** Validation notebooks while they run and afterwards, a row each. */
+export function JobRuns({
+  runs,
+  trans
+}: {
+  runs: readonly Run[];
+  trans: TranslationBundle;
+}): React.ReactElement | null {
+  if (!runs.length) return null;
+  return (
+    <table className="nbdeploy-runs">
+      <caption>{trans.__('Validation')}</caption>
+      <tbody>
+        {runs.map(run => (
+          <tr key={run.told.run} data-state={run.told.state}>
+            <th scope="row" title={run.told.title}>
+              {run.told.title}
+            </th>
+            <td>
+              <progress max={1} value={share(run)} aria-label={run.told.title} />
+            </td>
+            <td className="nbdeploy-number">
+              {run.told.seconds ? `${run.told.seconds.toFixed(1)} s` : ''}
+            </td>
+            <td title={wordsOf(run, trans)}>{wordsOf(run, trans)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Which cell runs, or what came of it. */
+function wordsOf(run: Run, trans: TranslationBundle): string {
+  const { told, stable } = run;
+  switch (told.state) {
+    case 'pass':
+      return trans.__('✓ pass');
+    case 'fail':
+      return trans.__('✗ fail');
+    case 'inconclusive':
+      return trans.__('? undecided');
+    case 'not run':
+      return trans.__('– not run');
+    case 'waiting':
+      return trans.__('waits');
+    case 'running': {
+      const asked = stable ?? told;
+      const whom = stable ? `${trans.__('stable')}: ` : '';
+      if (!asked.cell) return whom + trans.__('its kernel starts');
+      const [cell, cells] = [Math.min(asked.cell, asked.cells), asked.cells];
+      return `${whom}${trans.__('cell %1 of %2', cell, cells)}  ${asked.words}`;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/** The jobs, below the list of endpoints: closed until somebody wants them, or one goes on. */
+import * as React from 'react';
+
+import type { JobActions } from '../jobActions';
+import type { JobsModel } from '../jobs';
+import { useSignal } from './hooks';
+import { JobList } from './jobList';
+import { useServices } from './services';
+
+export function Jobs(props: { jobs: JobsModel; actions: JobActions }): React.JSX.Element {
+  const { jobs, actions } = props;
+  const { trans } = useServices();
+  const [open, setOpen] = React.useState<boolean | null>(null);
+  const active = useSignal(jobs.changed, () => jobs.active.length);
+  return (
+    <details
+      className="nbd-Jobs"
+      open={open ?? active > 0}
+      onToggle={event => {
+        setOpen(event.currentTarget.open);
+      }}
+    >
+      <summary>
+        <h3>{trans.__('Jobs')}</h3>
+        {active > 0 && (
+          <span className="nbd-faint">{trans._n('%1 goes on', '%1 go on', active)}</span>
+        )}
+      </summary>
+      <JobList jobs={jobs} actions={actions} trans={trans} />
+    </details>
+  );
+}

@@ -1,0 +1,91 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { KernelState, Trouble } from '../deployModel';
+import { LogIn } from './logIn';
+
+/** What the dialog can have done about a kernel that does not answer. */
+export interface KernelActions {
+  restart: () => void;
+  choose: () => void;
+  /** Puts a cell at the notebook's end, and shows it. */
+  insert: (source: string) => void;
+  lookAgain: () => void;
+}
+
+export interface KernelNoticeProps {
+  kernel: KernelState;
+  trouble: Trouble | null;
+  looked: boolean;
+  actions: KernelActions;
+  trans: TranslationBundle;
+}
+
+/** What keeps the kernel from telling its models, or from capturing at once; and what to do about it. */
+export function KernelNotice(props: KernelNoticeProps): React.ReactElement | null {
+  const { kernel, trouble, looked, actions, trans } = props;
+  const notice = (words: string, ...children: React.ReactNode[]): React.ReactElement => (
+    <div className="nbdeploy-notice" role="status">
+      <p>{words}</p>
+      {children}
+    </div>
+  );
+  switch (kernel.kind) {
+    case 'none':
+      return notice(
+        trans.__('This notebook has no kernel. Choose one and run the cells that make your model.'),
+        <Button key="choose" words={trans.__('Choose a kernel…')} act={actions.choose} />
+      );
+    case 'starting':
+      return notice(trans.__('The kernel starts…'));
+    case 'dead':
+      return notice(
+        trans.__(
+          'The kernel has died, and its variables with it. Restart it and run the cells that make your model.'
+        ),
+        <Button key="restart" words={trans.__('Restart the kernel')} act={actions.restart} />
+      );
+    case 'other':
+      return notice(
+        trans.__(
+          'This notebook is in %1. Only models in Python can be deployed; validation notebooks may be in any language.',
+          kernel.language
+        ),
+        <Button key="choose" words={trans.__('Choose another kernel…')} act={actions.choose} />
+      );
+    case 'idle':
+    case 'busy':
+  }
+  if (trouble) {
+    const { insert } = trouble;
+    return (
+      <div className="nbdeploy-notice" role="alert">
+        <p>{trouble.message}</p>
+        {trouble.remedy ? <p>{trouble.remedy}</p> : null}
+        {insert ? <pre>{insert}</pre> : null}
+        <div className="nbdeploy-buttons">
+          {trouble.logIn === true ? <LogIn trans={trans} /> : null}
+          {insert ? (
+            <Button
+              words={trans.__('Insert as a cell')}
+              act={() => {
+                actions.insert(insert);
+              }}
+            />
+          ) : null}
+          <Button words={trans.__('Look again')} act={actions.lookAgain} />
+        </div>
+      </div>
+    );
+  }
+  if (kernel.kind === 'busy') return notice(kernel.words);
+  return looked ? null : notice(trans.__('Looking for models in the kernel…'));
+}
+
+function Button({ words, act }: { words: string; act: () => void }): React.ReactElement {
+  return (
+    <button type="button" className="jp-Button jp-mod-styled" onClick={act}>
+      {words}
+    </button>
+  );
+}

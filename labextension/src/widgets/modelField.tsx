@@ -1,0 +1,120 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { FieldProblem, Found, ModelFound } from '../generated';
+import { FieldGroup } from './field';
+import { CellLink } from './findings';
+
+/** As many can be chosen from at a glance. */
+const SHOWN = 4;
+
+export interface ModelFieldProps {
+  found: Found;
+  value: string;
+  problems: readonly FieldProblem[];
+  trans: TranslationBundle;
+  change: (variable: string) => void;
+  openCell: (count: number) => void;
+}
+
+/** The models of the kernel, best first, or any other expression. */
+export function ModelField(props: ModelFieldProps): React.ReactElement {
+  const { found, value, problems, trans, change, openCell } = props;
+  const known = found.models.some(model => model.variable === value);
+  const [other, setOther] = React.useState(!known);
+  const [all, setAll] = React.useState(false);
+  const group = React.useId();
+  const input = React.useRef<HTMLInputElement>(null);
+  const place = found.models.findIndex(model => model.variable === value);
+  const shown = all ? found.models : found.models.slice(0, Math.max(SHOWN, place + 1));
+  const hidden = found.models.length - shown.length;
+  return (
+    <FieldGroup label={trans.__('Model')} problems={problems}>
+      <div role="radiogroup" aria-label={trans.__('Model')} className="nbdeploy-models">
+        {shown.map(model => (
+          <div key={model.variable} className="nbdeploy-model">
+            <label>
+              <input
+                type="radio"
+                name={group}
+                checked={!other && model.variable === value}
+                onChange={() => {
+                  setOther(false);
+                  change(model.variable);
+                }}
+              />
+              <code>{model.variable}</code>
+              <span className="nbdeploy-kind">{model.kind}</span>
+              {model.framework ? <span className="nbdeploy-faint">{model.framework}</span> : null}
+            </label>
+            <Why model={model} openCell={openCell} trans={trans} />
+          </div>
+        ))}
+        {hidden > 0 ? (
+          <button
+            type="button"
+            className="nbdeploy-link"
+            onClick={() => {
+              setAll(true);
+            }}
+          >
+            {trans._n('Show %1 more', 'Show %1 more', hidden)}
+          </button>
+        ) : null}
+        <div className="nbdeploy-model">
+          <label>
+            <input
+              type="radio"
+              name={group}
+              checked={other}
+              onChange={() => {
+                setOther(true);
+                change('');
+                input.current?.focus();
+              }}
+            />
+            <span>{trans.__('Another expression')}</span>
+          </label>
+          <input
+            ref={input}
+            type="text"
+            className="jp-mod-styled nbdeploy-code"
+            hidden={!other}
+            aria-label={trans.__('Expression for the model')}
+            aria-invalid={problems.length > 0}
+            spellCheck={false}
+            value={other ? value : ''}
+            onChange={event => {
+              change(event.target.value);
+            }}
+          />
+        </div>
+      </div>
+    </FieldGroup>
+  );
+}
+
+/** Why it may be the one; the cell that made it is a link. */
+function Why({
+  model,
+  openCell,
+  trans
+}: {
+  model: ModelFound;
+  openCell: (count: number) => void;
+  trans: TranslationBundle;
+}): React.ReactElement | null {
+  const { why, cell } = model;
+  if (cell === null) {
+    return why ? <p className="nbdeploy-help">{why}</p> : null;
+  }
+  const name = `In [${String(cell)}]`;
+  const [before = '', after] = why.split(name);
+  return (
+    <p className="nbdeploy-help">
+      {after === undefined ? `${why} ` : before}
+      <CellLink count={cell} open={openCell} trans={trans} />
+      {after}
+    </p>
+  );
+}

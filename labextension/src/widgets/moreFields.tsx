@@ -1,0 +1,196 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { DeployValues } from '../deployValues';
+import type { FieldProblem, Resources } from '../generated';
+import { Field, FieldGroup, Offered } from './field';
+import { ResourceFields } from './resourceFields';
+
+export interface MoreFieldsProps {
+  values: DeployValues;
+  /** What the chosen model can be called by. */
+  methods: readonly string[];
+  problemsOf: (field: string) => readonly FieldProblem[];
+  /** What a release may use where nothing is said. */
+  usual: Resources;
+  trans: TranslationBundle;
+  change: (values: DeployValues) => void;
+  commit: () => void;
+}
+
+/** The fields of a request that stand here. */
+export const MORE_FIELDS = [
+  'method',
+  'signature',
+  'training',
+  'include',
+  'record',
+  'record_sample',
+  'redact',
+  'strict',
+  'isolated',
+  'resources'
+];
+
+/** What is rarely asked for. It opens by itself when something in it is wrong. */
+export function MoreFields(props: MoreFieldsProps): React.ReactElement {
+  const { values, methods, problemsOf, usual, trans, change, commit } = props;
+  const wrong = MORE_FIELDS.some(field => problemsOf(field).length);
+  const [open, setOpen] = React.useState(false);
+  const text = (
+    field: 'method' | 'signature' | 'training',
+    label: string,
+    help: string,
+    placeholder: string,
+    offered: readonly string[] = []
+  ): React.ReactElement => (
+    <Field label={label} help={help} problems={problemsOf(field)}>
+      {control => (
+        <>
+          <input
+            {...control}
+            type="text"
+            className="jp-mod-styled nbdeploy-code"
+            placeholder={placeholder}
+            spellCheck={false}
+            autoComplete="off"
+            {...(offered.length > 0 && { list: `${control.id}-offered` })}
+            value={values[field]}
+            onChange={event => {
+              change({ ...values, [field]: event.target.value });
+            }}
+            onBlur={commit}
+          />
+          {offered.length > 0 ? <Offered id={`${control.id}-offered`} choices={offered} /> : null}
+        </>
+      )}
+    </Field>
+  );
+  const lines = (field: 'include' | 'redact', label: string, help: string): React.ReactElement => (
+    <Field label={label} help={help} problems={problemsOf(field)}>
+      {control => (
+        <textarea
+          {...control}
+          className="jp-mod-styled nbdeploy-code"
+          rows={2}
+          spellCheck={false}
+          value={values[field]}
+          onChange={event => {
+            change({ ...values, [field]: event.target.value });
+          }}
+        />
+      )}
+    </Field>
+  );
+  const check = (field: 'strict' | 'isolated', label: string): React.ReactElement => (
+    <label className="nbdeploy-check">
+      <input
+        type="checkbox"
+        checked={values[field]}
+        onChange={event => {
+          change({ ...values, [field]: event.target.checked });
+        }}
+      />
+      <span>{label}</span>
+    </label>
+  );
+  return (
+    <details
+      className="nbdeploy-more"
+      open={open || wrong}
+      onToggle={event => {
+        setOpen(event.currentTarget.open);
+      }}
+    >
+      <summary>{trans.__('More')}</summary>
+      {text(
+        'method',
+        trans.__('Method'),
+        trans.__('The method that answers; predict, or the call itself, when this is empty.'),
+        methods.find(one => one !== 'predict') ?? 'predict_proba',
+        methods
+      )}
+      {text(
+        'signature',
+        trans.__('Signature'),
+        trans.__('An expression for a pydantic model that says what one instance may be.'),
+        'Customer'
+      )}
+      {text(
+        'training',
+        trans.__('Training table'),
+        trans.__('What it was fitted on; found in the cells when this is empty.'),
+        'X_train'
+      )}
+      {lines(
+        'include',
+        trans.__('Include'),
+        trans.__('Files or folders that it opens outside of the project, one a line.')
+      )}
+      <Field
+        label={trans.__('Record')}
+        help={trans.__('What is kept of each request.')}
+        problems={problemsOf('record')}
+      >
+        {control => (
+          <select
+            {...control}
+            className="jp-mod-styled"
+            value={values.record}
+            onChange={event => {
+              change({ ...values, record: event.target.value as DeployValues['record'] });
+            }}
+          >
+            <option value="">{trans.__('as the endpoint has it (a new one: full)')}</option>
+            <option value="full">{trans.__('full: inputs, outputs and errors')}</option>
+            <option value="meta">{trans.__('meta: times, sizes and status alone')}</option>
+            <option value="off">{trans.__('off: nothing')}</option>
+          </select>
+        )}
+      </Field>
+      <Field
+        label={trans.__('Recorded share')}
+        help={trans.__(
+          'Percent of the requests that are recorded; as the endpoint has it when empty.'
+        )}
+        problems={problemsOf('record_sample')}
+      >
+        {control => (
+          <input
+            {...control}
+            type="number"
+            className="jp-mod-styled"
+            min={0}
+            max={100}
+            step="any"
+            value={values.sample}
+            onChange={event => {
+              change({ ...values, sample: event.target.value });
+            }}
+          />
+        )}
+      </Field>
+      {lines(
+        'redact',
+        trans.__('Redact'),
+        trans.__('Columns whose values are never written down, one a line.')
+      )}
+      <FieldGroup
+        label={trans.__('Care')}
+        problems={[...problemsOf('strict'), ...problemsOf('isolated')]}
+      >
+        {check('strict', trans.__('Warnings of the checks refuse it too'))}
+        {check('isolated', trans.__('Serve it from an environment of its own, made of the lock'))}
+      </FieldGroup>
+      <ResourceFields
+        values={values.resources}
+        usual={usual}
+        problems={problemsOf('resources')}
+        trans={trans}
+        change={resources => {
+          change({ ...values, resources });
+        }}
+      />
+    </details>
+  );
+}

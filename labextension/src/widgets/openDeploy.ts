@@ -1,0 +1,171 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import {
+  Dialog,
+  type ISessionContext,
+  SessionContextDialogs,
+  showDialog
+} from '@jupyterlab/apputils';
+import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+
+import type { Begun } from '../begun';
+import { DeployModel } from '../deployModel';
+import type { DeployValues } from '../deployValues';
+import { NotebookWorld } from '../deployWorld';
+import type { DeployRequest } from '../generated';
+import type { JobActions } from '../jobActions';
+import type { Notices } from '../notices';
+import type { INbdeploy } from '../tokens';
+import { DeployDialog } from './deployDialog';
+
+export interface Deploying {
+  app: JupyterFrontEnd;
+  nbdeploy: INbdeploy;
+  begun: Begun;
+  notices: Notices;
+  jobActions: JobActions;
+}
+
+/** What was typed for a notebook when its dialog was closed, to go on with. */
+const drafts = new WeakMap<NotebookPanel, DeployValues>();
+
+/** One notebook has one dialog. */
+let opened: DeployDialog | null = null;
+
+/**
+ * Asks what to deploy of a notebook, and shows the job that comes of it.
+ *
+ * `given` is a request to be tried again.
+ */
+export async function openDeploy(
+  deploying: Deploying,
+  panel: NotebookPanel | null,
+  given: DeployRequest | null = null
+): Promise<void> {
+  const { app, nbdeploy, begun, notices, jobActions } = deploying;
+  const { trans, jobs } = nbdeploy;
+  opened?.reject();
+  if (!panel) {
+    await showDialog({
+      title: trans.__('No notebook is open'),
+      body: trans.__(
+        'Open the notebook whose model you want to deploy, run the cells that make it, and click Deploy in its toolbar.'
+      ),
+      buttons: [Dialog.okButton({ label: trans.__('Close') })]
+    });
+    return;
+  }
+  const world = new NotebookWorld(panel, nbdeploy);
+  const model = new DeployModel(world, given ?? drafts.get(panel) ?? null);
+  const close = (): void => {
+    dialog.reject();
+  };
+  const goTo = (count: number): void => {
+    close();
+    showCell(app, panel, count);
+  };
+  const began: { job: string | null } = { job: null };
+  const dialog = new DeployDialog({
+    model,
+    notebook: panel.context.path,
+    jobs,
+    notes: () => notesOn(panel, nbdeploy),
+    kernelActions: {
+      restart: () => {
+        void startAnew(panel.sessionContext);
+      },
+      choose: () => {
+        close(); // one dialog after another
+        void new SessionContextDialogs({})
+          .selectKernel(panel.sessionContext)
+          .then(async () => openDeploy(deploying, panel, given));
+      },
+      insert: source => {
+        close();
+        insertCell(app, panel, source);
+      },
+      lookAgain: () => {
+        void model.look();
+      }
+    },
+    jobActions: {
+      ...jobActions,
+      openEndpoint: name => {
+        close();
+        jobActions.openEndpoint(name);
+      },
+      openReport: job => {
+        close();
+        jobActions.openReport(job);
+      },
+      cellOpener: () => goTo,
+      tryAgain: (job, waive) => {
+        close();
+        jobActions.tryAgain(job, waive);
+      }
+    },
+    openCell: goTo,
+    shows: id => {
+      if (began.job === null) drafts.delete(panel); // it is on its way
+      began.job = id;
+      begun.add(id, panel);
+    },
+    trans
+  });
+  opened = dialog;
+  const look = model.look();
+  try {
+    await dialog.launch();
+  } finally {
+    if (opened === dialog) opened = null;
+    if (began.job === null && model.state.found) drafts.set(panel, model.state.values);
+    if (began.job !== null) notices.follow(began.job);
+    model.dispose();
+    world.dispose();
+    await look;
+  }
+}
+
+/** A kernel of the same kind in the place of one that has died: Jupyter restarts only what lives. */
+async function startAnew(context: ISessionContext): Promise<void> {
+  const name = context.session?.kernel?.name ?? context.prevKernelName;
+  await context.sessionManager.refreshRunning(); // its session, which the server has given up
+  await context.changeKernel({ name });
+}
+
+/** What is to be known before it is deployed. */
+function notesOn(panel: NotebookPanel, { trans }: INbdeploy): string[] {
+  const notes = [];
+  if (panel.context.model.dirty) {
+    notes.push(trans.__('The notebook has changes that are not saved: it is saved first.'));
+  }
+  if (panel.content.widgets.some(cell => cell.model.type === 'code' && !cell.model.trusted)) {
+    notes.push(
+      trans.__(
+        'The notebook is not trusted: some of its outputs were not made here. What is deployed is what its kernel holds now.'
+      )
+    );
+  }
+  return notes;
+}
+
+/** Selects the cell with this execution count, and scrolls to it. */
+export function showCell(app: JupyterFrontEnd, panel: NotebookPanel, count: number): void {
+  const notebook = panel.content;
+  const index = notebook.widgets.findIndex(
+    ({ model }) => model.type === 'code' && model.sharedModel.toJSON().execution_count === count
+  );
+  app.shell.activateById(panel.id);
+  if (index < 0) return;
+  notebook.deselectAll();
+  notebook.activeCellIndex = index;
+  void notebook.scrollToItem(index, 'center');
+}
+
+function insertCell(app: JupyterFrontEnd, panel: NotebookPanel, source: string): void {
+  const notebook = panel.content;
+  app.shell.activateById(panel.id);
+  notebook.activeCellIndex = notebook.widgets.length - 1;
+  NotebookActions.insertBelow(notebook);
+  notebook.activeCell?.model.sharedModel.setSource(source);
+  void notebook.scrollToItem(notebook.activeCellIndex, 'center');
+}

@@ -1,0 +1,139 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget, showErrorMessage } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { type IRenderMimeRegistry, MimeModel } from '@jupyterlab/rendermime';
+import { Panel } from '@lumino/widgets';
+import * as React from 'react';
+
+import { CommandIDs, SHOWN } from '../commands';
+import { type ToldView, type Verb, VERBS } from '../generated';
+import { deployIcon } from '../icons';
+import { asProblem, requestAPI } from '../request';
+import type { INbdeploy } from '../tokens';
+import { fieldsOf, type Schema, type Texts, type VerbField } from '../verbFields';
+import { FormDialog } from './formDialog';
+import { VerbForm } from './verbForm';
+
+/** They stop or remove something. */
+const WARNED: readonly Verb[] = ['stop', 'down', 'purge'];
+
+export interface Asking {
+  app: JupyterFrontEnd;
+  nbdeploy: INbdeploy;
+  rendermime: IRenderMimeRegistry | null;
+  panel: NotebookPanel | null;
+  /** The verb's label. */
+  label: string;
+}
+
+/** Asks for a verb by a form, then shows its job, its place in the sidebar, or what it gave. */
+export async function openVerb(asking: Asking, verb: Verb, given: Texts): Promise<void> {
+  const { nbdeploy, label } = asking;
+  const { trans, deployments } = nbdeploy;
+  let fields: readonly VerbField[];
+  try {
+    [fields] = await Promise.all([fieldsOfVerb(nbdeploy, verb), deployments.refresh()]);
+  } catch (error) {
+    const problem = asProblem(error);
+    await showErrorMessage(label, `${problem.message} ${problem.remedy}`);
+    return;
+  }
+  const isShown = SHOWN[verb] !== undefined;
+  // What the sidebar shows it needs no more of than the name.
+  const used = isShown ? fields.filter(field => field.name === 'name') : fields;
+  const texts = { ...begun(verb, used, asking), ...given };
+  const action = label.replace(/…$/, '');
+  const dialog = new FormDialog(action, close => (
+    <VerbForm
+      summary={trans.__(VERBS[verb].summary)}
+      action={isShown ? trans.__('Show') : action}
+      warns={WARNED.includes(verb)}
+      fields={used}
+      given={texts}
+      endpoints={deployments.endpoints.map(row => row.name)}
+      ask={async request => {
+        await ask(asking, verb, request);
+      }}
+      close={close}
+      trans={trans}
+    />
+  ));
+  await dialog.launch();
+}
+
+async function ask(
+  asking: Asking,
+  verb: Verb,
+  request: Readonly<Record<string, unknown>>
+): Promise<void> {
+  const { app, nbdeploy } = asking;
+  const section = SHOWN[verb];
+  if (section !== undefined) {
+    await app.commands.execute(CommandIDs.open, { name: String(request.name), section });
+    return;
+  }
+  const started = await nbdeploy.jobs.start(verb, request);
+  if ('job' in started) {
+    await app.commands.execute(CommandIDs.openJob, { job: started.job.id });
+  } else {
+    await tell(asking, verb, started.result);
+  }
+}
+
+/** What a verb gave at once, as all faces tell it. */
+async function tell(asking: Asking, verb: Verb, result: unknown): Promise<void> {
+  const { app, nbdeploy, rendermime, label } = asking;
+  const { value } = await requestAPI<ToldView>('views/told', {
+    method: 'POST',
+    body: { verb, result },
+    settings: nbdeploy.serverSettings
+  });
+  if (!rendermime) {
+    return;
+  }
+  const page = rendermime.createRenderer('text/html');
+  await page.renderModel(new MimeModel({ trusted: false, data: { 'text/html': value.html } }));
+  const content = new Panel();
+  content.addClass('nbdeploy-Told');
+  content.addWidget(page);
+  const tab = new MainAreaWidget({ content });
+  tab.title.label = label.replace(/…$/, '');
+  tab.title.icon = deployIcon;
+  app.shell.add(tab, 'main');
+  app.shell.activateById(tab.id);
+}
+
+/** The server describes its own requests, so the form is never of another version. */
+async function fieldsOfVerb({ serverSettings }: INbdeploy, verb: Verb): Promise<VerbField[]> {
+  const { value } = await requestAPI<Description>('openapi.json', { settings: serverSettings });
+  const described = value.paths[`/${verb}`]?.post.requestBody.content['application/json'].schema;
+  const name = described?.$ref.split('/').at(-1) ?? '';
+  return fieldsOf(value.components.schemas[name] ?? {});
+}
+
+interface Description {
+  paths: Record<
+    string,
+    { post: { requestBody: { content: { 'application/json': { schema: { $ref: string } } } } } }
+  >;
+  components: { schemas: Record<string, Schema> };
+}
+
+/** What the open endpoint and the current notebook say. */
+function begun(verb: Verb, fields: readonly VerbField[], { nbdeploy, panel }: Asking): Texts {
+  const texts: Record<string, string> = {};
+  const opened = nbdeploy.deployments.opened;
+  if (opened !== null && verb !== 'init' && fields.some(field => field.name === 'name')) {
+    texts.name = opened;
+  }
+  if (panel) {
+    const path = panel.context.localPath;
+    if (verb === 'validate') {
+      texts.notebooks = path;
+    } else if (verb === 'init') {
+      texts.folder = PathExt.dirname(path) || '.';
+    }
+  }
+  return texts;
+}

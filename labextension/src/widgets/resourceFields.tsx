@@ -1,0 +1,64 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import { type ResourceName, RESOURCES, type ResourceValues } from '../deployValues';
+import type { FieldProblem, Resources } from '../generated';
+import { FieldGroup } from './field';
+
+/** What the release may use of the machine; an empty field says what it gets anyway. */
+export function ResourceFields({
+  values,
+  usual,
+  problems,
+  trans,
+  change
+}: {
+  values: ResourceValues;
+  usual: Resources;
+  problems: readonly FieldProblem[];
+  trans: TranslationBundle;
+  change: (values: ResourceValues) => void;
+}): React.ReactElement {
+  const id = React.useId();
+  const labels: Record<ResourceName, string> = {
+    workers: trans.__('workers'),
+    cpu: trans.__('processors'),
+    memory: trans.__('memory'),
+    threads: trans.__('threads a worker'),
+    gpu: trans.__('GPU')
+  };
+  return (
+    <FieldGroup
+      label={trans.__('Resources')}
+      help={trans.__('Limits that are enforced, such as 4 workers, 512MB or 2GiB; ‘any’ for none.')}
+      problems={problems}
+    >
+      <div className="nbdeploy-resources">
+        {RESOURCES.map(name => (
+          <label key={name} htmlFor={`${id}-${name}`}>
+            <input
+              id={`${id}-${name}`}
+              type="text"
+              className="jp-mod-styled"
+              spellCheck={false}
+              autoComplete="off"
+              aria-invalid={problems.length > 0}
+              placeholder={usually(name, usual, trans)}
+              value={values[name]}
+              onChange={event => {
+                change({ ...values, [name]: event.target.value });
+              }}
+            />
+            <span>{labels[name]}</span>
+          </label>
+        ))}
+      </div>
+    </FieldGroup>
+  );
+}
+
+function usually(name: ResourceName, usual: Resources, trans: TranslationBundle): string {
+  const value = usual[name];
+  if (value === null) return name === 'workers' ? '1' : trans.__('any');
+  return name === 'memory' ? `${String(Math.round(Number(value) / 1e6))}MB` : String(value);
+}

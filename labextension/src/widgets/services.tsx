@@ -1,0 +1,54 @@
+/** What the widgets of the Deployments sidebar need of Lab and of the server, handed down once. */
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { EndpointModel } from '../endpoint';
+import type { Job } from '../generated';
+import type { Section } from '../model';
+import type { ReportOf } from '../report';
+
+export interface Services {
+  readonly trans: TranslationBundle;
+  readonly rendermime: IRenderMimeRegistry;
+  /** A view's document, as the server makes it; of `form`, numbers keep their digits. */
+  view<T>(
+    view: string,
+    request: Readonly<Record<string, unknown>>,
+    signal?: AbortSignal
+  ): Promise<T>;
+  /** A verb that answers at once; numbers keep their digits, on the way there and back. */
+  call<T>(
+    verb: string,
+    request: Readonly<Record<string, unknown>>,
+    signal?: AbortSignal
+  ): Promise<T>;
+  /** A slow verb: its job, at its end. */
+  job(verb: string, request: Readonly<Record<string, unknown>>): Promise<Job>;
+  /** The model of an endpoint, the same one for all within this view. */
+  endpoint(name: string): EndpointModel;
+  /** Opens the deploy dialog. */
+  deploy(): void;
+  /** Opens an endpoint's tab in the main area. */
+  openTab(name: string, tab: Section): void;
+  /** Opens the page of a release's validation, or of the one that refused a job. */
+  openReport(of: ReportOf, title: string): void;
+  /** Opens a notebook that the server can reach; false: it lies elsewhere. */
+  openNotebook(path: string): Promise<boolean>;
+  /** Inserts a cell below the active one of the current notebook; false: no notebook is open. */
+  insertCell(source: string): boolean;
+  /** Puts a text on the clipboard; false: the browser has none to give. */
+  copy(text: string): Promise<boolean>;
+  /** Says something to who does not see. */
+  say(words: string): void;
+}
+
+const Context = React.createContext<Services | null>(null);
+
+export const ServicesProvider = Context.Provider;
+
+export function useServices(): Services {
+  const services = React.useContext(Context);
+  if (services === null) throw new Error('a widget of the sidebar is drawn outside of it');
+  return services;
+}

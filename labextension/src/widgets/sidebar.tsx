@@ -1,0 +1,143 @@
+/** The Deployments sidebar: the list of endpoints, or the one that is opened, and the jobs below. */
+import * as React from 'react';
+
+import type { Trouble } from '../changes';
+import type { EndpointRow } from '../generated';
+import type { Section } from '../model';
+import { clock } from '../words';
+import { Endpoint } from './endpoint';
+import { EndpointList } from './endpointList';
+import { LogIn } from './logIn';
+import { Button, Notice, Waiting } from './parts';
+import { useServices } from './services';
+
+/** What the sidebar knows; `endpoints` is null until the server told them. */
+export interface SidebarState {
+  readonly endpoints: readonly EndpointRow[] | null;
+  readonly home: string;
+  readonly trouble: Trouble | null;
+  /** False: the server does not answer. */
+  readonly connected: boolean;
+  /** When it was last heard of; null: never. */
+  readonly heard: string | null;
+  /** The server asks for a new log-in. */
+  readonly expired: boolean;
+  readonly opened: string | null;
+  readonly tab: Section;
+}
+
+interface Props {
+  readonly state: SidebarState;
+  readonly onOpen: (name: string | null) => void;
+  readonly onTab: (tab: Section) => void;
+  readonly onAgain: () => void;
+  /** What is shown below the list of endpoints. */
+  readonly jobs: React.ReactNode;
+}
+
+export function Sidebar(props: Props): React.JSX.Element {
+  const { state, onOpen, onTab, onAgain, jobs } = props;
+  const { trans, endpoint, deploy } = useServices();
+  const [filter, setFilter] = React.useState('');
+  const root = React.useRef<HTMLDivElement>(null);
+  const { opened } = state;
+  const back = (): void => {
+    onOpen(null);
+    // The list is where one came from.
+    requestAnimationFrame(() =>
+      root.current?.querySelector<HTMLElement>('[role=listbox]')?.focus()
+    );
+  };
+  return (
+    <div className="nbd-Deployments" ref={root}>
+      <Banner state={state} />
+      <div className="nbd-Bar">
+        {opened === null ? (
+          <h2>{trans.__('Deployments')}</h2>
+        ) : (
+          <nav aria-label={trans.__('Where you are')}>
+            <Button
+              look="quiet"
+              onClick={back}
+              title={trans.__('Back to all endpoints')}
+              aria-label={trans.__('Back to all endpoints')}
+            >
+              ‹ {trans.__('All')}
+            </Button>
+            <span className="nbd-cut" aria-current="page" title={opened}>
+              {opened}
+            </span>
+          </nav>
+        )}
+        <Button
+          look="primary"
+          onClick={deploy}
+          title={trans.__('Deploy a model of the current notebook')}
+        >
+          {trans.__('Deploy…')}
+        </Button>
+      </div>
+      <div className="nbd-Body">
+        {opened === null ? (
+          <>
+            {state.trouble && state.connected && !state.expired && (
+              <Notice trouble={state.trouble}>
+                <Button onClick={onAgain}>{trans.__('Look again')}</Button>
+              </Notice>
+            )}
+            {state.endpoints === null && !state.trouble && state.connected && (
+              <Waiting words={trans.__('Looking for endpoints …')} />
+            )}
+            {state.endpoints !== null && (
+              <EndpointList
+                endpoints={state.endpoints}
+                home={state.home}
+                filter={filter}
+                onFilter={setFilter}
+                onOpen={onOpen}
+              />
+            )}
+            {jobs}
+          </>
+        ) : (
+          <Endpoint
+            key={opened}
+            model={endpoint(opened)}
+            tab={state.tab}
+            onTab={onTab}
+            onGone={back}
+          />
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Above all: the server is away, or wants a new log-in. What was seen last stays below. */
+function Banner(props: { state: SidebarState }): React.JSX.Element | null {
+  const { connected, expired, heard } = props.state;
+  const { trans } = useServices();
+  if (expired) {
+    return (
+      <div className="nbd-Banner" role="alert">
+        <span>
+          {trans.__(
+            'Your log-in at the Jupyter server has ended. Log in again in another tab: this page goes on then. What is deployed goes on meanwhile.'
+          )}
+        </span>
+        <LogIn trans={trans} />
+      </div>
+    );
+  }
+  if (connected) return null;
+  return (
+    <div className="nbd-Banner" role="alert">
+      {heard
+        ? trans.__(
+            'The Jupyter server does not answer; what is shown is of %1. What is deployed goes on.',
+            clock(heard)
+          )
+        : trans.__('The Jupyter server does not answer. It is tried again.')}
+    </div>
+  );
+}

@@ -1,0 +1,18 @@
+/** A result as all faces tell it: a page that Python made, its data escaped there, sanitised again by Lab here. */
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import * as React from 'react';
+
+import type { ToldView } from '../generated';
+import { Rendered } from './rendered';
+
+export function Told(props: {
+  told: ToldView;
+  rendermime: IRenderMimeRegistry;
+}): React.JSX.Element {
+  const { rendermime } = props;
+  return (
+    <div className="nbd-Told">
+      <Rendered rendermime={rendermime} mime="text/html" data={props.told.html} trusted={false} />
+    </div>
+  );
+}

@@ -1,0 +1,249 @@
+/** Try it: a form of the signature, filled with the example, or the request as JSON; the answer; and snippets. */
+import * as React from 'react';
+
+import type { Trouble } from '../changes';
+import { troubleOf } from '../changes';
+import { exact } from '../exact';
+import type { Texts } from '../form';
+import { instanceOf, textsOf } from '../form';
+import type { EndpointView, FormField, FormView, Prediction } from '../generated';
+import { milliseconds, short } from '../words';
+import { useLoaded } from './hooks';
+import { Button, Copy, Empty, Notice, Waiting } from './parts';
+import { useServices } from './services';
+import { Snippets } from './snippets';
+
+interface Answer {
+  readonly prediction: Prediction;
+  readonly ms: number;
+}
+
+export function TryIt(props: { view: EndpointView }): React.JSX.Element {
+  const { name, running, cards } = props.view;
+  const { trans, view } = useServices();
+  const stable = cards.find(card => card.role === 'stable')?.tag ?? '';
+  const loaded = useLoaded<FormView>(`${name} ${stable}`, async signal =>
+    view('form', { name }, signal)
+  );
+  if (loaded.error !== null) {
+    return (
+      <Notice trouble={troubleOf(loaded.error)}>
+        <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+      </Notice>
+    );
+  }
+  if (!loaded.value) return <Waiting words={trans.__('Making the form …')} />;
+  return (
+    <div className="nbd-Try">
+      {running ? (
+        <Form form={loaded.value} key={loaded.value.release} />
+      ) : (
+        <Empty
+          title={trans.__('It is stopped')}
+          text={trans.__('"Start again…" above brings back what ran last; then it can be asked.')}
+        />
+      )}
+      <Snippets snippets={loaded.value.snippets} />
+    </div>
+  );
+}
+
+function Form(props: { form: FormView }): React.JSX.Element {
+  const { form } = props;
+  const { trans, call, say } = useServices();
+  const [asJson, setAsJson] = React.useState(form.fields.length === 0);
+  const [texts, setTexts] = React.useState<Texts>(() => textsOf(form.fields));
+  const [json, setJson] = React.useState(() => exact.stringify(form.instance, 2));
+  const [answer, setAnswer] = React.useState<Answer | null>(null);
+  const [trouble, setTrouble] = React.useState<Trouble | null>(null);
+  const [asking, setAsking] = React.useState(false);
+  const made = instanceOf(form.fields, texts, trans);
+  const parsed = parse(json);
+  const wrong = asJson ? parsed.problem !== '' : Object.keys(made.problems).length > 0;
+
+  const ask = async (): Promise<void> => {
+    if (wrong) return;
+    setAsking(true);
+    const began = performance.now();
+    try {
+      const data = [asJson ? parsed.value : made.instance];
+      const prediction = await call<Prediction>('predict', { name: form.name, data });
+      const ms = performance.now() - began;
+      setAnswer({ prediction, ms });
+      setTrouble(null);
+      say(trans.__('answered with %1', prediction.status));
+    } catch (error) {
+      setAnswer(null);
+      setTrouble(troubleOf(error));
+    }
+    setAsking(false);
+  };
+  const toJson = (): void => {
+    if (!asJson && Object.keys(made.problems).length === 0)
+      setJson(exact.stringify(made.instance, 2));
+    setAsJson(!asJson);
+  };
+  return (
+    <form
+      className="nbd-Form"
+      noValidate
+      onSubmit={event => {
+        event.preventDefault();
+        void ask();
+      }}
+    >
+      {asJson ? (
+        <label className="nbd-Field">
+          <span>{trans.__('One instance, as JSON')}</span>
+          <textarea
+            rows={Math.min(16, json.split('\n').length + 1)}
+            value={json}
+            spellCheck={false}
+            aria-invalid={parsed.problem !== ''}
+            onChange={event => {
+              setJson(event.target.value);
+            }}
+          />
+          {parsed.problem && <span className="nbd-Field-problem">{parsed.problem}</span>}
+        </label>
+      ) : (
+        <div className="nbd-Fields">
+          {form.fields.map(field => (
+            <Field
+              key={field.name}
+              field={field}
+              text={texts[field.name] ?? ''}
+              problem={made.problems[field.name] ?? ''}
+              onText={text => {
+                setTexts(before => ({ ...before, [field.name]: text }));
+              }}
+            />
+          ))}
+        </div>
+      )}
+      <div className="nbd-row nbd-mod-wrap">
+        <Button
+          type="submit"
+          look="primary"
+          disabled={wrong || asking}
+          title={trans.__('Ask %1', form.url)}
+        >
+          {asking ? trans.__('Asking …') : trans.__('Ask')}
+        </Button>
+        {form.fields.length > 0 && (
+          <Button onClick={toJson} aria-pressed={asJson}>
+            {asJson ? trans.__('As a form') : trans.__('As JSON')}
+          </Button>
+        )}
+        <Button
+          look="quiet"
+          onClick={() => {
+            setTexts(textsOf(form.fields));
+            setJson(exact.stringify(form.instance, 2));
+          }}
+        >
+          {trans.__('The example again')}
+        </Button>
+      </div>
+      {trouble && <Notice trouble={trouble} />}
+      {answer && <Answered answer={answer} />}
+    </form>
+  );
+}
+
+function parse(text: string): { value: unknown; problem: string } {
+  try {
+    return { value: exact.parse(text), problem: '' };
+  } catch (error) {
+    return { value: null, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function Field(props: {
+  field: FormField;
+  text: string;
+  problem: string;
+  onText: (text: string) => void;
+}): React.JSX.Element {
+  const { field, text, problem, onText } = props;
+  const id = React.useId();
+  const common = {
+    id,
+    'aria-describedby': `${id}-help`,
+    'aria-invalid': problem !== '',
+    'aria-required': field.required
+  };
+  return (
+    <div className="nbd-Field" data-kind={field.kind}>
+      <label htmlFor={id} title={field.name}>
+        {field.label}
+      </label>
+      {field.kind === 'boolean' ? (
+        <input
+          type="checkbox"
+          {...common}
+          checked={text === 'true'}
+          onChange={event => {
+            onText(String(event.target.checked));
+          }}
+        />
+      ) : field.kind === 'choice' ? (
+        <select
+          {...common}
+          value={text}
+          onChange={event => {
+            onText(event.target.value);
+          }}
+        >
+          {!field.required && <option value="" />}
+          {field.choices.map(choice => (
+            <option key={exact.stringify(choice)} value={exact.stringify(choice)}>
+              {String(choice)}
+            </option>
+          ))}
+        </select>
+      ) : (
+        <input
+          type="text"
+          inputMode={
+            field.kind === 'number' ? 'decimal' : field.kind === 'integer' ? 'numeric' : 'text'
+          }
+          spellCheck={false}
+          {...common}
+          value={text}
+          onChange={event => {
+            onText(event.target.value);
+          }}
+        />
+      )}
+      <span id={`${id}-help`} className={problem ? 'nbd-Field-problem' : 'nbd-faint'}>
+        {problem || field.help}
+      </span>
+    </div>
+  );
+}
+
+function Answered(props: { answer: Answer }): React.JSX.Element {
+  const { prediction, ms } = props.answer;
+  const { trans } = useServices();
+  const good = prediction.status < 400;
+  const body =
+    typeof prediction.body === 'string' ? prediction.body : exact.stringify(prediction.body, 2);
+  return (
+    <section className="nbd-Answer" data-bad={!good} aria-label={trans.__('The answer')}>
+      <h5>
+        <span className={good ? undefined : 'nbd-Status-bad'}>{prediction.status}</span>
+        <span title={trans.__('from this browser and back')}>{milliseconds(ms)}</span>
+        {prediction.release && <span title={prediction.release}>{short(prediction.release)}</span>}
+        <Copy text={body} label={trans.__('Copy the answer')} />
+      </h5>
+      {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a long answer scrolls */}
+      <pre className="nbd-Data" tabIndex={0} aria-label={trans.__('The answer')}>
+        {body}
+      </pre>
+      {prediction.request_id && (
+        <p className="nbd-faint">{trans.__('request %1', prediction.request_id)}</p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,96 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { VerbField } from '../verbFields';
+import { type ControlProps, Offered } from './field';
+
+export interface VerbControlProps extends ControlProps {
+  field: VerbField;
+  text: string;
+  /** What may be meant, such as the endpoints' names. */
+  offered: readonly string[];
+  change: (text: string) => void;
+  trans: TranslationBundle;
+}
+
+/** The control of one field of a verb. */
+export function VerbControl(props: VerbControlProps): React.ReactElement {
+  const { field, text, offered, change, trans, ...named } = props;
+  const onChange = (
+    event: React.ChangeEvent<HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement>
+  ): void => {
+    change(event.target.value);
+  };
+  const common = { ...named, name: field.name, required: field.required };
+  switch (field.kind) {
+    case 'boolean':
+      return (
+        <input
+          {...named}
+          type="checkbox"
+          name={field.name}
+          className="jp-mod-styled"
+          checked={text === 'true'}
+          onChange={event => {
+            change(String(event.target.checked));
+          }}
+        />
+      );
+    case 'choice':
+      return (
+        <select {...common} className="jp-mod-styled" value={text} onChange={onChange}>
+          {field.choices.map(choice => (
+            <option key={choice} value={choice}>
+              {choice === '' ? trans.__('as it is') : choice}
+            </option>
+          ))}
+        </select>
+      );
+    case 'lines':
+    case 'shares':
+    case 'json':
+      return (
+        <textarea
+          {...common}
+          className="jp-mod-styled"
+          rows={field.kind === 'json' ? 6 : Math.min(6, text.split('\n').length + 1)}
+          placeholder={placeholder(field, trans)}
+          spellCheck={false}
+          value={text}
+          onChange={onChange}
+        />
+      );
+    case 'number':
+    case 'integer':
+    case 'text':
+      return (
+        <>
+          <input
+            {...common}
+            type="text"
+            inputMode={
+              field.kind === 'text' ? 'text' : field.kind === 'integer' ? 'numeric' : 'decimal'
+            }
+            className="jp-mod-styled"
+            list={offered.length > 0 ? `${named.id}-offered` : undefined}
+            spellCheck={false}
+            autoComplete="off"
+            value={text}
+            onChange={onChange}
+          />
+          {offered.length > 0 ? <Offered id={`${named.id}-offered`} choices={offered} /> : null}
+        </>
+      );
+  }
+}
+
+function placeholder(field: VerbField, trans: TranslationBundle): string {
+  switch (field.kind) {
+    case 'shares':
+      return trans.__('TAG=PERCENT, one a line');
+    case 'json':
+      return trans.__('JSON');
+    default:
+      return trans.__('one a line');
+  }
+}

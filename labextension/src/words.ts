@@ -1,0 +1,66 @@
+/** How names, shares and times are written: as the panel in a notebook writes them. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+/** `42 %`, with at most two decimals. */
+export function percent(value: number): string {
+  return `${String(Number(value.toFixed(2)))} %`;
+}
+
+/** A tag, its version cut to eight characters. */
+export function short(tag: string): string {
+  const [name = '', version] = tag.split(':');
+  return version === undefined ? name : `${name}:${version.slice(0, 8)}`;
+}
+
+/** The version of a tag, cut. */
+export function version(tag: string): string {
+  return (tag.split(':')[1] ?? tag).slice(0, 8);
+}
+
+/** How long ago, in the largest unit. */
+export function ago(trans: TranslationBundle, iso: string, now: number = Date.now()): string {
+  const seconds = Math.max(0, (now - Date.parse(iso)) / 1000);
+  if (seconds >= 86400) return trans.__('%1 d ago', Math.floor(seconds / 86400));
+  if (seconds >= 3600) return trans.__('%1 h ago', Math.floor(seconds / 3600));
+  if (seconds >= 60) return trans.__('%1 min ago', Math.floor(seconds / 60));
+  return trans.__('just now');
+}
+
+/** Date and time as this browser's user writes them. */
+export function clock(iso: string): string {
+  return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+/** The time alone, to the millisecond: what tells records apart. */
+export function time(iso: string): string {
+  return new Date(iso).toLocaleTimeString(undefined, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    fractionalSecondDigits: 3,
+    hourCycle: 'h23'
+  });
+}
+
+/** Requests a second; null: not known yet. */
+export function rate(trans: TranslationBundle, value: number | null | undefined): string {
+  if (value === null || value === undefined) return '–';
+  return trans.__('%1/s', value >= 100 ? value.toFixed(0) : value.toFixed(1));
+}
+
+/** Milliseconds with the digits that count. */
+export function milliseconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return '–';
+  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} ms`;
+}
+
+/** Names of roles for people. */
+export function roleName(trans: TranslationBundle, role: string): string {
+  const names: Record<string, string> = {
+    stable: trans.__('stable'),
+    canary: trans.__('canary'),
+    shadow: trans.__('shadow'),
+    idle: trans.__('idle')
+  };
+  return names[role] ?? role;
+}

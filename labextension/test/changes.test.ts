@@ -1,0 +1,172 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import { Changes, type ChangeWorld, onlyCopies } from '../src/changes';
+import type { EndpointView, Job } from '../src/generated';
+import { card, endpoint, job, PREVIEW, SHADOW, stale } from './sidebarWorld';
+
+function world(given: { run?: () => Promise<Job>; view?: EndpointView; asks?: boolean } = {}) {
+  const parts = {
+    preview: vi.fn(async () => Promise.resolve({ ...PREVIEW, asks: given.asks ?? true })),
+    run: vi.fn<ChangeWorld['run']>(given.run ?? (async () => Promise.resolve(job()))),
+    look: vi.fn<ChangeWorld['look']>(async () =>
+      Promise.resolve(given.view ?? endpoint({ revision: 3 }))
+    )
+  };
+  return { ...parts, changes: new Changes(parts) };
+}
+
+describe('a change', () => {
+  it('of copies alone is done at once, with the revision that was shown', async () => {
+    const { changes, run, preview } = world();
+    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    expect(preview).not.toHaveBeenCalled();
+    expect(run.mock.calls[0]?.slice(0, 3)).toEqual(['traffic', { shadow: { [SHADOW.tag]: 0 } }, 2]);
+    expect(changes.pending).toBeNull();
+  });
+
+  it('is confirmed by what is known of the revision that its job led to', async () => {
+    const { changes, look } = world({
+      run: async () => Promise.resolve(job({ result: { endpoint: 'clf', revision: 3 } }))
+    });
+    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    expect(look.mock.calls).toEqual([[3]]);
+    await changes.ask('rollback', {}, endpoint());
+    await changes.confirm('');
+    expect(look.mock.calls).toEqual([[3], [3]]);
+  });
+
+  it('is one of copies alone only while no client can notice it', () => {
+    const shadow = { shadow: { [SHADOW.tag]: 10 } };
+    expect(onlyCopies('traffic', shadow, endpoint())).toBe(true);
+    expect(onlyCopies('traffic', shadow, endpoint({ running: false }))).toBe(false);
+    const canary = endpoint({ cards: [card(), { ...SHADOW, role: 'canary' }] });
+    expect(onlyCopies('traffic', shadow, canary)).toBe(false);
+    expect(onlyCopies('traffic', { ...shadow, record: 'off' }, endpoint())).toBe(false);
+    expect(onlyCopies('promote', { tag: SHADOW.tag }, endpoint())).toBe(false);
+  });
+
+  it('that clients notice is shown, and done when it is confirmed', async () => {
+    const { changes, run } = world();
+    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
+    expect(changes.pending).toMatchObject({ phase: 'preview', comparison: PREVIEW.comparison });
+    expect(run).not.toHaveBeenCalled();
+    await changes.confirm('no complaints');
+    expect(run.mock.calls[0]?.slice(0, 3)).toEqual([
+      'promote',
+      { tag: SHADOW.tag, reason: 'no complaints' },
+      2
+    ]);
+    expect(changes.pending).toBeNull();
+  });
+
+  it('that came too late names who was faster, and keeps what was wanted', async () => {
+    const newer = { ...endpoint().history[0], revision: 3, by: 'ben', what: 'another' };
+    const view = endpoint({ revision: 3, history: [newer as never, ...endpoint().history] });
+    const { changes, preview } = world({ run: async () => Promise.reject(stale), view });
+    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
+    await changes.confirm('');
+    expect(changes.pending?.phase).toBe('conflict');
+    expect(changes.pending?.newer.map(row => row.by)).toEqual(['ben']);
+    await changes.again();
+    expect(changes.pending).toMatchObject({ phase: 'preview', revision: 3 });
+    expect(preview).toHaveBeenLastCalledWith('promote', { tag: SHADOW.tag }, 3);
+  });
+
+  it('that is given up while it is looked at again stays given up', async () => {
+    const { changes, look } = world({ run: async () => Promise.reject(stale) });
+    const ends = [
+      async () => Promise.resolve(endpoint({ revision: 4 })),
+      async () => Promise.reject(new Error('the server is gone'))
+    ];
+    for (const end of ends) {
+      await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+      expect(changes.pending?.phase).toBe('conflict');
+      look.mockImplementationOnce(end);
+      const again = changes.again();
+      changes.dismiss();
+      await again;
+      expect(changes.pending).toBeNull();
+    }
+  });
+
+  it('of copies is asked about after a conflict, although clients would notice nothing', async () => {
+    const { changes, run } = world({ run: async () => Promise.reject(stale), asks: false });
+    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    expect(changes.pending?.phase).toBe('conflict');
+    await changes.again();
+    expect(changes.pending?.phase).toBe('preview');
+    expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  it('that is looked at becomes a conflict when somebody else changes the endpoint', async () => {
+    const { changes } = world();
+    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
+    changes.noticed(endpoint());
+    expect(changes.pending?.phase).toBe('preview');
+    changes.noticed(endpoint({ revision: 3 }));
+    expect(changes.pending?.phase).toBe('conflict');
+  });
+
+  it('whose job met a newer revision is a conflict too', async () => {
+    const problem = { code: 'conflict', title: 'stale', detail: 'stale' };
+    const { changes } = world({
+      run: async () => Promise.resolve(job({ state: 'failed', problem: problem as never }))
+    });
+    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 5 } }, endpoint());
+    expect(changes.pending?.phase).toBe('conflict');
+  });
+
+  it('that gates refused is done all the same for a reason alone', async () => {
+    const problem = {
+      code: 'gate_failed',
+      title: 'No',
+      detail: 'acc 0.7',
+      errors: [],
+      report: '/r'
+    };
+    const { changes, run } = world({
+      run: async () => Promise.resolve(job({ state: 'failed', problem: problem as never }))
+    });
+    await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
+    await changes.confirm('');
+    expect(changes.pending?.trouble).toMatchObject({
+      message: 'acc 0.7',
+      gates: true,
+      report: 'j1'
+    });
+    await changes.force('  ');
+    expect(run).toHaveBeenCalledTimes(1);
+    await changes.force('known');
+    expect(run.mock.lastCall?.[1]).toEqual({ tag: SHADOW.tag, reason: 'known', force: true });
+  });
+
+  it('that is asked for while another is done follows it', async () => {
+    let end: (ended: Job) => void = () => undefined;
+    const { changes, run } = world({
+      run: async () => new Promise<Job>(resolve => (end = resolve))
+    });
+    const first = changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 50 } }, endpoint());
+    expect(run).toHaveBeenCalledTimes(1);
+    end(job());
+    await vi.waitFor(() => {
+      expect(run).toHaveBeenCalledTimes(2);
+    });
+    expect(run.mock.lastCall?.slice(1, 3)).toEqual([{ shadow: { [SHADOW.tag]: 50 } }, 3]);
+    end(job());
+    await first;
+  });
+
+  it('that was to follow one that failed is not done', async () => {
+    let fail: (why: Error) => void = () => undefined;
+    const run = vi.fn(async () => new Promise<Job>((_, reject) => (fail = reject)));
+    const { changes } = world({ run });
+    const first = changes.ask('traffic', { shadow: { [SHADOW.tag]: 0 } }, endpoint());
+    await changes.ask('traffic', { shadow: { [SHADOW.tag]: 50 } }, endpoint());
+    fail(new Error('the gateway has gone'));
+    await first;
+    expect(run).toHaveBeenCalledTimes(1);
+    expect(changes.pending).toMatchObject({ phase: 'failed' });
+    expect(changes.pending?.trouble?.message).toBe('the gateway has gone');
+  });
+});

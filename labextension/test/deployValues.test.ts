@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest';
+
+import {
+  empty,
+  filled,
+  nextRole,
+  requestOf,
+  valuesOf,
+  withModel,
+  withName,
+  withRole
+} from '../src/deployValues';
+import { beside, found, model } from './made/deploying';
+
+const checks = {
+  path: '/work/checks/accuracy.ipynb',
+  title: 'accuracy',
+  gates: ['accuracy >= 0.9'],
+  parameters: {}
+};
+
+describe('what the dialog opens with', () => {
+  it('is the best model, its best example, and the name that lies beside', () => {
+    const values = filled(found(model('clf'), model('other')), beside());
+    expect(values).toMatchObject({ model: 'clf', example: 'X_test[:5]', name: 'churn' });
+    expect(requestOf(values, beside())).toEqual({
+      model: 'clf',
+      name: 'churn',
+      example: 'X_test[:5]'
+    });
+  });
+
+  it('is a shadow with all copies where an endpoint is there', () => {
+    const around = beside({ endpoints: { churn: 'shadow' } });
+    const values = filled(found(model('clf')), around);
+    expect(values).toMatchObject({ role: 'shadow', percent: '100' });
+    // Who deploys an unchanged model, which is stable, does not ask for another role.
+    expect(requestOf(values, around)).not.toHaveProperty('role');
+    expect(requestOf(values, around)).not.toHaveProperty('percent');
+  });
+
+  it('chooses notebooks that have gates, but none where something is asked already', () => {
+    const plain = { ...checks, path: '/work/plain.ipynb', gates: [] };
+    const fresh = beside({ notebooks: [checks, plain] });
+    expect(filled(found(model('clf')), fresh).notebooks).toEqual([checks.path]);
+    const asked = beside({ notebooks: [checks], asked: ['accuracy.ipynb'] });
+    expect(filled(found(model('clf')), asked).notebooks).toEqual([]);
+  });
+
+  it('is empty fields where there is no model', () => {
+    expect(filled(found(), beside())).toMatchObject({ model: '', example: '' });
+  });
+});
+
+describe('a change of one field', () => {
+  const both = found(
+    model('clf'),
+    model('net', { examples: [{ expression: 'batch', words: 'a tensor' }] })
+  );
+  const around = beside({ endpoints: { churn: 'shadow' } });
+
+  it('takes another model’s example in the place of a guessed one alone', () => {
+    const values = filled(both, beside());
+    expect(withModel(values, 'net', both).example).toBe('batch');
+    expect(withModel({ ...values, example: 'mine()' }, 'net', both).example).toBe('mine()');
+  });
+
+  it('lets the role follow the name until one is chosen', () => {
+    const values = filled(both, around);
+    const fresh = withName(values, 'new', around, true);
+    expect(fresh.role).toBe('stable'); // a first release cannot be anything else
+    expect(withName(fresh, 'churn', around, false).role).toBe('shadow');
+    const canary = withRole(values, 'canary');
+    expect(canary.percent).toBe('10');
+    expect(withName(canary, 'churn', around, true).role).toBe('canary');
+  });
+
+  it('does not take a name that every object has for an endpoint', () => {
+    expect(nextRole('constructor', around)).toBe('stable');
+  });
+});
+
+it('a request leaves out what is empty or usual, and has what was typed', () => {
+  const around = beside({ endpoints: { churn: 'shadow' } });
+  const values = {
+    ...filled(found(model('clf')), around),
+    role: 'canary' as const,
+    percent: ' 25 ',
+    gates: ['', ' accuracy >= 0.9 '],
+    include: 'a.csv\n\n b.csv \n',
+    reason: 'why',
+    strict: true,
+    waive: ['leakage'],
+    record: 'meta' as const,
+    sample: ' 7 ',
+    redact: 'ssn\n\n iban \n',
+    resources: { ...empty.resources, workers: ' 4', memory: '512MB ' }
+  };
+  const request = requestOf(values, around);
+  expect(request).toEqual({
+    model: 'clf',
+    name: 'churn',
+    example: 'X_test[:5]',
+    reason: 'why',
+    role: 'canary',
+    percent: 25,
+    gate: ['accuracy >= 0.9'],
+    include: ['a.csv', 'b.csv'],
+    strict: true,
+    waive: ['leakage'],
+    record: 'meta',
+    record_sample: 0.07,
+    redact: ['ssn', 'iban'],
+    resources: { workers: '4', memory: '512MB' }
+  });
+  expect(requestOf(valuesOf(request, around), around)).toEqual(request);
+  expect(valuesOf(request, around).sample).toBe('7');
+});

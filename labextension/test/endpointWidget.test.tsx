@@ -1,0 +1,184 @@
+import { act, screen, waitFor, within } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import * as React from 'react';
+import { describe, expect, it, vi } from 'vitest';
+
+import type { ChangeWorld } from '../src/changes';
+import type { Job } from '../src/generated';
+import type { Section } from '../src/model';
+import { problem } from '../src/request';
+import { Endpoint } from '../src/widgets/endpoint';
+import { card, endpoint, job, model, SHADOW, shown } from './sidebarWorld';
+
+function Held(props: { made: ReturnType<typeof model>['made'] }): React.JSX.Element {
+  const [tab, setTab] = React.useState<Section>('releases');
+  return <Endpoint model={props.made} tab={tab} onTab={setTab} />;
+}
+
+describe('an endpoint', () => {
+  it('shows its releases, with what was sent to each', async () => {
+    const gates = {
+      verdict: 'fail',
+      words: '1 of 2 gates failed',
+      lines: ['acc 0.7 is below 0.9'],
+      at: '2026-11-26T02:00:00Z',
+      forced: true,
+      report: true
+    };
+    const { made } = model({ view: endpoint({ cards: [card(), { ...SHADOW, gates }] }) });
+    const openReport = vi.fn();
+    shown(<Held made={made} />, { openReport });
+    const cards = await screen.findAllByRole('article');
+    expect(cards).toHaveLength(2);
+    expect(within(cards[0] ?? document.body).getByText('stable 100 %')).toBeInTheDocument();
+    expect(within(cards[0] ?? document.body).queryByRole('switch')).toBeNull();
+    expect(within(cards[1] ?? document.body).getByText('acc 0.7 is below 0.9')).toBeInTheDocument();
+    expect(
+      screen.getByRole('img', { name: /Traffic: stable clf:aaaaaaaa 100 %, shadow/ })
+    ).toBeInTheDocument();
+    await userEvent.click(within(cards[1] ?? document.body).getByText('Open the report'));
+    expect(openReport).toHaveBeenCalledWith({ tag: SHADOW.tag }, expect.anything());
+  });
+
+  it('keeps the switch as it is until the server has confirmed it', async () => {
+    const state = { view: endpoint() };
+    let end: (ended: Job) => void = () => undefined;
+    const run = vi.fn<ChangeWorld['run']>(async () => new Promise<Job>(resolve => (end = resolve)));
+    const { made } = model(state, run);
+    shown(<Held made={made} />);
+    const toggle = await screen.findByRole('switch', { name: 'Shadow clf:cccccccc' });
+    await userEvent.click(toggle);
+    expect(toggle).toHaveAttribute('aria-checked', 'true');
+    expect(toggle).toHaveAttribute('aria-busy', 'true');
+    state.view = endpoint({
+      revision: 3,
+      cards: [card(), { ...SHADOW, role: 'idle', percent: 0 }]
+    });
+    await act(async () => {
+      end(job());
+      await Promise.resolve();
+    });
+    await waitFor(() => {
+      expect(screen.getByRole('switch')).toHaveAttribute('aria-checked', 'false');
+    });
+    expect(screen.getByRole('switch')).toHaveAttribute('aria-busy', 'false');
+  });
+
+  it('sets a shadow’s percent that is typed, and says what cannot be', async () => {
+    const { made, run } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    const percent = await screen.findByLabelText('Percent of requests copied to clf:cccccccc');
+    const apply = screen.getByRole('button', {
+      name: "Apply the shadow's percent for clf:cccccccc"
+    });
+    expect(apply).toBeDisabled();
+    await userEvent.clear(percent);
+    await userEvent.type(percent, '120');
+    expect(percent).toHaveAttribute('aria-invalid', 'true');
+    expect(apply).toBeDisabled();
+    await userEvent.clear(percent);
+    await userEvent.type(percent, '25{Enter}');
+    expect(run.mock.calls[0]?.slice(0, 3)).toEqual([
+      'traffic',
+      { shadow: { [SHADOW.tag]: 25 } },
+      2
+    ]);
+  });
+
+  it('shows what promoting would do and what the comparison says, and does it when confirmed', async () => {
+    const { made, run } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    const promote = await screen.findByRole('button', { name: 'Promote clf:cccccccc' });
+    await userEvent.click(promote);
+    const question = await screen.findByRole('group', { name: 'Promote clf:ccccccccdddd' });
+    expect(question).toHaveFocus();
+    expect(question).toHaveTextContent('shadow 100 %→stable 100 %');
+    expect(question).toHaveTextContent('the two agree on 94 % of 500 rows.');
+    expect(run).not.toHaveBeenCalled();
+    await userEvent.type(screen.getByLabelText('Why (optional)'), 'better{Enter}');
+    expect(run.mock.calls[0]?.slice(0, 3)).toEqual([
+      'promote',
+      { tag: SHADOW.tag, reason: 'better' },
+      2
+    ]);
+    await waitFor(() => {
+      expect(screen.queryByRole('group', { name: /Promote/ })).toBeNull();
+    });
+  });
+
+  it('gives the focus back when the question is given up by Escape', async () => {
+    const { made } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    const promote = await screen.findByRole('button', { name: 'Promote clf:cccccccc' });
+    await userEvent.click(promote);
+    await screen.findByRole('group', { name: 'Promote clf:ccccccccdddd' });
+    await userEvent.keyboard('{Escape}');
+    await waitFor(() => {
+      expect(promote).toHaveFocus();
+    });
+  });
+
+  it('says who was faster, as text', async () => {
+    const { made } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    await userEvent.click(await screen.findByRole('button', { name: 'Promote clf:cccccccc' }));
+    await screen.findByText(/Before you confirm/);
+    const row = { ...endpoint().history[0], revision: 3, by: 'ben', what: '<b>bold</b> 😀' };
+    act(() => {
+      made.changes.noticed(endpoint({ revision: 3, history: [row as never] }));
+    });
+    expect(screen.getByRole('alert')).toHaveTextContent('revision 3 by now, you saw revision 2');
+    expect(screen.getByText(/<b>bold<\/b> 😀/)).toBeInTheDocument();
+  });
+
+  it('moves between its tabs by the arrows', async () => {
+    const { made } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    const first = await screen.findByRole('tab', { name: 'Releases' });
+    first.focus();
+    await userEvent.keyboard('{End}');
+    expect(screen.getByRole('tab', { name: 'History' })).toHaveFocus();
+    expect(screen.getByRole('tab', { name: 'History' })).toHaveAttribute('aria-selected', 'true');
+    await userEvent.click(screen.getByRole('button', { name: 'Go back to revision 1' }));
+    expect(await screen.findByText(/Before you confirm/)).toBeInTheDocument();
+  });
+
+  it('that somebody removed says so, and leads back', async () => {
+    const { made } = model({ view: endpoint() });
+    const onGone = vi.fn();
+    shown(<Endpoint model={made} tab="releases" onTab={vi.fn()} onGone={onGone} />);
+    await screen.findAllByRole('article');
+    const unknown = problem({ code: 'unknown_endpoint', title: 'No such endpoint', status: 404 });
+    Object.assign(made, { _look: async () => Promise.reject(unknown) });
+    await act(async () => made.refresh().catch(() => undefined));
+    await userEvent.click(screen.getByRole('button', { name: 'All endpoints' }));
+    expect(onGone).toHaveBeenCalled();
+  });
+
+  it('keeps what was seen last while the server is away', async () => {
+    const { made } = model({ view: endpoint() });
+    shown(<Held made={made} />);
+    await screen.findAllByRole('article');
+    const away = problem({ code: 'unreachable', title: 'The Jupyter server does not answer.' });
+    Object.assign(made, { _look: async () => Promise.reject(away) });
+    await act(async () => made.refresh().catch(() => undefined));
+    expect(screen.getByRole('alert')).toHaveTextContent('What is shown may be out of date');
+    expect(screen.getAllByRole('article')).toHaveLength(2);
+  });
+
+  it('that is stopped offers to start it again', async () => {
+    const { made, preview } = model({ view: endpoint({ running: false, words: 'stopped' }) });
+    shown(<Held made={made} />);
+    await userEvent.click(await screen.findByRole('button', { name: 'Start again…' }));
+    expect(preview).toHaveBeenCalledWith('rollback', {}, 2);
+  });
+
+  it('opens the notebook of a release, or says that it lies elsewhere', async () => {
+    const { made } = model({ view: endpoint({ cards: [card()] }) });
+    const openNotebook = vi.fn(async () => Promise.resolve(false));
+    shown(<Held made={made} />, { openNotebook });
+    await userEvent.click(await screen.findByRole('button', { name: 'train.ipynb' }));
+    expect(openNotebook).toHaveBeenCalledWith('/home/ana/work/train.ipynb');
+    expect(await screen.findByText(/not in the folder that this server shows/)).toBeInTheDocument();
+  });
+});

@@ -1,0 +1,288 @@
+import { fireEvent, screen, waitFor } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import * as React from 'react';
+import { describe, expect, it, vi } from 'vitest';
+
+import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
+import { NO_PAGES, withNewer, withOlder } from '../src/paging';
+import { problem } from '../src/request';
+import { EndpointList } from '../src/widgets/endpointList';
+import { Records } from '../src/widgets/records';
+import { endpoint, shown } from './sidebarWorld';
+
+function row(name: string, given: Partial<EndpointRow> = {}): EndpointRow {
+  return {
+    name,
+    url: `http://127.0.0.1/${name}`,
+    revision: 1,
+    running: true,
+    healthy: true,
+    words: 'healthy',
+    stable: `${name}:aaaaaaaa`,
+    candidates: 0,
+    rate: null,
+    changed_at: null,
+    ...given
+  };
+}
+
+function Endpoints(props: {
+  rows: EndpointRow[];
+  onOpen?: (name: string) => void;
+}): React.JSX.Element {
+  const [filter, setFilter] = React.useState('');
+  return (
+    <EndpointList
+      endpoints={props.rows}
+      home="/home/ana/.nbdeploy"
+      filter={filter}
+      onFilter={setFilter}
+      onOpen={props.onOpen ?? vi.fn()}
+    />
+  );
+}
+
+describe('the list of endpoints', () => {
+  it('draws a few of five hundred', () => {
+    const rows = Array.from({ length: 500 }, (_, i) => row(`e${String(i)}`));
+    shown(<Endpoints rows={rows} />);
+    const drawn = screen.getAllByRole('option');
+    expect(drawn.length).toBeGreaterThan(5);
+    expect(drawn.length).toBeLessThan(40);
+    expect(drawn[0]).toHaveAttribute('aria-setsize', '500');
+  });
+
+  it('is empty with a way to go on', async () => {
+    const deploy = vi.fn();
+    shown(<Endpoints rows={[]} />, { deploy });
+    await userEvent.click(screen.getByRole('button', { name: 'Deploy…' }));
+    expect(deploy).toHaveBeenCalled();
+    expect(screen.getByText(/home\/ana/)).toBeInTheDocument();
+  });
+
+  it('is filtered by name and by state, and says when none fits', async () => {
+    const rows = [row('churn'), row('tumour', { healthy: false, words: 'a release is down' })];
+    shown(<Endpoints rows={rows} />);
+    const filter = screen.getByRole('searchbox', { name: 'Filter the endpoints' });
+    await userEvent.type(filter, 'DOWN');
+    expect(screen.getAllByRole('option')).toHaveLength(1);
+    await userEvent.type(filter, 'x');
+    await userEvent.click(screen.getByRole('button', { name: 'Show all' }));
+    expect(screen.getAllByRole('option')).toHaveLength(2);
+  });
+
+  it('is walked and opened by the keyboard', async () => {
+    const onOpen = vi.fn();
+    shown(<Endpoints rows={[row('a'), row('b'), row('c')]} onOpen={onOpen} />);
+    await userEvent.tab();
+    await userEvent.keyboard('{ArrowDown}');
+    expect(screen.getByRole('listbox')).toHaveFocus();
+    await userEvent.keyboard('{ArrowDown}{End}{ArrowUp}{Enter}');
+    expect(onOpen).toHaveBeenCalledWith('b');
+  });
+
+  it('shows names as text', () => {
+    shown(<Endpoints rows={[row('x', { words: '<img src=x onerror=alert(1)>' })]} />);
+    expect(screen.getByText(/<img src=x/)).toBeInTheDocument();
+    expect(document.querySelector('img')).toBeNull();
+  });
+});
+
+function record(key: number, given: Partial<RecordRow> = {}): RecordRow {
+  return {
+    key: String(key),
+    request_id: `r${String(key)}`,
+    pair_id: `p${String(key)}`,
+    ts: '2026-11-26T02:00:00Z',
+    release: 'clf:aaaaaaaabbbb',
+    role: 'stable',
+    status: 200,
+    latency_ms: 3.2,
+    rows: 1,
+    summary: `{"x": ${String(key)}}`,
+    ...given
+  };
+}
+
+/** Records `first` … `last`, newest first. */
+function page(first: number, last: number, total: number, next: string | null = null): RecordsView {
+  const records = Array.from({ length: first - last + 1 }, (_, i) => record(first - i));
+  return { records, total, next, notes: [] };
+}
+
+describe('pages of records', () => {
+  it('are put after and before each other, each record once', () => {
+    let pages = withOlder(NO_PAGES, page(9, 6, 9, 'c6'));
+    pages = withOlder(pages, page(6, 3, 9, 'c3'));
+    pages = withNewer(pages, page(11, 8, 11, 'c8'));
+    expect(pages.rows.map(one => one.key)).toEqual('11 10 9 8 7 6 5 4 3'.split(' '));
+    expect(pages).toMatchObject({ total: 11, next: 'c3' });
+  });
+
+  it('begin anew where more came than a page holds, and where some were purged', () => {
+    const pages = withOlder(NO_PAGES, page(9, 6, 9, 'c6'));
+    expect(withNewer(pages, page(30, 27, 30, 'c27')).rows[0]?.key).toBe('30');
+    expect(withNewer(pages, page(30, 27, 30, 'c27')).rows).toHaveLength(4);
+    expect(withNewer(pages, page(9, 8, 2)).rows).toHaveLength(2);
+  });
+
+  it('stay the same object when nothing is new', () => {
+    const pages = withOlder(NO_PAGES, page(9, 6, 9, 'c6'));
+    expect(withNewer(pages, page(9, 6, 9, 'c6'))).toBe(pages);
+  });
+});
+
+describe('the records', () => {
+  it('are asked for by filter, and one is opened with all answers', async () => {
+    const asked: Record<string, unknown>[] = [];
+    const view = async (name: string, request: object): Promise<never> => {
+      asked.push({ view: name, ...request });
+      const opened = {
+        request_id: 'r2',
+        pair_id: 'p2',
+        ts: '2026-11-26T02:00:00Z',
+        rows: 1,
+        input: '[{"x": "<script>alert(1)</script>"}]',
+        cut: true,
+        answers: [
+          {
+            release: 'clf:a',
+            role: 'stable',
+            status: 200,
+            latency_ms: 3,
+            output: '[1]',
+            error: '',
+            cut: false
+          },
+          {
+            release: 'clf:b',
+            role: 'shadow',
+            status: 500,
+            latency_ms: 4,
+            output: '',
+            error: 'ValueError: 😀',
+            cut: false
+          }
+        ],
+        cell: 'X = 1',
+        note: ''
+      };
+      return Promise.resolve((name === 'record' ? opened : page(2, 1, 2)) as never);
+    };
+    const insertCell = vi.fn(() => true);
+    shown(<Records view={endpoint()} />, { view: view, insertCell });
+    await screen.findByText('2 records');
+    await userEvent.selectOptions(screen.getByLabelText('Role'), 'shadow');
+    await userEvent.type(screen.getByRole('searchbox'), 'abc');
+    await waitFor(() => {
+      expect(asked.at(-1)).toMatchObject({ view: 'records', role: 'shadow', text: 'abc' });
+    });
+    fireEvent.click(await screen.findByText('{"x": 2}'));
+    expect(await screen.findByText('ValueError: 😀')).toBeInTheDocument();
+    expect(screen.getByText(/<script>/)).toBeInTheDocument();
+    expect(document.querySelector('script')).toBeNull();
+    expect(screen.getByText(/Cut here/)).toBeInTheDocument();
+    await userEvent.click(screen.getByRole('button', { name: 'Copy as cell' }));
+    expect(insertCell).toHaveBeenCalledWith('X = 1');
+    await userEvent.keyboard('{Escape}');
+    await waitFor(() => {
+      expect(screen.queryByText('ValueError: 😀')).toBeNull();
+    });
+  });
+
+  it('that could not be read are asked for again at once, wherever the list is scrolled to', async () => {
+    const asked: unknown[] = [];
+    let away = false;
+    const view = async (_: string, request: { before?: string }): Promise<never> => {
+      asked.push(request.before ?? 'newest');
+      if (away) throw problem({ code: 'unreachable', title: 'nobody answers' });
+      const older = request.before === 'c16';
+      return Promise.resolve((older ? page(15, 1, 30) : page(30, 16, 30, 'c16')) as never);
+    };
+    // In jsdom all fifteen rows are in sight, so the older page is asked for at once.
+    away = true;
+    shown(<Records view={endpoint()} />, { view: view });
+    const again = await screen.findByRole('button', { name: 'Look again' });
+    away = false;
+    await userEvent.click(again);
+    await screen.findByText('{"x": 30}');
+    await waitFor(() => {
+      expect(asked).toEqual(['newest', 'newest', 'c16']);
+    });
+  });
+
+  it('of which older ones could not be read are asked for those again', async () => {
+    const asked: unknown[] = [];
+    let away = true;
+    const view = async (_: string, request: { before?: string }): Promise<never> => {
+      asked.push(request.before ?? 'newest');
+      if (away && request.before) throw problem({ code: 'unreachable', title: 'nobody answers' });
+      return Promise.resolve((request.before ? page(15, 1, 30) : page(30, 16, 30, 'c16')) as never);
+    };
+    shown(<Records view={endpoint()} />, { view: view });
+    const list = await screen.findByRole('listbox', { name: 'Records, newest first' });
+    list.scrollTop = 400;
+    fireEvent.scroll(list);
+    const again = await screen.findByRole('button', { name: 'Look again' });
+    expect(asked).toEqual(['newest', 'c16']);
+    away = false;
+    await userEvent.click(again);
+    await waitFor(() => {
+      expect(asked).toEqual(['newest', 'c16', 'c16']);
+    });
+    await waitFor(() => {
+      expect(screen.queryByRole('button', { name: 'Look again' })).toBeNull();
+    });
+  });
+
+  it('of which the newest could not be read are asked for those again, though the list was scrolled since', async () => {
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    try {
+      let [away, count] = [false, 0];
+      const view = async (): Promise<never> => {
+        count += 1;
+        if (away) throw problem({ code: 'unreachable', title: 'nobody answers' });
+        return Promise.resolve(page(30 + count, 1, 30 + count) as never);
+      };
+      shown(<Records view={endpoint()} />, { view });
+      const list = await screen.findByRole('listbox', { name: 'Records, newest first' });
+      away = true;
+      await vi.advanceTimersByTimeAsync(4000);
+      const again = await screen.findByRole('button', { name: 'Look again' });
+      list.scrollTop = 400;
+      fireEvent.scroll(list);
+      away = false;
+      const before = count;
+      fireEvent.click(again);
+      await waitFor(() => {
+        expect(count).toBe(before + 1);
+      });
+      await waitFor(() => {
+        expect(screen.queryByRole('button', { name: 'Look again' })).toBeNull();
+      });
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(count).toBe(before + 1); // what is new would move what is read
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('of an endpoint that was never asked say what to do', async () => {
+    const view = async (): Promise<never> => Promise.resolve(page(0, 1, 0) as never);
+    shown(<Records view={endpoint()} />, { view });
+    expect(await screen.findByText(/send one with "Try it"/)).toBeInTheDocument();
+  });
+
+  it('are put on the clipboard where no notebook is open', async () => {
+    const view = async (name: string): Promise<never> =>
+      Promise.resolve(
+        (name === 'record'
+          ? { ...record(1), input: '[]', cut: false, answers: [], cell: 'X = 1', note: '' }
+          : page(1, 1, 1)) as never
+      );
+    shown(<Records view={endpoint()} />, { view: view, insertCell: () => false });
+    fireEvent.click(await screen.findByText('{"x": 1}'));
+    await userEvent.click(await screen.findByRole('button', { name: 'Copy as cell' }));
+    expect(await screen.findByText(/No notebook is open: .* clipboard/)).toBeInTheDocument();
+  });
+});

@@ -1,0 +1,105 @@
+import { ServerConnection } from '@jupyterlab/services';
+import { describe, expect, it } from 'vitest';
+
+import { asProblem, type ProblemError, requestAPI } from '../src/request';
+
+/** Settings whose server is `answer`; what was asked is kept in `asked`. */
+function server(answer: () => Response | Promise<Response>): {
+  asked: Request[];
+  settings: ServerConnection.ISettings;
+} {
+  const asked: Request[] = [];
+  const fetch = async (request: RequestInfo | URL): Promise<Response> => {
+    asked.push(request as Request);
+    return answer();
+  };
+  return {
+    asked,
+    settings: ServerConnection.makeSettings({ baseUrl: 'http://lab/user/a/', fetch })
+  };
+}
+
+async function failure(promise: Promise<unknown>): Promise<ProblemError> {
+  return promise.then(
+    () => expect.fail('it did not fail'),
+    (error: unknown) => error as ProblemError
+  );
+}
+
+describe('requestAPI', () => {
+  it('asks below the base URL, and leaves out what is not given', async () => {
+    const { asked, settings } = server(() => Response.json([]));
+    await requestAPI('views/records', { query: { name: 'a b', role: null, limit: 3 }, settings });
+    expect(asked[0]?.url).toBe('http://lab/user/a/nbdeploy/views/records?name=a+b&limit=3');
+  });
+
+  it('sends the revision as If-Match and reads that of the answer', async () => {
+    const { asked, settings } = server(() => Response.json({}, { headers: { ETag: '"7"' } }));
+    const answer = await requestAPI('traffic', {
+      method: 'POST',
+      body: { name: 'a' },
+      revision: 6,
+      settings
+    });
+    expect(answer.revision).toBe(7);
+    expect(asked[0]?.headers.get('If-Match')).toBe('"6"');
+    expect(await asked[0]?.json()).toEqual({ name: 'a' });
+  });
+
+  it('throws the problem that the server told, with its fields', async () => {
+    const { settings } = server(() =>
+      Response.json(
+        {
+          code: 'invalid_input',
+          title: 'No',
+          status: 422,
+          errors: [{ loc: ['name'], msg: 'too long' }]
+        },
+        { status: 422, headers: { 'Content-Type': 'application/problem+json' } }
+      )
+    );
+    const error = await failure(requestAPI('deploy', { method: 'POST', body: {}, settings }));
+    expect(error.code).toBe('invalid_input');
+    expect(error.errors).toEqual([{ loc: ['name'], msg: 'too long' }]);
+    expect(error.remedy).toBe('');
+  });
+
+  it.each([
+    [403, 'not_signed_in'],
+    [404, 'no_server_extension'],
+    [502, 'unexpected']
+  ])('says what %i of another than nbdeploy means', async (status, code) => {
+    const { settings } = server(() => new Response('<html>', { status }));
+    expect((await failure(requestAPI('list', { settings }))).code).toBe(code);
+  });
+
+  it('says the same of a log-in that expired, whoever noticed', async () => {
+    const said = { code: 'not_signed_in', status: 403, detail: 'asked without a token' };
+    const headers = { 'Content-Type': 'application/problem+json' };
+    const { settings } = server(() => Response.json(said, { status: 403, headers }));
+    const ours = await failure(requestAPI('list', { settings }));
+    const saving = asProblem(
+      new ServerConnection.ResponseError(new Response('', { status: 403 }), 'Forbidden')
+    );
+    expect(ours.message).toBe('Your log-in at the Jupyter server has ended.');
+    expect([saving.code, saving.message]).toEqual([ours.code, ours.message]);
+  });
+
+  it('says that the server does not answer', async () => {
+    const { settings } = server(() => {
+      throw new TypeError('fetch failed');
+    });
+    const error = await failure(requestAPI('list', { settings }));
+    expect([error.code, error.status]).toEqual(['unreachable', 0]);
+  });
+
+  it('leaves an abort an abort', async () => {
+    const stop = new AbortController();
+    const { settings } = server(() => {
+      stop.abort();
+      throw new TypeError('aborted');
+    });
+    const error = await failure(requestAPI('list', { signal: stop.signal, settings }));
+    expect(error.name).toBe('AbortError');
+  });
+});

@@ -1,0 +1,149 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import * as React from 'react';
+import { describe, expect, it, vi } from 'vitest';
+
+import { problem } from '../src/request';
+import { asked, fieldsOf, type Schema } from '../src/verbFields';
+import { VerbForm, type VerbFormProps } from '../src/widgets/verbForm';
+
+const trans = nullTranslator.load('nbdeploy');
+
+/** As pydantic writes the kinds of fields that there are. */
+const SCHEMA: Schema = {
+  required: ['name'],
+  properties: {
+    name: { type: 'string', description: "The endpoint's name.", positional: true },
+    shadow: { type: 'object', additionalProperties: { type: 'number' }, default: {} },
+    record: { anyOf: [{ type: 'string', enum: ['full', 'off'] }, { type: 'null' }], default: null },
+    workers: { type: 'integer', default: 1, minimum: 1, maximum: 64 },
+    gate: { type: 'array', items: { type: 'string' }, default: [] },
+    parameter: {
+      anyOf: [{ type: 'object' }, { type: 'array', items: { type: 'string' } }],
+      default: []
+    },
+    since: {
+      anyOf: [{ type: 'string' }, { type: 'string' }, { type: 'null' }],
+      default: null
+    },
+    data: { default: null },
+    force: { type: 'boolean', default: false },
+    if_revision: { anyOf: [{ type: 'integer' }, { type: 'null' }], default: null }
+  }
+};
+const FIELDS = fieldsOf(SCHEMA);
+
+describe('the fields of a verb', () => {
+  it('have a control that fits what the request takes, but for the revision', () => {
+    expect(Object.fromEntries(FIELDS.map(field => [field.name, field.kind]))).toEqual({
+      name: 'text',
+      shadow: 'shares',
+      record: 'choice',
+      workers: 'integer',
+      gate: 'lines',
+      parameter: 'lines',
+      since: 'text',
+      data: 'json',
+      force: 'boolean'
+    });
+  });
+
+  it('take a file where they take any value, and say what is wrong with JSON', () => {
+    const data = (text: string) => asked(FIELDS, { name: 'tumour', data: text }, trans);
+    expect(data(' actuals.csv ').request.data).toBe('actuals.csv');
+    expect(data('@rows.json').request.data).toBe('@rows.json');
+    expect(data('[1, 2]').request.data).toEqual([1, 2]);
+    expect(data('[1, 2').problems).toHaveProperty('data');
+  });
+
+  it('send what was typed and nothing else', () => {
+    const texts = {
+      name: 'tumour',
+      shadow: 'clf:a1 = 20%\n\nclf:b=5',
+      record: '',
+      workers: '4',
+      gate: 'accuracy >= 0.9\n',
+      data: '[{"age": 3}]',
+      force: 'true'
+    };
+    expect(asked(FIELDS, texts, trans)).toEqual({
+      request: {
+        name: 'tumour',
+        shadow: { 'clf:a1': 20, 'clf:b': 5 },
+        workers: 4,
+        gate: ['accuracy >= 0.9'],
+        data: [{ age: 3 }],
+        force: true
+      },
+      problems: {}
+    });
+  });
+
+  it('say what cannot be', () => {
+    const { problems } = asked(FIELDS, { shadow: 'clf', workers: '65', data: '{' }, trans);
+    expect(Object.keys(problems)).toEqual(['name', 'shadow', 'workers', 'data']);
+    expect(problems.workers).toBe('it is more than 64');
+  });
+});
+
+describe('VerbForm', () => {
+  function show(given: Partial<VerbFormProps> = {}): {
+    ask: ReturnType<typeof vi.fn>;
+    close: ReturnType<typeof vi.fn>;
+  } {
+    const ask = vi.fn(async () => Promise.resolve());
+    const close = vi.fn();
+    render(
+      <VerbForm
+        summary="Set the shares."
+        action="Change Traffic"
+        warns={false}
+        fields={FIELDS}
+        given={{}}
+        endpoints={['tumour']}
+        ask={ask}
+        close={close}
+        trans={trans}
+        {...given}
+      />
+    );
+    return { ask, close };
+  }
+
+  it('asks when it is submitted by Enter, and closes', async () => {
+    const { ask, close } = show();
+    await userEvent.type(screen.getByLabelText('Name'), 'tumour{Enter}');
+    expect(ask).toHaveBeenCalledWith({ name: 'tumour' });
+    expect(close).toHaveBeenCalled();
+  });
+
+  it('asks nothing while a value is missing, and says so at its field', async () => {
+    const { ask } = show();
+    await userEvent.click(screen.getByRole('button', { name: 'Change Traffic' }));
+    expect(ask).not.toHaveBeenCalled();
+    const control = screen.getByLabelText('Name');
+    expect(control).toBeInvalid();
+    expect(control).toHaveAccessibleDescription(/A value is needed\. The endpoint's name\./);
+  });
+
+  it('stays open and says at its field what the server refused', async () => {
+    const { close } = show({
+      given: { name: 'x' },
+      ask: async () => {
+        await Promise.reject(
+          problem({
+            code: 'invalid_input',
+            title: 'What was asked for cannot be',
+            status: 422,
+            errors: [{ loc: ['since'], msg: 'no such time' }]
+          })
+        );
+      }
+    });
+    await userEvent.click(screen.getByRole('button', { name: 'Change Traffic' }));
+    expect(close).not.toHaveBeenCalled();
+    expect(screen.getByLabelText('Since')).toBeInvalid();
+    expect(screen.getByRole('alert')).toHaveTextContent('What was asked for cannot be');
+  });
+});

@@ -1,0 +1,191 @@
+"""What JupyterLab asks a real kernel, silently: its models, previews, and what is wrong with what is typed."""
+
+import json
+
+import pytest
+
+from tests.kernels import kernel
+
+CELLS = (
+    "import numpy as np, pandas as pd\nfrom sklearn.linear_model import LogisticRegression\n"
+    "X = pd.DataFrame({'age': np.arange(50.0), 'dose': np.arange(50.0)[::-1]})\ny = (X['age'] > 25).astype(int)",
+    "clf = LogisticRegression().fit(X, y)",
+    "X_test = X[40:]",
+)
+
+
+@pytest.fixture(scope="module")
+def trained(shared_home):
+    """A kernel in which a notebook was run."""
+    folder = shared_home.path / "project"
+    environment = {**shared_home.environment, "JPY_SESSION_NAME": str(folder / "churn.ipynb")}
+    with kernel(environment, folder) as made:
+        made.run(*CELLS)
+        yield made
+
+
+def checked(kernel, **fields):
+    """What is wrong with the fields of a deploy, and else right ones, by field."""
+    right = {"name": "churn", "model": "clf", "example": "X_test[:5]"}
+    document = {name: value for name, value in (right | fields).items() if value is not None}
+    while not (answer := kernel.ask("check", json.dumps(document)))["complete"]:
+        pass  # a notebook of many cells, or a busy machine
+    return {one["field"]: one for one in answer["problems"]}
+
+
+def test_the_kernel_tells_of_its_model_and_of_itself(trained, shared_home):
+    found = trained.ask("found")
+    assert found["notebook"] == str(shared_home.path / "project" / "churn.ipynb")
+    assert found["home"] == str(shared_home.path / "nbdeploy")
+    assert str(found["pid"]) == trained.run("import os; print(os.getpid())").strip()
+    (model,) = found["models"]
+    assert (model["variable"], model["framework"], model["cell"]) == ("clf", "sklearn", 2)
+    assert [one["expression"] for one in model["examples"]] == ["X_test[:5]", "X[:5]"]
+
+
+def test_to_be_asked_leaves_no_trace_in_the_notebook(trained):
+    state = "print(len(In), sorted(Out), sorted(name for name in globals() if not name.startswith('_')))"
+    trained.run(state)
+    before = trained.run(state)
+    trained.ask("found")
+    trained.ask("preview", "X_test[:5]")
+    checked(trained)
+    assert trained.printed() == []
+    after = trained.run(state)
+    assert int(after.split()[0]) == int(before.split()[0]) + 1
+    assert after.split(" ", 1)[1] == before.split(" ", 1)[1]
+
+
+def test_a_busy_kernel_tells_of_its_models_by_a_subshell(trained, shared_home):
+    subshell, flag = trained.subshell(), shared_home.path / "flag"
+    wait = f"import pathlib, time\nwhile not pathlib.Path({str(flag)!r}).exists():\n    time.sleep(0.05)"
+    busy = trained.begin(f"later = LogisticRegression().fit(X, y)\n{wait}")
+    try:
+        while "later" not in (names := [one["variable"] for one in trained.ask("found", subshell=subshell)["models"]]):
+            assert names == ["clf"]  # the cell has begun, perhaps
+        assert names == ["later", "clf"]
+        assert trained.ask("preview", "X_test[:5]", subshell=subshell)["problem"] == ""
+    finally:
+        flag.touch()
+    assert trained.reply(busy)["status"] == "ok"
+    trained.run("del later")
+
+
+def test_a_preview_has_the_first_rows_or_says_why_not(trained):
+    shown = trained.ask("preview", "X_test[:5]")
+    assert shown["columns"] == ["age", "dose"]
+    assert shown["rows"][0] == ["40", "9"]
+    assert shown["words"] == "5 rows, 2 columns"
+    missing = trained.ask("preview", "X_tset[:5]")
+    assert missing["problem"] == "there is no variable 'X_tset' in this notebook"
+    assert missing["remedy"].startswith("did you mean X_test")
+    assert "raises ZeroDivisionError" in trained.ask("preview", "1 / 0")["problem"]
+    assert "SyntaxError" in trained.ask("preview", "X_test[")["problem"]
+    assert trained.ask("preview", "X_test[:0]")["problem"] == "the example is empty"
+
+
+def test_what_is_right_has_no_problem(trained):
+    assert checked(trained) == {}
+    assert checked(trained, role="auto", gate=["agreement >= 0.99"], method="predict_proba") == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words", "remedy"),
+    [
+        ({"name": "Churn"}, "name", "cannot name an endpoint", "try 'churn'"),
+        ({"name": None}, "name", "needs a name", "short word"),
+        ({"model": "cfl"}, "model", "no variable 'cfl'", "did you mean clf?"),
+        ({"model": "clf["}, "model", "no Python expression", "name a variable"),
+        ({"model": "X"}, "model", "is no model", "deploy an estimator"),
+        ({"model": "LogisticRegression"}, "model", "is a class", "deploy an instance"),
+        ({"model": None}, "model", "there is no model", "choose one"),
+        ({"method": "predcit"}, "method", "no method 'predcit'", "it has: predict"),
+        ({"example": "X_tset[:5]"}, "example", "no variable 'X_tset'", "did you mean X_test"),
+        ({"example": "X_test[:0]"}, "example", "the example is empty", "a few rows"),
+        ({"example": None}, "example", "there is no example", "such as X_test[:5]"),
+        ({"training": "X_trian"}, "training", "no variable 'X_trian'", "run the cell"),
+        ({"gate": ["agreement >= 0.99", "agreement >"]}, "gate.1", "at character 12", "write, for example"),
+        ({"gate": ["accuracy >= 0.9"]}, "gate.0", "no figure 'accuracy'", "name the notebook"),
+        ({"role": "shadow"}, "role", "the first release of an endpoint is stable", "choose auto"),
+        ({"percent": 20}, "percent", "gets all requests", "leave it empty"),
+        ({"percent": 200, "role": "stable"}, "percent", "not a share", "up to 100"),
+        ({"percent": "many"}, "percent", "valid number", ""),
+        ({"waive": ["leakages"], "reason": "so"}, "waive", "no check 'leakages'", "the checks are"),
+        ({"waive": ["leakage"]}, "reason", "waived for a reason", "write why"),
+        ({"force": True}, "reason", "passed over for a reason", "write why"),
+        ({"include": ["nowhere.csv"]}, "include", "no ", "a file or a folder"),
+        ({"validate": ["nowhere.ipynb"]}, "validate.0", "no notebook nowhere.ipynb", "choose one"),
+        ({"colour": "red"}, "colour", "not permitted", ""),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(trained, fields, field, words, remedy):
+    found = checked(trained, **fields)
+    assert list(found) == [field]
+    assert words in found[field]["message"]
+    assert remedy in found[field]["remedy"]
+
+
+def test_several_wrong_fields_are_all_told(trained):
+    assert set(checked(trained, name="A", percent="x", model="cfl", gate=["a"])) == {
+        "name",
+        "percent",
+        "model",
+        "gate.0",
+    }
+    assert trained.ask("check", "no json")["problems"][0]["message"] == "what is to be checked is no JSON"
+
+
+def test_an_expression_that_may_do_more_is_not_run_while_it_is_typed(trained):
+    trained.run("ran = []\ndef load():\n    ran.append(1)\n    return X_test")
+    assert checked(trained, example="load()") == {}
+    assert trained.run("print(ran)") == "[]\n"
+
+
+def test_a_column_that_the_example_lacks_is_a_finding(trained):
+    found = checked(trained, example="X_test[['age']]")["example"]
+    assert "fitted on column 'dose'" in found["message"]
+    assert found["finding"]["check"] == "features"
+    assert checked(trained, example="X_test[['age']]", waive=["features"], reason="so") == {}
+
+
+def test_a_stale_kernel_is_found_with_its_cell(shared_home):
+    from tests import notebooks
+
+    folder = shared_home.path / "stale"
+    folder.mkdir()
+    path = notebooks.write(folder / "stale.ipynb", *CELLS)
+    environment = {**shared_home.environment, "JPY_SESSION_NAME": str(path)}
+    with kernel(environment, folder) as made:
+        made.run(*CELLS)
+        assert checked(made) == {}
+        made.run("X.head()", "2 + 2")  # not in the notebook, and of no matter
+        assert checked(made) == {}
+        made.run(CELLS[0])  # one that stands above ran again
+        assert checked(made) == {}
+        made.run("X['age'] = X['age'] * 2\nclf = LogisticRegression().fit(X, y)")
+        notebooks.write(path, *CELLS, "clf = LogisticRegression(C=5).fit(X, y)")
+        found = checked(made)["model"]
+    assert found["finding"]["check"] == "stale-kernel"
+    assert found["finding"]["cell"] == 7
+
+
+def test_a_subshell_does_not_capture_since_a_cell_may_run_beside_it(trained):
+    answer = trained.ask("capture", "0", subshell=trained.subshell())
+    assert "a subshell cannot capture" in answer["problem"]["detail"]
+
+
+def test_an_empty_kernel_has_no_model(shared_home):
+    with kernel(shared_home.environment, shared_home.path / "empty") as made:
+        found = made.ask("found")
+        assert (found["models"], found["problem"], found["notebook"]) == ([], "", None)
+        assert "model" in checked(made)
+
+
+def test_a_wrong_setting_is_told_in_words(shared_home):
+    with kernel({**shared_home.environment, "NBDEPLOY_PORT": "many"}, shared_home.path / "wrong") as made:
+        found = made.ask("found")
+        assert found["models"] == []
+        assert "a setting is wrong" in found["problem"]
+        assert "port" in found["problem"]
+        assert made.ask("capture", "0")["problem"]["code"] == "invalid_input"
+        assert "a setting is wrong" in made.ask("check", "{}")["problems"][0]["message"]

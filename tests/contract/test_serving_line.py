@@ -1,0 +1,232 @@
+"""Requests that wait while the model computes: who is asked together, who alone, and who not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+
+import httpx
+import numpy as np
+import pytest
+from test_serving_front import inner, problem, records
+from test_serving_snapshot import write_snapshot
+
+from jupyter_deploy.serving import Front, pacing
+from jupyter_deploy.serving.snapshot import MANIFEST, load
+from tests.e2e.conftest import until
+
+__all__ = ["records"]
+
+CALLS: list[list[float]] = []
+THREADS: list[int] = []
+STARTED, RELEASED = threading.Event(), threading.Event()
+
+
+def half(rows):
+    """Waits where the first row is 99; fails on 98."""
+    CALLS.append(rows[:, 0].tolist())
+    THREADS.append(threading.get_ident())
+    if 99 in rows:
+        STARTED.set()
+        RELEASED.wait(30)
+    if 98 in rows:
+        raise ValueError("no such customer")
+    return rows[:, 0] / 2
+
+
+@pytest.fixture
+def fronts(tmp_path, records):
+    """Front of a model of arrays; ``batchable``: replay showed that its rows may be asked together."""
+    made = []
+
+    def front(*, batchable=True, framework="python"):
+        example = np.array([[1.0], [2.0]])
+        folder = tmp_path / "half" / str(len(made))
+        write_snapshot(folder, half, example, half(example), "array", framework=framework, prototype=example[:0])
+        manifest = json.loads((folder / MANIFEST).read_text())
+        (folder / MANIFEST).write_text(json.dumps(manifest | {"batchable": batchable}))
+        made.append(Front(inner(), model=load(folder)))
+        CALLS.clear()
+        THREADS.clear()
+        STARTED.clear()
+        RELEASED.clear()
+        return made[-1]
+
+    yield front
+    RELEASED.set()
+    for one in made:
+        one._close()
+
+
+def is_done(task):
+    return task.done()
+
+
+def while_it_computes(front, *asked):
+    """The answers to a request that is computed while ``asked`` come in, and to those; each is (value, headers)."""
+
+    async def all_of_them():
+        transport = httpx.ASGITransport(app=front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+
+            def post(value, headers):
+                return asyncio.create_task(client.post("/predict", json={"instances": [[value]]}, headers=headers))
+
+            tasks = [post(99.0, {})]
+            await asyncio.to_thread(STARTED.wait, 30)
+            tasks += [post(*one) for one in asked]
+            line = front._predictor._line
+            await asyncio.to_thread(until, lambda: len(line.waiting) + sum(map(is_done, tasks)) >= len(asked))
+            done = [task.done() for task in tasks]
+            RELEASED.set()
+            return await asyncio.gather(*tasks), done
+
+    return asyncio.run(all_of_them())
+
+
+def test_who_comes_while_the_model_computes_is_asked_in_one_call(fronts):
+    answers, _ = while_it_computes(fronts(), *((float(n), {}) for n in range(5)))
+    assert CALLS == [[99], [0, 1, 2, 3, 4]]
+    assert [answer.json()["predictions"] for answer in answers] == [[49.5], [0], [0.5], [1], [1.5], [2]]
+
+
+def test_each_of_them_has_its_own_record(fronts, records):
+    while_it_computes(fronts(), (1.0, {"x-request-id": "one"}), (2.0, {"x-request-id": "two"}))
+    found = {record.request_id: (record.inputs, record.outputs, record.rows) for record in records()[1:]}
+    assert found == {"one": ([[1.0]], [0.5], 1), "two": ([[2.0]], [1.0], 1)}
+
+
+def test_what_replay_did_not_show_is_asked_one_by_one(fronts):
+    while_it_computes(fronts(batchable=False), (1.0, {}), (2.0, {}))
+    assert CALLS == [[99], [1], [2]]
+
+
+def test_one_bad_row_fails_alone(fronts, records):
+    answers, _ = while_it_computes(fronts(), (1.0, {}), (98.0, {}), (2.0, {}))
+    assert [answer.status_code for answer in answers] == [200, 200, 500, 200]
+    assert CALLS == [[99], [1, 98, 2], [1], [98], [2]]
+    assert sorted(record.status for record in records()) == [200, 200, 200, 500]
+
+
+def test_those_of_another_role_are_asked_apart(fronts):
+    shadow = {"x-rollout-role": "shadow"}
+    while_it_computes(fronts(), (1.0, shadow), (2.0, shadow), (3.0, {}), (4.0, shadow))
+    assert CALLS == [[99], [1, 2], [3], [4]]
+
+
+def test_a_long_body_is_read_in_the_models_thread_and_asked_apart(fronts, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.serving.predictor._SHORT_BYTES", 22)
+    reads = []
+    front = fronts()
+    read = front._given.decoder.json
+    front._given.decoder.json = lambda content: reads.append((len(content), threading.get_ident())) or read(content)
+    while_it_computes(front, (1.0, {}), (1000.0, {}), (2.0, {}))
+    assert CALLS == [[99], [1], [1000], [2]]
+    assert {length > 22: thread == threading.get_ident() for length, thread in reads} == {False: True, True: False}
+
+
+def test_a_full_line_is_refused_at_once_with_when_to_come_again(fronts, monkeypatch, records):
+    monkeypatch.setenv("NBDEPLOY_MAX_WAITING", "2")
+    answers, done = while_it_computes(fronts(), (1.0, {}), (2.0, {}), (3.0, {"x-request-id": "third"}))
+    assert done == [False, False, False, True]
+    refused = answers[3]
+    assert problem(refused, 503)["detail"].startswith("2 requests wait for the model already")
+    assert refused.headers["retry-after"] == "1"
+    assert refused.headers["x-request-id"] == "third"
+    assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
+    assert {record.request_id: record.status for record in records()}["third"] == 503
+
+
+def test_who_waits_beyond_its_deadline_is_answered_then_and_not_computed(fronts, records):
+    answers, _ = while_it_computes(fronts(), (1.0, {"x-request-timeout-ms": "1", "x-request-id": "late"}), (2.0, {}))
+    assert problem(answers[1], 504)
+    assert answers[2].status_code == 200
+    assert CALLS == [[99], [2]]
+    assert {record.request_id: record.status for record in records()}["late"] == 504
+
+
+def test_who_is_computed_beyond_its_deadline_is_answered_then_and_recorded_later(fronts, records):
+    front = fronts()
+
+    async def late():
+        transport = httpx.ASGITransport(app=front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+            asked = {"x-request-timeout-ms": "200"}
+            answer = await client.post("/predict", json={"instances": [[99]]}, headers=asked)
+            assert not RELEASED.is_set()
+            RELEASED.set()
+            await client.post("/predict", json={"instances": [[1]]})  # after it
+            return answer
+
+    assert problem(asyncio.run(late()), 504)
+    assert [(record.status, record.outputs) for record in records()] == [(504, [49.5]), (200, [0.5])]
+
+
+@pytest.mark.parametrize("limit", ["soon", "-1", "1.5", "", "9" * 30])
+def test_a_deadline_that_is_no_number_of_milliseconds_is_a_400(fronts, limit):
+    answers, _ = while_it_computes(fronts(), (1.0, {"x-request-timeout-ms": limit}))
+    assert "x-request-timeout-ms must be a whole number of milliseconds" in problem(answers[1], 400)["detail"]
+
+
+def test_a_client_that_has_gone_is_not_computed_for_but_recorded(fronts, records):
+    front = fronts()
+    gone = asyncio.Event()
+
+    async def go():
+        messages = [{"type": "http.request", "body": b'{"instances": [[1.0]]}'}]
+
+        async def receive():
+            if messages:
+                return messages.pop(0)
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message):
+            raise AssertionError(f"nobody reads {message}")
+
+        transport = httpx.ASGITransport(app=front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+            first = asyncio.create_task(client.post("/predict", json={"instances": [[99]]}))
+            await asyncio.to_thread(STARTED.wait, 30)
+            headers = [(b"content-type", b"application/json"), (b"x-request-id", b"gone")]
+            scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+            leaving = asyncio.create_task(front(scope, receive, send))
+            await asyncio.to_thread(until, lambda: front._predictor._line.waiting)
+            gone.set()
+            await leaving
+            RELEASED.set()
+            await first
+
+    asyncio.run(go())
+    assert CALLS == [[99]]
+    assert {record.request_id: record.status for record in records()}["gone"] == 499
+
+
+def test_requests_that_are_too_large_together_are_refused_while_others_wait(fronts, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.serving.predictor.MOST_BYTES", 30)
+    answers, _ = while_it_computes(fronts(), (1.0, {}), (2.0, {}))
+    # Each has 22 bytes: the first is let in alone, and counts until it is answered.
+    assert [answer.status_code for answer in answers] == [200, 503, 503]
+    assert "too large together" in problem(answers[1], 503)["detail"]
+
+
+def test_a_model_that_is_known_to_be_quick_is_called_without_a_thread_until_a_call_is_slow(fronts, monkeypatch):
+    monkeypatch.setattr(pacing, "SLOW_SECONDS", 0.25)  # no trivial call takes so long, however busy the machine
+    monkeypatch.setattr(pacing, "QUICK_SECONDS", 0.2)
+
+    async def all_of_them(front, *rows):
+        transport = httpx.ASGITransport(app=front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+            for row in rows:
+                await client.post("/predict", json={"instances": [[row]]})
+
+    quick = fronts(framework="sklearn")
+    asyncio.run(all_of_them(quick, *range(30)))
+    assert THREADS[0] != threading.get_ident()
+    assert THREADS[-1] == threading.get_ident()
+    threading.Timer(0.5, RELEASED.set).start()
+    asyncio.run(all_of_them(quick, 99, 1))
+    assert [thread == threading.get_ident() for thread in THREADS[-2:]] == [True, False]
+    asyncio.run(all_of_them(fronts(), *range(30)))  # a function: nobody knows what it may do
+    assert threading.get_ident() not in THREADS

@@ -1,0 +1,117 @@
+"""Bodies that come and go compressed; bombs are refused before they are unpacked."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+import zlib
+
+import pytest
+from backports import zstd
+from protocol_models import ask, front_of
+
+MIB = 1024 * 1024
+
+BODY = json.dumps({"instances": [f"text {number}" for number in range(1000)]}).encode()
+EXPECTED = {"predictions": [f"TEXT {number}" for number in range(1000)]}
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    return front_of(tmp_path_factory.mktemp("models"), "list")
+
+
+def post(front, content, encoding, **headers):
+    told = {"content-type": "application/json", "content-encoding": encoding} | headers
+    return ask(front, "POST", "/predict", content=content, headers=told)
+
+
+PACKED = {
+    "gzip": gzip.compress(BODY),
+    "x-gzip": gzip.compress(BODY[:50]) + gzip.compress(BODY[50:]),  # as pigz and bgzip write
+    "deflate": zlib.compress(BODY),
+    "zstd": zstd.compress(BODY[:50]) + zstd.compress(BODY[50:]),
+    "identity": BODY,
+    "GZIP": gzip.compress(BODY),
+}
+
+
+@pytest.mark.parametrize("encoding", PACKED)
+def test_a_body_may_come_compressed(front, encoding):
+    assert post(front, PACKED[encoding], encoding).json() == EXPECTED
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/v1/models/list:predict", "/v2/models/list/infer"])
+def test_by_any_protocol(front, path):
+    v2 = {"inputs": [{"name": "input-0", "shape": [1], "datatype": "BYTES", "data": ["a"]}]}
+    content = gzip.compress(json.dumps(v2 if "v2" in path else {"instances": ["a"]}).encode())
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    assert b'["A"]' in ask(front, "POST", path, content=content, headers=headers).content
+
+
+@pytest.mark.parametrize(
+    ("accept", "encoding"),
+    [("gzip", "gzip"), ("gzip, deflate, br, zstd", "zstd"), ("zstd;q=0.1, gzip;q=0.5", "gzip"), ("br", None),
+     ("gzip;q=0", None), ("", None)],
+)  # fmt: skip
+def test_a_long_answer_is_compressed_as_the_client_likes_and_a_short_one_never(front, accept, encoding):
+    long = post(front, BODY, "identity", **{"accept-encoding": accept})
+    assert long.headers.get("content-encoding") == encoding
+    content = zstd.decompress(long.content) if encoding == "zstd" else long.content  # httpx unpacks gzip itself
+    assert json.loads(content) == EXPECTED
+    assert ("vary" in long.headers) == (encoding is not None)
+    short = post(front, b'{"instances": ["a"]}', "identity", **{"accept-encoding": accept})
+    assert "content-encoding" not in short.headers
+
+
+def bomb(encoding):
+    """A GiB of zeros, in about a MiB or less."""
+    if encoding == "zstd":
+        return zstd.compress(b"\0" * (64 * MIB)) * 16
+    packer = zlib.compressobj(wbits=31 if encoding == "gzip" else 15)
+    return b"".join(packer.compress(b"\0" * MIB) for _ in range(1024)) + packer.flush()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+def test_a_bomb_is_refused_early(front, encoding):
+    content = bomb(encoding)
+    assert len(content) < 2 * MIB
+    tracemalloc.start()
+    try:
+        response = post(front, content, encoding)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert response.status_code == 413
+    assert "larger than 33554432 bytes" in response.json()["detail"]
+    assert peak < 160 * MIB  # the limit is 32 MiB; zlib doubles its buffer
+
+
+def test_the_limit_is_on_what_is_unpacked_and_exact(front, monkeypatch):
+    front._predictor._limit = len(BODY)
+    assert post(front, gzip.compress(BODY), "gzip").status_code == 200
+    front._predictor._limit = len(BODY) - 1
+    assert post(front, gzip.compress(BODY), "gzip").status_code == 413
+    assert post(front, gzip.compress(BODY[:100]) + gzip.compress(BODY[100:]), "gzip").status_code == 413
+    front._predictor._limit = 32 * MIB
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "status", "words"),
+    [
+        (PACKED["gzip"][:-9], "gzip", 400, "ends too early"),
+        (PACKED["gzip"] + b"more", "gzip", 400, "what 'content-encoding: gzip' says"),
+        (BODY, "gzip", 400, "what 'content-encoding: gzip' says"),
+        (BODY, "zstd", 400, "what 'content-encoding: zstd' says"),
+        (PACKED["zstd"][:-4], "zstd", 400, "ends too early"),
+        (gzip.compress(b"") * 1000, "gzip", 400, "more than 100 members"),
+        (b"", "gzip", 400, "ends too early"),
+        (BODY, "br", 415, "send gzip, zstd, deflate, or the body as it is"),
+        (BODY, "gzip, gzip", 415, "is not understood"),
+    ],
+)
+def test_what_is_not_packed_well_is_said(front, content, encoding, status, words):
+    response = post(front, content, encoding)
+    assert response.status_code == status
+    assert words in response.json()["detail"]

@@ -1,0 +1,399 @@
+"""What the widgets show of records: pages, one record, the last minutes and a comparison, of a real home."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+
+import numpy as np
+import pandas as pd
+import pytest
+from capturing import capture
+from record_world import NOON, World
+from test_comparison_course import drawn
+
+import jupyter_deploy
+from jupyter_deploy.adapters.capturer import ModelCapturer
+from jupyter_deploy.adapters.compaction import compact_all
+from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.errors import InvalidInput, UnknownEndpoint, UnknownRecord, UnknownRelease, UnknownSource
+from jupyter_deploy.domain.looking import Key
+from jupyter_deploy.faces.rest.answers import Answers
+from jupyter_deploy.faces.rest.questions import Question
+from jupyter_deploy.faces.views import VIEWS
+from jupyter_deploy.faces.views.records import CUT
+from jupyter_deploy.settings import Settings
+from jupyter_deploy.wiring import Wiring
+from tests.releases import release
+
+VISITS = pd.DataFrame(
+    {
+        "age": np.array([30, 40], dtype="int16"),
+        "weight": np.array([60.5, np.nan], dtype="float32"),
+        "sex": pd.Categorical(["f", "m"], categories=["f", "m", "x"]),
+        "seen": pd.to_datetime(["2026-01-02 03:04:05.678", "2026-05-06 00:00:00.000"]),
+        "note": ["é😀", None],
+    }
+)
+
+
+class Clinic:
+    def __init__(self, least):
+        self.least = least
+
+    def predict(self, frame):
+        return np.where(frame["age"] > self.least, "old", "young")
+
+
+@dataclass
+class Scene:
+    """A home with one endpoint, its records, and the views of them."""
+
+    ports: object
+    world: World
+    name: str = "tumour"
+
+    def view(self, view, **given):
+        entry = VIEWS[view]
+        document = entry.function(entry.request(name=self.name, **given), self.ports)
+        assert isinstance(document, entry.document)
+        assert entry.document.model_validate_json(document.model_dump_json()) == document
+        return document
+
+    def keys(self, **given):
+        return [row.key for row in self.view("records", **given).records]
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "bentoml"))
+    return Settings()
+
+
+def scene_of(settings, stable, candidate, **more):
+    ports = Wiring(settings).ports
+    endpoint = Endpoint.first(stable).with_release(candidate)
+    ports.store.save(endpoint.model_copy(update=more), based_on=0, reason="", change="made")
+    return Scene(ports, World(settings.home))
+
+
+@pytest.fixture
+def scene(settings):
+    """Releases that need not exist: records are looked at without them."""
+    return scene_of(settings, release("aaa"), release("bbb"))
+
+
+def test_an_endpoint_without_a_request_has_nothing_to_show_and_says_so(scene):
+    assert scene.view("records").records == ()
+    assert scene.view("records").total == 0
+    live = scene.view("live")
+    assert (live.requests, live.note) == (0, "No request in this time.")
+    for chart in live.charts.values():
+        drawn(chart)
+
+
+@pytest.mark.parametrize("view", ["records", "live", "comparison"])
+def test_an_unknown_endpoint_is_said_to_be_unknown(scene, view):
+    scene.name = "nobody"
+    with pytest.raises(UnknownEndpoint):
+        scene.view(view)
+
+
+def test_the_list_has_both_sides_of_a_request_newest_first_and_pages(scene):
+    for number in range(5):
+        scene.world.pair(number, ["a", "b"], ["a", "X"], late=0.25)
+    page = scene.view("records", limit=3)
+    assert [(row.request_id, row.role) for row in page.records] == [
+        ("r4", "shadow"), ("r4", "stable"), ("r3", "shadow"),
+    ]  # fmt: skip
+    assert page.total == 10
+    assert page.records[0].summary == '{"n":4,"row":0} → "a"'
+    assert (page.records[0].rows, page.records[0].pair_id) == (2, "p4")
+    following = scene.view("records", limit=100, before=page.next)
+    assert len(following.records) == 7
+    assert following.next is None
+
+
+def test_the_list_is_filtered_by_what_a_query_string_holds(scene):
+    for number in range(4):
+        scene.world.pair(number, ["a"], status=500, error={"type": "ValueError", "message": "Ümlaut"})
+    assert {row.role for row in scene.view("records", role="shadow", status="500").records} == {"shadow"}
+    assert len(scene.keys(release="bbb", text="ümlaut", limit="2")) == 2
+    assert scene.view("records", since="2026-11-25T12:00:03+00:00").total == 2
+    assert scene.view("records", text="ümlaut").records[0].summary == "ValueError: Ümlaut"
+    with pytest.raises(UnknownRelease):
+        scene.view("records", release="zzz")
+    with pytest.raises(InvalidInput):
+        scene.view("records", before="nonsense")
+
+
+def test_data_of_users_is_data_whatever_it_looks_like(scene):
+    evil = '</script><script>alert("1")</script>\u2028 ${x} {{y}} \x00 \u202e'
+    scene.world.record(1, "aaa", "stable", [evil], inputs=[{evil: evil}], request_id="<img src=x onerror=alert(1)>")
+    [row] = scene.view("records").records
+    assert "<script>" in row.summary
+    shown = scene.view("record", key=row.key)
+    assert json.loads(shown.input) == [{evil: evil}]
+    assert json.loads(shown.answers[0].output) == [evil]
+    assert shown.request_id == "<img src=x onerror=alert(1)>"
+
+
+def test_a_record_of_megabytes_is_cut_and_says_so(scene):
+    row = {"text": "é" * 10_000_000}
+    scene.world.pair(1, ["y" * 200_000], inputs=[row], stable_fields={"inputs": [row]})
+    key = scene.keys()[0]
+    shown = scene.view("record", key=key)
+    assert (len(shown.input), shown.cut) == (CUT, True)
+    assert [(len(one.output), one.cut) for one in shown.answers] == [(CUT, True), (CUT, True)]
+    assert shown.input.startswith('[\n  {\n    "text": "éé')
+    assert len(scene.view("records").records[0].summary) < 300
+    assert len(scene.view("records").model_dump_json()) < 10_000
+
+
+def test_numbers_are_shown_exactly_as_they_were_recorded(scene):
+    numbers = [2**70, 1e-7, 0.1, -0.0, 1.0, 5e-324, 1.7976931348623157e308, None, True]
+    scene.world.record(1, "aaa", "stable", [numbers], inputs=[numbers])
+    scene.world.record(0, "aaa", "stable", [math.nan, math.inf, -math.inf])  # by a writer that is not so strict
+    key, odd = scene.keys()
+    for settle in (lambda: None, lambda: compact_all(scene.world.home)):
+        settle()
+        shown = scene.view("record", key=key)
+        assert json.dumps(json.loads(shown.input)) == json.dumps([numbers])
+        assert json.dumps(json.loads(shown.answers[0].output)) == json.dumps([numbers])
+        output = scene.view("record", key=odd).answers[0].output
+        assert json.dumps(json.loads(output)) == "[NaN, Infinity, -Infinity]"
+
+
+def test_a_failed_request_shows_its_exception_beside_the_others_answers(scene):
+    scene.world.pair(1, ["a"])
+    scene.world.record(1, "ccc", "shadow", None, status=500, error={"type": "ValueError", "message": "<b>no</b>"})
+    shown = scene.view("record", key=scene.keys(role="stable")[0])
+    assert [(one.release, one.status, one.error) for one in shown.answers] == [
+        ("tumour:aaa", 200, ""), ("tumour:bbb", 200, ""), ("tumour:ccc", 500, "ValueError: <b>no</b>"),
+    ]  # fmt: skip
+    assert shown.answers[2].output == ""
+
+
+def test_records_without_their_data_say_why_and_what_to_do(settings):
+    scene = scene_of(settings, release("aaa"), release("bbb"), record="meta")
+    scene.world.record(1, "aaa", "stable", None, inputs=None)
+    page = scene.view("records")
+    assert page.records[0].summary == "input and output are not recorded"
+    assert "'nbdeploy traffic tumour --record full'" in page.notes[0]
+    shown = scene.view("record", key=page.records[0].key)
+    assert (shown.input, shown.cell, shown.answers[0].output) == ("", "", "")
+    assert "record: meta" in shown.note
+
+
+def test_an_endpoint_that_records_nothing_says_so_everywhere(settings):
+    scene = scene_of(settings, release("aaa"), release("bbb"), record="off")
+    assert "record: off" in scene.view("records").notes[0]
+    assert "record: off" in scene.view("live").note
+
+
+def test_torn_lines_are_told(scene):
+    scene.world.record(1, "aaa", "stable")
+    scene.world.raw("aaa", '{"request_id":"torn","pa')
+    page = scene.view("records")
+    assert (page.total, page.notes) == (1, ("1 line of the records cannot be read and is left out",))
+
+
+def test_a_record_that_is_gone_is_unknown(scene):
+    with pytest.raises(UnknownRecord):
+        scene.view("record", key=Key("2026-01-01 00:00:00", "r1", "", "tumour:aaa", "stable").text)
+
+
+def asked(scene, path, query=""):
+    """As the server asks its process; the document, or the problem."""
+    answers = Answers(scene.ports, None, scene.world.home)
+    found = answers.answer(Question("GET", path, query=parse_qs(query)))
+    return found.status, json.loads(found.body)
+
+
+def test_views_are_asked_with_query_strings(scene):
+    for number in range(3):
+        scene.world.pair(number, ["é"])
+    status, page = asked(
+        scene, "views/records", "name=tumour&limit=1&role=shadow&text=%C3%A9&since=2026-11-25T12%3A00Z"
+    )
+    assert (status, page["total"], len(page["records"])) == (200, 3, 1)
+    status, following = asked(scene, "views/records", f"name=tumour&role=shadow&before={page['next']}")
+    assert [row["request_id"] for row in following["records"]] == ["r1", "r0"]
+    status, shown = asked(scene, "views/record", f"name=tumour&key={following['records'][0]['key']}")
+    assert (status, shown["request_id"], len(shown["answers"])) == (200, "r1", 2)
+    assert asked(scene, "views/live", "name=tumour&minutes=5")[0] == 200
+    gone = Key("2026-01-01 00:00:00", "r1", "", "tumour:aaa", "stable").text
+    for query, code in ((f"name=tumour&key={gone}", 404), ("name=tumour&key=x", 422), ("name=nobody&key=x", 404)):
+        assert asked(scene, "views/record", query)[0] == code, query
+    assert asked(scene, "views/live", "name=tumour&minutes=0")[0] == 422
+
+
+# ---- the last minutes
+
+
+def test_the_last_minutes_are_counted_by_release_and_role(scene):
+    start = datetime.now(UTC) - timedelta(minutes=10) - NOON
+    for number in range(100):
+        late = start.total_seconds()
+        for version, role in (("aaa", "stable"), ("bbb", "shadow")):
+            failed = {"status": 500} if version == "bbb" and number % 4 == 0 else {}
+            scene.world.record(number, version, role, late=late, latency_ms=float(number), **failed)
+    scene.world.record(1, "aaa", "stable", late=start.total_seconds() - 3600)
+    live = scene.view("live", minutes="15")
+    assert live.requests == 100  # copies are no requests
+    rate = live.charts["rate"]["data"]["values"]
+    assert {row["side"] for row in rate} == {"stable aaa", "shadow bbb"}
+    assert sum(row["requests"] for row in rate) == 200
+    assert max(row["rate"] for row in rate) == 1.0
+    failed = live.charts["errors"]["data"]["values"]
+    assert sum(row["failed"] for row in failed if row["side"] == "shadow bbb") == 25
+    assert {row["errors"] for row in failed if row["side"] == "stable aaa"} == {0.0, None}
+    assert max(row["p50"] or 0 for row in live.charts["latency"]["data"]["values"]) > 90
+    for name, chart in live.charts.items():
+        drawn(chart)
+        assert len(chart["data"]["values"]) <= 2 * 90, name
+        assert "stable aaa: 100" in live.charts["rate"]["description"]
+    assert scene.view("live", minutes=5).requests == 0
+
+
+@pytest.mark.parametrize("minutes", [1, 7, 15, 60, 24 * 60, 7 * 24 * 60])
+def test_any_time_is_covered_by_few_whole_spans(scene, minutes):
+    at = datetime.now(UTC) - timedelta(minutes=minutes / 2) - NOON
+    scene.world.record(1, "aaa", "stable", late=at.total_seconds())
+    live = scene.view("live", minutes=minutes)
+    rows = live.charts["rate"]["data"]["values"]
+    assert live.requests == 1
+    assert 10 <= len(rows) <= 169
+    covered = (rows[1]["start"] - rows[0]["start"]) / 1000 * len(rows)
+    assert 0.8 * minutes * 60 <= covered <= minutes * 60
+
+
+# ---- a real model behind the records
+
+
+@pytest.fixture(scope="module")
+def captured(tmp_path_factory):
+    """Two snapshots of a model of a data frame with types that JSON does not know."""
+    folder = tmp_path_factory.mktemp("clinic")
+    capturer = ModelCapturer(folder / "bentoml", Tolerance(), replay_timeout=120)
+    return [capture(capturer, Clinic(least), VISITS, name="tumour") for least in (35, 50)]
+
+
+@pytest.fixture
+def clinic(settings, captured):
+    stable, candidate = (release(one.tag.partition(":")[2]) for one in captured)
+    scene = scene_of(settings, stable, candidate)
+    for snapshot in captured:
+        scene.ports.store.remember(snapshot)
+    stable_version, candidate_version = (one.tag.partition(":")[2] for one in captured)
+    instances = captured[0].manifest.instances
+    for number in range(30):
+        asked = {"inputs": instances, "late": number / 1e6}
+        scene.world.record(number, stable_version, "stable", ["young", "old"], **asked)
+        scene.world.record(number, candidate_version, "shadow", ["young", "old" if number % 3 else "young"], **asked)
+    return scene
+
+
+def test_the_cell_of_a_record_loads_its_input_as_the_model_got_it(clinic):
+    for key in (clinic.keys(role="stable")[0], clinic.keys(role="shadow")[4]):
+        shown = clinic.view("record", key=key)
+        namespace: dict = {}
+        exec(shown.cell, namespace)
+        pd.testing.assert_frame_equal(namespace["X"], VISITS)
+        assert namespace["record"].request_id == shown.request_id
+        assert namespace["record"].ts == shown.ts
+        assert shown.cell.splitlines()[-1] == "X"
+
+
+def test_the_cell_finds_its_own_record_among_others_of_the_same_request_id(clinic):
+    version = clinic.ports.store.endpoint("tumour").releases[0].version
+    row = clinic.ports.store.remembered(f"tumour:{version}").manifest.instances[:1]
+    clinic.world.record(3, version, "stable", ["young"], inputs=row, pair_id="again", late=100)
+    keys = {r.pair_id: r.key for r in clinic.view("records", role="stable").records if r.request_id == "r3"}
+    for pair_id, rows in (("p3", 2), ("again", 1)):
+        namespace: dict = {}
+        exec(clinic.view("record", key=keys[pair_id]).cell, namespace)
+        assert len(namespace["X"]) == rows
+
+
+def test_nothing_in_a_record_becomes_code_of_its_cell(clinic):
+    version = clinic.ports.store.endpoint("tumour").releases[0].version
+    evil = "r1'\"]\nimport os; os._exit(3)\n#é\\"
+    clinic.world.record(77, version, "stable", ["young"], request_id=evil, inputs=[{"a": evil}], status=422)
+    shown = clinic.view("record", key=clinic.keys(status=422)[0])
+    namespace: dict = {}
+    exec(shown.cell, namespace)
+    assert namespace["X"] == [{"a": evil}]
+    assert "os._exit" not in "".join(part for part in shown.cell.splitlines() if part.startswith("import"))
+
+
+def test_what_a_model_does_not_take_and_what_is_unknown_is_said(clinic):
+    version = clinic.ports.store.endpoint("tumour").releases[0].version
+    clinic.world.record(1, version, "stable", ["y"], inputs=[{"age": "old"}], request_id="odd")
+    clinic.world.record(2, "zzz", "shadow", ["y"], request_id="gone")
+    clinic.world.record(3, version, "stable", None, inputs=None, request_id="bare")
+    for request_id, error, word in (
+        ("odd", InvalidInput, "does not take"), ("gone", UnknownSource, "zzz"), ("bare", InvalidInput, "record full"),
+    ):  # fmt: skip
+        [record] = jupyter_deploy.logs("tumour", request_id=[request_id])
+        with pytest.raises(error) as caught:
+            jupyter_deploy.model_input(record)
+        assert word in str(caught.value)
+
+
+def test_the_comparison_shows_its_verdict_its_charts_and_the_rows_that_flipped(clinic, captured):
+    shown = clinic.view("comparison")
+    assert (shown.stable, shown.candidate, shown.role) == (captured[0].tag, captured[1].tag, "shadow")
+    assert (shown.pairs, shown.flips, len(shown.flipped)) == (30, 10, 10)
+    assert shown.verdict in ("differs", "inconclusive")
+    assert shown.recommended
+    assert shown.coverage.endswith("of 30 mirrored")
+    assert list(shown.charts) == ["summary", "agreement", "latency"]
+    first = shown.flipped[0]
+    assert (first.pair_id, first.row, first.stable, first.candidate) == ("p27", 1, '"old"', '"young"')
+    assert json.loads(first.input)["sex"] == "m"
+    assert clinic.view("comparison", candidate=shown.candidate, since="1h").pairs == 0
+
+
+def test_flipped_rows_are_cut(clinic, captured):
+    version = captured[0].tag.partition(":")[2], captured[1].tag.partition(":")[2]
+    large = [{"text": "x" * 100_000}]
+    clinic.world.record(90, version[0], "stable", ["a"], inputs=large)
+    clinic.world.record(90, version[1], "shadow", ["b" * 50_000], inputs=large)
+    first = clinic.view("comparison").flipped[0]
+    assert (len(first.input), len(first.candidate), first.stable) == (2001, 2001, '"a"')
+    assert first.input.endswith("…")
+
+
+def test_views_of_100_000_records(scene):
+    """No time is asserted: it is printed, for 'pytest -s' (aims: a page in 0.3 s, the last minutes in 0.5 s)."""
+    start = datetime.now(UTC) - timedelta(minutes=14)
+    lines: dict = {"aaa": [], "bbb": []}
+    for number in range(50_000):
+        ts = (start + timedelta(milliseconds=16 * number)).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+        for version, role in (("aaa", "stable"), ("bbb", "shadow")):
+            lines[version].append(
+                f'{{"request_id":"r{number}","pair_id":"p{number}","ts":"{ts}","endpoint":"tumour",'
+                f'"release":"tumour:{version}","role":"{role}","status":200,"latency_ms":{number % 97 / 10},"rows":1,'
+                f'"inputs":[{{"radius":{number},"texture":0.{number},"name":"number {number}"}}],"outputs":["benign"],'
+                '"error":null}\n'
+            )
+    for version, text in lines.items():
+        scene.world.raw(version, "".join(text), segment="1-1.v2.jsonl")
+    for form in ("JSON lines", "Parquet"):
+        for name, view, given in (
+            ("a page", "records", {}),
+            ("a page by text", "records", {"text": "number 4999"}),
+            ("the last minutes", "live", {}),
+        ):
+            began = time.perf_counter()
+            found = scene.view(view, **given)
+            print(f"{form}: {name} in {time.perf_counter() - began:.2f} s")  # noqa: T201
+            assert getattr(found, "requests", 0) == 50_000 or found.total in (100_000, 22)
+        compact_all(scene.world.home)

@@ -1,0 +1,45 @@
+"""A job's result is told as other faces tell it, from what is kept of it."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy.adapters.jobs import SqliteJobs
+from jupyter_deploy.domain.errors import InvalidInput, UnknownJob
+from jupyter_deploy.domain.results import TrafficChange
+from jupyter_deploy.faces.views.requests import ToldRequest
+from jupyter_deploy.faces.views.told import told
+
+CHANGE = TrafficChange(
+    endpoint="tumour", url="http://127.0.0.1:8080/tumour", revision=3, before={"tumour:two": "shadow 100 %"},
+    after={"tumour:two": "shadow 50 %"}, change="half of it", compared="<script>alert(1)</script>",
+)  # fmt: skip
+
+
+@pytest.fixture
+def ports(tmp_path):
+    return SimpleNamespace(jobs=SqliteJobs(tmp_path))
+
+
+def test_a_job_that_is_done_is_told_with_its_data_escaped(ports):
+    job = ports.jobs.create("traffic", {"name": "tumour"}, title="traffic of tumour", endpoint="tumour")
+    ports.jobs.end(job.id, "done", result=CHANGE.model_dump(mode="json"))
+    shown = told(ToldRequest(job=job.id), ports)
+    assert shown.title == "traffic of tumour"
+    assert "shadow 50 %" in shown.html
+    assert "<script>" not in shown.html
+
+
+def test_what_a_verb_gave_at_once_is_told_without_a_job(ports):
+    result = CHANGE.model_dump(mode="json")
+    assert "shadow 50 %" in told(ToldRequest(verb="traffic", result=result), ports).html
+    with pytest.raises(InvalidInput, match="no result of traffic"):
+        told(ToldRequest(verb="traffic", result={"revision": "three"}), ports)
+
+
+def test_a_job_that_goes_on_has_nothing_to_tell(ports):
+    job = ports.jobs.create("traffic", {"name": "tumour"}, title="traffic of tumour", endpoint="tumour")
+    with pytest.raises(InvalidInput, match="it is queued"):
+        told(ToldRequest(job=job.id), ports)
+    with pytest.raises(UnknownJob):
+        told(ToldRequest(job="none"), ports)

@@ -1,0 +1,161 @@
+"""A person before a real JupyterLab: what they see, click and wait for."""
+
+import os
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.e2e.lab import KERNEL_READY, TOKEN
+
+AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
+TRAIN = [
+    "import numpy as np, pandas as pd\nfrom sklearn.linear_model import LogisticRegression\n"
+    "rng = np.random.default_rng(0)\n"
+    "X = pd.DataFrame({'age': rng.integers(20, 80, 400), 'weight': rng.normal(70, 10, 400).round(1)})\n"
+    "y = np.where(X.age + X.weight + rng.normal(0, 6, 400) > 120, 'yes', 'no')\n"
+    "X_train, X_test, y_train, y_test = X[:300], X[300:], y[:300], y[300:]",
+    "clf = LogisticRegression(C=1.0).fit(X_train, y_train)\nclf.score(X_test, y_test)",
+    "clf = LogisticRegression(C=0.0001).fit(X_train, y_train)\nclf.score(X_test, y_test)",
+]
+DEPLOY_SECONDS = 240
+# What reaches beyond the sidebar, but in what scrolls by itself: tabs, wide tables, charts.
+BEYOND_THE_EDGE = """() => {
+    const body = document.querySelector('.nbd-Body');
+    if (!body?.getClientRects().length) return [];
+    const edge = body.getBoundingClientRect().right + 1;
+    const scrolls = one => one !== body && ['auto', 'scroll'].includes(getComputedStyle(one).overflowX);
+    const free = one => one === body || (!scrolls(one) && free(one.parentElement));
+    return [...body.querySelectorAll('*')]
+        .filter(one => one.getBoundingClientRect().right > edge && free(one.parentElement) && !scrolls(one))
+        .map(one => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 40)}`);
+}"""
+
+
+class Person:
+    """Who sits before the page; counts the clicks."""
+
+    def __init__(self, page, url, home, workspace="", token=TOKEN):
+        self.page, self.url, self.home = page, url, home
+        self.query = f"?token={token}" if token else ""
+        self.tree = f"{url}/lab/workspaces/{workspace}/tree" if workspace else f"{url}/lab/tree"
+        self.clicks = 0
+        self.errors = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def opens(self, notebook="churn.ipynb"):
+        self.page.goto(f"{self.tree}/{notebook}{self.query}")
+        self.page.wait_for_function("window.jupyterapp")
+        self.page.evaluate(KERNEL_READY)
+
+    def logs_in(self, password, page=None):
+        """At the page that asks for it, wherever the log-in then leads."""
+        page = page or self.page
+        page.get_by_label("Password:").fill(password)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+
+    def runs(self, *cells):
+        for cell in cells:
+            ran = self.page.evaluate(
+                """async index => {
+                    const {content, sessionContext} = window.jupyterapp.shell.currentWidget;
+                    content.activeCellIndex = index;
+                    await window.jupyterapp.commands.execute('notebook:run-cell');
+                    await sessionContext.session.kernel.requestExecute({code: '', silent: true}).done;
+                    return content.widgets[index].model.outputs.toJSON().every(o => o.output_type !== 'error');
+                }""",
+                cell,
+            )
+            assert ran
+
+    def executes(self, code):
+        """What the kernel of the notebook makes of an expression; of statements, None."""
+        return self.page.evaluate(
+            """async code => {
+                const {kernel} = window.jupyterapp.shell.currentWidget.sessionContext.session;
+                let said = null;
+                const future = kernel.requestExecute({code});
+                future.onIOPub = ({content}) => { said = content.data?.['text/plain'] ?? content.evalue ?? said; };
+                await future.done;
+                return said;
+            }""",
+            code,
+        )
+
+    def looks_after(self, name=None, section="releases"):
+        """Opens the sidebar, and in it an endpoint."""
+        self.page.evaluate(
+            "given => window.jupyterapp.commands.execute('nbdeploy:open', given)",
+            {"name": name, "section": section} if name else {},
+        )
+
+    def clicks_on(self, what):
+        self.clicks += 1
+        what.click()
+
+    @property
+    def toolbar_button(self):
+        return self.page.locator(".jp-NotebookPanel-toolbar").get_by_role("button", name="Deploy")
+
+    @property
+    def dialog(self):
+        return self.page.get_by_role("dialog", name=re.compile("Deploy a model"))
+
+    @property
+    def ready(self):
+        """The dialog's button."""
+        return self.dialog.get_by_role("button", name="Deploy", exact=True)
+
+    @property
+    def sidebar(self):
+        return self.page.locator(".nbd-Sidebar")
+
+    @property
+    def switch(self):
+        return self.sidebar.get_by_role("switch").first
+
+    def jobs(self):
+        return self.page.evaluate("async () => (await fetch('/nbdeploy/jobs')).json()")
+
+    def job(self, number):
+        return next(one for one in self.jobs() if one["id"] == number)
+
+    def shoots(self, name):
+        """A picture for the docs and for CI, where they are wanted."""
+        if folder := os.environ.get("NBDEPLOY_SCREENSHOTS"):
+            self.page.screenshot(path=f"{folder}/lab-{name}.png")
+
+    def has_nothing_serious(self, name):
+        """What axe-core says of what is seen, in both themes."""
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            self.page.evaluate(
+                """async theme => {
+                    await window.jupyterapp.commands.execute('apputils:change-theme', {theme});
+                }""",
+                theme,
+            )
+            self.page.wait_for_function(
+                "light => document.body.dataset.jpThemeLight === String(light)", arg=theme.endswith("Light")
+            )
+            self.page.wait_for_function("!document.getElementById('jupyterlab-splash')")  # it is over all at first
+            self.shoots(f"{name}-{theme.split()[-1].lower()}")
+            assert self.page.evaluate(BEYOND_THE_EDGE) == [], name
+            if not self.page.evaluate("Boolean(window.axe)"):
+                self.page.evaluate(AXE.read_text("utf-8"))
+            found = self.page.evaluate(
+                """async () => {
+                    const parts = [...document.querySelectorAll('.nbd-Sidebar, .nbdeploy-dialog')];
+                    const seen = parts.filter(one => one.getClientRects().length);
+                    const found = await window.axe.run({include: seen});
+                    return found.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(
+                        v => `${v.id}: ${v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).join('; ')}`);
+                }"""
+            )
+            assert found == [], f"{name}, {theme}"
+
+
+def until_deployed(person, name="churn"):
+    button = person.dialog.get_by_role("button", name=re.compile(f"^Open {name}"))
+    expect(button).to_be_visible(timeout=DEPLOY_SECONDS * 1000)
+    return button

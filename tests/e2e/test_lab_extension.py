@@ -1,0 +1,185 @@
+"""The extension as a person uses it: a real JupyterLab, browser, kernel and Envoy, from a trained model to a shadow."""
+
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import until
+from tests.e2e.lab import KERNEL_READY, TOKEN, started
+from tests.e2e.person import DEPLOY_SECONDS, TRAIN, Person, until_deployed
+from tests.notebooks import write
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def lab(shared_home, tmp_path_factory):
+    notebook = write(tmp_path_factory.mktemp("notebooks") / "churn.ipynb", *TRAIN)
+    with started(shared_home, notebook) as server:
+        yield server
+
+
+def test_from_a_trained_model_to_a_shadow_in_the_sidebar_by_mouse(person):
+    person.opens()
+    person.runs(0, 1)
+    person.clicks_on(person.toolbar_button)
+    ready = person.dialog.get_by_role("button", name="Deploy", exact=True)
+    expect(ready).to_be_enabled(timeout=60_000)
+    person.has_nothing_serious("dialog")
+    person.clicks_on(ready)
+    person.clicks_on(until_deployed(person))
+    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible()
+    assert person.clicks <= 4
+    described = person.home.json("describe", "churn")
+    assert [release["role"] for release in described["releases"]] == ["stable"]
+
+    person.clicks = 0
+    person.runs(2)
+    person.clicks_on(person.toolbar_button)
+    expect(ready).to_be_enabled(timeout=60_000)
+    person.clicks_on(ready)
+    until_deployed(person)
+    person.shoots("job")
+    person.clicks_on(until_deployed(person))
+    expect(person.switch).to_have_attribute("aria-checked", "true")
+    assert person.clicks <= 4
+    assert person.home.json("describe", "churn")["traffic"]["shadows"]
+    assert person.errors == []
+
+
+def test_the_shadow_switch_and_what_others_change_meet_in_one_state(person):
+    person.opens()
+    person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open', {name: 'churn'})")
+    expect(person.switch).to_have_attribute("aria-checked", "true", timeout=30_000)
+    person.has_nothing_serious("sidebar")
+    person.switch.click()
+    expect(person.switch).to_have_attribute("aria-checked", "false")
+    described = person.home.json("describe", "churn")
+    assert described["traffic"]["shadows"] == {}
+    # Somebody else, in a terminal: seen without a reload.
+    tag = next(r["tag"] for r in described["releases"] if r["role"] != "stable")
+    person.home.json("traffic", "churn", "--shadow", f"{tag}=100")
+    expect(person.switch).to_have_attribute("aria-checked", "true")
+    assert person.errors == []
+
+
+def test_of_two_who_change_at_once_the_second_is_asked_and_overwrites_nothing(person):
+    person.opens()
+    person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open', {name: 'churn'})")
+    promote = person.sidebar.get_by_role("button", name=re.compile("^Promote"))
+    promote.first.click()
+    confirm = person.sidebar.get_by_role("button", name="Confirm", exact=True)
+    expect(confirm).to_be_visible(timeout=30_000)
+    person.shoots("preview")
+    before = person.home.json("describe", "churn")
+    person.home.json("traffic", "churn", "--record", "meta")
+    expect(person.sidebar.get_by_text("Somebody was faster").first).to_be_visible(timeout=30_000)
+    after = person.home.json("describe", "churn")
+    assert after["traffic"] == before["traffic"]
+    person.home.json("traffic", "churn", "--record", "full")
+
+
+def test_every_part_of_an_endpoint_is_shown_and_accessible(person):
+    described = person.home.json("describe", "churn")
+    with httpx.Client(trust_env=False) as client:
+        for number in range(60):
+            body = {"instances": [{"age": 20 + number, "weight": 60.0 + number / 3}]}
+            client.post(f"{described['url']}/predict", json=body).raise_for_status()
+        client.post(f"{described['url']}/predict", json={"instances": [{"age": "<b>no</b>"}]})
+    person.opens()
+    person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open', {name: 'churn'})")
+    for tab, seen in (
+        ("Compare", ".vega-embed canvas, .vega-embed svg"),
+        ("Live", ".vega-embed canvas, .vega-embed svg"),
+        ("Records", '[aria-label="Records, newest first"]'),
+        ("Try it", "button:has-text('Ask')"),
+        ("History", ".nbd-History, [class*=History]"),
+    ):
+        person.sidebar.get_by_role("tab", name=tab).click()
+        expect(person.sidebar.locator(seen).first).to_be_visible(timeout=60_000)
+        person.has_nothing_serious(tab.lower().replace(" ", "-"))
+    assert person.errors == []
+
+
+def test_a_job_goes_on_while_the_tab_is_reloaded_and_the_kernel_started_anew(person):
+    person.opens()
+    person.runs(0, 1)
+    revision = person.home.json("describe", "churn")["revision"]
+    person.page.evaluate(
+        """async code => {
+            const {content} = window.jupyterapp.shell.currentWidget;
+            const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+            await kernel.requestExecute({code}).done;
+        }""",
+        "clf = LogisticRegression(C=0.5).fit(X_train, y_train)",
+    )
+    person.toolbar_button.click()
+    ready = person.dialog.get_by_role("button", name="Deploy", exact=True)
+    expect(ready).to_be_enabled(timeout=60_000)
+    ready.click()
+    expect(person.dialog.get_by_text("Building the bento").first).to_be_visible(timeout=120_000)
+    (job,) = [one for one in person.jobs() if one["state"] == "running"]
+    person.page.reload()
+    person.page.wait_for_function("window.jupyterapp")
+    person.page.evaluate(KERNEL_READY)
+    person.page.evaluate("async () => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    person.page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open')")
+    listed = person.sidebar.get_by_text(job["title"]).first
+    expect(listed).to_be_visible(timeout=60_000)
+    until(lambda: person.job(job["id"])["state"] == "done", DEPLOY_SECONDS)
+    assert person.home.json("describe", "churn")["revision"] > revision
+
+
+def test_by_keyboard_alone_a_model_is_deployed_and_its_shadow_switched_off(browser, lab, shared_home):
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    person = Person(context.new_page(), lab.url, shared_home)
+    person.opens()
+    person.runs(0, 1)
+    keyboard = person.page.keyboard
+    person.page.locator(".jp-NotebookPanel .jp-Notebook").focus()
+    keyboard.press("Control+Shift+KeyC")  # Lab's command palette
+    keyboard.type("Deploy Model")
+    chosen = person.page.locator(".lm-CommandPalette-item.lm-mod-active")
+    expect(chosen).to_contain_text("Deploy Model")
+    keyboard.press("Enter")
+    expect(person.dialog).to_be_visible(timeout=30_000)
+    ready = person.dialog.get_by_role("button", name="Deploy", exact=True)
+    expect(ready).to_be_enabled(timeout=60_000)
+    _tab_to(person, ready)
+    keyboard.press("Enter")
+    opens = until_deployed(person)
+    _tab_to(person, opens)
+    keyboard.press("Enter")
+    expect(person.switch).to_be_visible(timeout=30_000)
+    before = person.switch.get_attribute("aria-checked")
+    _tab_to(person, person.switch)
+    keyboard.press("Space")
+    expect(person.switch).not_to_have_attribute("aria-checked", before)
+    context.close()
+
+
+def _tab_to(person, target):
+    """Press Tab until the target has the focus."""
+    for _ in range(150):
+        if target.evaluate("one => one === document.activeElement"):
+            return
+        person.page.keyboard.press("Tab")
+    raise AssertionError(f"Tab never comes to {target}")
+
+
+def test_notebook_7_has_the_button_too(person):
+    person.page.goto(f"{person.url}/notebooks/churn.ipynb?token={TOKEN}")
+    button = person.page.get_by_role("button", name="Deploy").first
+    expect(button).to_be_visible(timeout=60_000)
+
+
+def test_the_extensions_are_ok():
+    import subprocess
+    import sys
+
+    listed = subprocess.run(
+        [sys.executable, "-m", "jupyter", "labextension", "list"], capture_output=True, text=True, check=True
+    )
+    assert re.search(r"nbdeploy v\S+ .*enabled.*OK", listed.stdout + listed.stderr)

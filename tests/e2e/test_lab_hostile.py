@@ -1,0 +1,249 @@
+"""A log-in that ends, a kernel that dies, data and names that are out to harm: in a real JupyterLab with a password.
+
+The tests tell one story, in order: the endpoint is ``echo``, whose model tells the beginnings of texts.
+"""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import sys
+
+import httpx
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import until
+from tests.e2e.lab import started
+from tests.e2e.person import until_deployed
+from tests.notebooks import write
+
+pytestmark = pytest.mark.timeout(600)
+
+PASSWORD = "correct horse"
+ECHO = """
+import pandas as pd
+class Echo:
+    def predict(self, X):
+        return [str(text)[:60] for text in X['text']]
+X = pd.DataFrame({'text': ['good', 'bad', 'so so'], 'number': [1.5, None, 3.0]})
+"""
+MAKE = "echo = Echo()"
+WAITS = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"
+# Ends at once where a file says so.
+FRAIL = """
+import os, sys
+if os.path.exists('broken'): sys.exit(1)
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+SCRIPT = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
+MEBIBYTES = 10
+ENDED = "Your log-in at the Jupyter server has ended"
+
+
+@pytest.fixture(scope="module")
+def lab(shared_home, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("notebooks")
+    data = shared_home.path / "jupyter-data"
+    shared_home.environment["JUPYTER_PATH"] = str(data)
+    frail = write(folder / "frail.ipynb", "1 + 1")
+    document = nbformat.read(frail, as_version=4)
+    document.metadata["kernelspec"] = {"name": "frail", "display_name": "frail", "language": "python"}
+    nbformat.write(document, frail)
+    spec = data / "kernels" / "frail"
+    spec.mkdir(parents=True)
+    (spec / "start.py").write_text(FRAIL)
+    argv = [sys.executable, str(spec / "start.py"), "-f", "{connection_file}"]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "frail", "language": "python"}))
+    notebooks = [write(folder / name, ECHO, MAKE, WAITS) for name in ("echo.ipynb", "before.ipynb")]
+    with started(shared_home, *notebooks, frail, password=PASSWORD) as server:
+        yield server
+
+
+def logs_in_elsewhere(person, link):
+    """By a link that leads to the log-in, in another tab; then this one is in front again."""
+    with person.page.context.expect_page() as opened:
+        link.click()
+    person.logs_in(PASSWORD, opened.value)
+    opened.value.close()
+
+
+def test_whose_log_in_ends_is_told_loses_nothing_and_goes_on_after_the_next(person, lab):
+    person.opens("echo.ipynb")
+    person.runs(0, 1)
+    person.looks_after()
+    expect(person.sidebar.get_by_text("Nothing is deployed yet")).to_be_visible(timeout=30_000)
+    person.toolbar_button.click()
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    reason = person.dialog.get_by_label("Reason", exact=True)
+    reason.fill("a model of Monday")
+    person.page.context.clear_cookies()
+    expect(person.sidebar.get_by_role("alert").filter(has_text=ENDED)).to_be_visible(timeout=30_000)
+    person.ready.click()
+    refused = person.dialog.get_by_role("alert").filter(has_text=ENDED)
+    expect(refused).to_contain_text("Log in again in another tab", timeout=30_000)
+    person.shoots("logged-out")
+    logs_in_elsewhere(person, refused.get_by_role("link", name="Log in…"))
+    expect(person.sidebar.get_by_role("alert").filter(has_text=ENDED)).to_be_hidden(timeout=60_000)
+    assert reason.input_value() == "a model of Monday"
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    person.ready.click()
+    expect(person.dialog.get_by_text("Building the bento").first).to_be_visible(timeout=120_000)
+
+    # And once more while the job runs; the server, started anew, knows nobody.
+    person.page.context.clear_cookies()
+    lab.stop(signal.SIGKILL)
+    lab.start()
+    ended = person.dialog.get_by_role("status").filter(has_text=ENDED)
+    expect(ended).to_contain_text("The job goes on meanwhile.", timeout=60_000)
+    assert person.dialog.get_by_text("The server does not answer").count() == 0
+    logs_in_elsewhere(person, person.dialog.get_by_role("link", name="Log in…"))
+    until_deployed(person, "echo")
+    expect(ended).to_be_hidden()
+    assert "a model of Monday" in json.dumps(person.home.json("history", "echo"))
+
+
+def test_a_kernel_that_died_is_replaced_from_the_dialog(person, lab):
+    nothing = person.dialog.get_by_text("The kernel holds no model yet.")
+    person.opens("frail.ipynb")
+    first = person.executes("__import__('os').getpid()")
+    person.toolbar_button.click()
+    expect(nothing).to_be_visible(timeout=60_000)
+    broken = lab.folder / "broken"
+    broken.touch()  # Jupyter itself tries five times, some seconds apart
+    os.kill(int(first), signal.SIGKILL)
+    died = person.dialog.get_by_text("The kernel has died, and its variables with it.")
+    expect(died).to_be_visible(timeout=180_000)
+    expect(person.ready).to_have_attribute("aria-disabled", "true")
+    broken.unlink()
+    person.dialog.get_by_role("button", name="Restart the kernel").click()
+    expect(nothing).to_be_visible(timeout=120_000)
+    expect(died).to_be_hidden()
+    assert person.executes("__import__('os').getpid()") != first
+
+
+def test_records_of_any_text_are_shown_as_text_and_come_back_exactly_as_a_cell(person):
+    url = person.home.json("describe", "echo")["url"]
+    row = "long " + "x" * (MEBIBYTES * 1024**2)
+    # What the list is searched for, the text, and how it is shown: as JSON writes it.
+    texts = {
+        "window.hacked": (SCRIPT, SCRIPT),
+        "unicorn": ("🦄 unicorn \u202etxet", "🦄 unicorn"),
+        "quoted": ('"quoted"\n\t\\ </pre>', r"\"quoted\"\n\t\\ </pre>"),
+        "NaN": ("NaN", '"NaN"'),
+        "long": (row, "long " + "x" * 1000),
+    }
+    with httpx.Client(trust_env=False, timeout=120) as client:
+        for text, _ in texts.values():
+            body = {"instances": [{"text": text, "number": None}]}
+            client.post(f"{url}/predict", json=body).raise_for_status()
+    person.opens("echo.ipynb")
+    person.looks_after("echo", "records")
+    search = person.sidebar.get_by_role("searchbox", name="Text in input, output or error")
+    opened = person.sidebar.get_by_role("region", name=re.compile("^Record "))
+    for part, (text, shown) in texts.items():
+        search.fill(part)
+        row_of_it = person.sidebar.locator(".nbd-Record").filter(has_text=part).first
+        expect(row_of_it).to_be_visible(timeout=60_000)
+        row_of_it.click()
+        expect(opened.get_by_label("Input", exact=True)).to_contain_text(shown, timeout=60_000)
+        cut = opened.get_by_text('Cut here: "Copy as cell" loads all of it.')
+        expect(cut).to_have_count(1 if text is row else 0)
+        assert len(opened.inner_text()) < 100_000
+        opened.get_by_role("button", name="Copy as cell").click()
+        expect(opened.get_by_text("A cell that loads it was inserted")).to_be_visible()
+        person.runs(person.page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex"))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        of_it = "__import__('hashlib').sha256(X['text'][0].encode()).hexdigest()"
+        same = f"len(X) == 1 and {of_it} == '{digest}' and bool(X['number'].isna().all())"
+        assert person.executes(same) == "True", part
+        opened.get_by_role("button", name="Back to the records").click()
+    body = {"instances": [{"text": 7}, SCRIPT]}
+    assert httpx.post(f"{url}/predict", json=body, trust_env=False, timeout=120).status_code == 422
+    search.fill("")
+    person.sidebar.get_by_role("combobox", name="Status").select_option("422")
+    refused = person.sidebar.locator(".nbd-Record").filter(has_text="422").first
+    expect(refused).to_be_visible(timeout=60_000)
+    refused.click()
+    expect(opened).to_contain_text("text", timeout=60_000)
+    assert person.page.evaluate("window.hacked") is None
+    assert person.sidebar.locator("script, img[src=x]").count() == 0
+    assert person.errors == []
+
+
+def test_records_of_which_none_fits_say_how_to_see_all(person):
+    person.opens("echo.ipynb")
+    person.looks_after("echo", "records")
+    search = person.sidebar.get_by_role("searchbox", name="Text in input, output or error")
+    search.fill("nothing is like this")
+    expect(person.sidebar.get_by_text("No record is like that.")).to_be_visible(timeout=60_000)
+    person.sidebar.get_by_role("button", name="Show all").click()
+    expect(person.sidebar.locator(".nbd-Record").first).to_be_visible(timeout=60_000)
+    expect(search).to_have_value("")
+    assert person.errors == []
+
+
+def test_a_notebook_that_is_renamed_while_its_deploy_waits_is_saved_and_known_by_its_new_name(person, lab):
+    path = lab.folder / "before.ipynb"
+    document = nbformat.read(path, as_version=4)
+    html = {"text/html": "<b onclick='window.hacked = 1'>of somebody else</b>"}
+    document.cells[1].outputs = [nbformat.v4.new_output("display_data", data=html)]
+    nbformat.write(document, path)
+    person.opens("before.ipynb")
+    person.page.evaluate(
+        """() => {
+            const {content} = window.jupyterapp.shell.currentWidget;
+            content.widgets[0].model.sharedModel.setSource(content.widgets[0].model.sharedModel.source + '# typed');
+        }"""
+    )
+    person.runs(0)
+    person.executes(MAKE)
+    person.page.evaluate(
+        """() => {
+            window.jupyterapp.shell.currentWidget.content.activeCellIndex = 2;
+            void window.jupyterapp.commands.execute('notebook:run-cell');
+        }"""
+    )
+    person.toolbar_button.click()
+    expect(person.dialog.get_by_text("The notebook has changes that are not saved")).to_be_visible(timeout=60_000)
+    expect(person.dialog.get_by_text("The notebook is not trusted")).to_be_visible()
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    person.dialog.get_by_label("Name", exact=True).fill("renamed")
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    person.ready.click()
+    expect(person.dialog.get_by_text("The kernel captures the model as soon as it is free.")).to_be_visible(
+        timeout=60_000
+    )
+    assert "# typed" in path.read_text()
+    person.page.evaluate("window.jupyterapp.shell.currentWidget.context.rename('after.ipynb')")
+    after = str(lab.folder / "after.ipynb")
+    until(lambda: next(one["notebook"] for one in person.jobs()) == after)
+    (lab.folder / "go").touch()
+    until_deployed(person, "renamed")
+    (release,) = person.home.json("describe", "renamed")["releases"]
+    assert release["source"]["notebook"] == after
+    assert person.page.evaluate("window.hacked") is None
+    assert person.errors == []
+
+
+def test_a_name_that_is_too_long_is_said_and_the_longest_one_fits_everywhere(person):
+    longest = "a-very-long-name-of-an-endpoint-" + "w" * 31
+    person.home.run("deploy", person.home.json("describe", "echo")["traffic"]["stable"], "--name", longest)
+    person.opens("echo.ipynb")
+    person.runs(0, 1)
+    person.looks_after()
+    expect(person.sidebar.get_by_role("option", name=re.compile(longest))).to_be_visible(timeout=60_000)
+    person.has_nothing_serious("long-names")
+    for section in ("releases", "history", "try"):
+        person.looks_after(longest, section)
+        expect(person.sidebar.get_by_role("heading", name=longest)).to_be_visible(timeout=60_000)
+        person.has_nothing_serious(f"long-name-{section}")
+    person.toolbar_button.click()
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    person.dialog.get_by_label("Name", exact=True).fill(f"{longest}w")
+    expect(person.dialog.get_by_text("names are 1 to 63 lower-case letters")).to_be_visible(timeout=60_000)
+    expect(person.ready).to_have_attribute("aria-disabled", "true")
+    assert person.errors == []

@@ -1,0 +1,251 @@
+"""What goes wrong, and what there is none of, in a real JupyterLab: servers and kernels that die, gates that refuse.
+
+The tests tell one story, in order: its endpoints are ``churn``, and ``strict``, whose model echoes texts.
+"""
+
+import json
+import re
+import signal
+import sys
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.lab import started
+from tests.e2e.person import TRAIN, until_deployed
+from tests.notebooks import write
+
+pytestmark = pytest.mark.timeout(300)
+
+WAITS = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"
+ECHO = """
+import pandas as pd
+class Echo:
+    def predict(self, X):
+        return [str(text)[:60] for text in X['text']]
+echo = Echo()
+X = pd.DataFrame({'text': ['good', 'bad', 'so so']})
+"""
+CHECKS = """
+import pandas as pd
+from jupyter_deploy import metric, model
+asked = ['a', 'b'] * 20
+answers = model().predict(pd.DataFrame({'text': asked}))
+metric('exact', rows=[answer == 'a' for answer in answers])
+"""
+# As in an environment of its own that has ipykernel and not nbdeploy.
+BARE = """
+import sys
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition('.')[0] == 'jupyter_deploy':
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+sys.meta_path.insert(0, Without())
+from ipykernel.kernelapp import launch_new_instance
+launch_new_instance()
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(shared_home, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("notebooks")
+    data = shared_home.path / "jupyter-data"
+    shared_home.environment["JUPYTER_PATH"] = str(data)
+    _kernelspec(data / "kernels" / "bare", BARE)
+    notebooks = [write(folder / "churn.ipynb", *TRAIN, WAITS), write(folder / "empty.ipynb", "1 + 1")]
+    for name, language in (("bare", "python"), ("ir", "R")):
+        notebooks.append(_of_kernel(write(folder / f"{name}.ipynb", "1 + 1"), name, language))
+    with started(shared_home, *notebooks) as server:
+        (server.folder / "gated").mkdir()
+        write(server.folder / "gated" / "strict.ipynb", ECHO)
+        checks = write(server.folder / "gated" / "validate_strict.ipynb", CHECKS)
+        document = nbformat.read(checks, as_version=4)
+        document.metadata["nbdeploy"] = {"gates": ["exact >= 0.9"]}
+        nbformat.write(document, checks)
+        yield server
+
+
+def _kernelspec(folder, program):
+    folder.mkdir(parents=True)
+    (folder / "start.py").write_text(program)
+    argv = [sys.executable, str(folder / "start.py"), "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": folder.name, "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+
+
+def _of_kernel(path, name, language):
+    document = nbformat.read(path, as_version=4)
+    document.metadata["kernelspec"] = {"name": name, "display_name": name, "language": language}
+    nbformat.write(document, path)
+    return path
+
+
+def says(person, words):
+    """The dialog does, once it is opened."""
+    person.toolbar_button.click()
+    expect(person.dialog.get_by_text(words)).to_be_visible(timeout=30_000)
+
+
+def test_with_nothing_deployed_each_list_says_what_to_do(person):
+    person.opens("empty.ipynb")
+    person.looks_after()
+    expect(person.sidebar.get_by_text("Nothing is deployed yet")).to_be_visible(timeout=30_000)
+    expect(person.sidebar.get_by_text("Open a notebook, train a model in it, and press Deploy")).to_be_visible()
+    person.sidebar.get_by_text("Jobs", exact=True).click()
+    expect(person.sidebar.get_by_text("Nothing was asked for yet.")).to_be_visible()
+    person.has_nothing_serious("empty")
+    person.sidebar.get_by_role("button", name="Deploy…").first.click()
+    expect(person.dialog.get_by_text("The kernel holds no model yet. Run the cell that fits one")).to_be_visible(
+        timeout=30_000
+    )
+    assert person.errors == []
+
+
+def test_a_kernel_of_another_language_says_what_can_be_deployed(person):
+    person.opens("ir.ipynb")
+    says(person, "This notebook is in R. Only models in Python can be deployed")
+    expect(person.dialog.get_by_role("button", name="Choose another kernel…")).to_be_visible()
+    assert person.errors == []
+
+
+def test_a_kernel_without_nbdeploy_is_given_the_cell_that_installs_it(person):
+    person.opens("bare.ipynb")
+    says(person, "The kernel's environment has no nbdeploy.")
+    person.dialog.get_by_role("button", name="Insert as a cell").click()
+    expect(person.dialog).to_be_hidden()
+    expect(person.page.locator(".jp-Notebook .jp-Cell").last).to_contain_text("%pip install nbdeploy==")
+    assert person.errors == []
+
+
+def test_a_notebook_without_a_kernel_offers_to_choose_one(person):
+    person.opens("empty.ipynb")
+    person.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    says(person, "This notebook has no kernel. Choose one and run the cells that make your model.")
+    person.dialog.get_by_role("button", name="Choose a kernel…").click()
+    chosen = person.page.get_by_role("dialog").filter(has_text="Select Kernel")
+    chosen.locator("select").select_option(value='{"name":"python3"}')
+    chosen.get_by_role("button", name="Select Kernel").click()
+    expect(person.dialog.get_by_text("The kernel holds no model yet.")).to_be_visible(timeout=30_000)
+    assert person.errors == []
+
+
+def test_while_a_cell_runs_models_are_listed_and_the_capture_waits(person, lab):
+    person.opens()
+    person.runs(0, 1)
+    person.page.evaluate(
+        """() => {
+            window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3;
+            void window.jupyterapp.commands.execute('notebook:run-cell');
+        }"""
+    )
+    says(person, "The kernel is busy: a cell runs. You can deploy all the same")
+    expect(person.dialog.get_by_role("radio", name=re.compile("^clf"))).to_be_checked(timeout=30_000)
+    expect(person.ready).to_be_enabled(timeout=30_000)
+    person.ready.click()
+    expect(person.dialog.get_by_text("The kernel captures the model as soon as it is free.")).to_be_visible()
+    (lab.folder / "go").touch()
+    until_deployed(person).click()
+    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=30_000)
+    for section, words in (
+        ("Compare", "Nothing to compare yet"),
+        ("Live", "No request"),
+        ("History", "deploy another to see what differs"),
+    ):
+        person.sidebar.get_by_role("tab", name=section).click()
+        expect(person.sidebar.get_by_text(words).first).to_be_visible(timeout=30_000)
+    assert person.errors == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
+def test_a_job_goes_on_while_its_server_is_gone_and_the_page_finds_it_again(person, lab, how):
+    person.opens()
+    person.runs(0, 1)
+    person.executes(f"clf = LogisticRegression(C=0.{int(how):03d}).fit(X_train, y_train)")
+    before, jobs = person.home.json("describe", "churn"), person.jobs()
+    person.toolbar_button.click()
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    person.ready.click()
+    expect(person.dialog.get_by_text("Building the bento").first).to_be_visible(timeout=120_000)
+    lab.stop(how)
+    expect(person.dialog.get_by_text("The server does not answer. Reconnecting")).to_be_visible(timeout=30_000)
+    lab.start()
+    until_deployed(person)
+    steps = person.dialog.get_by_role("list", name="Steps").locator("li > span:nth-child(2)").all_inner_texts()
+    assert len(steps) == len(set(steps)) > 3, steps
+    assert len(person.jobs()) == len(jobs) + 1
+    after = person.home.json("describe", "churn")
+    assert after["revision"] == before["revision"] + 1
+
+
+def test_what_a_gate_refused_says_why_shows_its_report_and_comes_for_a_reason(person):
+    person.opens("gated/strict.ipynb")
+    person.runs(0)
+    person.toolbar_button.click()
+    offered = person.dialog.get_by_role("checkbox", name=re.compile("validate_strict"))
+    expect(offered).to_be_checked(timeout=30_000)
+    expect(person.ready).to_be_enabled(timeout=60_000)
+    person.ready.click()
+    shows = person.dialog.get_by_role("button", name="Show the report")
+    expect(shows).to_be_visible(timeout=120_000)
+    expect(person.dialog.get_by_text(re.compile(r"exact 0\.5.*≥ 0\.9: fail")).first).to_be_visible()
+    assert [one["name"] for one in person.home.json("list")] == ["churn"]
+    shows.click()
+    frame = person.page.locator("iframe[src*='nbdeploy/reports']")
+    assert "allow-same-origin" not in frame.get_attribute("sandbox")
+    expect(frame.content_frame.get_by_text("exact").first).to_be_visible(timeout=30_000)
+
+    person.looks_after()
+    person.sidebar.get_by_text("Jobs", exact=True).click()
+    person.sidebar.locator(".nbdeploy-jobs").get_by_role("button", expanded=False).first.click()
+    forces = person.sidebar.get_by_role("button", name="Do it all the same")
+    expect(forces).to_be_disabled()
+    person.sidebar.get_by_label("Why it may be done all the same").fill("an echo need not be exact")
+    forces.click()
+    tab = person.page.locator(".jp-MainAreaWidget .nbdeploy-job")
+    opens = tab.get_by_role("button", name=re.compile("^Open strict"))
+    expect(opens).to_be_visible(timeout=120_000)
+    assert "an echo need not be exact" in json.dumps(person.home.json("history", "strict"))
+    opens.click()
+    expect(person.sidebar.get_by_text("stable 100 %").first).to_be_visible(timeout=30_000)
+    person.sidebar.get_by_role("tab", name="History").click()
+    validated = person.sidebar.get_by_role("list", name="Validations, newest first").locator("li").first
+    expect(validated).to_contain_text("failed", timeout=30_000)
+    person.has_nothing_serious("validations")
+    assert person.errors == []
+
+
+def test_an_endpoint_is_promoted_taken_back_stopped_and_started_from_the_sidebar(person):
+    def confirms(button, words):
+        person.sidebar.get_by_role("button", name=button).first.click()
+        confirm = person.sidebar.get_by_role("button", name="Confirm", exact=True)
+        expect(confirm).to_be_visible(timeout=30_000)
+        expect(person.sidebar.locator(".nbd-Pending")).to_contain_text(words)
+        person.sidebar.get_by_label("Why (optional)").fill(f"since {words}")
+        confirm.click()
+        expect(confirm).to_be_hidden()
+        expect(person.sidebar.locator(".nbd-Pending")).to_be_hidden(timeout=60_000)
+        return person.home.json("describe", "churn")
+
+    person.opens("empty.ipynb")
+    person.looks_after("churn")
+    before = person.home.json("describe", "churn")
+    (shadow,) = before["traffic"]["shadows"]
+    promoted = confirms(re.compile("^Promote"), "stable")
+    assert promoted["traffic"]["stable"] == shadow
+    assert confirms("Roll back…", "Go back to revision")["traffic"]["stable"] == before["traffic"]["stable"]
+    assert not confirms("Stop…", "Clients are not answered any more")["running"]
+    expect(person.sidebar.get_by_role("button", name="Stop…")).to_be_hidden()
+    assert confirms("Start again…", "this starts it again")["running"]
+    reasons = {one["reason"] for one in person.home.json("history", "churn")}
+    assert reasons >= {"since stable", "since Go back to revision", "since this starts it again"}
+    assert person.errors == []
+
+
+def test_an_endpoint_that_is_not_there_says_so_and_leads_back(person):
+    person.opens("empty.ipynb")
+    person.looks_after("nowhere")
+    expect(person.sidebar.get_by_text("nowhere is not there any more")).to_be_visible(timeout=30_000)
+    person.sidebar.get_by_role("button", name="All endpoints", exact=True).click()
+    expect(person.sidebar.get_by_role("option", name=re.compile("churn"))).to_be_visible()
+    assert person.errors == []

@@ -1,0 +1,91 @@
+"""The routes when processes are killed, and what a Jupyter server loads for them."""
+
+import signal
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import until
+from tests.e2e.jupyter import events, jupyter_server
+
+NOT_IN_THE_SERVER = {"pydantic", "pydantic_core", "httpx", "numpy", "bentoml", "jupyter_deploy.domain"}
+
+
+def ours(processes, module):
+    """Those that run one of our modules."""
+    return [process for process in processes if f"jupyter_deploy.faces.{module}" in process.cmdline()]
+
+
+def the_asked(server):
+    (found,) = ours(psutil.Process(server.pid).children(), "rest.asked")
+    return found
+
+
+def test_a_server_loads_nothing_heavy_be_it_asked_or_not(home):
+    with jupyter_server(home, python=("-X", "importtime")) as server:
+        with server.client() as client:
+            assert client.get("list").json() == []
+            assert client.get("openapi.json").status_code == 200
+            with client.stream("GET", "events") as stream:
+                assert next(events(stream.iter_lines()))[0] == "endpoints"
+        lines = list(server.lines)
+    loaded = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    assert "jupyter_deploy.faces.rest.handlers" in loaded
+    assert loaded & NOT_IN_THE_SERVER == set()
+
+
+def test_a_server_that_is_not_asked_starts_no_process(home):
+    with jupyter_server(home) as server:
+        assert psutil.Process(server.pid).children(recursive=True) == []
+
+
+def test_a_listener_comes_back_after_the_answering_process_was_killed(home):
+    with jupyter_server(home) as server, server.client() as client:
+        with client.stream("GET", "events") as stream:
+            lines = events(stream.iter_lines())
+            _, before, _ = next(lines)
+            job = client.post("captures", json={"model": "clf"}).json()
+            _, number, data = next(lines)
+            assert (data["job"], data["data"]["state"]) == (job["id"], "waiting")
+            the_asked(server).kill()
+            assert list(lines) == []  # the stream ends, and is not left open for nothing
+        with client.stream("GET", "events", headers={"Last-Event-ID": str(before)}) as stream:
+            assert next(events(stream.iter_lines()))[1] == number
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["terminated", "killed"])
+def test_the_answering_process_and_the_spare_end_with_the_server(home, how):
+    with jupyter_server(home) as server:
+        with server.client() as client:
+            assert client.get("list").status_code == 200
+            asked = the_asked(server)
+            (spare,) = until(lambda: ours(asked.children(), "jobs.process"))
+        server.process.send_signal(how)
+        server.process.wait()
+        _, alive = psutil.wait_procs([asked, spare], timeout=30)
+        assert alive == []
+
+
+def test_a_job_outlives_its_server_and_the_next_server_tells_its_end(home, snapshots):
+    tags, home.environment["BENTOML_HOME"] = snapshots
+    with jupyter_server(home) as server, server.client() as client:
+        job = client.post("deploy", json={"source": tags[1.0], "trust": True, "name": "churn"}).json()
+        until(lambda: client.get(f"jobs/{job['id']}").json()["state"] == "running")
+        server.kill()
+    with jupyter_server(home) as server, server.client() as client:
+        with client.stream("GET", "events", params={"after": "0"}) as stream:
+            told = [
+                data["data"]["state"]
+                for event, _, data in ending(stream, job["id"])
+                if event == "job" and data["kind"] == "state"
+            ]
+        assert told[-1] == "done", told
+        assert client.get("describe", params={"name": "churn"}).json()["running"]
+
+
+def ending(stream, job_id):
+    """What a stream says until a job has ended."""
+    for event, number, data in events(stream.iter_lines()):
+        yield event, number, data
+        if event == "job" and data["job"] == job_id and data["data"].get("state") in ("done", "failed", "cancelled"):
+            return

@@ -1,0 +1,135 @@
+"""Who may ask what: every route of the table, without a token, with one that is not allowed, and with one that is."""
+
+import asyncio
+
+import jupyter_server.auth
+import pytest
+
+from jupyter_deploy.faces.rest.table import LOOKING, ROUTES
+from jupyter_deploy.operations import OPERATIONS
+
+NO_TOKEN = {"Authorization": "token of-somebody-else"}
+
+# What stands for a route's variable segments.
+NAMED = {"{id}": "none", "{name}": "churn", "{version}": "none"}
+
+
+def path_of(route):
+    path = route.path
+    for segment, text in NAMED.items():
+        path = path.replace(segment, text)
+    return path
+
+
+class Allowed(jupyter_server.auth.Authorizer):
+    """Allows some actions on nbdeploy, and remembers what it was asked."""
+
+    def __init__(self, *actions):
+        super().__init__()
+        self.actions, self.asked = actions, []
+
+    def is_authorized(self, handler, user, action, resource):
+        self.asked.append((action, resource))
+        return action in self.actions
+
+
+@pytest.fixture
+def allow(jp_serverapp):
+    def set_to(*actions):
+        made = jp_serverapp.web_app.settings["authorizer"] = Allowed(*actions)
+        return made
+
+    return set_to
+
+
+def is_problem(status, document, headers):
+    return headers["Content-Type"] == "application/problem+json" and document["status"] == status
+
+
+def test_the_table_has_a_route_of_every_operation():
+    posted = {route.name for route in ROUTES if route.kind == "verb"}
+    assert posted == {operation.name for operation in OPERATIONS}
+    assert {route.name for route in ROUTES if route.kind == "look"} == set(LOOKING)
+    assert all(route.request is operation.request for operation in OPERATIONS for route in ROUTES
+               if route.kind in ("verb", "look") and route.name == operation.name)  # fmt: skip
+
+
+async def test_no_route_answers_who_has_no_token(ask, jp_serverapp):
+    for route in ROUTES:
+        status, document, headers = await ask(route.method, path_of(route), headers=dict(NO_TOKEN))
+        assert status == 403, route
+        assert is_problem(status, document, headers), route
+        assert document["code"] == "not_signed_in"
+    assert "nbdeploy_asking" not in jp_serverapp.web_app.settings  # nobody even asked
+
+
+async def test_no_route_answers_who_is_not_authorised(ask, allow):
+    authorizer = allow()
+    for route in ROUTES:
+        status, document, headers = await ask(route.method, path_of(route))
+        assert status == 403, route
+        assert is_problem(status, document, headers), route
+        assert document["code"] == "forbidden"  # and not that a new log-in would help
+    assert {resource for _, resource in authorizer.asked} == {"nbdeploy"}
+
+
+async def test_who_may_only_read_looks_and_changes_nothing(ask, allow):
+    allow("read")
+    for route in ROUTES:
+        if route.kind == "events":  # it would go on
+            continue
+        status, document, _ = await ask(route.method, path_of(route))
+        looks = route.method == "GET" or route.kind == "view"
+        assert (status == 403) == (not looks), (route, document)
+
+
+async def test_an_unknown_route_and_a_wrong_method_are_problems(ask):
+    for method, path, expected in (("GET", "nothing/here", 404), ("GET", "", 404), ("DELETE", "list", 405)):
+        status, document, headers = await ask(method, path)
+        assert status == expected
+        assert is_problem(status, document, headers)
+
+
+async def test_who_asks_and_does_not_wait_for_the_answer_leaves_no_traceback_in_the_log(
+    ask, jp_serverapp, jp_base_url, caplog
+):
+    token = jp_serverapp.identity_provider.token
+    _, writer = await asyncio.open_connection("127.0.0.1", jp_serverapp.port)
+    asked = f"GET {jp_base_url}nbdeploy/list HTTP/1.1\r\nHost: localhost\r\nAuthorization: token {token}\r\n\r\n"
+    writer.write(asked.encode())
+    await writer.drain()
+    while "nbdeploy_asking" not in jp_serverapp.web_app.settings:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.01)
+    writer.close()  # long before the process that answers has started
+    assert (await ask("GET", "list"))[0] == 200
+    asking = jp_serverapp.web_app.settings["nbdeploy_asking"]
+    while asking._running.waiting:  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.01)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_the_process_that_answers_cannot_be_started(ask, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.faces.rest.asking.sys.executable", "/no/python")
+    status, document, headers = await ask("GET", "list")
+    assert (status, document["code"]) == (500, "asked_gone")
+    assert is_problem(status, document, headers)
+
+
+async def test_a_wrong_setting_is_said_to_who_asks(ask, monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_PORT", "many")
+    status, document, headers = await ask("GET", "list")
+    assert is_problem(status, document, headers)
+    assert "port" in document["details"] + document["detail"]
+    status, document, _ = await ask("GET", "events")
+    assert status == 422
+
+
+async def test_a_bug_is_told_without_its_traceback(ask, monkeypatch, tmp_path):
+    """The store's file is a folder, which nobody expects."""
+    status, _, _ = await ask("GET", "list")
+    assert status == 200
+    (tmp_path / "of-nbdeploy" / "nbdeploy" / "state.sqlite").mkdir(parents=True)
+    status, document, _ = await ask("GET", "list")
+    assert status == 500
+    assert "Traceback" not in str(document)
+    assert document["remedy"]

@@ -1,0 +1,48 @@
+"""The stream of events in a server within the test's process: signs of life, and the limit."""
+
+import asyncio
+
+import pytest
+
+from jupyter_deploy.faces.rest import events
+
+
+@pytest.fixture
+def heard_until(jp_fetch):
+    """What a stream says until it says this; its client stays."""
+
+    async def listen(wanted):
+        heard, done = [], asyncio.get_running_loop().create_future()
+
+        def hear(part):
+            heard.append(part)
+            if wanted in b"".join(heard) and not done.done():
+                done.set_result(b"".join(heard))
+
+        answer = asyncio.ensure_future(jp_fetch("nbdeploy", "events", streaming_callback=hear, request_timeout=120))
+        await asyncio.wait({done, answer}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
+        return done.result()
+
+    return listen
+
+
+async def test_a_quiet_stream_gives_signs_of_life(ask, heard_until, monkeypatch):
+    monkeypatch.setattr(events, "ALIVE_EVERY", 0.05)
+    heard = await heard_until(b": nothing new\n\n: nothing new\n\n")
+    assert b"id: 0\nevent: endpoints\ndata: {}\n\n" in heard
+
+
+async def test_one_stream_too_many_is_refused_and_one_that_has_ended_makes_room(
+    ask, heard_until, http_server, jp_serverapp, monkeypatch
+):
+    monkeypatch.setattr(events, "AT_ONCE", 1)
+    await heard_until(b"event: endpoints")
+    status, document, headers = await ask("GET", "events")
+    assert (status, document["code"]) == (503, "too_many_streams")
+    assert headers["Content-Type"] == "application/problem+json"
+    running = jp_serverapp.web_app.settings["nbdeploy_asking"]._running
+    assert len(running.streams) == 1
+    await http_server.close_all_connections()  # as if the client had gone
+    while events.EventsHandler._open:  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0.01)
+    assert running.streams == {}

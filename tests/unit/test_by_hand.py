@@ -1,0 +1,45 @@
+"""Models by hand: what of their servers is left when one does not start."""
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy.domain.errors import StartFailed
+from jupyter_deploy.faces import by_hand
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """Ports whose servers start as they are told; which of them run."""
+    running = []
+
+    @contextmanager
+    def serving(snapshot):
+        running.append(snapshot.tag)
+
+        def check(**_):
+            if snapshot.tag.startswith("broken"):
+                raise StartFailed(f"{snapshot.tag} could not be served")
+
+        try:
+            yield SimpleNamespace(check=check, url_for=lambda job: f"http://127.0.0.1:1/s/{job}")
+        finally:
+            running.remove(snapshot.tag)
+
+    monkeypatch.setattr(by_hand, "_served", {})
+    monkeypatch.setattr(by_hand.atexit, "register", lambda *_: None)
+    store = SimpleNamespace(endpoints=list)
+    ports = SimpleNamespace(servers=SimpleNamespace(serving=serving), store=store)
+    yield ports, running
+    by_hand._until_the_end.close()
+    assert running == []
+
+
+def test_a_server_that_does_not_start_is_ended_at_once_and_one_that_does_stays(world):
+    ports, running = world
+    assert by_hand._serve("model()", SimpleNamespace(tag="good:1"), None, ports).tag == "good:1"
+    for _ in range(2):
+        with pytest.raises(StartFailed):
+            by_hand._serve("model()", SimpleNamespace(tag="broken:1"), None, ports)
+    assert running == ["good:1"]

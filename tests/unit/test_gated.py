@@ -1,0 +1,147 @@
+"""Gates of an endpoint without running anything: what asks for them, what they say, how long they are remembered."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from jupyter_deploy.domain.confidential import HIDDEN
+from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.gate import parse_gate
+from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.live_gate import is_figure, judged_live, required
+from jupyter_deploy.domain.validated import Line, Validated, lines_of
+from jupyter_deploy.domain.validation import CellError, Check, GateResult, Run, Validation, ValidationSpec
+from jupyter_deploy.operations.change import difference_in_words
+from tests.releases import release
+
+ONE, TWO, THREE = release("one"), release("two"), release("three")
+SHADOWED = Endpoint.first(ONE).with_release(TWO)
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ASKED = (ValidationSpec(notebook="/home/ada/checks.ipynb", parameters={"rows": 5}, gates=("accuracy >= 0.9",)),)
+
+
+def validated(verdict="pass", forced=None, **more):
+    line = Line(verdict=verdict, sentence=f"accuracy: {verdict}")
+    return Validated(id="1", at=AT, verdict=verdict, said="1 gate", lines=(line,), forced=forced, **more)
+
+
+def comparison(agreement=None, *, paired=True, rows=300):
+    side = SideSummary(
+        release="x", requests=300, rows=rows, errors=0, error_rate=None, latency_p50_ms=1.0, latency_p95_ms=1.0
+    )
+    estimate = agreement and Estimate(value=agreement[0], interval=Interval(low=agreement[1], high=agreement[2]), n=300)
+    return Comparison(
+        endpoint="tumour", stable=ONE.tag, candidate=TWO.tag, role="shadow" if paired else "canary", paired=paired,
+        since=None, pairs=rows, rows=rows, mirrored=rows, coverage=None, agreement=estimate,
+        sides={"stable": side, "candidate": side}, error_difference=None, latency_difference_ms=None,
+        verdict="agrees", reason="",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("after", "gaining"),
+    [
+        (SHADOWED.promoted(), TWO.tag),
+        (SHADOWED.with_traffic({}, {"two": 10}), TWO.tag),
+        (SHADOWED.with_traffic({"two": 50}, {}), None),
+        (SHADOWED.with_traffic({"two": 0}, {}), None),
+        (SHADOWED.with_release(THREE), None),
+        (SHADOWED.with_release(THREE, role="canary"), THREE.tag),
+    ],
+)
+def test_who_answers_more_clients_is_asked_and_shadows_are_not(after, gaining):
+    assert SHADOWED.gaining(after) == gaining
+
+
+def test_a_canary_is_asked_when_its_share_is_raised_and_not_when_it_is_lowered():
+    canary = SHADOWED.with_traffic({}, {"two": 20})
+    assert canary.gaining(canary.with_traffic({}, {"two": 30})) == TWO.tag
+    assert canary.gaining(canary.with_traffic({}, {"two": 10})) is None
+    assert canary.gaining(canary.with_traffic({}, {"two": 0})) is None
+
+
+def test_what_an_endpoint_asks_stays_with_every_change_and_its_change_is_told():
+    asking = SHADOWED.validating(ASKED)
+    assert asking.promoted().validations == asking.stopped().validations == ASKED
+    assert asking.with_release(THREE).with_traffic({}, {"three": 5}).validations == ASKED
+    told = difference_in_words(SHADOWED, asking)
+    assert told == "validations: none → checks.ipynb [rows=5]: accuracy >= 0.9"
+    assert difference_in_words(asking, asking.validating(())).endswith("accuracy >= 0.9 → none")
+
+
+def test_what_is_asked_with_a_secret_is_told_without_it():
+    asked = ValidationSpec(notebook="/x/checks.ipynb", parameters={"password": "hunter2", "rows": 5})
+    assert asked.told.parameters == {"password": HIDDEN, "rows": 5}
+    assert "hunter2" not in asked.words
+
+
+def test_going_back_brings_gates_back_that_were_taken_away_and_takes_none_away():
+    asking = SHADOWED.validating(ASKED)
+    assert asking.rolled_back_to(SHADOWED).validations == ASKED
+    assert asking.validating(()).rolled_back_to(asking).validations == ASKED
+
+
+def test_a_release_that_was_forced_once_says_so_for_ever():
+    forced = SHADOWED.validated(TWO.tag, validated("fail", "a customer waits"))
+    later = forced.promoted().validated(TWO.tag, validated())
+    assert later.release("two").validation.words == "✓ 1 gate; forced earlier: a customer waits"
+    assert forced.release("two").validation.words == "✗ 1 gate; forced: a customer waits"
+    assert later.validated(TWO.tag, None) == later
+
+
+def test_what_a_validation_found_is_told_in_sentences_what_speaks_against_it_first():
+    gate = GateResult(expression="a > 1", verdict="pass", sentence="a 2 > 1: pass")
+    live = GateResult(expression="b > 1", verdict="inconclusive", sentence="b > 1: inconclusive")
+    raised = Run(notebook="/x/two.ipynb", status="raised", error=CellError(cell=3, ename="ValueError", evalue="no"))
+    done = Run(notebook="/x/one.ipynb", status="done", checks=(Check(name="sane", passed=False, detail="5 rows"),))
+    found = lines_of(
+        Validation(
+            id="1", at=AT, runs=(done.model_copy(update={"gates": (gate,)}), raised), live=(live,), verdict="fail"
+        )
+    )
+    assert [line.sentence for line in found] == [
+        "check 'sane': 5 rows: fail",
+        "two.ipynb raised ValueError in cell 3: no",
+        "b > 1: inconclusive",
+        "a 2 > 1: pass",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("agreement", "verdict"),
+    [((0.995, 0.991, 0.999), "pass"), ((0.5, 0.4, 0.6), "fail"), ((0.99, 0.9, 1), "inconclusive")],
+)  # fmt: skip
+def test_a_gate_on_live_traffic_is_judged_by_the_whole_interval(agreement, verdict):
+    found = judged_live(parse_gate("agreement >= 99%"), comparison(agreement))
+    assert (found.verdict, found.origin) == (verdict, "live traffic")
+    assert found.sentence.startswith(f"agreement {agreement[0]:.4g} [")
+    assert found.sentence.endswith(f"≥ 0.99 on live traffic: {verdict}")
+
+
+def test_a_gate_on_live_traffic_waits_for_its_rows_and_for_any_at_all():
+    gate = parse_gate("agreement >= 0.9 over 400")
+    found = judged_live(gate, comparison((0.99, 0.98, 1.0)))
+    assert found.sentence.endswith("inconclusive, 300 of 400 rows so far")
+    assert judged_live(gate, comparison((0.99, 0.98, 1.0), rows=400)).verdict == "pass"
+    none = judged_live(parse_gate("agreement >= 0.9"), comparison(None, rows=0))
+    assert none.sentence == "agreement ≥ 0.9 on live traffic: inconclusive, too few requests so far"
+
+
+def test_a_canary_has_no_agreement_to_be_judged():
+    with pytest.raises(InvalidInput, match="a canary has no agreement"):
+        judged_live(parse_gate("agreement >= 0.9"), comparison(paired=False))
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("agreement >= stable", "compares with stable already"),
+        ("agreement[sex=F] >= 0.9", "no subgroups"),
+        ("agreement >= 99", "did you mean 99%"),
+    ],
+)
+def test_a_gate_that_no_comparison_can_be_judged_by_is_refused(expression, why):
+    assert is_figure(parse_gate(expression))
+    with pytest.raises(InvalidInput, match=why):
+        required(parse_gate(expression))

@@ -1,0 +1,82 @@
+"""Which model a notebook gets under a validation, by whatever name it asks; and that one which asked none is seen."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy import model, reference
+from jupyter_deploy.domain.calls import Call, Calls
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.validation_ports import Notebook, Ran
+from jupyter_deploy.operations.planning import Planned
+from jupyter_deploy.operations.running import How, Runs, Sides, Subject
+
+CANDIDATE, STABLE = "churn:198b0c", "churn:77aa01"
+
+
+class Server:
+    """One that saw what it is given."""
+
+    def __init__(self, name, calls=()):
+        self.name, self.seen = name, calls
+
+    def url_for(self, job):
+        return f"http://127.0.0.1:1/{self.name}/{job}"
+
+    def calls(self, _job):
+        return Calls(calls=self.seen)
+
+    def check(self, **_):
+        """It answers."""
+
+
+def snapshot(tag):
+    return SimpleNamespace(tag=tag, manifest=SimpleNamespace(signature=SimpleNamespace(answer_dtype="float64")))
+
+
+SUBJECT = Subject(snapshot(CANDIDATE), "churn", snapshot(STABLE))
+SIDES = Sides(Server("candidate"), Server("stable"))
+
+
+@pytest.fixture(params=["candidate", "stable"])
+def side(request, monkeypatch):
+    for name, value in SIDES.variables(SUBJECT, "01", request.param).items():
+        monkeypatch.setenv(name, value)
+    return request.param
+
+
+@pytest.mark.parametrize("name", [None, CANDIDATE, "churn:198", "churn"])
+def test_whatever_names_what_is_validated_is_the_model_of_the_side_that_is_run(side, name):
+    assert model(name).url == f"http://127.0.0.1:1/{side}/01"
+    assert reference(name).url == "http://127.0.0.1:1/stable/01.reference"
+
+
+@pytest.mark.parametrize("name", [STABLE, "other", "churn:", "chur", "other:198b0c"])
+def test_another_model_is_refused_on_both_sides_with_the_one_that_is_validated(side, name):
+    for ask in (model, reference):
+        with pytest.raises(InvalidInput, match=f"'{name}' is not what is validated, which is {CANDIDATE}"):
+            ask(name)
+
+
+def run(source, calls=()):
+    notebook = Notebook(Path("a.ipynb"), "python3", "python", 1, source, None)
+    ports = SimpleNamespace(
+        validations=SimpleNamespace(run=lambda *_: Ran("done", 1.0)), judge=SimpleNamespace(interval=lambda _: None)
+    )
+    subject = Subject(snapshot(CANDIDATE), "churn")
+    runs = Runs([Planned(notebook, {})], subject, How(), ports, lambda _: None, folder=Path("out"))
+    (found,), _ = runs.all(Sides(Server("candidate", calls), None))
+    return found
+
+
+def test_a_notebook_that_names_the_model_and_asks_it_nothing_is_told_with_its_run():
+    names = "from jupyter_deploy import metric, model"
+    assert "asked the model nothing" in run(names).detail
+    assert run(names).status == "done"
+    assert run("from jupyter_deploy import metric").detail == ""
+
+
+def test_one_call_is_enough():
+    call = Call(latency_ms=1.0, status=422, asked="a")
+    assert run("from jupyter_deploy import metric, model", (call,)).detail == ""

@@ -1,0 +1,95 @@
+"""Each error has its HTTP status and its kind, and tells what a page needs to show it."""
+
+import pickle
+
+import pytest
+from pydantic import ValidationError
+
+from jupyter_deploy.domain import errors
+from jupyter_deploy.domain.findings import Finding, refuse
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.domain.validation_requests import ValidateRequest
+from jupyter_deploy.faces.problems import PROBLEMS, problem_of
+from jupyter_deploy.settings import Settings
+from jupyter_deploy.targets.supervision import SupervisorGone
+
+
+def tree(root):
+    return {root, *(cls for child in root.__subclasses__() for cls in tree(child))}
+
+
+DRAWN = {cls for cls in tree(errors.DeployError) if cls.__module__ == errors.__name__}
+
+
+def test_every_error_of_the_tree_has_a_status_and_no_other_code_has():
+    assert set(PROBLEMS) == {cls.code for cls in DRAWN}
+
+
+def test_an_error_of_a_targets_own_is_told_as_its_parent():
+    problem = problem_of(SupervisorGone("the supervisor does not run"))
+    assert (problem.status, problem.code) == (500, "supervisor_gone")
+
+
+@pytest.mark.parametrize("cls", sorted(DRAWN, key=lambda cls: cls.code), ids=lambda cls: cls.__name__)
+def test_the_status_follows_from_the_place_in_the_tree(cls):
+    status = problem_of(cls("it is so", "do this", "long")).status
+    if cls.code.startswith("unknown_"):
+        assert status == 404
+    elif issubclass(cls, errors.Refused):
+        assert status == 409
+    else:
+        assert status == (422 if issubclass(cls, errors.InvalidInput) else 500)
+
+
+def test_a_problem_tells_message_remedy_and_details():
+    problem = problem_of(errors.UnknownEndpoint("there is no endpoint 'x'", "nbdeploy list", "none"))
+    assert problem.model_dump(exclude_defaults=True) == {
+        "code": "unknown_endpoint",
+        "title": "There is no such endpoint",
+        "status": 404,
+        "detail": "there is no endpoint 'x'",
+        "remedy": "nbdeploy list",
+        "details": "none",
+    }
+
+
+def test_a_refused_gate_tells_its_report():
+    assert problem_of(errors.GateInconclusive("too few rows", report="/home/report.html")).report == "/home/report.html"
+
+
+def test_guards_tell_the_findings_that_refuse_and_no_others():
+    against = Finding(check="leakage", severity="error", message="3 rows were trained on", cell=7)
+    with pytest.raises(errors.GuardFailed) as raised:
+        refuse([against, Finding(check="dirty-tree", severity="note", message="changes")], strict=False)
+    for error in (raised.value, pickle.loads(pickle.dumps(raised.value))):
+        assert problem_of(error).findings == (against.model_dump(mode="json"),)
+
+
+def test_each_field_that_cannot_be_is_named_without_its_value():
+    with pytest.raises(ValidationError) as raised:
+        ValidateRequest.model_validate({"workers": 0, "nothing": 1, "fail_fast": "hunter2"})
+    problem = problem_of(raised.value)
+    assert (problem.status, problem.code) == (422, "invalid_input")
+    assert {tuple(one["loc"]) for one in problem.errors} == {("workers",), ("nothing",), ("fail_fast",)}
+    assert "workers: " in problem.detail
+    assert "hunter2" not in problem.model_dump_json()
+
+
+def test_what_a_field_says_in_our_own_words_is_said_as_it_is():
+    with pytest.raises(ValidationError) as raised:
+        Settings(public_url="ftp://x")
+    assert problem_of(raised.value).detail.startswith("public_url: write a URL such as")
+
+
+def test_wrong_json_is_a_problem_too():
+    with pytest.raises(ValidationError) as raised:
+        DeployRequest.model_validate_json("[1]")
+    assert problem_of(raised.value).errors[0]["loc"] == []
+
+
+def test_what_nobody_raised_on_purpose_is_a_bug_with_its_traceback():
+    with pytest.raises(KeyError) as raised:
+        _ = {}["x"]
+    problem = problem_of(raised.value)
+    assert (problem.code, problem.status) == ("bug", 500)
+    assert "test_problems.py" in problem.details

@@ -1,0 +1,110 @@
+"""What people write for resources, and what it comes to."""
+
+import pytest
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.domain.resources import Resources, parse_resources, require_room
+from jupyter_deploy.faces.arguments import request_from
+
+
+def test_texts_and_mappings_become_the_same_plain_values():
+    texts = ["cpu=0.5", "memory=512MB", "gpu=0, 1", "workers=4", "threads=2"]
+    found = parse_resources(texts)
+    assert found == {"cpu": 0.5, "memory": 512_000_000, "gpu": "0,1", "workers": 4, "threads": 2}
+    assert parse_resources({"cpu": "0.5", "memory": "512 mb", "gpu": "0,1", "workers": 4.0, "threads": "2"}) == found
+    assert parse_resources(found) == found
+    assert parse_resources(None) == {}
+    assert DeployRequest.model_validate_json(DeployRequest(resources=texts).model_dump_json()).resources == found
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("64MiB", 64 * 2**20), ("2GiB", 2**31), ("1.5 GB", 1_500_000_000), ("2g", 2 * 10**9), ("512Mi", 2**29)],
+)
+def test_memory_has_the_units_that_people_write(text, size):
+    assert parse_resources([f"memory={text}"]) == {"memory": size}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("memory=12 parsecs", "memory cannot be '12 parsecs': write memory=512MB"),
+        ("memory=-1GB", "memory cannot be '-1GB'"),
+        (
+            "memory=512",
+            "memory of 512 bytes is too little to start with: write memory=512MB or memory=2GiB, with a unit",
+        ),
+        ("workers=0", "workers cannot be '0': write workers=4 (1 to 64)"),
+        ("workers=2.5", "workers cannot be '2.5'"),
+        ("workers=65", "workers cannot be '65'"),
+        ("cpu=0", "cpu cannot be '0': write cpu=2 or cpu=0.5, or cpu=any for no limit"),
+        ("cpu=inf", "cpu cannot be 'inf'"),
+        ("cpu=nan", "cpu cannot be 'nan'"),
+        ("gpu=fast", "gpu cannot be 'fast': write gpu=0 for the first one"),
+        ("threads=many", "threads cannot be 'many'"),
+        ("ram=2GB", "'ram' is no resource: there are cpu, memory, gpu, workers, threads"),
+        ("workers", "'workers' is not NAME=VALUE"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_to_write(text, words):
+    with pytest.raises(InvalidInput) as caught:
+        request_from(DeployRequest, {"resources": [text]}, typed=True)
+    assert f"--resources: {words}" in caught.value.details
+
+
+@pytest.mark.parametrize("given", [{"workers": True}, {"memory": [1]}, {"cpu": {}}])
+def test_a_value_of_another_kind_is_refused(given):
+    with pytest.raises(InvalidInput):
+        request_from(DeployRequest, {"resources": given})
+
+
+def test_one_name_twice_is_refused():
+    with pytest.raises(ValueError, match="workers stands twice"):
+        parse_resources(["workers=1", "workers=2"])
+
+
+def test_what_is_said_now_takes_the_place_of_what_was_said_before():
+    before = Resources(memory="1GB", workers=2)
+    assert before.asked({}) == before
+    assert before.asked({"workers": 4}) == Resources(memory=10**9, workers=4)
+    assert before.asked(parse_resources(["memory=any"])) == Resources(workers=2)
+
+
+def test_settings_take_memory_with_its_unit_and_nothing_else():
+    assert Resources.model_validate({"memory": "2GB"}).memory == 2 * 10**9
+    with pytest.raises(ValueError, match="memory cannot be '12 parsecs'"):
+        Resources.model_validate({"memory": "12 parsecs"})
+
+
+@pytest.mark.parametrize(
+    ("resources", "threads"),
+    [
+        (Resources(), None),  # as many as the libraries choose: nothing was asked for
+        (Resources(workers=1), None),
+        (Resources(workers=4), 2),
+        (Resources(workers=16), 1),
+        (Resources(cpu=3), 3),
+        (Resources(cpu=0.5), 1),
+        (Resources(cpu=4, workers=2), 2),
+        (Resources(workers=2, threads=7), 7),
+    ],
+)
+def test_threads_follow_processors_and_workers_so_that_they_do_not_fight(resources, threads):
+    assert resources.threads_on(8) == threads
+
+
+def test_more_than_a_machine_has_is_refused_with_what_there_is():
+    require_room(Resources(cpu=2, memory=10**9), cpus=2, memory=10**9)
+    with pytest.raises(InvalidInput, match="cpu=3 is more than this machine has") as caught:
+        require_room(Resources(cpu=3), cpus=2, memory=None)
+    assert caught.value.remedy == "write 2 or less"
+    with pytest.raises(InvalidInput, match="memory=2 GB is more"):
+        require_room(Resources(memory=2 * 10**9), cpus=2, memory=10**9)
+
+
+def test_resources_are_told_in_words():
+    assert Resources().words == ""
+    assert Resources(workers=1, cpu=0.5, memory=512 * 10**6, gpu="0", threads=1).words == (
+        "1 worker, cpu 0.5, memory 512 MB, gpu 0, 1 thread a worker"
+    )

@@ -1,0 +1,49 @@
+"""The runs of a validation, with what runs and judges them played by hand."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy.domain.gate import parse_gate
+from jupyter_deploy.domain.validation import GateResult, Metric
+from jupyter_deploy.domain.validation_ports import Notebook, Ran
+from jupyter_deploy.operations.planning import Planned
+from jupyter_deploy.operations.running import How, Runs, Sides, Subject
+
+JUDGED = GateResult(expression="a >= 1", verdict="inconclusive", sentence="?")
+
+
+@pytest.fixture
+def runs():
+    """What comes of two notebooks that record ``a`` and ``b``, by a judge's two functions."""
+
+    def found(interval, judge):
+        notebooks = [
+            Notebook(Path(f"/x/{name}.ipynb"), "python3", "python", 1, "", None, document=name) for name in "ab"
+        ]
+        planned = [Planned(notebook, {}, [(parse_gate("a >= 1"), "here")]) for notebook in notebooks]
+        ran = SimpleNamespace(
+            run=lambda job, _: Ran("done", 1.0, (Metric(name=job.notebook.document, value=1.0),)), cancel=None
+        )
+        ports = SimpleNamespace(validations=ran, judge=SimpleNamespace(interval=interval, judge=judge))
+        made = Runs(planned, Subject(None), How(), ports, lambda _: None, folder=Path("/x"))
+        done, stopped = made.all(Sides(None, None))
+        assert stopped is None
+        return done
+
+    return found
+
+
+@pytest.mark.parametrize("broken", ["interval", "judge"])
+def test_what_cannot_be_judged_fails_its_own_run_and_keeps_what_was_measured(runs, broken):
+    def fails_for_a(given, *more):
+        if "a" in (getattr(given, "name", ""), getattr(more[0][0], "name", "") if more else ""):
+            raise MemoryError("20 GB")
+        return JUDGED if more else None
+
+    whole = {"interval": lambda _: None, "judge": lambda *_: JUDGED}
+    bad, good = runs(**(whole | {broken: fails_for_a}))
+    assert (bad.status, bad.detail) == ("raised", "its result cannot be judged: MemoryError: 20 GB")
+    assert [metric.name for metric in bad.metrics] == ["a"]
+    assert (good.status, good.gates[0].sentence) == ("done", "?")

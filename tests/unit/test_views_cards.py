@@ -1,0 +1,190 @@
+"""The cards, the history and the rates that all panels show, from values alone."""
+
+from datetime import UTC, datetime
+
+from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.endpoint import Changes, Endpoint, Revision
+from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.status import Counts, EndpointStatus, ReleaseStatus
+from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows
+from jupyter_deploy.faces.views.rates import KEPT, Rates
+from tests.releases import release
+
+ONE = release("one", source=Source(notebook="/home/ada/train.ipynb", variable="clf"))
+TWO, THREE = release("two"), release("three")
+SHADOWED = Endpoint.first(ONE).with_release(TWO)
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def status(endpoint, *, gateway=True, detail="", public_url=None, **requests):
+    """As a target found it; ``requests``: what the gateway counted, by version."""
+    return EndpointStatus(
+        name=endpoint.name,
+        url="http://127.0.0.1:8780/tumour",
+        public_url=public_url,
+        revision=endpoint.revision,
+        running=endpoint.running,
+        gateway=gateway,
+        traffic=endpoint.traffic,
+        releases=[
+            ReleaseStatus(
+                tag=tag,
+                role=endpoint.traffic.role_of(tag),
+                percent=endpoint.traffic.percent_of(tag),
+                healthy=not detail,
+                detail=detail,
+                counts=Counts(requests=requests[version], errors=0) if (version := tag[7:]) in requests else None,
+                created_at=NOON,
+            )
+            for tag in endpoint.traffic.tags()
+        ],
+    )
+
+
+def view(endpoint, found=None, *, rates=None, history=(), keep_revisions=3):
+    return endpoint_view(endpoint, found or status(endpoint), rates or {}, history, keep_revisions)
+
+
+def made(endpoint, **more):
+    return Revision(
+        endpoint=endpoint.name, revision=endpoint.revision, at=NOON, by="ada", reason="", change="x", state=endpoint
+    ).model_copy(update=more)
+
+
+def test_there_is_a_card_for_each_release_that_has_traffic_or_is_kept_warm():
+    both = SHADOWED.with_release(THREE, keep=True, role="canary", percent=20).with_traffic({"two": 0}, {})
+    shown = view(both).cards
+    assert [(card.tag, card.role, card.percent) for card in shown] == [
+        ("tumour:one", "stable", 80.0),
+        ("tumour:three", "canary", 20.0),
+        ("tumour:two", "idle", 0.0),
+    ]
+    assert (shown[0].notebook, shown[0].path, shown[0].variable) == ("train.ipynb", "/home/ada/train.ipynb", "clf")
+    assert [card.tag for card in view(both, keep_revisions=0).cards] == ["tumour:one", "tumour:three"]
+
+
+def test_a_card_says_what_changed_since_the_release_that_was_stable_when_it_came():
+    changes = Changes(predecessor="tumour:one", words=("C 1.0 -> 0.1", "3 cells changed"))
+    grown = Endpoint.first(ONE).with_release(release("four", changes=changes))
+    assert [card.changes for card in view(grown).cards] == ["", "since one: C 1.0 -> 0.1, 3 cells changed"]
+
+
+def test_a_card_says_how_its_release_does_and_what_it_counted():
+    shown = view(SHADOWED, status(SHADOWED, one=7), rates={"tumour:one": [1.5, 2.0]})
+    assert (shown.words, shown.healthy) == ("healthy", True)
+    one, two = shown.cards
+    assert (one.healthy, one.health, one.counts.requests, one.counts.rates) == (True, "healthy", 7, (1.5, 2.0))
+    assert two.counts is None
+    ill = view(SHADOWED, status(SHADOWED, detail="BACKOFF: too many failed starts"))
+    assert ill.cards[0].health == "BACKOFF: too many failed starts"
+    assert ill.words == "NOT HEALTHY: 'nbdeploy reconcile' starts what is down"
+    gone = view(SHADOWED, status(SHADOWED, gateway=False, detail="not running"))
+    assert (gone.words, gone.healthy) == ("not running: 'nbdeploy reconcile' starts it", False)
+
+
+def test_of_a_release_that_came_since_the_last_look_nothing_is_said_that_is_not_known():
+    three = SHADOWED.with_release(THREE, keep=True)
+    (_, _, card) = view(three, status(SHADOWED)).cards
+    assert (card.tag, card.healthy, card.health, card.counts) == ("tumour:three", False, "not looked at yet", None)
+
+
+def test_a_stopped_endpoint_says_so_and_keeps_the_cards_of_those_that_would_come_back():
+    shown = view(SHADOWED.stopped(), status(SHADOWED.stopped(), detail="not running"))
+    assert (shown.running, shown.words) == (False, "stopped")
+    assert [card.tag for card in shown.cards] == ["tumour:one", "tumour:two"]
+
+
+def test_clients_are_told_the_address_for_everybody_where_there_is_one():
+    assert view(SHADOWED).url == "http://127.0.0.1:8780/tumour/predict"
+    public = status(SHADOWED, public_url="https://hub.example.org/tumour")
+    assert view(SHADOWED, public).url == "https://hub.example.org/tumour/predict"
+
+
+def test_texts_of_users_stay_texts_as_they_are():
+    evil = "<script>alert(1)</script> & \N{PILE OF POO}"
+    finding = Finding(check="leakage", severity="warning", message=evil)
+    endpoint = Endpoint.first(release("one", source=Source(notebook=f"/x/{'y' * 300}.ipynb"), findings=(finding,)))
+    shown = view(endpoint, history=[made(endpoint, reason=evil)])
+    assert evil in shown.cards[0].findings[0]
+    assert shown.history[0].reason == evil
+    assert len(shown.cards[0].notebook) == 306
+
+
+def test_a_revision_names_what_it_brought_and_what_it_made_stable_with_who_was_stable_before():
+    first = Endpoint.first(ONE)
+    states = [first, SHADOWED, SHADOWED.with_traffic({"two": 40}, {}), SHADOWED.promoted()]
+    rows = revision_rows([made(state) for state in reversed(states)])
+    pairs = [[(pair.a, pair.b) for pair in row.diffs] for row in rows]
+    assert pairs == [[("tumour:one", "tumour:two")], [], [("tumour:one", "tumour:two")], []]
+
+
+def test_the_last_revision_shown_knows_the_one_before_it():
+    history = [made(SHADOWED)] * 20 + [made(Endpoint.first(ONE))]
+    rows = revision_rows(history)
+    assert len(rows) == 20
+    assert [pair.b for pair in rows[-1].diffs] == ["tumour:two"]
+
+
+class Clock:
+    def __init__(self):
+        self.at = 1000.0
+
+    def __call__(self):
+        return self.at
+
+
+def rates():
+    clock = Clock()
+    return clock, Rates(clock)
+
+
+def test_a_rate_is_what_came_between_two_looks():
+    clock, seen = rates()
+    assert seen.note(status(SHADOWED, one=100, two=50)) == {"tumour:one": (), "tumour:two": ()}
+    clock.at += 2
+    assert seen.note(status(SHADOWED, one=110, two=50)) == {"tumour:one": (5.0,), "tumour:two": (0.0,)}
+
+
+def test_a_look_just_after_another_makes_no_rate_and_takes_nothing_from_the_next():
+    clock, seen = rates()
+    seen.note(status(SHADOWED, one=100))
+    clock.at += 0.1
+    assert seen.note(status(SHADOWED, one=110)) == {"tumour:one": ()}
+    clock.at += 0.9
+    assert seen.note(status(SHADOWED, one=120)) == {"tumour:one": (20.0,)}
+
+
+def test_a_gateway_that_started_anew_counts_from_nought():
+    clock, seen = rates()
+    seen.note(status(SHADOWED, one=1000))
+    clock.at += 1
+    assert seen.note(status(SHADOWED, one=4)) == {"tumour:one": (4.0,)}
+    clock.at += 1
+    assert seen.note(status(SHADOWED, gateway=False)) == {}
+    clock.at += 1
+    assert seen.note(status(SHADOWED, one=5000)) == {"tumour:one": ()}
+
+
+def test_a_release_in_another_role_is_counted_anew():
+    clock, seen = rates()
+    seen.note(status(SHADOWED, one=100, two=100))
+    clock.at += 1
+    canary = SHADOWED.with_traffic({}, {"two": 50})
+    assert seen.note(status(canary, one=101, two=90_000)) == {"tumour:one": (1.0,), "tumour:two": ()}
+
+
+def test_a_pause_in_which_nobody_looked_is_no_rate():
+    clock, seen = rates()
+    seen.note(status(SHADOWED, one=0))
+    clock.at += 3600
+    assert seen.note(status(SHADOWED, one=36_000)) == {"tumour:one": ()}
+
+
+def test_so_many_rates_are_kept_and_none_of_what_is_gone():
+    clock, seen = rates()
+    for look in range(KEPT * 2):
+        clock.at += 1
+        found = seen.note(status(SHADOWED, one=look * 3))
+    assert found == {"tumour:one": (3.0,) * KEPT}
+    seen.only([])
+    assert seen.note(status(SHADOWED, one=0)) == {"tumour:one": ()}

@@ -1,0 +1,28 @@
+"""A verb's result as a page, for what a job gave and for what was answered at once."""
+
+import pytest
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.faces.views.requests import ToldRequest
+from jupyter_deploy.faces.views.told import told
+
+
+def test_what_was_answered_at_once_is_told_escaped():
+    page = told(
+        ToldRequest(verb="stop", result={"endpoints": ["<script>x</script>"], "releases": [], "scope": "endpoint"}),
+        None,
+    )
+    assert page.title == "stop"
+    assert "<script>" not in page.html
+    assert "&lt;script&gt;" in page.html
+
+
+@pytest.mark.parametrize("request_", [ToldRequest(), ToldRequest(verb="fly")], ids=["none", "unknown"])
+def test_without_a_verb_there_is_nothing_to_tell(request_):
+    with pytest.raises(InvalidInput, match="there is no verb"):
+        told(request_, None)
+
+
+def test_what_is_no_result_of_the_verb_is_refused():
+    with pytest.raises(InvalidInput, match="no result of stop"):
+        told(ToldRequest(verb="stop", result={"nonsense": 1}), None)

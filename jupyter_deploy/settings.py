@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     keep_revisions: int = Field(
         default=3, ge=0, description="For so many revisions a release that lost its traffic is kept warm."
     )
+    standby: bool = Field(
+        default=True,
+        description="After a deploy from a notebook, have processes wait ten minutes for the next one, with its "
+        "libraries imported: it takes a fraction of the time, and they take the libraries' memory.",
+    )
     start_timeout: float = Field(default=120.0, gt=0, description="Seconds until a release must be ready and right.")
     replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
     predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")

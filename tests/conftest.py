@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Most tests deploy once from a kernel that then ends: what stands by for the next deploy would only cost time.
+os.environ["NBDEPLOY_STANDBY"] = "false"
+
 settings.register_profile("untimed", deadline=None)  # a busy machine is no counterexample
 settings.load_profile("untimed")
 

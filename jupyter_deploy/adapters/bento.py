@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from importlib import metadata
 from pathlib import Path
 from string import Template
@@ -24,9 +24,11 @@ from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 from jupyter_deploy.serving.callers import LIBRARIES
+from jupyter_deploy.serving.imports import installed
 
 from .clean import copy_serving
 from .scratch import scratch_folder
+from .standby import Standby, end, put, take
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
@@ -34,13 +36,15 @@ _YOUNGEST = "register.py"
 """The youngest part of the serving code: a bento without it was built by an older nbdeploy."""
 
 _ANEW = "-2"
+_PURPOSE = "build"
 
-# It ends by itself when its input is closed before it was told anything, as the end of this process does.
+# It ends by itself when its input is closed before it was told anything, as the end of this process does, or when
+# nothing comes for ten minutes.
 _BUILD = """
-import json, sys
+import json, select, sys
 import bentoml
 bentoml.service, bentoml.bentos.build  # imported when they are named
-asked = sys.stdin.read()
+asked = sys.stdin.read() if select.select([sys.stdin], [], [], 600)[0] else ""
 if asked:
     arguments = json.loads(asked)
     sys.path.insert(0, arguments["build_ctx"])
@@ -97,12 +101,20 @@ class BentoBuilder:
     @contextlib.contextmanager
     def prepared(self) -> Iterator[None]:
         """Within, a process that has BentoML imported waits for what to build: a second less after the replay."""
-        with self._process() as process:
-            self._waiting = process
+        ready = take(_PURPOSE, self._fits()) or self._started()
+        with ready.held:
+            self._waiting = ready.process
             try:
                 yield
             finally:
                 self._waiting = None
+
+    def stand_by(self) -> None:
+        """Have one wait already when the next bento of this process is to be prepared."""
+        put(_PURPOSE, self._started())
+
+    def _fits(self) -> Hashable:
+        return self._home, installed(), tuple(passed_on(os.environ).items())
 
     def build(self, snapshot: Snapshot) -> Bento:
         """Build in a process of its own: BentoML imports the service, and one process can import but one."""
@@ -139,23 +151,26 @@ class BentoBuilder:
             "python": {"packages": requirements(snapshot.manifest.environment), "lock_packages": False},
         }
         waiting, self._waiting = self._waiting, None  # each process builds one
-        with contextlib.nullcontext(waiting) if waiting else self._process() as process:
-            _, complaints = process.communicate(json.dumps(arguments))
+        with contextlib.ExitStack() as held:
+            if waiting is None:
+                ready = self._started()
+                held.enter_context(ready.held)
+                waiting = ready.process
+            _, complaints = waiting.communicate(json.dumps(arguments))
         if "No space left on device" in complaints:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._home))
-        if process.returncode:
+        if waiting.returncode:
             raise StoreError(
                 f"BentoML could not build {snapshot.tag}",
                 "read its last lines below",
                 details="\n".join(complaints.strip().splitlines()[-15:]),
             )
 
-    @contextlib.contextmanager
-    def _process(self) -> Iterator[subprocess.Popen[str]]:
-        """A process that builds what it is told on its standard input; it is gone afterwards."""
-        with (
-            scratch_folder("bentoml") as temporary,  # what it leaves there when it fails goes with ours
-            subprocess.Popen(
+    def _started(self) -> Standby:
+        """A process that builds what it is told on its standard input."""
+        with contextlib.ExitStack() as held:
+            temporary = held.enter_context(scratch_folder("bentoml"))  # what it leaves there when it fails goes with it
+            process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _BUILD],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -170,13 +185,10 @@ class BentoBuilder:
                 },
                 text=True,
                 umask=0o077,  # a bento holds the notebook's code and a row of its example, and it will be run
-            ) as process,
-        ):
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.kill()
+                start_new_session=True,  # Ctrl-C is for who waits for it
+            )
+            held.callback(end, process)
+            return Standby(process, self._fits(), held.pop_all())
 
 
 def _serves(path: Path, snapshot: Snapshot) -> bool:

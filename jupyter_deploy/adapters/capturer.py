@@ -34,10 +34,11 @@ from .guards.masking import masked, masked_cells, masked_values, without_secrets
 from .inspection import inspect_model
 from .metrics import metrics_of
 from .project_code import ProjectCode
-from .replaying import require_agreement, run_ask, run_replay
+from .replaying import require_agreement, run_ask, run_replay, stand_by
 from .room import require_room
 from .scratch import new_folder_name, sweep
 from .snapshots import (
+    IMPORTS,
     SnapshotFolders,
     content_fingerprint,
     sources_of,
@@ -68,6 +69,7 @@ class ModelCapturer:
         self._kept = SnapshotFolders(self._models)
         self._tolerance = tolerance
         self._timeout = replay_timeout
+        self._replayed: tuple[str, list[str]] | None = None
 
     def check(self) -> None:
         """Raise StoreError if the model store or the temporary folder takes no file."""
@@ -142,6 +144,8 @@ class ModelCapturer:
         """Ask the snapshot again in a clean process; the modules that it loaded there decide the lock."""
         staged, found, asked = prove_with_code(staged, live, self._timeout, told)
         require_agreement(found, asked)
+        self._replayed = staged.manifest.environment.interpreter, found["imported"]
+        (staged.folder / IMPORTS).write_text(json.dumps(found["imported"]), "utf-8")
         notes = staged.manifest.notes
         if found["stochastic"]:
             notes += (
@@ -160,6 +164,11 @@ class ModelCapturer:
         manifest = manifest.model_copy(update={"findings": (*manifest.findings, *more)})
         write_manifest(manifest, staged.folder)
         return Staged(folder=staged.folder, manifest=manifest, fingerprint=staged.fingerprint)
+
+    def stand_by(self) -> None:
+        """Have a clean process wait for the next replay, with what the last one imported."""
+        if self._replayed is not None:
+            stand_by(*self._replayed)
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
         """The same files with another interpreter: what is served there must have been proved there."""

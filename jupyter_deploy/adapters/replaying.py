@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
-from jupyter_deploy.domain.processes import last_lines
+from jupyter_deploy.domain.processes import last_lines, passed_on
+from jupyter_deploy.serving.imports import installed
 
 from .clean import clean_place
+from .scratch import scratch_folder
+from .standby import Standby, end, put, take, tell
 
 _TAIL = 12
+_PURPOSE = "replay"
 
 
 def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any]:
@@ -35,11 +40,67 @@ def run_replay(snapshot: Path, interpreter: str, timeout: float) -> dict[str, An
     OSError
         The disk of the temporary folder is full.
     """
+    found = _by_standby(snapshot, interpreter, timeout)
+    if found is not None:
+        return found
 
     def call(root: Path, result: Path) -> str:  # noqa: ARG001 - other calls leave a file there
         return f"main({str(snapshot)!r}, {str(result)!r})"
 
     return _in_clean_process(call, interpreter, timeout)
+
+
+def stand_by(interpreter: str, imported: Sequence[str]) -> None:
+    """Start a clean process that imports these modules, which a replay had imported, for the next replay."""
+    with contextlib.ExitStack() as held:
+        place = held.enter_context(clean_place("standby"))
+        imports = place.root / "imports.json"
+        imports.write_text(json.dumps(list(imported)), "utf-8")
+        call = f"main({str(place.root)!r}, {str(imports)!r})"
+        process = subprocess.Popen(
+            place.command(interpreter, "from serving.standby import main", call),
+            **place.options,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for who waits for it
+        )
+        held.callback(end, process)
+        put(_PURPOSE, Standby(process, _fits(interpreter), held.pop_all()))
+
+
+def _by_standby(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any] | None:
+    """What the process that stands by finds.
+
+    None: there is none, or it did not get the notebook's answers, or it had imported what this model does not ask for.
+    Then one that begins anew has to say what is so.
+    """
+    ready = take(_PURPOSE, _fits(interpreter))
+    if ready is None:
+        return None
+    with ready.held, scratch_folder("replay") as root:
+        result = root / "result.json"
+        try:
+            tell(ready.process, json.dumps({"snapshot": str(snapshot), "result": str(result)}) + "\n")
+            ready.process.wait(timeout)
+            found: dict[str, Any] = json.loads(result.read_text("utf-8"))
+        except subprocess.TimeoutExpired as error:
+            raise _too_slow(timeout) from error
+        except (OSError, ValueError):  # it ended meanwhile, or the model ended it
+            return None
+        return found if has_agreed(found) and not found["left"] else None
+
+
+def _too_slow(timeout: float) -> ReplayFailed:
+    return ReplayFailed(
+        f"the clean process did not answer the example within {timeout:g} s",
+        "give a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
+    )
+
+
+def _fits(interpreter: str) -> Hashable:
+    return interpreter, installed(), tuple(passed_on(os.environ).items())
 
 
 def run_ask(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> list[Any]:
@@ -82,10 +143,7 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise ReplayFailed(
-                f"the clean process did not answer the example within {timeout:g} s",
-                "give a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
-            ) from error
+            raise _too_slow(timeout) from error
         try:
             found: dict[str, Any] = json.loads(result.read_text("utf-8"))
         except (OSError, ValueError) as error:

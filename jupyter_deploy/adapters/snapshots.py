@@ -22,6 +22,9 @@ from .filesystem import cannot_write
 from .fingerprints import fingerprint
 
 MANIFEST = "snapshot.json"
+IMPORTS = "imports.json"
+"""Beside the manifest and no part of it: what the replay had imported, for who starts a process ahead."""
+
 PICKLES = ("model.pkl", "example.pkl")
 
 

@@ -114,6 +114,9 @@ class Capturer(Protocol):
         One that is there is used as it is. Raises ReplayFailed.
         """
 
+    def stand_by(self) -> None:
+        """Have what the next replay in this process needs start now; does nothing if there was none yet."""
+
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
 
@@ -181,6 +184,9 @@ class Builder(Protocol):
 
     def prepared(self) -> AbstractContextManager[None]:
         """Within, a build may begin at once: what it needs is made ready meanwhile, in the background."""
+
+    def stand_by(self) -> None:
+        """Have what the next build in this process needs start now."""
 
 
 class NotebookRunner(Protocol):
@@ -270,6 +276,12 @@ class Target(Protocol):
 
     def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
         """Several endpoints, by name, all by one look at what runs: hundreds take about as long as one."""
+
+    def stand_by(self, release: Release) -> None:
+        """Have a process start that the next release, of much the same model, may become; does not wait for it.
+
+        Does nothing where that is of no use.
+        """
 
     def limits(self, release: Release) -> tuple[str, ...]:
         """How what it may use is enforced, one line each; empty: it was told no limit, or never ran. Quick."""
@@ -374,6 +386,10 @@ class Ports(Protocol):
 
     @property
     def keep_revisions(self) -> int: ...
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether processes may be started ahead for the next deploy."""
 
     @property
     def resources(self) -> Resources:

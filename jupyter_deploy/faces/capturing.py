@@ -20,6 +20,7 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation import Underway
 from jupyter_deploy.operations.deploy import capture_live
+from jupyter_deploy.operations.standby import stand_by_to_capture
 
 from .collision import check_distributions
 from .jobs.printed import printed
@@ -86,7 +87,9 @@ def _captured(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snap
 
     with disk_faults(), printed(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)
-        return capture_live(request, ports, report, replace(live, in_cell=False))
+        captured = capture_live(request, ports, report, replace(live, in_cell=False))
+    stand_by_to_capture(ports)
+    return captured
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from jupyter_deploy.domain.errors import InvalidInput, disk_faults
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.operations import OPERATIONS, Operation
+from jupyter_deploy.operations.standby import stand_by
 from jupyter_deploy.wiring import Wiring
 
 from . import render  # results read as text from here on
@@ -30,6 +31,8 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
         extra = {} if live is None else {"live": live}
         result = operation.function(request, ports, report, **extra)
     if (shell := current_shell()) is not None:
+        if live is not None:
+            stand_by(result, ports)
         render.register_formatters(shell)  # also without %load_ext: who calls a function wants to see its result
     return Listing(result) if isinstance(result, list) else result
 

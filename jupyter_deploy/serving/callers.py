@@ -14,11 +14,11 @@ from types import FrameType
 from typing import NamedTuple
 
 _HERE = str(Path(__file__).parent)
-_PASSING_ON = str(Path(__file__).with_name("redirect.py"))
+_PASSING_ON = frozenset(str(Path(__file__).with_name(name)) for name in ("imports.py", "redirect.py"))
 # Whoever looks for plugins lists each folder from which modules are imported: no data either.
 _IMPORTING = ("<frozen importlib", str(Path(sysconfig.get_paths()["stdlib"], "importlib", "metadata")))
 # What lists a folder for whoever called it.
-_FOR_OTHERS = frozenset({_PASSING_ON, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__})
+_FOR_OTHERS = frozenset({*_PASSING_ON, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__})
 _CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
 
 
@@ -62,7 +62,7 @@ def where(innermost: FrameType) -> Caller:
     frame: FrameType | None = innermost
     while frame is not None:
         file = frame.f_code.co_filename
-        passing_on = file == _PASSING_ON
+        passing_on = file in _PASSING_ON
         if file.startswith(_HERE) and not passing_on:
             break
         if file.startswith(_IMPORTING):

@@ -19,7 +19,9 @@ from typing import Any
 
 from . import project_code
 from .agreement import alike, differences, tolerance_of
+from .callers import LIBRARIES
 from .effects import Effects
+from .imports import importable
 from .reads import Read, Reads, of_the_machine
 from .redirect import originals
 from .role import asked_as
@@ -57,6 +59,8 @@ def replay(folder: Path) -> dict[str, Any]:
     ``reads`` what it opened (``_told``), ``variables`` the environment variables that it asked for in vain,
     ``globals`` by module and name what was there in the project's modules before and after that.
 
+    ``imported`` names the modules that another process can import ahead (``imports``).
+
     ``over_json``: only the form that a request gives the example made it fail. ``batchable``: rows that are asked
     together get the answers that each gets alone.
 
@@ -79,6 +83,7 @@ def replay(folder: Path) -> dict[str, Any]:
     found["effects"] = effects.found()
     found["reads"] = _told(reads.found.values(), folder, elsewhere)
     found["variables"] = sorted(variables)
+    found["imported"] = importable(LIBRARIES)
     _look_at_globals(folder, found)
     # What stands there for jupyter_deploy comes with the bento, the project's own with the snapshot: no distributions.
     modules = {name.partition(".")[0] for name in list(sys.modules)}

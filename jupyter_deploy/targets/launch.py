@@ -34,15 +34,20 @@ GIVEN_UP = 213
 def main(path: Path) -> None:
     """Become the process that the plan at ``path`` describes (see ``supervision._plan``)."""
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    begin(plan, path, supervisor=plan["supervisor"])
+    os.chdir(plan["folder"])
+    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
+
+
+def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) -> None:
+    """Have the lock, the log and the limits of the plan's process; ``supervisor``: see ``_hold``."""
     _write_to(plan["log"])
-    _hold(Path(plan["hold"]), plan["stop_seconds"], plan["supervisor"])
+    _hold(Path(plan["hold"]), plan["stop_seconds"], supervisor)
     _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
     _open_files()
     limits = plan.get("limits")
     if limits:
         _bind(limits, plan["hold"], path.with_suffix(".limits"))
-    os.chdir(plan["folder"])
-    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
 
 
 def _write_to(log: str) -> None:

@@ -187,6 +187,12 @@ class LocalTarget:
             for endpoint in endpoints
         }
 
+    def stand_by(self, release: Release) -> None:
+        """Have a process wait that the next release may become; not where nothing runs."""
+        place = _Place(self._settings)
+        if place.runtime.exists():
+            place.workers(release).stand_by()
+
     def limits(self, release: Release) -> tuple[str, ...]:
         """How what it may use is enforced."""
         return _Place(self._settings).workers(release).limits()

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -163,10 +163,14 @@ class Supervisor:
         """Whether it was killed: it does not run, and what it was told to run is still written down."""
         return self._configuration.exists() and not self.alive()
 
-    def add(self, program: Program) -> None:
-        """Run a program; one of the same name is replaced."""
+    def add(self, program: Program, begin: Callable[[Path], object] = lambda _: None) -> None:
+        """Run a program; one of the same name is replaced.
+
+        ``begin`` is told the plan of its first process: what is that process already when it returns is adopted.
+        """
         self.remove(program.name)
         self._write(program)
+        begin(self._plan_path(program.name, 0))
         self._rpc("reloadConfig")
         self._rpc("addProcessGroup", program.name)
 
@@ -303,11 +307,14 @@ class Supervisor:
 
     def _write(self, program: Program) -> None:
         for number in range(len(program.commands)):
-            base = self._runtime.path / "programs" / f"{program.name}@{number}"
-            write_atomic(base.with_name(f"{base.name}.json"), json.dumps(self._plan(program, number)))
-            interpreter = [sys.executable, "-I", "-S", str(Path(launch.__file__).absolute()), f"{base}.json"]
-            write_atomic(base, f"exec {shlex.join(interpreter)}\n")
+            path = self._plan_path(program.name, number)
+            write_atomic(path, json.dumps(self._plan(program, number)))
+            interpreter = [sys.executable, "-I", "-S", str(Path(launch.__file__).absolute()), str(path)]
+            write_atomic(path.with_suffix(""), f"exec {shlex.join(interpreter)}\n")
         write_atomic(self._ini(program.name), self._ini_text(program))
+
+    def _plan_path(self, name: str, number: int) -> Path:
+        return self._runtime.path / "programs" / f"{name}@{number}.json"
 
     def _plan(self, program: Program, number: int) -> dict[str, Any]:
         """What ``launch`` is told."""

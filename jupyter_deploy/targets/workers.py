@@ -24,7 +24,9 @@ from jupyter_deploy.serving import pool
 from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
 
 from . import limits, unix
-from .hardware import enforced, processors, variables
+from .ahead import Ahead
+from .environment import environment_of, folders_of
+from .hardware import enforced, processors
 from .naming import generations, key_of, program_name, sockets, stem_of
 from .runtime import Runtime, read_json
 from .settings import LocalSettings
@@ -130,39 +132,37 @@ class Workers:
             self._write_record(proved=False)
         for socket in self.sockets():
             Path(socket).unlink(missing_ok=True)
-        records = self._settings.home.absolute() / "records" / self.release.endpoint / self.release.version
-        feedback = self._settings.home.absolute() / "feedback" / self.release.endpoint
-        private_folder(records)
-        private_folder(feedback)
-        environment = passed_on(os.environ) | {
-            "BENTOML_HOME": str(self._settings.bentoml_home.absolute()),
-            "BENTOML_DO_NOT_TRACK": "true",
-            "NBDEPLOY_RECORDS": str(records),
-            "NBDEPLOY_FEEDBACK": str(feedback),
-            "NBDEPLOY_ENDPOINT": self.release.endpoint,
-            "NBDEPLOY_WHEN_RECORD_FAILS": self._settings.when_record_fails,
-            "NBDEPLOY_CHECK_ENVIRONMENT": "1",
-            "NBDEPLOY_LOG_FORMAT": self._settings.log_format,
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        if self._settings.otlp_endpoint is not None:
-            environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = self._settings.otlp_endpoint
-        environment |= variables(self.release.resources)
-        if self._settings.segment_bytes is not None:
-            environment["NBDEPLOY_SEGMENT_BYTES"] = str(self._settings.segment_bytes)
+        for folder in folders_of(self.release, self._settings).values():
+            private_folder(folder)
         self._supervisor.add(
             Program(
                 name=self.program,
                 commands=[self._command(self.sockets())],
-                environment=environment,
+                environment=environment_of(self.release, self._settings),
                 folder=self._runtime.path / "empty",
                 stop_seconds=_GRACE_SECONDS + 5,
                 retries=_RETRIES,
                 ready=self.sockets()[-1:],  # it is made when the model is loaded
                 memory=self.release.resources.memory,
                 cpu=self.release.resources.cpu,
-            )
+            ),
+            self._begin,
         )
+
+    def stand_by(self) -> None:
+        """Have a process wait that has imported what this release did, and may become one of much the same model."""
+        imports = Path(self.release.snapshot_path) / "imports.json"
+        if self.release.resources.processes == 1 and imports.exists():
+            environment = environment_of(self.release, self._settings)
+            self._ahead.start(self.release.interpreter, imports, environment)
+
+    def _begin(self, plan: Path) -> None:
+        if self.release.resources.processes == 1:
+            self._ahead.become(self.release.interpreter, plan)
+
+    @property
+    def _ahead(self) -> Ahead:
+        return Ahead(self._runtime)
 
     def others(self, programs: Iterable[str]) -> list[Workers]:
         """Of what is supervised, other generations of it: former ones, and what a killed process had begun to start."""

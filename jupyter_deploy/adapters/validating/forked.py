@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.serving.imports import installed
+
 _SERVER = Path(__file__).with_name("forkserver.py")
 _START = 60.0  # seconds until the fork server must answer
 _GROW = 120.0  # seconds that imports may take
@@ -299,11 +301,6 @@ def _roots() -> tuple[str, ...]:
     found |= {*site.getsitepackages(), site.getusersitepackages()}
     package = str(Path(__file__).parents[2])
     return tuple(sorted(f"{os.path.realpath(one)}{os.sep}" for one in {*found, package} if one))
-
-
-def installed() -> tuple[tuple[str, int], ...]:
-    """What changes when a distribution is installed, changed or removed."""
-    return tuple((root, Path(root).stat().st_mtime_ns) for root in _roots() if Path(root).is_dir())
 
 
 def _close_when_grown(branch: Future[_Node]) -> None:

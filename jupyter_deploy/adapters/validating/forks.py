@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.validation_ports import Notebook
+from jupyter_deploy.serving.imports import installed
 
-from .forked import ForkedProcess, ForkServer, installed
+from .forked import ForkedProcess, ForkServer
 from .imports import first_imports
 
 if TYPE_CHECKING:

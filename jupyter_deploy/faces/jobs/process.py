@@ -33,12 +33,14 @@ from jupyter_deploy.domain.errors import DeployError, StoreError, disk_faults
 from jupyter_deploy.domain.jobs import Job, Jobs, JobState, Problem
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Request
+from jupyter_deploy.domain.results import Deployment
 from jupyter_deploy.domain.validation import Validation
 from jupyter_deploy.faces.collision import check_distributions
 from jupyter_deploy.faces.output import as_json
 from jupyter_deploy.faces.problems import problem_of
 from jupyter_deploy.home import default_home
 from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.operations.standby import stand_by_to_release
 from jupyter_deploy.settings import load_settings
 from jupyter_deploy.wiring import Wiring
 
@@ -203,7 +205,10 @@ def _done(job: Job, ports: Ports, report: Report) -> Any:
     if folder is not None:
         os.chdir(folder)
         ports = Wiring(load_settings(beside=folder)).ports
-    return operation.function(request, ports, report)
+    result = operation.function(request, ports, report)
+    if isinstance(result, Deployment):
+        stand_by_to_release(result, ports)
+    return result
 
 
 def _end(jobs: Jobs, job: Job, state: JobState, *, result: Any = None, problem: Problem | None = None) -> None:

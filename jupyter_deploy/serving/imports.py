@@ -1,0 +1,137 @@
+"""Import ahead what a process will most likely need, and tell afterwards whether it really needed all of it.
+
+A process that has started and imported already answers a second or two sooner. But code that only works because
+something else was imported (``import scipy`` and ``scipy.stats`` in use) works in it too, and fails in a clean one. So
+it is noted who imports what, and ``Imports.left`` names what nobody asked for: while there is any, the process proves
+nothing and is to begin anew.
+
+Only the standard library, and nothing of this package: it is loaded by its path too.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import importlib
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+
+class Imports:
+    """Notes who imports what, from ``ahead`` on until ``close``."""
+
+    def __init__(self) -> None:
+        self._came: frozenset[str] = frozenset()
+        self._by: dict[str, set[str]] = {}  # what a module imported, and what came into the process with it
+        self._asked: set[str] = set()
+        self._import, self._import_module = builtins.__import__, importlib.import_module
+
+    def ahead(self, names: Iterable[str]) -> None:
+        """Import modules; one that cannot be imported is left to whoever needs it."""
+        began = set(sys.modules)
+        builtins.__import__ = self._noting
+        importlib.import_module = self._noting_module
+        for name in names:
+            before = len(sys.modules)
+            with contextlib.suppress(Exception):  # a module may raise anything
+                self._import_module(name)
+            self._note(None, name, set(), before)
+        self._came = frozenset(sys.modules) - began
+
+    def left(self) -> list[str]:
+        """The modules that were imported ahead and that nothing has asked for since, directly or by way of others."""
+        reached, queue = set[str](), list(self._asked)
+        while queue:
+            name = queue.pop()
+            if name not in reached:
+                reached.add(name)
+                parent = name.rpartition(".")[0]
+                queue += [*self._by.get(name, ()), *([parent] if parent else ())]
+        return sorted(self._came - reached)
+
+    def close(self) -> None:
+        """Note no more."""
+        builtins.__import__, importlib.import_module = self._import, self._import_module
+
+    def _noting(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,  # noqa: A002 - the signature is the language's
+        locals: Mapping[str, Any] | None = None,  # noqa: A002
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> Any:
+        before = len(sys.modules)
+        module = self._import(name, globals, locals, fromlist or (), level)
+        named = _absolute(name, globals or {}, level)
+        found = {named, *(f"{named}.{part}" for part in fromlist or () if f"{named}.{part}" in sys.modules)}
+        self._note((globals or {}).get("__name__"), named, found, before)
+        return module
+
+    def _noting_module(self, name: str, package: str | None = None) -> ModuleType:
+        before = len(sys.modules)
+        module = self._import_module(name, package)
+        self._note(sys._getframe(1).f_globals.get("__name__"), module.__name__, {module.__name__}, before)  # noqa: SLF001
+        return module
+
+    def _note(self, by: str | None, named: str, found: set[str], before: int) -> None:
+        if self._came and by not in self._came:
+            self._asked |= found
+        elif by is not None:  # what itself was imported ahead may have been reached by accident
+            self._by.setdefault(by, set()).update(found)
+        if (count := len(sys.modules) - before) > 0:  # by C code too, which asks in other ways
+            came = set(islice(reversed(sys.modules), count))
+            for name in found & came or {named}:
+                self._by.setdefault(name, set()).update(came - found)
+
+
+def _absolute(name: str, within: Mapping[str, Any], level: int) -> str:
+    if not level:
+        return name
+    package = within.get("__package__") or getattr(within.get("__spec__"), "parent", None) or ""
+    base = package.rsplit(".", level - 1)[0]
+    return f"{base}.{name}" if name else base
+
+
+def importable(known: tuple[str, ...]) -> list[str]:
+    """The modules of this process that another one can import ahead, in the order in which they came.
+
+    ``known`` is what the paths begin with below which the standard library and the installed distributions lie: what
+    lies elsewhere may be changed while a process waits.
+    """
+    return [name for name, module in list(sys.modules.items()) if name != "__main__" and _is_of(module, name, known)]
+
+
+def strangers(known: tuple[str, ...], own: Path) -> list[str]:
+    """The modules that came along and lie neither below ``known`` nor in the folder ``own``."""
+    found = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    return [
+        name
+        for name, file in found.items()
+        if name != "__main__" and isinstance(file, str) and not file.startswith((*known, f"{own}{os.sep}", "<"))
+    ]
+
+
+def installed() -> tuple[tuple[str, int], ...]:
+    """What changes when a distribution is installed, changed or removed."""
+    return tuple((path, Path(path).stat().st_mtime_ns) for path in dict.fromkeys(_places()) if Path(path).is_dir())
+
+
+def _places() -> Iterator[str]:
+    yield from (sysconfig.get_paths()[key] for key in ("purelib", "platlib"))
+    yield from (*site.getsitepackages(), site.getusersitepackages())
+
+
+def _is_of(module: object, name: str, known: tuple[str, ...]) -> bool:
+    spec = getattr(module, "__spec__", None)
+    if getattr(spec, "name", None) != name:  # another name for it, or made by hand
+        return False
+    origin = getattr(spec, "origin", None)
+    return origin in (None, "built-in", "frozen") or str(origin).startswith(known)

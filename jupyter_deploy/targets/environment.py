@@ -1,0 +1,41 @@
+"""What a release's process is told in its environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jupyter_deploy.domain.endpoint import Release
+from jupyter_deploy.domain.processes import passed_on
+
+from .hardware import variables
+from .settings import LocalSettings
+
+
+def folders_of(release: Release, settings: LocalSettings) -> dict[str, Path]:
+    """The folders that it writes into, by the variables that name them."""
+    home = settings.home.absolute()
+    return {
+        "NBDEPLOY_RECORDS": home / "records" / release.endpoint / release.version,
+        "NBDEPLOY_FEEDBACK": home / "feedback" / release.endpoint,
+    }
+
+
+def environment_of(release: Release, settings: LocalSettings) -> dict[str, str]:
+    """Few of the user's variables, and the settings of ``serving.Front``."""
+    environment = passed_on(os.environ) | {
+        "BENTOML_HOME": str(settings.bentoml_home.absolute()),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "NBDEPLOY_ENDPOINT": release.endpoint,
+        "NBDEPLOY_WHEN_RECORD_FAILS": settings.when_record_fails,
+        "NBDEPLOY_CHECK_ENVIRONMENT": "1",
+        "NBDEPLOY_LOG_FORMAT": settings.log_format,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    environment |= {name: str(folder) for name, folder in folders_of(release, settings).items()}
+    if settings.otlp_endpoint is not None:
+        environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
+    environment |= variables(release.resources)
+    if settings.segment_bytes is not None:
+        environment["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
+    return environment

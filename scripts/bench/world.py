@@ -53,9 +53,12 @@ class Moody:
 
 
 class World:
-    """A home, its kernel and its clients."""
+    """A home, its kernel and its clients.
 
-    def __init__(self, folder: Path) -> None:
+    ``standby``: processes may wait for the next deploy, which imports while something else may be measured.
+    """
+
+    def __init__(self, folder: Path, *, standby: bool = False) -> None:
         self.folder = folder
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -65,6 +68,7 @@ class World:
             "BENTOML_HOME": str(folder / "bentoml"),
             "BENTOML_DO_NOT_TRACK": "true",
             "NBDEPLOY_PORT": str(port),
+            "NBDEPLOY_STANDBY": str(standby).lower(),
             "IPYTHONDIR": str(folder / "ipython"),
         }
         self.body = folder / "body.json"
@@ -123,10 +127,10 @@ class World:
 
 
 @contextlib.contextmanager
-def world() -> Iterator[World]:
+def world(*, standby: bool = False) -> Iterator[World]:
     """A world that leaves nothing behind."""
     with TemporaryDirectory(prefix="nbdeploy-bench-") as folder:
-        made = World(Path(folder))
+        made = World(Path(folder), standby=standby)
         try:
             yield made
         finally:

@@ -7,7 +7,7 @@ import platform
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -108,24 +108,36 @@ def closure(names: Iterable[str]) -> dict[str, str]:
     versions: dict[str, str] = {}
     seen: set[tuple[str, str]] = set()
     queue = [(name, "") for name in names]
+    now = tuple((path, Path(path).stat().st_mtime_ns) for path in sys.path if Path(path).is_dir())
     while queue:
         name, extra = queue.pop()
         key = (canonicalize_name(name), extra)
         if key in seen:
             continue
         seen.add(key)
-        try:
-            found = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
+        found = _distribution(key[0], now)
+        if found is None:
             continue
-        versions[found.metadata["Name"]] = found.version
-        for text in found.requires or ():
-            try:
-                requirement = Requirement(text)
-            except InvalidRequirement:
-                continue
+        spelled, version, requirements = found
+        versions[spelled] = version
+        for requirement in requirements:
             if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
                 continue
             queue.append((requirement.name, ""))
             queue.extend((requirement.name, wanted) for wanted in requirement.extras)
     return dict(sorted(versions.items(), key=lambda item: canonicalize_name(item[0])))
+
+
+@lru_cache(maxsize=4096)
+def _distribution(name: str, _places: Hashable) -> tuple[str, str, tuple[Requirement, ...]] | None:
+    """Its name as it spells it, version and requirements; None: it is not there. Read once while no folder changes."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    about = found.metadata  # parsed anew each time that it is asked for
+    requirements = []
+    for text in about.get_all("Requires-Dist") or found.requires or ():
+        with contextlib.suppress(InvalidRequirement):
+            requirements.append(Requirement(text))
+    return about["Name"], about["Version"], tuple(requirements)

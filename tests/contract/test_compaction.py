@@ -192,7 +192,8 @@ def test_compactions_killed_at_random_moments_lose_and_double_nothing(log, tmp_p
     written = Counter()
     compact = f"compaction.compact_all(Path({str(tmp_path)!r}))"
     usual = 0.0
-    for turn in range(12):
+    turn = 0
+    while turn < 12 or workshop.kills < 3:  # on a busy machine the first one takes longer than the others
         for name in range(4):
             numbers = [f"{turn}-{name}-{number}" for number in range(10)]
             text = "".join(line(number, request_id=one) + "\n" for number, one in enumerate(numbers))
@@ -201,8 +202,9 @@ def test_compactions_killed_at_random_moments_lose_and_double_nothing(log, tmp_p
         if turn == 0:
             usual = workshop.seconds(compact)
         else:
-            workshop.run(compact, kill_after=chance.uniform(0.1, 1) * usual)
-    assert workshop.kills >= 3
+            workshop.run(compact, kill_after=chance.uniform(0.02, 1) * usual)
+        turn += 1
+        assert turn < 100
     workshop.close()
     assert Counter(ids(log.records("tumour"))) == written
     assert compact_all(tmp_path) == []

@@ -85,7 +85,7 @@ def test_the_same_fit_in_two_fresh_processes_is_the_same_snapshot(tmp_path):
         )
         for seed in ("1", "2")
     ]
-    one, other = (json.loads(process.communicate(timeout=200)[0].splitlines()[-1]) for process in fresh)
+    one, other = (json.loads(process.communicate(timeout=900)[0].splitlines()[-1]) for process in fresh)
     for _, folder in (*one.values(), *other.values()):
         shutil.rmtree(folder)
     assert len(one) == len(kinds())

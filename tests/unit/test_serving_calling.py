@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -61,13 +60,14 @@ def test_an_interrupt_ends_what_is_awaited_in_a_thread():
     async def long():
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.sleep(20)
+        finished.append(True)
 
     async def cell():
         return settled(long())
 
     loop = asyncio.new_event_loop()  # as a kernel's: asyncio.run() has a handler of its own
-    begun = time.monotonic()
+    finished = []
     with pytest.raises(KeyboardInterrupt):
         loop.run_until_complete(cell())
-    assert time.monotonic() - begun < 10
+    assert not finished
     loop.close()

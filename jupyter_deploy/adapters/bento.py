@@ -27,12 +27,13 @@ from jupyter_deploy.serving.callers import LIBRARIES
 from jupyter_deploy.serving.imports import installed
 
 from .clean import copy_serving
+from .environment import lacking, without
 from .scratch import scratch_folder
 from .standby import Standby, end, put, take
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
-_YOUNGEST = "register.py"
+_YOUNGEST = "heads.py"
 """The youngest part of the serving code: a bento without it was built by an older nbdeploy."""
 
 _ANEW = "-2"
@@ -137,7 +138,13 @@ class BentoBuilder:
         return self._home, installed(), tuple(passed_on(os.environ).items())
 
     def build(self, snapshot: Snapshot) -> Bento:
-        """Build in a process of its own: BentoML imports the service, and one process can import but one."""
+        """Build in a process of its own: BentoML imports the service, and one process can import but one.
+
+        Raises
+        ------
+        EnvironmentNotBuilt
+            The snapshot's environment is older than what serving needs.
+        """
         name, _, version = snapshot.tag.partition(":")
         folder = self._home / "bentos" / name
         with locked_folder(folder):
@@ -151,6 +158,11 @@ class BentoBuilder:
         return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path=str(path))
 
     def _build(self, snapshot: Snapshot, name: str, version: str) -> None:
+        environment = snapshot.manifest.environment
+        missing = lacking(environment)
+        # A lock is all that an isolated environment has; another one may have got what nbdeploy needs since.
+        if missing and not _installed(missing, environment.interpreter):
+            raise without(missing)
         with scratch_folder("build") as context:
             copy_serving(context)
             (context / "service.py").write_text(service_source(snapshot), "utf-8")
@@ -209,6 +221,17 @@ class BentoBuilder:
             )
             held.callback(end, process)
             return Standby(process, self._fits(), held.pop_all())
+
+
+def _installed(names: list[str], interpreter: str) -> bool:
+    """Whether an interpreter has these distributions; yes, if there is none: who starts it says so."""
+    code = "import sys\nfrom importlib import metadata\nfor name in sys.argv[1:]: metadata.version(name)"
+    try:
+        command = [interpreter, "-P", "-c", code, *names]
+        ended = subprocess.run(command, env=passed_on(os.environ), cwd="/", capture_output=True, check=False)
+    except OSError:
+        return True
+    return ended.returncode == 0
 
 
 def _serves(path: Path, snapshot: Snapshot) -> bool:

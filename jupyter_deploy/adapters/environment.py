@@ -16,22 +16,26 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from jupyter_deploy.domain.artifacts import Environment
+from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 
 from .origins import local_distributions
 
 # What sends a release's traces, where it is installed: an extra.
 TRACES = "opentelemetry-exporter-otlp-proto-http"
 
-# What a bento needs whatever its model: BentoML serves it, cloudpickle restores it, msgspec reads requests and zstd
-# unpacks them; uvicorn takes uvloop and httptools where they are, and answers small models three times as often by
-# them. Where pyarrow is installed, requests may be Arrow and Parquet too.
-SERVING = (
-    *("backports.zstd", "bentoml", "cloudpickle", "httptools", "msgspec", "numpy", "pyarrow", "uvicorn", "uvloop"),
-    TRACES,
-)
+# What ``serving`` imports, or is started by, whatever the model: BentoML serves it, cloudpickle restores it, msgspec
+# reads requests and zstd unpacks them.
+NEEDED = ("backports.zstd", "bentoml", "cloudpickle", "msgspec", "numpy", "uvicorn")
+
+# What a bento gets beside that: uvicorn takes uvloop and httptools where they are, and answers small models three times
+# as often by them. Where pyarrow is installed, requests may be Arrow and Parquet too.
+SERVING = (*NEEDED, "httptools", "pyarrow", "uvloop", TRACES)
 
 # What runs a notebook.
 KERNEL = ("ipykernel",)
+
+# From this Python on the standard library has it.
+_OWN_ZSTD = (3, 14)
 
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
 
@@ -46,6 +50,21 @@ def lock(modules: Iterable[str]) -> Environment:
     """
     wanted = [*SERVING, *(name for module in modules for name in distributions_of().get(module, ()))]
     return interpreter().model_copy(update={"distributions": closure(wanted)})
+
+
+def lacking(environment: Environment) -> list[str]:
+    """What serving needs and a lock has not: it is of an older nbdeploy, whose serving code did without."""
+    held = {canonicalize_name(name) for name in environment.distributions}
+    own = tuple(int(part) for part in environment.python.split(".")[:2]) >= _OWN_ZSTD
+    return [name for name in NEEDED if canonicalize_name(name) not in held and not (own and name == "backports.zstd")]
+
+
+def without(missing: Iterable[str]) -> EnvironmentNotBuilt:
+    """What is raised where something would be served without what it takes."""
+    return EnvironmentNotBuilt(
+        f"an older nbdeploy captured this snapshot: its lock has no {' and no '.join(missing)}, which serving it needs",
+        "deploy the notebook again: it is captured anew, with all that serving needs in its lock",
+    )
 
 
 def loaded_in_notebook(cells: Iterable[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from jupyter_deploy.home import private_folder
 
 from .bento import locked_folder
 from .clean import SERVING_FOLDER
-from .environment import KERNEL, closure
+from .environment import KERNEL, closure, lacking, without
 
 _TAIL = 15
 
@@ -59,10 +59,14 @@ class VirtualEnvironments:
         Raises
         ------
         EnvironmentNotBuilt
-            A distribution cannot be installed; nothing is left.
+            A distribution cannot be installed, or the lock is older than what serving needs; nothing is left.
         """
-        if kernel:
-            captured = captured.model_copy(update={"distributions": closure(KERNEL) | captured.distributions})
+        missing = lacking(captured)
+        if kernel:  # of this nbdeploy's own serving code too: it asks the model that the notebook makes
+            beside = closure([*KERNEL, *missing])
+            captured = captured.model_copy(update={"distributions": beside | captured.distributions})
+        elif missing:
+            raise without(missing)
         base = str(Path(captured.interpreter).resolve())
         made_of = [base, captured.python, captured.platform, captured.distributions]
         key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]

@@ -15,6 +15,12 @@ from .problems import Problem
 
 DRAIN_SECONDS = 5.0
 
+RECEIVE_SECONDS = 300.0
+"""A body has to be there in this time, unless it is known to be short; the gateway, where there is one, waits less."""
+
+# Those who wait for no more of it than this cost no more than a connection does. A time limit would cost each request.
+_SHORT_BYTES = 32 * 1024
+
 JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json", re.ASCII | re.IGNORECASE)
 
 # A number that may be beyond the range of a float, and an escape that may stand for half a character:
@@ -49,7 +55,7 @@ async def read(asked: Asked, receive: Receive, limit: int, take: Callable[[int],
     Raises
     ------
     Problem
-        413 when it is longer than ``limit`` bytes (which are not kept).
+        413 when it is longer than ``limit`` bytes (which are not kept). 408 when it is not there in time.
     ClientGone
         It never came completely.
     """
@@ -57,6 +63,17 @@ async def read(asked: Asked, receive: Receive, limit: int, take: Callable[[int],
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
         await _drain(receive)
         raise too_large(limit)
+    if announced.isdecimal() and int(announced) <= _SHORT_BYTES:
+        return await _whole(receive, limit, take)
+    try:
+        async with asyncio.timeout(RECEIVE_SECONDS):
+            return await _whole(receive, limit, take)
+    except TimeoutError as error:
+        words = f"the request was not complete after {RECEIVE_SECONDS:g} s"
+        raise Problem(408, words, headers=[(b"connection", b"close")]) from error
+
+
+async def _whole(receive: Receive, limit: int, take: Callable[[int], None]) -> bytes:
     chunks: list[bytes] = []
     length = 0
     while True:

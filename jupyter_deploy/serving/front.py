@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from . import metrics, workplace
+from . import heads, metrics, workplace
 from .asgi import Answer, Answered, App, Asked, Message, Receive, Scope, Send, Stamped
 from .feedback import Feedback
 from .openapi import metadata, openapi
@@ -73,6 +73,7 @@ class Front:
         self._segment_bytes = _setting("NBDEPLOY_SEGMENT_BYTES", SEGMENT_BYTES)
         self._required = _required()
         in_one_format()
+        heads.bounded()
         self._predictor: Predictor | None = None
         self._protocols: Protocols | None = None
         self._feedback: Feedback | None = None

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import Counter, Gauge, Histogram
 
 
 @cache
@@ -25,6 +25,22 @@ def seconds() -> Histogram:
     from prometheus_client import Histogram  # noqa: PLC0415  see above
 
     return Histogram("nbdeploy_request_seconds", "From the arrival of a request to /predict to its answer")
+
+
+@cache
+def waiting() -> Gauge:
+    from prometheus_client import Gauge  # noqa: PLC0415  see above
+
+    words = "Requests that wait for the model while it computes others"
+    return Gauge("nbdeploy_requests_waiting", words, multiprocess_mode="livesum")
+
+
+@cache
+def running() -> Gauge:
+    from prometheus_client import Gauge  # noqa: PLC0415  see above
+
+    words = "Requests that the model is computing, all of one call together"
+    return Gauge("nbdeploy_requests_running", words, multiprocess_mode="livesum")
 
 
 def count(status: str, role: str, taken: float) -> None:

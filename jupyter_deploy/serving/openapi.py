@@ -73,11 +73,13 @@ PROBLEM = {
 
 REFUSALS = {
     "400": "The body is not strict JSON in UTF-8 (NaN and Infinity are not JSON)",
+    "408": "The body did not come in time",
     "413": "The body is too large",
     "415": "The body is of another type",
     "422": "The instances do not fit the model; `errors` names row and feature",
     "500": "The model failed",
-    "503": "The model is not loaded yet",
+    "503": "The model is not loaded yet, or too many requests wait for it",
+    "504": "It was not asked before the time that `x-request-timeout-ms` says",
 }
 
 ACTUAL = {
@@ -99,6 +101,7 @@ ACTUAL = {
 NOT_TAKEN = {
     "400": REFUSALS["400"],
     "409": "The endpoint keeps no data of its requests",
+    "408": REFUSALS["408"],
     "413": REFUSALS["413"],
     "415": REFUSALS["415"],
     "422": "The feedback has another form; `errors` names each place",

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from . import body, outcomes
+from . import body, metrics, outcomes
 from .answers import checked, part, strict_json
 from .asgi import Answer, Answered, Asked, Receive
 from .outcomes import Outcome
@@ -52,6 +52,7 @@ class Predictor:
         self._yields = container == "call"
         prototype = model.codec.prototype
         self._plain = not self._yields and not isinstance(prototype, tuple)  # which would be a form
+        self._waiting, self._running, self._crowded = metrics.waiting(), metrics.running(), False
         self._pace = Pace(
             inline=model.manifest["framework"] in _COMPUTE and container in ("frame", "array", "tensor"),
             joint=bool(model.manifest.get("batchable")) and model.decoder.joinable,
@@ -127,7 +128,9 @@ class Predictor:
 
     def _soon(self) -> None:
         """A call will be made when all that has arrived in this turn of the loop waits in line."""
-        if not self._calling:
+        if self._calling:
+            self._tell_waiting()
+        else:
             self._calling = True
             asyncio.get_running_loop().call_soon(self._turn)
 
@@ -137,14 +140,26 @@ class Predictor:
             if not self._pace.quick or batch[0].question is None:
                 work = asyncio.get_running_loop().run_in_executor(self._thread, self._call, batch)
                 work.add_done_callback(partial(self._called, batch))
+                self._running.set(
+                    len(batch)
+                )  # of a call in the loop nobody could be told: it answers nothing meanwhile
+                self._tell_waiting()
                 return
             _give(batch, partial(self._call, batch))
             if time.perf_counter() > until:
                 asyncio.get_running_loop().call_soon(self._turn)  # who has come in meanwhile is looked at first
                 return
         self._calling = False
+        if self._crowded:
+            self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        waiting = len(self._line.waiting)
+        self._waiting.set(waiting)
+        self._crowded = waiting > 0
 
     def _called(self, batch: list[Waiting], work: asyncio.Future[list[Answer | None]]) -> None:
+        self._running.set(0)
         _give(batch, work.result)
         self._turn()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
@@ -13,6 +14,11 @@ from .compiling import compiled
 Location = list[str | int]
 
 MOST_ERRORS = 20
+
+# What is wrong with a long request is looked for part by part, and no further than this: each error that is found at
+# once takes some hundred bytes, and a body has room for millions.
+_ROWS = 1000
+_MOST_COUNTED = 10_000
 
 
 class InvalidInstances(ValueError):
@@ -24,6 +30,8 @@ class InvalidInstances(ValueError):
         What is wrong and where: ``{"loc": ["instances", 3, "mean radius"], "msg": "must be a number, not 'x'"}``.
     more
         How many errors were found besides; the last of ``errors`` then says so.
+    counted
+        False: there may be still more.
 
     Attributes
     ----------
@@ -31,12 +39,12 @@ class InvalidInstances(ValueError):
         What was asked, for its record; None where that is not known.
     """
 
-    def __init__(self, errors: Sequence[Mapping[str, Any]], more: int = 0) -> None:
+    def __init__(self, errors: Sequence[Mapping[str, Any]], more: int = 0, *, counted: bool = True) -> None:
         self.inputs: Any = None
         more += max(0, len(errors) - MOST_ERRORS)
         self.errors: list[dict[str, Any]] = [dict(error) for error in errors[:MOST_ERRORS]]
         if more:
-            self.errors.append({"loc": ["instances"], "msg": f"… and {more} more"})
+            self.errors.append({"loc": ["instances"], "msg": f"… and {'' if counted else 'at least '}{more} more"})
         first = self.errors[0]
         super().__init__(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
 
@@ -51,6 +59,9 @@ class Validator:
     def __init__(self, schema: Mapping[str, Any], *, noun: str = "feature") -> None:
         self._noun = noun
         self._validator = SchemaValidator(compiled(schema))
+        self._known = frozenset(schema.get("properties", ()))
+        closed = schema.get("additionalProperties") is False
+        self._most_keys = len(self._known) + MOST_ERRORS if closed else None
 
     def validated(self, instances: Sequence[Any]) -> list[Any]:
         """A copy of ``instances`` in which numbers have the type that the schema gives them.
@@ -60,22 +71,57 @@ class Validator:
         InvalidInstances
             With the first errors in the order of the rows.
         """
-        try:
-            return list(self._validator.validate_python(instances))
-        except ValidationError as invalid:
-            total = invalid.error_count()
-        # A request of a million bad values must not become a million messages: ask again, row by row.
-        errors: list[dict[str, Any]] = []
-        for row, instance in enumerate(instances):
+        found: list[Any] = []
+        for begin in range(0, len(instances), _ROWS):
+            part = self._short(instances[begin : begin + _ROWS])
             try:
-                self._validator.validate_python([instance])
+                found += self._validator.validate_python(part)
+            except ValidationError:
+                raise self._refusal(instances, begin) from None
+        return found
+
+    def _refusal(self, instances: Sequence[Any], begin: int) -> InvalidInstances:
+        """What is wrong, from a row on."""
+        errors: list[dict[str, Any]] = []
+        total, counted = 0, True
+        for first in range(begin, len(instances), _ROWS):
+            given = instances[first : first + _ROWS]
+            part = self._short(given)
+            counted = counted and part is given
+            try:
+                self._validator.validate_python(part)
             except ValidationError as invalid:
-                found = invalid.errors(include_url=False, include_context=False)
-                errors += [self._in_words(error, row) for error in found[:MOST_ERRORS]]
+                total += invalid.error_count()
+            else:
+                continue
+            for row, instance in enumerate(part, first):
                 if len(errors) >= MOST_ERRORS:
                     break
+                errors += self._of_row(row, instance)
+            if total > _MOST_COUNTED:
+                counted = counted and first + _ROWS >= len(instances)
+                break
         shown = errors[:MOST_ERRORS]
-        raise InvalidInstances(shown, max(0, total - len(shown)))
+        return InvalidInstances(shown, total - len(shown), counted=counted)
+
+    def _of_row(self, row: int, instance: Any) -> list[dict[str, Any]]:
+        try:
+            self._validator.validate_python([instance])
+        except ValidationError as invalid:
+            found = invalid.errors(include_url=False, include_context=False)
+            return [self._in_words(error, row) for error in found[:MOST_ERRORS]]
+        return []
+
+    def _short(self, instances: Sequence[Any]) -> Sequence[Any]:
+        """The same; or copies, in which rows with far too many keys have a few of those, and are refused as well."""
+        most = self._most_keys
+        if most is None or not any(isinstance(one, dict) and len(one) > most for one in instances):
+            return instances
+        return [self._shortened(one) if isinstance(one, dict) and len(one) > most else one for one in instances]
+
+    def _shortened(self, instance: dict[str, Any]) -> dict[str, Any]:
+        known = {name: instance[name] for name in self._known if name in instance}
+        return known | dict(islice(((k, v) for k, v in instance.items() if k not in self._known), MOST_ERRORS + 1))
 
     def _in_words(self, error: ErrorDetails, row: int) -> dict[str, Any]:
         loc: Location = ["instances", row, *error["loc"][1:]]

@@ -84,6 +84,8 @@ class GatewaySettings:
         Names by which clients may call the gateway, beside those of this machine itself; ``*.`` may stand before one.
     token
         What every request must carry in ``x-nbdeploy-token``, or as a bearer token; empty: nothing.
+    request_timeout
+        Seconds in which the whole of a request must have come.
     traces
         URL of the OpenTelemetry collector; None, or one that is not plain ``http``: the gateway makes no spans, and
         hands on what a client sends.
@@ -97,6 +99,7 @@ class GatewaySettings:
     shadow_log: str
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
+    request_timeout: float = 120.0
     hosts: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
     traces: str | None = None
@@ -137,11 +140,12 @@ def bootstrap(settings: GatewaySettings) -> Json:
     traces = settings.traces if settings.traces and settings.traces.startswith("http://") else None
     return {
         "node": {"id": "nbdeploy", "cluster": "nbdeploy"},
-        "admin": {"address": parts.pipe(settings.admin_socket)},
+        "admin": {"address": parts.pipe(settings.admin_socket), "ignore_global_conn_limit": True},
         # An endpoint's name stands twice in an expression, and may have 63 characters.
         "layered_runtime": {
             "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": _MOST_OF_AN_EXPRESSION}}]
         },
+        "overload_manager": parts.overload(),
         "dynamic_resources": {"cds_config": parts.watched(document_path(settings, "cds"))},
         "static_resources": {
             "listeners": [
@@ -151,6 +155,7 @@ def bootstrap(settings: GatewaySettings) -> Json:
                     settings.edge_log,
                     # A prediction may take predict_timeout without a byte going either way.
                     idle=max(300.0, settings.predict_timeout + 10.0),
+                    arrival=settings.request_timeout,
                     traces=traces,
                 ),
                 parts.shadow_listener(settings.shadow_socket, {"rds": _rds(settings, SHADOW)}, settings.shadow_log),

@@ -17,6 +17,19 @@ _BUFFER_BYTES = 32 * 1024 * 1024
 # the other way round, a request could meet a connection that is just being closed, and be lost.
 UPSTREAM_IDLE_SECONDS = 60
 
+# A client's connection that nothing is asked on, one that was never used included.
+_IDLE_SECONDS = 300
+_HEAD_SECONDS = 10
+_CONNECTIONS = 4096
+
+# Requests that wait for a worker to come back are kept to be sent again, each up to _BUFFER_BYTES.
+_HEAP_BYTES = 1024 * 1024 * 1024
+
+# What HTTP/2 clients may send ahead: without bounds of its own a connection could hold 256 MiB a stream.
+_STREAMS = 100
+_STREAM_WINDOW = 256 * 1024
+_CONNECTION_WINDOW = 4 * 1024 * 1024
+
 
 def seconds(value: float) -> str:
     """A protobuf Duration."""
@@ -158,8 +171,45 @@ def tracing(url: str) -> Json:
     }
 
 
-def edge_listener(port: int, routes: Json, log: str, idle: float, traces: str | None = None) -> Json:
-    """What clients talk to: the only TCP port."""
+def overload() -> Json:
+    """No more than so many connections of clients, and no new requests while the gateway's memory is used up."""
+    monitors, heap = f"{_TYPES}.resource_monitors", "envoy.resource_monitors.fixed_heap"
+    return {
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {
+                    "@type": f"{monitors}.downstream_connections.v3.DownstreamConnectionsConfig",
+                    "max_active_downstream_connections": _CONNECTIONS,
+                },
+            },
+            {
+                "name": heap,
+                "typed_config": {
+                    "@type": f"{monitors}.fixed_heap.v3.FixedHeapConfig",
+                    "max_heap_size_bytes": _HEAP_BYTES,
+                },
+            },
+        ],
+        "actions": [
+            {
+                "name": "envoy.overload_actions.stop_accepting_requests",
+                "triggers": [{"name": heap, "threshold": {"value": 0.95}}],
+            }
+        ],
+    }
+
+
+def edge_listener(port: int, routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None) -> Json:
+    """What clients talk to: the only TCP port.
+
+    Parameters
+    ----------
+    idle
+        Seconds that a request may last without a byte going either way.
+    arrival
+        Seconds in which a whole request must have come.
+    """
     stamps = {
         "name": "envoy.filters.http.header_mutation",
         "typed_config": {
@@ -184,6 +234,14 @@ def edge_listener(port: int, routes: Json, log: str, idle: float, traces: str | 
         "normalize_path": True,
         "merge_slashes": True,
         "stream_idle_timeout": seconds(idle),
+        "request_headers_timeout": seconds(min(_HEAD_SECONDS, arrival)),
+        "request_timeout": seconds(arrival),
+        "common_http_protocol_options": {"idle_timeout": seconds(_IDLE_SECONDS)},
+        "http2_protocol_options": {
+            "max_concurrent_streams": _STREAMS,
+            "initial_stream_window_size": _STREAM_WINDOW,
+            "initial_connection_window_size": _CONNECTION_WINDOW,
+        },
         "preserve_external_request_id": True,
         "always_set_request_id_in_response": True,
         "request_id_extension": _REQUEST_ID,
@@ -209,7 +267,8 @@ def shadow_listener(socket: str, routes: Json, log: str) -> Json:
         "http_filters": [_ROUTER],
         **routes,
     }
-    return _listener("shadow", pipe(socket), manager)
+    # Its connections are Envoy's own: they take none of those that clients may have.
+    return {**_listener("shadow", pipe(socket), manager), "ignore_global_conn_limit": True}
 
 
 _ROUTER: Json = {
@@ -268,7 +327,9 @@ def _local_replies() -> Json:
     titles = {
         401: "The token is missing or wrong",
         404: "Unknown endpoint",
+        408: "The request did not come in time",
         421: "Unknown host",
+        431: "The headers are too large",
         503: "The release cannot be reached",
         504: "The release did not answer in time",
     }

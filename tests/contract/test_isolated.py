@@ -43,7 +43,8 @@ def wheels(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def environments(tmp_path):
+def environments(tmp_path, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.adapters.environment.NEEDED", ())  # tiny_flower's lock serves nothing
     return VirtualEnvironments(tmp_path / "environments")
 
 
@@ -103,6 +104,22 @@ def test_what_is_on_no_index_is_said_with_the_remedy_and_nothing_is_left(environ
     assert [path.name for path in (tmp_path / "environments").glob("*/*")] == ["requirements.txt"]
 
 
+def test_a_lock_that_is_older_than_what_serving_needs_is_refused_before_anything_is_installed(tmp_path):
+    needed = dict.fromkeys(("bentoml", "cloudpickle", "numpy", "uvicorn", "backports-zstd"), "1.0")
+    lock = captured().model_copy(update={"distributions": needed})
+    with pytest.raises(EnvironmentNotBuilt, match="its lock has no msgspec, which") as failed:
+        VirtualEnvironments(tmp_path / "environments").ensure(lock)
+    assert "deploy the notebook again" in failed.value.remedy
+    assert not (tmp_path / "environments").exists()
+
+
+def test_a_notebook_of_an_older_lock_is_run_again_beside_what_serving_needs(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr("jupyter_deploy.adapters.isolated._build", lambda wanted, *_: made.append(wanted.distributions))
+    VirtualEnvironments(tmp_path / "environments").ensure(captured(), kernel=True)
+    assert {"tiny_flower", "ipykernel", "msgspec"} <= set(made[0])
+
+
 def test_a_second_builder_waits_for_the_installer_of_a_killed_one(environments, wheels, tmp_path, monkeypatch):
     """Else it would remove what that one is still writing."""
     slow = tmp_path / "uv"
@@ -112,8 +129,10 @@ def test_a_second_builder_waits_for_the_installer_of_a_killed_one(environments, 
 import sys, uv
 uv.find_uv_bin = lambda: {str(slow)!r}
 from pathlib import Path
+from jupyter_deploy.adapters import environment
 from jupyter_deploy.adapters.isolated import VirtualEnvironments
 from jupyter_deploy.domain.artifacts import Environment
+environment.NEEDED = ()
 VirtualEnvironments(Path({str(tmp_path / "environments")!r})).ensure(Environment.model_validate_json(sys.argv[1]))
 """
     builder = subprocess.Popen([sys.executable, "-c", code, captured().model_dump_json()])

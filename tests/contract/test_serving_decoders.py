@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 from jupyter_deploy.serving.answers import checked, part, strict_json
 from jupyter_deploy.serving.codec import encode
 from jupyter_deploy.serving.decoding import Decoder
-from tests.decodings import assert_same, assert_same_batch, captured, documents, fast, odd_ones, outcome, slow
+from tests.decodings import (
+    assert_odd_ones_are_taken_or_refused_alike,
+    assert_same,
+    assert_same_batch,
+    captured,
+    documents,
+    fast,
+    outcome,
+    slow,
+)
 
 POLARS = pl.DataFrame({"a": [1.5, None], "b": [1, 2], "c": ["x: y", "z"], "d": [True, False]})
 CASES = {
@@ -48,10 +57,7 @@ def test_both_ways_take_the_same_and_give_the_same(name, data):
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_odd_value_in_each_place_is_taken_or_refused_alike(name):
-    codec, instances = CASES[name]
-    one, other = fast(codec), slow(codec)
-    for content in odd_ones(instances):
-        assert_same(codec, outcome(one.json, content), outcome(other.json, content))
+    assert_odd_ones_are_taken_or_refused_alike(*CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)

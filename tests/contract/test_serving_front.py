@@ -209,6 +209,20 @@ def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length
     assert [record.status for record in records()] == [413, 413]
 
 
+def test_a_body_that_is_not_there_in_time_is_a_408(front, records, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.serving.body.RECEIVE_SECONDS", 0.05)
+
+    async def dribbling():
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    response = predict(front, dribbling())
+    assert "not complete after 0.05 s" in problem(response, 408)["detail"]
+    assert response.headers["connection"] == "close"
+    assert [record.status for record in records()] == [408]
+
+
 @pytest.mark.parametrize("content_type", ["text/csv", "application/x-www-form-urlencoded", "application/jsonp"])
 def test_another_content_type_is_a_415(front, records, content_type):
     assert "content-type: application/json" in problem(predict(front, "a=1", content_type=content_type), 415)["detail"]

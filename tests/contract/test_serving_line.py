@@ -9,6 +9,7 @@ import threading
 import httpx
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 from test_serving_front import inner, problem, records
 from test_serving_snapshot import write_snapshot
 
@@ -209,6 +210,33 @@ def test_requests_that_are_too_large_together_are_refused_while_others_wait(fron
     # Each has 22 bytes: the first is let in alone, and counts until it is answered.
     assert [answer.status_code for answer in answers] == [200, 503, 503]
     assert "too large together" in problem(answers[1], 503)["detail"]
+
+
+def test_metrics_tell_how_many_are_computed_and_how_many_wait(fronts):
+    front = fronts()
+
+    def told():
+        return [REGISTRY.get_sample_value(f"nbdeploy_requests_{what}") for what in ("running", "waiting")]
+
+    async def crowd():
+        transport = httpx.ASGITransport(app=front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
+
+            def post(value):
+                return asyncio.create_task(client.post("/predict", json={"instances": [[value]]}))
+
+            tasks = [post(99.0)]
+            await asyncio.to_thread(STARTED.wait, 30)
+            tasks += [post(float(n)) for n in range(3)]
+            await asyncio.to_thread(until, lambda: told() == [1, 3])
+            RELEASED.set()
+            await asyncio.gather(*tasks)
+            return (await client.get("/metrics")).text
+
+    text = asyncio.run(crowd())
+    assert told() == [0, 0]
+    assert "# TYPE nbdeploy_requests_running gauge" in text
+    assert "# TYPE nbdeploy_requests_waiting gauge" in text
 
 
 def test_a_model_that_is_known_to_be_quick_is_called_without_a_thread_until_a_call_is_slow(fronts, monkeypatch):

@@ -22,6 +22,8 @@ def test_workers_answer_share_the_model_and_are_counted_together(home, deploy):
         for _ in range(40):
             assert client.post(f"{first['url']}/predict", json={"instances": [ROW]}).status_code == 200
     assert {counted(first["url"]) for _ in range(10)} == {40.0}, "a worker tells its own requests alone"
+    text = httpx.get(f"{first['url']}/metrics", trust_env=False).text
+    assert {"nbdeploy_requests_running 0.0", "nbdeploy_requests_waiting 0.0"} <= set(text.splitlines())
     assert len([one for one in home.json("logs", "churn") if one["role"] == "stable"]) == 40
     told = home.json("describe", "churn")["releases"][0]
     assert told["resources"] == {"cpu": None, "memory": 4 * 10**9, "gpu": None, "workers": 3, "threads": None}

@@ -139,6 +139,25 @@ def test_only_the_first_twenty_errors_are_told_and_how_many_more_there_are():
     assert errors[-1] == {"loc": ["instances"], "msg": "… and 480 more"}
 
 
+def test_errors_of_all_rows_are_counted_up_to_a_bound():
+    codec = codec_for(pd.DataFrame({"x": [1.5]}), "frame")
+    late = refusal(codec, [{"x": 1.5}] * 2500 + [{"x": "bad"}] + [{"x": 1.5}] * 2500 + [{"x": "bad"}] * 30)
+    assert [error["loc"][1] for error in late[:3]] == [2500, 5001, 5002]
+    assert late[-1]["msg"] == "… and 11 more"
+    # A body has room for millions of errors, each of which takes far more memory than what is wrong.
+    many = refusal(codec, [{}] * 50_000)
+    assert [error["loc"] for error in many[:20]] == [["instances", row, "x"] for row in range(20)]
+    assert many[-1]["msg"] == "… and at least 10980 more"
+
+
+def test_of_far_too_many_keys_a_few_are_told():
+    codec = codec_for(pd.DataFrame({"x": [1.5]}), "frame")
+    errors = refusal(codec, [{"x": 1.5}, {f"k{number}": 1 for number in range(100_000)}])
+    assert errors[0] == {"loc": ["instances", 1, "x"], "msg": "missing feature 'x'"}
+    assert [error["msg"] for error in errors[1:20]] == [f"unknown feature 'k{number}'" for number in range(19)]
+    assert errors[-1]["msg"] == "… and at least 2 more"
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01T00:00:00", "1764072000"])
 def test_a_moment_must_be_written_as_iso_8601(text):
     frame = pd.DataFrame({"seen": pd.to_datetime(["2026-01-01"])})

@@ -16,7 +16,16 @@ from jupyter_deploy.serving.codec import InvalidInstances
 from jupyter_deploy.serving.decoding import Decoder
 from jupyter_deploy.serving.problems import Problem
 from jupyter_deploy.serving.question import Raw
-from tests.decodings import assert_same, assert_same_batch, captured, documents, fast, odd_ones, outcome, slow
+from tests.decodings import (
+    assert_odd_ones_are_taken_or_refused_alike,
+    assert_same,
+    assert_same_batch,
+    captured,
+    documents,
+    fast,
+    outcome,
+    slow,
+)
 
 NUMBERS = pd.DataFrame({"mean radius": [1.5, 2.5], "C(x)[T:1]": [0.1, 1e-7], "é": [3.0, -4.0]})
 MIXED = pd.DataFrame(
@@ -99,10 +108,7 @@ def test_both_ways_take_the_same_and_give_the_same(name, data):
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_odd_value_in_each_place_is_taken_or_refused_alike(name):
-    codec, instances = CASES[name]
-    one, other = fast(codec), slow(codec)
-    for content in odd_ones(instances):
-        assert_same(codec, outcome(one.json, content), outcome(other.json, content))
+    assert_odd_ones_are_taken_or_refused_alike(*CASES[name])
 
 
 def test_a_float_beside_it_does_not_change_a_large_whole_number():

@@ -1,0 +1,17 @@
+"""What schemathesis makes of a release's own OpenAPI document is answered as that says; ``make fuzz`` asks far more."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzzing import KINDS, fuzzed
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_no_request_leads_to_an_error_of_the_server_or_to_an_answer_that_is_not_described(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("NBDEPLOY_FEEDBACK", str(tmp_path))
+    found = fuzzed(name, 70)
+    assert not found.faults, "\n\n".join(found.faults)
+    asked = {status for (path, status), _ in found.statuses.items() if path == "/predict"}
+    assert {200, 400, 422} <= asked
+    assert found.cases >= 70

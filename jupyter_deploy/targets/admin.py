@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from jupyter_deploy.unix_http import UnixConnection
 
-from .envoy import Json
+from .envoy_parts import Json
 
 _SECONDS = 5.0
 

@@ -35,21 +35,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from jupyter_deploy.domain.endpoint import Endpoint
-from jupyter_deploy.serving.recording import Recording
 
 from . import envoy_parts as parts
-
-Json = dict[str, Any]
+from .envoy_names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
+from .envoy_parts import Json
+from .envoy_routes import endpoint_routes
 
 Sockets = Mapping[tuple[str, str], Sequence[str]]
 """(endpoint's name, release's tag) -> the unix sockets of its workers."""
 
-EDGE = "edge"
-SHADOW = "shadow"
-STICKY_HEADER = "x-sticky-key"
 TOKEN_HEADER = "x-nbdeploy-token"  # noqa: S105 - a header's name
 
 OWN_DOMAIN = "localhost"
@@ -103,31 +99,6 @@ class GatewaySettings:
     hosts: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
     traces: str | None = None
-
-
-def cluster_name(endpoint: str, tag: str) -> str:
-    """The cluster of a release: its tag, or ``<endpoint>/<tag>`` for a snapshot deployed under another name."""
-    return tag if tag.partition(":")[0] == endpoint else f"{endpoint}/{tag}"
-
-
-def hop_name(endpoint: str, tag: str) -> str:
-    """The first hop of the copies for a shadow."""
-    return f"shadow-hop/{cluster_name(endpoint, tag)}"
-
-
-def shadow_name(endpoint: str, tag: str) -> str:
-    """The cluster of a release in its role as a shadow."""
-    return f"shadow/{cluster_name(endpoint, tag)}"
-
-
-def stat_name(cluster: str) -> str:
-    """How Envoy writes a cluster's name in the names of its statistics."""
-    return cluster.replace(":", "_")
-
-
-def beside_stats(endpoint: str, cluster: str) -> list[str]:
-    """What Envoy calls its statistics of what a release is asked beside predictions: feedback, metadata, health."""
-    return [f"vhost.{host}.route.{stat_name(cluster)}" for host in (EDGE, _own_host(endpoint))]
 
 
 def document_path(settings: GatewaySettings, kind: str) -> str:
@@ -184,11 +155,20 @@ def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewayS
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
     """The RDS document of the edge listener."""
     running = _running(endpoints)
-    routes = [route for endpoint in running for route in _edge_routes(endpoint, settings, f"/{endpoint.name}")]
+    routes = [
+        route
+        for endpoint in running
+        for route in endpoint_routes(endpoint, settings.predict_timeout, f"/{endpoint.name}")
+    ]
     hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
     known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
     own = [
-        _host(_own_host(one.name), [f"{one.name}.{OWN_DOMAIN}"], _edge_routes(one, settings, ""), settings)
+        _host(
+            own_host(one.name),
+            [f"{one.name}.{OWN_DOMAIN}"],
+            endpoint_routes(one, settings.predict_timeout, ""),
+            settings,
+        )
         for one in running
         if "_" not in one.name
     ]
@@ -198,11 +178,6 @@ def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, versio
     )
     foreign = {"name": "foreign host", "domains": ["*"], "routes": [parts.refusal("foreign host", 421, words)]}
     return _table(EDGE, [known, *own, foreign], version)
-
-
-def _own_host(endpoint: str) -> str:
-    """The name of the virtual host of one endpoint."""
-    return f"{EDGE}-{endpoint}"
 
 
 def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: GatewaySettings) -> Json:
@@ -268,132 +243,6 @@ def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySet
 
 def _running(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
     return sorted((e for e in endpoints if e.running), key=lambda endpoint: endpoint.name)
-
-
-def _edge_routes(endpoint: Endpoint, settings: GatewaySettings, root: str) -> list[Json]:
-    """One endpoint's routes below ``root``."""
-    name, stable = endpoint.name, cluster_name(endpoint.name, endpoint.traffic.stable)
-    beside = stat_name(stable)
-    # Feedback has no pair_id: it is written down whatever requests are sampled.
-    feedback = _recorded(endpoint.recording(None, 1), endpoint.traffic.stable)
-    recorded = _recorded(endpoint, endpoint.traffic.stable)
-    rest: Json = {
-        "cluster": stable,
-        "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(patient=False),  # who asks for health wants to hear of it now
-    }
-    below: Json = {"prefix_rewrite": "/"} if root else {}
-    others: list[tuple[str, Json, Json, str]] = [
-        (
-            f"{name}/feedback",
-            {"path": f"{root}/feedback"},
-            {"prefix_rewrite": "/feedback", "retry_policy": parts.retry_policy(patient=True)},
-            feedback,
-        ),
-        (name, {"prefix": f"{root}/"}, below, recorded),
-        *([(f"{name} bare", {"path": root}, below, recorded)] if root else []),
-    ]
-    return [
-        *_asking(endpoint, settings, root),
-        *(
-            {
-                "name": route,
-                "match": match,
-                "stat_prefix": beside,
-                "route": rest | more,
-                "request_headers_to_add": [parts.overwrite("x-rollout-record", kept)],
-            }
-            for route, match, more, kept in others
-        ),
-    ]
-
-
-def _asking(endpoint: Endpoint, settings: GatewaySettings, root: str) -> list[Json]:
-    """The routes by which the model is asked: shared with the canary, copied to shadows and in the ledger.
-
-    A model may be called by stable's own name: a canary or a shadow, which may have another, hears the endpoint's. Who
-    asks for stable's version gets that, and no copy is made.
-    """
-    own, _, version = endpoint.traffic.stable.partition(":")
-    name = "|".join(sorted({endpoint.name, own}))
-    predicting, alone = _prediction(endpoint, settings), _of_stable(endpoint, settings)
-    v1, v2 = f"{root}/v1/models/({name}):predict", f"{root}/v2/models/({name})"
-    ways: list[tuple[str, Json, Json, Json]] = [
-        *((path, {"path": root + path}, predicting, {"prefix_rewrite": path}) for path in ("/predict", "/invocations")),
-        ("/v1", parts.matches(v1), predicting, parts.rewritten(v1, f"/v1/models/{endpoint.name}:predict")),
-        ("/v2", parts.matches(f"{v2}/infer"), predicting, parts.rewritten(v2, f"/v2/models/{endpoint.name}")),
-        (
-            "/v2 of a version",
-            parts.matches(f"{v2}/versions/{version}/infer"),
-            alone,
-            parts.rewritten(v2, f"/v2/models/{endpoint.name}"),
-        ),
-    ]
-    return [
-        {"name": f"{endpoint.name}{what}", "match": match, "route": route | rewrite}
-        for what, match, route, rewrite in ways
-    ]
-
-
-def _prediction(endpoint: Endpoint, settings: GatewaySettings) -> Json:
-    traffic = endpoint.traffic
-    # Of ten thousand; the canary last, so that a growing canary takes keys from stable and never gives one back.
-    canary = min(10_000, max(1, round(traffic.canary_percent * 100))) if traffic.canary else 0
-    weighted = [_weighted(endpoint, traffic.stable, "stable", 10_000 - canary)] if canary < 10_000 else []
-    if traffic.canary:
-        weighted.append(_weighted(endpoint, traffic.canary, "canary", canary))
-    route = _shared(weighted, settings)
-    mirrors = [_mirror(endpoint, tag, percent) for tag, percent in traffic.shadows.items() if percent > 0]
-    if mirrors:
-        route["request_mirror_policies"] = mirrors
-    return route
-
-
-def _of_stable(endpoint: Endpoint, settings: GatewaySettings) -> Json:
-    return _shared([_weighted(endpoint, endpoint.traffic.stable, "stable", 10_000)], settings)
-
-
-def _shared(weighted: Sequence[Json], settings: GatewaySettings) -> Json:
-    return {
-        "weighted_clusters": {"clusters": list(weighted), "use_hash_policy": True},
-        "hash_policy": [{"header": {"header_name": STICKY_HEADER}}],
-        "timeout": parts.seconds(settings.predict_timeout),
-        "retry_policy": parts.retry_policy(patient=True),
-    }
-
-
-def _weighted(endpoint: Endpoint, tag: str, role: str, weight: int) -> Json:
-    return {
-        "name": cluster_name(endpoint.name, tag),
-        "weight": weight,
-        "request_headers_to_add": [
-            parts.overwrite("x-rollout-role", role),
-            parts.overwrite("x-rollout-release", tag),
-            parts.overwrite("x-rollout-endpoint", endpoint.name),
-            parts.overwrite("x-rollout-record", _recorded(endpoint, tag)),
-        ],
-    }
-
-
-def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
-    return {
-        "cluster": hop_name(endpoint.name, tag),
-        "runtime_fraction": {
-            "default_value": {"numerator": max(1, round(percent * 10_000)), "denominator": "MILLION"},
-        },
-        "disable_shadow_host_suffix_append": True,
-        # The copy is taken after the primary's headers were set: without these it would carry stable's.
-        "request_headers_mutations": [
-            {"append": parts.overwrite("x-rollout-role", "shadow")},
-            {"append": parts.overwrite("x-rollout-release", tag)},
-            {"append": parts.overwrite("x-rollout-record", _recorded(endpoint, tag))},
-        ],
-    }
-
-
-def _recorded(endpoint: Endpoint, tag: str) -> str:
-    """What a release is told to keep of a request."""
-    return Recording(endpoint.record, endpoint.record_sample, endpoint.release(tag).redact).header
 
 
 def _rds(settings: GatewaySettings, name: str) -> Json:

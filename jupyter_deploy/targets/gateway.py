@@ -20,8 +20,8 @@ from jupyter_deploy.domain.status import Counts
 from jupyter_deploy.home import private_folder, write_atomic
 
 from . import admin as admin_says
-from . import envoy
-from .envoy import Json
+from . import envoy, envoy_names
+from .envoy_parts import Json
 from .leftovers import wait_until
 from .naming import sockets
 from .runtime import Runtime, read_json
@@ -117,7 +117,7 @@ class Gateway:
         with self._admin() as admin:
             return admin_says.stats(
                 admin,
-                rf"^(cluster|vhost\.{envoy.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
+                rf"^(cluster|vhost\.{envoy_names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
                 r"(completed|5xx|time|active_overflow|pending_overflow)(: |$)",
             )
 
@@ -126,9 +126,9 @@ class Gateway:
         found = {}
         for tag in endpoint.traffic.tags():
             shadow = endpoint.traffic.role_of(tag) == "shadow"
-            cluster = (envoy.shadow_name if shadow else envoy.cluster_name)(endpoint.name, tag)
-            prefix = f"cluster.{envoy.stat_name(cluster)}.upstream_rq"
-            beside = [f"{name}.upstream_rq" for name in envoy.beside_stats(endpoint.name, cluster)]
+            cluster = (envoy_names.shadow_name if shadow else envoy_names.cluster_name)(endpoint.name, tag)
+            prefix = f"cluster.{envoy_names.stat_name(cluster)}.upstream_rq"
+            beside = [f"{name}.upstream_rq" for name in envoy_names.beside_stats(endpoint.name, cluster)]
 
             def predictions(what: str, prefix: str = prefix, beside: list[str] = beside) -> int:
                 others = sum(int(stats.get(f"{one}_{what}", "0")) for one in beside)
@@ -151,7 +151,7 @@ class Gateway:
         """
         found = dict.fromkeys(endpoint.traffic.shadows, 0)
         for tag in found:
-            prefix = f"cluster.{envoy.stat_name(envoy.hop_name(endpoint.name, tag))}.upstream_rq"
+            prefix = f"cluster.{envoy_names.stat_name(envoy_names.hop_name(endpoint.name, tag))}.upstream_rq"
             found[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
         return found
 

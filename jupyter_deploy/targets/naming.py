@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from jupyter_deploy.domain.endpoint import Release
 
-from .envoy import cluster_name
+from .envoy_names import cluster_name
 from .runtime import Runtime, read_json
 
 PREFIX = "release-"

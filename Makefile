@@ -2,6 +2,7 @@
 # make down   stop what the demo left
 # make test   set up and run all tests; those of tests/unit, golden and faces under a newer Python too
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
+# make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…)
 # make check  linters, types, import directions, generated files
 # make lab    build JupyterLab's extension, which .venv's JupyterLab then has (reload its page)
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
@@ -11,7 +12,7 @@ NEWER := 3.13
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check lab bench chaos setup docs clean
+.PHONY: demo down test check lab bench chaos soak setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -46,6 +47,9 @@ bench:
 
 chaos: setup
 	@$(PYTHON) -m scripts.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
+
+soak: setup
+	@$(PYTHON) -m scripts.soak $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 docs: setup
 	$(PYTHON) scripts/reference.py

@@ -30,8 +30,8 @@ LATE_SECONDS = 60.0
 KINDS = ["worker", "toggle", "shadow", "toggle", "toggle"]
 _STATES = {"shadow 100": 4, "shadow 50": 1, "shadow 0": 1, "canary 20": 2}
 
-# What is said where too many wait, by the gateway and by a release.
-_REFUSALS = ("overflow", "requests wait for the model already")
+# What is said where too many wait or too long, by the gateway and by a release that has the load of two.
+_REFUSALS = ("overflow", "connection failure", "requests wait for the model already")
 
 
 class Soak(Campaign):
@@ -113,20 +113,22 @@ class Soak(Campaign):
             self.copied_since = 0.0
 
     def _worker(self) -> None:
-        at = time.time()
+        at, first = time.time(), self._firsts()
         super()._worker()
-        self._away(at)
+        self._until(lambda: not self.world.faults(), "the killed worker")
+        if first == self._firsts():
+            return  # the pool's parent lives: whoever reaches its sockets waits there
+        for words in _REFUSALS:
+            self.outages.append(Outage(f"worker: refused, {words}", at, time.time() + 1, words))
+
+    def _firsts(self) -> list[int]:
+        """Of both releases the pool's parent, or the only worker."""
+        return [pid for tag in self.world.tags[:2] for pid in self.world.pids(self._pattern(tag))[:1]]
 
     def _shadow(self) -> None:
         if not self.state.startswith("shadow") or self.state == "shadow 0":
             self._become("shadow 100")
         super()._shadow()
-
-    def _away(self, at: float) -> None:
-        """While a worker is away, those beyond what may wait for it are refused at once."""
-        self._until(lambda: not self.world.faults(), "the killed worker")
-        for words in _REFUSALS:
-            self.outages.append(Outage(f"worker: refused, {words}", at, time.time() + 1, words))
 
     # Looking
 

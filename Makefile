@@ -2,7 +2,7 @@
 # make down   stop what the demo left
 # make test   set up and run all tests; those of tests/unit, golden and faces under a newer Python too
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
-# make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…)
+# make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…, SHARE=…)
 # make check  linters, types, import directions, generated files
 # make lab    build JupyterLab's extension, which .venv's JupyterLab then has (reload its page)
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
@@ -49,7 +49,7 @@ chaos: setup
 	@$(PYTHON) -m scripts.chaos $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
 
 soak: setup
-	@$(PYTHON) -m scripts.soak $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10)
+	@$(PYTHON) -m scripts.soak $(if $(SEED),--seed $(SEED)) $(if $(SHARE),--share $(SHARE)) --minutes $(or $(MINUTES),10)
 
 docs: setup
 	$(PYTHON) scripts/reference.py

@@ -24,7 +24,7 @@ from .run import LATE_SECONDS, Soak
 from .watching import MIB, Course, Watch
 
 JUDGED_SECONDS = 240.0
-"""In a shorter run no process lives long enough to tell a leak from a warm-up."""
+"""In a shorter run nothing lives long enough to tell a leak from a warm-up."""
 
 WARM_SECONDS = 30.0
 
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--workers", type=int, default=2, help="workers a release")
+    parser.add_argument("--share", type=float, default=0.7, help="of the capacity; less on a machine with other work")
     parser.add_argument("--capacity-seconds", type=float, default=6.0, help="how long the capacity is measured")
     parser.add_argument("--bentoml-home", help="with --tags: models that are there already")
     parser.add_argument("--tags", nargs=2, default=[])
@@ -44,7 +45,7 @@ def main() -> int:
     world = World(Path(tempfile.mkdtemp(prefix="soak-")), options.workers)
     try:
         world.capture(options.bentoml_home, options.tags)
-        soak = Soak(world, random.Random(seed))  # noqa: S311 - chance, not secrecy
+        soak = Soak(world, random.Random(seed), options.share)  # noqa: S311 - chance, not secrecy
         seconds = options.minutes * 60
         watch = soak.soak(seconds, options.capacity_seconds)
         bad = report(soak, watch, seconds)
@@ -67,7 +68,7 @@ def report(soak: Soak, watch: Watch, seconds: float) -> int:
     if seconds >= JUDGED_SECONDS:
         found["not flat"] = [fault for course in courses for fault in course.faults]
     found[f"compacted later than after {LATE_SECONDS:g} s"] = sorted(soak.late)
-    print(f"\nrequests {sent} in {seconds:g} s, {soak.rate:.0f} a second ({soak.capacity:.0f} are the capacity)")
+    print(f"\nrequests {sent} in {seconds:g} s, {soak.rate:.0f} a second ({soak.share:.0%} of {soak.capacity:.0f})")
     print(f"answered {answered}, p50 {halfway:.1f} ms, p99 {late:.1f} ms, the slowest {worst:.0f} ms")
     print(f"killed {soak.killed}, failed {sent - answered}", *(f"{n:8}  {why}" for why, n in reasons), sep="\n  ")
     for kind in sorted({outage.kind for outage in soak.outages}):

@@ -22,7 +22,6 @@ from scripts.chaos.world import ENDPOINT, ROW, World
 from .watching import Sample, Watch, look
 
 CLIENT = Path(__file__).with_name("client.py")
-SHARE = 0.7
 CONNECTIONS = 16
 LATE_SECONDS = 60.0
 """A closed file of records waits no longer than this for its compaction."""
@@ -37,8 +36,9 @@ _REFUSALS = ("overflow", "connection failure", "requests wait for the model alre
 class Soak(Campaign):
     """Toggles and kills, in turns; the last third of the time toggles alone, so that what came back lives long."""
 
-    def __init__(self, world: World, rng: random.Random) -> None:
+    def __init__(self, world: World, rng: random.Random, share: float) -> None:
         super().__init__(world, rng, KINDS)
+        self.share = share
         self.home = world.folder / "nbdeploy"
         self.asked_path = world.folder / "asked.tsv"
         self.body = world.folder / "body.json"
@@ -60,7 +60,7 @@ class Soak(Campaign):
         self.body.write_text(json.dumps({"instances": [ROW]}))
         self.say(f"measuring what {CONNECTIONS} connections get answered")
         self.capacity = self._measured(capacity_seconds)
-        self.rate = SHARE * self.capacity
+        self.rate = self.share * self.capacity
         self.say(f"{self.capacity:.0f} a second; from now on {self.rate:.0f} are sent a second")
         watch = Watch(self._look, max(0.2, seconds / 300))
         options = ["--rate", f"{self.rate:.2f}", "--seconds", f"{seconds:g}"]
@@ -140,9 +140,7 @@ class Soak(Campaign):
             ("gateway", "gateway@0"), ("supervisor", "supervisor"), ("keeper", "keeper@0"),
             ("archivist", "archivist@0"), ("stable", self._pattern(stable)), ("candidate", self._pattern(candidate)),
         ):  # fmt: skip
-            first, *forked = self.world.pids(pattern) or [0]
-            found.append(look(f"{kind}, pool" if forked else kind, first))
-            found += [look(kind, pid) for pid in forked]
+            found.append(look(kind, self.world.pids(pattern)))
         sizes = [path.stat().st_size for path in self._files()]
         self.disk.append(sum(sizes))
         self.late |= self._waiting(LATE_SECONDS)

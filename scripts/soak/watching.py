@@ -1,15 +1,15 @@
 """Memory and open files of all that runs, over time, and whether they stay as they are.
 
-*Own* memory is what a process has written and shares with no other (``Private_Dirty``): PSS changes whenever another
-process that shares pages starts or ends, and here many do. A process is judged from the end of its warm-up on: the
-least of the last third of its life against the least of the first third, so that a burst, which is over, counts for
-nothing and a leak, which stays, does. Of each kind the process that lived longest is judged, and what it gained is
-taken for the whole run, however short it lived.
+*Own* memory is that of no file, each page counted once however many processes of a pool share it (the sum of
+``Pss_Anon``): PSS itself changes whenever any other process that has mapped the same libraries starts or ends. What a
+kind consists of is judged from the end of its warm-up on, until one of its processes is another one: the least of
+the last third of this life against the least of the first third, so that a burst, which is over, counts for nothing
+and a leak, which stays, does. Of each kind the longest life is judged, and what it gained is taken for the whole
+run, however short it was.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import threading
@@ -24,18 +24,18 @@ MOST_BYTES = 8 * MIB
 MOST_SHARE = 0.05
 MOST_FILES = 32
 _NEEDED = 9
-"""So many samples after the warm-up a process needs to be judged."""
+"""So many samples after the warm-up a life needs to be judged."""
 
-_MEMORY = re.compile(r"^(Pss|Private_Dirty|SwapPss): +(\d+) kB$", re.MULTILINE)
+_MEMORY = re.compile(r"^(Pss|Pss_Anon|SwapPss): +(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One process at one moment."""
+    """The processes of one kind at one moment, together."""
 
     at: float
     kind: str
-    pid: int
+    pids: tuple[int, ...]
     pss: int
     own: int
     files: int
@@ -45,7 +45,7 @@ class Sample:
 class Course:
     """How the processes of one kind went.
 
-    ``gained``: what the one that is judged gained, for the whole run; None: none lived long enough.
+    ``gained``: what the life that is judged gained, for the whole run; None: none lived long enough.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Course:
     def faults(self) -> list[str]:
         """What is not flat."""
         if self.gained is None or self.gained_files is None:
-            return [f"{self.kind}: none lived long enough to be judged"]
+            return [f"{self.kind}: no life was long enough to be judged"]
         found = []
         if self.gained > max(MOST_BYTES, MOST_SHARE * self.own[0]):
             found.append(f"{self.kind}: its own memory grows by {self.gained / MIB:.1f} MiB a run")
@@ -70,12 +70,12 @@ class Course:
 
 
 def course(samples: Iterable[Sample], seconds: float, warm: float) -> Course:
-    """What became of one kind in a run of so long; ``warm``: seconds of a process that do not count."""
-    lives: dict[int, list[Sample]] = {}
+    """What became of one kind in a run of so long; ``warm``: seconds of a life that do not count."""
+    lives: dict[tuple[int, ...], list[Sample]] = {}
     for sample in sorted(samples, key=lambda one: one.at):
-        lives.setdefault(sample.pid, []).append(sample)
-    settled = {pid: [one for one in life if one.at >= life[0].at + warm] for pid, life in lives.items()}
-    longest = max(settled.values(), key=len)
+        lives.setdefault(sample.pids, []).append(sample)
+    settled = [[one for one in life if one.at >= life[0].at + warm] for life in lives.values()]
+    longest = max(settled, key=len)
     shown = longest or max(lives.values(), key=len)
     enough = len(longest) >= _NEEDED
     return Course(
@@ -97,16 +97,21 @@ def _gained(points: Sequence[tuple[float, int]], seconds: float) -> float:
     return (last[1] - first[1]) * seconds / max(between * 2 / 3, 1e-9)
 
 
-def look(kind: str, pid: int) -> Sample | None:
-    """A process now; None: it has gone."""
-    with contextlib.suppress(OSError):
-        found = dict(_MEMORY.findall(Path(f"/proc/{pid}/smaps_rollup").read_text()))
-        files = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only how many
-        if found:  # else it is a zombie
-            swapped = int(found.get("SwapPss", 0))
-            pss, own = (1024 * (int(found[name]) + swapped) for name in ("Pss", "Private_Dirty"))
-            return Sample(time.time(), kind, pid, pss, own, files)
-    return None
+def look(kind: str, pids: Sequence[int]) -> Sample | None:
+    """What is of one kind now; None: one of them has just gone."""
+    pss = own = files = 0
+    for pid in pids:
+        try:
+            found = dict(_MEMORY.findall(Path(f"/proc/{pid}/smaps_rollup").read_text()))
+            files += len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only how many
+        except OSError:
+            return None
+        if not found:  # a zombie
+            return None
+        swapped = int(found["SwapPss"])
+        pss += 1024 * (int(found["Pss"]) + swapped)
+        own += 1024 * (int(found["Pss_Anon"]) + swapped)
+    return Sample(time.time(), kind, tuple(pids), pss, own, files) if pids else None
 
 
 class Watch:

@@ -107,7 +107,7 @@ def test_a_failure_is_explained_by_what_happened_meanwhile_and_said_so(world):
 
 def lived(memory, files=lambda _: 20, pid=1, since=0, until=600):
     return [
-        Sample(at, "worker", pid, int(memory(at - since)), int(memory(at - since)), int(files(at - since)))
+        Sample(at, "worker", (pid,), int(memory(at - since)), int(memory(at - since)), int(files(at - since)))
         for at in range(since, until, 2)
     ]
 
@@ -136,4 +136,4 @@ def test_of_several_lives_the_longest_is_judged_for_the_whole_run():
 
 def test_what_never_lived_long_enough_is_said():
     lives = [sample for n in range(30) for sample in lived(lambda _: MIB, pid=n, since=20 * n, until=20 * n + 20)]
-    assert course(lives, 600, 30).faults == ["worker: none lived long enough to be judged"]
+    assert course(lives, 600, 30).faults == ["worker: no life was long enough to be judged"]

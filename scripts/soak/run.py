@@ -23,6 +23,9 @@ from .watching import Sample, Watch, look
 
 CLIENT = Path(__file__).with_name("client.py")
 CONNECTIONS = 16
+CALM = 2 / 3
+"""From this part of the time on nothing is killed."""
+
 LATE_SECONDS = 60.0
 """A closed file of records waits no longer than this for its compaction."""
 
@@ -34,7 +37,7 @@ _REFUSALS = ("overflow", "connection failure", "requests wait for the model alre
 
 
 class Soak(Campaign):
-    """Toggles and kills, in turns; the last third of the time toggles alone, so that what came back lives long."""
+    """Toggles and kills, in turns; at the end toggles alone, so that what came back can be judged."""
 
     def __init__(self, world: World, rng: random.Random, share: float) -> None:
         super().__init__(world, rng, KINDS)
@@ -84,7 +87,7 @@ class Soak(Campaign):
         number = 0
         while time.time() < self.begun + seconds - pause:
             time.sleep(pause * self.rng.uniform(0.5, 1.5))
-            calm = time.time() > self.begun + seconds * 2 / 3
+            calm = time.time() > self.begun + seconds * CALM
             kind = "toggle" if calm else self.kinds[number % len(self.kinds)]
             number += 1
             getattr(self, f"_{kind}")()

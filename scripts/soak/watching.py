@@ -1,11 +1,11 @@
 """Memory and open files of all that runs, over time, and whether they stay as they are.
 
 *Own* memory is that of no file, each page counted once however many processes of a pool share it (the sum of
-``Pss_Anon``): PSS itself changes whenever any other process that has mapped the same libraries starts or ends. What a
-kind consists of is judged from the end of its warm-up on, until one of its processes is another one: the least of
-the last third of this life against the least of the first third, so that a burst, which is over, counts for nothing
-and a leak, which stays, does. Of each kind the longest life is judged, and what it gained is taken for the whole
-run, however short it was.
+``Pss_Anon``): PSS itself changes whenever any other process that has mapped the same libraries starts or ends. It
+is judged in the calm part of a run, after the last kill: what waits for a killed worker leaves the gateway with a
+heap as large as was needed then, once. The least of the last third of that part against the least of the first: so
+a burst, which is over, counts for nothing and a leak, which stays, does. Memory is taken for the whole run, however
+short the part is. If one of the processes of a kind becomes another one meanwhile, the longer life is judged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_BYTES = 8 * MIB
 MOST_SHARE = 0.05
 MOST_FILES = 32
 _NEEDED = 9
-"""So many samples after the warm-up a life needs to be judged."""
+"""So many samples a life needs to be judged."""
 
 _MEMORY = re.compile(r"^(Pss|Pss_Anon|SwapPss): +(\d+) kB$", re.MULTILINE)
 
@@ -45,7 +45,7 @@ class Sample:
 class Course:
     """How the processes of one kind went.
 
-    ``gained``: what the life that is judged gained, for the whole run; None: none lived long enough.
+    ``gained``: bytes a run; ``gained_files``: in what is judged; None: nothing lived long enough.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class Course:
     own: tuple[int, int]
     files: tuple[int, int]
     gained: float | None
-    gained_files: float | None
+    gained_files: int | None
 
     @property
     def faults(self) -> list[str]:
@@ -65,36 +65,33 @@ class Course:
         if self.gained > max(MOST_BYTES, MOST_SHARE * self.own[0]):
             found.append(f"{self.kind}: its own memory grows by {self.gained / MIB:.1f} MiB a run")
         if self.gained_files > MOST_FILES:
-            found.append(f"{self.kind}: its open files grow by {self.gained_files:.0f} a run")
+            found.append(f"{self.kind}: its open files grow by {self.gained_files}")
         return found
 
 
-def course(samples: Iterable[Sample], seconds: float, warm: float) -> Course:
-    """What became of one kind in a run of so long; ``warm``: seconds of a life that do not count."""
+def course(samples: Iterable[Sample], seconds: float, calm: float) -> Course:
+    """What became of one kind in a run of so long; judged is what was seen from the moment ``calm`` on."""
     lives: dict[tuple[int, ...], list[Sample]] = {}
     for sample in sorted(samples, key=lambda one: one.at):
         lives.setdefault(sample.pids, []).append(sample)
-    settled = [[one for one in life if one.at >= life[0].at + warm] for life in lives.values()]
-    longest = max(settled, key=len)
-    shown = longest or max(lives.values(), key=len)
+    first, last = next(iter(lives.values()))[0], list(lives.values())[-1][-1]
+    longest = max(([one for one in life if one.at >= calm] for life in lives.values()), key=len)
     enough = len(longest) >= _NEEDED
+    part = (longest[-1].at - longest[0].at) * 2 / 3 if enough else 1.0
     return Course(
-        kind=shown[0].kind,
+        kind=first.kind,
         lives=len(lives),
-        pss=(shown[0].pss, shown[-1].pss),
-        own=(shown[0].own, shown[-1].own),
-        files=(shown[0].files, shown[-1].files),
-        gained=_gained([(one.at, one.own) for one in longest], seconds) if enough else None,
-        gained_files=_gained([(one.at, one.files) for one in longest], seconds) if enough else None,
+        pss=(first.pss, last.pss),
+        own=(first.own, last.own),
+        files=(first.files, last.files),
+        gained=_gained([one.own for one in longest]) * seconds / part if enough else None,
+        gained_files=_gained([one.files for one in longest]) if enough else None,
     )
 
 
-def _gained(points: Sequence[tuple[float, int]], seconds: float) -> float:
-    third = len(points) // 3
-    first = min(points[:third], key=lambda point: point[1])
-    last = min(points[-third:], key=lambda point: point[1])
-    between = points[-1][0] - points[0][0]
-    return (last[1] - first[1]) * seconds / max(between * 2 / 3, 1e-9)
+def _gained(values: Sequence[int]) -> int:
+    third = len(values) // 3
+    return min(values[-third:]) - min(values[:third])
 
 
 def look(kind: str, pids: Sequence[int]) -> Sample | None:
@@ -133,10 +130,10 @@ class Watch:
         self._over.set()
         self._thread.join(60)
 
-    def courses(self, seconds: float, warm: float) -> list[Course]:
+    def courses(self, seconds: float, calm: float) -> list[Course]:
         """Of each kind, how it went."""
         kinds = sorted({sample.kind for sample in self.samples})
-        return [course([one for one in self.samples if one.kind == kind], seconds, warm) for kind in kinds]
+        return [course([one for one in self.samples if one.kind == kind], seconds, calm) for kind in kinds]
 
     def _watch(self) -> None:
         while not self._over.wait(self._every):

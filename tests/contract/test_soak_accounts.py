@@ -112,28 +112,30 @@ def lived(memory, files=lambda _: 20, pid=1, since=0, until=600):
     ]
 
 
-def test_a_leak_is_found_and_a_warm_up_and_a_burst_are_none():
-    def warms_up(age):
-        return (100 + min(age, 30)) * MIB + 50 * MIB * (300 < age < 360)
+def test_a_leak_is_found_and_what_kills_and_bursts_take_is_none():
+    def bursts(age):
+        return (100 + 300 * (age > 200)) * MIB + 50 * MIB * (500 < age < 540)
 
-    assert course(lived(warms_up), 600, 30).faults == []
-    leak = course(lived(lambda age: warms_up(age) + age * MIB / 20), 600, 30)
+    assert course(lived(bursts), 600, 430).faults == []
+    leak = course(lived(lambda age: bursts(age) + age * MIB / 20), 600, 430)
     assert leak.gained == pytest.approx(30 * MIB, rel=0.2)
     assert "memory grows by" in leak.faults[0]
+    assert course(lived(bursts), 600, 100).faults, "it would be seen, if it were judged"
 
 
 def test_a_leak_of_files_is_found():
-    course_ = course(lived(lambda _: MIB, lambda age: 20 + age / 10), 600, 30)
-    assert "open files grow by" in course_.faults[0]
+    leak = course(lived(lambda _: MIB, lambda age: 20 + age / 2), 600, 430)
+    assert "open files grow by" in leak.faults[0]
 
 
 def test_of_several_lives_the_longest_is_judged_for_the_whole_run():
-    short, long = lived(lambda _: 90 * MIB, until=200), lived(lambda age: age * MIB / 20, pid=2, since=200)
-    judged = course(short + long, 600, 30)
+    short, long = lived(lambda _: 90 * MIB, until=460), lived(lambda age: age * MIB / 20, pid=2, since=460)
+    judged = course(short + long, 600, 430)
     assert (judged.lives, len(judged.faults)) == (2, 1)
     assert judged.gained == pytest.approx(30 * MIB, rel=0.2)
+    assert judged.own == (90 * MIB, int(138 * MIB / 20))
 
 
 def test_what_never_lived_long_enough_is_said():
-    lives = [sample for n in range(30) for sample in lived(lambda _: MIB, pid=n, since=20 * n, until=20 * n + 20)]
-    assert course(lives, 600, 30).faults == ["worker: no life was long enough to be judged"]
+    lives = [sample for n in range(60) for sample in lived(lambda _: MIB, pid=n, since=10 * n, until=10 * n + 10)]
+    assert course(lives, 600, 430).faults == ["worker: no life was long enough to be judged"]

@@ -3,6 +3,7 @@
 # make test   set up and run all tests; those of tests/unit, golden and faces under a newer Python too
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
+# make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…, SHARE=…)
 # make check  linters, types, import directions, generated files
 # make lab    build JupyterLab's extension, which .venv's JupyterLab then has (reload its page)
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
@@ -12,7 +13,7 @@ NEWER := 3.13
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check lab bench chaos fuzz setup docs clean
+.PHONY: demo down test check lab bench chaos fuzz soak setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -50,6 +51,9 @@ chaos: setup
 
 fuzz: setup
 	@$(PYTHON) -m scripts.fuzz $(if $(SEED),--seed $(SEED)) --cases $(or $(CASES),10000)
+
+soak: setup
+	@$(PYTHON) -m scripts.soak $(if $(SEED),--seed $(SEED)) $(if $(SHARE),--share $(SHARE)) --minutes $(or $(MINUTES),10)
 
 docs: setup
 	$(PYTHON) scripts/reference.py

@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,7 +85,7 @@ def change(ports: Ports, before: Endpoint | None, after: Endpoint, *, reason: st
         A release could not be started, or the new routes are not in force.
     """
     target = target_of(ports, after.target)
-    lost = _lost(ports, after.name)
+    lost = _lost(ports)
     needed = [after.release(tag) for tag in after.traffic.tags()]
     had = set(before.traffic.tags()) if before and before.running else set()
     optional = {tag for tag in after.traffic.shadows if tag in had}
@@ -129,7 +129,7 @@ def keep(ports: Ports, endpoint: Endpoint) -> str:
         A release that clients are answered by could not be started.
     """
     target = target_of(ports, endpoint.target)
-    lost = _lost(ports, endpoint.name)
+    lost = [name for name in _lost(ports) if name != endpoint.name]
     releases = endpoint.wanted(ports.keep_revisions)
     answering = {endpoint.traffic.stable, endpoint.traffic.canary}
     with ports.store.exclusive(endpoint.name):
@@ -170,17 +170,19 @@ def settle(endpoint: Endpoint, ports: Ports) -> Reconciled:
     )
 
 
-def _bring_back(ports: Ports, names: Iterable[str]) -> None:
+def _bring_back(ports: Ports, names: Sequence[str]) -> None:
     for name in names:
         with ports.store.exclusive(name), contextlib.suppress(TargetError):
             settle(find(ports, name), ports)
+    if names:
+        ports.capturer.sweep()
 
 
-def _lost(ports: Ports, but: str) -> list[str]:
-    """The other endpoints that ran before a reboot: they come back with the first one that changes."""
-    others = [e for e in ports.store.endpoints() if e.running and e.name != but and e.target in ports.targets]
-    lost = {name for name in {e.target for e in others} if ports.targets[name].lost()}
-    return [e.name for e in others if e.target in lost]
+def _lost(ports: Ports) -> list[str]:
+    """The endpoints that ran before a reboot: they come back, with what is kept warm, with the first that changes."""
+    running = [e for e in ports.store.endpoints() if e.running and e.target in ports.targets]
+    lost = {name for name in {e.target for e in running} if ports.targets[name].lost()}
+    return [e.name for e in running if e.target in lost]
 
 
 def stop_unwanted(ports: Ports, name: str, releases: Iterable[Release]) -> list[Release]:

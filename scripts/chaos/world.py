@@ -1,4 +1,4 @@
-"""What a campaign of kills plays in: a home of its own, clients that keep account of every request, and the checks."""
+"""What a campaign of kills plays in: a home of its own, clients that keep account of every request, and what runs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ import httpx
 import psutil
 
 import jupyter_deploy
+
+from .accounts import Asked
 
 ENDPOINT = "churn"
 ROW = {"age": 30, "weight": 60.5}
@@ -57,28 +59,6 @@ for c in (1.0, 0.01, 0.001):
 
 # A killed process takes a while to die; what reaches its sockets meanwhile is lost with it.
 DYING_SECONDS = 0.5
-
-
-@dataclass
-class Asked:
-    """One request as its client saw it; ``status`` 0: no answer."""
-
-    request_id: str
-    begun: float
-    ended: float = 0.0
-    status: int = 0
-    release: str = ""
-    error: str = ""
-
-
-@dataclass
-class Outage:
-    """A time in which requests may fail, and why. Begun before ``until`` and not ended before ``since``: explained."""
-
-    kind: str
-    since: float
-    until: float
-    explained: int = 0
 
 
 @dataclass
@@ -261,29 +241,6 @@ class Clients:
                 time.sleep(self._pause if asked.status == 200 else 0.05)
 
 
-def violations(asked: list[Asked], outages: list[Outage]) -> dict[str, list[str]]:
-    """Lost and doubled records, and failures that no kill explains; each as lines of text."""
-    records = jupyter_deploy.logs(ENDPOINT)
-    answers = collections.defaultdict(list)
-    pairs: collections.Counter[tuple[str, str]] = collections.Counter()
-    for record in records:
-        if record.role in ("stable", "canary"):
-            answers[record.request_id].append(record.release)
-        elif record.role == "shadow" and record.pair_id:
-            pairs[record.pair_id, record.release] += 1
-    found: dict[str, list[str]] = {"lost": [], "doubled": [], "failed unexplained": []}
-    for one in asked:
-        releases = answers.get(one.request_id, [])
-        if one.release and one.release not in releases:
-            found["lost"].append(f"{one} has the records {releases}")
-        if len(releases) > 1:
-            found["doubled"].append(f"{one} has the records {releases}")
-        if one.status != 200 and not _explained(one, outages):
-            found["failed unexplained"].append(str(one))
-    found["doubled"] += [f"{pair} has {n} records" for pair, n in pairs.items() if n > 1]
-    return found
-
-
 def longest_silence(asked: list[Asked], since: float, until: float) -> float:
     """The longest time between two answers (200), within a while."""
     moments = sorted(a.ended for a in asked if a.status == 200 and since <= a.ended <= until)
@@ -298,14 +255,6 @@ def _free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise RuntimeError("no port is free")
-
-
-def _explained(one: Asked, outages: list[Outage]) -> bool:
-    for outage in outages:
-        if one.begun <= outage.until and one.ended >= outage.since:
-            outage.explained += 1
-            return True
-    return False
 
 
 def _in_pool(pid: int) -> bool:

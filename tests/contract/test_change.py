@@ -47,7 +47,10 @@ class Target:
         return self.rebooted
 
     def observe(self, endpoint):
-        health = {tag: ReleaseHealth(running=True, healthy=True) for tag in self.running}
+        health = {
+            tag: ReleaseHealth(running=tag in self.running, healthy=tag in self.running)
+            for tag in {release.tag for release in endpoint.releases} | self.running
+        }
         return Observation(url="http://url", releases=health)
 
     def stop(self, release):
@@ -60,9 +63,18 @@ class Target:
         return "http://url"
 
 
+@dataclass
+class Capturer:
+    swept: int = 0
+
+    def sweep(self):
+        self.swept += 1
+
+
 @pytest.fixture
 def ports(tmp_path):
-    return SimpleNamespace(store=SqliteStore(tmp_path / "home", "ada"), targets={"local": Target()}, keep_revisions=0)
+    store = SqliteStore(tmp_path / "home", "ada")
+    return SimpleNamespace(store=store, targets={"local": Target()}, capturer=Capturer(), keep_revisions=0)
 
 
 def moved(ports, before, after):
@@ -197,6 +209,13 @@ def test_after_a_reboot_a_traffic_verb_that_changes_nothing_starts_everything(po
     changed = traffic(TrafficRequest(name="tumour", shadow={TWO.tag: 100}), ports, lambda _: None)
     assert changed.revision == SECOND.revision
     assert rebooted.running == {ONE.tag, TWO.tag}
+
+
+def test_after_a_reboot_a_change_brings_back_what_is_kept_warm_too(ports, rebooted):
+    ports.keep_revisions = 1
+    moved(ports, SECOND, SECOND.with_traffic(shadow={TWO.tag: 0}, canary={}))
+    assert rebooted.running == {ONE.tag, TWO.tag}
+    assert ports.capturer.swept == 1, "what the killed processes had left is removed"
 
 
 def test_after_a_reboot_promote_starts_the_candidate_instead_of_refusing_it(ports, rebooted):

@@ -276,7 +276,13 @@ def test_a_comparison_that_cannot_be_made_says_so(panel):
     assert panel._widget.below is None
 
 
-def test_what_validations_measured_is_drawn_below_release_by_release_until_something_else_is(panel, ports):
+@pytest.fixture
+def seldom(monkeypatch):
+    """What is seen of validations is not seen because half a minute is over."""
+    monkeypatch.setattr("jupyter_deploy.faces.panel.watch.VALIDATIONS_SECONDS", 3600.0)
+
+
+def test_what_validations_measured_is_drawn_below_release_by_release_until_something_else_is(seldom, panel, ports):
     assert panel._widget.validations == {"rows": [], "charts": 0}
     of = {"endpoint": "tumour", "snapshot": ONE.tag}
     ports.store.keep_validation(validation(run(), **of))

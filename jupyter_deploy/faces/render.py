@@ -79,7 +79,12 @@ def charted_bundles(result: Any) -> list[dict[str, Any]]:
     """The table and the charts that there are, each by MIME type."""
     table = {"text/html": html(result), "text/plain": text(result)}
     charts = _CHARTS[type(result)](result)
-    return [table, *({MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"} for chart in charts)]
+    return [table, *map(charted_bundle, charts)]
+
+
+def charted_bundle(chart: Chart) -> dict[str, Any]:
+    """One chart by MIME type."""
+    return {MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"}
 
 
 def _status(result: EndpointStatus) -> Page:

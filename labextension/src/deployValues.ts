@@ -71,10 +71,15 @@ export function filled(found: Found, beside: BesideView): DeployValues {
   };
 }
 
-/** Those that have gates, where the endpoint asks nothing yet: the others may be any notebooks with parameters. */
+/**
+ * Those that have gates and are of no other model by their names, where the endpoint asks nothing yet: the others may be
+ * any notebooks with parameters.
+ */
 function chosenAtFirst(beside: BesideView): string[] {
   if (asksAlready(beside)) return [];
-  return beside.notebooks.filter(notebook => notebook.gates.length).map(notebook => notebook.path);
+  return beside.notebooks
+    .filter(notebook => notebook.gates.length > 0 && notebook.of === '')
+    .map(notebook => notebook.path);
 }
 
 /** Whether the endpoint, or nbdeploy.yaml, asks something of releases when nothing is named. */

@@ -79,11 +79,14 @@ export interface BesideView {
   resources: Resources;
 }
 /**
- * A validation notebook near the one that is open. ``gates``: those in its metadata.
+ * A validation notebook near the one that is open.
+ *
+ * ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
  */
 export interface NotebookBeside {
   path: string;
   title: string;
+  of: string;
   gates: string[];
   parameters: {
     [k: string]: unknown;
@@ -1975,7 +1978,9 @@ export interface RecordRequest {
   key: string;
 }
 /**
- * One record in the list; ``summary``: its first input and output, cut.
+ * One record in the list; the beginnings of its first input and output.
+ *
+ * ``summary``: the input, else what went wrong, or why there is nothing to show. ``answer``: the output.
  */
 export interface RecordRow {
   key: string;
@@ -1988,6 +1993,7 @@ export interface RecordRow {
   latency_ms: number;
   rows: number;
   summary: string;
+  answer: string;
 }
 /**
  * One request with every answer to it; ``input`` is JSON, ``cut``: not all of it.

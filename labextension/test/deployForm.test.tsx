@@ -161,7 +161,13 @@ describe('the fields', () => {
 
   it('what lies beside is chosen, and what is asked already is said', async () => {
     const world = new World();
-    const notebook = { path: '/w/a.ipynb', title: 'a', gates: ['accuracy >= 0.9'], parameters: {} };
+    const notebook = {
+      path: '/w/a.ipynb',
+      title: 'a',
+      of: '',
+      gates: ['accuracy >= 0.9'],
+      parameters: {}
+    };
     world.around = beside({ notebooks: [notebook], asked: ['b.ipynb, 2 gates'] });
     const { user } = await open(world);
     expect(screen.getByText('Asked of it already: b.ipynb, 2 gates')).toBeInTheDocument();

@@ -15,6 +15,7 @@ import { beside, found, model } from './made/deploying';
 const checks = {
   path: '/work/checks/accuracy.ipynb',
   title: 'accuracy',
+  of: '',
   gates: ['accuracy >= 0.9'],
   parameters: {}
 };
@@ -39,9 +40,10 @@ describe('what the dialog opens with', () => {
     expect(requestOf(values, around)).not.toHaveProperty('percent');
   });
 
-  it('chooses notebooks that have gates, but none where something is asked already', () => {
+  it('chooses notebooks that have gates and are not of another one, but none where something is asked already', () => {
     const plain = { ...checks, path: '/work/plain.ipynb', gates: [] };
-    const fresh = beside({ notebooks: [checks, plain] });
+    const others = { ...checks, path: '/work/validate_wine.ipynb', of: 'wine.ipynb' };
+    const fresh = beside({ notebooks: [checks, plain, others] });
     expect(filled(found(model('clf')), fresh).notebooks).toEqual([checks.path]);
     const asked = beside({ notebooks: [checks], asked: ['accuracy.ipynb'] });
     expect(filled(found(model('clf')), asked).notebooks).toEqual([]);

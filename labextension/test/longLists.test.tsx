@@ -100,6 +100,7 @@ function record(key: number, given: Partial<RecordRow> = {}): RecordRow {
     latency_ms: 3.2,
     rows: 1,
     summary: `{"x": ${String(key)}}`,
+    answer: '"yes"',
     ...given
   };
 }

@@ -16,4 +16,6 @@ window.matchMedia = query =>
     removeEventListener: () => undefined
   }) as unknown as MediaQueryList;
 
+Element.prototype.scrollIntoView = () => undefined;
+
 afterEach(cleanup);

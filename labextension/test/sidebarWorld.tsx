@@ -12,7 +12,6 @@ import { problem } from '../src/request';
 import { type Services, ServicesProvider } from '../src/widgets/services';
 
 // jsdom lays nothing out.
-Element.prototype.scrollIntoView = () => undefined;
 Element.prototype.scrollTo = () => undefined;
 Object.defineProperty(Element.prototype, 'clientHeight', { get: () => 600 });
 Object.defineProperty(Element.prototype, 'clientWidth', { get: () => 300 });

@@ -117,6 +117,24 @@ def test_validation_notebooks_near_it_are_found_with_gates_and_parameters(ports,
     assert found[str(folder / "untagged.ipynb")].title == "untagged"
 
 
+@pytest.mark.parametrize(
+    ("opened", "of"),
+    [
+        ("wine.ipynb", ""),
+        ("diabetes.ipynb", "wine.ipynb"),
+        ("red wine.ipynb", "wine.ipynb"),
+        ("win.ipynb", "wine.ipynb"),
+    ],
+)
+def test_a_validation_notebook_that_bears_the_name_of_another_notebook_is_of_that_one(ports, folder, opened, of):
+    for name in ("wine.ipynb", "diabetes.ipynb", "red wine.ipynb", "win.ipynb"):
+        write(folder / name, "x = 1")
+    write(folder / "validate_wine.ipynb", VALIDATES, gates=["accuracy >= 0.9"])
+    write(folder / "checks.ipynb", VALIDATES)
+    found = beside(folder / opened, ports).notebooks
+    assert {one.title: one.of for one in found} == {"validate_wine": of, "checks": ""}
+
+
 def test_what_is_asked_already_and_in_the_folders_file_is_told(ports, folder):
     path = notebooks.write(folder / "churn.ipynb", "x = 1")
     write(folder / "accuracy.ipynb", "endpoint = 'churn'", VALIDATES, tags=["parameters"])

@@ -14,7 +14,7 @@ from record_world import CANARY, NOON, World, endpoint
 from jupyter_deploy.adapters.agreeing import MOST_LOOKS
 from jupyter_deploy.adapters.compaction import compact_all
 from jupyter_deploy.domain.sequential import Mean
-from jupyter_deploy.faces.charts import COLOURS
+from jupyter_deploy.faces.charts import COLOURS, time_axis
 from jupyter_deploy.faces.charts.comparison import comparison_charts
 from jupyter_deploy.faces.render import charted_bundles
 
@@ -123,6 +123,14 @@ def test_the_charts_are_drawn_by_vega_and_leave_colours_of_texts_to_the_theme(wo
         assert not [path for path, _ in said if "config" in path or "axis" in path or "title" in path]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "form"),
+    [(0.3, "%H:%M:%S.%L"), (60, "%H:%M:%S"), (900, "%H:%M"), (2 * 86_400, "%d %b %H:%M"), (7 * 86_400, "%d %b")],
+)
+def test_times_at_an_axis_are_as_fine_as_what_they_tell_apart(seconds, form):
+    assert time_axis(0, int(seconds * 1000), 5)["format"] == form
+
+
 def test_the_agreement_is_drawn_over_the_times_of_the_requests_and_level_while_nobody_asks(world):
     for number in (0, 1, 2, 3600, 3601):
         world.pair(number, ["a"], ["X"] if number == 1 else ["a"])
@@ -134,7 +142,8 @@ def test_the_agreement_is_drawn_over_the_times_of_the_requests_and_level_while_n
     assert [row["at"] for row in chart["data"]["values"]] == [
         (NOON + timedelta(seconds=number)).timestamp() * 1000 for number in (0, 1, 2, 3600, 3601)
     ]
-    assert line["encoding"]["x"]["title"] == "time of the requests (5 compared)"
+    assert line["encoding"]["x"]["title"] == "time of the requests"
+    assert line["encoding"]["x"]["axis"]["format"] == "%H:%M"
     drawn(chart)
 
 

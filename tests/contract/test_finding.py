@@ -192,6 +192,14 @@ def test_where_there_is_no_model_the_functions_that_answer_are_offered():
     ]
 
 
+def test_a_dict_of_a_functions_arguments_is_what_it_is_called_with():
+    source = "def fare(km: float, minutes: float, night=False):\n    return km + minutes"
+    ride = {"km": 4.2, "minutes": 11.0, "night": True}
+    namespace = define(source, ride=ride, other={"km": 1.0}, more=ride | {"tip": 2.0}, _=dict(ride))
+    (found,) = find(namespace)
+    assert answered(found, namespace) == ["ride", "dict(km=1.0, minutes=1.0, night=False)"]
+
+
 def test_a_function_of_a_table_is_given_one():
     source = "def total(frame: pd.DataFrame):\n    return frame.sum(axis=1)"
     namespace = define(source, pd=pd, numbers=FRAME.to_numpy(), **SPLIT)

@@ -32,6 +32,18 @@ X = pd.DataFrame({'text': ['good', 'bad', 'so so'], 'number': [1.5, None, 3.0]})
 """
 MAKE = "echo = Echo()"
 WAITS = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)"
+# 1/4 has a root, 1/0 is infinite, and the root of 1/-1 is no number: nan, or what the model has in its place.
+ROOTS = """
+import numpy as np, pandas as pd
+class Roots:
+    def __init__(self, of_none):
+        self.of_none = of_none
+    def predict(self, X):
+        with np.errstate(all='ignore'):
+            found = np.sqrt(1 / X['x'].to_numpy(dtype=float))
+        return np.where(np.isnan(found), self.of_none, found)
+R = pd.DataFrame({'x': [4.0, 0.0, -1.0]})
+"""
 # Ends at once where a file says so.
 FRAIL = """
 import os, sys
@@ -85,7 +97,7 @@ def test_whose_log_in_ends_is_told_loses_nothing_and_goes_on_after_the_next(pers
     person.ready.click()
     refused = person.dialog.get_by_role("alert").filter(has_text=ENDED)
     expect(refused).to_contain_text("Log in again in another tab", timeout=30_000)
-    person.shoots("logged-out")
+    person.has_nothing_serious_as_it_is("logged-out-light")
     logs_in_elsewhere(person, refused.get_by_role("link", name="Log in…"))
     expect(person.sidebar.get_by_role("alert").filter(has_text=ENDED)).to_be_hidden(timeout=60_000)
     assert reason.input_value() == "a model of Monday"
@@ -93,13 +105,15 @@ def test_whose_log_in_ends_is_told_loses_nothing_and_goes_on_after_the_next(pers
     person.ready.click()
     expect(person.dialog.get_by_text("Building the bento").first).to_be_visible(timeout=120_000)
 
-    # And once more while the job runs; the server, started anew, knows nobody.
+    # And once more while the job runs, in the dark; the server, started anew, knows nobody.
+    person.changes_to("Dark")
     person.page.context.clear_cookies()
     lab.stop(signal.SIGKILL)
     lab.start()
     ended = person.dialog.get_by_role("status").filter(has_text=ENDED)
     expect(ended).to_contain_text("The job goes on meanwhile.", timeout=60_000)
     assert person.dialog.get_by_text("The server does not answer").count() == 0
+    person.has_nothing_serious_as_it_is("logged-out-dark")
     logs_in_elsewhere(person, person.dialog.get_by_role("link", name="Log in…"))
     until_deployed(person, "echo")
     expect(ended).to_be_hidden()
@@ -171,6 +185,41 @@ def test_records_of_any_text_are_shown_as_text_and_come_back_exactly_as_a_cell(p
     expect(opened).to_contain_text("text", timeout=60_000)
     assert person.page.evaluate("window.hacked") is None
     assert person.sidebar.locator("script, img[src=x]").count() == 0
+    assert person.errors == []
+
+
+def test_an_answer_that_is_no_number_is_null_in_records_try_it_and_compare_as_clients_get_it(person):
+    person.opens("echo.ipynb")
+    person.executes(f"%load_ext jupyter_deploy\n{ROOTS}")
+    for of_none in ("np.nan", "0.0"):
+        person.executes(f"roots = Roots({of_none})\n%deploy roots --name roots --example R")
+    described = person.home.json("describe", "roots")
+    assert [release["role"] for release in described["releases"]] == ["stable", "shadow"]
+    asked = {"instances": [{"x": x} for x in (-1.0, 0.0, 4.0)]}
+    answer = httpx.post(f"{described['url']}/predict", json=asked, trust_env=False, timeout=120)
+    assert json.loads(answer.text)["predictions"] == [None, None, 0.5]
+    until(lambda: person.home.json("compare", "roots")["pairs"] == 1)
+
+    person.looks_after("roots", "records")
+    of_shadow = person.sidebar.locator(".nbd-Record").filter(has_text='{"x":-1.0} → 0.0')
+    expect(of_shadow.first).to_be_visible(timeout=60_000)
+    person.sidebar.locator(".nbd-Record").filter(has_text='{"x":-1.0} → null').first.click()
+    outputs = person.sidebar.get_by_role("region", name=re.compile("^Record ")).get_by_label("Output", exact=True)
+    expect(outputs).to_have_text(["[\n  null,\n  null,\n  0.5\n]", "[\n  0.0,\n  null,\n  0.5\n]"], timeout=60_000)
+
+    person.sidebar.get_by_role("tab", name="Try it").click()
+    person.sidebar.get_by_label("x", exact=True).fill("-1")
+    person.sidebar.get_by_role("button", name="Ask", exact=True).click()
+    tried = person.sidebar.locator("pre[aria-label='The answer']")
+    expect(tried).to_have_text(re.compile(r'"predictions": \[\s*null\s*\]'), timeout=60_000)
+
+    person.sidebar.get_by_role("button", name="As JSON").click()
+    assert person.sidebar.get_by_label("One instance, as JSON").bounding_box()["height"] > 60, "more than one line"
+
+    person.sidebar.get_by_role("tab", name="Compare").click()
+    flipped = person.sidebar.get_by_role("region", name="Flipped rows").locator("tbody tr")
+    expect(flipped.last.locator("td")).to_have_text([re.compile(":"), '{"x": -1.0}', "null", "0.0"], timeout=60_000)
+    person.has_nothing_serious("no-numbers")
     assert person.errors == []
 
 

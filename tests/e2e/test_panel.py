@@ -5,15 +5,19 @@ The tests tell one story, in order, on one page: what each leaves is what the ne
 
 import json
 import os
+import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from jupyter_deploy.adapters.store import SqliteStore
 from tests import notebooks
 from tests.e2e.conftest import Load, until
 from tests.e2e.lab import CHROMIUM, FLAGS, KERNEL_READY, TOKEN, jupyter
+from tests.validations import history
 
 CELLS = [
     "%load_ext jupyter_deploy",
@@ -38,6 +42,9 @@ def story(shared_home, snapshots, tmp_path_factory):
     home.run("deploy", one, "--trust")
     home.run("deploy", three, "--trust")
     url = home.json("deploy", two, "--trust")["url"]  # in the place of the other, which has become idle
+    store = SqliteStore(Path(home.environment["NBDEPLOY_HOME"]), "ada")
+    for validated in history(3):
+        store.keep_validation(validated.model_copy(update={"snapshot": one}))
     notebook = notebooks.write(tmp_path_factory.mktemp("panel") / "panel.ipynb", *CELLS)
     with jupyter(home, notebook) as lab, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -174,13 +181,32 @@ def test_it_counts_live_and_compares_with_a_chart(story):
             page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
             page.wait_for_timeout(2000)
     panel.get_by_role("button", name=f"Compare {two} with stable").click()
-    chart = page.locator(".nbdeploy-comparison .vega-embed").locator("canvas, svg")
+    chart = page.locator(".nbdeploy-below .vega-embed").locator("canvas, svg")
     chart.first.wait_for()
-    expect(page.locator(".nbdeploy-comparison")).to_contain_text("verdict")
+    expect(page.locator(".nbdeploy-below")).to_contain_text("verdict")
     chart.first.scroll_into_view_if_needed()
     shot(page, "comparison")
     panel.get_by_role("button", name="Hide the comparison").click()
     expect(chart).to_have_count(0)
+
+
+def test_what_validations_measured_is_listed_and_drawn_release_by_release(story):
+    page, panel = story.page, story.panel
+    panel.get_by_text("History (", exact=False).first.click()
+    listed = panel.get_by_role("list", name="Validations, newest first").locator("li")
+    expect(listed).to_have_text([re.compile(f"^passed{name(story.one)}.* by ada")] * 3)
+    measured = panel.get_by_role("button", name="What they measured")
+    measured.focus()
+    page.keyboard.press("Enter")
+    drawn = page.locator(".nbdeploy-below .vega-embed")
+    expect(drawn).to_have_count(2)
+    expect(drawn.locator("canvas, svg").first).to_be_visible()
+    drawn.first.scroll_into_view_if_needed()
+    shot(page, "validations")
+    panel.get_by_role("button", name="Hide what validations measured").press("Enter")
+    expect(drawn).to_have_count(0)
+    expect(measured).to_be_focused()
+    panel.get_by_text("History (", exact=False).first.click()
 
 
 def test_the_controls_work_while_a_cell_runs(story):

@@ -23,14 +23,18 @@ from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
 from jupyter_deploy.domain.status import Counts
 from jupyter_deploy.domain.validation import ValidationSpec
+from jupyter_deploy.faces.charts import MIME
 from jupyter_deploy.faces.magics import _panel
 from jupyter_deploy.faces.panel.view import saved_html
 from jupyter_deploy.faces.panel.watch import Watch
 from jupyter_deploy.faces.panel.widget import Panel
+from jupyter_deploy.faces.views.requests import ValidationsRequest
+from jupyter_deploy.faces.views.validations import validations
 from jupyter_deploy.operations.traffic import promote, rollback, traffic
 from tests import manifests
 from tests.e2e.conftest import until
 from tests.releases import release
+from tests.validations import history, run, validation
 
 ONE = release("one", source=Source(notebook="/home/ada/train.ipynb", variable="clf"))
 TWO, THREE = release("two"), release("three")
@@ -266,10 +270,57 @@ def test_an_endpoint_that_is_not_there_is_said_at_once(ports):
 
 def test_a_comparison_that_cannot_be_made_says_so(panel):
     told(panel, do="compare", tag="tumour:nine")
-    until(lambda: panel._widget.comparison["phase"] == "failed")
-    assert "no release that 'tumour:nine' could mean" in panel._widget.comparison["problem"]["message"]
-    told(panel, do="hide comparison")
-    assert panel._widget.comparison is None
+    until(lambda: panel._widget.below["phase"] == "failed")
+    assert "no release that 'tumour:nine' could mean" in panel._widget.below["problem"]["message"]
+    told(panel, do="hide")
+    assert panel._widget.below is None
+
+
+@pytest.fixture
+def seldom(monkeypatch):
+    """What is seen of validations is not seen because half a minute is over."""
+    monkeypatch.setattr("jupyter_deploy.faces.panel.watch.VALIDATIONS_SECONDS", 3600.0)
+
+
+def test_what_validations_measured_is_drawn_below_release_by_release_until_something_else_is(seldom, panel, ports):
+    assert panel._widget.validations == {"rows": [], "charts": 0}
+    of = {"endpoint": "tumour", "snapshot": ONE.tag}
+    ports.store.keep_validation(validation(run(), **of))
+    panel._watch.hurry()
+    until(lambda: panel._widget.validations["rows"])
+    (row,) = panel._widget.validations["rows"]
+    assert (row["verdict"], row["release"]) == ("pass", ONE.tag)
+    assert panel._widget.validations["charts"] == 0, "what was measured once is no history"
+    for one in history(3):
+        ports.store.keep_validation(one.model_copy(update=of))
+    elsewhere(ports, shadow=50)  # a revision is a reason to look
+    until(lambda: panel._widget.validations["charts"] == 2)
+
+    told(panel, do="measured")
+    view = validations(ValidationsRequest(name="tumour"), ports)
+    assert panel._widget.below["what"] == "validations"
+    assert [output["data"][MIME] for output in panel._output.outputs] == list(view.charts)
+    drawn = panel._widget.below["at"]
+    panel._show()
+    assert panel._widget.below["at"] == drawn, "the same is not drawn again"
+    ports.store.keep_validation(validation(run(), name="later", at=now(), **of))
+    panel._watch.hurry()
+    until(lambda: panel._widget.below["at"] != drawn)
+    told(panel, do="compare", tag="tumour:nine")
+    until(lambda: panel._widget.below["phase"] == "failed")
+    assert panel._output.outputs == ()
+
+
+def test_it_is_stopped_after_a_question_and_started_again(panel, ports):
+    ask(panel, "stop", {}, 2)
+    assert (pending(panel)["phase"], pending(panel)["title"]) == ("preview", "Stop tumour")
+    told(panel, do="confirm", number=pending(panel)["number"], reason="it is night")
+    at_revision(panel, 3)
+    assert panel._widget.said[1] == "tumour is stopped"
+    assert not panel._widget.endpoint["running"]
+    assert ports.store.history("tumour")[0].reason == "it is night"
+    ask(panel, "rollback", {}, 3)
+    assert "The endpoint is stopped: this starts it again." in pending(panel)["notes"]
 
 
 def test_what_a_saved_notebook_keeps_needs_no_script_and_trusts_no_text(panel, ports):

@@ -33,6 +33,10 @@ def arguments_for(
         if taken and set(required) <= set(taken) and (row := _first_row(table, taken)) is not None:
             words = f"the first row of {table.variable}"
             yield 6 + by_name(table.variable, None), ExampleGuess(expression=_call(row), words=words)
+    names = {one.name for one in parameters}
+    for variable, value in namespace.items():
+        if type(value) is dict and not variable.startswith("_") and set(required) <= value.keys() <= names and value:
+            yield 5.5, ExampleGuess(expression=variable, words="a dict of its arguments")
     same = {name: name for name in required if _is_plain(namespace.get(name))}
     if required and len(same) == len(required):
         yield 5.0, ExampleGuess(expression=_call(same), words="variables of these names")

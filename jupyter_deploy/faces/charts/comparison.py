@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_deploy.domain.inference import Comparison, Estimate, Look
 from jupyter_deploy.domain.verdict import AGREEMENT
 
-from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, specification, told_apart
+from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, specification, time_axis, told_apart
 
 _EDGES = 0.1
 """This part of the looks, the first of which know next to nothing, does not decide how far the axis reaches."""
@@ -68,7 +68,11 @@ def _share(name: str, estimate: Estimate | None) -> list[dict[str, Any]]:
 
 def _shares(rows: list[dict[str, Any]]) -> dict[str, Any]:
     y = {"field": "figure", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 220}}
-    x = {"type": "quantitative", "title": "share, with 95 % interval (at every look)", "axis": {"format": ".0%"}}
+    x = {
+        "type": "quantitative",
+        "title": "share, with 95 % interval (at every look)",
+        "axis": {"format": ".3~p", "tickCount": 6, "labelOverlap": "greedy"},
+    }
     tooltip = [
         {"field": "figure"},
         {"field": "value", "format": ".2%"},
@@ -137,7 +141,10 @@ def _agreement(course: Sequence[Look]) -> Chart:
     shown = f"{last['agreement']:.2%} [{last['low']:.2%}, {last['high']:.2%}]"
     return specification(
         "Agreement",
-        [f"now {shown}", f"95 % interval that holds at every look; dashed: {AGREEMENT:.0%}, which is to be shown"],
+        [
+            f"{shown} of {last['requests']:,} requests",
+            f"95 % interval that holds at every look; dashed: {AGREEMENT:.0%}, which is to be shown",
+        ],
         f"Agreement over {last['requests']} requests: now {shown}, at first {rows[0]['agreement']:.2%} "
         f"[{rows[0]['low']:.2%}, {rows[0]['high']:.2%}]. To be shown: {AGREEMENT:.0%}.",
         width=WIDTH,
@@ -176,8 +183,8 @@ def _over(rows: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "field": "at",
             "type": "temporal",
-            "title": f"time of the requests ({last['requests']:,} compared)",
-            "axis": {"grid": False, "tickCount": 5, "labelOverlap": "greedy"},
+            "title": "time of the requests",
+            "axis": time_axis(rows[0]["at"], last["at"], 5),
             "scale": {"nice": False},
         }
     return {

@@ -8,11 +8,10 @@ from typing import Any
 
 from jupyter_deploy.domain.looking import Span
 
-from . import HEIGHT, WIDTH, Chart, milliseconds, specification, told_apart
+from . import HEIGHT, WIDTH, Chart, milliseconds, specification, time_axis, told_apart
 
 _ORDER = {"stable": 0, "canary": 1, "shadow": 2, "direct": 3}
 _QUANTILES = ("p50", "p95", "p99")
-_TIMES = {"grid": False, "tickCount": 6, "labelOverlap": "greedy"}
 _HEIGHTS = {"errors": 0.05}
 """How high an axis without anything to show is, where that is not 1."""
 
@@ -27,11 +26,12 @@ def live_charts(spans: Sequence[Span], *, since: datetime, until: datetime, ever
         for series, name in names.items()
         for row in _rows(name, {s.start: s for s in spans if (s.role, s.release) == series}, starts, every)
     ]
+    times = time_axis(milliseconds(since), milliseconds(until), 6)
     x = {
         "field": "start",
         "type": "temporal",
         "title": None,
-        "axis": _TIMES,
+        "axis": times,
         "scale": {"domain": [milliseconds(since), milliseconds(until)], "nice": False},
     }
     sides = told_apart("side", shown)
@@ -88,7 +88,7 @@ def live_charts(spans: Sequence[Span], *, since: datetime, until: datetime, ever
                     "height": HEIGHT // 2,
                     **_with_lone(
                         {
-                            "x": x | {"axis": _TIMES | {"labels": of == _QUANTILES[-1]}},
+                            "x": x | {"axis": times | {"labels": of == _QUANTILES[-1]}},
                             "y": _axis(of, rows, of) | {"axis": {"tickCount": 4}},
                             **sides,
                             "tooltip": [when, {"field": "side"}, _number(of, ".3~r")],

@@ -45,8 +45,11 @@ class Card {
     this.changes = h("p", { class: "changes", title: `nbdeploy diff ${tag} shows all` });
     this.gatesWords = h("span");
     this.gatesReport = h("button", { type: "button", class: "button quiet", "aria-label": `Report on the gates of ${short(tag)}`,
-      onclick: () => panel.showReport(tag, this.gatesReport) }, "Report");
-    this.gates = h("p", { class: "gates", hidden: true }, this.gatesWords, this.gatesReport);
+      onclick: () => panel.showReport(tag, this.gatesReport) }, "Open the report");
+    this.gatesLines = h("ul");
+    this.gatesAt = h("span", { class: "faint" });
+    this.gates = h("details", { class: "gates", hidden: true }, h("summary", {}, this.gatesWords), this.gatesLines,
+      h("p", { class: "row" }, this.gatesAt, this.gatesReport));
     this.health = healthLine();
     this.counts = h("dl", { class: "counts" });
     this.controls = h("div", { class: "controls" });
@@ -86,7 +89,7 @@ class Card {
     this.promote = h("button", { type: "button", class: "button primary", "aria-label": `Promote ${name}`,
       onclick: () => panel.ask("promote", { tag }, this.promote) }, "Promote…");
     this.compare = h("button", { type: "button", class: "button", "aria-label": `Compare ${name} with stable`,
-      onclick: () => panel.send({ do: "compare", tag }) }, "Compare");
+      onclick: () => panel.showBelow({ do: "compare", tag }, this.compare) }, "Compare");
     this.controls.append(shadow, canary, h("div", { class: "row end" }, this.compare, this.promote));
   }
 
@@ -108,7 +111,9 @@ class Card {
     if (card.gates) {
       this.gates.dataset.verdict = card.gates.verdict;
       write(this.gatesWords, card.gates.words);
-      this.gates.title = [...card.gates.lines, `validated ${clock(card.gates.at)}`].join("\n");
+      writeLines(this.gatesLines, card.gates.lines);
+      write(this.gatesAt, `validated ${ago(card.gates.at)}`);
+      this.gatesAt.title = clock(card.gates.at);
       this.gatesReport.hidden = !card.gates.report;
     }
     this.who.title = [card.path, `created ${clock(card.created)}`, ...(card.findings ?? [])].filter(Boolean).join("\n");
@@ -118,6 +123,7 @@ class Card {
     this.sliderDraft.follow(card.role === "canary" ? card.percent : 0);
     if (card.role !== "shadow") this.shareDraft.submit.disabled = true; // the percent goes with the switch
     this.compare.disabled = idle;
+    this.compare.title = idle ? "It gets no traffic to compare" : "";
   }
 
   reset() {
@@ -126,7 +132,8 @@ class Card {
   }
 
   updateLive(live) {
-    health(this.health, live ? live.healthy : null, live ? live.health : "not looked at yet");
+    const looked = live && !(this.card?.role === "idle" && !live.health);
+    health(this.health, looked ? live.healthy : null, live ? live.health : "not looked at yet");
     const counts = live?.counts;
     const rates = counts?.rates ?? [];
     const rate = rates.at(-1);
@@ -134,8 +141,8 @@ class Card {
     const facts = counts
       ? [[copies ? "copies" : "requests", counts.requests.toLocaleString(), "predictions, since the gateway started"],
          ["errors", counts.errors.toLocaleString(), "answers of 500 and above"],
-         ["per second", rate === undefined ? "–" : rate.toFixed(1), "in the last second"],
-         ["median", counts.p50_ms === null ? "–" : `${counts.p50_ms.toFixed(0)} ms`, "time to an answer, as the gateway measured it"]]
+         ["now", perSecond(rate), "requests a second"],
+         ["median", milliseconds(counts.p50_ms), "time to an answer, as the gateway measured it"]]
       : [];
     const key = JSON.stringify([facts, rates]);
     if (key === this.drawn) return;

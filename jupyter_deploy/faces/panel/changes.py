@@ -12,6 +12,7 @@ from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.errors import Conflict, DeployError
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import HistoryRequest, Step, TrafficRequest
+from jupyter_deploy.domain.results import TrafficChange
 from jupyter_deploy.domain.validation import Underway
 from jupyter_deploy.faces.views.cards import revision_rows
 from jupyter_deploy.faces.views.change import preview_of, title_of
@@ -24,7 +25,8 @@ from jupyter_deploy.operations.traffic import Change, planned
 from .background import start
 from .view import Json, problem_view
 
-VERBS = {operation.name: operation for operation in OPERATIONS if operation.name in ("traffic", "promote", "rollback")}
+_CHANGING = ("traffic", "promote", "rollback", "stop")
+VERBS = {operation.name: operation for operation in OPERATIONS if operation.name in _CHANGING}
 Phase = Literal["preview", "working", "failed", "conflict"]
 
 _numbers = itertools.count(1)
@@ -169,7 +171,9 @@ class Changes:
         except Exception as error:  # noqa: BLE001 - shown in the panel: a thread has no other face
             self._fail(pending, error)
         else:
-            self._set(None, f"revision {result.revision} is in force: {result.change}")
+            changed = isinstance(result, TrafficChange)
+            said = f"revision {result.revision} is in force: {result.change}" if changed else f"{self._name} is stopped"
+            self._set(None, said)
 
     def _fail(self, pending: Pending, error: Exception) -> None:
         if isinstance(error, Conflict):

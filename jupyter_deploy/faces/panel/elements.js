@@ -21,6 +21,12 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** The items of a list, drawn anew only when they are others. */
+function writeLines(list, lines) {
+  if (lines.join("\n") === [...list.children].map((item) => item.textContent).join("\n")) return;
+  list.replaceChildren(...lines.map((line) => h("li", {}, line)));
+}
+
 let ids = 0;
 const newId = () => `nbdeploy-${++ids}`;
 const percent = (value) => `${Number(value.toFixed(2))} %`;
@@ -36,6 +42,9 @@ function ago(iso) {
   }
   return "just now";
 }
+
+const perSecond = (value) => (value === undefined || value === null ? "–" : `${value.toFixed(value >= 100 ? 0 : 1)}/s`);
+const milliseconds = (value) => (value === undefined || value === null ? "–" : `${value.toFixed(value >= 10 ? 0 : 1)} ms`);
 
 function clock(iso) {
   return new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });

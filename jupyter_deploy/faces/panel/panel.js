@@ -11,14 +11,14 @@ class View {
     this.root = root;
     this.cards = new Map();
     this.build();
-    this.listeners = ["endpoint", "live", "history", "pending", "comparison", "problem", "said"].map((name) => {
+    this.listeners = ["endpoint", "live", "history", "pending", "validations", "below", "problem", "said"].map((name) => {
       const listener = () => this.update(name);
       model.on(`change:${name}`, listener);
       return [`change:${name}`, listener];
     });
     this.timer = setInterval(() => this.updateEndpoint(), 30_000); // "3 min ago"
     this.updateEndpoint();
-    for (const name of ["history", "pending", "comparison", "problem"]) this.update(name);
+    for (const name of ["history", "pending", "validations", "below", "problem"]) this.update(name);
   }
 
   build() {
@@ -26,15 +26,21 @@ class View {
     this.title = h("h3", { id: title });
     this.health = healthLine();
     this.revision = h("span", { class: "revision" });
+    this.records = h("span", { class: "revision" });
     this.url = h("code");
     this.copy = h("button", { type: "button", class: "button quiet", "aria-label": "Copy the URL", onclick: () => this.copyUrl() }, "Copy");
     this.rollback = h("button", { type: "button", class: "button", onclick: () => this.ask("rollback", {}, this.rollback) }, "Roll back…");
+    this.stop = h("button", { type: "button", class: "button", title: "Records and history stay; it can be started again",
+      onclick: () => this.ask("stop", {}, this.stop) }, "Stop…");
+    this.askedCount = h("summary");
+    this.askedLines = h("ul");
+    this.validated = h("details", { class: "faint", hidden: true }, this.askedCount, this.askedLines);
     this.problem = h("div", { class: "notice bad", role: "alert", hidden: true });
     this.traffic = h("div", { class: "traffic", role: "img" });
     this.pending = h("div", { class: "pending", role: "group", hidden: true, tabindex: "-1", [OWN_KEYS]: true });
     this.says = h("p", { class: "says" });
     this.cardList = h("div", { class: "cards" });
-    this.compared = h("div", { class: "compared", hidden: true });
+    this.below = h("div", { class: "below", hidden: true });
     this.report = h("div", { class: "report", hidden: true });
     this.id = `${Date.now()}-${newId()}`;
     this.onMessage = (message) => { if (message.view === this.id) this.drawReport(message); };
@@ -43,17 +49,28 @@ class View {
     this.historyBody = h("tbody");
     const head = ["revision", "when", "who", "what", "why", ""].map((name) => h("th", { scope: "col" }, name));
     this.history = h("details", { class: "history" }, this.historyCount,
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), this.historyBody)));
+      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), this.historyBody)), this.buildValidations());
     this.live = h("div", { role: "status", "aria-live": "polite", class: "unseen" });
     this.section = h("section", { class: "nbdeploy-panel", "aria-labelledby": title },
-      h("header", {}, h("div", {}, h("div", { class: "title" }, this.title, this.health, this.revision),
-        h("div", { class: "url" }, this.url, this.copy)), this.rollback),
-      this.problem, this.traffic, this.pending, this.report, this.cardList, this.history, this.compared, this.live);
+      h("header", {}, h("div", {}, h("div", { class: "title" }, this.title, this.health, this.revision, this.records),
+        h("div", { class: "url" }, this.url, this.copy), this.validated),
+        h("div", { class: "row" }, this.rollback, this.stop)),
+      this.problem, this.traffic, this.pending, this.report, this.cardList, this.history, this.below, this.live);
     // While Ctrl or Cmd is held, keys are the notebook's again: Ctrl+S still saves.
     for (const kind of ["keydown", "keyup"]) {
       this.section.addEventListener(kind, (event) => event.target.toggleAttribute(OWN_KEYS, !(event.ctrlKey || event.metaKey)));
     }
     this.root.append(this.section);
+  }
+
+  buildValidations() {
+    const heading = newId();
+    this.validations = h("ul", { "aria-label": "Validations, newest first" });
+    this.notMeasured = h("p", { class: "faint" });
+    this.measured = h("button", { type: "button", class: "button", onclick: () => this.showBelow({ do: "measured" }, this.measured) },
+      "What they measured");
+    return h("section", { class: "validations", "aria-labelledby": heading },
+      h("div", { class: "row" }, h("h4", { id: heading }, "Validations"), this.measured), this.notMeasured, this.validations);
   }
 
   /** One change at a time: the next one waits. Controls are not disabled meanwhile, or they would lose the focus. */
@@ -79,7 +96,8 @@ class View {
     else if (name === "live") this.updateLive();
     else if (name === "history") this.updateHistory();
     else if (name === "pending") this.updatePending();
-    else if (name === "comparison") this.updateComparison();
+    else if (name === "validations") this.updateValidations();
+    else if (name === "below") this.updateBelow();
     else if (name === "problem") this.updateProblem();
     else if (name === "said") write(this.live, this.model.get("said")[1]);
   }
@@ -88,7 +106,14 @@ class View {
     const endpoint = this.endpoint;
     write(this.title, endpoint.name);
     write(this.revision, `revision ${endpoint.revision}`);
+    write(this.records, `records: ${endpoint.record}`);
     write(this.url, endpoint.url);
+    const asked = endpoint.validations.length;
+    this.validated.hidden = !asked;
+    write(this.askedCount, `Asked of every release: ${asked} validation${asked === 1 ? "" : "s"}`);
+    writeLines(this.askedLines, endpoint.validations);
+    this.stop.hidden = !endpoint.running;
+    write(this.rollback, endpoint.running ? "Roll back…" : "Start again…");
     this.rollback.disabled = !endpoint.previous;
     this.rollback.title = endpoint.previous ? `Back to revision ${endpoint.previous}` : "There is no earlier revision";
     drawTraffic(this.traffic, endpoint.running ? endpoint.cards : []);
@@ -231,18 +256,43 @@ class View {
     hide.focus();
   }
 
-  updateComparison() {
-    const comparison = this.model.get("comparison");
-    this.compared.hidden = !comparison;
-    for (const [tag, card] of this.cards) write(card.compare, comparison?.tag === tag && comparison.phase === "shown" ? "Compare again" : "Compare");
-    if (!comparison) return;
-    const words = { working: `Comparing ${short(comparison.tag)} with stable …`, failed: `${short(comparison.tag)} was not compared. `,
-      shown: `Compared at ${comparison.at ? new Date(comparison.at).toLocaleTimeString() : ""}` }[comparison.phase];
-    this.compared.replaceChildren(...[
+  updateValidations() {
+    const { rows = [], charts = 0 } = this.model.get("validations");
+    const words = { pass: "passed", fail: "failed", inconclusive: "undecided" };
+    this.validations.replaceChildren(...rows.map((row) => h("li", { "data-verdict": row.verdict }, h("b", {}, words[row.verdict]),
+      row.release ? h("span", { title: row.release }, short(row.release)) : null,
+      h("span", { class: "faint", title: clock(row.at) }, `${row.trigger} by ${row.by}, ${ago(row.at)}`))));
+    this.measured.hidden = !charts;
+    this.notMeasured.hidden = charts > 0;
+    write(this.notMeasured, rows.length ? "What is measured is drawn once it was measured twice."
+      : "None yet. Choose a validation notebook when you deploy: it runs for each release, and what it measures is drawn here.");
+  }
+
+  /** Asks for what is drawn below the panel; `from` is where the focus goes back to. */
+  showBelow(message, from) {
+    this.belowFrom = from;
+    this.send(message);
+  }
+
+  updateBelow() {
+    const below = this.model.get("below");
+    const had = this.below.contains(document.activeElement);
+    this.below.hidden = !below;
+    for (const [tag, card] of this.cards) write(card.compare, below?.tag === tag && below.phase === "shown" ? "Compare again" : "Compare");
+    if (!below) {
+      this.below.replaceChildren();
+      if (had && this.belowFrom?.isConnected) this.belowFrom.focus();
+      return;
+    }
+    const measured = below.what === "validations";
+    const words = measured ? "What validations measured, release by release"
+      : { working: `Comparing ${short(below.tag)} with stable …`, failed: `${short(below.tag)} was not compared. `,
+        shown: `Compared at ${below.at ? new Date(below.at).toLocaleTimeString() : ""}` }[below.phase];
+    this.below.replaceChildren(...[
       h("span", {}, words),
-      ...(comparison.problem ? notice("", comparison.problem) : []),
-      comparison.phase === "working" ? null : h("button", { type: "button", class: "button quiet", "aria-label": "Hide the comparison",
-        onclick: () => this.send({ do: "hide comparison" }) }, "Hide"),
+      ...(below.problem ? notice("", below.problem) : []),
+      below.phase === "working" ? null : h("button", { type: "button", class: "button quiet",
+        "aria-label": measured ? "Hide what validations measured" : "Hide the comparison", onclick: () => this.send({ do: "hide" }) }, "Hide"),
     ].filter(Boolean));
   }
 

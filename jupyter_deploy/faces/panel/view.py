@@ -13,7 +13,7 @@ from jupyter_deploy.domain.status import EndpointStatus
 from jupyter_deploy.faces.page import as_html
 from jupyter_deploy.faces.render import page
 from jupyter_deploy.faces.views.cards import SHOWN_REVISIONS
-from jupyter_deploy.faces.views.documents import EndpointView
+from jupyter_deploy.faces.views.documents import EndpointView, ValidationsView
 
 Json = dict[str, Any]
 
@@ -37,6 +37,12 @@ def parts(view: EndpointView, looked_at: Collection[str]) -> dict[str, Any]:
         },
         "endpoint": endpoint,
     }
+
+
+def validations_part(view: ValidationsView) -> Json:
+    """How validations ended, and how many charts there are of what they measured."""
+    rows = [row.model_dump(mode="json") for row in view.validations]
+    return {"rows": rows, "charts": len(view.charts)}
 
 
 def problem_view(error: Exception) -> Json:

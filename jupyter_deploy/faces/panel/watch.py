@@ -1,4 +1,4 @@
-"""Looks at an endpoint while somebody looks at its panel: at the store often, at what runs less often."""
+"""Looks at an endpoint while somebody looks at its panel: at the store often, at what runs and was validated less."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import DescribeRequest, HistoryRequest
 from jupyter_deploy.domain.status import EndpointStatus
+from jupyter_deploy.faces.views.documents import ValidationsView
 from jupyter_deploy.faces.views.rates import Rates
+from jupyter_deploy.faces.views.requests import ValidationsRequest
+from jupyter_deploy.faces.views.validations import validations
 from jupyter_deploy.operations.change import find
 from jupyter_deploy.operations.observe import describe, history
 
@@ -22,6 +25,9 @@ STORE_SECONDS = 0.25
 TARGET_SECONDS = 1.0
 """Asking each release and the gateway takes about 15 ms, and as long as a release takes that hangs (a second)."""
 
+VALIDATIONS_SECONDS = 30.0
+"""Somebody may validate elsewhere, which is no revision; reading what 50 validations measured takes a while."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -31,16 +37,17 @@ class Seen:
     history: Sequence[Revision]
     status: EndpointStatus
     rates: Mapping[str, Sequence[float]]
+    validations: ValidationsView
     problem: Exception | None = None
 
 
 class Watch:
-    """Two threads, so that a release that hangs does not hide what is in the store; both end with the process.
+    """Threads of their own, so that a release that hangs does not hide what is in the store; all end with the process.
 
     Parameters
     ----------
     on_change : Callable
-        Called from either thread when ``seen`` is not what it was before.
+        Called from any of them when ``seen`` is not what it was before.
 
     Raises
     ------
@@ -52,18 +59,22 @@ class Watch:
         self._name, self._ports, self._on_change = name, ports, on_change
         self._lock = threading.Lock()
         self._watched, self._closed = threading.Event(), threading.Event()
-        self._wake = {"store": threading.Event(), "target": threading.Event()}
+        self._wake = {look: threading.Event() for look in ("store", "target", "validations")}
         self._rates = Rates()
         self._problems: dict[str, Exception] = {}
         self._threads: list[threading.Thread] = []
         endpoint = find(ports, name)
-        self.seen = Seen(endpoint, self._history(), self._status(), {})
+        self.seen = Seen(endpoint, self._history(), self._status(), {}, self._validations())
 
     def resume(self) -> None:
         """Somebody looks."""
         self._watched.set()
         if not self._threads:
-            looks = ((self._look_at_store, STORE_SECONDS, "store"), (self._look_at_target, TARGET_SECONDS, "target"))
+            looks = (
+                (self._look_at_store, STORE_SECONDS, "store"),
+                (self._look_at_target, TARGET_SECONDS, "target"),
+                (self._look_at_validations, VALIDATIONS_SECONDS, "validations"),
+            )
             self._threads = [start(self._repeat, *look, name=look[2]) for look in looks]
 
     def pause(self) -> None:
@@ -76,7 +87,7 @@ class Watch:
             wake.set()
 
     def close(self) -> None:
-        """End both threads; they end by themselves at their next look."""
+        """End the threads; they end by themselves at their next look."""
         self._closed.set()
         self._watched.set()
         self.hurry()
@@ -104,11 +115,15 @@ class Watch:
         endpoint = find(self._ports, self._name)
         if endpoint != self.seen.endpoint:
             self._update(endpoint=endpoint, history=self._history())
-            self._wake["target"].set()
+            for look in ("target", "validations"):
+                self._wake[look].set()
 
     def _look_at_target(self) -> None:
         status = self._status()
         self._update(status=status, rates=self._rates.note(status))
+
+    def _look_at_validations(self) -> None:
+        self._update(validations=self._validations())
 
     def _tell(self, what: str, error: Exception | None) -> None:
         with self._lock:
@@ -132,3 +147,6 @@ class Watch:
 
     def _history(self) -> list[Revision]:
         return history(HistoryRequest(name=self._name), self._ports, lambda _: None)
+
+    def _validations(self) -> ValidationsView:
+        return validations(ValidationsRequest(name=self._name), self._ports)

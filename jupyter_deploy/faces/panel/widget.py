@@ -14,20 +14,25 @@ import traitlets
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import CompareRequest
-from jupyter_deploy.faces.render import charted_bundles, text
+from jupyter_deploy.faces.render import charted_bundle, charted_bundles, text
 from jupyter_deploy.faces.shell import current_shell
 from jupyter_deploy.faces.views.cards import endpoint_view
 from jupyter_deploy.operations.observe import compare
 
 from .background import apart, start
 from .changes import Changes, Pending
-from .view import Json, parts, problem_view, saved_html
+from .view import Json, parts, problem_view, saved_html, validations_part
 from .watch import Seen, Watch
 
 _HERE = Path(__file__).parent
 
 SAVED_SECONDS = 60.0
 """Counts alone renew the saved HTML no more often: each time the notebook counts as changed."""
+
+
+def _output(bundle: Json) -> Json:
+    """As a cell's output has it."""
+    return {"output_type": "display_data", "data": bundle, "metadata": {}}
 
 
 class PanelWidget(anywidget.AnyWidget):
@@ -40,7 +45,8 @@ class PanelWidget(anywidget.AnyWidget):
     live = traitlets.Dict().tag(sync=True)
     history = traitlets.List().tag(sync=True)
     pending = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
-    comparison = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    validations = traitlets.Dict().tag(sync=True)
+    below = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     problem = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     said = traitlets.List(default_value=[0, ""]).tag(sync=True)
 
@@ -64,7 +70,7 @@ class Panel:
         self._saved_state: tuple[Any, ...] = ()
         self._saved_counts: list[Any] = []
         self._saved_at = 0.0
-        self._compared = 0
+        self._below = 0
         self.closed = False
         self._watch = Watch(name, ports, self._show)
         self._changes = Changes(name, ports, self._show_pending)
@@ -75,7 +81,7 @@ class Panel:
         self._widget = PanelWidget()
         self._widget.on_msg(self._told)
         self._output = ipywidgets.Output()
-        self._output.add_class("nbdeploy-comparison")
+        self._output.add_class("nbdeploy-below")
         self.widget = ipywidgets.VBox([self._widget, self._output])
         self.widget.add_class("nbdeploy-panel-box")
         self.widget._view_count = 0  # noqa: SLF001 - ipywidgets has no other name for it: from now on views are counted
@@ -125,7 +131,10 @@ class Panel:
             view = endpoint_view(seen.endpoint, seen.status, seen.rates, seen.history, self._ports.keep_revisions)
             for name, value in parts(view, {release.tag for release in seen.status.releases}).items():
                 setattr(self._widget, name, value)
+            self._widget.validations = validations_part(seen.validations)
             self._widget.problem = problem_view(seen.problem) if seen.problem else None
+            if self._widget.below and self._widget.below["what"] == "validations":
+                self._show_validations()
             self._renew_saved(seen)
         self._changes.noticed(seen.endpoint)
 
@@ -161,8 +170,10 @@ class Panel:
                 self._changes.dismiss(number)
             case {"do": "compare", "tag": str(tag)}:
                 self._compare(tag)
-            case {"do": "hide comparison"}:
-                self._show_comparison(None, ())
+            case {"do": "measured"}:
+                self._show_validations()
+            case {"do": "hide"}:
+                self._show_below(None)
 
     def _send_report(self, of: str, view: str) -> None:
         """The page of a release's validation, or (of ``""``) of the one that refused what is pending, to who asked."""
@@ -181,9 +192,9 @@ class Panel:
 
     def _compare(self, tag: str) -> None:
         with self._lock:
-            self._compared += 1
-            number = self._compared
-            self._widget.comparison = {"tag": tag, "phase": "working"}
+            before = self._widget.below
+            kept = self._output.outputs if before and before["what"] == "comparison" else ()
+            number = self._show_below({"what": "comparison", "tag": tag, "phase": "working"}, kept)
         start(self._run_comparison, tag, number, name="compare")
 
     def _run_comparison(self, tag: str, number: int) -> None:
@@ -192,24 +203,33 @@ class Panel:
             result = compare(CompareRequest(name=self._name, candidate=tag), self._ports, lambda _: None)
         except Exception as error:  # noqa: BLE001 - shown in the panel: a thread has no other face
             problem = problem_view(error)
-            shown: Json = {"tag": tag, "phase": "failed", "problem": problem}
+            shown: Json = {"what": "comparison", "tag": tag, "phase": "failed", "problem": problem}
             said = f"not compared: {problem['message']}"
         else:
-            bundles = charted_bundles(result)
-            outputs = tuple({"output_type": "display_data", "data": b, "metadata": {}} for b in bundles)
-            shown = {"tag": tag, "phase": "shown", "at": now().isoformat()}
+            outputs = tuple(map(_output, charted_bundles(result)))
+            shown = {"what": "comparison", "tag": tag, "phase": "shown", "at": now().isoformat()}
             said = f"compared: {result.verdict}, {result.reason}"
         with self._lock:
-            if number == self._compared:  # else another one was asked for, or it was hidden
-                self._show_comparison(shown, outputs)
+            if number == self._below:  # else something else was asked for, or it was hidden
+                self._show_below(shown, outputs)
                 self._say(said)
 
-    def _show_comparison(self, shown: Json | None, outputs: tuple[Json, ...]) -> None:
+    def _show_validations(self) -> None:
+        """What validations measured, release by release; the charts are drawn anew only where they have changed."""
         with self._lock:
-            if shown is None:
-                self._compared += 1
+            charts = self._watch.seen.validations.charts
+            outputs = tuple(_output(charted_bundle(chart)) for chart in charts)
+            before = self._widget.below or {}
+            if before.get("what") != "validations" or outputs != self._output.outputs:
+                self._show_below({"what": "validations", "phase": "shown", "at": now().isoformat()}, outputs)
+
+    def _show_below(self, shown: Json | None, outputs: tuple[Json, ...] = ()) -> int:
+        """Below the panel one thing is seen, with charts that the front end itself draws; the number of what is."""
+        with self._lock:
+            self._below += 1
             self._output.outputs = outputs
-            self._widget.comparison = shown
+            self._widget.below = shown
+            return self._below
 
     def _saved_html(self) -> str:
         seen = self._watch.seen

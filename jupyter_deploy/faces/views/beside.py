@@ -43,7 +43,7 @@ def beside(request: BesideRequest, ports: Ports) -> BesideView:
     return BesideView(
         name=name,
         endpoints={one.name: "shadow" for one in endpoints},
-        notebooks=tuple(_told(notebook) for notebook in _validating(path, around)),
+        notebooks=tuple(_told(notebook, path) for notebook in _validating(path, around)),
         gates=tuple(spec.told.words for spec in listed_for(name, around)),
         asked=tuple(spec.told.words for spec in known.validations) if known else (),
         resources=known.release(known.traffic.stable).resources.asked(settings.resources.said())
@@ -127,14 +127,29 @@ def _mentions(path: Path) -> bool:
         return False
 
 
-def _told(notebook: Notebook) -> NotebookBeside:
+def _told(notebook: Notebook, path: Path) -> NotebookBeside:
     parameters: dict[str, Any] = json.loads(json.dumps(dict(notebook.defaults or {}), default=str))
     return NotebookBeside(
         path=str(notebook.path),
         title=_title(notebook),
+        of=_of(notebook.path.stem, path),
         gates=notebook.gates,
         parameters={name: shown(name, value) for name, value in parameters.items()},
     )
+
+
+def _of(stem: str, path: Path) -> str:
+    """Of the other notebooks in the folder the one that is named in ``stem``, as ``wine`` is in ``validate_wine``."""
+    words = _words(stem)
+    if _words(path.stem) in words:
+        return ""
+    others = [one.name for one in path.parent.glob("*.ipynb") if one.stem != stem and _words(one.stem) in words]
+    return max(others, key=len, default="")
+
+
+def _words(stem: str) -> str:
+    """Its words, each with a space at both ends: so that one name is found in another by whole words alone."""
+    return f" {' '.join(re.findall('[a-z0-9]+', stem.lower()))} "
 
 
 def _title(notebook: Notebook) -> str:

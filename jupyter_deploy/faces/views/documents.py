@@ -233,7 +233,10 @@ class LiveView(Value):
 
 
 class RecordRow(Value):
-    """One record in the list; ``summary``: its first input and output, cut."""
+    """One record in the list; the beginnings of its first input and output.
+
+    ``summary``: the input, else what went wrong, or why there is nothing to show. ``answer``: the output.
+    """
 
     key: str
     request_id: str
@@ -245,6 +248,7 @@ class RecordRow(Value):
     latency_ms: float
     rows: int
     summary: str
+    answer: str
 
 
 class RecordsView(Value):
@@ -335,10 +339,14 @@ class FormView(Value):
 
 
 class NotebookBeside(Value):
-    """A validation notebook near the one that is open. ``gates``: those in its metadata."""
+    """A validation notebook near the one that is open.
+
+    ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
+    """
 
     path: str
     title: str
+    of: str
     gates: tuple[str, ...]
     parameters: dict[str, Any]
 

@@ -71,6 +71,7 @@ def _row(head: Head) -> RecordRow:
         latency_ms=head.latency_ms,
         rows=head.rows,
         summary=_summary(head),
+        answer="" if head.error or head.bare else _shortened(head.output, _SUMMARY),
     )
 
 
@@ -79,7 +80,7 @@ def _summary(head: Head) -> str:
         return _shortened(head.error, 2 * _SUMMARY)
     if head.bare:
         return "input and output are not recorded"
-    return f"{_shortened(head.input, _SUMMARY)} → {_shortened(head.output, _SUMMARY)}"
+    return _shortened(head.input, _SUMMARY)
 
 
 def _shortened(text: str, most: int) -> str:

@@ -35,6 +35,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
           execute: async args => {
             const section = SHOWN[verb];
             const name = typeof args.name === 'string' ? args.name : nbdeploy.deployments.opened;
+            if (section === null) nbdeploy.deployments.open(null); // the list, whatever is opened
             if (section === null || (section !== undefined && name !== null)) {
               await app.commands.execute(
                 CommandIDs.open,

@@ -3,11 +3,12 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { JobsModel } from '../jobs';
-import { DeploymentsModel } from '../model';
+import { DeploymentsModel, type Section } from '../model';
 import { EventStream } from '../stream';
 import { DOMAIN, INbdeploy } from '../tokens';
 
 const ACTIVE_JOBS = 'nbdeploy:active-jobs';
+const OPENED = 'nbdeploy:opened';
 
 /** The one connection to the server. After a reload it is there at once only if a job went on before. */
 export const connection: JupyterFrontEndPlugin<INbdeploy> = {
@@ -29,6 +30,7 @@ export const connection: JupyterFrontEndPlugin<INbdeploy> = {
     };
     if (state) {
       void resume(nbdeploy, state, app.restored);
+      void reopen(nbdeploy, state);
     }
     return nbdeploy;
   }
@@ -48,4 +50,19 @@ async function resume({ jobs, stream }: INbdeploy, state: IStateDB, restored: Pr
   if (Array.isArray(ids) && ids.length > 0) {
     stream.start();
   }
+}
+
+/** After a reload the sidebar shows the endpoint that it showed before, and of it the same; what is asked for first wins. */
+async function reopen({ deployments }: INbdeploy, state: IStateDB) {
+  const saved = (await state.fetch(OPENED)) as { name?: unknown; section?: Section } | undefined;
+  if (deployments.opened === null && typeof saved?.name === 'string') {
+    deployments.open(saved.name, saved.section);
+  }
+  const shown = (): string => `${deployments.opened ?? ''} ${deployments.section}`;
+  let known = shown();
+  deployments.changed.connect(() => {
+    if (shown() === known) return;
+    known = shown();
+    void state.save(OPENED, { name: deployments.opened, section: deployments.section });
+  });
 }

@@ -57,6 +57,7 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     });
 
     const tabs = new WidgetTracker<MainAreaWidget>({ namespace: 'nbdeploy-endpoints' });
+    const sections = new WeakMap<MainAreaWidget, Section>();
     const nameOf = (tab: MainAreaWidget): string => tab.id.slice(TAB_ID.length);
     app.commands.addCommand(CommandIDs.openTab, {
       label: trans.__('Show Endpoint in a Tab'),
@@ -69,8 +70,13 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
         if (!tab) {
           const { createEndpointTab } = await import('../widgets/deployments');
           const section = (args.section as Section | undefined) ?? 'releases';
-          tab = createEndpointTab(lab, name, section);
+          const made = createEndpointTab(lab, name, section, shown => {
+            sections.set(made, shown);
+            void tabs.save(made);
+          });
+          tab = made;
           tab.id = TAB_ID + name;
+          sections.set(tab, section);
           await tabs.add(tab);
           app.shell.add(tab, 'main', { type: 'Deployments' });
         }
@@ -79,7 +85,7 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     });
     void restorer?.restore(tabs, {
       command: CommandIDs.openTab,
-      args: tab => ({ name: nameOf(tab) }),
+      args: tab => ({ name: nameOf(tab), section: sections.get(tab) ?? 'releases' }),
       name: nameOf
     });
   }

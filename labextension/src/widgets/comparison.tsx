@@ -67,6 +67,8 @@ function Against(props: { name: string; candidate: string; revision: number }): 
   );
   const shown = loaded.value;
   const charts = { ...shown?.charts };
+  // A canary answers other requests than stable: none is answered by both.
+  const paired = shown?.role !== 'canary';
   const order = ['agreement', 'latency', 'summary'].filter(one => one in charts);
   return (
     <div ref={root}>
@@ -84,10 +86,13 @@ function Against(props: { name: string; candidate: string; revision: number }): 
             {shown.reason}
           </p>
           <p className="nbd-faint">
-            {trans._n('%1 pair', '%1 pairs', shown.pairs)}
-            {shown.coverage && ` · ${shown.coverage}`}
-            {' · '}
-            {trans.__('%1 against %2', short(shown.candidate), short(shown.stable))}
+            {[
+              paired ? trans._n('%1 pair', '%1 pairs', shown.pairs) : '',
+              shown.coverage,
+              trans.__('%1 against %2', short(shown.candidate), short(shown.stable))
+            ]
+              .filter(Boolean)
+              .join(' · ')}
           </p>
           {shown.notes.map(note => (
             <p key={note} className="nbd-faint">
@@ -99,7 +104,7 @@ function Against(props: { name: string; candidate: string; revision: number }): 
               <Chart key={one} spec={charts[one] ?? {}} caption={one !== 'summary'} />
             ))}
           </div>
-          <Flipped rows={shown.flipped} flips={shown.flips} pairs={shown.pairs} />
+          {paired && <Flipped rows={shown.flipped} flips={shown.flips} pairs={shown.pairs} />}
         </>
       )}
     </div>

@@ -34,8 +34,13 @@ export function createDeployments(lab: Lab): ReactWidget {
 }
 
 /** An endpoint in a tab of the main area. */
-export function createEndpointTab(lab: Lab, name: string, section: Section): MainAreaWidget {
-  const content = new EndpointWidget(makeServices(lab), name, section);
+export function createEndpointTab(
+  lab: Lab,
+  name: string,
+  section: Section,
+  onSection: (section: Section) => void
+): MainAreaWidget {
+  const content = new EndpointWidget(makeServices(lab), name, section, onSection);
   const tab = new MainAreaWidget({ content });
   tab.toolbar.hide();
   tab.title.label = name;
@@ -138,7 +143,8 @@ class EndpointWidget extends ReactWidget {
   constructor(
     private readonly services: Services & IDisposable,
     private readonly name: string,
-    private section: Section
+    private section: Section,
+    private readonly onSection: (section: Section) => void
   ) {
     super();
     this.addClass('nbd-Tab');
@@ -158,6 +164,7 @@ class EndpointWidget extends ReactWidget {
           onTab={section => {
             this.section = section;
             this.update();
+            this.onSection(section);
           }}
           wide
         />

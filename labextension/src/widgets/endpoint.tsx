@@ -37,7 +37,10 @@ export function Endpoint(props: Props): React.JSX.Element {
     return (
       <Empty
         title={trans.__('%1 is not there any more', model.name)}
-        text={trans.__('It was removed, or this server looks at another home by now.')}
+        text={trans.__(
+          'It was removed, or this server looks at another home (NBDEPLOY_HOME) by now. Deploy a model as %1 to have it again.',
+          model.name
+        )}
       >
         {onGone && <Button onClick={onGone}>{trans.__('All endpoints')}</Button>}
       </Empty>

@@ -49,9 +49,12 @@ export function GatesField(props: GatesFieldProps): React.ReactElement {
             />
             <span>{notebook.title}</span>
             <span className="nbdeploy-faint">
-              {notebook.gates.length
-                ? notebook.gates.join(' · ')
-                : trans.__('its own checks, no gates')}
+              {[
+                notebook.gates.join(' · ') || trans.__('its own checks, no gates'),
+                notebook.of ? trans.__('of %1', notebook.of) : ''
+              ]
+                .filter(Boolean)
+                .join(' · ')}
             </span>
           </label>
         ))}

@@ -111,7 +111,7 @@ function Compare(props: {
     >
       {view.cards.map(card => (
         <option key={card.tag} value={card.tag}>
-          {short(card.tag)} ({card.role})
+          {version(card.tag)} ({card.role})
         </option>
       ))}
     </select>

@@ -99,7 +99,10 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       className="nbdeploy-more"
       open={open || wrong}
       onToggle={event => {
-        setOpen(event.currentTarget.open);
+        const more = event.currentTarget;
+        // It stands at the end of what is seen: opened there, nothing of it would be.
+        if (more.open && !open) more.scrollIntoView({ block: 'start' });
+        setOpen(more.open);
       }}
     >
       <summary>{trans.__('More')}</summary>

@@ -131,12 +131,12 @@ function Row(props: { row: RecordRow }): React.JSX.Element {
       </span>
       <span className="nbd-Record-status">{row.status}</span>
       <span className="nbd-Record-latency">{milliseconds(row.latency_ms)}</span>
-      <span
-        className="nbd-Record-summary nbd-cut"
-        title={`${short(row.release)} · ${row.request_id}`}
-      >
-        {row.rows > 1 && <span className="nbd-faint">{trans.__('%1 rows', row.rows)} </span>}
-        {row.summary}
+      <span className="nbd-Record-summary" title={`${short(row.release)} · ${row.request_id}`}>
+        {row.rows > 1 && (
+          <span className="nbd-Record-rows nbd-faint">{trans.__('%1 rows', row.rows)} </span>
+        )}
+        <span className="nbd-cut">{row.summary}</span>
+        {row.answer && <span className="nbd-Record-answer nbd-cut"> → {row.answer}</span>}
       </span>
     </div>
   );

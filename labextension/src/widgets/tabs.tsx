@@ -17,12 +17,6 @@ export function Tabs<N extends string>(props: {
   const { tabs, shown, label, onShow, children, end } = props;
   const id = React.useId();
   const list = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => {
-    const row = list.current;
-    const tab = row?.querySelector<HTMLElement>('[aria-selected=true]');
-    // In the middle of a row that is too long, so that its neighbours can be clicked.
-    if (row && tab) row.scrollLeft = tab.offsetLeft + (tab.offsetWidth - row.clientWidth) / 2;
-  }, [shown]);
   const onKeyDown = (event: React.KeyboardEvent): void => {
     const at = tabs.findIndex(tab => tab.name === shown);
     const moves: Record<string, number> = {
@@ -42,15 +36,7 @@ export function Tabs<N extends string>(props: {
     <>
       <div className="nbd-Tabs">
         {/* eslint-disable-next-line jsx-a11y/interactive-supports-focus -- its tabs have the focus */}
-        <div
-          role="tablist"
-          aria-label={label}
-          ref={list}
-          onKeyDown={onKeyDown}
-          onWheel={event => {
-            event.currentTarget.scrollLeft += event.deltaX || event.deltaY;
-          }}
-        >
+        <div role="tablist" aria-label={label} ref={list} onKeyDown={onKeyDown}>
           {tabs.map(tab => (
             <button
               key={tab.name}

@@ -36,7 +36,8 @@ class Outcome:
         """Its record."""
         asked, question = self.one.asked, self.one.question
         # Those of a table are only written out here, which takes longer than many a model.
-        kept = question.inputs if question is not None and asked.record.kept == "full" else None
+        wanted = asked.record.kept == "full" and asked.record.keeps(asked.pair_id, asked.request_id)
+        kept = question.inputs if question is not None and wanted else None
         return Entry(
             asked.request_id,
             asked.pair_id,

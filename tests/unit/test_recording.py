@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from types import SimpleNamespace
 
 import pytest
 
 from jupyter_deploy.adapters.ledger import PLACE_SQL
+from jupyter_deploy.serving.outcomes import Outcome
 from jupyter_deploy.serving.question import Raw
 from jupyter_deploy.serving.recording import EVERYTHING, Recording, place_of, recording
 from jupyter_deploy.serving.records import Entry, Recorder
@@ -134,3 +136,20 @@ def test_a_record_of_a_sample_says_so_and_the_others_are_not_written(recorder):
     assert [line["pair_id"] for line in lines] == [one for one in ids if place_of(one) < 0.1]
     assert {line["sample"] for line in lines} == {0.1}
     assert recorder.write_all([entry for entry in entries if place_of(entry.pair_id) >= 0.1])  # no failure
+
+
+@pytest.mark.parametrize("mode", [Recording("meta"), Recording("off"), Recording(sample=0.1)])
+def test_rows_of_which_nothing_is_kept_are_not_even_written_out(mode):
+    class Table:
+        rows = 3
+
+        @property
+        def inputs(self):
+            pytest.fail("a table's rows were written out")
+
+    pair_id = next(str(number) for number in range(100) if place_of(str(number)) >= 0.1)
+    asked = SimpleNamespace(
+        record=mode, pair_id=pair_id, request_id="r", ts_ns=1, role="stable", latency_ms=1.0, abandoned=False
+    )
+    entry = Outcome(SimpleNamespace(asked=asked, question=Table()), 200, None).entry()
+    assert (entry.inputs, entry.status) == (None, 200)

@@ -17,6 +17,9 @@ export interface NoticeOptions {
 
 /** Lab's notifications of jobs that nobody looks at: one a job, which changes as the job goes on. */
 export class Notices implements IDisposable {
+  /** Whether only failures are told: a setting. */
+  quiet = false;
+
   constructor(private readonly options: NoticeOptions) {
     options.jobs.changed.connect(this._onJob, this);
   }
@@ -34,6 +37,10 @@ export class Notices implements IDisposable {
   follow(id: string): void {
     const job = this.options.jobs.get(id);
     if (!job || hasEnded(job) || this._shown.has(id)) return;
+    if (this.quiet) {
+      this._silent.add(id);
+      return;
+    }
     const message = this._words(job);
     const notice = Notification.emit(message, 'in-progress', {
       autoClose: SHOWN_MS,
@@ -44,6 +51,7 @@ export class Notices implements IDisposable {
 
   /** Somebody looks at it: its notification would only be in the way. */
   leave(id: string): void {
+    this._silent.delete(id);
     const known = this._shown.get(id);
     if (!known) return;
     this._shown.delete(id);
@@ -51,6 +59,9 @@ export class Notices implements IDisposable {
   }
 
   private _onJob(_: JobsModel, job: Job): void {
+    if (hasEnded(job) && this._silent.delete(job.id) && job.state === 'failed') {
+      Notification.error(this._words(job), { autoClose: false, actions: this._actions(job) });
+    }
     const known = this._shown.get(job.id);
     if (!known) return;
     const message = this._words(job);
@@ -105,6 +116,7 @@ export class Notices implements IDisposable {
   }
 
   private _isDisposed = false;
+  private readonly _silent = new Set<string>();
   private readonly _shown = new Map<string, { notice: string; message: string }>();
 }
 

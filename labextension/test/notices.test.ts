@@ -72,3 +72,20 @@ it('who looks at a job is not told of it beside', () => {
   notices.follow('j1'); // it has ended
   expect(Notification.manager.count).toBe(before);
 });
+
+it('told to be quiet, it tells of failures alone', () => {
+  const jobs = new OneJob();
+  const { notices } = follow(jobs);
+  notices.quiet = true;
+  const before = Notification.manager.count;
+  notices.follow('j1');
+  jobs.becomes({ step: 'building the bento' });
+  jobs.becomes({ state: 'done' });
+  expect(Notification.manager.count).toBe(before);
+  jobs.job = job();
+  notices.follow('j1');
+  const problem = { title: 'A gate does not hold' } as NonNullable<Job['problem']>;
+  jobs.becomes({ state: 'failed', problem });
+  expect(last()).toMatchObject({ type: 'error', options: { autoClose: false } });
+  expect(Notification.manager.count).toBe(before + 1);
+});

@@ -6,6 +6,7 @@ import {
 import { MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { Begun } from '../begun';
 import { CommandIDs } from '../commands';
@@ -25,13 +26,14 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
   autoStart: true,
   provides: IJobActions,
   requires: [INbdeploy, INotebookTracker, IRenderMimeRegistry],
-  optional: [ILayoutRestorer],
+  optional: [ILayoutRestorer, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     nbdeploy: INbdeploy,
     notebooks: INotebookTracker,
     rendermime: IRenderMimeRegistry,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null
   ): JobActions => {
     const { trans, jobs } = nbdeploy;
     const begun = new Begun(notebooks);
@@ -42,6 +44,13 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       void app.commands.execute(CommandIDs.open, { name, section: 'releases' });
     };
     const notices = new Notices({ jobs, trans, showJob, openEndpoint });
+    void settings?.load(SETTINGS).then(loaded => {
+      const heed = (): void => {
+        notices.quiet = loaded.get('notifyOf').composite === 'failures';
+      };
+      loaded.changed.connect(heed);
+      heed();
+    });
     const deploy = async (job?: Job, request: DeployRequest | null = null): Promise<void> => {
       const { openDeploy } = await import('../widgets/openDeploy');
       const panel = (job && begun.panel(job.id)) ?? notebooks.currentWidget;
@@ -144,6 +153,9 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
     return actions;
   }
 };
+
+/** The plugin whose schema holds the settings. */
+const SETTINGS = 'nbdeploy:commands';
 
 function tabId(job: string): string {
   return `nbdeploy-job-${job}`;

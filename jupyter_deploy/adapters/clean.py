@@ -19,9 +19,13 @@ SERVING_FOLDER = Path(serving.__file__).parent
 
 
 def copy_serving(into: Path) -> Path:
-    """The serving package as it travels, without what Python or an editor left beside it."""
+    """The serving package, without what an editor left beside it or what is being compiled right now.
+
+    A copy has its original's time, by which Python knows that what it had compiled is of this very source: that saves a
+    tenth of a second. In a bento there is only source.
+    """
     destination = into / "serving"
-    shutil.copytree(SERVING_FOLDER, destination, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".*"))
+    shutil.copytree(SERVING_FOLDER, destination, ignore=shutil.ignore_patterns(".*", "*.pyc.*"))
     return destination
 
 

@@ -36,11 +36,12 @@ check: setup
 
 lab: setup
 
+# Most tests wait for other processes: three at a time keep two processors busy.
 # The newer Python's environment is installed while the tests of the older one run.
 test: setup
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
-	$(PYTEST) -n 2 --dist loadfile || { wait $$installing; exit 1; }; \
-	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 2 --dist loadfile tests/unit tests/golden tests/faces
+	$(PYTEST) -n 3 --dist loadfile || { wait $$installing; exit 1; }; \
+	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
 
 bench:
 	@scripts/setup.sh demo,test,bench git chromium r node wrk

@@ -30,6 +30,7 @@ def read(path):
 
 def test_a_unit_is_written_and_wanted_with_the_settings_of_now_and_removed_again(home, units):
     home.environment["NBDEPLOY_HOSTS"] = "box.example.org"
+    del home.environment["NBDEPLOY_STANDBY"]
     (home.path / "nbdeploy.yaml").write_text("start_timeout: 12\n")
     written = home.json("reconcile", "--at-boot", "on")
     assert written["on"] is True
@@ -82,6 +83,7 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         public_url="https://hub.example.org/proxy/{port}",
         require_token=True,
         reconcile_at_server_start=False,
+        standby=False,
         segment_bytes=1_000_000,
         records_max_bytes=5_000_000_000,
         records_max_age="30d",

@@ -131,6 +131,16 @@ def outcome(way: Way, request_id: str) -> int:
     return found
 
 
+def assert_let_go(way: Way, request_id: str, statuses: set[int]) -> None:
+    """What is recorded is one of these, once. A gateway may have noticed before it passed anything on: then nothing is."""
+    if way.name == "release":
+        assert outcome(way, request_id) in statuses
+    assert_others_are_answered(way)
+    found = statuses_of(way.stage, request_id)
+    assert len(found) <= 1
+    assert set(found) <= statuses
+
+
 def pieces(how: str) -> tuple[str, bytes, bytes]:
     """A header, a piece of a body, and its end."""
     mebibyte = b"x" * 1024**2
@@ -223,8 +233,7 @@ def test_a_client_that_closes_its_side_in_the_middle_is_let_go(way: Way) -> None
         one.sendall(way.head(f"content-length: {len(BODY)}", request_id=request_id) + BODY[:5])
         one.shutdown(socket.SHUT_WR)
         assert not answer_to(one)
-    assert outcome(way, request_id) == 499
-    assert_others_are_answered(way)
+    assert_let_go(way, request_id, {499})
 
 
 def test_a_client_that_closes_its_side_behind_its_request_is_let_go(way: Way) -> None:
@@ -234,8 +243,7 @@ def test_a_client_that_closes_its_side_behind_its_request_is_let_go(way: Way) ->
         one.shutdown(socket.SHUT_WR)
         answer = answer_to(one)
     # The model may have answered before it was noticed; then that is recorded, once, and perhaps even sent.
-    assert outcome(way, request_id) in ((200,) if answer else (200, 499))
-    assert_others_are_answered(way)
+    assert_let_go(way, request_id, {200} if answer else {200, 499})
 
 
 def test_connections_that_nothing_is_asked_on_hold_up_nobody(way: Way) -> None:

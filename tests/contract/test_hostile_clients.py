@@ -132,7 +132,7 @@ def outcome(way: Way, request_id: str) -> int:
 
 
 def assert_let_go(way: Way, request_id: str, statuses: set[int]) -> None:
-    """What is recorded is one of these, once. A gateway may have noticed before it passed anything on: then nothing is."""
+    """What is recorded is one of these, once; nothing, if a gateway noticed before it had passed anything on."""
     if way.name == "release":
         assert outcome(way, request_id) in statuses
     assert_others_are_answered(way)

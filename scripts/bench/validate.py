@@ -56,7 +56,7 @@ def _figures(of_all: dict[str, list[float]], of_one: dict[str, list[float]]) -> 
     note = "pandas, scikit-learn and matplotlib in each; two at once, executed notebooks, report and store written"
     yield Figure(subject, "`nbdeploy validate -n 2`", median(of_all["ours -n 2"]), "s", note=note)
     yield Figure(subject, "`nbdeploy validate`", median(of_all["ours"]), "s", note="one after the other")
-    note = f"one after the other in one round; papermill's loop {median(of_all['papermill']):.3g} s"
+    note = f"all ways in one round; papermill's loop {median(of_all['papermill']):.3g} s"
     yield Figure(subject, "`-n 2` / a loop of `papermill`", ratio(of_all, "ours -n 2", "papermill"), "×", 0.25, note)
     found, note = ratio(of_all, "ours", "papermill"), "one after the other, as the loop"
     yield Figure(subject, "`nbdeploy validate` / a loop of `papermill`", found, "×", 0.25, note)

@@ -1,6 +1,5 @@
 """Secrets in cells: how they are written, what is kept of them, and that looking for them takes no long."""
 
-import time
 from types import SimpleNamespace
 
 import nbformat
@@ -16,6 +15,7 @@ from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.operations.reproduce import _what_to_run
 from tests.contract.capturing import NUMBERS
 from tests.contract.test_guard_stale_kernel import look
+from tests.work import work_of
 
 # The text, and what of it must not be kept.
 IN_CELLS = {
@@ -47,13 +47,6 @@ def test_no_text_takes_longer_than_its_length_does():
             work_of(lambda text=text, times=times: detection.settings_in(text * times)) for times in (500, 1000)
         )
         assert whole < 3 * half + 0.05  # twice the text: twice the work, and four times if it were quadratic
-
-
-def work_of(call):
-    """Seconds of this process's own processor time: others on the machine do not count."""
-    began = time.process_time()
-    call()
-    return time.process_time() - began
 
 
 def test_a_label_in_a_mapping_is_no_error_and_what_may_be_a_password_is():

@@ -35,6 +35,8 @@ def throughput(figures: Sequence[Figure], subject: str, path: Path, *, reach: st
         "title": subject,
         "width": 520,
         "background": "white",
+        # A browser's letters are wider than those by which the labels were measured.
+        "padding": {"left": 40, "right": 40, "top": 5, "bottom": 5},
         "data": {"values": values},
         "layer": [
             {"mark": "bar", "encoding": bars | colours},

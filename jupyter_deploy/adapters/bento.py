@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from string import Template
@@ -24,12 +24,11 @@ from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder
 from jupyter_deploy.serving.callers import LIBRARIES
-from jupyter_deploy.serving.imports import installed
 
 from .clean import copy_serving
 from .environment import lacking, without
 from .scratch import scratch_folder
-from .standby import Standby, end, put, take
+from .standby import Standby, end, fits, put, take
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
@@ -122,7 +121,7 @@ class BentoBuilder:
     @contextlib.contextmanager
     def prepared(self) -> Iterator[None]:
         """Within, a process that has BentoML imported waits for what to build: a second less after the replay."""
-        ready = take(_PURPOSE, self._fits()) or self._started()
+        ready = take(_PURPOSE, fits(self._home)) or self._started()
         with ready.held:
             self._waiting = ready.process
             try:
@@ -133,9 +132,6 @@ class BentoBuilder:
     def stand_by(self) -> None:
         """Have one wait already when the next bento of this process is to be prepared."""
         put(_PURPOSE, self._started())
-
-    def _fits(self) -> Hashable:
-        return self._home, installed(), tuple(passed_on(os.environ).items())
 
     def build(self, snapshot: Snapshot) -> Bento:
         """Build in a process of its own: BentoML imports the service, and one process can import but one.
@@ -220,7 +216,7 @@ class BentoBuilder:
                 start_new_session=True,  # Ctrl-C is for who waits for it
             )
             held.callback(end, process)
-            return Standby(process, self._fits(), held.pop_all())
+            return Standby(process, fits(self._home), held.pop_all())
 
 
 def _installed(names: list[str], interpreter: str) -> bool:

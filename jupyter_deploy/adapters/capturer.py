@@ -17,7 +17,7 @@ from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.ports import Live, Staged
 from jupyter_deploy.domain.source_changes import Cell
-from jupyter_deploy.serving import workplace
+from jupyter_deploy.serving import imports, workplace
 
 from .by_value import prove_with_code
 from .cells import cells_behind
@@ -38,7 +38,6 @@ from .replaying import require_agreement, run_ask, run_replay, stand_by
 from .room import require_room
 from .scratch import new_folder_name, sweep
 from .snapshots import (
-    IMPORTS,
     SnapshotFolders,
     content_fingerprint,
     sources_of,
@@ -145,7 +144,7 @@ class ModelCapturer:
         staged, found, asked = prove_with_code(staged, live, self._timeout, told)
         require_agreement(found, asked)
         self._replayed = staged.manifest.environment.interpreter, found["imported"]
-        (staged.folder / IMPORTS).write_text(json.dumps(found["imported"]), "utf-8")
+        (staged.folder / imports.FILE).write_text(json.dumps(found["imported"]), "utf-8")
         notes = staged.manifest.notes
         if found["stochastic"]:
             notes += (

@@ -7,19 +7,18 @@ import errno
 import json
 import os
 import subprocess
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ReplayFailed
-from jupyter_deploy.domain.processes import last_lines, passed_on
-from jupyter_deploy.serving.imports import installed
+from jupyter_deploy.domain.processes import last_lines
 
 from .clean import clean_place
 from .scratch import scratch_folder
-from .standby import Standby, end, put, take, tell
+from .standby import Standby, end, fits, put, take, tell
 
 _TAIL = 12
 _PURPOSE = "replay"
@@ -67,7 +66,7 @@ def stand_by(interpreter: str, imported: Sequence[str]) -> None:
             start_new_session=True,  # Ctrl-C is for who waits for it
         )
         held.callback(end, process)
-        put(_PURPOSE, Standby(process, _fits(interpreter), held.pop_all()))
+        put(_PURPOSE, Standby(process, fits(interpreter), held.pop_all()))
 
 
 def _by_standby(snapshot: Path, interpreter: str, timeout: float) -> dict[str, Any] | None:
@@ -76,7 +75,7 @@ def _by_standby(snapshot: Path, interpreter: str, timeout: float) -> dict[str, A
     None: there is none, or it did not get the notebook's answers, or it had imported what this model does not ask for.
     Then one that begins anew has to say what is so.
     """
-    ready = take(_PURPOSE, _fits(interpreter))
+    ready = take(_PURPOSE, fits(interpreter))
     if ready is None:
         return None
     with ready.held, scratch_folder("replay") as root:
@@ -97,10 +96,6 @@ def _too_slow(timeout: float) -> ReplayFailed:
         f"the clean process did not answer the example within {timeout:g} s",
         "give a smaller example, or raise NBDEPLOY_REPLAY_TIMEOUT",
     )
-
-
-def _fits(interpreter: str) -> Hashable:
-    return interpreter, installed(), tuple(passed_on(os.environ).items())
 
 
 def run_ask(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> list[Any]:

@@ -22,9 +22,6 @@ from .filesystem import cannot_write
 from .fingerprints import fingerprint
 
 MANIFEST = "snapshot.json"
-IMPORTS = "imports.json"
-"""Beside the manifest and no part of it: what the replay had imported, for who starts a process ahead."""
-
 PICKLES = ("model.pkl", "example.pkl")
 
 

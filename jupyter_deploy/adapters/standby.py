@@ -15,6 +15,9 @@ import subprocess
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.serving.imports import installed
+
 
 @dataclass(frozen=True)
 class Standby:
@@ -35,6 +38,11 @@ class Standby:
 
 _waiting: dict[str, Standby] = {}
 _owner = os.getpid()
+
+
+def fits(*made_for: Hashable) -> Hashable:
+    """What must be the same still when one is taken: what it was made for, what is installed, the variables."""
+    return (*made_for, installed(), tuple(passed_on(os.environ).items()))
 
 
 def put(purpose: str, standby: Standby) -> None:

@@ -23,6 +23,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+FILE = "imports.json"
+"""Beside a snapshot's manifest and no part of it: what its replay had imported, for who starts a process ahead."""
+
 
 class Imports:
     """Notes who imports what, from ``ahead`` on until ``close``."""

@@ -22,6 +22,7 @@ from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.home import private_folder, write_atomic
 from jupyter_deploy.serving import pool
 from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
+from jupyter_deploy.serving.imports import FILE
 
 from . import limits, unix
 from .ahead import Ahead
@@ -151,7 +152,7 @@ class Workers:
 
     def stand_by(self) -> None:
         """Have a process wait that has imported what this release did, and may become one of much the same model."""
-        imports = Path(self.release.snapshot_path) / "imports.json"
+        imports = Path(self.release.snapshot_path) / FILE
         if self.release.resources.processes == 1 and imports.exists():
             environment = environment_of(self.release, self._settings)
             self._ahead.start(self.release.interpreter, imports, environment)

@@ -151,7 +151,7 @@ def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypat
     elif change == "another variable":
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
     else:
-        monkeypatch.setattr(replaying, "_fits", lambda interpreter, fits=replaying._fits: (fits(interpreter), "other"))
+        monkeypatch.setattr(replaying, "fits", lambda interpreter: (standby.fits(interpreter), "other"))
     assert capture(capturer, tripled, {"x": 1, "y": 2})
     assert proved == [False, False]
     assert waiting() == []
@@ -160,7 +160,7 @@ def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypat
 def test_what_is_installed_while_it_waits_makes_it_unfit(capturer, proved, monkeypatch):
     capture(capturer, doubled, {"x": 1, "y": 2})
     capturer.stand_by()
-    monkeypatch.setattr(replaying, "installed", lambda: (("/site-packages", 1),))
+    monkeypatch.setattr(standby, "installed", lambda: (("/site-packages", 1),))
     assert capture(capturer, tripled, {"x": 1, "y": 2})
     assert proved == [False, False]
 
@@ -174,7 +174,7 @@ def test_another_one_takes_its_place_and_a_fork_has_none(capturer):
     (other,) = waiting()
     child = os.fork()
     if not child:
-        os._exit(0 if standby.take("replay", replaying._fits(environment_python(capturer))) is None else 1)
+        os._exit(0 if standby.take("replay", standby.fits(environment_python(capturer))) is None else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert other.is_running()
 

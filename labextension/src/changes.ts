@@ -193,7 +193,8 @@ export class Changes {
   /** The endpoint has moved on: what is shown is no longer what would happen. */
   noticed(view: EndpointView): void {
     const pending = this._pending;
-    if (pending?.phase === 'preview' && view.revision !== pending.revision)
+    // An older one is a look that was under way when the newer was saved.
+    if (pending?.phase === 'preview' && view.revision > pending.revision)
       this.conflict(pending, view);
   }
 

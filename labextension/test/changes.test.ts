@@ -102,6 +102,7 @@ describe('a change', () => {
     const { changes } = world();
     await changes.ask('promote', { tag: SHADOW.tag }, endpoint());
     changes.noticed(endpoint());
+    changes.noticed(endpoint({ revision: 1 })); // a look that was under way when 2 was saved
     expect(changes.pending?.phase).toBe('preview');
     changes.noticed(endpoint({ revision: 3 }));
     expect(changes.pending?.phase).toBe('conflict');

@@ -145,7 +145,8 @@ class Changes:
         """The endpoint has moved on: what is shown is no longer what would happen."""
         with self._lock:
             pending = self.pending
-            if pending and pending.phase == "preview" and endpoint.revision != pending.revision:
+            # An older one is a look that was under way when the newer was saved.
+            if pending and pending.phase == "preview" and endpoint.revision > pending.revision:
                 self._conflict(pending)
 
     def _request(self, verb: str, given: Mapping[str, Any], revision: int, **more: Any) -> Change:

@@ -16,6 +16,7 @@
     │   ├── InvalidTraffic      shares that cannot be
     │   ├── NoCandidate
     │   ├── NotCapturable       the object holds something that cannot leave the process
+    │   ├── BaseUnfit           a base image that is missing, or of another Python or machine
     │   └── SignatureMismatch   the candidate would not understand stable's requests
     ├── Refused                 possible, but not right
     │   ├── Conflict            somebody else changed the endpoint first
@@ -30,6 +31,9 @@
     │   ├── EnvironmentChanged
     │   ├── EnvironmentNotBuilt an environment of its own cannot be made for a release
     │   ├── EnvoyMissing
+    │   ├── ToolMissing         a program that images are made or moved with is not installed
+    │   ├── ImageNotBuilt
+    │   ├── RegistryError       a registry that does not answer, does not let in, has no room
     │   └── RouteNotConfirmed
     ├── NotebookFailed          a cell raised while the notebook ran headless
     │   └── KernelDied
@@ -135,6 +139,10 @@ class NotCapturable(InvalidInput):
     code = "not_capturable"
 
 
+class BaseUnfit(InvalidInput):
+    code = "base_unfit"
+
+
 class SignatureMismatch(InvalidInput):
     code = "signature_mismatch"
 
@@ -217,6 +225,18 @@ class EnvironmentNotBuilt(TargetError):
 
 class EnvoyMissing(TargetError):
     code = "envoy_missing"
+
+
+class ToolMissing(TargetError):
+    code = "tool_missing"
+
+
+class ImageNotBuilt(TargetError):
+    code = "image_not_built"
+
+
+class RegistryError(TargetError):
+    code = "registry_error"
 
 
 class RouteNotConfirmed(TargetError):

@@ -1,0 +1,92 @@
+"""What publishing needs of the outside world, as Protocols; see ``ports``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .artifacts import Bento, Snapshot
+from .images import Image, Reference
+
+Told = Callable[[str], None]
+"""Hears, in words, what is being done: layers, sizes, retries."""
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """What an image is to be made of.
+
+    Attributes
+    ----------
+    base
+        An image with the captured Python: what ``skopeo`` reads, such as ``docker://HOST/PATH@sha256:…`` or
+        ``oci:/folder:tag``.
+    gpu
+        Whether the CUDA builds of libraries go in; else those for processors alone.
+    labels
+        See ``images.labels_of``.
+    """
+
+    snapshot: Snapshot
+    bento: Bento
+    base: str
+    labels: Mapping[str, str]
+    gpu: bool = False
+
+
+class ImageBuilder(Protocol):
+    def check(self, plan: ImagePlan) -> None:
+        """Raise, before slow work, for what cannot be built. Raises ToolMissing, BaseUnfit, InvalidInput."""
+
+    def build(self, plan: ImagePlan, told: Told) -> Image:
+        """An image in this user's image store; the same plan gives the same digest.
+
+        Raises BaseUnfit, ImageNotBuilt. Nothing half-made counts, whatever ends the process.
+        """
+
+
+class ImageStore(Protocol):
+    """Images on this machine: a folder in OCI's image layout, read and written by any tool that knows it."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    def images(self) -> list[Image]:
+        """Newest first."""
+
+    def image(self, digest: str) -> Image | None: ...
+
+    def remove(self, digests: Sequence[str], *, dry_run: bool) -> int:
+        """Forget images and remove what no other image uses; bytes that this frees."""
+
+
+class Registry(Protocol):
+    """Registries, by their own protocol. Credentials are the user's own files and helpers; none is kept or shown.
+
+    All raise ToolMissing and RegistryError (unreachable, refused, not trusted, full; what was done, what is left).
+    """
+
+    def check(self, reference: Reference) -> None:
+        """Raise, before slow work, if the registry does not answer or does not let this user in."""
+
+    def digest(self, reference: Reference) -> str | None:
+        """Of what a tag names now; None: nothing yet."""
+
+    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> None:
+        """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later."""
+
+    def pull(self, reference: Reference, store: Path, told: Told) -> str:
+        """Bring an image to the image store; its digest."""
+
+    def attach(self, reference: Reference, kind: str, document: bytes) -> None:
+        """Attach a document of this media type to the image at a digest, where cosign and others look for it."""
+
+    def attached(self, reference: Reference, kind: str) -> bytes | None: ...
+
+    def sign(self, reference: Reference, key: Path) -> None:
+        """Sign the image at a digest by a private key, offline. Raises InvalidInput (no such key)."""
+
+    def verify(self, reference: Reference, key: Path) -> bool:
+        """Whether somebody with the private key of this public one signed the image at a digest."""

@@ -16,8 +16,8 @@ SLOW_SECONDS = 0.02
 _LOOKED_AT = 15
 _WARY_CALLS = 500
 _GAIN = 0.95  # of the time a row: doubling the rows must win at least so much to be worth the longer call
-_WEIGHT = 0.2  # of the newest call in a mean
-_FORGOTTEN_AFTER = 2000  # calls: one that something else held up must not decide for ever
+_COMPARED = 3  # calls of a size, the quickest of which counts: what held up the others was not the model
+_FORGOTTEN_AFTER = 2000  # calls: what was learnt in a bad moment must not decide for ever
 
 
 class Pace:
@@ -35,7 +35,7 @@ class Pace:
         self._inline = inline
         self._last: deque[float] = deque(maxlen=_LOOKED_AT)
         self._wary = 0
-        self._seconds_a_row: dict[int, float] = {}  # by the power of two that the rows of a call reach
+        self._seconds_a_row: dict[int, deque[float]] = {}  # by the power of two that the rows of a call reach
         self._calls = 0
         self._joint = joint
         self.quick = False
@@ -50,17 +50,19 @@ class Pace:
             best *= 2
         return best
 
-    def note(self, rows: int, seconds: float) -> None:
-        """A call has been made."""
+    def note(self, rows: int, seconds: float, processor_seconds: float) -> None:
+        """A call has been made, and took so long by the clock, and of the processor.
+
+        A machine that has other things to do makes any call long by the clock; in a thread it would be as long.
+        """
         self._calls += 1
         if self._calls % _FORGOTTEN_AFTER == 0:
             self._seconds_a_row.clear()
         size = 1 << max(0, min(rows, MOST_ROWS) - 1).bit_length()
-        before, now = self._seconds_a_row.get(size), seconds / max(1, rows)
-        self._seconds_a_row[size] = now if before is None else before + _WEIGHT * (now - before)
+        self._seconds_a_row.setdefault(size, deque(maxlen=_COMPARED)).append(seconds / max(1, rows))
         if not self._inline:
             return
-        if seconds > SLOW_SECONDS:
+        if processor_seconds > SLOW_SECONDS:
             self._last.clear()
             self._wary, self.quick = _WARY_CALLS, False
             return
@@ -70,6 +72,11 @@ class Pace:
         self.quick = full and sorted(self._last)[_LOOKED_AT // 2] < QUICK_SECONDS
 
     def _is_better(self, more: int, fewer: int) -> bool:
-        """Also where it was not tried yet."""
-        known, unknown = self._seconds_a_row.get(fewer), self._seconds_a_row.get(more)
+        """Also where it was not tried often enough yet."""
+        known, unknown = self._least(fewer), self._least(more)
         return known is None or unknown is None or unknown < _GAIN * known
+
+    def _least(self, size: int) -> float | None:
+        """Seconds a row of the quickest of the last calls of this size; None: there were too few."""
+        last = self._seconds_a_row.get(size, ())
+        return min(last) if len(last) == _COMPARED else None

@@ -35,7 +35,8 @@ class Pace:
         self._inline = inline
         self._last: deque[float] = deque(maxlen=_LOOKED_AT)
         self._wary = 0
-        self._seconds_a_row: dict[int, deque[float]] = {}  # by the power of two that the rows of a call reach
+        self._timed: dict[int, deque[float]] = {}  # seconds a row, by the power of two that the rows of a call reach
+        self._least: dict[int, float] = {}  # of those of which there were enough
         self._calls = 0
         self._joint = joint
         self.quick = False
@@ -57,9 +58,13 @@ class Pace:
         """
         self._calls += 1
         if self._calls % _FORGOTTEN_AFTER == 0:
-            self._seconds_a_row.clear()
+            self._timed.clear()
+            self._least.clear()
         size = 1 << max(0, min(rows, MOST_ROWS) - 1).bit_length()
-        self._seconds_a_row.setdefault(size, deque(maxlen=_COMPARED)).append(seconds / max(1, rows))
+        timed = self._timed.setdefault(size, deque(maxlen=_COMPARED))
+        timed.append(seconds / max(1, rows))
+        if len(timed) == _COMPARED:
+            self._least[size] = min(timed)
         if not self._inline:
             return
         if processor_seconds > SLOW_SECONDS:
@@ -73,10 +78,5 @@ class Pace:
 
     def _is_better(self, more: int, fewer: int) -> bool:
         """Also where it was not tried often enough yet."""
-        known, unknown = self._least(fewer), self._least(more)
+        known, unknown = self._least.get(fewer), self._least.get(more)
         return known is None or unknown is None or unknown < _GAIN * known
-
-    def _least(self, size: int) -> float | None:
-        """Seconds a row of the quickest of the last calls of this size; None: there were too few."""
-        last = self._seconds_a_row.get(size, ())
-        return min(last) if len(last) == _COMPARED else None

@@ -54,7 +54,8 @@ class Pace:
     def note(self, rows: int, seconds: float, processor_seconds: float) -> None:
         """A call has been made, and took so long by the clock, and of the processor.
 
-        A machine that has other things to do makes any call long by the clock; in a thread it would be as long.
+        A machine that stalls makes any call long by the clock, in a thread too: that takes the loop from the model for
+        a few calls. What took the processor so long will again.
         """
         self._calls += 1
         if self._calls % _FORGOTTEN_AFTER == 0:
@@ -67,9 +68,11 @@ class Pace:
             self._least[size] = min(timed)
         if not self._inline:
             return
-        if processor_seconds > SLOW_SECONDS:
+        if seconds > SLOW_SECONDS:
             self._last.clear()
-            self._wary, self.quick = _WARY_CALLS, False
+            self.quick = False
+            if processor_seconds > SLOW_SECONDS:
+                self._wary = _WARY_CALLS
             return
         self._last.append(seconds)
         self._wary = max(0, self._wary - 1)

@@ -16,8 +16,8 @@ SLOW_SECONDS = 0.02
 _LOOKED_AT = 15
 _WARY_CALLS = 500
 _GAIN = 0.95  # of the time a row: doubling the rows must win at least so much to be worth the longer call
-_WEIGHT = 0.2  # of the newest call in a mean
-_FORGOTTEN_AFTER = 2000  # calls: one that something else held up must not decide for ever
+_COMPARED = 3  # calls of a size, the quickest of which counts: what held up the others was not the model
+_FORGOTTEN_AFTER = 2000  # calls: what was learnt in a bad moment must not decide for ever
 
 
 class Pace:
@@ -35,7 +35,8 @@ class Pace:
         self._inline = inline
         self._last: deque[float] = deque(maxlen=_LOOKED_AT)
         self._wary = 0
-        self._seconds_a_row: dict[int, float] = {}  # by the power of two that the rows of a call reach
+        self._timed: dict[int, deque[float]] = {}  # seconds a row, by the power of two that the rows of a call reach
+        self._least: dict[int, float] = {}  # of those of which there were enough
         self._calls = 0
         self._joint = joint
         self.quick = False
@@ -50,19 +51,28 @@ class Pace:
             best *= 2
         return best
 
-    def note(self, rows: int, seconds: float) -> None:
-        """A call has been made."""
+    def note(self, rows: int, seconds: float, processor_seconds: float) -> None:
+        """A call has been made, and took so long by the clock, and of the processor.
+
+        A machine that stalls makes any call long by the clock, in a thread too: that takes the loop from the model for
+        a few calls. What took the processor so long will again.
+        """
         self._calls += 1
         if self._calls % _FORGOTTEN_AFTER == 0:
-            self._seconds_a_row.clear()
+            self._timed.clear()
+            self._least.clear()
         size = 1 << max(0, min(rows, MOST_ROWS) - 1).bit_length()
-        before, now = self._seconds_a_row.get(size), seconds / max(1, rows)
-        self._seconds_a_row[size] = now if before is None else before + _WEIGHT * (now - before)
+        timed = self._timed.setdefault(size, deque(maxlen=_COMPARED))
+        timed.append(seconds / max(1, rows))
+        if len(timed) == _COMPARED:
+            self._least[size] = min(timed)
         if not self._inline:
             return
         if seconds > SLOW_SECONDS:
             self._last.clear()
-            self._wary, self.quick = _WARY_CALLS, False
+            self.quick = False
+            if processor_seconds > SLOW_SECONDS:
+                self._wary = _WARY_CALLS
             return
         self._last.append(seconds)
         self._wary = max(0, self._wary - 1)
@@ -70,6 +80,6 @@ class Pace:
         self.quick = full and sorted(self._last)[_LOOKED_AT // 2] < QUICK_SECONDS
 
     def _is_better(self, more: int, fewer: int) -> bool:
-        """Also where it was not tried yet."""
-        known, unknown = self._seconds_a_row.get(fewer), self._seconds_a_row.get(more)
+        """Also where it was not tried often enough yet."""
+        known, unknown = self._least.get(fewer), self._least.get(more)
         return known is None or unknown is None or unknown < _GAIN * known

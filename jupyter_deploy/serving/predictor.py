@@ -200,13 +200,13 @@ class Predictor:
             return None
         batch = self._model.decoder.batch(questions)
         with asked_as(ones[0].asked.role):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.thread_time()
             native = self._model.call_native(batch)
-            ended = time.perf_counter()
+            ended, used = time.perf_counter(), time.thread_time() - used
         for one in ones:
             one.called = (began, ended, rows)
         if rows <= MOST_ROWS:  # the time of a long table's call says nothing about those of others
-            self._pace.note(rows, ended - began)
+            self._pace.note(rows, ended - began, used)
         return native
 
     def _commit(self, outcome: Outcome) -> Answer | None:

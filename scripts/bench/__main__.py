@@ -68,10 +68,12 @@ def main() -> None:
     if given.only:
         subjects["serving"] = ours_only
     for subject in given.subjects or SUBJECTS:
+        begun = time.monotonic()
         for figure in subjects[subject]():
             said = f" (aim {figure.aim}: {figure.verdict.strip('*')})" if figure.aim else ""
             print(f"{figure.subject}: {figure.name}: {figure.shown}{said}  {figure.note}", flush=True)
             figures.append(figure)
+        print(f"{subject}: took {time.monotonic() - begun:.0f} s", flush=True)
     if given.write:
         _write(figures, time.monotonic() - began)
 

@@ -91,6 +91,15 @@ def test_the_answer_is_a_table_of_the_kind_that_was_sent_or_is_asked_for(fronts,
     assert read(asked_in_json.content).to_pydict() == {"score": SCORES, "label": ["a", "b"]}
 
 
+def test_an_answer_of_numbers_is_a_table_of_its_own_type(fronts):
+    table = pa.table({"a": pa.array(ROWS[:, 0]), "b": pa.array(ROWS[:, 1])})
+    for name, width in (("tensor", 2), ("array", 3)):
+        answered = post(fronts[name], stream(table), STREAM, accept=STREAM)
+        column = pa.ipc.open_stream(answered.content).read_all()["prediction"]
+        assert column.type == pa.list_(pa.float32(), width)
+        assert column.to_pylist()[0][:2] == (ROWS * (2 if name == "array" else 1))[0].tolist()
+
+
 def test_json_is_answered_in_json_whatever_else_is_taken(fronts):
     for accept in ("application/json", "*/*", "text/html,*/*;q=0.8", f"application/json, {STREAM};q=0.5"):
         body = {"instances": FRAME.to_dict("records")}

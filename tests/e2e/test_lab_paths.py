@@ -109,6 +109,14 @@ def test_a_kernel_of_another_language_says_what_can_be_deployed(person):
     assert person.errors == []
 
 
+def test_where_the_toolbar_has_no_room_the_button_is_behind_its_dots(person):
+    person.page.set_viewport_size({"width": 620, "height": 900})
+    person.opens("empty.ipynb")
+    expect(person.page.locator(".jp-NotebookPanel-toolbar .jp-Toolbar-responsive-opener")).to_be_visible(timeout=30_000)
+    says(person, "The kernel holds no model yet")
+    assert person.errors == []
+
+
 def test_a_kernel_without_nbdeploy_is_given_the_cell_that_installs_it(person):
     person.opens("bare.ipynb")
     says(person, "The kernel's environment has no nbdeploy.")

@@ -3,9 +3,10 @@
 from jupyter_deploy.serving.pacing import MOST_ROWS, QUICK_SECONDS, SLOW_SECONDS, Pace
 
 
-def calls(pace, *made):
+def calls(pace, *made, used=None):
+    """Calls that took so long by the clock, and of the processor."""
     for rows, seconds in made:
-        pace.note(rows, seconds)
+        pace.note(rows, seconds, seconds if used is None else used)
     return pace
 
 
@@ -15,14 +16,21 @@ def test_rows_are_asked_together_as_many_as_come_until_more_is_known():
 
 
 def test_no_more_rows_than_get_quicker_together():
-    linear = calls(Pace(inline=False, joint=True), *((n, 0.01 * n) for n in (1, 2, 4, 8)))
+    linear = calls(Pace(inline=False, joint=True), *((n, 0.01 * n) for n in (1, 2, 4, 8) for _ in range(3)))
     assert linear.rows == 1
-    best_at_four = calls(Pace(inline=False, joint=True), (1, 0.01), (2, 0.012), (4, 0.014), (8, 0.032))
-    assert best_at_four.rows == 4
+    made = ((1, 0.01), (2, 0.012), (4, 0.014), (8, 0.032))
+    assert calls(Pace(inline=False, joint=True), *(one for one in made for _ in range(3))).rows == 4
 
 
-def test_what_was_learnt_is_forgotten_so_that_one_bad_moment_does_not_decide_for_ever():
-    pace = calls(Pace(inline=False, joint=True), (1, 0.01), (2, 1.0))
+def test_calls_that_something_else_held_up_say_nothing_about_rows():
+    pace = calls(Pace(inline=False, joint=True), *[(1, 0.01)] * 3, (2, 1.0))
+    assert pace.rows == MOST_ROWS  # one call of two rows is too few to know
+    assert calls(pace, (2, 0.012), (2, 0.7)).rows == MOST_ROWS
+    assert calls(pace, *[(2, 0.3)] * 3).rows == 1
+
+
+def test_what_was_learnt_is_forgotten_so_that_a_bad_moment_does_not_decide_for_ever():
+    pace = calls(Pace(inline=False, joint=True), *[(1, 0.01)] * 3, *[(2, 1.0)] * 3)
     assert pace.rows == 1
     assert calls(pace, *[(1, 0.01)] * 2000).rows == MOST_ROWS
 
@@ -40,3 +48,10 @@ def test_one_slow_call_ends_that_for_a_long_while():
     assert not calls(pace, (1, SLOW_SECONDS * 2)).quick
     assert not calls(pace, *[(1, 0.0)] * 400).quick
     assert calls(pace, *[(1, 0.0)] * 200).quick
+
+
+def test_a_call_that_is_slow_by_the_clock_alone_ends_that_for_a_few():
+    pace = calls(Pace(inline=True, joint=True), *[(1, 0.0)] * 15)
+    assert not calls(pace, (1, SLOW_SECONDS * 2), used=QUICK_SECONDS).quick
+    assert not calls(pace, *[(1, 0.0)] * 14).quick
+    assert calls(pace, (1, 0.0)).quick

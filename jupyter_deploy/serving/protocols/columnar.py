@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -152,12 +153,24 @@ def _table(native: Any, predictions: Raw) -> pa.Table:
         return native.to_arrow()
     if hasattr(native, "iloc") and hasattr(native, "columns"):  # pandas
         return pa.Table.from_pandas(native, preserve_index=False)
-    if isinstance(native, np.ndarray) and native.dtype.kind in "biuf":
-        return pa.table({COLUMN: _nested(native)})
+    numbers = _numbers(native)
+    if numbers is not None:
+        return pa.table({COLUMN: _nested(numbers)})
     values = json.loads(predictions)
     if values and all(isinstance(value, Mapping) and value.keys() == values[0].keys() for value in values):
         return pa.table({name: _column([value[name] for value in values]) for name in values[0]})
     return pa.table({COLUMN: _column(values)})
+
+
+def _numbers(native: Any) -> np.ndarray[Any, Any] | None:
+    """An array or a tensor of numbers as an array; None: another kind of answer, or one of numbers that numpy lacks."""
+    torch = sys.modules.get("torch")
+    if torch is not None and type(native) is torch.Tensor and native.layout is torch.strided:
+        try:
+            native = native.detach().cpu().numpy()
+        except (TypeError, RuntimeError):  # bfloat16 and others
+            return None
+    return native if isinstance(native, np.ndarray) and native.ndim and native.dtype.kind in "biuf" else None
 
 
 def _nested(array: np.ndarray[Any, Any]) -> Any:

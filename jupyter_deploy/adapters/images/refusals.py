@@ -44,8 +44,8 @@ class Refusal:
 _REFUSALS = (
     Refusal(
         r"\b(?:open|read|write|mkdir\w*|rename|sync|stat|lstat) /[^:]+: ",
-        "a file of this machine that {name} is read from or written to is not right",
-        "the last line below names it",
+        "a file of this machine could not be read or written for {name}",
+        "the last line names it: is there room on that disk, and is it yours?",
     ),
     Refusal(
         r"error getting credentials|docker-credential-\S+: executable file not found",
@@ -127,7 +127,7 @@ _REFUSALS = (
     ),
 )
 
-_OTHER = Refusal("", "{registry} could not be worked with", "read the last line below")
+_OTHER = Refusal("", "{registry} could not be worked with", "read the last line")
 
 
 def refusal(complaints: str, reference: Reference) -> Refusal:

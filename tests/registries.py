@@ -63,7 +63,7 @@ def _quietly(command):
 
 
 @contextmanager
-def registry(folder, *, certified=None, users=None, read_only=False, storage=None):
+def registry(folder, *, certified=None, users=None, auth=None, read_only=False, storage=None):
     """A registry on a free port of localhost; ``certified`` is a certificate and its key, None: plain HTTP."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -73,6 +73,8 @@ def registry(folder, *, certified=None, users=None, read_only=False, storage=Non
     settings = {"version": 0.1, "log": {"level": "info"}, "storage": keeping, "http": {"addr": f"127.0.0.1:{port}"}}
     if certified:
         settings["http"]["tls"] = {"certificate": str(certified[0]), "key": str(certified[1])}
+    if auth:
+        settings["auth"] = auth
     if users:
         (folder / "htpasswd").write_text("".join(f"{user}:{_bcrypt(secret)}\n" for user, secret in users.items()))
         settings["auth"] = {"htpasswd": {"realm": "a test", "path": str(folder / "htpasswd")}}

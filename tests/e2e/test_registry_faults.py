@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.disks import small_disk
 from tests.registries import PASSWORD, faulty, registry
+from tests.tokens import token_server
 
 from .registry import refused
 
@@ -41,9 +43,39 @@ def again(desk):
 def test_a_registry_that_takes_nothing_is_said_at_once(desk):
     with registry(desk.folder / "registry", read_only=True) as running:
         error = refused(desk.push, desk.at(running.host))
-    assert "does not let you write" in error.message
+    assert "you have no right" in error.message
     assert "0 of 2 layers are there" in error.message
     assert not desk.told
+
+
+@pytest.mark.parametrize(("allowed", "pulls"), [({"pull"}, True), ((), False)])
+def test_who_may_not_push_is_told_at_once(desk, allowed, pulls):
+    with (
+        token_server(desk.folder / "tokens", allowed) as auth,
+        registry(desk.folder / "registry", auth=auth) as running,
+    ):
+        there = desk.at(running.host)
+        desk.knows(PASSWORD, running.host)
+        if pulls:
+            desk.registries.check(there)
+        else:
+            assert "you have no right" in refused(desk.registries.check, there).message
+        error = refused(desk.push, there)
+    assert "you have no right" in error.message
+    assert "the right to pull and push" in error.remedy
+    assert "0 of 2 layers are there" in error.message
+    assert not desk.told
+
+
+def test_who_may_push_by_a_token_does(desk):
+    with (
+        token_server(desk.folder / "tokens", {"pull", "push"}) as auth,
+        registry(desk.folder / "registry", auth=auth) as running,
+    ):
+        there = desk.at(running.host)
+        desk.knows(PASSWORD, running.host)
+        desk.push(there)
+        assert desk.registries.digest(there) == desk.image.digest
 
 
 def test_a_full_registry_gets_no_tag_and_the_rest_later(desk):

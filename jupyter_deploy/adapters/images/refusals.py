@@ -92,8 +92,8 @@ _REFUSALS = (
     ),
     Refusal(
         r"(?<!permission )denied|forbidden|\b403\b|\b405\b|method not allowed|insufficient_scope|unsupported|read.only",
-        "{registry} knows you, but does not let you write to {name}",
-        "ask for the right to push there, or name another place in --to",
+        "{registry} knows you, but you have no right to do this in {name}",
+        "ask for the right to pull and push there, or name another place in --to",
     ),
     Refusal(
         r"name unknown|not known to registry|manifest unknown|\b404\b",

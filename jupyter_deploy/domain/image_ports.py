@@ -69,19 +69,13 @@ class Registry(Protocol):
     """
 
     def check(self, reference: Reference) -> None:
-        """Raise, before slow work, if the registry does not answer or does not let this user in.
-
-        Whether they may push there is only known from pushing.
-        """
+        """Raise, before slow work, if the registry does not answer or does not let this user in."""
 
     def digest(self, reference: Reference) -> str | None:
         """Of what a tag names now; None: nothing yet."""
 
     def push(self, image: Image, store: Path, reference: Reference, told: Told) -> None:
-        """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later.
-
-        Raises StoreError: the image is not in the image store.
-        """
+        """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later."""
 
     def pull(self, reference: Reference, store: Path, told: Told) -> str:
         """Bring an image to the image store; its digest."""
@@ -92,10 +86,7 @@ class Registry(Protocol):
     def attached(self, reference: Reference, kind: str) -> bytes | None: ...
 
     def sign(self, reference: Reference, key: Path) -> None:
-        """Sign the image at a digest by a private key, offline. Raises InvalidInput: no such key, another password."""
+        """Sign the image at a digest by a private key, offline. Raises InvalidInput (no such key)."""
 
     def verify(self, reference: Reference, key: Path) -> bool:
-        """Whether somebody with the private key of this public one signed the image at a digest.
-
-        Raises InvalidInput: no such key, or no public one.
-        """
+        """Whether somebody with the private key of this public one signed the image at a digest."""

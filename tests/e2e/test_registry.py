@@ -64,7 +64,8 @@ def test_an_image_comes_back_into_an_empty_store_as_it_was(desk, tmp_path):
     )
     assert came == went
     # Other tools read the store too.
-    others = subprocess.run(["skopeo", "inspect", "--raw", f"oci:{other}"], capture_output=True, check=True)
+    named = f"oci:{other}:{desk.image.digest.replace(':', '-')}"
+    others = subprocess.run(["skopeo", "inspect", "--raw", named], capture_output=True, check=True)
     assert f"sha256:{hashlib.sha256(others.stdout).hexdigest()}" == desk.image.digest
     assert not desk.left()
 

@@ -245,7 +245,9 @@ def note(store: Path, image: Mapping[str, object]) -> None:
             content = {"schemaVersion": 2, "manifests": []}
             write_atomic(store / "oci-layout", '{"imageLayoutVersion": "1.0.0"}')
         if all(one["digest"] != image["digest"] for one in content["manifests"]):
-            content["manifests"].append(dict(image))
+            # By this name other tools find it.
+            named = {"org.opencontainers.image.ref.name": str(image["digest"]).replace(":", "-")}
+            content["manifests"].append({**image, "annotations": named})
             write_atomic(index, json.dumps(content))
 
 

@@ -1,0 +1,1 @@
+"""Container images: made, kept, moved, signed and described."""

@@ -173,13 +173,16 @@ def test_told_to_end_it_answers_what_is_under_way_and_nobody_else(waits, tmp_pat
 def test_told_to_end_it_does_so_whatever_hangs(waits, tmp_path):
     never = str(tmp_path / "never")
     with container(waits, tmp_path / "run") as running, ThreadPoolExecutor() as others:
-        others.submit(running.predict, never)
+        hanging = others.submit(running.predict, never)
         head = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
         with socket.create_connection(("127.0.0.1", running.port)) as half:
             half.sendall(head)
             while "nbdeploy_requests_running 1.0" not in running.get("/metrics").text:
                 pass
             assert running.end() == 0
+        refused = hanging.result()
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.json()["detail"] == "the service is ending"
     assert "what is still asked is not waited for any more" in running.out.read_text()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from .agreement import faults
@@ -80,6 +81,7 @@ class Contained:
                 self.failed = await self._fault()
                 if self.failed:
                     self._state.reason = self.failed
+                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it knows no reason, but a traceback
                     message = {"type": "lifespan.startup.failed", "message": ""}
             await send(message)
 

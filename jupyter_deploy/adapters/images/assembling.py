@@ -44,6 +44,9 @@ PORT = 8080
 
 _FORMAT = 1
 _LARGE = 1 << 20  # bytes from which on a model's file is a layer of its own
+# What BentoML makes in its home when it is asked for anything; in a container it may not be able to.
+_FOLDERS = ("envs", "tmp")
+
 _USER = "65532:65532"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -138,7 +141,7 @@ def _contents(entries: list[Entry]) -> list[list[str]]:
     found = []
     for entry in entries:
         content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
-        told = content if isinstance(content, str) else sha256(content)
+        told = sha256(content) if isinstance(content, bytes) else str(content)
         found.append([entry.name, told, str(entry.executable)])
     return sorted(found)
 
@@ -180,6 +183,7 @@ def _model(snapshot: Snapshot) -> tuple[list[Entry], list[tuple[Entry, str]]]:
     path = Path(snapshot.path)
     described = _WRITTEN.sub(_captured(snapshot), (path / "model.yaml").read_bytes())
     small = [
+        *(Entry(f"{HOME}/{folder}", None) for folder in _FOLDERS),
         *_placed("models", path, SNAPSHOT),
         Entry(f"{SNAPSHOT}/model.yaml", described),
         Entry(f"{SNAPSHOT}/{MANIFEST}", path / MANIFEST),

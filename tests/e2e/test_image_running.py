@@ -81,12 +81,13 @@ def test_it_answers_the_example_without_rights_and_on_a_root_that_cannot_be_writ
     port = free_port()
     _, _, version = image.snapshot.partition(":")
     source = f"/opt/nbdeploy/bentoml/bentos/churn/{version}/src"
-    rights = ["--read-only", "--read-only-tmpfs=false", "--user", "65532", "--cap-drop", "ALL"]
+    rights = ["--read-only", "--user", "65532", "--cap-drop", "ALL"]
     command = ["-P", "-m", "uvicorn", "--factory", "service:app", "--app-dir", source, "--port", port]
     python = "/opt/nbdeploy/venv/bin/python"
     url = f"http://127.0.0.1:{port}"
     with engine.container(*rights, "--entrypoint", python, engine.pull(store.folder, image.digest), *command) as name:
-        until(lambda: answers(url) or engine.run("ps", "--quiet") == "", timeout=240)
+        until(lambda: answers(url) or not engine.runs(name), timeout=240)
+        assert engine.runs(name), engine.said(name)
         manifest = plan.snapshot.manifest
         answer = httpx.post(f"{url}/predict", json={"instances": manifest.instances}, trust_env=False)
         assert answer.json() == {"predictions": manifest.predictions}
@@ -154,7 +155,7 @@ print(DaemonlessBuilder(ImageFolder(Path(store))).build(plan_of(tag, bentoml_hom
 
 
 def test_a_whole_environment_compiled_and_packed_anew_elsewhere_has_the_same_digest(built, snapshots, base, tmp_path):
-    store, plan, image = built
+    _, plan, image = built
     _, bentoml_home = snapshots
     again = ImageFolder(tmp_path / "deeper" / "images")
     ended = subprocess.run(

@@ -1,1 +1,1 @@
-"""Container images: made, kept, moved, signed and described."""
+"""Container images: assembled from files, kept in an OCI image layout, moved by programs of the distribution."""

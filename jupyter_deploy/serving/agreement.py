@@ -108,3 +108,11 @@ def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
     size = "float32" if manifest["signature"]["answer_dtype"] in ("float16", "bfloat16", "float32") else "float64"
     tolerance = manifest["tolerance"]
     return tolerance[f"{size}_rtol"], tolerance[f"{size}_atol"]
+
+
+def faults(manifest: dict[str, Any], got: list[Any]) -> list[str]:
+    """Where the answers to a snapshot's example are not the notebook's; where it draws lots, of another form."""
+    if manifest.get("stochastic"):
+        return alike(manifest["predictions"], got)
+    rtol, atol = tolerance_of(manifest)
+    return differences(manifest["predictions"], got, rtol=rtol, atol=atol)

@@ -23,7 +23,8 @@ from .openapi import metadata, openapi
 from .predictor import Predictor
 from .problems import Problem, ProblemsOf
 from .protocols import Asking, Protocols, health
-from .records import SEGMENT_BYTES, Recorder, Records
+from .recording import STDOUT
+from .records import SEGMENT_BYTES, OnStdout, Recorder, Records
 from .register import Register
 from .snapshot import Model, current
 from .telling import in_one_format, tell
@@ -42,7 +43,7 @@ class Front:
     request meets two, the outer one does the work. Settings come from the environment:
 
     ==========================  ========================================================================
-    NBDEPLOY_RECORDS            folder for the records of all requests (default: none are written)
+    NBDEPLOY_RECORDS            folder for the records of all requests, or stdout (default: none are written)
     NBDEPLOY_FEEDBACK           folder for what is posted to /feedback (default: none is taken)
     NBDEPLOY_ENDPOINT           the endpoint's name in records (default: the snapshot's)
     NBDEPLOY_SEGMENT_BYTES      a file of records is closed at this size (default: 32 MiB)
@@ -190,6 +191,8 @@ class Front:
         if not folder:
             return None
         columns = model.manifest["signature"]["instance_schema"].get("properties", ())
+        if folder == STDOUT:
+            return OnStdout(_endpoint_of(model), model.tag, columns=tuple(columns))
         size = self._segment_bytes
         return Recorder(folder, _endpoint_of(model), model.tag, columns=tuple(columns), segment_bytes=size)
 

@@ -18,6 +18,9 @@ from .question import Raw
 
 KEPT = ("full", "meta", "off")
 
+STDOUT = "stdout"
+"""In place of the folder of records: they are written to standard output, among what else is said there."""
+
 # What is wrong with one column's value: there the words hold the value of no other column.
 _OF_A_COLUMN = re.compile(r"(?:the instances do not fit the model: )?instances\.\d+\.")
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from . import metrics
+from .output import line_out
 from .question import Raw
 from .recording import EVERYTHING, Recording, error_without, inputs_without, without
 from .telling import tell
@@ -148,7 +149,8 @@ class SegmentWriter:
 
     def _open(self) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        with contextlib.suppress(PermissionError):  # a mounted volume that is somebody else's, and writable
+            self._folder.chmod(0o700)
         for _ in range(_NAMES_TRIED):
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(4)}.v{VERSION}.jsonl"
             path = self._folder / name
@@ -189,10 +191,8 @@ class SegmentWriter:
             _sync_and_close(self._left.pop())  # gives the segment's lock back
 
 
-class Recorder(SegmentWriter):
-    """Appends a record of each request, before its answer leaves.
-
-    If one cannot be written, ``nbdeploy_records_lost_total`` counts it and the first failure is told on stderr.
+class _Lines:
+    """A record of each request as a line, for ``append``; what cannot be written is counted.
 
     Parameters
     ----------
@@ -200,19 +200,14 @@ class Recorder(SegmentWriter):
         What an instance is made of, by name: where some are redacted, nothing else is kept of a request that failed.
     """
 
-    def __init__(
-        self,
-        folder: str | os.PathLike[str],
-        endpoint: str,
-        release: str,
-        *,
-        columns: Collection[str] = (),
-        segment_bytes: int = SEGMENT_BYTES,
-    ) -> None:
+    def __init__(self, endpoint: str, release: str, columns: Collection[str]) -> None:
         self._columns = columns
         self._whose = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
         metrics.records_lost()  # so that it is seen as 0 before anything is lost
-        super().__init__(folder, segment_bytes=segment_bytes)
+
+    def append(self, lines: bytes) -> int:
+        """Write whole lines, and never raise; so many of the bytes are written."""
+        raise NotImplementedError
 
     def write_all(self, entries: Sequence[Entry]) -> bool:
         """Append records in one write; never raises.
@@ -246,6 +241,39 @@ class Recorder(SegmentWriter):
             error = error and error_without(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
         return b"".join((head, _json(inputs), b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
+
+
+class Recorder(SegmentWriter, _Lines):
+    """Appends a record of each request to segments, before its answer leaves.
+
+    If one cannot be written, ``nbdeploy_records_lost_total`` counts it and the first failure is told on stderr.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        endpoint: str,
+        release: str,
+        *,
+        columns: Collection[str] = (),
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        _Lines.__init__(self, endpoint, release, columns)
+        SegmentWriter.__init__(self, folder, segment_bytes=segment_bytes)
+
+
+class OnStdout(_Lines):
+    """Writes a record of each request to standard output, before its answer leaves."""
+
+    def __init__(self, endpoint: str, release: str, *, columns: Collection[str] = ()) -> None:
+        super().__init__(endpoint, release, columns)
+
+    def append(self, lines: bytes) -> int:
+        """Write whole lines; so many bytes of them were written."""
+        return line_out(lines)
+
+    def close(self) -> None:
+        """Nothing is held back."""
 
 
 def timestamp(nanoseconds: int) -> str:

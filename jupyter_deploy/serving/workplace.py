@@ -21,17 +21,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from .recording import STDOUT
 from .redirect import redirect
 
 INSIDE, OUTSIDE = "data", "outside"
 
-_RECORDS = "NBDEPLOY_RECORDS"  # a setting that names a folder, which may be relative
+_RECORDS = "NBDEPLOY_RECORDS"  # a setting that names a folder, which may be relative, or STDOUT
 _PREFIX = "nbdeploy-workplace-"
 _BLOCK = 1 << 20
 
 # Folders that this process holds, with the descriptors whose locks say that it lives; and where it went last.
 _held: dict[Path, int] = {}
 _here: tuple[Path, Path] | None = None
+
+
+class NoPlace(OSError):
+    """There is no folder that packed files could be copied to."""
 
 
 class Changed(RuntimeError):
@@ -68,12 +73,21 @@ def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) 
     ------
     Changed
         A copy's bytes are not those of its digest.
+    NoPlace
+        There is no temporary folder.
     OSError
-        The disk of the temporary folder is full; nothing is left.
+        Its disk is full; nothing is left.
     """
     global _here  # noqa: PLW0603 - as the working directory itself is the process's
     located = {at: opened for name, opened in files.items() if (at := location_of(name)) is not None}
     depth = max(at.split("/").count("..") for at in (data["folder"], *data["absolute"].values(), *located))
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise NoPlace(
+            "the model has packed files, of which each process takes copies, and there is no folder to write them to: "
+            "mount one at /tmp, or at a path that TMPDIR names"
+        ) from error
     place = _made()
     try:
         project = place.joinpath(*["above"] * depth, "project")
@@ -82,7 +96,7 @@ def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) 
         folder = _below(place, project, data["folder"])
         folder.mkdir(parents=True, exist_ok=True)
         records = os.environ.get(_RECORDS)
-        if records:
+        if records and records != STDOUT:
             os.environ[_RECORDS] = str(Path(records).absolute())
         os.chdir(folder)
         _here = (place, folder)

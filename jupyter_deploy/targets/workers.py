@@ -21,7 +21,7 @@ from jupyter_deploy.domain.processes import environment_changed, last_lines, pas
 from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.home import private_folder, write_atomic
 from jupyter_deploy.serving import pool
-from jupyter_deploy.serving.agreement import alike, differences, tolerance_of
+from jupyter_deploy.serving.agreement import faults
 from jupyter_deploy.serving.imports import FILE
 
 from . import limits, unix
@@ -222,12 +222,12 @@ class Workers:
         if "instances" not in manifest:
             raise self._failure(f"{self.release.snapshot_path} holds no snapshot")
         for socket in self.sockets():
-            faults = self._faults(manifest, self._ask(socket, manifest["instances"]))
-            if faults:
+            found = faults(manifest, self._ask(socket, manifest["instances"]))
+            if found:
                 raise StartFailed(
                     f"{self.release.tag} does not answer its example as the notebook did",
                     "see what the model depends on that is neither in its snapshot nor in its environment",
-                    "\n".join(f"  {line}" for line in faults),
+                    "\n".join(f"  {line}" for line in found),
                 )
 
     def ready(self, seconds: float = 1.0) -> bool:
@@ -306,13 +306,6 @@ class Workers:
             said = answer.text[:500]
             raise self._failure(f"{self.release.tag} answers its example with {answer.status_code}: {said}")
         return predictions
-
-    def _faults(self, manifest: dict[str, Any], got: list[Any]) -> list[str]:
-        expected = manifest["predictions"]
-        if manifest.get("stochastic"):
-            return alike(expected, got)
-        rtol, atol = tolerance_of(manifest)
-        return differences(expected, got, rtol=rtol, atol=atol)
 
     def _failure(self, message: str) -> StartFailed:
         log = self._supervisor.log(self.program)

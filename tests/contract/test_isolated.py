@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.isolated import VirtualEnvironments, pips_settings, uvs_settings, without_credentials
+from jupyter_deploy.adapters.installing import pips_settings, uvs_settings, without_credentials
+from jupyter_deploy.adapters.isolated import VirtualEnvironments
 from jupyter_deploy.domain.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 from tests.e2e.conftest import until

@@ -1,0 +1,119 @@
+"""A base image of the machine's own distribution, plans for images, and containers: for all tests of images."""
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+SUITES = {"3.11": "bookworm", "3.13": "trixie"}
+
+# What rootful and rootless engines of a container without systemd and its cgroups need.
+_CONTAINERS_CONF = """
+[containers]
+default_ulimits = ["nofile=16384:16384", "nproc=16384:16384"]
+netns = "host"
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+
+
+def _mirror():
+    """Where this machine's Debian packages come from."""
+    for file in sorted(Path("/etc/apt/sources.list.d").glob("*.sources")):
+        for line in file.read_text().splitlines():
+            if line.startswith("URIs: http"):
+                return line.split()[1]
+    lines = Path("/etc/apt/sources.list").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("deb http"))
+
+
+def make_base(folder, python="3.11"):
+    """An OCI layout with a minimal Debian that has this Python; what skopeo calls it."""
+    tar = folder / f"{SUITES[python]}.tar"
+    command = ["mmdebstrap", "--variant=minbase", "--include=python3,ca-certificates"]
+    made = subprocess.run(
+        [*command, SUITES[python], tar, f"deb {_mirror()} {SUITES[python]} main"],
+        env=os.environ | {"SOURCE_DATE_EPOCH": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    source = write_layout(folder / "base", [tar.read_bytes()], tag=python)
+    tar.unlink()
+    return source
+
+
+def write_layout(folder, layers, *, tag="base", architecture=ARCHITECTURE, config=None):
+    """An OCI layout with one image of these tar archives; what skopeo calls it."""
+    blobs = folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True, exist_ok=True)
+
+    def blob(content, kind):
+        digest = hashlib.sha256(content).hexdigest()
+        (blobs / digest).write_bytes(content)
+        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(content)}
+
+    packed = [blob(gzip.compress(layer, 6, mtime=0), "layer.v1.tar+gzip") for layer in layers]
+    diff_ids = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
+    about = {
+        "architecture": architecture,
+        "os": "linux",
+        "config": config or {},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    }
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
+    manifest |= {"config": blob(json.dumps(about).encode(), "config.v1+json"), "layers": packed}
+    entry = blob(json.dumps(manifest).encode(), "manifest.v1+json")
+    entry["annotations"] = {"org.opencontainers.image.ref.name": tag}
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    return f"oci:{folder}:{tag}"
+
+
+class Engine:
+    """podman with a storage of its own."""
+
+    def __init__(self, folder):
+        folder.mkdir(parents=True)
+        (folder / "containers.conf").write_text(_CONTAINERS_CONF)
+        (folder / "storage.conf").write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+        )
+        self.environment = os.environ | {
+            "CONTAINERS_CONF": str(folder / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+            "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
+        }
+
+    def run(self, *arguments, check=True):
+        """What ``podman …`` prints."""
+        ended = subprocess.run(
+            ["podman", *map(str, arguments)], env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0 or not check, f"{arguments}: {ended.stderr}"
+        return ended.stdout.strip()
+
+    def pull(self, store, digest):
+        """An image of a store, in this storage; its id."""
+        return self.run("pull", "--quiet", f"oci:{store}:{digest.replace(':', '-')}").splitlines()[-1]
+
+    @contextlib.contextmanager
+    def container(self, *arguments):
+        """A container in the background; gone at the end."""
+        name = self.run("run", "--detach", *arguments)
+        try:
+            yield name
+        finally:
+            self.run("rm", "--force", "--time", "2", name, check=False)
+
+    def clear(self):
+        self.run("rm", "--all", "--force", "--time", "2", check=False)
+        self.run("rmi", "--all", "--force", check=False)

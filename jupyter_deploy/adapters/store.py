@@ -168,7 +168,9 @@ class SqliteStore:
     def keep_publication(self, publication: Publication) -> None:
         known = (publication.reference, publication.endpoint, publication.published_at.isoformat())
         with self._database.writing() as db:
-            db.execute("INSERT OR REPLACE INTO publications VALUES (?, ?, ?, ?)", (*known, publication.model_dump_json()))
+            db.execute(
+                "INSERT OR REPLACE INTO publications VALUES (?, ?, ?, ?)", (*known, publication.model_dump_json())
+            )
         self._database.copy()
 
     def publications(self, *, endpoint: str | None = None) -> list[Publication]:

@@ -114,11 +114,6 @@ class ImageContents(Protocol):
         """These files, which must be small. Raises StoreError."""
 
 
-class Bills(Protocol):
-    def of(self, snapshot: Snapshot) -> bytes:
-        """The bill of materials of an image of this snapshot: CycloneDX in JSON, the same each time."""
-
-
 class Containers(Protocol):
     def of_images(self) -> tuple[Sequence[Contained], Sequence[str]]:
         """The containers of nbdeploy's images, also those that have ended; and which engines could not be asked, why.
@@ -143,10 +138,10 @@ class Imaging(Protocol):
     def registry(self) -> Registry: ...
 
     @property
-    def bills(self) -> Bills: ...
-
-    @property
     def containers(self) -> Containers: ...
+
+    def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
+        """What is in an image of a snapshot: CycloneDX in JSON, the same each time."""
 
     @property
     def base(self) -> str | None: ...

@@ -47,9 +47,7 @@ class VerifyRequest(Request):
     signature or this store vouches for it, 1 when something does, 4 when nobody here knows it.
     """
 
-    image: str = Field(
-        description="HOST/PATH:TAG, HOST/PATH@sha256:… or both.", json_schema_extra={"positional": True}
-    )
+    image: str = Field(description="HOST/PATH:TAG, HOST/PATH@sha256:… or both.", json_schema_extra={"positional": True})
     key: str | None = Field(default=None, description="The signer's public key, a file such as cosign.pub.")
 
 

@@ -60,7 +60,7 @@ class Reference(Value):
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
 
 
-_TRANSPORTS = ("docker://", "docker-archive:", "oci:", "oci-archive:", "dir:", "containers-storage:")
+_TRANSPORTS = ("docker://", "docker-archive:", "oci:", "oci-archive:")
 
 
 def as_source(text: str) -> str:

@@ -66,8 +66,7 @@ class Verified(Value):
 
 
 def verdict_of(evidence: Iterable[Evidence]) -> Verdict:
-    """Fail: something speaks against it. Pass: nothing does, and somebody vouches for it: a signature, or this store,
-    which published this very digest.
+    """Fail: something speaks against it. Pass: nothing does, and somebody vouches for it, who signed or published it.
 
     That an image agrees with itself is no reason to trust it: whoever made it up saw to that.
     """

@@ -48,7 +48,7 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
     _require_free(asked, named, {image.digest}, request)
     reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
-    bill = images.bills.of(asked.snapshot)
+    bill = images.bill_of_materials(asked.snapshot, image)
     publication = Publication(
         reference=str(reference),
         image=image,
@@ -73,7 +73,7 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     if named == image.digest and before and (signer is None or before.signed_by == signer):
         every = tuple(layer.digest for layer in image.layers)
         return result.model_copy(update={"publication": before, "there": every, "changed": False})
-    there = _send(image, reference, bill, asked.key, ports, progress)
+    there = _send(image, reference, ports, progress, bill=bill, key=asked.key)
     ports.store.keep_publication(publication)
     return result.model_copy(update={"there": there})
 
@@ -173,7 +173,7 @@ def _there(image: Image, reference: Reference, ports: Ports) -> tuple[str, ...]:
 
 
 def _send(
-    image: Image, reference: Reference, bill: bytes, key: Path | None, ports: Ports, progress: Steps
+    image: Image, reference: Reference, ports: Ports, progress: Steps, *, bill: bytes, key: Path | None
 ) -> tuple[str, ...]:
     """Image, bill of materials, signature, in this order; digests of the layers that were there already."""
     registry = ports.images.registry

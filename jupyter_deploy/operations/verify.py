@@ -11,7 +11,6 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.image_requests import VerifyRequest
 from jupyter_deploy.domain.images import (
     SNAPSHOT_DIGEST_LABEL,
-    SNAPSHOT_LABEL,
     Image,
     Reference,
     model_folder,
@@ -124,7 +123,8 @@ def _of_content(image: Image, ports: Ports) -> list[Evidence]:
     ]
     said = f"label, bento and model name the snapshot {image.snapshot}, {digest}"
     if others:
-        said = f"the model in it is the snapshot {digest}, but {' and '.join(others)} name{'s' * (len(others) == 1)} another"
+        name = "names" if len(others) == 1 else "name"
+        said = f"the model in it is the snapshot {digest}, but {' and '.join(others)} {name} another"
     evidence = [Evidence(subject="snapshot", verdict="fail" if others else "pass", sentence=said)]
     return [*evidence, _of_model(image, folder, _files(found[manifest]), ports)]
 

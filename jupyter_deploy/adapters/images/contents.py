@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 from jupyter_deploy.domain.errors import StoreError
 
@@ -103,7 +103,7 @@ def _tar(store: Path, digest: str) -> Iterator[tarfile.TarFile]:
     try:
         with _blob(store, digest).open("rb") as raw:
             stream = _Digested(raw)
-            with tarfile.open(fileobj=stream, mode="r|*") as tar:
+            with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|*") as tar:
                 yield tar
             while stream.read(_CHUNK):  # what stands behind the archive's end
                 pass

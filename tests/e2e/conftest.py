@@ -12,6 +12,8 @@ import pytest
 from tests import notebooks
 from tests.conftest import make_home
 
+from .registry import desk, registry_world  # noqa: F401 - fixtures of several modules
+
 TRAIN = """
 import os
 import numpy as np, pandas as pd

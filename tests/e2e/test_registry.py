@@ -1,0 +1,265 @@
+"""Images to and from a real registry, and those that a registry or its user's credentials keep out."""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from jupyter_deploy.adapters.images.attaching import SBOM, Registries
+from jupyter_deploy.domain.errors import StoreError, ToolMissing
+from tests.registries import PASSWORD, USER, credentials, registry
+
+from .registry import refused
+
+SENT = ["model: code (10.2 kB): sent", "model: weights (3 MB): sent"]
+THERE = ["model: code (10.2 kB): there already", "model: weights (3 MB): there already"]
+
+
+def signed_and_verified(desk, image):
+    private, public = desk.keys
+    before = desk.registries.verify(image, public)
+    desk.registries.sign(image, private)
+    return not before and desk.registries.verify(image, public)
+
+
+def test_what_was_pushed_is_there_under_its_digest(desk):
+    assert desk.registries.digest(desk.place) is None
+    assert desk.push() == SENT
+    assert desk.registries.digest(desk.place) == desk.image.digest
+    assert desk.registries.digest(desk.pushed) == desk.image.digest
+    assert not desk.left()
+
+
+def test_what_is_there_is_not_sent_again(desk):
+    desk.push()
+    assert desk.push(desk.place.at(tag="two")) == THERE
+    assert desk.registries.digest(desk.place.at(tag="two")) == desk.image.digest
+
+
+def test_of_two_images_that_share_a_layer_it_is_sent_once(desk):
+    weights = os.urandom(3_000_000)
+    desk.make(weights=weights, code=b"one")
+    desk.push()
+    desk.make(weights=weights, code=b"two")
+    assert desk.push() == [SENT[0], THERE[1]]
+    assert desk.registries.digest(desk.place) == desk.image.digest
+
+
+def test_an_image_comes_back_into_an_empty_store_as_it_was(desk, tmp_path):
+    desk.push()
+    other = tmp_path / "other"
+    assert desk.registries.pull(desk.pushed, other, desk.told.append) == desk.image.digest
+    assert desk.registries.pull(desk.place, other, desk.told.append) == desk.image.digest
+    index = json.loads((other / "index.json").read_text())
+    assert [one["digest"] for one in index["manifests"]] == [desk.image.digest]
+    came, went = (
+        {path.name: path.read_bytes() for path in (store / "blobs/sha256").iterdir()} for store in (other, desk.store)
+    )
+    assert came == went
+    # Other tools read the store too.
+    others = subprocess.run(["skopeo", "inspect", "--raw", f"oci:{other}"], capture_output=True, check=True)
+    assert f"sha256:{hashlib.sha256(others.stdout).hexdigest()}" == desk.image.digest
+    assert not desk.left()
+
+
+def test_an_image_that_is_not_in_the_store_is_named(desk):
+    (desk.store / "blobs/sha256" / desk.image.digest.partition(":")[2]).unlink()
+    with pytest.raises(StoreError, match=desk.image.digest):
+        desk.push()
+
+
+def test_an_image_that_nobody_pushed_cannot_be_pulled(desk, tmp_path):
+    error = refused(desk.registries.pull, desk.place, tmp_path / "other", desk.told.append)
+    assert f"has no {desk.place.name}" in error.message
+    assert not desk.left()
+
+
+def test_two_push_the_same_image_at_once(desk):
+    failed = []
+
+    def one():
+        try:
+            Registries().push(desk.image, desk.store, desk.place, lambda _words: None)
+        except Exception as error:  # noqa: BLE001 - told below
+            failed.append(error)
+
+    both = [threading.Thread(target=one) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert not failed
+    assert desk.registries.digest(desk.place) == desk.image.digest
+
+
+# Credentials
+
+
+def test_a_wrong_password_is_said_before_slow_work_and_never_shown(desk):
+    desk.knows("wrong-one")
+    error = refused(desk.registries.check, desk.place)
+    assert "does not let you in" in error.message
+    assert f"skopeo login {desk.place.registry}" in error.remedy
+    assert "wrong-one" not in str(error)
+
+
+def test_nobody_is_let_in_without_credentials(desk, monkeypatch):
+    monkeypatch.delenv("REGISTRY_AUTH_FILE")
+    assert "does not let you in" in refused(desk.registries.check, desk.place).message
+    assert "does not let you in" in refused(desk.push).message
+    assert not desk.told  # nothing was tried again
+
+
+def test_the_file_of_docker_is_enough(desk, monkeypatch):
+    monkeypatch.delenv("REGISTRY_AUTH_FILE")
+    credentials(desk.home / ".docker/config.json", desk.place.registry)
+    assert desk.push() == SENT
+    assert signed_and_verified(desk, desk.pushed)
+
+
+def test_the_file_that_names_the_registry_is_taken_for_signing_too(desk, tmp_path, monkeypatch):
+    """cosign alone would stop at docker's file, where another registry is."""
+    monkeypatch.delenv("REGISTRY_AUTH_FILE")
+    credentials(desk.home / ".docker/config.json", "registry.example")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    credentials(tmp_path / "run/containers/auth.json", desk.place.registry)
+    assert desk.push() == SENT
+    assert signed_and_verified(desk, desk.pushed)
+
+
+def test_the_file_that_a_variable_names_goes_before_that_of_docker(desk):
+    credentials(desk.home / ".docker/config.json", desk.place.registry, secret="wrong-one")
+    assert desk.push() == SENT
+    assert signed_and_verified(desk, desk.pushed)
+
+
+def has_helper(desk, name, answer, monkeypatch):
+    """A credential helper, as docker's are: a program that prints what it knows."""
+    folder = desk.folder / "bin"
+    folder.mkdir()
+    program = folder / "docker-credential-tests"
+    program.write_text(f'#!/bin/sh\n[ "$1" = get ] || exit 1\ncat >/dev/null\n{answer}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    (desk.home / "auth.json").write_text(json.dumps({"credHelpers": {desk.place.registry: name}}))
+
+
+def test_a_credential_helper_is_asked(desk, monkeypatch):
+    known = json.dumps({"ServerURL": desk.place.registry, "Username": USER, "Secret": PASSWORD})
+    has_helper(desk, "tests", f"echo '{known}'", monkeypatch)
+    assert desk.push() == SENT
+    assert signed_and_verified(desk, desk.pushed)
+
+
+def test_a_credential_helper_that_is_missing_is_said(desk, monkeypatch):
+    has_helper(desk, "nowhere", "", monkeypatch)
+    error = refused(desk.registries.check, desk.place)
+    assert "credential helper" in error.message
+    assert "docker-credential-nowhere" in error.details
+
+
+def test_a_credential_helper_that_fails_is_said(desk, monkeypatch):
+    has_helper(desk, "tests", "echo 'the vault is locked'; exit 1", monkeypatch)
+    error = refused(desk.registries.check, desk.place)
+    assert "credential helper" in error.message
+    assert "the vault is locked" in error.details
+
+
+def test_no_credential_is_in_what_is_left_of_publishing(desk):
+    desk.push()
+    desk.registries.attach(desk.pushed, SBOM, b"{}")
+    assert signed_and_verified(desk, desk.pushed)
+    encoded = json.loads((desk.home / "auth.json").read_text())["auths"][desk.place.registry]["auth"]
+    files = [path for path in desk.folder.rglob("*") if path.is_file()]
+    holding = [path for path in files for secret in (PASSWORD, encoded) if secret.encode() in path.read_bytes()]
+    assert holding == [desk.home / "auth.json"]
+
+
+# Reaching and trusting
+
+
+def test_a_port_where_nobody_listens_is_said(desk):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        error = refused(desk.registries.check, desk.at(f"localhost:{taken.getsockname()[1]}"))
+    assert "does not answer" in error.message
+    assert "port" in error.remedy
+
+
+def test_a_name_that_nobody_has_is_said(desk):
+    error = refused(desk.registries.check, desk.at("registry.example"))
+    # Where there is no name service at all, that is what does not answer.
+    assert "cannot be found" in error.message or "does not answer" in error.message
+
+
+def test_a_registry_that_says_nothing_is_not_waited_for_for_ever(desk):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = refused(Registries(patience=0.5).check, desk.at(f"localhost:{silent.getsockname()[1]}"))
+    assert "does not answer" in error.message
+
+
+def test_a_proxy_that_does_not_answer_is_said_without_its_password(desk, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ada:wrong-one@127.0.0.1:{taken.getsockname()[1]}")
+        error = refused(desk.registries.check, desk.at("registry.example"))
+    assert "proxy" in error.message
+    assert "wrong-one" not in str(error)
+
+
+def test_an_unknown_certificate_is_refused(desk, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    private, public = desk.keys
+    error = refused(desk.registries.check, desk.place)
+    assert "certificate" in error.message
+    assert "SSL_CERT_FILE" in error.remedy
+    assert f"certs.d/{desk.place.registry}" in error.remedy
+    for call, arguments in (
+        (desk.push, ()),
+        (desk.registries.sign, (desk.pushed, private)),
+        (desk.registries.verify, (desk.pushed, public)),
+    ):
+        assert "certificate" in refused(call, *arguments).message
+    assert not desk.told
+
+
+def test_a_certificate_for_another_name_is_refused(desk):
+    elsewhere = desk.authority.certified("DNS:registry.example")
+    with registry(desk.folder / "registry", certified=elsewhere) as running:
+        assert "not for this name" in refused(desk.registries.check, desk.at(running.host)).message
+
+
+def test_an_authority_in_the_user_s_own_folder_is_trusted(desk, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    folder = desk.home / ".config/containers/certs.d" / desk.place.registry
+    folder.mkdir(parents=True)
+    (folder / "ca.crt").write_bytes(desk.authority.certificate.read_bytes())
+    assert desk.push() == SENT
+    assert signed_and_verified(desk, desk.pushed)
+
+
+def test_a_registry_without_a_certificate_is_taken_on_this_machine(desk):
+    with registry(desk.folder / "registry") as running:
+        for host in (running.host, running.host.replace("localhost", "127.0.0.1")):
+            here = desk.at(host)
+            desk.registries.check(here)
+            desk.push(here)
+            assert desk.registries.pull(here, desk.folder / "other", desk.told.append) == desk.image.digest
+            pushed = here.at(digest=desk.image.digest)
+            assert signed_and_verified(desk, pushed)
+            desk.registries.attach(pushed, SBOM, b"{}")
+            assert desk.registries.attached(pushed, SBOM) == b"{}"
+
+
+def test_the_program_that_is_missing_is_named(desk, monkeypatch):
+    private, _ = desk.keys
+    monkeypatch.setenv("PATH", str(desk.folder))
+    with pytest.raises(ToolMissing, match="'skopeo' is not installed") as caught:
+        desk.registries.check(desk.place)
+    assert "apt-get install skopeo" in caught.value.remedy
+    with pytest.raises(ToolMissing, match="'cosign' is not installed"):
+        desk.registries.sign(desk.pushed, private)

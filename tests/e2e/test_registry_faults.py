@@ -1,0 +1,115 @@
+"""Pushes that do not go through: what was done, what is left, that it can be said again; and Ctrl-C."""
+
+import signal
+import subprocess
+import sys
+
+import psutil
+
+from tests.disks import small_disk
+from tests.registries import PASSWORD, faulty, registry
+
+from .registry import refused
+
+PUSH = """
+import sys
+from pathlib import Path
+from jupyter_deploy.adapters.images.attaching import Registries
+from jupyter_deploy.domain.images import Image, Reference
+image, store, place = sys.argv[1:]
+Registries().push(Image.model_validate_json(image), Path(store), Reference.parse(place), print)
+"""
+
+THE_REST = ["model: code (10.2 kB): there already", "model: weights (3 MB): sent"]
+
+
+def again(desk):
+    return [words for words in desk.told if "trying again" in words]
+
+
+def test_a_registry_that_takes_nothing_is_said_at_once(desk):
+    with registry(desk.folder / "registry", read_only=True) as running:
+        error = refused(desk.push, desk.at(running.host))
+    assert "does not let you write" in error.message
+    assert "0 of 2 layers are there" in error.message
+    assert not desk.told
+
+
+def test_a_full_registry_gets_no_tag_and_the_rest_later(desk):
+    with (
+        small_disk(desk.folder / "disk", "1m") as disk,
+        registry(desk.folder / "registry", storage=disk.path) as running,
+    ):
+        here = desk.at(running.host)
+        error = refused(desk.push, here)
+        assert "its storage may be full" in error.message
+        assert "1 of 2 layers are there, left: 1 (3 MB), and the tag" in error.message
+        assert desk.registries.digest(here) is None
+        subprocess.run(["mount", "-o", "remount,size=20m", disk.path], check=True)
+        assert desk.push(here) == THE_REST
+        assert desk.registries.digest(here) == desk.image.digest
+
+
+def test_a_connection_that_is_cut_each_time_leaves_no_tag_and_what_is_there_stays(desk):
+    with faulty(desk.place.registry, lambda _number: (1_000_000, "cut")) as proxy:
+        there = desk.at(proxy.host)
+        desk.knows(PASSWORD, proxy.host)
+        error = refused(desk.push, there)
+        assert "was cut" in error.message
+        assert "1 of 2 layers are there, left: 1 (3 MB), and the tag" in error.message
+        assert "say it again" in error.remedy
+        assert "_state" not in str(error)
+        assert len(again(desk)) == 2
+        assert desk.registries.digest(there) is None
+    desk.knows(PASSWORD)
+    assert desk.push() == THE_REST
+    assert desk.registries.digest(desk.place) == desk.image.digest
+    assert not desk.left()
+
+
+def test_a_connection_that_is_cut_once_is_made_again(desk):
+    def behave(_number):
+        return (None, "") if proxy.reached.is_set() else (1_000_000, "cut")
+
+    with faulty(desk.place.registry, behave) as proxy:
+        there = desk.at(proxy.host)
+        desk.knows(PASSWORD, proxy.host)
+        desk.push(there)
+        assert desk.registries.digest(there) == desk.image.digest
+    assert len(again(desk)) == 1
+    assert "model: weights (3 MB): sent" in desk.told
+
+
+def test_ctrl_c_in_the_middle_of_a_push_ends_it_and_leaves_nothing_half_made(desk):
+    with faulty(desk.place.registry, lambda _number: (1_000_000, "hold")) as proxy:
+        pushing, skopeo = held_in_the_middle(desk, proxy)
+        pushing.send_signal(signal.SIGINT)
+        _, complaints = pushing.communicate(timeout=60)
+        assert "KeyboardInterrupt" in complaints
+        assert not skopeo.is_running()
+    assert not desk.left()
+    desk.knows(PASSWORD)
+    assert desk.registries.digest(desk.place) is None
+    assert desk.push() == THE_REST
+
+
+def test_a_push_whose_process_is_killed_does_not_go_on_alone(desk):
+    with faulty(desk.place.registry, lambda _number: (1_000_000, "hold")) as proxy:
+        pushing, skopeo = held_in_the_middle(desk, proxy)
+        pushing.kill()
+        pushing.communicate()
+        proxy.go_on()  # skopeo has something to say now, and nobody hears it
+        skopeo.wait(60)
+    desk.knows(PASSWORD)
+    assert desk.registries.digest(desk.place) is None
+
+
+def held_in_the_middle(desk, proxy):
+    """A process that pushes, and its skopeo, when a part of the big layer has gone through."""
+    desk.knows(PASSWORD, proxy.host)
+    command = [sys.executable, "-c", PUSH, desk.image.model_dump_json(), str(desk.store), str(desk.at(proxy.host))]
+    pushing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert proxy.reached.wait(60)
+    (skopeo,) = psutil.Process(pushing.pid).children(recursive=True)
+    assert skopeo.name() == "skopeo"
+    return pushing, skopeo

@@ -10,6 +10,8 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 NEWER := 3.13
+# What images are made, moved, signed and run with.
+IMAGES := podman buildah skopeo cosign docker-registry mmdebstrap openssl runc
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
@@ -23,7 +25,7 @@ down:
 	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
 
 setup:
-	@scripts/setup.sh demo,test git chromium r node
+	@scripts/setup.sh demo,test git chromium r node $(IMAGES)
 
 check: setup
 	$(PYTHON) -m ruff check .

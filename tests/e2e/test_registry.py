@@ -11,6 +11,7 @@ import pytest
 
 from jupyter_deploy.adapters.images.attaching import SBOM, Registries
 from jupyter_deploy.domain.errors import StoreError, ToolMissing
+from jupyter_deploy.domain.images import Reference
 from tests.registries import PASSWORD, USER, credentials, registry
 
 from .registry import refused
@@ -245,7 +246,7 @@ def test_an_authority_in_the_user_s_own_folder_is_trusted(desk, monkeypatch):
 def test_a_registry_without_a_certificate_is_taken_on_this_machine(desk):
     with registry(desk.folder / "registry") as running:
         for host in (running.host, running.host.replace("localhost", "127.0.0.1")):
-            here = desk.at(host)
+            here = Reference(registry=host, repository=host.partition(":")[0], tag="one")
             desk.registries.check(here)
             desk.push(here)
             assert desk.registries.pull(here, desk.folder / "other", desk.told.append) == desk.image.digest

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import signal
+import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from jupyter_deploy.adapters.bento import BentoBuilder
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.domain.artifacts import Bento, Tolerance
-from tests.contract.capturing import FRAME, capture
+from tests.conftest import free_port
+from tests.contract.capturing import FRAME, capture, live
 
 TABLE = Path(__file__).parent / "capturing.py"  # any file of the project will do
 
@@ -23,6 +31,7 @@ class Weighed:
         return {"factor": 2}
 
     def __setstate__(self, state):
+        import os
         import pathlib
         import time
 
@@ -33,6 +42,8 @@ class Weighed:
             time.sleep(0.01)
 
     def __call__(self, frame):
+        import os
+        import sys
 
         if words := os.environ.get("SAYS"):
             print(words)
@@ -43,6 +54,7 @@ class Weighed:
 def waits(path: str) -> str:
     """Answers when there is a file at a path."""
     import pathlib
+    import time
 
     while path and not pathlib.Path(path).exists():
         time.sleep(0.01)
@@ -56,6 +68,7 @@ def greedy(mebibytes: int) -> int:
 
 def drawn(frame):
     """Another answer each time."""
+    import random
 
     return [random.random() for _ in range(len(frame))]
 

@@ -113,5 +113,6 @@ class Collected(Value):
 
 def run_line(reference: Reference) -> str:
     """A line for a shell that starts an image as it is meant to run: without rights, and without writing anything."""
-    words = ["podman", "run", "--rm", "--read-only", "--cap-drop=all", "-p", f"{PORT}:{PORT}", str(reference)]
+    exact = reference.at(digest=reference.digest)  # not every engine takes a tag beside it
+    words = ["podman", "run", "--rm", "--read-only", "--cap-drop=all", "-p", f"{PORT}:{PORT}", str(exact)]
     return " ".join(map(quoted, words))

@@ -26,7 +26,7 @@ def published_page(result: Published) -> Page:
     facts = [
         ("reference", publication.reference),
         ("digest", image.digest),
-        ("sent", _sent(result)),
+        ("to be sent" if result.dry_run else "sent", _sent(result)),
         ("base", f"{image.base} ({image.platform}, Python {image.python})"),
         ("bill of materials", attached),
         ("signed", signed),
@@ -52,9 +52,8 @@ def published_page(result: Published) -> Page:
 
 
 def _sent(result: Published) -> str:
-    layers = result.publication.image.layers
-    verb = " would be" if result.dry_run else ""
-    return f"{len(result.sent)} of {len(layers)} layers{verb}, {size_in_words(result.sent_bytes)}"
+    count = len(result.publication.image.layers)
+    return f"{len(result.sent)} of {count} layers, {size_in_words(result.sent_bytes)}"
 
 
 def verified_page(result: Verified) -> Page:
@@ -94,7 +93,12 @@ def _unasked(engines: Iterable[str], consequence: str = "") -> list[tuple[str, s
 
 def _table(images: Iterable[UsedImage], title: str = "") -> Table:
     rows = [
-        (*_row(one.image), "here" if one.here else "in the registry", _lines(one.used_by), _lines(one.published))
+        (
+            *_row(one.image),
+            "here" if one.here else "in the registry",
+            _lines(one.used_by),
+            _lines(reference.partition("@")[0] for reference in one.published),
+        )
         for one in images
     ]
     return Table(title, ("image", "snapshot", "size", "where", "used by", "published"), rows)

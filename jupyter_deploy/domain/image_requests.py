@@ -25,6 +25,7 @@ class PublishRequest(Request):
         default=None,
         description="HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else where the endpoint was "
         "published last; without a tag the release's version is the tag).",
+        json_schema_extra={"important": True},
     )
     base: str | None = Field(
         default=None, description="The base image, HOST/PATH@sha256:… (default: the setting base_image)."
@@ -48,7 +49,11 @@ class VerifyRequest(Request):
     """
 
     image: str = Field(description="HOST/PATH:TAG, HOST/PATH@sha256:… or both.", json_schema_extra={"positional": True})
-    key: str | None = Field(default=None, description="The signer's public key, a file such as cosign.pub.")
+    key: str | None = Field(
+        default=None,
+        description="The signer's public key, a file such as cosign.pub.",
+        json_schema_extra={"important": True},
+    )
 
 
 class ImagesRequest(Request):

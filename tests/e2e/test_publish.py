@@ -30,13 +30,12 @@ class Person:
         self.home = make_home(folder / "home")
         self.engine = Engine(folder / "engine")
         self.place = f"{world.registry.host}/team/price"
-        config = folder / "config"
-        trusted = config / "containers" / "certs.d" / world.registry.host
-        trusted.mkdir(parents=True)
-        (trusted / "ca.crt").write_bytes(world.authority.certificate.read_bytes())
+        known = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+        trusted = folder / "trusted.pem"  # beside those that the package index needs
+        trusted.write_bytes((known.read_bytes() if known.exists() else b"") + world.authority.certificate.read_bytes())
         self.home.environment |= {
             "REGISTRY_AUTH_FILE": str(credentials(folder / "auth.json", world.registry.host)),
-            "XDG_CONFIG_HOME": str(config),
+            "SSL_CERT_FILE": str(trusted),
             "COSIGN_PASSWORD": "",
             "NBDEPLOY_BASE_IMAGE": base,
         }

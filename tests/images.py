@@ -3,10 +3,12 @@
 import contextlib
 import gzip
 import hashlib
+import io
 import json
 import os
 import platform
 import subprocess
+import tarfile
 from pathlib import Path
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
@@ -76,6 +78,36 @@ def write_layout(folder, layers, *, tag="base", architecture=ARCHITECTURE, confi
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
     return f"oci:{folder}:{tag}"
+
+
+def tar_of(files):
+    """A tar archive of these files."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return written.getvalue()
+
+
+def write_small_base(folder, python="3.11.2", glibc="2.36", **options):
+    """A base that says what it is and cannot run: for tests in which nothing is run."""
+    minor = python.rpartition(".")[0]
+    files = {f"usr/bin/python{minor}": b"ELF\0" + python.encode() + b"\0"}
+    if glibc:
+        files["usr/lib/libc.so.6"] = f"GNU C Library stable release version {glibc}.\n".encode()
+    return write_layout(folder, [tar_of(files)], **options)
+
+
+def unpacked(store, image):
+    """Name -> (what the archive says of it, content) in each layer above the base."""
+    found = []
+    for layer in image.layers:
+        if layer.kind != "base":
+            with tarfile.open(store.blob(layer.digest)) as tar:
+                found.append({m.name: (m, tar.extractfile(m).read() if m.isfile() else b"") for m in tar})
+    return found
 
 
 class Engine:

@@ -61,15 +61,13 @@ def install(
     listed = folder / "requirements.txt"
     listed.write_text("".join(f"{name}=={version}\n" for name, version in requirements.items()), "utf-8")
     pips = pips_settings()
+    settings = uvs_settings(pips)
     more = ["--no-index"] if "no-index" in pips else []
-    more += ["--find-links", str(links)] if links else []
-    run_uv(
-        ["pip", "install", *options, *more, "--no-deps", "--no-progress", "--requirements", str(listed)],
-        folder,
-        lock,
-        settings=uvs_settings(pips),
-        remedy=remedy,
-    )
+    if links:  # an option makes uv forget the variable
+        folders = {**settings, **os.environ}.get("UV_FIND_LINKS", "").split(",")
+        more += [word for one in (*filter(None, folders), str(links)) for word in ("--find-links", one)]
+    command = ["pip", "install", *options, *more, "--no-deps", "--no-progress", "--requirements", str(listed)]
+    run_uv(command, folder, lock, settings=settings, remedy=remedy)
 
 
 def run_uv(

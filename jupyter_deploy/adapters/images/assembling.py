@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from jupyter_deploy.domain.images import Image, LayerKind
 from . import dependencies
 from .archive import Entry, Packed, entries_of, write_layer
 from .base import Base, bring, named, require
-from .compiling import compiled, compiler
+from .compiling import Compiler, compiled, compiler
 from .dependencies import VENV
 from .layout import (
     BASE_DIGEST,
@@ -37,10 +38,15 @@ from .layout import (
 )
 
 HOME = "opt/nbdeploy/bentoml"
+BENTO = "opt/nbdeploy/bento"
+SNAPSHOT = "opt/nbdeploy/snapshot"
 PORT = 8080
 
 _FORMAT = 1
 _LARGE = 1 << 20  # bytes from which on a model's file is a layer of its own
+# What BentoML makes in its home when it is asked for anything; in a container it may not be able to.
+_FOLDERS = ("envs", "tmp")
+
 _USER = "65532:65532"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -89,12 +95,13 @@ class DaemonlessBuilder:
         with disk_faults(), self._store.writing() as writing:
             told(f"base image {asked.name}")
             base = bring(asked, self._store, writing, environment)
-            installed = dependencies.layer_of(plan, base, writing, told)
+            by = compiler(environment)
+            installed = dependencies.layer_of(plan, base, by, writing, told)
             layers = [
-                _Layer("dependencies", f"{installed.count} distributions", installed.layer),
-                *self._own(plan, base, writing, told),
+                _Layer("dependencies", f"{installed.count} distributions, compiled by {by.version}", installed.layer),
+                *_own(plan, by, writing, told),
             ]
-            config = _config(plan, base, layers, installed.compiled_by)
+            config = _config(plan, base, layers)
             manifest = _manifest(base, layers, writing.put(_json(config), CONFIG_TYPE))
             descriptor = writing.put(_json(manifest), MANIFEST_TYPE)
             writing.enter(descriptor, {BASE_NAME: base.name})
@@ -103,23 +110,30 @@ class DaemonlessBuilder:
             raise ImageNotBuilt(f"image {descriptor['digest']} is not in {self._store.folder}", "build it again")
         return image
 
-    def _own(self, plan: ImagePlan, base: Base, writing: Writing, told: Told) -> Iterator[_Layer]:
-        """The serving code, the model's large files, and all else: what changes most often comes last."""
-        python, version = compiler(plan.snapshot.manifest.environment)
-        serving, rest = _bento(plan)
-        small, large = _model(plan.snapshot)
-        for entry, digest in large:
-            title = entry.name.rpartition("/")[2]
-            packed = _kept(writing, [_FORMAT, entry.name, digest], [entry], compressed=False)
-            told(f"{title}: {packed.size} bytes")
-            yield _Layer("model", title, packed, compressed=False)
-        for title, sources, more in (("serving code", serving, []), ("bento", rest, small)):
-            folder = writing.making / title.partition(" ")[0]
-            made = compiled(sources, python, base.python.minor, folder, writing.lock)
-            entries = [*sources, *made, *more]  # in a snapshot there is only what was captured
-            packed = _kept(writing, [_FORMAT, version, *_contents(entries)], entries, compressed=True)
-            told(f"{title}: {packed.size} bytes")
-            yield _Layer("code", title, packed)
+
+def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterator[_Layer]:
+    """The model's large files, the serving code, and all else: what changes most often comes last."""
+    serving, rest = _bento(plan)
+    small, large = _model(plan.snapshot)
+    for entry, digest in large:
+        title = entry.name.removeprefix(f"{SNAPSHOT}/")
+        packed = _kept(writing, [_FORMAT, entry.name, digest], lambda entry=entry: [entry], compressed=False)  # type: ignore[misc]
+        told(f"{title}: {packed.size} bytes")
+        yield _Layer("model", title, packed, compressed=False)
+    # In a snapshot there is only what was captured, and no bytecode.
+    for title, sources, more in (("serving code", serving, []), ("bento", rest, small)):
+        packed = _compiled_layer(sources, more, by, writing)
+        told(f"{title}: {packed.size} bytes")
+        yield _Layer("code", title, packed)
+
+
+def _compiled_layer(sources: list[Entry], more: list[Entry], by: Compiler, writing: Writing) -> Packed:
+    def entries() -> list[Entry]:
+        return [*sources, *more, *compiled(sources, by, writing.making / "bytecode", writing.lock)]
+
+    packed = _kept(writing, [_FORMAT, by.version, _contents(sources), _contents(more)], entries, compressed=True)
+    shutil.rmtree(writing.making / "bytecode", ignore_errors=True)
+    return packed
 
 
 def _contents(entries: list[Entry]) -> list[list[str]]:
@@ -127,19 +141,19 @@ def _contents(entries: list[Entry]) -> list[list[str]]:
     found = []
     for entry in entries:
         content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
-        told = content if isinstance(content, str) else sha256(content)
+        told = sha256(content) if isinstance(content, bytes) else str(content)
         found.append([entry.name, told, str(entry.executable)])
     return sorted(found)
 
 
-def _kept(writing: Writing, made_of: list[Any], entries: list[Entry], *, compressed: bool) -> Packed:
+def _kept(writing: Writing, made_of: list[Any], entries: Callable[[], list[Entry]], *, compressed: bool) -> Packed:
     """A layer, written if it is not there: a large file that did not change is not read again."""
     key = sha256(json.dumps(made_of).encode())
     kept = writing.kept("layers", key)
     if kept:
         return Packed(kept["digest"], kept["diff_id"], kept["size"])
     file = writing.making / "layer"
-    packed = write_layer(entries, file, compressed=compressed)
+    packed = write_layer(entries(), file, compressed=compressed)
     writing.take(file, packed.digest)
     writing.keep("layers", key, {"digest": packed.digest, "diff_id": packed.diff_id, "size": packed.size})
     return packed
@@ -148,12 +162,10 @@ def _kept(writing: Writing, made_of: list[Any], entries: list[Entry], *, compres
 def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
     """The serving code in a bento, and the rest of it; what describes other ways to an image stays behind."""
     path = Path(plan.bento.path)
-    name, version = path.parent.name, path.name
-    at = f"{HOME}/bentos/{name}"
     captured = _captured(plan.snapshot)
-    serving, rest = [], [Entry(f"{at}/latest", version.encode())]
-    for entry in entries_of(path, f"{at}/{version}"):
-        inside = entry.name.removeprefix(f"{at}/{version}/")
+    serving, rest = [], _placed("bentos", path, BENTO)
+    for entry in entries_of(path, BENTO):
+        inside = entry.name.removeprefix(f"{BENTO}/")
         if inside.startswith("env/") or "__pycache__" in inside or not isinstance(entry.source, Path):
             continue
         one = Entry(entry.name, entry.source)
@@ -169,17 +181,16 @@ def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
 def _model(snapshot: Snapshot) -> tuple[list[Entry], list[tuple[Entry, str]]]:
     """A snapshot's small files, and the large ones with their SHA-256, in the order of their names."""
     path = Path(snapshot.path)
-    name, version = path.parent.name, path.name
-    at = f"{HOME}/models/{name}"
     described = _WRITTEN.sub(_captured(snapshot), (path / "model.yaml").read_bytes())
     small = [
-        Entry(f"{at}/latest", version.encode()),
-        Entry(f"{at}/{version}/model.yaml", described),
-        Entry(f"{at}/{version}/{MANIFEST}", path / MANIFEST),
+        *(Entry(f"{HOME}/{folder}", None) for folder in _FOLDERS),
+        *_placed("models", path, SNAPSHOT),
+        Entry(f"{SNAPSHOT}/model.yaml", described),
+        Entry(f"{SNAPSHOT}/{MANIFEST}", path / MANIFEST),
     ]
     large = []
     for file, digest in sorted(snapshot.manifest.files.items()):
-        entry = Entry(f"{at}/{version}/{file}", path / file)
+        entry = Entry(f"{SNAPSHOT}/{file}", path / file)
         if (path / file).stat().st_size >= _LARGE:
             large.append((entry, digest))
         else:
@@ -187,11 +198,23 @@ def _model(snapshot: Snapshot) -> tuple[list[Entry], list[tuple[Entry, str]]]:
     return small, large
 
 
+def _placed(store: str, path: Path, at: str) -> list[Entry]:
+    """How BentoML finds a folder by its tag: in its home there is a link to where the files are.
+
+    They have the same place in every image: else a new version would make each layer another one.
+    """
+    name, version = path.parent.name, path.name
+    return [
+        Entry(f"{HOME}/{store}/{name}/{version}", f"/{at}"),
+        Entry(f"{HOME}/{store}/{name}/latest", version.encode()),
+    ]
+
+
 def _captured(snapshot: Snapshot) -> bytes:
     return rb"\g<1>'" + snapshot.manifest.provenance.captured_at.isoformat().encode() + b"'"
 
 
-def _config(plan: ImagePlan, base: Base, layers: list[_Layer], compiled_by: str) -> dict[str, Any]:
+def _config(plan: ImagePlan, base: Base, layers: list[_Layer]) -> dict[str, Any]:
     """The image's configuration; nothing in it is of today."""
     bento = Path(plan.bento.path)
     program = f"/{HOME}/bentos/{bento.parent.name}/{bento.name}/src/serving/container.py"
@@ -204,11 +227,7 @@ def _config(plan: ImagePlan, base: Base, layers: list[_Layer], compiled_by: str)
         "PYTHONUNBUFFERED": "1",
     }
     created = plan.snapshot.manifest.provenance.captured_at.isoformat()
-    notes = {"dependencies": f", compiled by Python {compiled_by}"}
-    history = [
-        {"created": created, "created_by": f"nbdeploy: {one.kind}: {one.title}{notes.get(one.kind, '')}"}
-        for one in layers
-    ]
+    history = [{"created": created, "created_by": f"nbdeploy: {one.kind}: {one.title}"} for one in layers]
     return {
         "created": created,
         "architecture": base.config["architecture"],

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -36,10 +38,20 @@ for source, target, shown in json.load(sys.stdin):
 _VERSION = "import platform; print(platform.python_version())"
 
 
-def compiler(environment: Environment) -> tuple[str, str]:
-    """An interpreter of this machine that writes bytecode for the captured Python, and its full version.
+@dataclass(frozen=True)
+class Compiler:
+    """An interpreter of this machine that writes bytecode for the captured Python, and its full version."""
 
-    The notebook's own, if it is still there; else one of the same minor version.
+    interpreter: str
+    version: str
+
+    @property
+    def minor(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+
+def compiler(environment: Environment) -> Compiler:
+    """The notebook's own interpreter, if it is still there; else one of the same minor version.
 
     Raises
     ------
@@ -50,13 +62,15 @@ def compiler(environment: Environment) -> tuple[str, str]:
     for candidate in (environment.interpreter, sys.executable, shutil.which(f"python{minor}")):
         version = _version(candidate) if candidate else ""
         if candidate and version.startswith(f"{minor}."):
-            return candidate, version
+            return Compiler(candidate, version)
     raise ToolMissing(
         f"there is no Python {minor} here, which the image's libraries are compiled by", f"install python{minor}"
     )
 
 
 def _version(interpreter: str) -> str:
+    if interpreter == sys.executable:
+        return platform.python_version()
     try:
         ended = subprocess.run(
             [interpreter, "-I", "-S", "-c", _VERSION], capture_output=True, text=True, check=False, env={}
@@ -66,21 +80,19 @@ def _version(interpreter: str) -> str:
     return ended.stdout.strip()
 
 
-def compiled(sources: Iterable[Entry], python: str, minor: str, folder: Path, lock: int) -> list[Entry]:
+def compiled(sources: Iterable[Entry], by: Compiler, folder: Path, lock: int) -> list[Entry]:
     """The bytecode of the sources among these entries; tests of libraries are left out.
 
     Parameters
     ----------
     sources
         Files of this machine. What is below one folder of ``site-packages`` is one batch.
-    python, minor
-        The interpreter that compiles, and which cache files are for: ``3.11``.
     folder
         Where the bytecode is written.
     lock
         A descriptor that the compiling processes inherit.
     """
-    tag = f"cpython-{minor.replace('.', '')}"
+    tag = f"cpython-{by.minor.replace('.', '')}"
     work: list[tuple[str, Path, Path]] = []
     for entry in sources:
         name = PurePosixPath(entry.name)
@@ -90,7 +102,7 @@ def compiled(sources: Iterable[Entry], python: str, minor: str, folder: Path, lo
     work.sort(key=lambda item: item[0])
     batches = [list(batch) for _, batch in groupby(work, key=lambda item: _top(item[0]))]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(partial(_compile, python, lock), sorted(batches, key=len, reverse=True)):
+        for _ in pool.map(partial(_compile, by.interpreter, lock), sorted(batches, key=len, reverse=True)):
             pass
     return [Entry(inside, target) for inside, _, target in work if target.exists()]
 

@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jupyter_deploy.adapters.digesting import sha256
-from jupyter_deploy.adapters.installing import install, pips_settings, uvs_settings, without_credentials
+from jupyter_deploy.adapters.installing import install, without_credentials
 from jupyter_deploy.domain.errors import BaseUnfit, EnvironmentNotBuilt, ImageNotBuilt, InvalidInput
 from jupyter_deploy.domain.image_ports import ImagePlan, Told
 
 from .archive import Entry, Packed, entries_of, write_layer
 from .base import Base
 from .choosing import chosen, manylinux
-from .compiling import compiled, compiler
+from .compiling import Compiler, compiled, compiler
 from .layout import Writing
 from .wheels import local_ones, state_of, write_wheels
 
@@ -39,23 +39,25 @@ _REMEDY = (
     "PIP_EXTRA_INDEX_URL"
 )
 
+# The tests of a library. What else lies beside them may be imported: numpy.testing does.
+_TEST = re.compile(r"(?:.*/)?tests/(?:.*/)?test_[^/]*\.py")
+
 # What installers note for themselves: of this machine, or of when it was done.
 _NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
 
 # A script's first line; uv writes the second form where a path is too long for the first.
 _SHEBANG = re.compile(rb"\A#!(?:[^\n]*python[^\n]*\n|/bin/sh\n'''exec' [^\n]*\n' '''\n)")
 
-# Where wheels come from; without credentials, which may change while nothing else does.
-_SOURCES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX")
+# Who names another index by these wants other wheels. To ask pip for its files' settings takes longer than all else.
+_SOURCE = re.compile(r"(?:PIP|UV)_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|FIND_LINKS|NO_INDEX)")
 
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The finished layer, how many distributions are in it, and the version of Python that compiled them."""
+    """The finished layer, and how many distributions are in it."""
 
     layer: Packed
     count: int
-    compiled_by: str
 
 
 def check(plan: ImagePlan) -> None:
@@ -65,7 +67,7 @@ def check(plan: ImagePlan) -> None:
     local_ones(plan.snapshot.manifest.environment)
 
 
-def layer_of(plan: ImagePlan, base: Base, writing: Writing, told: Told) -> Dependencies:
+def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: Told) -> Dependencies:
     """The layer in the store, made if it is not there.
 
     Raises
@@ -77,22 +79,21 @@ def layer_of(plan: ImagePlan, base: Base, writing: Writing, told: Told) -> Depen
     """
     environment = plan.snapshot.manifest.environment
     wanted = chosen(environment.distributions, gpu=plan.gpu)
-    python, compiled_by = compiler(environment)
     try:
         platform = manylinux(environment.platform, base.glibc)
     except InvalidInput as error:
         raise BaseUnfit(f"the base image {base.name} does not fit: {error.message}", error.remedy) from error
     local = local_ones(environment)
-    made_of = [_FORMAT, wanted, base.python.path, base.python.minor, compiled_by, platform, state_of(local), _sources()]
+    made_of = [_FORMAT, wanted, base.python.path, by.version, platform, state_of(local), _sources()]
     key = sha256(json.dumps(made_of, sort_keys=True).encode())
     kept = writing.kept("layers", key)
     if kept:
         told(f"{len(wanted)} distributions: kept from an earlier build")
-        return Dependencies(Packed(kept["digest"], kept["diff_id"], kept["size"]), len(wanted), compiled_by)
+        return Dependencies(Packed(kept["digest"], kept["diff_id"], kept["size"]), len(wanted))
     told(f"{len(wanted)} distributions for {platform}: installing")
     prefix, wheels = writing.making / "venv", writing.making / "wheels"
     wheels.mkdir()
-    options = ["--prefix", str(prefix), "--python", python, "--python-version", base.python.minor]
+    options = ["--prefix", str(prefix), "--python", by.interpreter, "--python-version", by.minor]
     options += ["--python-platform", platform, "--only-binary", ":all:"]
     try:
         write_wheels(local, wheels, writing.lock)
@@ -101,9 +102,9 @@ def layer_of(plan: ImagePlan, base: Base, writing: Writing, told: Told) -> Depen
         raise ImageNotBuilt(
             "the lock's distributions could not be installed for the image", error.remedy, error.details
         ) from error
-    entries = [*_installed(prefix, base.python.minor), *_frame(base)]
+    entries = [*_installed(prefix, by.minor), *_frame(base)]
     told("compiling")
-    entries += compiled(entries, python, base.python.minor, writing.making / "bytecode", writing.lock)
+    entries += compiled(entries, by, writing.making / "bytecode", writing.lock)
     told("packing")
     file = writing.making / "layer"
     packed = write_layer(entries, file)
@@ -112,14 +113,12 @@ def layer_of(plan: ImagePlan, base: Base, writing: Writing, told: Told) -> Depen
     writing.keep("layers", key, value)
     for folder in (prefix, wheels, writing.making / "bytecode"):
         shutil.rmtree(folder, ignore_errors=True)
-    return Dependencies(packed, len(wanted), compiled_by)
+    return Dependencies(packed, len(wanted))
 
 
 def _sources() -> dict[str, str]:
-    pips = pips_settings()
-    settings = uvs_settings(pips) | {name: os.environ[name] for name in _SOURCES if name in os.environ}
-    found = {name: without_credentials(settings[name]) for name in _SOURCES if name in settings}
-    return found | ({"no-index": "1"} if "no-index" in pips else {})
+    """Where the environment says that wheels come from; credentials may change while nothing else does."""
+    return {name: without_credentials(value) for name, value in os.environ.items() if _SOURCE.fullmatch(name)}
 
 
 def _frame(base: Base) -> Iterator[Entry]:
@@ -138,7 +137,7 @@ def _installed(prefix: Path, minor: str) -> Iterator[Entry]:
     for entry in entries_of(prefix, VENV):
         name = PurePosixPath(entry.name)
         in_info = name.parent.suffix == ".dist-info"
-        if (in_info and name.name in _NOTES) or name.parent.name == "__pycache__" or entry.name == f"{VENV}/.lock":
+        if (in_info and name.name in _NOTES) or name.parent.name == "__pycache__" or _TEST.fullmatch(entry.name):
             continue
         if in_info and name.name == "RECORD" and entry.name.startswith(site) and isinstance(entry.source, Path):
             yield Entry(entry.name, _record(entry.source))
@@ -154,7 +153,7 @@ def _record(file: Path) -> bytes:
     kept = []
     for row in rows:
         place = PurePosixPath(row[0])
-        if place.name in _NOTES or place.suffix == ".pyc":
+        if place.name in _NOTES or place.suffix == ".pyc" or _TEST.fullmatch(row[0]):
             continue
         kept.append([row[0], "", ""] if place.parent.name == "bin" and ".." in place.parts else row)
     written = io.StringIO()

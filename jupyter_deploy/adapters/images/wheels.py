@@ -43,13 +43,9 @@ def local_ones(environment: Environment) -> list[LocalDistribution]:
         What one was installed from is gone.
     """
     lock = {canonicalize_name(name): version for name, version in environment.distributions.items()}
-    offered = _offered()
-    found = [
-        one
-        for one in _of(environment.interpreter)
-        if lock.get(canonicalize_name(one.name)) == one.version
-        and (canonicalize_name(one.name), one.version) not in offered
-    ]
+    locked = [one for one in _of(environment.interpreter) if lock.get(canonicalize_name(one.name)) == one.version]
+    offered = _offered() if locked else set()
+    found = [one for one in locked if (canonicalize_name(one.name), one.version) not in offered]
     for one in found:
         if not one.source.exists():
             raise InvalidInput(

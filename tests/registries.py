@@ -63,7 +63,7 @@ def _quietly(command):
 
 
 @contextmanager
-def registry(folder, *, certified=None, users=None, read_only=False, storage=None):
+def registry(folder, *, certified=None, users=None, auth=None, read_only=False, storage=None):
     """A registry on a free port of localhost; ``certified`` is a certificate and its key, None: plain HTTP."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -73,6 +73,8 @@ def registry(folder, *, certified=None, users=None, read_only=False, storage=Non
     settings = {"version": 0.1, "log": {"level": "info"}, "storage": keeping, "http": {"addr": f"127.0.0.1:{port}"}}
     if certified:
         settings["http"]["tls"] = {"certificate": str(certified[0]), "key": str(certified[1])}
+    if auth:
+        settings["auth"] = auth
     if users:
         (folder / "htpasswd").write_text("".join(f"{user}:{_bcrypt(secret)}\n" for user, secret in users.items()))
         settings["auth"] = {"htpasswd": {"realm": "a test", "path": str(folder / "htpasswd")}}
@@ -166,13 +168,13 @@ def _put(store, kind, content):
 class Faulty:
     """A TCP proxy in front of a registry, for what a registry itself cannot be made to show.
 
-    ``behave`` is asked at each new connection how many bytes of the client's it lets through before it does what is
-    said then: ``cut``, or ``hold`` (the connection stays open and silent until ``go_on``). Then ``reached`` is set.
+    ``behave`` is asked at each new connection how many bytes, the client's or the registry's (``of``), it lets through
+    before it does what is said then: ``cut``, or ``hold`` (open and silent until ``go_on``). Then ``reached`` is set.
     """
 
-    def __init__(self, host, behave):
+    def __init__(self, host, behave, of):
         self._port = int(host.rpartition(":")[2])
-        self._behave = behave
+        self._behave, self._of = behave, of
         self._server = socket.create_server(("127.0.0.1", 0))
         self.host = f"localhost:{self._server.getsockname()[1]}"
         self.connections = 0
@@ -200,8 +202,9 @@ class Faulty:
             limit, then = self._behave(self.connections)
             self.connections += 1
             self._open += [client, behind]
-            threading.Thread(target=self._pump, args=(client, behind, limit, then), daemon=True).start()
-            threading.Thread(target=self._pump, args=(behind, client, None, None), daemon=True).start()
+            for whose, source, sink in (("client", client, behind), ("registry", behind, client)):
+                left = limit if whose == self._of else None
+                threading.Thread(target=self._pump, args=(source, sink, left, then), daemon=True).start()
 
     def _pump(self, source, sink, left, then):
         try:
@@ -225,8 +228,8 @@ class Faulty:
 
 
 @contextmanager
-def faulty(host, behave):
-    proxy = Faulty(host, behave)
+def faulty(host, behave, of="client"):
+    proxy = Faulty(host, behave, of)
     try:
         yield proxy
     finally:

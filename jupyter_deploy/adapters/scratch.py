@@ -18,13 +18,13 @@ _NAME = re.compile(r"nbdeploy-[a-z]+-(?P<pid>\d+)-[0-9a-f]{32}")
 
 
 @contextmanager
-def scratch_folder(purpose: str) -> Iterator[Path]:
-    """A private folder, removed at the end.
+def scratch_folder(purpose: str, within: Path | None = None) -> Iterator[Path]:
+    """A private folder, removed at the end; ``within`` a folder of that file system, by default among temporary ones.
 
     ``tempfile.TemporaryDirectory`` makes its folder before it notes that it has to be removed; Ctrl-C or a polite
     kill in between would leave it. Here the name is known first.
     """
-    folder = new_folder_name(purpose)
+    folder = new_folder_name(purpose, within)
     try:
         folder.mkdir(mode=0o700)
         yield folder
@@ -32,14 +32,14 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_folder_name(purpose: str) -> Path:
-    """A name in the temporary folder that nothing has yet; it says whose it is."""
-    return Path(tempfile.gettempdir()) / f"nbdeploy-{purpose}-{os.getpid()}-{uuid.uuid4().hex}"
+def new_folder_name(purpose: str, within: Path | None = None) -> Path:
+    """A name in the temporary folder, or another one, that nothing has yet; it says whose it is."""
+    return (within or Path(tempfile.gettempdir())) / f"nbdeploy-{purpose}-{os.getpid()}-{uuid.uuid4().hex}"
 
 
-def sweep() -> None:
+def sweep(within: Path | None = None) -> None:
     """Remove the folders of this user's processes that have gone: what ``kill -9`` left."""
-    for folder in Path(tempfile.gettempdir()).glob("nbdeploy-*-*-*"):
+    for folder in (within or Path(tempfile.gettempdir())).glob("nbdeploy-*-*-*"):
         found = _NAME.fullmatch(folder.name)
         with contextlib.suppress(OSError):
             about = folder.lstat()

@@ -1,5 +1,6 @@
 """A registry with a user and a certificate, for the tests of this folder, and what such a user has at hand."""
 
+import json
 import os
 import subprocess
 import uuid
@@ -62,6 +63,16 @@ class Desk:
 
     def knows(self, secret, host=None):
         return credentials(self.home / "auth.json", host or self.place.registry, secret=secret)
+
+    def has_helper(self, answers, monkeypatch, *, name="tests"):
+        """A credential helper, as docker's are: a program that prints what it knows, here by a line of shell."""
+        folder = self.folder / "bin"
+        folder.mkdir()
+        program = folder / "docker-credential-tests"
+        program.write_text(f'#!/bin/sh\n[ "$1" = get ] || exit 1\ncat >/dev/null\n{answers}\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+        (self.home / "auth.json").write_text(json.dumps({"credHelpers": {self.place.registry: name}}))
 
     def push(self, place=None):
         """What was told of it, in alphabetical order."""

@@ -9,9 +9,11 @@ import threading
 
 import pytest
 
+from jupyter_deploy.adapters.images import onelayout, skopeo
 from jupyter_deploy.adapters.images.attaching import SBOM, Registries
 from jupyter_deploy.domain.errors import StoreError, ToolMissing
 from jupyter_deploy.domain.images import Reference
+from tests.disks import small_disk
 from tests.registries import PASSWORD, USER, credentials, registry
 
 from .registry import refused
@@ -62,9 +64,20 @@ def test_an_image_comes_back_into_an_empty_store_as_it_was(desk, tmp_path):
     )
     assert came == went
     # Other tools read the store too.
-    others = subprocess.run(["skopeo", "inspect", "--raw", f"oci:{other}"], capture_output=True, check=True)
+    named = f"oci:{other}:{desk.image.digest.replace(':', '-')}"
+    others = subprocess.run(["skopeo", "inspect", "--raw", named], capture_output=True, check=True)
     assert f"sha256:{hashlib.sha256(others.stdout).hexdigest()}" == desk.image.digest
     assert not desk.left()
+
+
+def test_an_image_comes_from_another_file_system_s_temporary_folder_too(desk, monkeypatch):
+    desk.push()
+    with small_disk(desk.folder / "disk", "1m") as disk:
+        monkeypatch.setenv("TMPDIR", str(disk.path))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        assert desk.registries.pull(desk.pushed, desk.folder / "other", desk.told.append) == desk.image.digest
+        assert not list(disk.path.iterdir())
+    assert {path.name for path in (desk.folder / "other").iterdir()} == {"blobs", "index.json", "oci-layout"}
 
 
 def test_an_image_that_is_not_in_the_store_is_named(desk):
@@ -77,6 +90,15 @@ def test_an_image_that_nobody_pushed_cannot_be_pulled(desk, tmp_path):
     error = refused(desk.registries.pull, desk.place, tmp_path / "other", desk.told.append)
     assert f"has no {desk.place.name}" in error.message
     assert not desk.left()
+
+
+def test_an_image_is_not_named_when_somebody_cleaned_up_meanwhile(desk):
+    found = onelayout.descriptor(desk.store)
+    (desk.store / "blobs/sha256" / desk.image.layers[0].digest.partition(":")[2]).unlink()
+    (desk.store / "index.json").unlink()
+    with pytest.raises(StoreError, match="removed while"):
+        skopeo.note(desk.store, found)
+    assert not (desk.store / "index.json").exists()
 
 
 def test_two_push_the_same_image_at_once(desk):
@@ -122,12 +144,13 @@ def test_the_file_of_docker_is_enough(desk, monkeypatch):
     assert signed_and_verified(desk, desk.pushed)
 
 
-def test_the_file_that_names_the_registry_is_taken_for_signing_too(desk, tmp_path, monkeypatch):
-    """cosign alone would stop at docker's file, where another registry is."""
+@pytest.mark.parametrize("mine", ["run/containers/auth.json", "user/.docker/config.json"])
+def test_the_file_that_names_the_registry_is_taken_for_signing_too(desk, mine, monkeypatch):
+    """cosign alone would stop at the first one, and take docker's for it."""
     monkeypatch.delenv("REGISTRY_AUTH_FILE")
-    credentials(desk.home / ".docker/config.json", "registry.example")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    credentials(tmp_path / "run/containers/auth.json", desk.place.registry)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(desk.folder / "run"))
+    for file in ("run/containers/auth.json", "user/.docker/config.json"):
+        credentials(desk.folder / file, desk.place.registry if file == mine else "registry.example")
     assert desk.push() == SENT
     assert signed_and_verified(desk, desk.pushed)
 
@@ -138,33 +161,22 @@ def test_the_file_that_a_variable_names_goes_before_that_of_docker(desk):
     assert signed_and_verified(desk, desk.pushed)
 
 
-def has_helper(desk, name, answer, monkeypatch):
-    """A credential helper, as docker's are: a program that prints what it knows."""
-    folder = desk.folder / "bin"
-    folder.mkdir()
-    program = folder / "docker-credential-tests"
-    program.write_text(f'#!/bin/sh\n[ "$1" = get ] || exit 1\ncat >/dev/null\n{answer}\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    (desk.home / "auth.json").write_text(json.dumps({"credHelpers": {desk.place.registry: name}}))
-
-
 def test_a_credential_helper_is_asked(desk, monkeypatch):
     known = json.dumps({"ServerURL": desk.place.registry, "Username": USER, "Secret": PASSWORD})
-    has_helper(desk, "tests", f"echo '{known}'", monkeypatch)
+    desk.has_helper(f"echo '{known}'", monkeypatch)
     assert desk.push() == SENT
     assert signed_and_verified(desk, desk.pushed)
 
 
 def test_a_credential_helper_that_is_missing_is_said(desk, monkeypatch):
-    has_helper(desk, "nowhere", "", monkeypatch)
+    desk.has_helper("", monkeypatch, name="nowhere")
     error = refused(desk.registries.check, desk.place)
     assert "credential helper" in error.message
     assert "docker-credential-nowhere" in error.details
 
 
 def test_a_credential_helper_that_fails_is_said(desk, monkeypatch):
-    has_helper(desk, "tests", "echo 'the vault is locked'; exit 1", monkeypatch)
+    desk.has_helper("echo 'the vault is locked'; exit 1", monkeypatch)
     error = refused(desk.registries.check, desk.place)
     assert "credential helper" in error.message
     assert "the vault is locked" in error.details

@@ -3,11 +3,15 @@
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.disks import small_disk
 from tests.registries import PASSWORD, faulty, registry
+from tests.tokens import token_server
 
 from .registry import refused
 
@@ -20,6 +24,15 @@ image, store, place = sys.argv[1:]
 Registries().push(Image.model_validate_json(image), Path(store), Reference.parse(place), print)
 """
 
+PULL = """
+import sys
+from pathlib import Path
+from jupyter_deploy.adapters.images.attaching import Registries
+from jupyter_deploy.domain.images import Reference
+store, place = sys.argv[1:]
+Registries().pull(Reference.parse(place), Path(store), print)
+"""
+
 THE_REST = ["model: code (10.2 kB): there already", "model: weights (3 MB): sent"]
 
 
@@ -30,9 +43,39 @@ def again(desk):
 def test_a_registry_that_takes_nothing_is_said_at_once(desk):
     with registry(desk.folder / "registry", read_only=True) as running:
         error = refused(desk.push, desk.at(running.host))
-    assert "does not let you write" in error.message
+    assert "you have no right" in error.message
     assert "0 of 2 layers are there" in error.message
     assert not desk.told
+
+
+@pytest.mark.parametrize(("allowed", "pulls"), [({"pull"}, True), ((), False)])
+def test_who_may_not_push_is_told_at_once(desk, allowed, pulls):
+    with (
+        token_server(desk.folder / "tokens", allowed) as auth,
+        registry(desk.folder / "registry", auth=auth) as running,
+    ):
+        there = desk.at(running.host)
+        desk.knows(PASSWORD, running.host)
+        if pulls:
+            desk.registries.check(there)
+        else:
+            assert "you have no right" in refused(desk.registries.check, there).message
+        error = refused(desk.push, there)
+    assert "you have no right" in error.message
+    assert "the right to pull and push" in error.remedy
+    assert "0 of 2 layers are there" in error.message
+    assert not desk.told
+
+
+def test_who_may_push_by_a_token_does(desk):
+    with (
+        token_server(desk.folder / "tokens", {"pull", "push"}) as auth,
+        registry(desk.folder / "registry", auth=auth) as running,
+    ):
+        there = desk.at(running.host)
+        desk.knows(PASSWORD, running.host)
+        desk.push(there)
+        assert desk.registries.digest(there) == desk.image.digest
 
 
 def test_a_full_registry_gets_no_tag_and_the_rest_later(desk):
@@ -93,6 +136,22 @@ def test_ctrl_c_in_the_middle_of_a_push_ends_it_and_leaves_nothing_half_made(des
     assert desk.push() == THE_REST
 
 
+def test_ctrl_c_ends_a_credential_helper_that_waits_for_somebody_too(desk, monkeypatch):
+    waiting = desk.folder / "waiting"
+    desk.has_helper(f"echo > {waiting}; sleep 1000; exit 1", monkeypatch)
+    pushing = push_in_a_process(desk, desk.place)
+    while not waiting.exists():
+        assert pushing.poll() is None
+        time.sleep(0.05)
+    begun = psutil.Process(pushing.pid).children(recursive=True)
+    assert "docker-credential-tests" in {Path(one.cmdline()[-2]).name for one in begun}
+    pushing.send_signal(signal.SIGINT)
+    pushing.communicate(timeout=60)
+    psutil.wait_procs(begun, timeout=60)
+    assert not [one for one in begun if one.is_running()]
+    assert not desk.left()
+
+
 def test_a_push_whose_process_is_killed_does_not_go_on_alone(desk):
     with faulty(desk.place.registry, lambda _number: (1_000_000, "hold")) as proxy:
         pushing, skopeo = held_in_the_middle(desk, proxy)
@@ -104,11 +163,34 @@ def test_a_push_whose_process_is_killed_does_not_go_on_alone(desk):
     assert desk.registries.digest(desk.place) is None
 
 
+def push_in_a_process(desk, place):
+    return in_a_process(PUSH, desk.image.model_dump_json(), str(desk.store), str(place))
+
+
+def in_a_process(program, *arguments):
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_pull_that_was_killed_leaves_a_store_that_the_next_one_tidies(desk):
+    desk.push()
+    other = desk.folder / "other"
+    with faulty(desk.place.registry, lambda _number: (1_000_000, "hold"), of="registry") as proxy:
+        desk.knows(PASSWORD, proxy.host)
+        pulling = in_a_process(PULL, str(other), str(desk.at(proxy.host)))
+        assert proxy.reached.wait(60)
+        pulling.kill()
+        pulling.communicate()
+    assert [path.name for path in other.glob("nbdeploy-pull-*")]
+    desk.knows(PASSWORD)
+    assert desk.registries.pull(desk.place, other, desk.told.append) == desk.image.digest
+    assert {path.name for path in other.iterdir()} == {"blobs", "index.json", "oci-layout"}
+
+
 def held_in_the_middle(desk, proxy):
     """A process that pushes, and its skopeo, when a part of the big layer has gone through."""
     desk.knows(PASSWORD, proxy.host)
-    command = [sys.executable, "-c", PUSH, desk.image.model_dump_json(), str(desk.store), str(desk.at(proxy.host))]
-    pushing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pushing = push_in_a_process(desk, desk.at(proxy.host))
     assert proxy.reached.wait(60)
     (skopeo,) = psutil.Process(pushing.pid).children(recursive=True)
     assert skopeo.name() == "skopeo"

@@ -15,9 +15,9 @@ WORDS = [
     ("GET https://hub.example:5000/v2/team/tumour/manifests/sha256-00.sig: UNAUTHORIZED: authentication required; "
      "[map[Action:pull Class: Name:team/tumour Type:repository]]", "let you in", False),
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: StatusCode: 405, "
-     '"Method not allowed\\n"', "let you write", False),
+     '"Method not allowed\\n"', "no right", False),
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: requested access "
-     "to the resource is denied", "let you write", False),
+     "to the resource is denied", "no right", False),
     ("writing blob: uploading layer chunked: received unexpected HTTP status: 500 Internal Server Error", "full", True),
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: received "
      "unexpected HTTP status: 503 Service Unavailable", "full", True),

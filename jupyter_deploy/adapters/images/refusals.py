@@ -44,8 +44,8 @@ class Refusal:
 _REFUSALS = (
     Refusal(
         r"\b(?:open|read|write|mkdir\w*|rename|sync|stat|lstat) /[^:]+: ",
-        "a file of this machine that {name} is read from or written to is not right",
-        "the last line below names it",
+        "a file of this machine could not be read or written for {name}",
+        "the last line names it: is there room on that disk, and is it yours?",
     ),
     Refusal(
         r"error getting credentials|docker-credential-\S+: executable file not found",
@@ -92,8 +92,8 @@ _REFUSALS = (
     ),
     Refusal(
         r"(?<!permission )denied|forbidden|\b403\b|\b405\b|method not allowed|insufficient_scope|unsupported|read.only",
-        "{registry} knows you, but does not let you write to {name}",
-        "ask for the right to push there, or name another place in --to",
+        "{registry} knows you, but you have no right to do this in {name}",
+        "ask for the right to pull and push there, or name another place in --to",
     ),
     Refusal(
         r"name unknown|not known to registry|manifest unknown|\b404\b",
@@ -127,7 +127,7 @@ _REFUSALS = (
     ),
 )
 
-_OTHER = Refusal("", "{registry} could not be worked with", "read the last line below")
+_OTHER = Refusal("", "{registry} could not be worked with", "read the last line")
 
 
 def refusal(complaints: str, reference: Reference) -> Refusal:

@@ -8,18 +8,18 @@ import ipaddress
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
 from jupyter_deploy.adapters.bento import locked_folder
-from jupyter_deploy.adapters.scratch import scratch_folder
+from jupyter_deploy.adapters.scratch import scratch_folder, sweep
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.image_ports import Told
 from jupyter_deploy.domain.images import Image, Layer, Reference
-from jupyter_deploy.home import write_atomic
+from jupyter_deploy.home import private_folder, write_atomic
 
 from . import onelayout
 from .credentials import secrets_for
@@ -107,14 +107,16 @@ class Skopeo:
 
     def pull(self, reference: Reference, store: Path, told: Told) -> str:
         """Bring an image to the image store; its digest. Raises ToolMissing, RegistryError, StoreError (disk full)."""
-        with scratch_folder("pull") as folder:
-            (store / "blobs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(store / "blobs")
+        sweep(store)
+        # skopeo writes each blob beside its layout's index first, and then renames it: both have to be on one disk.
+        with scratch_folder("pull", store) as folder:
             options = ["--dest-shared-blob-dir", str(store / "blobs"), *unverified("src", reference)]
             source, destination = docker(reference), f"oci:{folder}:{onelayout.NAME}"
             told(f"bringing {reference}")
             self.copied(reference, [*options, source, destination], None, told)
             found = onelayout.descriptor(folder)
-        _note(store, found)
+        note(store, found)
         return str(found["digest"])
 
     def copied(
@@ -250,20 +252,27 @@ def last_words(lines: Sequence[str]) -> str:
     return (fatal or [line for line in lines if line.strip()] or [""])[-1].strip()
 
 
-def _note(store: Path, image: dict[str, object]) -> None:
-    """Name an image whose blobs are there in the store's index."""
+def note(store: Path, image: Mapping[str, object]) -> None:
+    """Name an image, whose blobs have come, in the store's index.
+
+    Raises
+    ------
+    StoreError
+        One of them is there no more: whoever cleared up did not know yet whose it is.
+    """
     with locked_folder(store):
+        if not _is_whole(store, str(image["digest"])):
+            raise StoreError("parts of the image were removed while others came", "say it again")
         index = store / "index.json"
         try:
             content = json.loads(index.read_text("utf-8"))
         except FileNotFoundError:
             content = {"schemaVersion": 2, "manifests": []}
             write_atomic(store / "oci-layout", '{"imageLayoutVersion": "1.0.0"}')
-        digests = {one["digest"] for one in content["manifests"]}
-        if not _is_whole(store, str(image["digest"])):
-            raise StoreError("parts of the image were removed while others came", "say it again")
-        if image["digest"] not in digests:
-            content["manifests"].append(image)
+        if all(one["digest"] != image["digest"] for one in content["manifests"]):
+            # By this name other tools find it.
+            named = {"org.opencontainers.image.ref.name": str(image["digest"]).replace(":", "-")}
+            content["manifests"].append({**image, "annotations": named})
             write_atomic(index, json.dumps(content))
 
 

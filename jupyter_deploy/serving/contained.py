@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from .agreement import faults
@@ -54,7 +55,25 @@ class Contained:
                 return
             if not self._gateway:
                 scope = {**scope, "headers": [*(pair for pair in scope["headers"] if _own(pair[0])), *self._said]}
+            await self._to_the_end(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+    async def _to_the_end(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ``app`` does; who is not waited for any more is told so."""
+        started = False
+
+        async def sending(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except asyncio.CancelledError:
+            if started or not self._state.ending:
+                raise
+            await self._state.not_ready.answer(Asked.by(scope).request_id).through(send)
 
     def _proving(self, send: Send) -> Send:
         async def sending(message: Message) -> None:
@@ -62,6 +81,7 @@ class Contained:
                 self.failed = await self._fault()
                 if self.failed:
                     self._state.reason = self.failed
+                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it knows no reason, but a traceback
                     message = {"type": "lifespan.startup.failed", "message": ""}
             await send(message)
 

@@ -19,6 +19,7 @@ from typing import Any
 from . import pool, workplace
 from .doorman import Doorman, State
 from .ending import GRACE_SECONDS, Ending
+from .folderless import do_without, has_folder
 from .hosting import Hosting, Misconfigured, hosting
 from .output import on_stdout
 from .telling import FORMAT, JsonFormatter, log_format, tell
@@ -84,8 +85,12 @@ def _told(kind: type[BaseException], error: BaseException | None, trace: Traceba
 def _chosen(arguments: Sequence[str]) -> Hosting:
     try:
         log_format()
+    except ValueError as wrong:
+        os.environ[FORMAT] = "json"  # in which it is said
+        raise _Failed(WRONG_SETTING, str(wrong)) from wrong
+    try:
         return hosting(arguments, os.environ, _writable)
-    except (Misconfigured, ValueError) as wrong:
+    except Misconfigured as wrong:
         raise _Failed(WRONG_SETTING, str(wrong)) from wrong
 
 
@@ -203,9 +208,10 @@ def _loaded(chosen: Hosting) -> tuple[Any, str]:
         app = importlib.import_module("service").app
         pool.load()
     except BaseException as error:
-        details = "" if isinstance(error, workplace.NoPlace) else traceback.format_exc()
+        if isinstance(error, workplace.NoPlace):
+            raise _Failed(NOT_LOADED, str(error)) from error
         why = f"the model could not be loaded: {type(error).__name__}: {error}"
-        raise _Failed(NOT_LOADED, why, details) from error
+        raise _Failed(NOT_LOADED, why, traceback.format_exc()) from error
     from .snapshot import current  # noqa: PLC0415 - it is loaded now
 
     model = current()
@@ -213,6 +219,8 @@ def _loaded(chosen: Hosting) -> tuple[Any, str]:
         raise _Failed(NOT_LOADED, "service.py has loaded no model")
     try:
         chosen.lacking(model.manifest["signature"]["instance_schema"].get("properties", ()))
+        if not has_folder():
+            do_without()
         return app(), model.tag
     except (Misconfigured, ValueError) as wrong:
         raise _Failed(WRONG_SETTING, str(wrong)) from wrong

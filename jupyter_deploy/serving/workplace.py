@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from .folderless import has_folder
 from .recording import STDOUT
 from .redirect import redirect
 
@@ -81,13 +82,11 @@ def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) 
     global _here  # noqa: PLW0603 - as the working directory itself is the process's
     located = {at: opened for name, opened in files.items() if (at := location_of(name)) is not None}
     depth = max(at.split("/").count("..") for at in (data["folder"], *data["absolute"].values(), *located))
-    try:
-        tempfile.gettempdir()
-    except FileNotFoundError as error:
+    if not has_folder():
         raise NoPlace(
             "the model has packed files, of which each process takes copies, and there is no folder to write them to: "
             "mount one at /tmp, or at a path that TMPDIR names"
-        ) from error
+        )
     place = _made()
     try:
         project = place.joinpath(*["above"] * depth, "project")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from jupyter_deploy.adapters.bento import BentoBuilder
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.domain.artifacts import Bento, Tolerance
 from tests.conftest import free_port
-from tests.contract.capturing import FRAME, capture, live
+from tests.contract.capturing import FRAME, capture
 
 TABLE = Path(__file__).parent / "capturing.py"  # any file of the project will do
 
@@ -31,7 +31,6 @@ class Weighed:
         return {"factor": 2}
 
     def __setstate__(self, state):
-        import os
         import pathlib
         import time
 
@@ -42,19 +41,16 @@ class Weighed:
             time.sleep(0.01)
 
     def __call__(self, frame):
-        import os
-        import sys
 
         if words := os.environ.get("SAYS"):
-            print(words)
-            print("and this", file=sys.stderr)
+            sys.stdout.write(words + "\n")
+            sys.stderr.write("and this\n")
         return (frame["age"] * self.factor + frame["weight"]).to_numpy()
 
 
 def waits(path: str) -> str:
     """Answers when there is a file at a path."""
     import pathlib
-    import time
 
     while path and not pathlib.Path(path).exists():
         time.sleep(0.01)
@@ -68,14 +64,14 @@ def greedy(mebibytes: int) -> int:
 
 def drawn(frame):
     """Another answer each time."""
-    import random
+    from random import random
 
-    return [random.random() for _ in range(len(frame))]
+    return [random() for _ in range(len(frame))]
 
 
 def looked_up(frame):
     """Of a file that the snapshot packs."""
-    with open(TABLE) as file:
+    with TABLE.open() as file:
         return [len(file.read())] * len(frame)
 
 
@@ -96,3 +92,80 @@ def built(home: Path, name: str) -> Bento:
         model.__setstate__(model.__getstate__())
     snapshot = capture(ModelCapturer(home, Tolerance(), 60), model, example, name)
     return BentoBuilder(home).build(snapshot)
+
+
+ROW = {"age": 1, "weight": 2.0, "sex": "f"}
+RIGHT = 4.0
+"""What ``churn`` answers to that row."""
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    """What was said, all of it in JSON."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+class Container:
+    """The entry point of an image as a process, with few variables."""
+
+    def __init__(self, bento: Bento, scratch: Path, *arguments: str, **variables: str) -> None:
+        self.port = free_port()
+        self.out, self.err = scratch / "stdout", scratch / "stderr"
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", str(Path(bento.path) / "src" / "serving" / "container.py"), *arguments],
+                env={"PATH": os.environ["PATH"], "TMPDIR": str(scratch), "PORT": str(self.port)} | variables,
+                cwd="/",
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60, trust_env=False)
+
+    def said(self) -> list[dict[str, Any]]:
+        return lines(self.out.read_text())
+
+    def get(self, path: str) -> httpx.Response | None:
+        """What is answered on a new connection; None: nobody listens."""
+        try:
+            with httpx.Client(base_url=self.client.base_url, timeout=60, trust_env=False) as client:
+                return client.get(path)
+        except httpx.TransportError:
+            return None
+
+    def until(self, path: str, status: int) -> httpx.Response:
+        """What is answered at a path once it has that status."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.out.read_text() + self.err.read_text()
+            answer = self.get(path)
+            if answer is not None and answer.status_code == status:
+                return answer
+            time.sleep(0.02)
+        raise AssertionError(f"{path} is never {status}: {self.out.read_text()}")
+
+    def predict(self, *rows: Any, path: str = "/predict", **headers: str) -> httpx.Response:
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.client.post(path, json={"instances": list(rows)}, headers=told)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to end; its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@contextmanager
+def container(
+    bento: Bento, scratch: Path, *arguments: str, ready: bool = True, **variables: str
+) -> Iterator[Container]:
+    """Runs within; waited for, unless it is not to get ready."""
+    scratch.mkdir(exist_ok=True)
+    made = Container(bento, scratch, *arguments, **variables)
+    try:
+        if ready:
+            made.until("/readyz", 200)
+        yield made
+    finally:
+        made.client.close()
+        if made.process.poll() is None:
+            os.killpg(made.process.pid, signal.SIGKILL)
+            made.process.wait()

@@ -1,5 +1,6 @@
 """Printing to a full disk."""
 
+import json
 import subprocess
 import sys
 
@@ -24,3 +25,46 @@ def exit_code(forgiving):
 def test_what_cannot_be_printed_is_lost_and_nothing_else():
     assert exit_code(forgiving=False) != 7, "or this test shows nothing"
     assert exit_code(forgiving=True) == 7
+
+
+SAYS = """
+import os, sys
+sys.path.insert(0, {path!r})
+from jupyter_deploy.serving.output import keep_writing, on_stdout
+on_stdout(as_json={as_json})
+keep_writing()
+print("one\\ntwo", end="")
+print(" and more")
+print('{{"level": "info", "message": "own"}}')
+print("{{no json")
+print()
+sys.stderr.write("caf\\xe9\\n")
+sys.stdout.buffer.write(b"\\xff\\n")
+sys.stdout.flush()
+print("x" * 200_000, end="", flush=True)
+"""
+
+
+def said(*, as_json):
+    code = SAYS.format(path=sys.path[0], as_json=as_json)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert ended.stderr == b""
+    return ended.stdout.decode("utf-8", "backslashreplace").splitlines()
+
+
+def test_what_is_printed_becomes_lines_of_json_and_what_is_one_stays():
+    lines = [json.loads(line) for line in said(as_json=True)]
+    told = [(line.get("logger"), line["message"]) for line in lines]
+    assert told[:6] == [
+        ("stdout", "one"),
+        ("stdout", "two and more"),
+        (None, "own"),
+        ("stdout", "{no json"),
+        ("stderr", "café"),
+        ("stdout", "\\xff"),
+    ]
+    assert "".join(message for _, message in told[6:]) == "x" * 200_000
+
+
+def test_as_text_all_of_it_stands_on_standard_output():
+    assert said(as_json=False)[:3] == ["one", "two and more", '{"level": "info", "message": "own"}']

@@ -168,15 +168,7 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
     return found
 
 
-HOME = "/opt/nbdeploy/bentoml"
-"""BentoML's home within an image."""
-
-
-def model_folder(tag: str) -> str:
-    """Where a snapshot lies in an image."""
-    return f"{HOME}/models/{tag.replace(':', '/')}"
-
-
-def service_path(tag: str) -> str:
-    """Where the ``service.py`` of a snapshot's bento lies in an image."""
-    return f"{HOME}/bentos/{tag.replace(':', '/')}/src/service.py"
+# Where what is the image's own lies in it: at the same place in every image, whatever its name, so that layers with the
+# same content are the same.
+BENTO_FOLDER = "opt/nbdeploy/bento"
+SNAPSHOT_FOLDER = "opt/nbdeploy/snapshot"

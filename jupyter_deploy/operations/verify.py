@@ -10,11 +10,11 @@ from pathlib import Path
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.image_requests import VerifyRequest
 from jupyter_deploy.domain.images import (
+    BENTO_FOLDER,
     SNAPSHOT_DIGEST_LABEL,
+    SNAPSHOT_FOLDER,
     Image,
     Reference,
-    model_folder,
-    service_path,
 )
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.published import Evidence, Verified, verdict_of
@@ -105,12 +105,11 @@ def _of_digest(reference: Reference, exact: Reference, named: str | None, ports:
 
 def _of_content(image: Image, ports: Ports) -> list[Evidence]:
     """Whether labels, bento and model name the same snapshot, and the model's files are those that it names."""
-    folder, service = model_folder(image.snapshot), service_path(image.snapshot)
-    manifest = f"{folder}/snapshot.json"
+    manifest, service = f"/{SNAPSHOT_FOLDER}/snapshot.json", f"/{BENTO_FOLDER}/src/service.py"
     store = ports.images.store.folder
     found = ports.images.contents.read(store, image.digest, (manifest, service))
     if manifest not in found or service not in found:
-        said = f"there is no {image.snapshot} in it, which its label names"
+        said = f"there is no snapshot in it, though its label names {image.snapshot}"
         return [Evidence(subject="snapshot", verdict="fail", sentence=said)]
     digest = f"sha256:{hashlib.sha256(found[manifest]).hexdigest()}"
     others = [
@@ -126,16 +125,16 @@ def _of_content(image: Image, ports: Ports) -> list[Evidence]:
         name = "names" if len(others) == 1 else "name"
         said = f"the model in it is the snapshot {digest}, but {' and '.join(others)} {name} another"
     evidence = [Evidence(subject="snapshot", verdict="fail" if others else "pass", sentence=said)]
-    return [*evidence, _of_model(image, folder, _files(found[manifest]), ports)]
+    return [*evidence, _of_model(image, _files(found[manifest]), ports)]
 
 
-def _of_model(image: Image, folder: str, wanted: Mapping[str, str], ports: Ports) -> Evidence:
-    paths = {f"{folder}/{name}": digest for name, digest in wanted.items()}
+def _of_model(image: Image, wanted: Mapping[str, str], ports: Ports) -> Evidence:
+    paths = {f"/{SNAPSHOT_FOLDER}/{name}": digest for name, digest in wanted.items()}
     found = ports.images.contents.sha256(ports.images.store.folder, image.digest, paths)
     wrong = [path for path, digest in paths.items() if found.get(path) != digest]
     if not wanted or wrong:
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        names = ", ".join(path.removeprefix(f"{folder}/") for path in wrong[:_SHOWN])
+        names = ", ".join(path.removeprefix(f"/{SNAPSHOT_FOLDER}/") for path in wrong[:_SHOWN])
         said = f"not what was captured: {names}{more}" if wrong else "its snapshot.json names no files"
         return Evidence(subject="model", verdict="fail", sentence=said)
     return Evidence(

@@ -76,13 +76,15 @@ def test_an_image_that_is_gone_from_here_is_known_as_published(world):
 def test_gc_takes_what_nothing_uses_and_what_was_built_again_and_says_first_what_it_would(world):
     world.deploy("a")
     older, newer, unused = keep(world, "a", b"old"), keep(world, "a", b"new"), keep(world, "e")
+    published = keep(world, "d")
+    world.ports.store.keep_publication(publication(published))
     dry = collect(world, dry_run=True)
     assert {one.digest for one in dry.removed} == {older.digest, unused.digest}
-    assert len(listed(world)) == 3
+    assert len(listed(world)) == 4
     done = collect(world)
     assert (done.removed, done.freed) == (dry.removed, dry.freed)
     assert done.freed > 0
-    assert set(listed(world)) == {newer.digest}
+    assert set(listed(world)) == {newer.digest, published.digest}
     assert all(world.ports.images.store.blob(layer.digest).exists() for layer in newer.layers), "shared ones stay"
     assert collect(world).freed == 0
 

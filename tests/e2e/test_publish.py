@@ -19,6 +19,9 @@ from .registry import keys
 
 PRICED = "rate = %s\ndef priced(x):\n    return x * rate\n"
 CHECKS = "from jupyter_deploy import metric, model\nmetric('answer', model().predict([2.0])[0])"
+# A Debian is fetched, an environment is installed, compiled and packed.
+pytestmark = pytest.mark.timeout(1500)
+
 KIND = "application/vnd.cyclonedx+json"
 
 
@@ -236,7 +239,7 @@ def test_gc_keeps_what_is_used(person, published):
 
 def test_a_registry_that_does_not_answer_is_said_before_anything_is_built(person, published):
     before = person.blobs()
-    code, said = person.refused("publish", "price", "--to", "localhost:1/nobody/there")
+    code, said = person.refused("publish", "price", "--release", published["release"], "--to", "localhost:1/no/body")
     assert (code, "[2/" in said) == (3, False)
     assert person.blobs() == before
 

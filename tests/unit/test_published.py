@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.images import Image, Layer, Publication, Reference, as_source, model_folder, service_path
+from jupyter_deploy.domain.images import Image, Layer, Publication, Reference, as_source
 from jupyter_deploy.domain.published import (
     Collected,
     Evidence,
@@ -94,11 +94,6 @@ def test_a_setting_that_names_no_image_is_refused_with_the_reason(given):
 
 def test_a_setting_may_leave_the_name_open():
     assert Settings(publish_to="registry.example/team/{name}").publish_to == "registry.example/team/{name}"
-
-
-def test_paths_in_an_image_are_those_of_bentomls_home():
-    assert model_folder("tumour:a") == "/opt/nbdeploy/bentoml/models/tumour/a"
-    assert service_path("tumour:a") == "/opt/nbdeploy/bentoml/bentos/tumour/a/src/service.py"
 
 
 def test_a_publication_tells_what_was_sent_and_how_it_is_started():

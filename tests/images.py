@@ -146,6 +146,16 @@ class Engine:
         finally:
             self.run("rm", "--force", "--time", "2", name, check=False)
 
+    def runs(self, name):
+        return self.run("container", "inspect", "--format", "{{.State.Running}}", name) == "true"
+
+    def said(self, name):
+        """The end of what a container wrote."""
+        ended = subprocess.run(
+            ["podman", "logs", "--tail", "40", name], env=self.environment, capture_output=True, text=True, check=False
+        )
+        return ended.stdout + ended.stderr
+
     def clear(self):
         self.run("rm", "--all", "--force", "--time", "2", check=False)
         self.run("rmi", "--all", "--force", check=False)

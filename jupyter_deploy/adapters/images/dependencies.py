@@ -95,6 +95,8 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: 
     wheels.mkdir()
     options = ["--prefix", str(prefix), "--python", by.interpreter, "--python-version", by.minor]
     options += ["--python-platform", platform, "--only-binary", ":all:"]
+    # uv would take what it has of an earlier wheel of that name and version.
+    options += [word for one in local for word in ("--refresh-package", one.name)]
     try:
         write_wheels(local, wheels, writing.lock)
         install(wanted, options, writing.making, writing.lock, remedy=_REMEDY, links=wheels if local else None)

@@ -21,6 +21,7 @@ ALIVE = ("/livez", "/v2/health/live")
 _MOST_HEAD_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 5.0
 _LAST_SECONDS = 0.5
+_LOOK_SECONDS = 0.02
 _PHRASES = {200: b"OK", 503: b"Service Unavailable"}
 
 
@@ -31,7 +32,7 @@ class State:
     Attributes
     ----------
     reason
-        Why it is not ready; empty: it is.
+        Why it is not ready, as long as it is not.
     """
 
     reason: str = "the model is being loaded"
@@ -56,15 +57,12 @@ class Doorman:
         self._listener, self._state = listener.dup(), state
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
-        self._reading: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._run, name="doorman", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="doorman", daemon=True).start()
 
     def go(self) -> None:
-        """Accept nobody any more, and return when those who have been accepted are answered."""
+        """Accept nobody any more; those who have been accepted are still answered."""
         with contextlib.suppress(RuntimeError):  # it has ended
             self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join()
 
     def _run(self) -> None:
         with contextlib.closing(self._loop):
@@ -74,17 +72,19 @@ class Doorman:
         server = await asyncio.start_server(self._meet, sock=self._listener, limit=_MOST_HEAD_BYTES)
         await self._over.wait()
         server.close()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            if task in self._reading:
-                task.cancel()  # who has not asked yet asks the server, on another connection
-        if tasks:
-            await asyncio.wait(tasks, timeout=_LAST_SECONDS)
+        until = self._loop.time() + _LAST_SECONDS
+        while (met := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
+            await asyncio.wait(met, timeout=_LOOK_SECONDS)  # one that was just accepted becomes a task, and another
+        for task in met:
+            task.cancel()  # who has not asked by now asks the server, on another connection
+        await asyncio.gather(*met, return_exceptions=True)
+        await asyncio.sleep(0)  # then what was closed is
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             try:
-                head = await self._head(reader)
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(_written(self._answer(head)))
                 writer.write_eof()
                 # Closed with something unread, the connection would be reset, and the answer lost.
@@ -93,17 +93,6 @@ class Doorman:
                         pass
             finally:
                 writer.close()
-
-    async def _head(self, reader: asyncio.StreamReader) -> bytes:
-        task = asyncio.current_task()
-        if task is not None:
-            self._reading.add(task)
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                return await reader.readuntil(b"\r\n\r\n")
-        finally:
-            if task is not None:
-                self._reading.discard(task)
 
     def _answer(self, head: bytes) -> Answer:
         _, _, rest = head.partition(b" ")

@@ -163,7 +163,6 @@ def _run(chosen: Hosting, listener: socket.socket, state: State, ending: Ending)
     from .contained import Contained  # noqa: PLC0415
 
     def opened() -> None:
-        state.reason = ""
         if doorman is not None:
             doorman.go()
         if chosen.uds is not None:

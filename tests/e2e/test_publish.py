@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from tests import notebooks
 from tests.conftest import free_port, make_home
 from tests.images import Engine, make_base
-from tests.registries import credentials, faulty
+from tests.registries import credentials
 
 from .conftest import until
 from .registry import keys
@@ -243,30 +242,6 @@ def test_a_registry_that_does_not_answer_is_said_before_anything_is_built(person
     code, said = person.refused("publish", "price", "--release", published["release"], "--to", "localhost:1/no/body")
     assert (code, "[2/" in said) == (3, False)
     assert person.blobs() == before
-
-
-def test_interrupted_while_it_sends_it_leaves_nothing_and_can_be_said_again(person, published, tmp_path):
-    scratch = tmp_path / "tmp"
-    scratch.mkdir()
-    again = ("--release", published["release"], "--to")
-    with faulty(person.world.registry.host, lambda _: (1_000_000, "hold")) as proxy:
-        known = credentials(tmp_path / "auth.json", proxy.host)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyter_deploy", "publish", "price", *again, f"{proxy.host}/team/held"],
-            env=person.home.environment | {"REGISTRY_AUTH_FILE": str(known), "TMPDIR": str(scratch)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert proxy.reached.wait(200)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "nothing half-made is left" in said
-    assert list(scratch.iterdir()) == []
-    assert not any("team/held" in one for image in person.home.json("images")["images"] for one in image["published"])
-    found = person.publishes(*again, f"{person.world.registry.host}/team/held")
-    assert found["publication"]["image"]["digest"] == published["publication"]["image"]["digest"]
 
 
 def test_an_engine_that_cannot_be_asked_keeps_all_images(person, published, tmp_path):

@@ -22,7 +22,9 @@ __all__ = [
     "diff",
     "down",
     "feedback",
+    "gc",
     "history",
+    "images",
     "init",
     "list",
     "logs",
@@ -32,6 +34,7 @@ __all__ = [
     "panel",
     "predict",
     "promote",
+    "publish",
     "purge",
     "reconcile",
     "recorded",
@@ -42,6 +45,7 @@ __all__ = [
     "stop",
     "traffic",
     "validate",
+    "verify",
 ]
 
 _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")

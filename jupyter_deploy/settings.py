@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from pydantic_settings import (
 
 from .domain.artifacts import Tolerance
 from .domain.errors import InvalidInput
+from .domain.images import Reference, as_source
 from .domain.parameters import Texts
 from .domain.parsing import Duration
 from .domain.resources import Resources
@@ -42,6 +44,16 @@ def _host_names(given: Any) -> Any:
         if not _HOST.fullmatch(str(name)):
             raise ValueError(f"'{name}' is not a host: write names without scheme and port, such as box.example.org")
     return tuple(str(name).lower() for name in names)
+
+
+def _said(given: str | None, parse: Callable[[str], object]) -> str | None:
+    """A setting as it was made, if it can be parsed."""
+    try:
+        if given is not None:
+            parse(given)
+    except InvalidInput as error:
+        raise ValueError(f"{error.message}: {error.remedy}") from error
+    return given
 
 
 class Settings(BaseSettings):
@@ -128,6 +140,29 @@ class Settings(BaseSettings):
     redact: Texts = Field(
         default=(), description="In nbdeploy.yaml: columns whose values a deployed release never writes down, a list."
     )
+
+    base_image: str | None = Field(
+        default=None,
+        description="What published images are built on, by its digest, such as HOST/PATH@sha256:…: a distribution "
+        "with the notebook's minor version of Python.",
+    )
+    publish_to: str | None = Field(
+        default=None,
+        description="Where `nbdeploy publish` sends images: HOST/PATH, `{name}` in it being the endpoint's name.",
+    )
+    sign_key: Path | None = Field(
+        default=None, description="Private key of cosign's, a file, that published images are signed by."
+    )
+
+    @field_validator("base_image")
+    @classmethod
+    def _is_image(cls, given: str | None) -> str | None:
+        return _said(given, as_source)
+
+    @field_validator("publish_to")
+    @classmethod
+    def _is_reference(cls, given: str | None) -> str | None:
+        return _said(given, lambda text: Reference.parse(text.replace("{name}", "name")))
 
     @field_validator("otlp_endpoint")
     @classmethod

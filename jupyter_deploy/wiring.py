@@ -9,6 +9,9 @@ from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 
+from .domain.artifacts import Snapshot
+from .domain.image_ports import Containers, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
+from .domain.images import Image
 from .domain.jobs import Jobs
 from .domain.ports import (
     Boot,
@@ -177,6 +180,10 @@ class _Parts:
         return SqliteJobs(self.home)
 
     @cached_property
+    def images(self) -> Imaging:
+        return _Imaging(self._settings, self.home / "images", self._folder)
+
+    @cached_property
     def boot(self) -> Boot:
         from .adapters.boot import SystemdUnit  # noqa: PLC0415
 
@@ -228,3 +235,49 @@ class _Parts:
             if name not in ("home", "bentoml_home", "validate") and value not in (None, [])
         }
         return given | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
+
+
+class _Imaging:
+    """``domain.image_ports.Imaging``."""
+
+    def __init__(self, settings: Settings, folder: Path, beside: Path) -> None:
+        self._store = folder
+        self.base = settings.base_image
+        self.to = settings.publish_to
+        self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
+
+    @cached_property
+    def builder(self) -> ImageBuilder:
+        from .adapters.images.assembling import DaemonlessBuilder  # noqa: PLC0415
+        from .adapters.images.layout import ImageFolder  # noqa: PLC0415
+
+        return DaemonlessBuilder(ImageFolder(self._store))
+
+    @cached_property
+    def store(self) -> ImageStore:
+        from .adapters.images.layout import ImageFolder  # noqa: PLC0415
+
+        return ImageFolder(self._store)
+
+    @cached_property
+    def contents(self) -> ImageContents:
+        from .adapters.images.contents import LayerContents  # noqa: PLC0415
+
+        return LayerContents()
+
+    @cached_property
+    def registry(self) -> Registry:
+        from .adapters.images.attaching import Registries  # noqa: PLC0415
+
+        return Registries()
+
+    def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
+        from .adapters.images.sbom import bill_of_materials  # noqa: PLC0415
+
+        return bill_of_materials(snapshot, image)
+
+    @cached_property
+    def containers(self) -> Containers:
+        from .adapters.images.containers import EngineContainers  # noqa: PLC0415
+
+        return EngineContainers()

@@ -20,7 +20,7 @@ from jupyter_deploy.domain.errors import StoreError
 
 from .filesystem import network_kind_of, why_not_writable
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _INTENTS = """
 CREATE TABLE intents (
@@ -31,6 +31,11 @@ CREATE TABLE intents (
 _VALIDATIONS = """
 CREATE TABLE validations (
     id TEXT PRIMARY KEY, endpoint TEXT, snapshot TEXT, at TEXT NOT NULL, document TEXT NOT NULL)
+"""
+
+_PUBLICATIONS = """
+CREATE TABLE publications (
+    reference TEXT PRIMARY KEY, endpoint TEXT, at TEXT NOT NULL, document TEXT NOT NULL)
 """
 
 META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
@@ -46,6 +51,7 @@ CREATE TABLE revisions (
     _INTENTS,
     META,
     _VALIDATIONS,
+    _PUBLICATIONS,
 ]
 
 # What leads from each version to the next one. A new field in a stored document is a new version too: an older
@@ -62,6 +68,7 @@ _STEPS = {
     # Documents say more: what checks found, features, hyperparameters. Those of older ones are read as they are.
     2: [],
     3: [_VALIDATIONS],
+    4: [_PUBLICATIONS],
 }
 
 

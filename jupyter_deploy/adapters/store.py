@@ -17,6 +17,7 @@ from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.base import Value, now
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.errors import Conflict
+from jupyter_deploy.domain.images import Publication
 from jupyter_deploy.domain.validation import Validation
 
 from .database import Database
@@ -163,6 +164,22 @@ class SqliteStore:
             rows = db.execute(query, (endpoint, wanted, -1 if limit is None else limit)).fetchall() if db else []
         found = [self._readable(name, document) for name, document in rows]
         return [validation for validation in found if validation is not None]
+
+    def keep_publication(self, publication: Publication) -> None:
+        known = (publication.reference, publication.endpoint, publication.published_at.isoformat())
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO publications VALUES (?, ?, ?, ?)", (*known, publication.model_dump_json())
+            )
+        self._database.copy()
+
+    def publications(self, *, endpoint: str | None = None) -> list[Publication]:
+        query = (
+            "SELECT reference, document FROM publications WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY at DESC, reference"
+        )
+        with self._database.reading() as db:
+            rows = db.execute(query, (endpoint,)).fetchall() if db else []
+        return [self._parsed(Publication, document, f"the publication {reference}") for reference, document in rows]
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         return self._database.lock(name)

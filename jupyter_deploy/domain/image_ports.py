@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from .artifacts import Bento, Snapshot
-from .images import Image, Reference
+from .images import Contained, Image, Reference
 
 Told = Callable[[str], None]
 """Hears, in words, what is being done: layers, sizes, retries."""
@@ -74,8 +74,14 @@ class Registry(Protocol):
     def digest(self, reference: Reference) -> str | None:
         """Of what a tag names now; None: nothing yet."""
 
-    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> None:
-        """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later."""
+    def layers(self, reference: Reference) -> frozenset[str]:
+        """Digests of the layers of what a tag or digest names; none: nothing is there."""
+
+    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
+        """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later.
+
+        Digests of the layers that were there already.
+        """
 
     def pull(self, reference: Reference, store: Path, told: Told) -> str:
         """Bring an image to the image store; its digest."""
@@ -85,8 +91,65 @@ class Registry(Protocol):
 
     def attached(self, reference: Reference, kind: str) -> bytes | None: ...
 
+    def public_key(self, key: Path) -> str:
+        """SHA-256 of the public key that belongs to a private one. Raises InvalidInput (no such key, or password)."""
+
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest by a private key, offline. Raises InvalidInput (no such key)."""
 
     def verify(self, reference: Reference, key: Path) -> bool:
         """Whether somebody with the private key of this public one signed the image at a digest."""
+
+
+class ImageContents(Protocol):
+    """What is in the images of an image store, as a container of one sees it; nothing is unpacked or run.
+
+    Paths are absolute ones of the image; what is missing there, or is no plain file, is left out.
+    """
+
+    def sha256(self, store: Path, digest: str, paths: Collection[str]) -> dict[str, str]:
+        """Of these files. Raises StoreError (a part of the image is not in the store, or is not what it was)."""
+
+    def read(self, store: Path, digest: str, paths: Collection[str]) -> dict[str, bytes]:
+        """These files, which must be small. Raises StoreError."""
+
+
+class Containers(Protocol):
+    def of_images(self) -> tuple[Sequence[Contained], Sequence[str]]:
+        """The containers of nbdeploy's images, also those that have ended; and which engines could not be asked, why.
+
+        An engine that is not installed has none.
+        """
+
+
+class Imaging(Protocol):
+    """All parts that have to do with container images, and what the settings say of them."""
+
+    @property
+    def builder(self) -> ImageBuilder: ...
+
+    @property
+    def store(self) -> ImageStore: ...
+
+    @property
+    def contents(self) -> ImageContents: ...
+
+    @property
+    def registry(self) -> Registry: ...
+
+    @property
+    def containers(self) -> Containers: ...
+
+    def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
+        """What is in an image of a snapshot: CycloneDX in JSON, the same each time."""
+
+    @property
+    def base(self) -> str | None: ...
+
+    @property
+    def to(self) -> str | None:
+        """Where endpoints are published, ``{name}`` in it being the endpoint's name."""
+
+    @property
+    def key(self) -> Path | None:
+        """The private key that images are signed by."""

@@ -60,6 +60,22 @@ class Reference(Value):
         return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
 
 
+_TRANSPORTS = ("docker://", "docker-archive:", "oci:", "oci-archive:")
+
+
+def as_source(text: str) -> str:
+    """An image as skopeo reads it, such as ``docker://HOST/PATH@sha256:…``, which is meant if nothing else is said.
+
+    Raises
+    ------
+    InvalidInput
+        It names no image.
+    """
+    if text.startswith(_TRANSPORTS):
+        return text
+    return f"docker://{Reference.parse(text)}"
+
+
 def _wrong(text: str) -> str:
     first, slash, rest = text.partition("/")
     if "://" in text:
@@ -112,6 +128,16 @@ class Publication(Value):
     user: str
 
 
+class Contained(Value):
+    """A container of an image that nbdeploy made."""
+
+    name: str = Field(description="As its engine names it, such as 'podman churn'.")
+    snapshot_digest: str
+
+
+SBOM_TYPE = "application/vnd.cyclonedx+json"
+"""The media type of CycloneDX' bills of materials in JSON."""
+
 SNAPSHOT_LABEL = "io.nbdeploy.snapshot"
 SNAPSHOT_DIGEST_LABEL = "io.nbdeploy.snapshot.digest"
 NOTEBOOK_LABEL = "io.nbdeploy.notebook.sha256"
@@ -140,3 +166,9 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
     if validation:
         found[VALIDATION_LABEL] = validation
     return found
+
+
+# Where what is the image's own lies in it: at the same place in every image, whatever its name, so that layers with the
+# same content are the same.
+BENTO_FOLDER = "opt/nbdeploy/bento"
+SNAPSHOT_FOLDER = "opt/nbdeploy/snapshot"

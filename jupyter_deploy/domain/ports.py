@@ -13,6 +13,7 @@ from .base import Value
 from .endpoint import Endpoint, Release
 from .findings import Finding
 from .found import ModelFound, Table
+from .image_ports import Imaging
 from .jobs import Jobs
 from .requests import Step
 from .resources import Resources
@@ -383,6 +384,9 @@ class Ports(Protocol):
 
     @property
     def jobs(self) -> Jobs: ...
+
+    @property
+    def images(self) -> Imaging: ...
 
     @property
     def keep_revisions(self) -> int: ...

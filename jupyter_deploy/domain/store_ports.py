@@ -10,6 +10,7 @@ from typing import Protocol
 from .agreement import Rule
 from .artifacts import Snapshot
 from .endpoint import Endpoint, Release, Revision
+from .images import Publication
 from .inference import Comparison, Record
 from .looking import Pair, RecordPage, Span, Wanted
 from .results import Purged
@@ -65,6 +66,12 @@ class Store(Protocol):
 
         One that cannot be read is passed over, and that is said.
         """
+
+    def keep_publication(self, publication: Publication) -> None:
+        """Remember an image that is in a registry; one with the same reference is written anew."""
+
+    def publications(self, *, endpoint: str | None = None) -> list[Publication]:
+        """Newest first, of one endpoint or of all."""
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         """Within, no other process changes, routes or stops anything of this endpoint."""

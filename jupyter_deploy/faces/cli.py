@@ -42,6 +42,7 @@ EXIT_CODES = {
     "invalid_traffic": 2,
     "no_candidate": 2,
     "not_capturable": 2,
+    "base_unfit": 2,
     "signature_mismatch": 2,
     "wrong_distribution": 2,
     "kernel_died": 138,
@@ -71,6 +72,8 @@ nbdeploy promote churn
     it answers all of them
 nbdeploy rollback churn
     back to the revision before
+nbdeploy publish churn --to registry.example/team/churn
+    its image, which any container runtime or cloud starts
 
 Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input,
 3 target or internal error, 4 not enough evidence yet, 138 kernel died.

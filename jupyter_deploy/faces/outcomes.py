@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jupyter_deploy.domain.inference import Comparison
+from jupyter_deploy.domain.published import Verified
 from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import Prediction, Reconciled
-from jupyter_deploy.domain.validation import Validation
+from jupyter_deploy.domain.validation import Validation, Verdict
 
 NOT_MET, USAGE, INTERNAL, INCONCLUSIVE, KERNEL_DIED = 1, 2, 3, 4, 138
 _STOPPED = {"interrupted": 130, "terminated": 143}
@@ -43,12 +44,15 @@ def _of_validation(validation: Validation) -> int:
         return KERNEL_DIED
     if validation.passed and validation.unreported:
         return INTERNAL  # what was asked for is not there
-    return {"pass": 0, "fail": NOT_MET, "inconclusive": INCONCLUSIVE}[validation.verdict]
+    return _VERDICTS[validation.verdict]
 
+
+_VERDICTS: dict[Verdict, int] = {"pass": 0, "fail": NOT_MET, "inconclusive": INCONCLUSIVE}
 
 _CODES: dict[type, Callable[[Any], int]] = {
     Comparison: _of_comparison,
     Prediction: _of_prediction,
     Reproduction: lambda found: 0 if found.outcome == "reproduced" else NOT_MET,
     Validation: _of_validation,
+    Verified: lambda found: _VERDICTS[found.verdict],
 }

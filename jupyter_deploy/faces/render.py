@@ -11,6 +11,7 @@ from jupyter_deploy.domain.difference import Difference
 from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.findings import told
 from jupyter_deploy.domain.inference import Comparison, Record
+from jupyter_deploy.domain.published import Collected, ImageList, Published, Verified
 from jupyter_deploy.domain.reproduction import Reproduction
 from jupyter_deploy.domain.results import AtBoot, Deployment, Prediction, Purged, Reconciled, Stopped, TrafficChange
 from jupyter_deploy.domain.starting import SetUp
@@ -26,6 +27,7 @@ from .deployment_page import deployment_page, elsewhere
 from .difference_page import changed, difference_page
 from .feedback_page import feedback_page
 from .gates_page import gates_tables, validated_facts
+from .images_page import collected_page, image_list_page, published_page, verified_page
 from .page import Page, Table, as_html, as_text, by_severity, mark, short
 from .results import Listing
 from .setup_page import setup_page
@@ -324,6 +326,10 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Reproduction, _reproduction),
     (Validation, validation_page),
     (SetUp, setup_page),
+    (Published, published_page),
+    (Verified, verified_page),
+    (ImageList, image_list_page),
+    (Collected, collected_page),
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from jupyter_deploy.domain import image_requests as i
 from jupyter_deploy.domain import requests as r
 from jupyter_deploy.domain import validation_requests as v
 
@@ -51,6 +52,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("predict", r.PredictRequest, "observe.predict"),
     Operation("feedback", r.FeedbackRequest, "feedback.feedback", slow=True),
     Operation("reproduce", r.ReproduceRequest, "reproduce.reproduce", slow=True),
+    Operation("publish", i.PublishRequest, "publish.publish", slow=True),
+    Operation("verify", i.VerifyRequest, "verify.verify", slow=True),
+    Operation("images", i.ImagesRequest, "keeping_images.images"),
+    Operation("gc", i.GcRequest, "keeping_images.gc", slow=True),
     Operation("purge", r.PurgeRequest, "purge.purge", slow=True),
     Operation("stop", r.StopRequest, "lifecycle.stop", slow=True),
     Operation("down", r.DownRequest, "lifecycle.down", slow=True),

@@ -20,6 +20,7 @@ from jupyter_deploy.domain.errors import (
     disk_faults,
 )
 from jupyter_deploy.domain.gate import Gate, parse_gate
+from jupyter_deploy.domain.image_requests import PublishRequest
 from jupyter_deploy.domain.inference import Comparison
 from jupyter_deploy.domain.live_gate import LIVE, judged_live, of_pairs, said_of, undecided
 from jupyter_deploy.domain.ports import Ports, Report
@@ -107,7 +108,7 @@ class Asked:
         return self.keys == (known.keys if known else ())
 
 
-def require_reason(request: DeployRequest | TrafficRequest | PromoteRequest) -> None:
+def require_reason(request: DeployRequest | TrafficRequest | PromoteRequest | PublishRequest) -> None:
     """Raise InvalidInput for a ``--force`` without a reason."""
     if request.force and not request.reason.strip():
         raise InvalidInput("gates are passed over for a reason, which is kept", 'add one: --reason "…"')

@@ -152,6 +152,84 @@ export interface Check {
   cell: number | null;
 }
 /**
+ * What went from this machine's image store, or with ``dry_run`` what would go.
+ */
+export interface Collected {
+  folder: string;
+  removed: Image[];
+  kept: UsedImage[];
+  /**
+   * Bytes; also of layers and bases that no image needs any more.
+   */
+  freed: number;
+  /**
+   * Container engines that could not tell what they run: all images were kept.
+   */
+  unasked: string[];
+  dry_run: boolean;
+}
+/**
+ * A built image: its digest is that of its manifest, and the same wherever it lies.
+ */
+export interface Image {
+  digest: string;
+  /**
+   * The snapshot's tag.
+   */
+  snapshot: string;
+  snapshot_digest: string;
+  builder: 'daemonless' | 'engine';
+  /**
+   * The base image, with its digest.
+   */
+  base: string;
+  /**
+   * As containers name it, such as linux/amd64.
+   */
+  platform: string;
+  /**
+   * Full version of the base's Python, such as 3.11.2.
+   */
+  python: string;
+  layers: Layer[];
+  labels: {
+    [k: string]: string;
+  };
+}
+/**
+ * One layer: of these a registry keeps and sends each once.
+ */
+export interface Layer {
+  kind: 'base' | 'dependencies' | 'model' | 'code';
+  /**
+   * What is in it, such as '62 distributions' or 'model.pkl'.
+   */
+  title: string;
+  /**
+   * sha256:… of the bytes that are sent.
+   */
+  digest: string;
+  /**
+   * Bytes that are sent.
+   */
+  size: number;
+}
+/**
+ * An image and what uses it; ``here``: it lies in this machine's image store.
+ */
+export interface UsedImage {
+  image: Image;
+  here: boolean;
+  /**
+   * References, with tag and digest.
+   */
+  published: string[];
+  /**
+   * In words, such as 'churn (stable)'; empty: nothing.
+   */
+  used_by: string[];
+}
+/**
  * What is kept of one column: never a text's value.
  */
 export interface Column {
@@ -1343,6 +1421,17 @@ export interface EndpointsView {
   endpoints: EndpointRow[];
   home: string;
 }
+/**
+ * One thing that was asked of an image; ``inconclusive``: it could not be found out here.
+ *
+ * ``digest``: whether the reference names what this store published; ``snapshot``: whether label, bento and model name
+ * the same snapshot; ``model``: whether its files are those that the snapshot names.
+ */
+export interface Evidence {
+  subject: 'signature' | 'digest' | 'snapshot' | 'model' | 'validation';
+  verdict: 'pass' | 'fail' | 'inconclusive';
+  sentence: string;
+}
 export interface ExampleGuess {
   expression: string;
   words: string;
@@ -1535,6 +1624,17 @@ export interface GateResult {
   n: number | null;
 }
 /**
+ * Remove the images that nothing uses from this machine's store; registries are not touched.
+ *
+ * What an endpoint, a revision in its history, a publication or a container refers to stays.
+ */
+export interface GcRequest {
+  /**
+   * Show what would go, and leave it.
+   */
+  dry_run?: boolean;
+}
+/**
  * The endpoint's revisions: who, when, why, what changed.
  */
 export interface HistoryRequest {
@@ -1543,6 +1643,27 @@ export interface HistoryRequest {
    */
   name: string;
 }
+/**
+ * The images that are known, newest first.
+ *
+ * ``unasked`` says which container engines could not tell what they run, and why.
+ */
+export interface ImageList {
+  /**
+   * This machine's image store.
+   */
+  folder: string;
+  /**
+   * Bytes of what its images are made of, what several share being there once.
+   */
+  size: number;
+  images: UsedImage[];
+  unasked: string[];
+}
+/**
+ * The images of this machine's store and those that were published: what they are, and what uses each.
+ */
+export interface ImagesRequest {}
 /**
  * Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.
  *
@@ -1881,6 +2002,104 @@ export interface PromoteRequest {
    * Why; kept in the history.
    */
   reason?: string;
+}
+/**
+ * An image in a registry, as this store remembers it.
+ */
+export interface Publication {
+  /**
+   * With tag and digest.
+   */
+  reference: string;
+  image: Image;
+  endpoint: string | null;
+  /**
+   * Of the release that was published; None: no gates.
+   */
+  validation: string | null;
+  /**
+   * Why it was published although gates did not hold.
+   */
+  forced: string;
+  /**
+   * SHA-256 of the public key.
+   */
+  signed_by: string | null;
+  published_at: string;
+  user: string;
+}
+/**
+ * Make a container image of a release, send it to a registry and remember its digest.
+ *
+ * Any container runtime or cloud starts it; nothing of nbdeploy is needed for that. A layer that the registry has is
+ * not sent again. A bill of materials (CycloneDX) is attached to the image, and with a key a signature.
+ *
+ * A release that did not pass what its endpoint asks of releases is refused. For example:
+ * nbdeploy publish churn --to registry.example/team/churn. All of it: docs/publish.md.
+ */
+export interface PublishRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The release's tag, or the beginning of its version (default: the stable one).
+   */
+  release?: string | null;
+  /**
+   * HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else where the endpoint was published last; without a tag the release's version is the tag).
+   */
+  to?: string | null;
+  /**
+   * The base image, HOST/PATH@sha256:… (default: the setting base_image).
+   */
+  base?: string | null;
+  /**
+   * Sign by this private key of cosign's, a file (default: the setting sign_key).
+   */
+  sign?: string | null;
+  /**
+   * Have a tag name this image that names another one now.
+   */
+  overwrite?: boolean;
+  /**
+   * Do it although gates do not hold; needs a reason, which is kept for good.
+   */
+  force?: boolean;
+  /**
+   * Why; kept in the history.
+   */
+  reason?: string;
+  /**
+   * Make the image, show its layers and what the registry has of them; send nothing.
+   */
+  dry_run?: boolean;
+}
+/**
+ * A release's image in a registry, or with ``dry_run`` what would be there.
+ *
+ * ``changed`` is False when the tag named this very image already: no layer was sent.
+ */
+export interface Published {
+  publication: Publication;
+  /**
+   * The release's tag.
+   */
+  release: string;
+  /**
+   * Digests of the layers that the registry had already.
+   */
+  there: string[];
+  /**
+   * Bytes of the CycloneDX document that is attached to the image.
+   */
+  bill_of_materials: number;
+  /**
+   * A line for a shell that starts the image.
+   */
+  command: string;
+  changed: boolean;
+  dry_run: boolean;
 }
 /**
  * Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.
@@ -2571,6 +2790,40 @@ export interface ValidationsView {
     [k: string]: unknown;
   }[];
 }
+/**
+ * What could be found out about an image, and what follows from it.
+ */
+export interface Verified {
+  /**
+   * With its digest.
+   */
+  reference: string;
+  /**
+   * The tag of the snapshot in it; None: nbdeploy did not make it.
+   */
+  snapshot: string | null;
+  labels: {
+    [k: string]: string;
+  };
+  evidence: Evidence[];
+  verdict: 'pass' | 'fail' | 'inconclusive';
+}
+/**
+ * Check an image in a registry: who signed it, and that the model in it is the one that was validated.
+ *
+ * It is brought to this machine and read; nothing of it runs. The exit code is 0 when nothing speaks against it and a
+ * signature or this store vouches for it, 1 when something does, 4 when nobody here knows it.
+ */
+export interface VerifyRequest {
+  /**
+   * HOST/PATH:TAG, HOST/PATH@sha256:… or both.
+   */
+  image: string;
+  /**
+   * The signer's public key, a file such as cosign.pub.
+   */
+  key?: string | null;
+}
 
 /** Each verb's request. */
 export interface Requests {
@@ -2589,6 +2842,10 @@ export interface Requests {
   predict: PredictRequest;
   feedback: FeedbackRequest;
   reproduce: ReproduceRequest;
+  publish: PublishRequest;
+  verify: VerifyRequest;
+  images: ImagesRequest;
+  gc: GcRequest;
   purge: PurgeRequest;
   stop: StopRequest;
   down: DownRequest;
@@ -2612,6 +2869,10 @@ export interface Results {
   predict: Prediction;
   feedback: Feedback;
   reproduce: Reproduction;
+  publish: Published;
+  verify: Verified;
+  images: ImageList;
+  gc: Collected;
   purge: Purged;
   stop: Stopped;
   down: Stopped;
@@ -2652,6 +2913,10 @@ export const VERBS: { readonly [verb in Verb]: { summary: string; slow: boolean 
   predict: { summary: "Call the endpoint through its gateway.", slow: false },
   feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true },
   reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true },
+  publish: { summary: "Make a container image of a release, send it to a registry and remember its digest.", slow: true },
+  verify: { summary: "Check an image in a registry: who signed it, and that the model in it is the one that was validated.", slow: true },
+  images: { summary: "The images of this machine's store and those that were published: what they are, and what uses each.", slow: false },
+  gc: { summary: "Remove the images that nothing uses from this machine's store; registries are not touched.", slow: true },
   purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true },
   stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true },

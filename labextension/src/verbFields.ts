@@ -16,6 +16,7 @@ export interface Schema {
   minimum?: number;
   maximum?: number;
   positional?: boolean;
+  important?: boolean;
 }
 
 /** `lines`: a text a line. `shares`: TAG=PERCENT a line. `json`: anything, or a file's name. */
@@ -73,7 +74,12 @@ function fieldOf(name: string, given: Schema, required: boolean): VerbField {
     help: given.description ?? '',
     choices: nullable && choices.length > 0 ? ['', ...choices] : choices,
     required,
-    important: required || given.positional === true || name === 'reason' || kind === 'shares',
+    important:
+      required ||
+      given.positional === true ||
+      given.important === true ||
+      name === 'reason' ||
+      kind === 'shares',
     text: textOf(kind, given.default),
     ...limits
   };

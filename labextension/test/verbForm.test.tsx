@@ -49,6 +49,19 @@ describe('the fields of a verb', () => {
     });
   });
 
+  it('are at hand at once where they matter, and others when they are asked for', () => {
+    const properties = {
+      name: { type: 'string', positional: true },
+      to: { anyOf: [{ type: 'string' }, { type: 'null' }], default: null, important: true },
+      base: { anyOf: [{ type: 'string' }, { type: 'null' }], default: null }
+    };
+    const fields = fieldsOf({ properties });
+    expect(fields.filter(field => field.important).map(field => field.name)).toEqual([
+      'name',
+      'to'
+    ]);
+  });
+
   it('take a file where they take any value, and say what is wrong with JSON', () => {
     const data = (text: string) => asked(FIELDS, { name: 'tumour', data: text }, trans);
     expect(data(' actuals.csv ').request.data).toBe('actuals.csv');

@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import stat
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import Conflict, StoreError
+from jupyter_deploy.domain.images import Image, Publication
 from jupyter_deploy.domain.validated import in_short
 from jupyter_deploy.operations.validating import referred_to
 from tests import releases, validations
@@ -156,3 +158,26 @@ def test_the_files_of_what_a_release_refers_to_stay_and_of_what_one_was_forced_a
     for number, state in enumerate(stages):
         store.save(state.model_copy(update={"revision": number + 1}), based_on=number, reason="", change="")
     assert referred_to(SimpleNamespace(store=store)) == {"b", "ran-b", "c", "ran-c", "beside"}
+
+
+def test_publications_are_kept_newest_first_and_one_reference_once(store):
+    image = Image(
+        digest="sha256:1", snapshot="churn:one", snapshot_digest="sha256:0", builder="daemonless", base="base",
+        platform="linux/amd64", python="3.11.2", layers=(),
+    )  # fmt: skip
+
+    def publication(tag, day, endpoint="churn", **more):
+        at = datetime(2026, 1, day, tzinfo=UTC)
+        return Publication(
+            reference=f"localhost:5000/{tag}", image=image, endpoint=endpoint, published_at=at, user="ada", **more
+        )
+
+    assert store.publications() == []
+    old, new, others = publication("old", 1), publication("new", 2), publication("others", 3, endpoint="price")
+    for one in (new, others, old):
+        store.keep_publication(one)
+    assert store.publications() == [others, new, old]
+    assert store.publications(endpoint="churn") == [new, old]
+    again = publication("old", 4, forced="it must")
+    store.keep_publication(again)
+    assert store.publications(endpoint="churn") == [again, new]

@@ -21,12 +21,13 @@ NAMES = [operation.name for operation in OPERATIONS]
 CONTRACT = {
     "deploy", "list", "describe", "traffic", "promote", "rollback", "history", "compare", "logs", "predict",
     "stop", "down", "reconcile", "purge", "diff", "reproduce", "validate", "feedback", "init",
+    "publish", "verify", "images", "gc",
 }  # fmt: skip
 
 OTHERS = {"DeployError", "model_input", "panel", "serving_role"}
 IN_NOTEBOOKS = {"check", "metric", "model", "recorded", "reference"}
 
-NOT_BUILT_YET = {"publish", "verify", "images", "gc"}
+NOT_BUILT_YET = {"compose"}
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from jupyter_deploy.adapters.snapshots import MANIFEST
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.errors import ImageNotBuilt, disk_faults
 from jupyter_deploy.domain.image_ports import ImagePlan, Told
-from jupyter_deploy.domain.images import Image, LayerKind
+from jupyter_deploy.domain.images import BENTO_FOLDER, SNAPSHOT_FOLDER, Image, LayerKind
 
 from . import dependencies
 from .archive import Entry, Packed, entries_of, write_layer
@@ -38,8 +38,6 @@ from .layout import (
 )
 
 HOME = "opt/nbdeploy/bentoml"
-BENTO = "opt/nbdeploy/bento"
-SNAPSHOT = "opt/nbdeploy/snapshot"
 PORT = 8080
 
 _FORMAT = 1
@@ -116,7 +114,7 @@ def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterato
     serving, rest = _bento(plan)
     small, large = _model(plan.snapshot)
     for entry, digest in large:
-        title = entry.name.removeprefix(f"{SNAPSHOT}/")
+        title = entry.name.removeprefix(f"{SNAPSHOT_FOLDER}/")
         packed = _kept(writing, [_FORMAT, entry.name, digest], lambda entry=entry: [entry], compressed=False)  # type: ignore[misc]
         told(f"{title}: {packed.size} bytes")
         yield _Layer("model", title, packed, compressed=False)
@@ -163,9 +161,9 @@ def _bento(plan: ImagePlan) -> tuple[list[Entry], list[Entry]]:
     """The serving code in a bento, and the rest of it; what describes other ways to an image stays behind."""
     path = Path(plan.bento.path)
     captured = _captured(plan.snapshot)
-    serving, rest = [], _placed("bentos", path, BENTO)
-    for entry in entries_of(path, BENTO):
-        inside = entry.name.removeprefix(f"{BENTO}/")
+    serving, rest = [], _placed("bentos", path, BENTO_FOLDER)
+    for entry in entries_of(path, BENTO_FOLDER):
+        inside = entry.name.removeprefix(f"{BENTO_FOLDER}/")
         if inside.startswith("env/") or "__pycache__" in inside or not isinstance(entry.source, Path):
             continue
         one = Entry(entry.name, entry.source)
@@ -184,13 +182,13 @@ def _model(snapshot: Snapshot) -> tuple[list[Entry], list[tuple[Entry, str]]]:
     described = _WRITTEN.sub(_captured(snapshot), (path / "model.yaml").read_bytes())
     small = [
         *(Entry(f"{HOME}/{folder}", None) for folder in _FOLDERS),
-        *_placed("models", path, SNAPSHOT),
-        Entry(f"{SNAPSHOT}/model.yaml", described),
-        Entry(f"{SNAPSHOT}/{MANIFEST}", path / MANIFEST),
+        *_placed("models", path, SNAPSHOT_FOLDER),
+        Entry(f"{SNAPSHOT_FOLDER}/model.yaml", described),
+        Entry(f"{SNAPSHOT_FOLDER}/{MANIFEST}", path / MANIFEST),
     ]
     large = []
     for file, digest in sorted(snapshot.manifest.files.items()):
-        entry = Entry(f"{SNAPSHOT}/{file}", path / file)
+        entry = Entry(f"{SNAPSHOT_FOLDER}/{file}", path / file)
         if (path / file).stat().st_size >= _LARGE:
             large.append((entry, digest))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from . import onelayout
 from .credentials import auth_file, certificates_for, secrets_for
 from .refusals import registry_error
 from .skopeo import Skopeo, docker, unverified
-from .tools import Ended, run
+from .tools import Ended, masked, run
 
 SBOM = "application/vnd.cyclonedx+json"
 """The media type of CycloneDX' bills of materials in JSON."""
@@ -51,6 +52,25 @@ class Registries(Skopeo):
             layers: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text("utf-8"))["layers"]
             digest = next((layer["digest"] for layer in layers if layer["mediaType"] == kind), None)
             return (folder / digest.partition(":")[2]).read_bytes() if digest else None
+
+    def public_key(self, key: Path) -> str:
+        """SHA-256 of the public key that belongs to a private one, in the form (PEM) of ``cosign.pub``.
+
+        Raises
+        ------
+        InvalidInput
+            No such key, another kind of file, or another password.
+        ToolMissing
+        """
+        _readable(key)
+        own = {_PASSWORD: os.environ.get(_PASSWORD, "")}
+        ended = run("cosign", ["public-key", "--key", str(key)], own, patience=self._patience)
+        if ended.code:
+            raise _key_fault(key, ended) or InvalidInput(
+                f"{key} is no private key of cosign's: {masked(_last_line(ended))}",
+                "'cosign generate-key-pair' makes one",
+            )
+        return hashlib.sha256(ended.output).hexdigest()
 
     def sign(self, reference: Reference, key: Path) -> None:
         """Sign the image at a digest by cosign's private key, offline: nothing goes to a public log.

@@ -69,8 +69,24 @@ class Skopeo:
         manifest = self._manifest(reference)
         return None if manifest is None else f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
-    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> None:
+    def layers(self, reference: Reference) -> frozenset[str]:
+        """Digests of the layers of what a tag or digest names; none: nothing is there.
+
+        Raises
+        ------
+        ToolMissing
+        RegistryError
+        """
+        manifest = self._manifest(reference)
+        return frozenset(one["digest"] for one in json.loads(manifest).get("layers", ())) if manifest else frozenset()
+
+    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
         """Send what is not there yet, the tag last; cut off, it can be said again.
+
+        Returns
+        -------
+        frozenset of str
+            Digests of the layers that were there already.
 
         Raises
         ------
@@ -87,6 +103,7 @@ class Skopeo:
             pair = [f"oci:{layout}:{onelayout.NAME}", docker(reference)]
             self.copied(reference, [*options, *pair], course.hear, told, course.so_far)
         course.all_there()
+        return course.there_before
 
     def pull(self, reference: Reference, store: Path, told: Told) -> str:
         """Bring an image to the image store; its digest. Raises ToolMissing, RegistryError, StoreError (disk full)."""
@@ -165,11 +182,19 @@ class _Course:
         self._left = {layer.digest: layer for layer in layers}
         self._total = len(self._left)
         self._told = told
+        self._sent: set[str] = set()
+        self._layers = frozenset(self._left)
+
+    @property
+    def there_before(self) -> frozenset[str]:
+        """What was not sent."""
+        return self._layers - self._sent
 
     def hear(self, line: str) -> None:
         for sign, words in ((_ALREADY, "there already"), (_SENT, "sent")):
             found = sign.search(line)
             if found:
+                self._sent |= {found[1]} if sign is _SENT else set()
                 self._there(found[1], words)
 
     def all_there(self) -> None:

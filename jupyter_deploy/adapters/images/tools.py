@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from jupyter_deploy.adapters.isolated import without_credentials
+from jupyter_deploy.adapters.installing import without_credentials
 from jupyter_deploy.domain.errors import ToolMissing
 from jupyter_deploy.domain.processes import passed_on
 

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from jupyter_deploy.domain.base import percent_in_words
+from jupyter_deploy.domain.image_requests import GcRequest, PublishRequest, VerifyRequest
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     DiffRequest,
@@ -37,6 +38,12 @@ def title_of(verb: str, request: Request) -> str:
         case RollbackRequest():
             where = "the revision before" if request.to is None else f"revision {request.to}"
             title = f"take {request.name} back to {where}"
+        case PublishRequest():
+            title = f"publish {request.release or request.name}{f' to {request.to}' if request.to else ''}"
+        case VerifyRequest():
+            title = f"verify {request.image}"
+        case GcRequest():
+            title = "remove unused images"
         case DiffRequest():
             title = f"compare {request.a} with {request.b}" if request.b else f"what changed in {request.a}"
     return title

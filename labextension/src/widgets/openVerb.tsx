@@ -16,7 +16,7 @@ import { FormDialog } from './formDialog';
 import { VerbForm } from './verbForm';
 
 /** They stop or remove something. */
-const WARNED: readonly Verb[] = ['stop', 'down', 'purge'];
+const WARNED: readonly Verb[] = ['stop', 'down', 'purge', 'gc'];
 
 export interface Asking {
   app: JupyterFrontEnd;

@@ -1,0 +1,192 @@
+"""publish: from a release to an image in a registry."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_deploy.domain.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.base import now, size_in_words
+from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.errors import InvalidInput, Refused
+from jupyter_deploy.domain.image_ports import ImagePlan
+from jupyter_deploy.domain.image_requests import PublishRequest
+from jupyter_deploy.domain.images import SBOM_TYPE, Image, Publication, Reference, as_source, labels_of
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.published import Published, run_line
+
+from .build import build
+from .capture import stored
+from .change import find
+from .passing import forced_or_passed
+from .steps import Steps
+
+_LOOKED_AT = 3  # images of the same repository that are asked which layers they have, before anything is sent
+
+
+def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
+    """Build the image of a release, send it, attach its bill of materials, sign it, remember it.
+
+    All that can be refused is refused before the image is built. Interrupted anywhere, it can be said again: what was
+    made and sent is used, and a tag names a whole image or none.
+    """
+    asked = _possible(request, ports)
+    images = ports.images
+    progress = Steps(report, total=3 + (not request.dry_run) * (2 + bool(asked.key)))
+    progress(f"asking {asked.reference.registry}")
+    signer = images.registry.public_key(asked.key) if asked.key else None
+    images.registry.check(asked.reference)
+    _require_free(asked, images.registry.digest(asked.reference), _digests_of(asked.snapshot, ports), request)
+    images.builder.check(asked.plan(Bento(tag=asked.snapshot.tag, snapshot_digest=asked.snapshot.digest, path="")))
+
+    progress("building the bento")
+    bento = build(asked.snapshot, ports)
+    progress("building the image")
+    image = images.builder.build(asked.plan(bento), lambda words: progress(f"building the image: {words}", False))
+    named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
+    _require_free(asked, named, {image.digest}, request)
+    reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
+    bill = images.bill_of_materials(asked.snapshot, image)
+    publication = Publication(
+        reference=str(reference),
+        image=image,
+        endpoint=request.name,
+        validation=asked.validation,
+        forced=asked.forced,
+        signed_by=signer,
+        published_at=now(),
+        user=getpass.getuser(),
+    )
+    result = Published(
+        publication=publication,
+        release=asked.snapshot.tag,
+        there=_there(image, asked.reference, ports) if request.dry_run else (),
+        bill_of_materials=len(bill),
+        command=run_line(reference),
+        dry_run=request.dry_run,
+    )
+    if request.dry_run:
+        return result
+    before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
+    if named == image.digest and before and (signer is None or before.signed_by == signer):
+        every = tuple(layer.digest for layer in image.layers)
+        return result.model_copy(update={"publication": before, "there": every, "changed": False})
+    there = _send(image, reference, ports, progress, bill=bill, key=asked.key)
+    ports.store.keep_publication(publication)
+    return result.model_copy(update={"there": there})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A publication that may be: what of, where to, what by."""
+
+    reference: Reference
+    snapshot: Snapshot
+    release: Release
+    base: str
+    key: Path | None
+    forced: str
+
+    @property
+    def validation(self) -> str | None:
+        return self.release.validation.id if self.release.validation else None
+
+    def plan(self, bento: Bento) -> ImagePlan:
+        gpu = self.release.resources.gpu
+        return ImagePlan(
+            snapshot=self.snapshot,
+            bento=bento,
+            base=self.base,
+            labels=labels_of(self.snapshot, validation=self.validation),
+            gpu=gpu is not None and gpu != "none",
+        )
+
+
+def _possible(request: PublishRequest, ports: Ports) -> _Asked:
+    """What this machine alone can refuse."""
+    endpoint = find(ports, request.name)
+    release = endpoint.release(request.release or endpoint.traffic.stable)
+    reference = _reference(request, endpoint, release, ports)
+    forced = forced_or_passed(endpoint, release, request, ports)
+    snapshot = stored(release.tag, trust=False, ports=ports)
+    ports.store.check()
+    base = request.base or ports.images.base
+    if base is None:
+        minor = ".".join(snapshot.manifest.environment.python.split(".")[:2])
+        raise InvalidInput(
+            "which image is to be the base?",
+            f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, or base_image in nbdeploy.yaml",
+        )
+    key = Path(request.sign).expanduser() if request.sign else ports.images.key
+    return _Asked(reference, snapshot, release, as_source(base), key, forced)
+
+
+def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
+    """Where to, with a tag.
+
+    Raises
+    ------
+    InvalidInput
+        It is no reference, has a digest, or nothing says where to.
+    """
+    if request.to or ports.images.to:
+        found = Reference.parse((request.to or ports.images.to or "").replace("{name}", endpoint.name))
+        if found.digest:
+            raise InvalidInput(
+                f"'{found}' has a digest, which is only known when the image is built", f"write {found.name}"
+            )
+        return found if found.tag else found.at(tag=release.version)
+    last = next(iter(ports.store.publications(endpoint=endpoint.name)), None)
+    if last is None:
+        raise InvalidInput(
+            f"where is {endpoint.name} to be published?",
+            "write --to HOST/PATH, such as registry.example/team/"
+            f"{endpoint.name}, or publish_to in nbdeploy.yaml; the next time it is remembered",
+        )
+    return Reference.parse(last.reference).at(tag=release.version)
+
+
+def _require_free(asked: _Asked, named: str | None, own: Iterable[str], request: PublishRequest) -> None:
+    """Raise Refused if the tag names another image than this release's."""
+    if named is None or named in own or request.overwrite:
+        return
+    raise Refused(
+        f"{asked.reference} names another image already: {named}",
+        f"choose another tag, --to {asked.reference.name}:TAG, or have the tag moved: --overwrite",
+    )
+
+
+def _digests_of(snapshot: Snapshot, ports: Ports) -> set[str]:
+    """Of the images of a snapshot that are known here."""
+    known = [*ports.images.store.images(), *(one.image for one in ports.store.publications())]
+    return {image.digest for image in known if image.snapshot_digest == snapshot.digest}
+
+
+def _there(image: Image, reference: Reference, ports: Ports) -> tuple[str, ...]:
+    """The layers that a registry has of an image, as far as the latest images of the same repository tell."""
+    known = [Reference.parse(one.reference) for one in ports.store.publications()]
+    latest = [one.at(digest=one.digest) for one in known if one.name == reference.name][:_LOOKED_AT]
+    found = frozenset[str]().union(*(ports.images.registry.layers(one) for one in (reference, *latest)))
+    return tuple(layer.digest for layer in image.layers if layer.digest in found)
+
+
+def _send(
+    image: Image, reference: Reference, ports: Ports, progress: Steps, *, bill: bytes, key: Path | None
+) -> tuple[str, ...]:
+    """Image, bill of materials, signature, in this order; digests of the layers that were there already."""
+    registry = ports.images.registry
+    sending = f"sending {len(image.layers)} layers, {size_in_words(image.size)}, as far as {reference.registry} has not"
+    progress(sending)
+    tagged = reference.at(tag=reference.tag)
+    there = registry.push(
+        image, ports.images.store.folder, tagged, lambda words: progress(f"{sending}: {words}", False)
+    )
+    exact = reference.at(digest=image.digest)
+    progress("attaching the bill of materials")
+    registry.attach(exact, SBOM_TYPE, bill)
+    if key:
+        progress("signing it")
+        registry.sign(exact, key)
+    return tuple(layer.digest for layer in image.layers if layer.digest in there)

@@ -1,0 +1,274 @@
+"""From an endpoint to images in a real registry, by the command line, and what keeps them there and here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import notebooks
+from tests.conftest import free_port, make_home
+from tests.images import Engine, make_base
+from tests.registries import credentials
+
+from .conftest import until
+from .registry import keys
+
+PRICED = "rate = %s\ndef priced(x):\n    return x * rate\n"
+CHECKS = "from jupyter_deploy import metric, model\nmetric('answer', model().predict([2.0])[0])"
+# A Debian is fetched, an environment is installed, compiled and packed.
+pytestmark = pytest.mark.timeout(1500)
+
+KIND = "application/vnd.cyclonedx+json"
+
+
+class Person:
+    """Has an endpoint ``price``, a validation that it asks of its releases, an engine, and a place in a registry."""
+
+    def __init__(self, folder, world, base):
+        self.folder, self.world = folder, world
+        self.home = make_home(folder / "home")
+        self.engine = Engine(folder / "engine")
+        self.place = f"{world.registry.host}/team/price"
+        known = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+        trusted = folder / "trusted.pem"  # beside those that the package index needs
+        trusted.write_bytes((known.read_bytes() if known.exists() else b"") + world.authority.certificate.read_bytes())
+        self.home.environment |= {
+            "REGISTRY_AUTH_FILE": str(credentials(folder / "auth.json", world.registry.host)),
+            "SSL_CERT_FILE": str(trusted),
+            "COSIGN_PASSWORD": "",
+            "NBDEPLOY_BASE_IMAGE": base,
+        }
+        engines = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "PODMAN_IGNORE_CGROUPSV1_WARNING")
+        self.home.environment |= {name: self.engine.environment[name] for name in engines}
+        self.engine.environment |= self.home.environment
+
+    def deploys(self, rate, *options):
+        """A model with another line in it, as stable; its tag."""
+        notebook = notebooks.write(self.folder / "price.ipynb", PRICED % rate)
+        model = ("--name", "price", "--model", "priced", "--example", "2.0", "--role", "stable")
+        return self.home.json("deploy", notebook, *model, *options, timeout=240)["release"]
+
+    def publishes(self, *options):
+        return self.home.json("publish", "price", *options, timeout=240)
+
+    def refused(self, *arguments):
+        """The exit code and what is said."""
+        ended = self.home.run(*arguments, check=False, timeout=240)
+        assert ended.returncode, ended.stdout
+        return ended.returncode, ended.stderr
+
+    def verifies(self, reference, *options):
+        """The exit code, and by subject what was found."""
+        ended = self.home.run("verify", reference, *options, "-o", "json", check=False)
+        assert ended.stdout, ended.stderr
+        found = json.loads(ended.stdout)
+        return ended.returncode, {one["subject"]: one["verdict"] for one in found["evidence"]}
+
+    def blobs(self):
+        return sorted(path.name for path in (self.home.path / "nbdeploy" / "images" / "blobs" / "sha256").iterdir())
+
+    def in_registry(self, tag):
+        """The digest that a tag names there."""
+        asked = ["skopeo", "inspect", "--format", "{{.Digest}}", f"docker://{self.place}:{tag}"]
+        return subprocess.run(
+            asked, env=self.home.environment, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory, registry_world):
+    folder = tmp_path_factory.mktemp("publish")
+    made = Person(folder, registry_world, make_base(folder, f"{sys.version_info.major}.{sys.version_info.minor}"))
+    yield made
+    made.engine.clear()
+    made.home.down()
+
+
+@pytest.fixture(scope="module")
+def published(person):
+    """The first publication: of a release that passed what its endpoint asks, signed."""
+    checks = notebooks.write(person.folder / "checks.ipynb", CHECKS)
+    tag = person.deploys(1.5, "--validate", checks, "--gate", "answer <= 10")
+    found = person.publishes("--to", person.place, "--sign", person.world.keys[0])
+    assert found["release"] == tag
+    return found
+
+
+def layers_sent(found):
+    return [
+        layer["title"] for layer in found["publication"]["image"]["layers"] if layer["digest"] not in found["there"]
+    ]
+
+
+def test_what_was_published_is_in_the_registry_under_its_version_with_a_bill_of_materials(person, published):
+    image = published["publication"]["image"]
+    assert person.in_registry(published["release"].partition(":")[2]) == image["digest"]
+    assert len(layers_sent(published)) == len(image["layers"])
+    attached = f"docker://{person.place}:{image['digest'].replace(':', '-')}.sbom"
+    raw = subprocess.run(
+        ["skopeo", "inspect", "--raw", attached], env=person.home.environment, capture_output=True, check=True
+    ).stdout
+    assert [layer["mediaType"] for layer in json.loads(raw)["layers"]] == [KIND]
+
+
+def test_the_line_that_is_told_starts_it_and_it_answers_as_the_notebook_did(person, published):
+    port = free_port()
+    words = published["command"].replace("-p 8080:8080", f"--detach --env PORT={port}").split()
+    assert words[:2] == ["podman", "run"]
+    container = person.engine.run(*words[1:])
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+
+            def is_ready():
+                try:
+                    return client.get("/readyz").status_code == httpx.codes.OK
+                except httpx.TransportError:
+                    return False
+
+            until(is_ready, timeout=120)
+            assert client.post("/predict", json={"instances": [4.0]}).json() == {"predictions": [6.0]}
+        listed = person.home.json("images")["images"]
+        users = [user for one in listed for user in one["used_by"] if user.startswith("podman ")]
+        assert len(users) == 1
+    finally:
+        said = person.engine.run("logs", container, check=False)
+        person.engine.run("rm", "--force", "--time", "2", container, check=False)
+    assert '"level": "error"' not in said
+
+
+def test_said_again_it_sends_nothing_and_needs_no_address(person, published):
+    again = person.publishes("--sign", person.world.keys[0])
+    assert again["changed"] is False
+    assert not layers_sent(again)
+    assert again["publication"] == published["publication"]
+
+
+def test_two_at_once_publish_the_same_image(person, published):
+    command = [sys.executable, "-m", "jupyter_deploy", "publish", "price", "--to", f"{person.place}:both", "-o", "json"]
+    both = [
+        subprocess.Popen(command, env=person.home.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    ended = [(one.communicate(timeout=240), one.returncode) for one in both]
+    assert [code for _, code in ended] == [0, 0], ended
+    digests = {json.loads(out)["publication"]["image"]["digest"] for (out, _), _ in ended}
+    assert digests == {published["publication"]["image"]["digest"]} == {person.in_registry("both")}
+
+
+def test_it_is_verified_by_the_signers_key_and_by_no_other(person, published, tmp_path):
+    reference = published["publication"]["reference"]
+    code, found = person.verifies(reference, "--key", person.world.keys[1])
+    assert (code, set(found.values())) == (0, {"pass"})
+    _, other = keys(tmp_path / "other")
+    code, found = person.verifies(reference, "--key", other)
+    assert (code, found["signature"], found["model"]) == (1, "fail", "pass")
+
+
+def test_who_has_another_store_is_told_what_could_not_be_found_out(person, published, tmp_path):
+    reference = published["publication"]["reference"]
+    other = make_home(tmp_path / "other")
+    other.environment = person.home.environment | {
+        name: other.environment[name] for name in ("NBDEPLOY_HOME", "BENTOML_HOME")
+    }
+    ended = other.run("verify", reference, "-o", "json", check=False)
+    found = {one["subject"]: one["verdict"] for one in json.loads(ended.stdout)["evidence"]}
+    assert ended.returncode == 4
+    assert found == {
+        "signature": "inconclusive", "digest": "inconclusive", "snapshot": "pass", "model": "pass",
+        "validation": "inconclusive",
+    }  # fmt: skip
+    assert other.run("verify", reference, "--key", person.world.keys[1], check=False).returncode == 0
+
+
+def test_a_changed_line_sends_one_layer_of_a_few_kilobytes(person, published):
+    tag = person.deploys(2.0)
+    dry = person.publishes("--dry-run")
+    assert layers_sent(dry) == ["bento"]
+    assert person.home.json("images")["images"][0]["published"] == [], "it sent nothing"
+    found = person.publishes()
+    assert found["release"] == tag
+    assert layers_sent(found) == ["bento"]
+    assert sum(one["size"] for one in found["publication"]["image"]["layers"] if one["title"] == "bento") < 64_000
+
+
+def test_a_tag_that_names_another_image_is_only_moved_when_that_is_asked_for(person, published):
+    to = f"{person.place}:latest"
+    version = published["release"]
+    first = person.publishes("--to", to, "--release", version)
+    person.deploys(2.0)
+    blobs = person.blobs()
+    code, said = person.refused("publish", "price", "--to", to)
+    assert code == 1
+    assert first["publication"]["image"]["digest"] in said
+    assert "--overwrite" in said
+    assert person.in_registry("latest") == first["publication"]["image"]["digest"]
+    assert person.blobs() == blobs, "and that before anything was built"
+    moved = person.publishes("--to", to, "--overwrite")
+    assert person.in_registry("latest") == moved["publication"]["image"]["digest"]
+    code, found = person.verifies(to)
+    assert (code, found["digest"]) == (0, "pass")
+
+
+def test_what_did_not_pass_is_refused_unless_it_is_forced_which_is_kept_and_told(person, published):
+    forced = ("--force", "--reason", "a customer waits")
+    tag = person.deploys(20.0, *forced)
+    code, said = person.refused("publish", "price")
+    assert code == 1
+    assert f"{tag} did not pass: answer" in said
+    code, said = person.refused("publish", "price", "--force")
+    assert (code, "reason" in said) == (2, True)
+    found = person.publishes(*forced)
+    assert found["publication"]["forced"] == "a customer waits"
+    code, evidence = person.verifies(found["publication"]["reference"])
+    assert (code, evidence["validation"], evidence["digest"]) == (1, "fail", "pass")
+
+
+def test_gc_keeps_what_is_used(person, published):
+    listed = person.home.json("images")
+    assert all(one["used_by"] or one["published"] for one in listed["images"])
+    before = person.blobs()
+    kept = person.home.json("gc", "--dry-run")
+    assert (kept["removed"], kept["unasked"]) == ([], [])
+    assert len(kept["kept"]) == len(listed["images"])
+    assert person.blobs() == before
+
+
+def test_a_registry_that_does_not_answer_is_said_before_anything_is_built(person, published):
+    before = person.blobs()
+    code, said = person.refused("publish", "price", "--release", published["release"], "--to", "localhost:1/no/body")
+    assert (code, "[2/" in said) == (3, False)
+    assert person.blobs() == before
+
+
+def test_an_engine_that_cannot_be_asked_keeps_all_images(person, published, tmp_path):
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "docker").write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    (broken / "docker").chmod(0o755)
+    path = person.home.environment["PATH"]
+    try:
+        person.home.environment["PATH"] = f"{broken}{os.pathsep}{path}"
+        found = person.home.json("gc")
+    finally:
+        person.home.environment["PATH"] = path
+    assert found["removed"] == []
+    assert found["unasked"] == ["docker: Cannot connect to the Docker daemon"]
+
+
+def test_a_file_of_the_model_that_is_not_what_was_captured_is_found(person, published):
+    """Not by its name alone: the store's own files are held against their digests."""
+    layer = published["publication"]["image"]["layers"][-1]["digest"].removeprefix("sha256:")
+    blob = Path(person.home.environment["NBDEPLOY_HOME"]) / "images" / "blobs" / "sha256" / layer
+    content = blob.read_bytes()
+    try:
+        blob.chmod(0o600)
+        blob.write_bytes(content[:-20] + bytes(20))
+        code, said = person.refused("verify", published["publication"]["reference"])
+    finally:
+        blob.write_bytes(content)
+    assert code == 3
+    assert "is not what its name says" in said

@@ -1,6 +1,7 @@
 """A base image of the machine's own distribution, plans for images, and containers: for all tests of images."""
 
 import contextlib
+import fcntl
 import gzip
 import hashlib
 import io
@@ -8,6 +9,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -51,6 +53,20 @@ def make_base(folder, python="3.11"):
     source = write_layout(folder / "base", [tar.read_bytes()], tag=python)
     tar.unlink()
     return source
+
+
+def shared_base(factory):
+    """One base for all files and workers of a session, with this Python; what skopeo calls it."""
+    folder = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = folder / "base-image" / "made"
+    with (folder / "base-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            made.parent.mkdir(exist_ok=True)
+            made.write_text(make_base(made.parent, f"{sys.version_info.major}.{sys.version_info.minor}"))
+    return made.read_text()
 
 
 def write_layout(folder, layers, *, tag="base", architecture=ARCHITECTURE, config=None):

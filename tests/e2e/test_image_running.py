@@ -19,7 +19,7 @@ from jupyter_deploy.domain.image_ports import ImagePlan
 from jupyter_deploy.domain.images import labels_of
 from tests.conftest import free_port
 from tests.e2e.conftest import ROW, until
-from tests.images import Engine, make_base
+from tests.images import Engine, shared_base
 
 # A Debian is fetched, a whole environment is installed, compiled and packed: twice.
 pytestmark = pytest.mark.timeout(1500)
@@ -36,9 +36,7 @@ def plan_of(tag, bentoml_home, base):
 @pytest.fixture(scope="session")
 def base(tmp_path_factory):
     """Debian with the Python of these tests."""
-    folder = tmp_path_factory.mktemp("debian")
-    yield make_base(folder, f"{sys.version_info.major}.{sys.version_info.minor}")
-    shutil.rmtree(folder)
+    return shared_base(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from tests import notebooks
 from tests.conftest import free_port, make_home
-from tests.images import Engine, make_base
+from tests.images import Engine, shared_base
 from tests.registries import credentials
 
 from .conftest import until
@@ -82,7 +82,7 @@ class Person:
 @pytest.fixture(scope="module")
 def person(tmp_path_factory, registry_world):
     folder = tmp_path_factory.mktemp("publish")
-    made = Person(folder, registry_world, make_base(folder, f"{sys.version_info.major}.{sys.version_info.minor}"))
+    made = Person(folder, registry_world, shared_base(tmp_path_factory))
     yield made
     made.engine.clear()
     made.home.down()

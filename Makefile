@@ -42,7 +42,7 @@ lab: setup
 # The newer Python's environment is installed while the tests of the older one run.
 test: setup
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
-	$(PYTEST) -n 3 --dist loadfile || { wait $$installing; exit 1; }; \
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder || { wait $$installing; exit 1; }; \
 	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
 
 bench:

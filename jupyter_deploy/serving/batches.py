@@ -103,21 +103,30 @@ class Arrays(Batches):
     def content(self, instances: list[Any]) -> Any:
         if self._numbers is None:
             return super().content(instances)
-        return self._shaped(self._numbers.array(instances, self._width))
+        return self._rightly_shaped(self._numbers.array(instances, self._width))
 
     def content_of_array(self, array: np.ndarray[Any, Any]) -> Any:
         if self._numbers is None:
             raise NotPlain("no numbers")
-        return self._shaped(self._numbers.of_array(array, self._leaf))
+        return self._rightly_shaped(self._numbers.of_array(array, self._leaf))
 
-    def _shaped(self, array: np.ndarray[Any, Any]) -> Any:
+    def batch(self, contents: Sequence[Any]) -> Any:
+        # One tensor costs as much to make as one of all rows. What was read slowly is one already.
+        if self._tensor and len(contents) > 1 and not all(isinstance(one, np.ndarray) for one in contents):
+            return sys.modules["torch"].cat([self._as_taken(one) for one in contents])
+        return self._as_taken(super().batch(contents))
+
+    def _rightly_shaped(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if array.shape[1:] != self._shape:
             raise NotPlain("another shape")
-        return sys.modules["torch"].from_numpy(array).to(self._codec.prototype) if self._tensor else array
+        return array
+
+    def _as_taken(self, content: Any) -> Any:
+        if self._tensor and isinstance(content, np.ndarray):
+            return sys.modules["torch"].from_numpy(content).to(self._codec.prototype)
+        return content
 
     def _joined(self, contents: Sequence[Any]) -> Any:
-        if self._tensor:
-            return sys.modules["torch"].cat(list(contents))
         return np.concatenate(contents, dtype=self._dtype if self._numbers else None)
 
     def _typed(self) -> Any:

@@ -20,11 +20,8 @@ import jupyter_deploy
 from scripts.chaos.accounts import Books, opened, unexplained
 from scripts.chaos.world import ENDPOINT, World
 
-from .run import CALM, LATE_SECONDS, Soak
+from .run import CALM, JUDGED_SECONDS, LATE_SECONDS, Soak
 from .watching import MIB, Course, Watch
-
-JUDGED_SECONDS = 240.0
-"""In a shorter run nothing lives long enough to tell a leak from a warm-up."""
 
 WARM_SECONDS = 30.0
 """After the last kill."""
@@ -67,7 +64,7 @@ def report(soak: Soak, watch: Watch, seconds: float) -> int:
         reasons = books.reasons()
     courses = watch.courses(seconds, soak.begun + seconds * CALM + min(WARM_SECONDS, seconds / 12))
     if seconds >= JUDGED_SECONDS:
-        found["not flat"] = [fault for course in courses for fault in course.faults]
+        found["not flat"] = [*(fault for course in courses for fault in course.faults), *soak.left_open]
     found[f"compacted later than after {LATE_SECONDS:g} s"] = sorted(soak.late)
     print(f"\nrequests {sent} in {seconds:g} s, {soak.rate:.0f} a second ({soak.share:.0%} of {soak.capacity:.0f})")
     print(f"answered {answered}, p50 {halfway:.1f} ms, p99 {late:.1f} ms, the slowest {worst:.0f} ms")
@@ -108,12 +105,12 @@ def _found_when_lost(soak: Soak, victim: str, before: int) -> bool:
 
 
 def _print_courses(courses: list[Course], *, judged: bool) -> None:
-    what = "gain (memory: a run)" if judged else "(too short a run to be judged)"
+    what = "gain a run" if judged else "(too short a run to be judged)"
     print(f"{'processes':20} {'lives':>5} {'PSS, MiB':>15} {'own, MiB':>15} {'open files':>11}  {what}")
     for one in courses:
         pss, own = (f"{first / MIB:.1f} → {last / MIB:.1f}" for first, last in (one.pss, one.own))
         files = f"{one.files[0]} → {one.files[1]}"
-        gained = "" if one.gained is None else f"{one.gained / MIB:.1f} MiB, {one.gained_files} files"
+        gained = "" if one.gained is None else f"{one.gained / MIB:.1f} MiB"
         print(f"{one.kind:20} {one.lives:5} {pss:>15} {own:>15} {files:>11}  {gained if judged else ''}")
 
 

@@ -19,15 +19,21 @@ from scripts.chaos.accounts import Outage, opened
 from scripts.chaos.campaign import Campaign
 from scripts.chaos.world import ENDPOINT, ROW, World
 
-from .watching import Sample, Watch, look
+from .watching import Sample, Watch, left_open, look
 
 CLIENT = Path(__file__).with_name("client.py")
 CONNECTIONS = 16
 CALM = 2 / 3
 """From this part of the time on nothing is killed."""
 
+JUDGED_SECONDS = 240.0
+"""In a shorter run nothing lives long enough to tell a leak from a warm-up."""
+
 LATE_SECONDS = 60.0
 """A closed file of records waits no longer than this for its compaction."""
+
+REST_SECONDS = 120.0
+"""The gateway closes idle connections after a minute, a release after 75 s."""
 
 KINDS = ["worker", "toggle", "shadow", "toggle", "toggle"]
 _STATES = {"shadow 100": 4, "shadow 50": 1, "shadow 0": 1, "canary 20": 2}
@@ -52,6 +58,7 @@ class Soak(Campaign):
         self.late: set[str] = set()
         self.dropped = 0
         self.failures: dict[str, int] = {}
+        self.left_open: list[str] = []
 
     def soak(self, seconds: float, capacity_seconds: float) -> Watch:
         """The whole run; the samples that were taken."""
@@ -61,6 +68,7 @@ class Soak(Campaign):
                 raise SystemExit((world.folder / "verb.log").read_text())
         self.url = world.describe()["url"]
         self.body.write_text(json.dumps({"instances": [ROW]}))
+        before = self._look()
         self.say(f"measuring what {CONNECTIONS} connections get answered")
         self.capacity = self._measured(capacity_seconds)
         self.rate = self.share * self.capacity
@@ -80,7 +88,16 @@ class Soak(Campaign):
         self._end_span(time.time())
         self._until(self._quiet(), "the end of what is written")
         self._until(lambda: not self._waiting(0), "the compaction of all closed files")
+        if seconds >= JUDGED_SECONDS:
+            self._rest(before)
         return watch
+
+    def _rest(self, before: list[Sample]) -> None:
+        """Wait until the connections of the load are closed, as idle ones are, and note what is left open."""
+        deadline = time.time() + REST_SECONDS
+        while (found := left_open(before, self._look())) and time.time() < deadline:
+            time.sleep(1)
+        self.left_open = found
 
     def _events(self, seconds: float) -> None:
         pause = seconds / 40

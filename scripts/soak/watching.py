@@ -6,6 +6,9 @@ is judged in the calm part of a run, after the last kill: what waits for a kille
 heap as large as was needed then, once. The least of the last third of that part against the least of the first: so
 a burst, which is over, counts for nothing and a leak, which stays, does. Memory is taken for the whole run, however
 short the part is. If one of the processes of a kind becomes another one meanwhile, the longer life is judged.
+
+Open files are judged at rest, before the load and when its connections are closed again: meanwhile they are as many
+as requests wait, which an open load decides.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ class Sample:
 class Course:
     """How the processes of one kind went.
 
-    ``gained``: bytes a run; ``gained_files``: in what is judged; None: nothing lived long enough.
+    ``gained``: bytes a run; None: nothing lived long enough.
     """
 
     kind: str
@@ -54,19 +57,15 @@ class Course:
     own: tuple[int, int]
     files: tuple[int, int]
     gained: float | None
-    gained_files: int | None
 
     @property
     def faults(self) -> list[str]:
         """What is not flat."""
-        if self.gained is None or self.gained_files is None:
+        if self.gained is None:
             return [f"{self.kind}: no life was long enough to be judged"]
-        found = []
         if self.gained > max(MOST_BYTES, MOST_SHARE * self.own[0]):
-            found.append(f"{self.kind}: its own memory grows by {self.gained / MIB:.1f} MiB a run")
-        if self.gained_files > MOST_FILES:
-            found.append(f"{self.kind}: its open files grow by {self.gained_files}")
-        return found
+            return [f"{self.kind}: its own memory grows by {self.gained / MIB:.1f} MiB a run"]
+        return []
 
 
 def course(samples: Iterable[Sample], seconds: float, calm: float) -> Course:
@@ -85,13 +84,22 @@ def course(samples: Iterable[Sample], seconds: float, calm: float) -> Course:
         own=(first.own, last.own),
         files=(first.files, last.files),
         gained=_gained([one.own for one in longest]) * seconds / part if enough else None,
-        gained_files=_gained([one.files for one in longest]) if enough else None,
     )
 
 
 def _gained(values: Sequence[int]) -> int:
     third = len(values) // 3
     return min(values[-third:]) - min(values[:third])
+
+
+def left_open(before: Sequence[Sample], after: Sequence[Sample]) -> list[str]:
+    """Which kinds of processes have more files open at rest than they had."""
+    had = {sample.kind: sample.files for sample in before}
+    return [
+        f"{sample.kind}: {sample.files - had[sample.kind]} more files are open than before"
+        for sample in after
+        if sample.files > had.get(sample.kind, sample.files) + MOST_FILES
+    ]
 
 
 def look(kind: str, pids: Sequence[int]) -> Sample | None:

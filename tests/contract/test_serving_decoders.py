@@ -56,6 +56,15 @@ def test_both_ways_take_the_same_and_give_the_same(name, data):
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_what_was_read_quickly_and_what_was_read_slowly_is_asked_together(name):
+    codec, instances = CASES[name]
+    body, twice = (json.dumps({"instances": rows}).encode() for rows in (instances, instances * 2))
+    decoder = fast(codec)
+    mixed = [decoder.json(body), slow(codec).json(body)]
+    assert_same_batch(decoder.batch(mixed), decoder.batch([decoder.json(twice)]))
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_each_odd_value_in_each_place_is_taken_or_refused_alike(name):
     assert_odd_ones_are_taken_or_refused_alike(*CASES[name])
 

@@ -104,10 +104,11 @@ def deploy_notebook(home, notebook, *options, model="clf", check=True):
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, without a page."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     from tests.e2e.lab import CHROMIUM, FLAGS
 
+    expect.set_options(timeout=30_000)  # a busy machine is no fault
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -122,6 +123,7 @@ def person(browser, lab, shared_home, request):
 
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     workspace = re.sub(r"\W+", "-", request.node.name)  # what others have opened is not opened again
+    context.set_default_timeout(90_000)
     made = Person(context.new_page(), lab.url, shared_home, workspace, "" if lab.password else TOKEN)
     if lab.password:
         made.page.goto(f"{lab.url}/login")

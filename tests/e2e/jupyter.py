@@ -68,7 +68,7 @@ def jupyter_server(home, *options, python=()):
         yield JupyterServer(process, found[0], lines)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
         reader.join(10)
 
 

@@ -70,7 +70,7 @@ class Lab:
         children = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
         kernels = [child for child in children if any("kernel-" in word for word in child.cmdline())]
         self.process.send_signal(how)
-        self.process.wait(30)
+        self.process.wait(120)
         for kernel in kernels:
             with contextlib.suppress(psutil.NoSuchProcess):
                 kernel.kill()

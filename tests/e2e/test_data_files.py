@@ -68,5 +68,5 @@ def test_a_model_that_opens_files_answers_through_the_gateway_and_under_plain_be
         assert ask(url) == [25.0]
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(120)
     assert list(temporary.glob("*workplace*")) == []

@@ -337,4 +337,4 @@ def nothing_left(home):
     """No test may leave a process."""
     yield
     home.down()
-    until(lambda: running(home) == [], timeout=20)
+    until(lambda: running(home) == [], timeout=60)

@@ -62,7 +62,7 @@ def test_the_answering_process_and_the_spare_end_with_the_server(home, how):
             (spare,) = until(lambda: ours(asked.children(), "jobs.process"))
         server.process.send_signal(how)
         server.process.wait()
-        _, alive = psutil.wait_procs([asked, spare], timeout=30)
+        _, alive = psutil.wait_procs([asked, spare], timeout=120)
         assert alive == []
 
 

@@ -18,7 +18,7 @@ def nothing_left(home):
     """No test may leave a process."""
     yield
     home.down()
-    until(lambda: running(home) == [], timeout=20)
+    until(lambda: running(home) == [], timeout=60)
 
 
 def test_a_reconcile_does_not_stop_what_a_deploy_is_starting(home, deploy):
@@ -75,7 +75,7 @@ def test_a_gateway_that_cannot_start_fails_the_deploy_and_leaves_nothing_running
     described = home.json("describe", "churn")
     assert (described["running"], described["gateway"]) == (False, False)
     assert home.json("history", "churn")[0]["change"] == "stopped"
-    until(lambda: running(home) == [], timeout=20)
+    until(lambda: running(home) == [], timeout=60)
 
 
 def test_a_gateway_that_is_not_there_is_said_before_slow_work(home, train):

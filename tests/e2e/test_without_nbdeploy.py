@@ -56,7 +56,7 @@ def served(elsewhere, snapshots, **environment):
         yield url
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(120)
 
 
 def _ready(url):

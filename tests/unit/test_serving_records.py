@@ -272,7 +272,7 @@ def test_a_moment_without_file_descriptors_ends_neither_fsync_nor_the_closing_of
     monkeypatch.setattr(os, "fsync", lambda file: (fsync(file), synced.set()))
     recorder = Recorder(tmp_path, "tumour", "tumour:1a2b")
     written(recorder)
-    assert refused.wait(20)
+    assert refused.wait(120)
     assert synced.wait(5)  # without another write
     request = recorder.path.with_name(f"{recorder.path.name}.close")
     request.touch()

@@ -32,7 +32,7 @@ for package in "$@"; do
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     curl) command -v curl >/dev/null || missing+=(curl) ;;
     # runc lies where only root looks.
-    podman | buildah | skopeo | cosign | docker-registry | mmdebstrap | openssl | runc)
+    podman | skopeo | cosign | docker-registry | mmdebstrap | openssl | runc)
       PATH="$PATH:/usr/sbin" command -v "$package" >/dev/null || missing+=("$package")
       ;;
     *) echo "setup: do not know how to look for '$package'" >&2; exit 2 ;;

@@ -131,6 +131,7 @@ class Engine:
 
     def __init__(self, folder):
         folder.mkdir(parents=True)
+        self._folder = folder
         (folder / "containers.conf").write_text(_CONTAINERS_CONF)
         (folder / "storage.conf").write_text(
             f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
@@ -143,8 +144,9 @@ class Engine:
 
     def run(self, *arguments, check=True):
         """What ``podman …`` prints."""
+        command = ["podman", *map(str, arguments)]
         ended = subprocess.run(
-            ["podman", *map(str, arguments)], env=self.environment, capture_output=True, text=True, check=False
+            command, env=self.environment, cwd=self._folder, capture_output=True, text=True, check=False
         )
         assert ended.returncode == 0 or not check, f"{arguments}: {ended.stderr}"
         return ended.stdout.strip()

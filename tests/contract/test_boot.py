@@ -92,6 +92,9 @@ def test_all_settings_are_handed_on_as_they_are(tmp_path, monkeypatch):
         log_format="json",
         otlp_endpoint="http://127.0.0.1:4318",
         tolerance=Tolerance(float32_rtol=0.5),
+        base_image=f"registry.example/python@sha256:{'0' * 64}",
+        publish_to="registry.example/team/{name}",
+        sign_key=tmp_path / "cosign.key",
     )
     # What 'nbdeploy validate' runs is the folder's, and nothing that a boot does.
     assert made.model_fields_set == set(Settings.model_fields) - {"validate"}

@@ -45,7 +45,7 @@ class Engine:
     """Runs the entry point of bentos in containers."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         (folder / "containers.conf").write_text(ENGINE)
         (folder / "storage.conf").write_text(STORAGE.format(folder=folder))
         self.environment = {
@@ -89,9 +89,11 @@ class Running:
 
     def __init__(self, engine: Engine, bento: str, home: Path, *options: str, port: int | None = None) -> None:
         self.engine, self.name, self.port = engine, f"contained-{uuid.uuid4().hex}", port or free_port()
+        # Where a container reached its memory limit, conmon leaves a file in its working directory.
         self.process = subprocess.Popen(
             engine.command(self.name, bento, home, f"--env=PORT={self.port}", *options),
             env=engine.environment,
+            cwd=engine.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

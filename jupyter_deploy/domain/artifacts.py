@@ -74,6 +74,11 @@ class Provenance(Value):
     )
 
 
+def minor_of(version: str) -> str:
+    """``3.11.7`` -> ``3.11``."""
+    return ".".join(version.split(".")[:2])
+
+
 class Environment(Value):
     """The interpreter and the exact versions of all distributions that the model needs."""
 
@@ -81,6 +86,11 @@ class Environment(Value):
     python: str = Field(description="Full version, such as 3.11.7.")
     platform: str = Field(description="sysconfig's platform tag, such as linux-x86_64.")
     distributions: dict[str, str] = Field(description="Distribution name -> installed version.")
+
+    @property
+    def minor(self) -> str:
+        """Python's, such as 3.11."""
+        return minor_of(self.python)
 
 
 class Packed(Value):

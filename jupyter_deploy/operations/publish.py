@@ -114,7 +114,7 @@ def _possible(request: PublishRequest, ports: Ports) -> _Asked:
     ports.store.check()
     base = request.base or ports.images.base
     if base is None:
-        minor = ".".join(snapshot.manifest.environment.python.split(".")[:2])
+        minor = snapshot.manifest.environment.minor
         raise InvalidInput(
             "which image is to be the base?",
             f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, or base_image in nbdeploy.yaml",

@@ -10,9 +10,9 @@ import threading
 import pytest
 
 from jupyter_deploy.adapters.images import onelayout, skopeo
-from jupyter_deploy.adapters.images.attaching import SBOM, Registries
+from jupyter_deploy.adapters.images.attaching import Registries
 from jupyter_deploy.domain.errors import StoreError, ToolMissing
-from jupyter_deploy.domain.images import Reference
+from jupyter_deploy.domain.images import SBOM_TYPE, Reference
 from tests.disks import small_disk
 from tests.registries import PASSWORD, USER, credentials, registry
 
@@ -184,7 +184,7 @@ def test_a_credential_helper_that_fails_is_said(desk, monkeypatch):
 
 def test_no_credential_is_in_what_is_left_of_publishing(desk):
     desk.push()
-    desk.registries.attach(desk.pushed, SBOM, b"{}")
+    desk.registries.attach(desk.pushed, SBOM_TYPE, b"{}")
     assert signed_and_verified(desk, desk.pushed)
     encoded = json.loads((desk.home / "auth.json").read_text())["auths"][desk.place.registry]["auth"]
     files = [path for path in desk.folder.rglob("*") if path.is_file()]
@@ -264,8 +264,8 @@ def test_a_registry_without_a_certificate_is_taken_on_this_machine(desk):
             assert desk.registries.pull(here, desk.folder / "other", desk.told.append) == desk.image.digest
             pushed = here.at(digest=desk.image.digest)
             assert signed_and_verified(desk, pushed)
-            desk.registries.attach(pushed, SBOM, b"{}")
-            assert desk.registries.attached(pushed, SBOM) == b"{}"
+            desk.registries.attach(pushed, SBOM_TYPE, b"{}")
+            assert desk.registries.attached(pushed, SBOM_TYPE) == b"{}"
 
 
 def test_the_program_that_is_missing_is_named(desk, monkeypatch):

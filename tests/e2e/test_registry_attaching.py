@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from jupyter_deploy.adapters.images.attaching import SBOM
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.images import SBOM_TYPE
 
 from .registry import keys, refused
 
@@ -60,13 +60,13 @@ def test_who_is_not_let_in_can_neither_sign_nor_verify(desk):
 
 def test_a_document_is_found_by_us_and_by_cosign(desk):
     desk.push()
-    assert desk.registries.attached(desk.pushed, SBOM) is None
+    assert desk.registries.attached(desk.pushed, SBOM_TYPE) is None
     first, second = b'{"bomFormat": "CycloneDX"}', b'{"bomFormat": "CycloneDX", "version": 2}'
     for document in (first, second):
-        desk.registries.attach(desk.pushed, SBOM, document)
-        assert desk.registries.attached(desk.pushed, SBOM) == document
+        desk.registries.attach(desk.pushed, SBOM_TYPE, document)
+        assert desk.registries.attached(desk.pushed, SBOM_TYPE) == document
     assert desk.registries.attached(desk.pushed, "application/spdx+json") is None
     by_cosign = subprocess.run(["cosign", "download", "sbom", str(desk.pushed)], capture_output=True, check=True)
     assert by_cosign.stdout == second
-    assert SBOM in by_cosign.stderr.decode()
+    assert SBOM_TYPE in by_cosign.stderr.decode()
     assert not desk.left()

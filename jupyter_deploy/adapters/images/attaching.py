@@ -20,9 +20,6 @@ from .refusals import registry_error
 from .skopeo import Skopeo, docker, unverified
 from .tools import Ended, masked, run
 
-SBOM = "application/vnd.cyclonedx+json"
-"""The media type of CycloneDX' bills of materials in JSON."""
-
 _PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - a variable's name
 
 # How cosign ends when all went well, but nobody signed, or nobody by this key.

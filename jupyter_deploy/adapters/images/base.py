@@ -182,7 +182,7 @@ def _require_processor(config: dict[str, Any], asked: Named, environment: Enviro
 
 
 def _python(pythons: list[list[str]], asked: Named, environment: Environment) -> Python:
-    minor = ".".join(environment.python.split(".")[:2])
+    minor = environment.minor
     found = [Python(path, version) for path, version in pythons]
     fitting = [one for one in found if one.minor == minor]
     if fitting:

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
-from jupyter_deploy.domain.artifacts import Environment
+from jupyter_deploy.domain.artifacts import Environment, minor_of
 from jupyter_deploy.domain.errors import ToolMissing
 
 from .archive import Entry
@@ -47,7 +47,7 @@ class Compiler:
 
     @property
     def minor(self) -> str:
-        return ".".join(self.version.split(".")[:2])
+        return minor_of(self.version)
 
 
 def compiler(environment: Environment) -> Compiler:
@@ -58,7 +58,7 @@ def compiler(environment: Environment) -> Compiler:
     ToolMissing
         There is none.
     """
-    minor = ".".join(environment.python.split(".")[:2])
+    minor = environment.minor
     for candidate in (environment.interpreter, sys.executable, shutil.which(f"python{minor}")):
         version = _version(candidate) if candidate else ""
         if candidate and version.startswith(f"{minor}."):

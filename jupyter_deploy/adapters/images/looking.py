@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from jupyter_deploy.domain.artifacts import minor_of
+
 _PYTHON = re.compile(r"(?:usr/local/bin|usr/bin)/python(3\.\d+)")
 _LIBRARY = re.compile(r"(?:.*/)?libpython(3\.\d+)\.so\.1\.0")
 _GLIBC = re.compile(r"(?:.*/)?libc(?:-2\.\d+)?\.so(?:\.6)?")
@@ -33,7 +35,7 @@ class Python:
 
     @property
     def minor(self) -> str:
-        return ".".join(self.version.split(".")[:2])
+        return minor_of(self.version)
 
 
 def look(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, str]], tuple[int, int] | None]:

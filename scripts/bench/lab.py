@@ -26,7 +26,7 @@ from .records import write
 from .world import world
 
 SUBJECT = "JupyterLab extension"
-PAIRS = 11
+PAIRS = 7
 PAIRS_SECONDS = 100.0
 """After which no further pair is begun, once there are three: a busy machine takes ten seconds for each page."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .figures import Figure, median
 
-ROUNDS = 5
+ROUNDS = 3
 
 _MODELS = {
     "torch": """

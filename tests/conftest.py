@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from jupyter_deploy.own_process import without_slow_formats
+
 # Most tests deploy once from a kernel that then ends: what stands by for the next deploy would only cost time.
 os.environ["NBDEPLOY_STANDBY"] = "false"
+
+without_slow_formats()  # each worker of the tests reads notebooks
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no counterexample
 settings.load_profile("untimed")

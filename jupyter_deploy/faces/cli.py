@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.requests import Request
+from jupyter_deploy.own_process import without_slow_formats
 
 from .arguments import Output, add_command, joined
 from .collision import check_distributions
@@ -83,6 +84,7 @@ Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input,
 def main(tokens: list[str] | None = None) -> None:
     """Run the command line and exit with the contract's code."""
     signal.signal(signal.SIGTERM, _terminate)
+    without_slow_formats()
     sys.exit(_run(sys.argv[1:] if tokens is None else tokens))
 
 

@@ -14,7 +14,14 @@ from jupyter_deploy.serving.natives import onnx as serving
 from jupyter_deploy.serving.snapshot import load
 from tests.contract.capturing import capture
 from tests.contract.models import onnx as models
-from tests.contract.models import transformers as pipelines
+
+
+@pytest.fixture(scope="module")
+def pipelines():
+    """Not imported by who collects tests: it takes seconds."""
+    from tests.contract.models import transformers
+
+    return transformers
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +130,7 @@ def test_what_onnxruntime_cannot_read_or_run_as_before_is_said(stage, tmp_path):
         serving.session_of(multiplication().SerializeToString(), settings)
 
 
-def test_a_pipeline_answers_each_text_of_a_list_and_one_text_as_it_does(stage):
+def test_a_pipeline_answers_each_text_of_a_list_and_one_text_as_it_does(stage, pipelines):
     built = pipelines.texts()
     staged = stage(built.model, built.example)
     assert staged.manifest.signature.container == "list"
@@ -135,7 +142,7 @@ def test_a_pipeline_answers_each_text_of_a_list_and_one_text_as_it_does(stage):
     assert one.manifest.predictions == [[staged.manifest.predictions[0]]]
 
 
-def test_how_often_and_how_a_pipeline_was_asked_is_no_content(stage):
+def test_how_often_and_how_a_pipeline_was_asked_is_no_content(stage, pipelines):
     built = pipelines.texts()
     before = stage(built.model, built.example)
     built.model(["good", "a longer bad film"], truncation=True, padding="max_length", max_length=7)

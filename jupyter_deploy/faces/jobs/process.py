@@ -41,6 +41,7 @@ from jupyter_deploy.faces.problems import problem_of
 from jupyter_deploy.home import default_home
 from jupyter_deploy.operations import OPERATIONS
 from jupyter_deploy.operations.standby import stand_by_to_release
+from jupyter_deploy.own_process import without_slow_formats
 from jupyter_deploy.settings import load_settings
 from jupyter_deploy.wiring import Wiring
 
@@ -84,6 +85,7 @@ class Stop:
 
 def main(arguments: list[str]) -> int:
     """Run the job of this id; without one, fork for each that stdin tells."""
+    without_slow_formats()
     given = os.environ.get("NBDEPLOY_HOME")
     jobs = jobs_in(Path(given).expanduser().absolute() if given else default_home())
     written = _written()

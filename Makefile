@@ -15,7 +15,7 @@ IMAGES := podman skopeo cosign docker-registry mmdebstrap openssl runc
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 
-.PHONY: demo down test check lab bench chaos fuzz soak setup docs clean
+.PHONY: demo down test check check-python check-lab lab bench chaos fuzz soak setup docs clean
 
 demo:
 	@scripts/setup.sh demo
@@ -27,13 +27,19 @@ down:
 setup:
 	@scripts/setup.sh demo,test git chromium r node $(IMAGES)
 
+# The extension's checks run beside Python's.
 check: setup
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-python check-lab
+
+check-python:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports --no-logo
 	$(PYTHON) scripts/reference.py --check
 	$(PYTHON) -m scripts.typescript --check
+
+check-lab:
 	cd labextension && npm run --silent check
 
 lab: setup

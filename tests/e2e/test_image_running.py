@@ -13,51 +13,12 @@ import pytest
 
 from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
 from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.adapters.snapshots import SnapshotFolders
-from jupyter_deploy.domain.artifacts import Bento
-from jupyter_deploy.domain.image_ports import ImagePlan
-from jupyter_deploy.domain.images import labels_of
 from tests.conftest import free_port
 from tests.e2e.conftest import ROW, until
-from tests.images import Engine, shared_base
+from tests.e2e.image import plan_of
 
 # A Debian is fetched, a whole environment is installed, compiled and packed: twice.
 pytestmark = pytest.mark.timeout(1500)
-
-
-def plan_of(tag, bentoml_home, base):
-    snapshot = SnapshotFolders(Path(bentoml_home) / "models").load(tag)
-    name, _, version = tag.partition(":")
-    path = Path(bentoml_home) / "bentos" / name / version
-    bento = Bento(tag=tag, snapshot_digest=snapshot.digest, path=str(path))
-    return ImagePlan(snapshot, bento, base, labels_of(snapshot, validation=None))
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory):
-    """Debian with the Python of these tests."""
-    return shared_base(tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def built(snapshots, base, tmp_path_factory):
-    """A store with the image of one of the captured models."""
-    tags, bentoml_home = snapshots
-    folder = tmp_path_factory.mktemp("images")
-    store = ImageFolder(folder / "images")
-    plan = plan_of(tags[1.0], bentoml_home, base)
-    DaemonlessBuilder(store).check(plan)
-    yield store, plan, DaemonlessBuilder(store).build(plan, print)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("engine")
-    made = Engine(folder / "containers")
-    yield made
-    made.clear()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def names_in(store, image):
@@ -146,7 +107,7 @@ import os, sys
 from pathlib import Path
 from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
 from jupyter_deploy.adapters.images.layout import ImageFolder
-from tests.e2e.test_image_running import plan_of
+from tests.e2e.image import plan_of
 os.umask(0o077)
 tag, bentoml_home, base, store = sys.argv[1:]
 print(DaemonlessBuilder(ImageFolder(Path(store))).build(plan_of(tag, bentoml_home, base), lambda _: None).digest)

@@ -1,6 +1,8 @@
 """An image of a real model on a real Debian, built once for the tests of this folder, and podman to run it with."""
 
+import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,23 @@ from jupyter_deploy.adapters.images.layout import ImageFolder
 from jupyter_deploy.adapters.snapshots import SnapshotFolders
 from jupyter_deploy.domain.artifacts import Bento
 from jupyter_deploy.domain.image_ports import ImagePlan
-from jupyter_deploy.domain.images import labels_of
-from tests.images import Engine, shared_base
+from jupyter_deploy.domain.images import Image, labels_of
+from tests.images import Engine, once, shared_base
+
+
+@dataclass
+class Built:
+    """The image of one of the captured models (C=1.0) in a store; ``snapshots`` are those that it is one of."""
+
+    store: ImageFolder
+    image: Image
+    snapshots: tuple[dict, str]
+    base: str
+
+    def plan(self, c=1.0):
+        """Of the image of another one."""
+        tags, bentoml_home = self.snapshots
+        return plan_of(tags[c], bentoml_home, self.base)
 
 
 def plan_of(tag, bentoml_home, base):
@@ -29,15 +46,22 @@ def base(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def built(snapshots, base, tmp_path_factory):
-    """A store with the image of one of the captured models (C=1.0), and how it was made."""
-    tags, bentoml_home = snapshots
-    folder = tmp_path_factory.mktemp("images")
-    store = ImageFolder(folder / "images")
-    plan = plan_of(tags[1.0], bentoml_home, base)
-    DaemonlessBuilder(store).check(plan)
-    yield store, plan, DaemonlessBuilder(store).build(plan, print)
-    shutil.rmtree(folder)
+def built(request, base, tmp_path_factory):
+    """The same for all workers, with the snapshots of the one that came first."""
+
+    def make(folder):
+        tags, bentoml_home = request.getfixturevalue("snapshots")
+        builder = DaemonlessBuilder(ImageFolder(folder / "images"))
+        plan = plan_of(tags[1.0], bentoml_home, base)
+        builder.check(plan)
+        digest = builder.build(plan, print).digest
+        return {"folder": str(folder / "images"), "digest": digest, "tags": list(tags.items()), "home": bentoml_home}
+
+    found = once(tmp_path_factory, "built-image", make)
+    store = ImageFolder(Path(found["folder"]))
+    yield Built(store, store.image(found["digest"]), (dict(found["tags"]), found["home"]), base)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(store.folder)
 
 
 @pytest.fixture(scope="session")

@@ -27,10 +27,10 @@ class World:
     ``stable`` is a snapshot's tag that runs from its bento, ``published`` one whose image is in the registry.
     """
 
-    def __init__(self, folder, engine, registry_world, snapshots):
+    def __init__(self, folder, engine, registry_world, built):
         self.engine, self.folder, self.keys = engine, folder, registry_world.keys
         self.home = make_home(folder / "home")
-        tags, self.home.environment["BENTOML_HOME"] = snapshots
+        tags, self.home.environment["BENTOML_HOME"] = built.snapshots
         self.stable, self.published = tags[0.01], tags[1.0]
         self.place = Reference(registry=registry_world.registry.host, repository="team/churn")
         self.home.environment |= {
@@ -95,10 +95,10 @@ def answered(url):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory, engine, registry_world, snapshots, built):
+def world(tmp_path_factory, engine, registry_world, built):
     folder = tmp_path_factory.mktemp("image-release")
-    made = World(folder, engine, registry_world, snapshots)
-    store, _, image = built
+    made = World(folder, engine, registry_world, built)
+    store, image = built.store, built.image
     told = pytest.MonkeyPatch()
     for name in ("REGISTRY_AUTH_FILE", "SSL_CERT_FILE", "COSIGN_PASSWORD"):
         told.setenv(name, made.home.environment[name])

@@ -1,4 +1,4 @@
-"""Images in the storage of podman and docker: brought from this machine's image store, by skopeo."""
+"""Images in the storage of podman and docker, brought from this machine's image store."""
 
 from __future__ import annotations
 
@@ -48,21 +48,13 @@ class EngineStorage:
         if not is_whole(self._store, digest):
             self._pull(reference.at(digest=digest))
         with scratch_folder("engine") as folder:
-            layout = onelayout.naming(folder, self._store, digest)
-            shared = ["--src-shared-blob-dir", str(self._store / "blobs")]
-            arguments = [
-                "copy",
-                *_options(engine),
-                *shared,
-                f"oci:{layout}:{onelayout.NAME}",
-                _place(engine, reference),
-            ]
-            try:
-                ended = run("skopeo", arguments, patience=_COPY)
-            except TimeoutError as error:
-                raise _refused(engine, reference, str(error)) from error
-        if ended.code:
-            raise _refused(engine, reference, last_words(ended.complaints.splitlines()))
+            name = f"localhost/nbdeploy:{digest.partition(':')[2]}"
+            layout = onelayout.naming(folder, self._store, digest, name)
+            (layout / "blobs").symlink_to(self._store / "blobs")
+            take = _into_podman if engine == "podman" else _into_docker
+            take(layout, name, reference)
+        if not self._has(engine, reference):
+            raise _refused(engine, reference, "it has another digest there")
 
     def _pull(self, exact: Reference) -> None:
         try:
@@ -80,21 +72,34 @@ class EngineStorage:
         return ended.code == 0
 
 
-def _options(engine: str) -> list[str]:
-    if engine == "podman":
-        return ["--preserve-digests"]
-    host = os.environ.get("DOCKER_HOST")  # and no digests: docker keeps images in a form of its own
-    return ["--dest-daemon-host", host] if host else []
+def _into_podman(layout: Path, name: str, reference: Reference) -> None:
+    """By podman itself, which alone knows for sure where its storage is; known there by the registry's name then."""
+    (identity,) = _done("podman", reference, ["pull", "--quiet", f"oci:{layout}:{name}"]).split()[-1:]
+    _done("podman", reference, ["tag", identity, in_engine("docker", reference)])  # it has its digest anyway
+    _done("podman", reference, ["untag", identity, name])
 
 
-def _place(engine: str, reference: Reference) -> str:
-    """The engine's storage as skopeo names it."""
-    transport = "containers-storage" if engine == "podman" else "docker-daemon"
-    return f"{transport}:{in_engine(engine, reference)}"
+def _into_docker(layout: Path, name: str, reference: Reference) -> None:
+    """By skopeo: docker reads no layout. Without preserving digests, since it keeps images in a form of its own."""
+    host = os.environ.get("DOCKER_HOST")
+    daemon = ["--dest-daemon-host", host] if host else []
+    place = f"docker-daemon:{in_engine('docker', reference)}"
+    _done("skopeo", reference, ["copy", *daemon, f"oci:{layout}:{name}", place])
 
 
-def _refused(engine: str, reference: Reference, why: str) -> TargetError:
+def _done(program: str, reference: Reference, arguments: list[str]) -> str:
+    """What it printed; raises TargetError if it could not do it."""
+    try:
+        ended = run(program, arguments, for_engine(os.environ), patience=_COPY)
+    except TimeoutError as error:
+        raise _refused(program, reference, str(error)) from error
+    if ended.code:
+        raise _refused(program, reference, last_words(ended.complaints.splitlines()))
+    return ended.output.decode(errors="replace")
+
+
+def _refused(program: str, reference: Reference, why: str) -> TargetError:
     return TargetError(
-        f"{engine} does not take the image {reference}: {why}",
-        f"see whether '{engine} info' works for this user, and its storage has room",
+        f"{program} does not take the image {reference}: {why}",
+        f"see whether '{program} info' works for this user, and its storage has room",
     )

@@ -1,8 +1,13 @@
 """A release that runs from its published image: pulled by its digest, behind the gateway, by podman."""
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import httpx
 import psutil
@@ -11,6 +16,7 @@ import pytest
 from jupyter_deploy.adapters.images.attaching import Registries
 from jupyter_deploy.domain.images import Reference
 from tests.conftest import make_home
+from tests.images import Engine
 from tests.registries import credentials
 
 from .conftest import ROW, Load, until
@@ -250,3 +256,60 @@ def test_what_a_container_cannot_have_is_refused(world):
     code, said = world.refused("--image", str(world.exact), "--resources", "workers=2")
     assert code == 2
     assert "is one worker, and 2 are asked for" in said
+
+
+ROOT = os.geteuid() == 0
+USER = 54321 if ROOT else os.geteuid()
+
+# /etc says in a mount namespace of its own, and nowhere else, that there is a user with ids below.
+AS_USER = """
+for file in passwd group subuid subgid; do mount --bind "$HOME/etc/$file" "/etc/$file"; done
+exec setpriv --reuid=$0 --regid=$0 --clear-groups --inh-caps=+dac_read_search --ambient-caps=+dac_read_search "$@"
+"""
+
+LIFE = """
+"$0" -m jupyter_deploy deploy --image "$1" --trust -o json
+"$0" -m jupyter_deploy predict churn -o json
+podman ps --format '{{.Image}}'
+"$0" -m jupyter_deploy down
+podman ps --all --quiet
+"""
+
+
+def test_without_root_it_runs_too_and_its_records_are_the_users(built):
+    folder = Path(tempfile.mkdtemp(prefix="nbd-rootless-", dir="/tmp"))
+    home = make_home(folder)
+    for name, line in {"passwd": f"bo:x:{USER}:{USER}::{folder}:/bin/sh", "group": f"bo:x:{USER}:",
+                       "subuid": "bo:200000:65536", "subgid": "bo:200000:65536"}.items():  # fmt: skip
+        (folder / "etc").mkdir(exist_ok=True)
+        (folder / "etc" / name).write_text(f"{Path('/etc', name).read_text()}{line}\n")
+    (folder / "run").mkdir()
+    (folder / ".config" / "containers").mkdir(parents=True)
+    (folder / ".config" / "containers" / "storage.conf").write_text('[storage]\ndriver = "vfs"\n')
+    shutil.copytree(built.store.folder, folder / "nbdeploy" / "images")
+    shutil.copytree(Path(built.snapshots[1]) / "models", folder / "bentoml" / "models")
+    engine = Engine(folder / "engine")
+    for path in (folder, *folder.rglob("*")) if ROOT else ():
+        os.lchown(path, USER, USER)
+    environment = home.environment | engine.environment | {
+        "HOME": str(folder), "USER": "bo", "XDG_RUNTIME_DIR": str(folder / "run"), "TMPDIR": str(folder / "run"),
+    }  # fmt: skip
+    del environment["CONTAINERS_STORAGE_CONF"]
+    image = f"localhost:1/team/churn@{built.image.digest}"
+    as_user = ["unshare", "--mount", "sh", "-e", "-c", AS_USER, str(USER)] if ROOT else []
+    try:
+        ended = subprocess.run(
+            [*as_user, "sh", "-e", "-c", LIFE, sys.executable, image],
+            env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        deployed, predicted, running, *rest = ended.stdout.splitlines()
+        assert (json.loads(deployed)["image"], json.loads(predicted)["status"], running) == (image, 200, image)
+        assert "1 endpoint" in rest[0]
+        assert len(rest) == 1, "no container is left"
+        (records,) = (folder / "nbdeploy" / "records" / "churn").glob("*/*")
+        assert records.stat().st_uid == USER
+    finally:
+        for pause in (folder / "run").rglob("pause.pid"):
+            os.kill(int(pause.read_text()), signal.SIGKILL)
+        shutil.rmtree(folder)

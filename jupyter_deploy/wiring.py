@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 from .domain.artifacts import Snapshot
-from .domain.image_ports import Containers, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
-from .domain.images import Image
+from .domain.image_ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
+from .domain.images import Image, Reference
 from .domain.jobs import Jobs
 from .domain.ports import (
     Boot,
@@ -211,8 +211,12 @@ class _Parts:
             log_format=settings.log_format,
             otlp_endpoint=settings.otlp_endpoint,
             archivist=self._archivist(),
+            bring=self._bring,
         )
         return {point.name: point.load()(local) for point in metadata.entry_points(group=GROUP)}
+
+    def _bring(self, engine: str, reference: Reference) -> None:
+        self.images.engines.bring(engine, reference)  # what moves images is imported when one is moved
 
     def _archivist(self) -> tuple[str, ...]:
         """The program that tends the records while releases run."""
@@ -281,3 +285,9 @@ class _Imaging:
         from .adapters.images.containers import EngineContainers  # noqa: PLC0415
 
         return EngineContainers()
+
+    @cached_property
+    def engines(self) -> Engines:
+        from .adapters.images.engines import EngineStorage  # noqa: PLC0415
+
+        return EngineStorage(self._store, self.registry)

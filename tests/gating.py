@@ -31,7 +31,7 @@ class Target:
     def __init__(self):
         self.running, self.refuses = set(), None
 
-    def check(self, resources=None):
+    def check(self, resources=None, platform=None):
         """Anything could be started here."""
 
     def limits(self, release):

@@ -55,18 +55,24 @@ def make_base(folder, python="3.11"):
     return source
 
 
-def shared_base(factory):
-    """One base for all files and workers of a session, with this Python; what skopeo calls it."""
+def once(factory, name, make):
+    """What ``make`` gives (JSON) when it is called with a folder: once for all files and workers of a session."""
     folder = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    made = folder / "base-image" / "made"
-    with (folder / "base-image.lock").open("w") as lock:
+    made = folder / name / "made"
+    with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             made.parent.mkdir(exist_ok=True)
-            made.write_text(make_base(made.parent, f"{sys.version_info.major}.{sys.version_info.minor}"))
-    return made.read_text()
+            made.write_text(json.dumps(make(made.parent)))
+    return json.loads(made.read_text())
+
+
+def shared_base(factory):
+    """One base for all files and workers of a session, with this Python; what skopeo calls it."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return once(factory, "base-image", lambda folder: make_base(folder, python))
 
 
 def write_layout(folder, layers, *, tag="base", architecture=ARCHITECTURE, config=None):

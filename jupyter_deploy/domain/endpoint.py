@@ -40,7 +40,7 @@ class Release(Value):
     endpoint: str
     tag: str
     digest: str = Field(description="The snapshot's digest; verified before anything is unpickled.")
-    path: str = Field(description="The bento's folder in the bento store.")
+    path: str = Field(description="The bento's folder in the bento store; empty: it runs from an image.")
     snapshot_path: str = Field(description="The snapshot's folder in the model store.")
     interpreter: str
     source: Source
@@ -53,11 +53,19 @@ class Release(Value):
     validation: Validated | None = Field(default=None, description="None: it was never validated.")
     redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
     resources: Resources = Resources()
+    image: str | None = Field(
+        default=None, description="HOST/PATH@sha256:… of the image that it runs from; None: from the bento."
+    )
     created_at: datetime
 
     @property
     def version(self) -> str:
         return self.tag.partition(":")[2]
+
+    def running_as(self, earlier: Release) -> Release:
+        """From the same image as this release did earlier, or from a bento as it did then."""
+        ran = {"image": earlier.image, "path": earlier.path}
+        return self if self.image == earlier.image else self.model_copy(update=ran)
 
 
 class Traffic(Value):
@@ -230,11 +238,13 @@ class Endpoint(Value):
     def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
         """The releases, the traffic and the mode of recording of an earlier revision, as a new revision.
 
-        So do validations that were taken away since; those that came since stay, or going back would switch them off.
+        What answered then runs from what it ran from then, an image or a bento. Validations that were taken away
+        since come back too; those that came since stay, or going back would switch them off.
         """
         # What was idle then and is forgotten by now stays so: only a role brings a release back.
         needed = [r for r in earlier.releases if earlier.traffic.role_of(r.tag) != "idle"]
-        releases = {r.tag: r for r in (*needed, *self.releases)}
+        then = {r.tag: r for r in needed}
+        releases = {r.tag: r.running_as(then.get(r.tag, r)) for r in (*needed, *self.releases)}
         after = self._next(tuple(releases.values()), earlier.traffic)
         restored = earlier.restored or earlier.revision
         asking = self if self.validations else earlier

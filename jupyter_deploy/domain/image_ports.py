@@ -77,6 +77,9 @@ class Registry(Protocol):
     def layers(self, reference: Reference) -> frozenset[str]:
         """Digests of the layers of what a tag or digest names; none: nothing is there."""
 
+    def image(self, reference: Reference) -> Image | None:
+        """What the image at a digest says of itself, no layer being brought; None: nbdeploy did not make it."""
+
     def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
         """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later.
 
@@ -122,6 +125,15 @@ class Containers(Protocol):
         """
 
 
+class Engines(Protocol):
+    def bring(self, engine: str, reference: Reference) -> None:
+        """Have an image, by its digest, in the storage of ``podman`` or ``docker``; quick where it is there already.
+
+        It comes from this machine's image store, or is pulled to it first. Raises ToolMissing, RegistryError,
+        TargetError (the engine, or the image store, does not take it).
+        """
+
+
 class Imaging(Protocol):
     """All parts that have to do with container images, and what the settings say of them."""
 
@@ -139,6 +151,9 @@ class Imaging(Protocol):
 
     @property
     def containers(self) -> Containers: ...
+
+    @property
+    def engines(self) -> Engines: ...
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
         """What is in an image of a snapshot: CycloneDX in JSON, the same each time."""

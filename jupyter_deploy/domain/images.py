@@ -172,3 +172,12 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
 # same content are the same.
 BENTO_FOLDER = "opt/nbdeploy/bento"
 SNAPSHOT_FOLDER = "opt/nbdeploy/snapshot"
+
+
+def in_engine(engine: str, reference: Reference) -> str:
+    """What a container engine calls the image at a digest once it has it.
+
+    ``docker`` forgets the digest of what it is given, and gets it as a tag.
+    """
+    digest = reference.digest or ""
+    return str(reference.at(digest=digest) if engine == "podman" else reference.at(tag=digest.replace(":", "-")))

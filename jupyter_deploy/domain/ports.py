@@ -249,10 +249,11 @@ class Observation(Value):
 class Target(Protocol):
     """Where releases run: four declarative, idempotent methods, and a way to end it all."""
 
-    def check(self, resources: Resources | None = None) -> None:
+    def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise, before slow work, if nothing could be started here at all, or nothing with these resources.
 
-        Raises EnvoyMissing, TargetError, InvalidInput.
+        ``platform``: it is to run from an image for that one, such as linux/amd64. Raises EnvoyMissing, ToolMissing,
+        TargetError, InvalidInput.
         """
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:

@@ -21,6 +21,18 @@ def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if _PASSED_ON.fullmatch(name)}
 
 
+# Where an engine keeps its storage, its settings and its daemon. Not CONTAINER_HOST: what podman runs elsewhere has no
+# folder of this machine.
+_FOR_ENGINES = re.compile(
+    r"XDG_.*|CONTAINERS_.*|PODMAN_.*|DOCKER_(HOST|CONTEXT|CERT_PATH|TLS_VERIFY|CONFIG)|DBUS_SESSION_BUS_ADDRESS"
+)
+
+
+def for_engine(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of ``environment`` that podman and docker need to find what is this user's."""
+    return passed_on(environment) | {name: value for name, value in environment.items() if _FOR_ENGINES.fullmatch(name)}
+
+
 def last_lines(text: str, count: int) -> str:
     """The end of a log or a traceback."""
     return "\n".join(text.strip().splitlines()[-count:])

@@ -124,6 +124,16 @@ class DeployRequest(Request):
         description="A column whose values are never written down, neither in records nor in logs (repeatable; off: "
         "none any more; default: those that stable redacts, and nbdeploy.yaml's).",
     )
+    image: str | None = Field(
+        default=None,
+        description="HOST/PATH:TAG or HOST/PATH@sha256:…: the release runs from this published image, by podman or "
+        "docker; SOURCE is its snapshot's tag, or is left out.",
+    )
+    verify: str | None = Field(
+        default=None,
+        description="The signer's public key, a file: refuse an image that is not signed by its owner, or that "
+        "'nbdeploy verify' does not pass.",
+    )
     target: str = Field(default="local", description="Where it runs.")
     trust: bool = Field(
         default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."

@@ -41,6 +41,7 @@ class Deployment(Value):
         default="", description="The nbdeploy.yaml here, where the endpoint asks what was named elsewhere."
     )
     limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced, one line each.")
+    image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image that it runs from.")
     redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
     curl: str = Field(description="A command line that asks the endpoint the example.")
 

@@ -41,6 +41,7 @@ class ReleaseStatus(Value):
     findings: tuple[Finding, ...] = ()
     validation: Validated | None = None
     redact: tuple[str, ...] = ()
+    image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image that it runs from.")
     resources: Resources = Resources()
     limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced.")
     counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")

@@ -43,6 +43,7 @@ def deployment_page(result: Deployment) -> Page:
         ("answers", _answers(captured.signature.answer_schema, captured.signature.answer_dtype)),
         ("replayed", f"{len(captured.instances)} instances in a clean process: {_agreement(captured.stochastic)}"),
         *_metrics(captured.metrics),
+        *([("runs from", result.image)] if result.image else []),
         *(("resources", line) for line in result.limits),
         *([("redacted", f"never written down: {', '.join(result.redact)}")] if result.redact else []),
         *validated_facts(result.validation),

@@ -56,13 +56,13 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
             expression = last_function(cell)
             checked_name(request.name or "")  # before the cell runs, which may take long
             shell.run_cell(cell).raise_error()
-        if expression is None:
+        if expression is None and request.image is None:
             raise InvalidInput("which variable holds the model?", 'write %deploy model --name churn --example "X[:5]"')
         if request.model is not None:
             raise InvalidInput(
                 "--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE"
             )
-        if expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
+        if expression is None or expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
             return _shown(run(operation, request), output)
         try:
             live = live_from_expressions(shell, expression, request)

@@ -115,6 +115,7 @@ def _status(result: EndpointStatus) -> Page:
             *_redacted(result.releases),
             *_changes(result.releases),
             *_limits(result.releases),
+            *_images(result.releases),
             *gates_tables(result.releases),
             *_findings(result),
         ],
@@ -134,6 +135,11 @@ def _changes(releases: list[ReleaseStatus]) -> list[Table]:
 def _redacted(releases: list[ReleaseStatus]) -> list[Table]:
     rows = [(r.tag, ", ".join(r.redact)) for r in releases if r.redact]
     return [Table("", ("release", "redacted: never written down"), rows)] if rows else []
+
+
+def _images(releases: list[ReleaseStatus]) -> list[Table]:
+    rows = [(r.tag, r.image) for r in releases if r.image]
+    return [Table("", ("release", "runs from the image"), rows)] if rows else []
 
 
 def _limits(releases: list[ReleaseStatus]) -> list[Table]:

@@ -69,14 +69,15 @@ def verb(name: str) -> Callable[..., Any]:
 
 
 def deploy(
-    model: Any, *, name: str | None = None, example: Any = None, variable: str | None = None, **options: Any
+    model: Any = None, *, name: str | None = None, example: Any = None, variable: str | None = None, **options: Any
 ) -> Any:
     """Capture a model, prove it in a clean process, and release it behind an endpoint.
 
     Parameters
     ----------
     model : object or str
-        An estimator, a torch module or a function; or, as text, a notebook's path or a snapshot's tag.
+        An estimator, a torch module or a function; or, as text, a notebook's path or a snapshot's tag; None beside
+        ``image``, which says it.
     name : str
         The endpoint's name.
     example : object
@@ -94,7 +95,7 @@ def deploy(
     """
     operation = BY_NAME["deploy"]
     with readable_errors():
-        if isinstance(model, str):
+        if isinstance(model, str) or (model is None and options.get("image")):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(DeployRequest, given))
         from .kernel import live_from_object  # noqa: PLC0415 - what only a live object needs

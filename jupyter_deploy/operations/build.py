@@ -14,8 +14,10 @@ def build(snapshot: Snapshot, ports: Ports) -> Bento:
     return ports.builder.build(snapshot)
 
 
-def release_of(bento: Bento, snapshot: Snapshot, endpoint: str, resources: Resources) -> Release:
-    """The bento as a release of an endpoint."""
+def release_of(
+    bento: Bento, snapshot: Snapshot, endpoint: str, resources: Resources, image: str | None = None
+) -> Release:
+    """The bento, or the image that was made of it, as a release of an endpoint."""
     manifest = snapshot.manifest
     return Release(
         endpoint=endpoint,
@@ -29,5 +31,6 @@ def release_of(bento: Bento, snapshot: Snapshot, endpoint: str, resources: Resou
         stochastic=manifest.stochastic,
         findings=manifest.findings,
         resources=resources,
+        image=image,
         created_at=now(),
     )

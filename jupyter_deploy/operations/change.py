@@ -287,6 +287,7 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
         parts.append(f"records: {recorded} → {after.recorded}")
     parts += _redacted_in_words(before, after)
     parts += _resources_in_words(before, after)
+    parts += _images_in_words(before, after)
     parts += _found_in_words(before, after)
     asked = [asked_in_words(endpoint) for endpoint in (before, after)]
     if asked[0] != asked[1]:
@@ -317,6 +318,16 @@ def _resources_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
         f"{release.tag}: {release.resources.words or 'any resources'}"
         for release in after.releases
         if release.resources != known.get(release.tag, Resources())
+    ]
+
+
+def _images_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
+    """What releases run from that are not as they were."""
+    known = {release.tag: release.image for release in before.releases} if before else {}
+    return [
+        f"{release.tag}: runs from {release.image or 'its bento'}"
+        for release in after.releases
+        if release.image != known.get(release.tag)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from .change import asked_in_words, change, difference_in_words, keep, require_s
 from .checking import check_beside
 from .difference import changes_since
 from .gating import Asked, at_deploy, hold, in_words, keep_forced, require_reason
+from .imaged import Imaged, bring, imaged, require_image
 from .redacting import redacted
 from .steps import Steps
 
@@ -37,12 +39,19 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
     live
         The object in the running kernel; None: ``request.source`` names a notebook or a snapshot.
     """
-    checked = _possible(request, ports, live)
+    require_image(request, live)
+    found = imaged(request, ports, report) if request.image else None
+    request = found.request if found else request
+    checked = _possible(request, ports, live, found)
     name, before, gates = checked.name, checked.before, checked.gates
     progress = Steps(report, total=checked.steps)
+    if found:
+        bring(found, ports, progress)
 
-    with ports.builder.prepared():
-        if live is not None:
+    with nullcontext() if found else ports.builder.prepared():
+        if found:
+            snapshot = judged(found.snapshot, request)
+        elif live is not None:
             snapshot = capture(live, name, request, ports, progress, check=check_beside(before, request, ports))
         elif is_notebook(request.source or ""):
             snapshot = capture_in_notebook(request, name, ports, progress)
@@ -54,18 +63,20 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
 
         asked = gates.asked(before, snapshot)
         resources = resources_for(request, before, ports)
-        same = (redact, resources)
+        same = (redact, resources, request.image)
         if before is not None and _is_unchanged(request, before, snapshot, asked, same):
             url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings all of it back
-            found = _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
-            return found.model_copy(update={"passed_over": gates.named(before).passed_over})
+            deployed = _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
+            return deployed.model_copy(update={"passed_over": gates.named(before).passed_over})
         if before is not None:
             require_signature(ports, before, snapshot)
         validated = hold(asked, ports, report, lambda: progress(f"validating {snapshot.tag}"))
-        progress("building the bento")
-        bento = build(snapshot, ports)
+        bento = _unbuilt(snapshot)
+        if not found:
+            progress("building the bento")
+            bento = build(snapshot, ports)
     before = ports.store.endpoint(name)  # read again, since all this takes a while
-    release = release_of(bento, snapshot, name, resources_for(request, before, ports))
+    release = release_of(bento, snapshot, name, resources_for(request, before, ports), request.image)
     anew = gates.asked(before, snapshot)
     # Another release is stable by now, or the endpoint asks for something else.
     if (anew.keys, anew.wanted.specs, anew.endpoint is None) != (
@@ -82,6 +93,7 @@ def capture_live(request: DeployRequest, ports: Ports, report: Report, live: Liv
 
     What can be said before slow work is said here already.
     """
+    require_image(request, live)
     checked = _possible(request, ports, live)
     progress = Steps(report, total=checked.steps)
     return capture(live, checked.name, request, ports, progress, check=check_beside(checked.before, request, ports))
@@ -97,13 +109,14 @@ class _Checked:
     steps: int
 
 
-def _possible(request: DeployRequest, ports: Ports, live: Live | None) -> _Checked:
+def _possible(request: DeployRequest, ports: Ports, live: Live | None, found: Imaged | None = None) -> _Checked:
     """All that can be refused before slow work is refused here."""
     name = _checked(request, ports, live)
     steps = 5 if live else 3 if is_notebook(request.source or "") else 2
     before = ports.store.endpoint(name)
     require_role(request, before)
-    target_of(ports, request.target).check(resources_for(request, before, ports))
+    platform = found.image.platform if found else None
+    target_of(ports, request.target).check(resources_for(request, before, ports), platform)
     gates = _Gates(request, name, ports)
     wanted = gates.wanted(before)
     require_readable(wanted, request, name)
@@ -129,9 +142,9 @@ class _Gates:
 
     def asked(self, before: Endpoint | None, snapshot: Snapshot) -> Asked:
         # As it will be: all that is still unknown of the release is where its bento lies.
-        bento = Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path="")
         resources = resources_for(self.request, before, self.ports)
-        after = _next(self.request, before, release_of(bento, snapshot, self.name, resources))
+        release = release_of(_unbuilt(snapshot), snapshot, self.name, resources, self.request.image)
+        after = _next(self.request, before, release)
         return at_deploy(
             self.request, self.wanted(before), before, after, name=self.name, snapshot=snapshot, ports=self.ports
         )
@@ -174,8 +187,14 @@ def _release(
 def _as_it_runs(release: Release, before: Endpoint, ports: Ports) -> Release:
     """With the bento that its processes run from, if it runs: a newer one is for who starts it the next time."""
     running = before.wanted(ports.keep_revisions)
-    known = next((one for one in running if (one.tag, one.digest) == (release.tag, release.digest)), release)
+    same = (release.tag, release.digest, release.image)
+    known = next((one for one in running if (one.tag, one.digest, one.image) == same), release)
     return release.model_copy(update={"path": known.path})
+
+
+def _unbuilt(snapshot: Snapshot) -> Bento:
+    """The bento of a snapshot as far as it is known before it is built, and where none is needed."""
+    return Bento(tag=snapshot.tag, snapshot_digest=snapshot.digest, path="")
 
 
 def _next(request: DeployRequest, before: Endpoint | None, release: Release) -> Endpoint:
@@ -246,7 +265,7 @@ def _is_unchanged(
     before: Endpoint,
     snapshot: Snapshot,
     asked: Asked,
-    same: tuple[tuple[str, ...], Resources],
+    same: tuple[tuple[str, ...], Resources, str | None],
 ) -> bool:
     """Whether there is nothing to do."""
     if not before.running:
@@ -258,7 +277,7 @@ def _is_unchanged(
     if role == "idle" or not same_role or not same_share:
         return False
     release = before.release(snapshot.tag)
-    if (release.digest, (release.redact, release.resources)) != (snapshot.digest, same) or is_news(
+    if (release.digest, (release.redact, release.resources, release.image)) != (snapshot.digest, same) or is_news(
         snapshot.manifest.findings, release.findings
     ):
         return False
@@ -284,6 +303,7 @@ def _deployment(
         validation=endpoint.release(tag).validation,
         validations=tuple(spec.told for spec in endpoint.validations),
         limits=target_of(ports, endpoint.target).limits(endpoint.release(tag)),
+        image=endpoint.release(tag).image,
         redact=endpoint.release(tag).redact,
         curl=ports.client.command(f"{url}/predict", {"instances": _pasteable(snapshot.manifest.instances)}),
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from jupyter_deploy.domain.endpoint import Release
 from jupyter_deploy.domain.image_requests import GcRequest, ImagesRequest
-from jupyter_deploy.domain.images import Image
+from jupyter_deploy.domain.images import Image, Reference
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.published import Collected, ImageList, UsedImage
 from jupyter_deploy.domain.requests import Step
@@ -64,6 +65,7 @@ def _found(ports: Ports) -> _Found:
             published=tuple(one.reference for one in publications if one.image.digest == digest),
             used_by=(
                 *(users.get(image.snapshot_digest, ()) if digest in newest else ()),
+                *users.get(digest, ()),
                 *(one.name for one in containers if one.snapshot_digest == image.snapshot_digest),
             ),
         )
@@ -81,17 +83,22 @@ def _newest(images: Iterable[Image]) -> set[str]:
 
 
 def _users(ports: Ports) -> dict[str, tuple[str, ...]]:
-    """By a snapshot's digest, the endpoints that refer to it now, else the latest of their revisions that did."""
+    """The endpoints that refer to it now, else the latest of their revisions that did, by what is referred to."""
     found: dict[str, list[str]] = {}
     for endpoint in ports.store.endpoints():
         now = set()
         for release in endpoint.releases:
             role = endpoint.traffic.role_of(release.tag)
-            found.setdefault(release.digest, []).append(f"{endpoint.name} ({role})")
-            now.add(release.digest)
+            found.setdefault(_referred(release), []).append(f"{endpoint.name} ({role})")
+            now.add(_referred(release))
         for revision in ports.store.history(endpoint.name):  # newest first
-            former = {release.digest for release in revision.state.releases} - now
+            former = {_referred(release) for release in revision.state.releases} - now
             for digest in former:
                 found.setdefault(digest, []).append(f"{endpoint.name} (revision {revision.revision})")
             now |= former
     return {digest: (*users,) for digest, users in found.items()}
+
+
+def _referred(release: Release) -> str:
+    """What a release needs: its image's digest, or its snapshot's."""
+    return Reference.parse(release.image).digest or "" if release.image else release.digest

@@ -185,6 +185,7 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
                 findings=release.findings,
                 validation=release.validation,
                 redact=release.redact,
+                image=release.image,
                 created_at=release.created_at,
             )
         )

@@ -147,13 +147,19 @@ def _changed(
     *,
     validated: Validated | None = None,
 ) -> TrafficChange:
-    if (after.traffic, after.recorded) == (before.traffic, before.recorded) and before.running:
+    if _in_force(after) == _in_force(before) and before.running:
         url = keep(ports, before)  # a revision that changes nothing would only be in the way
         return _traffic_change(before, before, url, "unchanged")
     what = prefix + "; ".join((difference_in_words(before, after), *in_words(before.gaining(after) or "", validated)))
     url = change(ports, before, after, reason=reason, what=what)
     keep_forced(after.name, validated, ports)
     return _traffic_change(before, after, url, what).model_copy(update={"validation": validated})
+
+
+def _in_force(endpoint: Endpoint) -> tuple[object, ...]:
+    """What a change can be of: shares, what is recorded, and what those run from that have a share."""
+    images = {tag: endpoint.release(tag).image for tag in endpoint.traffic.tags()}
+    return endpoint.traffic, endpoint.recorded, images
 
 
 def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:

@@ -1,4 +1,4 @@
-"""What a release's process is told in its environment."""
+"""What a release is told in its environment."""
 
 from __future__ import annotations
 
@@ -21,21 +21,28 @@ def folders_of(release: Release, settings: LocalSettings) -> dict[str, Path]:
     }
 
 
-def environment_of(release: Release, settings: LocalSettings) -> dict[str, str]:
-    """Few of the user's variables, and the settings of ``serving.Front``."""
-    environment = passed_on(os.environ) | {
-        "BENTOML_HOME": str(settings.bentoml_home.absolute()),
-        "BENTOML_DO_NOT_TRACK": "true",
+def told(release: Release, settings: LocalSettings) -> dict[str, str]:
+    """The settings of ``serving.Front``, however it is run; but for its folders."""
+    found = {
         "NBDEPLOY_ENDPOINT": release.endpoint,
         "NBDEPLOY_WHEN_RECORD_FAILS": settings.when_record_fails,
-        "NBDEPLOY_CHECK_ENVIRONMENT": "1",
         "NBDEPLOY_LOG_FORMAT": settings.log_format,
+    }
+    if settings.otlp_endpoint is not None:
+        found["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
+    found |= variables(release.resources)
+    if settings.segment_bytes is not None:
+        found["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
+    return found
+
+
+def environment_of(release: Release, settings: LocalSettings) -> dict[str, str]:
+    """Of a process: few of the user's variables, and what it is told."""
+    own = {
+        "BENTOML_HOME": str(settings.bentoml_home.absolute()),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "NBDEPLOY_CHECK_ENVIRONMENT": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    environment |= {name: str(folder) for name, folder in folders_of(release, settings).items()}
-    if settings.otlp_endpoint is not None:
-        environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
-    environment |= variables(release.resources)
-    if settings.segment_bytes is not None:
-        environment["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
-    return environment
+    folders = {name: str(folder) for name, folder in folders_of(release, settings).items()}
+    return passed_on(os.environ) | own | told(release, settings) | folders

@@ -43,7 +43,7 @@ def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]
 
     ``state`` is what ``limits`` wrote of it, ``folder`` its pool's.
     """
-    found, cpus = limits.read(state), processors()
+    found = limits.read(state)
     lines = []
     if resources.processes > 1:
         lines.append(f"{resources.processes} workers, {_sharing_words(folder / APART)}")
@@ -51,6 +51,12 @@ def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]
         lines.append(_processor_words(found["cpu"]))
     if "memory" in found:
         lines.append(_memory_words(found["memory"], limits.killed(state)))
+    return (*lines, *thread_words(resources))
+
+
+def thread_words(resources: Resources) -> tuple[str, ...]:
+    """What libraries are told by ``variables``, one line each."""
+    lines, cpus = [], processors()
     threads = resources.threads_on(cpus)
     if threads is not None:
         lines.append(f"{threads} thread{'s' * (threads != 1)} a worker, by the libraries' own settings")

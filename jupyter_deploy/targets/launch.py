@@ -36,6 +36,7 @@ def main(path: Path) -> None:
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     begin(plan, path, supervisor=plan["supervisor"])
     os.chdir(plan["folder"])
+    clear(plan)
     os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
 
 
@@ -48,6 +49,18 @@ def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) ->
     limits = plan.get("limits")
     if limits:
         _bind(limits, plan["hold"], path.with_suffix(".limits"))
+
+
+def clear(plan: dict[str, Any]) -> None:
+    """End what a former process has left running outside of its group."""
+    if not plan.get("clear"):
+        return
+    import subprocess  # noqa: PLC0415 - 10 ms that few programs need
+
+    for command in plan["clear"]:
+        subprocess.run(
+            command, env=plan["environment"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
+        )
 
 
 def _write_to(log: str) -> None:

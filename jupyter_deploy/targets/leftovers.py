@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from jupyter_deploy.domain.errors import TargetError
+
 from . import launch
-from .runtime import Runtime
+from .runtime import Runtime, read_json
 
 _POLL_SECONDS = 0.03
 _PATIENCE_SECONDS = 5.0
+_CLEAR_SECONDS = 60.0
+_TRIES = 3
 
 
 def end_leftovers(runtime: Runtime, program: str = "*", *, adoptable: bool = True) -> None:
@@ -66,6 +71,47 @@ def forget(runtime: Runtime, program: str) -> None:
                 path.unlink()  # with the lock held: who gets it afterwards sees that its file has gone
             finally:
                 os.close(handle)
+
+
+def clear(runtime: Runtime, program: str = "*") -> None:
+    """End what a program (default: all) has left running outside of its processes' groups (``Program.clear``).
+
+    Raises
+    ------
+    TargetError
+        Something is left all the same.
+    """
+    left = []
+    for path in sorted((runtime.path / "programs").glob(f"{program}@*.json")):
+        plan = read_json(path)
+        for command in plan.get("clear", ()):
+            said = _cleared(command, plan["environment"])
+            if said:
+                left.append(f"{shlex.join(command)}: {said}")
+    if left:
+        raise TargetError("a container could not be ended", "end it yourself, and say this again", "\n".join(left))
+
+
+def _cleared(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Why it could not be done; empty: it is done, or there is nothing to do."""
+    said = ""
+    for _ in range(_TRIES):
+        try:
+            ended = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_CLEAR_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        said = ended.stderr.strip()
+        if ended.returncode == 0 or "no such container" in said.lower():
+            return ""
+    return said
 
 
 def _held(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Releases as processes of this machine and user, behind Envoy, under supervisord.
+"""Releases as processes or containers of this machine and user, behind Envoy, under supervisord.
 
 Everything that is running is written down in the runtime directory, so that any process of the user can go on where
 another one ended. Two locks keep them apart: one a release, held while it starts or stops (which may take
@@ -24,9 +24,11 @@ from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.home import private_folder, was_running, write_atomic
 
 from . import limits
+from .by_container import require_containable
+from .engine import find_engine, require_platform
 from .gateway import Gateway, envoy_binary, forget_runtime, remember
 from .hardware import require_hardware
-from .leftovers import end_leftovers
+from .leftovers import clear, end_leftovers
 from .machine import check_machine
 from .naming import PREFIX
 from .runtime import Runtime, locate
@@ -47,12 +49,16 @@ class LocalTarget:
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
 
-    def check(self, resources: Resources | None = None) -> None:
+    def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
         """Raise EnvoyMissing if there is no gateway to start, TargetError if the machine's limits forbid it.
 
-        InvalidInput for more resources than it has.
+        InvalidInput for more resources than it has. For an image of a ``platform`` also ToolMissing, TargetError and
+        InvalidInput, if no container of it can run here.
         """
         require_hardware(resources or Resources())
+        if platform is not None:
+            require_platform(platform)
+            require_containable(resources or Resources(), find_engine())
         envoy_binary(self._settings)
         check_machine()
 
@@ -60,8 +66,8 @@ class LocalTarget:
         """Run a release until it is ready and answers its example as the notebook did.
 
         One that runs and is ready is left alone; with ``ask`` it is asked its example once more; with ``renew`` too,
-        and started anew if it does not answer as the notebook did. One that runs with other resources is started
-        with these beside it, until it is routed. Returns whether it had to be started.
+        and started anew if it does not answer as the notebook did. One that runs with other resources, or from
+        another image, is started as it is to be beside that, until it is routed. Returns whether it had to be started.
 
         Raises
         ------
@@ -83,8 +89,8 @@ class LocalTarget:
             if workers.outdated() and workers.alive(place.programs()):
                 place.take_down(workers)
                 workers = place.workers(release)
-            workers.check_environment()
-            if workers.resized() and workers.alive(place.programs()):
+            workers.way.require()
+            if workers.altered() and workers.alive(place.programs()):
                 place.start_beside(workers)
                 return True
             with place.runtime.lock():
@@ -191,7 +197,7 @@ class LocalTarget:
         """Have a process wait that the next release may become; not where nothing runs."""
         place = _Place(self._settings)
         if place.runtime.exists():
-            place.workers(release).stand_by()
+            place.workers(release).way.stand_by()
 
     def limits(self, release: Release) -> tuple[str, ...]:
         """How what it may use is enforced."""
@@ -286,7 +292,7 @@ class _Place:
                 self.close()
 
     def start_beside(self, workers: Workers) -> None:
-        """Start a release with other resources beside what runs of it; the caller holds its lock.
+        """Start a release, otherwise than it runs, beside what runs of it; the caller holds its lock.
 
         Clients are asked for by those that run until the next routes are in force; if the start fails, they stay.
         """
@@ -352,6 +358,7 @@ class _Place:
         """Stop everything; the caller holds the state lock."""
         self.supervisor.shutdown()
         end_leftovers(self.runtime)
+        clear(self.runtime)
         for state in (self.runtime.path / "programs").glob("*.limits"):
             limits.undo(state)
         self.runtime.clear()

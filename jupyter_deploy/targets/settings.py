@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_deploy.domain.images import Reference
 from jupyter_deploy.home import GATEWAY_FILE
 
 
@@ -40,6 +42,9 @@ class LocalSettings:
         URL of the OpenTelemetry collector that gets the traces of the gateway and of releases; None: there are none.
     archivist
         Command line of the program that tends the records; it runs beside the gateway. Empty: none.
+    bring
+        Has an image in the storage of ``podman`` or ``docker`` (``domain.image_ports.Engines``); by default it is
+        there already.
     """
 
     home: Path
@@ -58,6 +63,7 @@ class LocalSettings:
     log_format: str = "text"
     otlp_endpoint: str | None = None
     archivist: tuple[str, ...] = ()
+    bring: Callable[[str, Reference], None] = lambda _engine, _image: None
 
     @property
     def logs(self) -> Path:

@@ -32,7 +32,7 @@ from jupyter_deploy.domain.processes import passed_on
 from jupyter_deploy.home import private_folder, write_atomic
 
 from . import launch, limits
-from .leftovers import end_leftovers, forget, wait_until
+from .leftovers import clear, end_leftovers, forget, wait_until
 from .rpc import UnixTransport
 from .runtime import Runtime
 
@@ -66,6 +66,9 @@ class Program:
         After so many failed starts in a row and one more it is given up (``FATAL``).
     memory, cpu
         Bytes and processors that a process and all that come of it may use together (``limits``); None: any.
+    clear
+        Command lines that end what a former process of it may have left running outside of its group; they run before
+        each start, and when it was stopped.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Program:
     retries: int = 5
     memory: int | None = None
     cpu: float | None = None
+    clear: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)
@@ -198,6 +202,7 @@ class Supervisor:
             self._rpc("removeProcessGroup", name)
         self._ini(name).unlink(missing_ok=True)
         forget(self._runtime, name)  # one that was to be adopted when it was stopped
+        clear(self._runtime, name)
         for path in (self._runtime.path / "programs").glob(f"{name}@*"):
             if path.suffix == ".limits":
                 limits.undo(path)
@@ -332,6 +337,7 @@ class Supervisor:
             # The keeper is there for the time without a supervisor.
             "supervisor": None if program.name == KEEPER else f"{self._runtime.path}/supervisord.pid",
             "stop_seconds": max(program.stop_seconds - 1, 1),
+            "clear": [list(command) for command in program.clear],
         }
 
     def _write_configuration(self) -> None:

@@ -3,53 +3,64 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import time
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import StartFailed, TargetError
-from jupyter_deploy.domain.processes import environment_changed, last_lines, passed_on
+from jupyter_deploy.domain.processes import last_lines
 from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.home import private_folder, write_atomic
-from jupyter_deploy.serving import pool
 from jupyter_deploy.serving.agreement import faults
-from jupyter_deploy.serving.imports import FILE
 
 from . import limits, unix
-from .ahead import Ahead
-from .environment import environment_of, folders_of
-from .hardware import enforced, processors
+from .by_container import ByContainer, socket_folder
+from .by_process import ByProcess
+from .environment import folders_of
 from .naming import generations, key_of, program_name, sockets, stem_of
 from .runtime import Runtime, read_json
 from .settings import LocalSettings
 from .supervision import ProcessState, Program, Programs, Supervisor
 
-# uvicorn ends when its requests are answered, or after so many seconds; then it is killed.
-_GRACE_SECONDS = 20
-
-# Longer than Envoy keeps an idle connection (envoy_parts.UPSTREAM_IDLE_SECONDS).
-_KEEP_ALIVE_SECONDS = 75
-
-_RETRIES = 4
-
 _POLL_SECONDS = 0.04
 _TAIL_LINES = 25
 
 
-class Workers:
-    """The processes of one release in one runtime directory.
+class Way(Protocol):
+    """How a release is run."""
 
-    With other resources they are started beside those that run, as a ``generation`` of their own; who routes to them
-    retires the former ones.
+    def require(self) -> None:
+        """Raise for what would keep it from starting; what it needs is made ready, which may take long."""
+
+    def program(self, name: str, sockets: Sequence[str]) -> Program:
+        """What listens at these sockets."""
+
+    def begin(self, plan: Path) -> None:
+        """Told of the plan of its process before the supervisor starts it."""
+
+    def sweep(self) -> None:
+        """End what is left of it where nothing of it runs."""
+
+    def stand_by(self) -> None:
+        """Have a process wait that the next release, of much the same model, may become."""
+
+    def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:
+        """How resources are enforced, one line each; ``state`` is what ``limits`` wrote of its process."""
+
+
+class Workers:
+    """The processes, or the container, of one release in one runtime directory.
+
+    With other resources, or from another image, they are started beside those that run, as a ``generation`` of their
+    own; who routes to them retires the former ones.
     """
 
     def __init__(
@@ -78,50 +89,20 @@ class Workers:
         """Where its processes listen."""
         return sockets(self._runtime, self.release, self._generation)
 
+    @cached_property
+    def way(self) -> Way:
+        """How it is run."""
+        if self.release.image is not None:
+            return ByContainer(self.release, self._settings, self._runtime, self._stem)
+        return ByProcess(self.release, self._settings, self._runtime, self._pool)
+
     def proved(self) -> bool:
         """Whether this very release was started and answered its example."""
-        return bool(self._record().get("proved")) and not self.outdated() and not self.resized()
+        return bool(self._record().get("proved")) and not self.outdated() and not self.altered()
 
     def prove(self) -> None:
         """Remember that it has answered."""
         self._write_record(proved=True)
-
-    def check_environment(self) -> None:
-        """The installed versions must be those of the capture: the captured interpreter itself says so.
-
-        Raises
-        ------
-        EnvironmentChanged
-        """
-        release = self.release
-        if not Path(release.interpreter).is_file():
-            raise environment_changed(release.tag, [f"{release.interpreter}: the interpreter is missing"])
-        script = Path(release.path) / "src" / "serving" / "environment.py"
-        command = [release.interpreter, "-P", str(script), str(Path(release.snapshot_path) / "snapshot.json")]
-        try:
-            done = subprocess.run(
-                command,
-                env=passed_on(os.environ) | {"PYTHONDONTWRITEBYTECODE": "1"},
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=self._settings.start_timeout,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise environment_changed(release.tag, [f"{release.interpreter} cannot be run: {error}"]) from error
-        try:
-            changes = json.loads(done.stdout)
-        except ValueError:
-            details = last_lines(done.stdout + done.stderr, _TAIL_LINES)
-            raise StartFailed(
-                f"{release.tag} cannot start: its environment could not be checked",
-                f"deploy again from the notebook; see whether {release.path} is complete",
-                details,
-            ) from None
-        if changes:
-            raise environment_changed(release.tag, changes)
 
     def newer(self) -> Workers:
         """Those that are to be started beside these."""
@@ -131,39 +112,12 @@ class Workers:
         """Add its program. The caller holds the state lock."""
         if self._generation == self._record().get("generation", 0):
             self._write_record(proved=False)
+            self.way.sweep()
         for socket in self.sockets():
             Path(socket).unlink(missing_ok=True)
         for folder in folders_of(self.release, self._settings).values():
             private_folder(folder)
-        self._supervisor.add(
-            Program(
-                name=self.program,
-                commands=[self._command(self.sockets())],
-                environment=environment_of(self.release, self._settings),
-                folder=self._runtime.path / "empty",
-                stop_seconds=_GRACE_SECONDS + 5,
-                retries=_RETRIES,
-                ready=self.sockets()[-1:],  # it is made when the model is loaded
-                memory=self.release.resources.memory,
-                cpu=self.release.resources.cpu,
-            ),
-            self._begin,
-        )
-
-    def stand_by(self) -> None:
-        """Have a process wait that has imported what this release did, and may become one of much the same model."""
-        imports = Path(self.release.snapshot_path) / FILE
-        if self.release.resources.processes == 1 and imports.exists():
-            environment = environment_of(self.release, self._settings)
-            self._ahead.start(self.release.interpreter, imports, environment)
-
-    def _begin(self, plan: Path) -> None:
-        if self.release.resources.processes == 1:
-            self._ahead.become(self.release.interpreter, plan)
-
-    @property
-    def _ahead(self) -> Ahead:
-        return Ahead(self._runtime)
+        self._supervisor.add(self.way.program(self.program, self.sockets()), self.way.begin)
 
     def others(self, programs: Iterable[str]) -> list[Workers]:
         """Of what is supervised, other generations of it: former ones, and what a killed process had begun to start."""
@@ -177,9 +131,10 @@ class Workers:
         """Remove the program of this generation and all that is its own. The caller holds the state lock."""
         if self._supervisor.alive():
             self._supervisor.remove(self.program)
-        for path in (self._runtime.path / "s").glob(f"{stem_of(self._key, self._generation)}-*.sock"):
+        for path in (self._runtime.path / "s").glob(f"{self._stem}-*.sock"):
             path.unlink(missing_ok=True)
-        shutil.rmtree(self._pool, ignore_errors=True)
+        for folder in (self._pool, socket_folder(self._runtime, self._stem)):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self) -> None:
         """Remove its program and everything of it. The caller holds the state lock."""
@@ -257,32 +212,12 @@ class Workers:
     def limits(self) -> tuple[str, ...]:
         """How what it may use is enforced, one line each."""
         known = self.resources()
-        return () if known is None else enforced(known, self._supervisor.limits(self.program), self._pool)
+        return () if known is None else self.way.limits(known, self._supervisor.limits(self.program))
 
     def resources(self) -> Resources | None:
         """What it was started with; None: it was not, or by an nbdeploy that did not write it down."""
         known = self._record().get("resources")
         return None if known is None else Resources.model_validate(known)
-
-    def _command(self, sockets: Sequence[str]) -> list[str]:
-        # -P: -m would put the working directory on the path. Not -s or -I: packages of the user's site
-        # belong to the captured environment if the notebook had them.
-        folder = str(Path(self.release.path) / "src")
-        if len(sockets) > 1:
-            # This package's own, since a bento of an earlier one has none: it needs nothing of it but service.py.
-            return [
-                self.release.interpreter, "-P", pool.__file__, "--app-dir", folder,
-                "--threads", str(self.release.resources.threads_on(processors())),
-                "--folder", str(self._pool), *sockets,
-            ]  # fmt: skip
-        return [
-            self.release.interpreter, "-P", "-m", "uvicorn",
-            "--factory", "--app-dir", folder,
-            "--uds", sockets[0], "--no-access-log", "--log-level", "warning",
-            "--timeout-keep-alive", str(_KEEP_ALIVE_SECONDS),
-            "--timeout-graceful-shutdown", str(_GRACE_SECONDS),
-            "service:app",
-        ]  # fmt: skip
 
     def _ask(self, socket: str, instances: list[Any]) -> list[Any]:
         headers = {
@@ -315,8 +250,12 @@ class Workers:
         return StartFailed(message, f"read the whole log: {log}", tail([log]))
 
     @property
+    def _stem(self) -> str:
+        return stem_of(self._key, self._generation)
+
+    @property
     def _pool(self) -> Path:
-        return self._runtime.path / "pools" / stem_of(self._key, self._generation)
+        return self._runtime.path / "pools" / self._stem
 
     @property
     def _record_path(self) -> Path:
@@ -326,9 +265,11 @@ class Workers:
         """Whether what runs under this tag serves other files than the release names."""
         return self._record().get("digest") not in (None, self.release.digest)
 
-    def resized(self) -> bool:
-        """Whether it runs with other resources than the release names."""
-        return self.resources() not in (None, self.release.resources)
+    def altered(self) -> bool:
+        """Whether it runs with other resources than the release names, or from another image."""
+        known = self._record()
+        other = bool(known) and known.get("image") != self.release.image
+        return other or self.resources() not in (None, self.release.resources)
 
     def _record(self) -> dict[str, Any]:
         return read_json(self._record_path)
@@ -340,6 +281,7 @@ class Workers:
             "digest": self.release.digest,
             "workers": self.release.resources.processes,
             "resources": self.release.resources.said(),
+            "image": self.release.image,
             "proved": proved,
             "generation": self._generation,
         }
@@ -358,6 +300,8 @@ def check_recording(endpoint: Endpoint) -> None:
         return
     for tag in endpoint.traffic.tags():
         release = endpoint.release(tag)
+        if release.image is not None:
+            continue  # publishing is younger
         serving = Path(release.path) / "src" / "serving"
         if (serving / "recording.py").exists() or not serving.exists():
             continue  # not there at all: whoever starts it says so

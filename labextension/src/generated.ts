@@ -631,6 +631,14 @@ export interface DeployRequest {
    */
   redact?: string[];
   /**
+   * HOST/PATH:TAG or HOST/PATH@sha256:…: the release runs from this published image, by podman or docker; SOURCE is its snapshot's tag, or is left out.
+   */
+  image?: string | null;
+  /**
+   * The signer's public key, a file: refuse an image that is not signed by its owner, or that 'nbdeploy verify' does not pass.
+   */
+  verify?: string | null;
+  /**
    * Where it runs.
    */
   target?: string;
@@ -690,6 +698,10 @@ export interface Deployment {
    * How its resources are enforced, one line each.
    */
   limits: string[];
+  /**
+   * HOST/PATH@sha256:… of the image that it runs from.
+   */
+  image: string | null;
   /**
    * Columns whose values are never written down.
    */
@@ -1170,7 +1182,7 @@ export interface Release {
    */
   digest: string;
   /**
-   * The bento's folder in the bento store.
+   * The bento's folder in the bento store; empty: it runs from an image.
    */
   path: string;
   /**
@@ -1198,6 +1210,10 @@ export interface Release {
    */
   redact: string[];
   resources: Resources1;
+  /**
+   * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
+   */
+  image: string | null;
   created_at: string;
 }
 /**
@@ -1307,6 +1323,10 @@ export interface ReleaseStatus {
   findings: Finding[];
   validation: Validated | null;
   redact: string[];
+  /**
+   * HOST/PATH@sha256:… of the image that it runs from.
+   */
+  image: string | null;
   resources: Resources2;
   /**
    * How its resources are enforced.
@@ -1367,7 +1387,7 @@ export interface EndpointView {
   history: RevisionRow[];
 }
 /**
- * One release. ``comparison``: one line of what the comparison with stable says, empty for stable.
+ * One release. ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento.
  */
 export interface ReleaseCard {
   tag: string;
@@ -1379,6 +1399,7 @@ export interface ReleaseCard {
   notebook: string;
   path: string;
   framework: string;
+  image: string;
   stochastic: boolean;
   changes: string;
   gates: GatesCard | null;

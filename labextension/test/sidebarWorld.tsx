@@ -27,6 +27,7 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
     notebook: 'train.ipynb',
     path: '/home/ana/work/train.ipynb',
     framework: 'sklearn',
+    image: '',
     stochastic: false,
     changes: '',
     gates: null,

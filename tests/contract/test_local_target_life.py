@@ -23,7 +23,7 @@ from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, StartFailed, TargetError
 from jupyter_deploy.home import was_running
-from jupyter_deploy.targets import gateway, unix, workers
+from jupyter_deploy.targets import by_process, gateway, unix, workers
 from jupyter_deploy.targets.local import LocalTarget
 
 __all__ = ["stage"]
@@ -262,7 +262,7 @@ def test_observing_starts_and_makes_nothing(stage: Stage) -> None:
 
 
 def test_a_crashed_worker_is_restarted_but_not_for_ever(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "_RETRIES", 1)
+    monkeypatch.setattr(by_process, "RETRIES", 1)
     release = stage.release("aaa")
     endpoint = endpoint_of(release)
     stage.target.start(release)

@@ -12,6 +12,7 @@ import pytest
 from tests import notebooks
 from tests.conftest import make_home
 
+from .image import base, built, engine  # noqa: F401
 from .registry import desk, registry_world  # noqa: F401 - fixtures of several modules
 
 TRAIN = """

@@ -13,51 +13,11 @@ import pytest
 
 from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
 from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.adapters.snapshots import SnapshotFolders
-from jupyter_deploy.domain.artifacts import Bento
-from jupyter_deploy.domain.image_ports import ImagePlan
-from jupyter_deploy.domain.images import labels_of
 from tests.conftest import free_port
 from tests.e2e.conftest import ROW, until
-from tests.images import Engine, shared_base
 
 # A Debian is fetched, a whole environment is installed, compiled and packed: twice.
 pytestmark = pytest.mark.timeout(1500)
-
-
-def plan_of(tag, bentoml_home, base):
-    snapshot = SnapshotFolders(Path(bentoml_home) / "models").load(tag)
-    name, _, version = tag.partition(":")
-    path = Path(bentoml_home) / "bentos" / name / version
-    bento = Bento(tag=tag, snapshot_digest=snapshot.digest, path=str(path))
-    return ImagePlan(snapshot, bento, base, labels_of(snapshot, validation=None))
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory):
-    """Debian with the Python of these tests."""
-    return shared_base(tmp_path_factory)
-
-
-@pytest.fixture(scope="session")
-def built(snapshots, base, tmp_path_factory):
-    """A store with the image of one of the captured models."""
-    tags, bentoml_home = snapshots
-    folder = tmp_path_factory.mktemp("images")
-    store = ImageFolder(folder / "images")
-    plan = plan_of(tags[1.0], bentoml_home, base)
-    DaemonlessBuilder(store).check(plan)
-    yield store, plan, DaemonlessBuilder(store).build(plan, print)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("engine")
-    made = Engine(folder / "containers")
-    yield made
-    made.clear()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def names_in(store, image):
@@ -75,7 +35,7 @@ def answers(url):
 
 
 def test_it_answers_the_example_without_rights_and_on_a_root_that_cannot_be_written(built, engine):
-    store, plan, image = built
+    store, plan, image = built.store, built.plan(), built.image
     port = free_port()
     _, _, version = image.snapshot.partition(":")
     source = f"/opt/nbdeploy/bentoml/bentos/churn/{version}/src"
@@ -102,7 +62,7 @@ def test_it_answers_the_example_without_rights_and_on_a_root_that_cannot_be_writ
 
 
 def test_it_holds_the_locks_distributions_and_nothing_else(built):
-    store, plan, image = built
+    store, plan, image = built.store, built.plan(), built.image
     names = set(names_in(store, image))
     site = f"opt/nbdeploy/venv/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/"
     inside = [name.removeprefix(site) for name in names if name.endswith(".dist-info/METADATA")]
@@ -118,7 +78,7 @@ def test_it_holds_the_locks_distributions_and_nothing_else(built):
 
 
 def test_scripts_are_run_by_the_images_python_and_no_file_names_this_machine(built):
-    store, _, image = built
+    store, image = built.store, built.image
     private = (sys.prefix.encode(), str(store.folder.parent.parent).encode())
     for layer in image.layers:
         if layer.kind == "base":
@@ -133,11 +93,9 @@ def test_scripts_are_run_by_the_images_python_and_no_file_names_this_machine(bui
                     assert content.startswith(b"#!/opt/nbdeploy/venv/bin/python\n"), member.name
 
 
-def test_another_model_of_the_same_lock_is_one_small_layer_more(built, snapshots, base):
-    store, _, image = built
-    tags, bentoml_home = snapshots
-    other = DaemonlessBuilder(store).build(plan_of(tags[0.01], bentoml_home, base), print)
-    (new,) = [layer for layer in other.layers if layer not in image.layers]
+def test_another_model_of_the_same_lock_is_one_small_layer_more(built):
+    other = DaemonlessBuilder(built.store).build(built.plan(0.01), print)
+    (new,) = [layer for layer in other.layers if layer not in built.image.layers]
     assert new.size <= 64 << 10
 
 
@@ -146,19 +104,18 @@ import os, sys
 from pathlib import Path
 from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
 from jupyter_deploy.adapters.images.layout import ImageFolder
-from tests.e2e.test_image_running import plan_of
+from tests.e2e.image import plan_of
 os.umask(0o077)
 tag, bentoml_home, base, store = sys.argv[1:]
 print(DaemonlessBuilder(ImageFolder(Path(store))).build(plan_of(tag, bentoml_home, base), lambda _: None).digest)
 """
 
 
-def test_a_whole_environment_compiled_and_packed_anew_elsewhere_has_the_same_digest(built, snapshots, base, tmp_path):
-    _, plan, image = built
-    _, bentoml_home = snapshots
+def test_a_whole_environment_compiled_and_packed_anew_elsewhere_has_the_same_digest(built, tmp_path):
+    image, (_, bentoml_home) = built.image, built.snapshots
     again = ImageFolder(tmp_path / "deeper" / "images")
     ended = subprocess.run(
-        [sys.executable, "-c", BUILD, plan.snapshot.tag, bentoml_home, base, again.folder],
+        [sys.executable, "-c", BUILD, image.snapshot, bentoml_home, built.base, again.folder],
         env=os.environ | {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,

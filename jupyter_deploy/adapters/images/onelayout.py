@@ -25,7 +25,7 @@ def blob(store: Path, digest: str) -> Path:
     return store / "blobs" / algorithm / encoded
 
 
-def naming(folder: Path, store: Path, digest: str) -> Path:
+def naming(folder: Path, store: Path, digest: str, name: str = NAME) -> Path:
     """A layout in ``folder`` that names the image of a digest; its blobs are in ``store``.
 
     Raises
@@ -38,7 +38,7 @@ def naming(folder: Path, store: Path, digest: str) -> Path:
     except FileNotFoundError as error:
         raise StoreError(f"{digest} is not in the image store {store}", "build or pull the image again") from error
     kind = json.loads(manifest).get("mediaType", MANIFEST)
-    _write(folder, {"mediaType": kind, "digest": digest, "size": len(manifest)})
+    _write(folder, {"mediaType": kind, "digest": digest, "size": len(manifest)}, name)
     return folder
 
 
@@ -71,7 +71,7 @@ def _put(folder: Path, kind: str, content: bytes) -> dict[str, Any]:
     return {"mediaType": kind, "digest": digest, "size": len(content)}
 
 
-def _write(folder: Path, image: dict[str, Any]) -> None:
-    named = {**image, "annotations": {"org.opencontainers.image.ref.name": NAME}}
+def _write(folder: Path, image: dict[str, Any], name: str = NAME) -> None:
+    named = {**image, "annotations": {"org.opencontainers.image.ref.name": name}}
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}', "utf-8")
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [named]}), "utf-8")

@@ -23,6 +23,7 @@ from jupyter_deploy.home import private_folder, write_atomic
 
 from . import onelayout
 from .credentials import secrets_for
+from .layout import image_of
 from .refusals import refusal, registry_error, without_names
 from .tools import followed, run
 
@@ -79,6 +80,20 @@ class Skopeo:
         """
         manifest = self._manifest(reference)
         return frozenset(one["digest"] for one in json.loads(manifest).get("layers", ())) if manifest else frozenset()
+
+    def image(self, reference: Reference) -> Image | None:
+        """What the image at a digest says of itself; None: nbdeploy did not make it.
+
+        Raises ToolMissing, RegistryError.
+        """
+        manifest = self._manifest(reference)
+        if manifest is None:
+            return None
+        about = {"annotations": {}, **json.loads(manifest)}
+        if "config" not in about:  # an index of several platforms
+            return None
+        config = self._inspected(reference, "--config", "--raw")
+        return image_of({"digest": reference.digest}, about, json.loads(config)) if config else None
 
     def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
         """Send what is not there yet, the tag last; cut off, it can be said again.
@@ -140,7 +155,10 @@ class Skopeo:
 
     def _manifest(self, reference: Reference) -> bytes | None:
         """The bytes that a tag or digest names; None: there are none yet."""
-        arguments = ["inspect", "--raw", *unverified("", reference), docker(reference)]
+        return self._inspected(reference, "--raw")
+
+    def _inspected(self, reference: Reference, *options: str) -> bytes | None:
+        arguments = ["inspect", *options, *unverified("", reference), docker(reference)]
         try:
             ended = run("skopeo", arguments, patience=self._patience)
         except TimeoutError as error:
@@ -261,7 +279,7 @@ def note(store: Path, image: Mapping[str, object]) -> None:
         One of them is there no more: whoever cleared up did not know yet whose it is.
     """
     with locked_folder(store):
-        if not _is_whole(store, str(image["digest"])):
+        if not is_whole(store, str(image["digest"])):
             raise StoreError("parts of the image were removed while others came", "say it again")
         index = store / "index.json"
         try:
@@ -276,6 +294,10 @@ def note(store: Path, image: Mapping[str, object]) -> None:
             write_atomic(index, json.dumps(content))
 
 
-def _is_whole(store: Path, digest: str) -> bool:
-    manifest = json.loads(onelayout.blob(store, digest).read_text("utf-8"))
+def is_whole(store: Path, digest: str) -> bool:
+    """Whether all of an image is in a store."""
+    try:
+        manifest = json.loads(onelayout.blob(store, digest).read_text("utf-8"))
+    except FileNotFoundError:
+        return False
     return all(onelayout.blob(store, one["digest"]).is_file() for one in [manifest["config"], *manifest["layers"]])

@@ -103,7 +103,7 @@ class Card {
     this.badge.dataset.role = card.role;
     const idle = card.role === "idle";
     write(this.badge, idle ? "idle" : `${card.role} ${percent(card.percent)}`);
-    const parts = [card.variable, card.notebook, card.framework, card.stochastic ? "stochastic" : "", card.found, ago(card.created)];
+    const parts = [card.variable, card.notebook, card.framework, card.image ? "runs from an image" : "", card.stochastic ? "stochastic" : "", card.found, ago(card.created)];
     write(this.who, parts.filter(Boolean).join(" · "));
     write(this.changes, card.changes);
     this.changes.hidden = !card.changes;
@@ -116,7 +116,7 @@ class Card {
       this.gatesAt.title = clock(card.gates.at);
       this.gatesReport.hidden = !card.gates.report;
     }
-    this.who.title = [card.path, `created ${clock(card.created)}`, ...(card.findings ?? [])].filter(Boolean).join("\n");
+    this.who.title = [card.path, card.image, `created ${clock(card.created)}`, ...(card.findings ?? [])].filter(Boolean).join("\n");
     this.controls.hidden = card.role === "stable";
     this.switch.setAttribute("aria-checked", String(card.role === "shadow"));
     this.shareDraft.follow(card.role === "shadow" ? card.percent : 100);

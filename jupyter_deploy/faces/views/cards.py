@@ -65,6 +65,7 @@ def _card(endpoint: Endpoint, release: Release, found: ReleaseStatus | None, rat
         notebook=PurePath(source.notebook).name if source.notebook else "",
         path=source.notebook or "",
         framework=release.framework,
+        image=release.image or "",
         stochastic=release.stochastic,
         changes=_changes(release),
         gates=_gates(release),

@@ -79,7 +79,7 @@ class Counted(Value):
 
 
 class ReleaseCard(Value):
-    """One release. ``comparison``: one line of what the comparison with stable says, empty for stable."""
+    """One release. ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento."""
 
     tag: str
     role: Role
@@ -90,6 +90,7 @@ class ReleaseCard(Value):
     notebook: str
     path: str
     framework: str
+    image: str
     stochastic: bool
     changes: str
     gates: GatesCard | None

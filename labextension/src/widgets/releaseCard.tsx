@@ -29,9 +29,12 @@ export function ReleaseCard(props: Props): React.JSX.Element {
   const { card, now, busy, ask } = props;
   const { trans, openReport } = useServices();
   const id = React.useId();
-  const facts = [card.framework, card.stochastic ? trans.__('stochastic') : '', card.found].filter(
-    Boolean
-  );
+  const facts = [
+    card.framework,
+    card.image ? trans.__('runs from an image') : '',
+    card.stochastic ? trans.__('stochastic') : '',
+    card.found
+  ].filter(Boolean);
   return (
     <article className="nbd-Card" data-role={card.role} aria-labelledby={id} aria-busy={busy}>
       <div className="nbd-Card-top">
@@ -46,7 +49,9 @@ export function ReleaseCard(props: Props): React.JSX.Element {
       <Origin card={card} />
       <p
         className="nbd-faint"
-        title={[trans.__('created %1', clock(card.created)), ...card.findings].join('\n')}
+        title={[trans.__('created %1', clock(card.created)), card.image, ...card.findings]
+          .filter(Boolean)
+          .join('\n')}
       >
         {[...facts, ago(trans, card.created, now)].join(' · ')}
       </p>

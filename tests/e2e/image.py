@@ -1,0 +1,74 @@
+"""An image of a real model on a real Debian, built once for the tests of this folder, and podman to run it with."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
+from jupyter_deploy.adapters.images.layout import ImageFolder
+from jupyter_deploy.adapters.snapshots import SnapshotFolders
+from jupyter_deploy.domain.artifacts import Bento
+from jupyter_deploy.domain.image_ports import ImagePlan
+from jupyter_deploy.domain.images import Image, labels_of
+from tests.images import Engine, once, shared_base
+
+
+@dataclass
+class Built:
+    """The image of one of the captured models (C=1.0) in a store; ``snapshots`` are those that it is one of."""
+
+    store: ImageFolder
+    image: Image
+    snapshots: tuple[dict, str]
+    base: str
+
+    def plan(self, c=1.0):
+        """Of the image of another one."""
+        tags, bentoml_home = self.snapshots
+        return plan_of(tags[c], bentoml_home, self.base)
+
+
+def plan_of(tag, bentoml_home, base):
+    snapshot = SnapshotFolders(Path(bentoml_home) / "models").load(tag)
+    name, _, version = tag.partition(":")
+    path = Path(bentoml_home) / "bentos" / name / version
+    bento = Bento(tag=tag, snapshot_digest=snapshot.digest, path=str(path))
+    return ImagePlan(snapshot, bento, base, labels_of(snapshot, validation=None))
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """Debian with the Python of these tests."""
+    return shared_base(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def built(request, base, tmp_path_factory):
+    """The same for all workers, with the snapshots of the one that came first."""
+
+    def make(folder):
+        tags, bentoml_home = request.getfixturevalue("snapshots")
+        builder = DaemonlessBuilder(ImageFolder(folder / "images"))
+        plan = plan_of(tags[1.0], bentoml_home, base)
+        builder.check(plan)
+        digest = builder.build(plan, print).digest
+        return {"folder": str(folder / "images"), "digest": digest, "tags": list(tags.items()), "home": bentoml_home}
+
+    found = once(tmp_path_factory, "built-image", make)
+    store = ImageFolder(Path(found["folder"]))
+    yield Built(store, store.image(found["digest"]), (dict(found["tags"]), found["home"]), base)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(store.folder)
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory):
+    """Podman with an empty storage."""
+    folder = tmp_path_factory.mktemp("engine")
+    made = Engine(folder / "containers")
+    yield made
+    made.clear()
+    shutil.rmtree(folder, ignore_errors=True)

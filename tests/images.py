@@ -142,6 +142,12 @@ class Engine:
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
 
+    def bridge(self):
+        """From now on containers have networks of their own, as a user's have, and not this machine's."""
+        conf = self._folder / "containers.conf"
+        networks = f'[network]\nnetwork_config_dir = "{self._folder}/networks"\n'
+        conf.write_text(conf.read_text().replace('netns = "host"\n', "") + networks)
+
     def run(self, *arguments, check=True):
         """What ``podman …`` prints."""
         command = ["podman", *map(str, arguments)]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .domain.artifacts import Snapshot
 from .domain.composing_ports import ComposeFolders, Composer, Composing, GatewayImages
@@ -32,7 +33,9 @@ from .domain.truth import GroundTruth
 from .domain.validation import ValidationSpec
 from .domain.validation_ports import Judge, ModelServers, Project, Reports, ValidationRunner
 from .settings import Settings, host_of, load_settings
-from .targets.settings import LocalSettings
+
+if TYPE_CHECKING:
+    from .targets.settings import LocalSettings
 
 GROUP = "nbdeploy.targets"
 
@@ -194,6 +197,8 @@ class _Parts:
 
     @cached_property
     def _local(self) -> LocalSettings:
+        from .targets.settings import LocalSettings  # noqa: PLC0415
+
         settings = self._settings
         return LocalSettings(
             home=self.home,

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -126,6 +127,21 @@ def unpacked(store, image):
     return found
 
 
+def driver_for(folder):
+    """How podman keeps images there: as layers where these can be mounted, else each layer with all below it."""
+    for name in ("lower", "upper", "work", "merged"):
+        (folder / "tried" / name).mkdir(parents=True)
+    place = folder / "tried"
+    layers = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"
+    mounted = subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", layers, place / "merged"], capture_output=True, check=False
+    )
+    if mounted.returncode == 0:
+        subprocess.run(["umount", place / "merged"], check=True)
+    shutil.rmtree(place)
+    return "vfs" if mounted.returncode else "overlay"
+
+
 class Engine:
     """podman with a storage of its own."""
 
@@ -134,7 +150,7 @@ class Engine:
         self._folder = folder
         (folder / "containers.conf").write_text(_CONTAINERS_CONF)
         (folder / "storage.conf").write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+            f'[storage]\ndriver = "{driver_for(folder)}"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
         )
         self.environment = os.environ | {
             "CONTAINERS_CONF": str(folder / "containers.conf"),

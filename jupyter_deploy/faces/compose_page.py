@@ -17,16 +17,14 @@ def composed_page(result: Composed) -> Page:
         *([("token", "clients must carry the one that NBDEPLOY_TOKEN names when it is started")] * result.token),
         *(("note", note) for note in result.notes),
     ]
-    services = [
-        (", ".join(one.services), one.release, one.role, f"{one.percent:g} %", one.image) for one in result.releases
-    ]
+    services = [(", ".join(one.services), one.release, one.role, f"{one.percent:g} %") for one in result.releases]
     shown = [file for file in result.files if result.dry_run and file.path in (COMPOSE_FILE, README)]
     return Page(
         f"{result.endpoint} at revision {result.revision} {'was already there' if same else did}: {result.folder}",
         facts=facts,
         tables=[
             Table("", ("file", ""), [(file.path, file.state) for file in result.files]),
-            Table("", ("service", "release", "role", "share", "image"), services),
+            Table("", ("service", "release", "role", "share"), services),
         ],
         blocks=[Block(f"{file.path}:", file.text.rstrip("\n").split("\n")) for file in shown],
         code="" if result.dry_run else result.command,

@@ -41,6 +41,7 @@ VOLUMES = "volumes"
 
 _USER = 65532
 _PYTHON = "/opt/nbdeploy/venv/bin/python"
+_GATEWAYS_PYTHON = f"/{GATEWAY_FOLDER}/python"
 _DATA, _SOCKETS = "/data", "/sockets"
 _CONFIGURATION = f"/etc/nbdeploy/{GATEWAY_FILE}"
 _ADMIN = "/tmp/admin.sock"  # noqa: S108 - the container's own, in memory
@@ -194,7 +195,6 @@ def _limits(resources: Resources) -> Json:
 
 
 def _gateway(plan: ComposePlan, documents: str) -> Json:
-    python, start = f"/{GATEWAY_FOLDER}/python", f"/{GATEWAY_FOLDER}/start.py"
     needed = f"${{{TOKEN_VARIABLE}:?the token that clients must carry, 16 characters or more}}"
     releases = [service for tag in plan.endpoint.traffic.tags() for service in services_of(plan.endpoint, tag)]
     return {
@@ -210,16 +210,19 @@ def _gateway(plan: ComposePlan, documents: str) -> Json:
             # Started, not healthy: a shadow that fails must not keep stable from answering.
             **{service: {"condition": "service_started"} for service in releases},
         },
-        "healthcheck": _healthcheck([python, "-IS", start, "--ask", _ADMIN]),
+        "healthcheck": _healthcheck([_GATEWAYS_PYTHON, "-IS", f"/{GATEWAY_FOLDER}/start.py", "--ask", _ADMIN]),
         "labels": {"io.nbdeploy.gateway": documents},
         "restart": "unless-stopped",
     }
 
 
 def _folders(plan: ComposePlan) -> Json:
+    """The same service before and after a promotion, or all that depends on it would be started anew, too.
+
+    So it makes a folder for each release that the endpoint knows, and is of the gateway's image.
+    """
     endpoint = plan.endpoint
-    records = [_records(endpoint.release(tag)) for tag in endpoint.traffic.tags()]
-    folders = [_SOCKETS, *records, _feedback(endpoint.name), f"{_DATA}/ledger"]
+    folders = [_SOCKETS, *map(_records, endpoint.releases), _feedback(endpoint.name), f"{_DATA}/ledger"]
     code = [
         "import os",
         "for folder in (",
@@ -229,8 +232,8 @@ def _folders(plan: ComposePlan) -> Json:
         f"    os.chown(folder, {_USER}, {_USER})",
     ]
     return {
-        "image": str(plan.images[endpoint.traffic.stable]),
-        "entrypoint": [_PYTHON, "-IS", "-c", "\n".join(code) + "\n"],
+        "image": str(plan.gateway),
+        "entrypoint": [_GATEWAYS_PYTHON, "-IS", "-c", "\n".join(code) + "\n"],
         **_powerless("0:0"),
         "cap_add": ["CHOWN"],
         "network_mode": "none",

@@ -17,6 +17,7 @@ __all__ = [
     "DeployError",
     "check",
     "compare",
+    "compose",
     "deploy",
     "describe",
     "diff",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import getpass
 import json
 import sys
+from collections.abc import Callable
 from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .domain.artifacts import Snapshot
+from .domain.composing_ports import ComposeFolders, Composer, Composing, GatewayImages
 from .domain.image_ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
 from .domain.images import Image, Reference
 from .domain.jobs import Jobs
@@ -30,6 +33,9 @@ from .domain.truth import GroundTruth
 from .domain.validation import ValidationSpec
 from .domain.validation_ports import Judge, ModelServers, Project, Reports, ValidationRunner
 from .settings import Settings, host_of, load_settings
+
+if TYPE_CHECKING:
+    from .targets.settings import LocalSettings
 
 GROUP = "nbdeploy.targets"
 
@@ -181,7 +187,7 @@ class _Parts:
 
     @cached_property
     def images(self) -> Imaging:
-        return _Imaging(self._settings, self.home / "images", self._folder)
+        return _Imaging(self._settings, self.home / "images", self._folder, lambda: self._local)
 
     @cached_property
     def boot(self) -> Boot:
@@ -190,12 +196,11 @@ class _Parts:
         return SystemdUnit(self.home, self._variables())
 
     @cached_property
-    def targets(self) -> dict[str, Target]:
-        """Every installed target, by its entry point's name."""
-        from .targets.local import LocalSettings  # noqa: PLC0415
+    def _local(self) -> LocalSettings:
+        from .targets.settings import LocalSettings  # noqa: PLC0415
 
         settings = self._settings
-        local = LocalSettings(
+        return LocalSettings(
             home=self.home,
             runtime=settings.runtime.expanduser().absolute() if settings.runtime else None,
             port=settings.port,
@@ -213,7 +218,11 @@ class _Parts:
             archivist=self._archivist(),
             bring=self._bring,
         )
-        return {point.name: point.load()(local) for point in metadata.entry_points(group=GROUP)}
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        """Every installed target, by its entry point's name."""
+        return {point.name: point.load()(self._local) for point in metadata.entry_points(group=GROUP)}
 
     def _bring(self, engine: str, reference: Reference) -> None:
         self.images.engines.bring(engine, reference)  # what moves images is imported when one is moved
@@ -244,7 +253,8 @@ class _Parts:
 class _Imaging:
     """``domain.image_ports.Imaging``."""
 
-    def __init__(self, settings: Settings, folder: Path, beside: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, beside: Path, local: Callable[[], LocalSettings]) -> None:
+        self.composing: Composing = _Composing(folder, local)
         self._store = folder
         self.base = settings.base_image
         self.to = settings.publish_to
@@ -291,3 +301,30 @@ class _Imaging:
         from .adapters.images.engines import EngineStorage  # noqa: PLC0415
 
         return EngineStorage(self._store, self.registry)
+
+
+class _Composing:
+    """``domain.composing_ports.Composing``."""
+
+    def __init__(self, store: Path, local: Callable[[], LocalSettings]) -> None:
+        self._store, self._local = store, local
+
+    @cached_property
+    def gateways(self) -> GatewayImages:
+        from .adapters.images.gateway import GatewayBuilder  # noqa: PLC0415
+        from .adapters.images.layout import ImageFolder  # noqa: PLC0415
+        from .targets.gateway import envoy_binary  # noqa: PLC0415
+
+        return GatewayBuilder(ImageFolder(self._store), lambda: envoy_binary(self._local()))
+
+    @cached_property
+    def composer(self) -> Composer:
+        from .targets.composer import LocalComposer  # noqa: PLC0415
+
+        return LocalComposer(self._local())
+
+    @cached_property
+    def folders(self) -> ComposeFolders:
+        from .adapters.compose_folder import ProjectFolders  # noqa: PLC0415
+
+        return ProjectFolders()

@@ -31,6 +31,9 @@ for package in "$@"; do
       ;;
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     curl) command -v curl >/dev/null || missing+=(curl) ;;
+    # What podman makes networks with; it looks for the second in its own folder.
+    nftables) PATH="$PATH:/usr/sbin" command -v nft >/dev/null || missing+=(nftables) ;;
+    aardvark-dns) [ -x /usr/lib/podman/aardvark-dns ] || [ -x /usr/libexec/podman/aardvark-dns ] || missing+=(aardvark-dns) ;;
     # runc lies where only root looks.
     podman | skopeo | cosign | docker-registry | mmdebstrap | openssl | runc)
       PATH="$PATH:/usr/sbin" command -v "$package" >/dev/null || missing+=("$package")

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -132,6 +133,21 @@ def unpacked(store, image):
     return found
 
 
+def driver_for(folder):
+    """How podman keeps images there: as layers where these can be mounted, else each layer with all below it."""
+    for name in ("lower", "upper", "work", "merged"):
+        (folder / "tried" / name).mkdir(parents=True)
+    place = folder / "tried"
+    layers = f"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work"
+    mounted = subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", layers, place / "merged"], capture_output=True, check=False
+    )
+    if mounted.returncode == 0:
+        subprocess.run(["umount", place / "merged"], check=True)
+    shutil.rmtree(place)
+    return "vfs" if mounted.returncode else "overlay"
+
+
 class Engine:
     """podman with a storage of its own."""
 
@@ -140,13 +156,19 @@ class Engine:
         self._folder = folder
         (folder / "containers.conf").write_text(_CONTAINERS_CONF)
         (folder / "storage.conf").write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+            f'[storage]\ndriver = "{driver_for(folder)}"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
         )
         self.environment = os.environ | {
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
             "PODMAN_IGNORE_CGROUPSV1_WARNING": "1",
         }
+
+    def bridge(self):
+        """From now on containers have networks of their own, as a user's have, and not this machine's."""
+        conf = self._folder / "containers.conf"
+        networks = f'[network]\nnetwork_config_dir = "{self._folder}/networks"\n'
+        conf.write_text(conf.read_text().replace('netns = "host"\n', "") + networks)
 
     def run(self, *arguments, check=True):
         """What ``podman …`` prints."""

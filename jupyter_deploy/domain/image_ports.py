@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .artifacts import Bento, Snapshot
+from .composing_ports import Composing
 from .images import Contained, Image, Reference
 
 Told = Callable[[str], None]
@@ -154,6 +155,9 @@ class Imaging(Protocol):
 
     @property
     def engines(self) -> Engines: ...
+
+    @property
+    def composing(self) -> Composing: ...
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
         """What is in an image of a snapshot: CycloneDX in JSON, the same each time."""

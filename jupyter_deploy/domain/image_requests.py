@@ -6,6 +6,13 @@ from pydantic import Field
 
 from .requests import EndpointName, Force, Reason, Request
 
+COMPOSE_FOLDER = "{name}-compose"
+"""Where a Compose file of an endpoint goes if nothing else is said, ``{name}`` in it being the endpoint's name."""
+
+GATEWAY_PORT = 8080
+LEAST_PORT = 1024
+"""Below it a container without rights may not listen."""
+
 
 class PublishRequest(Request):
     """Make a container image of a release, send it to a registry and remember its digest.
@@ -67,3 +74,36 @@ class GcRequest(Request):
     """
 
     dry_run: bool = Field(default=False, description="Show what would go, and leave it.")
+
+
+class ComposeRequest(Request):
+    """Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.
+
+    podman-compose and docker compose run it anywhere, with the same shares, shadows, names and records; nothing of
+    nbdeploy is needed for that. Each release that has traffic has to be published. The gateway's image, which is
+    Envoy on the stable release's base, is made and sent beside it.
+
+    For example: nbdeploy compose churn. All of it: docs/publish.md.
+    """
+
+    name: EndpointName
+    output_dir: str = Field(
+        default=COMPOSE_FOLDER,
+        description="The folder, {name} in it being the endpoint's name; made if need be.",
+        json_schema_extra={"important": True},
+    )
+    port: int = Field(
+        default=GATEWAY_PORT, ge=LEAST_PORT, le=65535, description="Where clients find the gateway, on 127.0.0.1."
+    )
+    push_to: str | None = Field(
+        default=None,
+        description="HOST/PATH where the gateway's image goes (default: where the stable release was published).",
+    )
+    base: str | None = Field(
+        default=None,
+        description="The base image of the gateway's, HOST/PATH@sha256:… (default: that of the stable release's).",
+    )
+    overwrite: bool = Field(
+        default=False, description="Write over files that somebody else wrote or changed; others stay in any case."
+    )
+    dry_run: bool = Field(default=False, description="Show what would be written; write and send nothing.")

@@ -100,7 +100,7 @@ class Image(Value):
     """A built image: its digest is that of its manifest, and the same wherever it lies."""
 
     digest: str
-    snapshot: str = Field(description="The snapshot's tag.")
+    snapshot: str = Field(description="The snapshot's tag; empty: it is a gateway's image.")
     snapshot_digest: str
     builder: Builder
     base: str = Field(description="The base image, with its digest.")
@@ -172,6 +172,9 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
 # same content are the same.
 BENTO_FOLDER = "opt/nbdeploy/bento"
 SNAPSHOT_FOLDER = "opt/nbdeploy/snapshot"
+
+GATEWAY_FOLDER = "opt/nbdeploy/gateway"
+"""Where in a gateway's image Envoy (``envoy``), what starts it (``start.py``) and its Python (``python``) lie."""
 
 
 def in_engine(engine: str, reference: Reference) -> str:

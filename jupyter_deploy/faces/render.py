@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jupyter_deploy.domain.base import percent_in_words, text_forms
+from jupyter_deploy.domain.composed import Composed
 from jupyter_deploy.domain.difference import Difference
 from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.findings import told
@@ -23,6 +24,7 @@ from jupyter_deploy.domain.validation_chart import validation_chart
 from .charts import MIME, Chart
 from .charts.comparison import comparison_charts
 from .comparison_page import comparison_page
+from .compose_page import composed_page
 from .deployment_page import deployment_page, elsewhere
 from .difference_page import changed, difference_page
 from .feedback_page import feedback_page
@@ -336,6 +338,7 @@ _PAGES: tuple[tuple[type, Callable[[Any], Page]], ...] = (
     (Verified, verified_page),
     (ImageList, image_list_page),
     (Collected, collected_page),
+    (Composed, composed_page),
 )
 
 

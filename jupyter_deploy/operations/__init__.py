@@ -54,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("reproduce", r.ReproduceRequest, "reproduce.reproduce", slow=True),
     Operation("publish", i.PublishRequest, "publish.publish", slow=True),
     Operation("verify", i.VerifyRequest, "verify.verify", slow=True),
+    Operation("compose", i.ComposeRequest, "compose.compose", slow=True),
     Operation("images", i.ImagesRequest, "keeping_images.images"),
     Operation("gc", i.GcRequest, "keeping_images.gc", slow=True),
     Operation("purge", r.PurgeRequest, "purge.purge", slow=True),

@@ -85,6 +85,8 @@ class GatewaySettings:
     traces
         URL of the OpenTelemetry collector; None, or one that is not plain ``http``: the gateway makes no spans, and
         hands on what a client sends.
+    address
+        Where the edge listens.
     """
 
     port: int
@@ -99,6 +101,7 @@ class GatewaySettings:
     hosts: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
     traces: str | None = None
+    address: str = "127.0.0.1"
 
 
 def document_path(settings: GatewaySettings, kind: str) -> str:
@@ -121,7 +124,7 @@ def bootstrap(settings: GatewaySettings) -> Json:
         "static_resources": {
             "listeners": [
                 parts.edge_listener(
-                    settings.port,
+                    (settings.address, settings.port),
                     {"rds": _rds(settings, EDGE)},
                     settings.edge_log,
                     # A prediction may take predict_timeout without a byte going either way.
@@ -226,7 +229,10 @@ def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, vers
 
 
 def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
-    """Everything in one static document, for ``envoy --mode validate``, which does not load the watched ones."""
+    """Everything in one static document, for an Envoy whose endpoints do not change while it runs.
+
+    ``envoy --mode validate`` looks at this one, too: it does not load the watched ones.
+    """
     document = bootstrap(settings)
     del document["dynamic_resources"]
     document["static_resources"]["clusters"] = _inlined(clusters(endpoints, sockets, settings, "static"))

@@ -200,7 +200,9 @@ def overload() -> Json:
     }
 
 
-def edge_listener(port: int, routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None) -> Json:
+def edge_listener(
+    at: tuple[str, int], routes: Json, log: str, *, idle: float, arrival: float, traces: str | None = None
+) -> Json:
     """What clients talk to: the only TCP port.
 
     Parameters
@@ -251,7 +253,8 @@ def edge_listener(port: int, routes: Json, log: str, *, idle: float, arrival: fl
         **routes,
         **({"tracing": tracing(traces)} if traces else {}),
     }
-    listener = _listener("edge", {"socket_address": {"address": "127.0.0.1", "port_value": port}}, manager)
+    address, port = at
+    listener = _listener("edge", {"socket_address": {"address": address, "port_value": port}}, manager)
     # Otherwise a second Envoy of the same user could bind the same port and take half of the requests.
     return {**listener, "enable_reuse_port": False}
 

@@ -174,7 +174,7 @@ export interface Collected {
 export interface Image {
   digest: string;
   /**
-   * The snapshot's tag.
+   * The snapshot's tag; empty: it is a gateway's image.
    */
   snapshot: string;
   snapshot_digest: string;
@@ -506,6 +506,96 @@ export interface FlippedRow {
   input: string;
   stable: string;
   candidate: string;
+}
+/**
+ * Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.
+ *
+ * podman-compose and docker compose run it anywhere, with the same shares, shadows, names and records; nothing of
+ * nbdeploy is needed for that. Each release that has traffic has to be published. The gateway's image, which is
+ * Envoy on the stable release's base, is made and sent beside it.
+ *
+ * For example: nbdeploy compose churn. All of it: docs/publish.md.
+ */
+export interface ComposeRequest {
+  /**
+   * The endpoint's name.
+   */
+  name: string;
+  /**
+   * The folder, {name} in it being the endpoint's name; made if need be.
+   */
+  output_dir?: string;
+  /**
+   * Where clients find the gateway, on 127.0.0.1.
+   */
+  port?: number;
+  /**
+   * HOST/PATH where the gateway's image goes (default: where the stable release was published).
+   */
+  push_to?: string | null;
+  /**
+   * The base image of the gateway's, HOST/PATH@sha256:… (default: that of the stable release's).
+   */
+  base?: string | null;
+  /**
+   * Write over files that somebody else wrote or changed; others stay in any case.
+   */
+  overwrite?: boolean;
+  /**
+   * Show what would be written; write and send nothing.
+   */
+  dry_run?: boolean;
+}
+/**
+ * A folder with a Compose file of an endpoint, or with ``dry_run`` what would be in it.
+ */
+export interface Composed {
+  endpoint: string;
+  revision: number;
+  folder: string;
+  files: ComposedFile[];
+  releases: ComposedService[];
+  /**
+   * The gateway's image, by its digest.
+   */
+  gateway: string;
+  /**
+   * Where clients find it once it runs.
+   */
+  url: string;
+  /**
+   * Whether clients must carry a token, which NBDEPLOY_TOKEN names.
+   */
+  token: boolean;
+  /**
+   * What is other than where the endpoint runs now.
+   */
+  notes: string[];
+  dry_run: boolean;
+}
+export interface ComposedFile {
+  /**
+   * In the folder.
+   */
+  path: string;
+  state: 'written' | 'would be written' | 'as it is wanted' | 'left as it is';
+  text: string;
+}
+/**
+ * A release, and the services that run it: one for each of its workers.
+ */
+export interface ComposedService {
+  /**
+   * The release's tag.
+   */
+  release: string;
+  role: 'stable' | 'canary' | 'shadow' | 'idle';
+  percent: number;
+  services: string[];
+  /**
+   * Its image, by its digest.
+   */
+  image: string;
 }
 /**
  * Requests that the gateway counted of a release in its present role; ``rates``: a second, the latest last.
@@ -2865,6 +2955,7 @@ export interface Requests {
   reproduce: ReproduceRequest;
   publish: PublishRequest;
   verify: VerifyRequest;
+  compose: ComposeRequest;
   images: ImagesRequest;
   gc: GcRequest;
   purge: PurgeRequest;
@@ -2892,6 +2983,7 @@ export interface Results {
   reproduce: Reproduction;
   publish: Published;
   verify: Verified;
+  compose: Composed;
   images: ImageList;
   gc: Collected;
   purge: Purged;
@@ -2936,6 +3028,7 @@ export const VERBS: { readonly [verb in Verb]: { summary: string; slow: boolean 
   reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true },
   publish: { summary: "Make a container image of a release, send it to a registry and remember its digest.", slow: true },
   verify: { summary: "Check an image in a registry: who signed it, and that the model in it is the one that was validated.", slow: true },
+  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.", slow: true },
   images: { summary: "The images of this machine's store and those that were published: what they are, and what uses each.", slow: false },
   gc: { summary: "Remove the images that nothing uses from this machine's store; registries are not touched.", slow: true },
   purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true },

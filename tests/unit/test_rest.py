@@ -101,6 +101,8 @@ def test_files_are_looked_for_in_the_servers_folder(tmp_path):
         "html": "/x",
     }
     assert absolute("diff", {"a": "a.ipynb"}, tmp_path) == {"a": "a.ipynb"}
+    assert absolute("compose", {"name": "churn"}, tmp_path)["output_dir"] == str(tmp_path / "{name}-compose")
+    assert absolute("compose", {"name": "churn", "output_dir": "/x"}, tmp_path)["output_dir"] == "/x"
 
 
 @pytest.mark.parametrize(

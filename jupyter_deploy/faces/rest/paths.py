@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.domain.image_requests import COMPOSE_FOLDER
+
 _READ = {
     "deploy": ("source", "include", "validate"),
     "validate": ("notebooks", "cwd", "parameters_file"),
     "init": ("folder",),
     "feedback": ("data",),
 }
-_WRITTEN = {"validate": ("executed", "junit", "html")}
+_WRITTEN = {"validate": ("executed", "junit", "html"), "compose": ("output_dir",)}
+_DEFAULTS = {"compose": {"output_dir": COMPOSE_FOLDER}}
+"""Files that are written if nothing else is said, and so relative to the server's folder, too."""
 
 
 def absolute(verb: str, given: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -20,6 +24,7 @@ def absolute(verb: str, given: dict[str, Any], folder: Path) -> dict[str, Any]:
     What is read may be something else, such as a snapshot's tag; it is a file if it is there.
     """
     read, written = _READ.get(verb, ()), _WRITTEN.get(verb, ())
+    given = _DEFAULTS.get(verb, {}) | given
     return {
         name: _each(value, folder, there=name in read) if name in read or name in written else value
         for name, value in given.items()

@@ -86,6 +86,7 @@ function labels({ trans }: INbdeploy): { readonly [verb in Verb]: string } {
     reproduce: trans.__('Reproduce a Snapshot…'),
     publish: trans.__('Publish…'),
     verify: trans.__('Verify an Image…'),
+    compose: trans.__('Write a Compose File…'),
     images: trans.__('List Images…'),
     gc: trans.__('Remove Unused Images…'),
     purge: trans.__('Purge Records…'),

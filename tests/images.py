@@ -25,6 +25,7 @@ netns = "host"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+image_copy_tmp_dir = "{folder}/tmp"
 """
 
 
@@ -132,7 +133,8 @@ class Engine:
     def __init__(self, folder):
         folder.mkdir(parents=True)
         self._folder = folder
-        (folder / "containers.conf").write_text(_CONTAINERS_CONF)
+        (folder / "tmp").mkdir()
+        (folder / "containers.conf").write_text(_CONTAINERS_CONF.format(folder=folder))
         (folder / "storage.conf").write_text(
             f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
         )

@@ -23,6 +23,9 @@ _FOR_REGISTRIES = re.compile(
     r"DISPLAY|WAYLAND_DISPLAY"
 )
 
+# Which of several daemons is meant, and how an engine works.
+_FOR_ENGINES = re.compile(r"(?:DOCKER|CONTAINER|BUILDAH|BUILDX|BUILDKIT|PODMAN|STORAGE)_.*")
+
 _PATIENCE = 5.0
 """Seconds from the polite end of a program to the other one."""
 
@@ -43,6 +46,11 @@ def variables(own: Mapping[str, str] = {}) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if _FOR_REGISTRIES.fullmatch(name)},
         **own,
     }
+
+
+def for_engines() -> dict[str, str]:
+    """What a container engine is given beside that."""
+    return {name: value for name, value in os.environ.items() if _FOR_ENGINES.fullmatch(name)}
 
 
 def found(program: str) -> str:

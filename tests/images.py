@@ -8,6 +8,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -127,6 +128,22 @@ def unpacked(store, image):
     return found
 
 
+def _driver(folder):
+    """overlay where it can be mounted: the other one copies all that is below a layer."""
+    layers = [folder / name for name in ("lower", "upper", "work", "merged")]
+    for layer in layers:
+        layer.mkdir()
+    options = "lowerdir={},upperdir={},workdir={}".format(*layers[:3])
+    mounted = subprocess.run(
+        ["mount", "-t", "overlay", "overlay", "-o", options, layers[3]], capture_output=True, check=False
+    )
+    if mounted.returncode == 0:
+        subprocess.run(["umount", layers[3]], check=True)
+    for layer in layers:
+        shutil.rmtree(layer)
+    return "vfs" if mounted.returncode else "overlay"
+
+
 class Engine:
     """podman with a storage of its own."""
 
@@ -136,7 +153,9 @@ class Engine:
         (folder / "tmp").mkdir()
         (folder / "containers.conf").write_text(_CONTAINERS_CONF.format(folder=folder))
         (folder / "storage.conf").write_text(
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+            f'[storage]\ndriver = "{_driver(folder / "tmp")}"\n'
+            f'graphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+            '[storage.options.overlay]\nskip_mount_home = "true"\n'
         )
         self.environment = os.environ | {
             "CONTAINERS_CONF": str(folder / "containers.conf"),

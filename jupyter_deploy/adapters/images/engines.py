@@ -27,6 +27,7 @@ _SETTINGS = "NBDEPLOY_BUILD_SETTINGS"
 _STEP = re.compile(r"(?:\[(\d+/\d+)\] )?STEP (\d+/\d+): (.*)")  # of buildah and podman
 _STAGE = re.compile(r"#\d+ (\[.*)")  # of docker
 _MADE = re.compile(r"--> ([0-9a-f]{12,64})")
+_ID = re.compile(r"[0-9a-f]{64}")
 _LONGEST = 70  # characters of an instruction that are told
 _LONGEST_LINE = 300
 
@@ -55,10 +56,10 @@ class Secrets:
 
 @dataclass
 class _Made:
-    """What a build made in an engine's storage: images by the ids that it says, one of them, or none, the base."""
+    """What a build made in an engine's storage: images by the ids that it says, and the base, if it was not there."""
 
     images: list[str] = field(default_factory=list)
-    base: str = ""
+    lent: list[str] = field(default_factory=list)
 
     def has(self, image: str) -> bool:
         return any(image.startswith(one) for one in self.images)
@@ -105,15 +106,13 @@ class Engine:
         with self._undone(base) as made:
             lent = lent_name(base)
             if not self._has(lent):
-                made.base = lent
+                made.lent.append(lent)
                 self._copy(f"oci:{store}:{ref_name(base.held)}", f"containers-storage:{lent}")
-            number = into.with_suffix(".id")
-            self._run([*_buildahs(context, lent, name, number), *_secrets(secrets), str(context)], secrets, made)
-            built = number.read_text("utf-8").strip().removeprefix("sha256:")
-            self._copy(f"containers-storage:@{built}", f"oci:{into}:image")
+            said = self._run([*_buildahs(context, lent, name), *_secrets(secrets), str(context)], secrets, made)
+            self._copy(f"containers-storage:@{said}", f"oci:{into}:image")
 
-    def _run(self, arguments: Sequence[str], secrets: Secrets, made: _Made | None = None) -> None:
-        """The engine, at its work."""
+    def _run(self, arguments: Sequence[str], secrets: Secrets, made: _Made | None = None) -> str:
+        """The engine, at its work; the id of the image, which buildah and podman say last."""
         tail: list[str] = []
         variables = {**for_engines(), _SETTINGS: secrets.settings[1]}
         with followed(self.name, arguments, variables) as process:
@@ -130,6 +129,7 @@ class Engine:
             shown = "\n".join(line[:_LONGEST_LINE] for line in lines)
             message = NOT_INSTALLED if installing else f"{self.name} could not build the image"
             raise ImageNotBuilt(message, REMEDY if installing else _WITHOUT, shown)
+        return next((line for line in reversed(tail) if _ID.fullmatch(line)), "")
 
     def _copy(self, source: str, target: str) -> None:
         """By skopeo; what is not compressed stays so, since the store compresses the same on every machine."""
@@ -164,7 +164,7 @@ class Engine:
         for container, image in self._containers().items():
             if container not in before and (image == base or made.has(image)):
                 self._ask(["rm", *force, container])
-        for image in [*reversed(made.images), *filter(None, [made.base])]:
+        for image in [one for one in reversed(made.images) if not base.startswith(one)] + made.lent:
             self._ask(["rmi", "--force", image])
 
     def _containers(self) -> dict[str, str]:
@@ -173,8 +173,8 @@ class Engine:
             arguments = ["ps", "--all", "--external", "--no-trunc", "--format", "{{.ID}} {{.ImageID}}"]
         else:
             arguments = ["containers", "--notruncate", "--format", "{{.ContainerID}} {{.ImageID}}"]
-        lines = self._ask(arguments).output.decode().splitlines()
-        return {one: image.removeprefix("sha256:") for one, _, image in (line.partition(" ") for line in lines)}
+        words = [line.split() for line in self._ask(arguments).output.decode().splitlines()]
+        return {found[0]: found[-1].removeprefix("sha256:") for found in words if found}
 
     def _ask(self, arguments: Sequence[str]) -> Ended:
         try:
@@ -231,15 +231,16 @@ def _short(instruction: str) -> str:
     return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
 
 
-def _buildahs(context: Path, base: str, name: str, number: Path) -> list[str]:
+def _buildahs(context: Path, base: str, name: str) -> list[str]:
     """The arguments of buildah, which are podman's too.
 
-    The beginning of 1970 is the time of all; the label would be another one for each version of the engine.
+    The beginning of 1970 is the time of all; the label would be another one for each version of the engine. With a
+    file for the id it would not say those of what it makes on the way.
     """
     return [
-        "build", "--file", str(context / "Containerfile"), "--from", base, "--pull=never", "--layers",
+        "build", "--file", str(context / "Containerfile"), "--from", base, "--pull=never", "--layers", "--force-rm",
         "--timestamp", "0", "--identity-label=false", "--format", "oci", "--network", "host",
-        "--security-opt", "label=disable", "--tag", name, "--iidfile", str(number),
+        "--security-opt", "label=disable", "--tag", name,
     ]  # fmt: skip
 
 

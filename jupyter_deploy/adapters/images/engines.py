@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,7 +62,11 @@ class _Made:
     lent: list[str] = field(default_factory=list)
 
     def has(self, image: str) -> bool:
-        return any(image.startswith(one) for one in self.images)
+        return self.place(image) >= 0
+
+    def place(self, image: str) -> int:
+        """When it was made: the later, the higher; -1: never."""
+        return max((place for place, one in enumerate(self.images) if image.startswith(one)), default=-1)
 
 
 @dataclass(frozen=True)
@@ -148,7 +152,7 @@ class Engine:
 
         What failed stays: the next try goes on from there.
         """
-        made, before = _Made(), self._containers().keys()
+        made, before = _Made(), self._containers().keys() | self._images()
         try:
             yield made
         except Exception:
@@ -158,13 +162,14 @@ class Engine:
                 self._clear(made, before, str(base.manifest["config"]["digest"]).removeprefix("sha256:"))
             raise
 
-    def _clear(self, made: _Made, before: Iterable[str], base: str) -> None:
+    def _clear(self, made: _Made, before: Set[str], base: str) -> None:
         """Remove what was made; somebody else's container is of another image, or was there before."""
         force = ["--force"] if self.name == "podman" else []
         for container, image in self._containers().items():
             if container not in before and (image == base or made.has(image)):
                 self._ask(["rm", *force, container])
-        for image in [one for one in reversed(made.images) if not base.startswith(one)] + made.lent:
+        new = [image for image in self._images() - before if made.has(image)]
+        for image in [*sorted(new, key=made.place, reverse=True), *made.lent]:
             self._ask(["rmi", "--force", image])
 
     def _containers(self) -> dict[str, str]:
@@ -175,6 +180,11 @@ class Engine:
             arguments = ["containers", "--notruncate", "--format", "{{.ContainerID}} {{.ImageID}}"]
         words = [line.split() for line in self._ask(arguments).output.decode().splitlines()]
         return {found[0]: found[-1].removeprefix("sha256:") for found in words if found}
+
+    def _images(self) -> set[str]:
+        """The ids of all."""
+        found = self._ask(["images", "--all", "--quiet", "--no-trunc"]).output.decode().split()
+        return {one.removeprefix("sha256:") for one in found}
 
     def _ask(self, arguments: Sequence[str]) -> Ended:
         try:

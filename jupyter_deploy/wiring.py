@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .domain.artifacts import Snapshot
 from .domain.composing_ports import ComposeFolders, Composer, Composing, GatewayImages
 from .domain.image_ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
+from .domain.images import Builder as BuilderKind
 from .domain.images import Image, Reference
 from .domain.jobs import Jobs
 from .domain.ports import (
@@ -260,12 +261,13 @@ class _Imaging:
         self.to = settings.publish_to
         self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
 
-    @cached_property
-    def builder(self) -> ImageBuilder:
+    def builder(self, kind: BuilderKind) -> ImageBuilder:
         from .adapters.images.assembling import DaemonlessBuilder  # noqa: PLC0415
+        from .adapters.images.engine import EngineBuilder  # noqa: PLC0415
         from .adapters.images.layout import ImageFolder  # noqa: PLC0415
 
-        return DaemonlessBuilder(ImageFolder(self._store))
+        store = ImageFolder(self._store)
+        return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
 
     @cached_property
     def store(self) -> ImageStore:
@@ -298,7 +300,7 @@ class _Imaging:
 
     @cached_property
     def engines(self) -> Engines:
-        from .adapters.images.engines import EngineStorage  # noqa: PLC0415
+        from .adapters.images.storages import EngineStorage  # noqa: PLC0415
 
         return EngineStorage(self._store, self.registry)
 

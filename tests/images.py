@@ -26,6 +26,7 @@ netns = "host"
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+image_copy_tmp_dir = "{folder}/tmp"
 """
 
 
@@ -154,9 +155,12 @@ class Engine:
     def __init__(self, folder):
         folder.mkdir(parents=True)
         self._folder = folder
-        (folder / "containers.conf").write_text(_CONTAINERS_CONF)
+        (folder / "tmp").mkdir()
+        (folder / "containers.conf").write_text(_CONTAINERS_CONF.format(folder=folder))
         (folder / "storage.conf").write_text(
-            f'[storage]\ndriver = "{driver_for(folder)}"\ngraphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+            f'[storage]\ndriver = "{driver_for(folder)}"\n'
+            f'graphroot = "{folder}/storage"\nrunroot = "{folder}/run"\n'
+            '[storage.options.overlay]\nskip_mount_home = "true"\n'
         )
         self.environment = os.environ | {
             "CONTAINERS_CONF": str(folder / "containers.conf"),

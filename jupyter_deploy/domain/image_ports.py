@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .artifacts import Bento, Snapshot
 from .composing_ports import Composing
-from .images import Contained, Image, Reference
+from .images import Builder, Contained, Image, Reference
 
 Told = Callable[[str], None]
 """Hears, in words, what is being done: layers, sizes, retries."""
@@ -39,7 +39,10 @@ class ImagePlan:
 
 class ImageBuilder(Protocol):
     def check(self, plan: ImagePlan) -> None:
-        """Raise, before slow work, for what cannot be built. Raises ToolMissing, BaseUnfit, InvalidInput."""
+        """Raise, before slow work, for what cannot be built.
+
+        Raises ToolMissing (also: there is no engine), BaseUnfit, InvalidInput.
+        """
 
     def build(self, plan: ImagePlan, told: Told) -> Image:
         """An image in this user's image store; the same plan gives the same digest.
@@ -58,6 +61,9 @@ class ImageStore(Protocol):
         """Newest first."""
 
     def image(self, digest: str) -> Image | None: ...
+
+    def containerfile(self, digest: str) -> Path | None:
+        """What an engine built an image by; None: it was built without one, or elsewhere."""
 
     def remove(self, digests: Sequence[str], *, dry_run: bool) -> int:
         """Forget images and remove what no other image uses; bytes that this frees."""
@@ -138,8 +144,7 @@ class Engines(Protocol):
 class Imaging(Protocol):
     """All parts that have to do with container images, and what the settings say of them."""
 
-    @property
-    def builder(self) -> ImageBuilder: ...
+    def builder(self, kind: Builder) -> ImageBuilder: ...
 
     @property
     def store(self) -> ImageStore: ...

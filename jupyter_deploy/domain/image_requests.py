@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from .images import Builder
 from .requests import EndpointName, Force, Reason, Request
 
 COMPOSE_FOLDER = "{name}-compose"
@@ -36,6 +37,11 @@ class PublishRequest(Request):
     )
     base: str | None = Field(
         default=None, description="The base image, HOST/PATH@sha256:… (default: the setting base_image)."
+    )
+    builder: Builder = Field(
+        default="daemonless",
+        description="What makes the image: daemonless needs no container engine; engine has buildah, podman or docker "
+        "build a Containerfile, which is kept.",
     )
     sign: str | None = Field(
         default=None, description="Sign by this private key of cosign's, a file (default: the setting sign_key)."

@@ -27,6 +27,9 @@ class Published(Value):
     there: tuple[str, ...] = Field(description="Digests of the layers that the registry had already.")
     bill_of_materials: int = Field(description="Bytes of the CycloneDX document that is attached to the image.")
     command: str = Field(description="A line for a shell that starts the image.")
+    containerfile: str | None = Field(
+        default=None, description="The file that an engine built it by; None: it needed no engine."
+    )
     changed: bool = True
     dry_run: bool = False
 

@@ -31,6 +31,7 @@ def published_page(result: Published) -> Page:
         ("bill of materials", attached),
         ("signed", signed),
     ]
+    facts += [("Containerfile", result.containerfile)] if result.containerfile else []
     facts += [("forced", publication.forced)] if publication.forced else []
     facts += [] if result.dry_run else [("remembered", "'nbdeploy images' lists it")]
     rows = [

@@ -39,16 +39,18 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     signer = images.registry.public_key(asked.key) if asked.key else None
     images.registry.check(asked.reference)
     _require_free(asked, images.registry.digest(asked.reference), _digests_of(asked.snapshot, ports), request)
-    images.builder.check(asked.plan(Bento(tag=asked.snapshot.tag, snapshot_digest=asked.snapshot.digest, path="")))
+    builder = images.builder(request.builder)
+    builder.check(asked.plan(Bento(tag=asked.snapshot.tag, snapshot_digest=asked.snapshot.digest, path="")))
 
     progress("building the bento")
     bento = build(asked.snapshot, ports)
     progress("building the image")
-    image = images.builder.build(asked.plan(bento), lambda words: progress(f"building the image: {words}", False))
+    image = builder.build(asked.plan(bento), lambda words: progress(f"building the image: {words}", False))
     named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
     _require_free(asked, named, {image.digest}, request)
     reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
     bill = images.bill_of_materials(asked.snapshot, image)
+    recipe = images.store.containerfile(image.digest)
     publication = Publication(
         reference=str(reference),
         image=image,
@@ -65,6 +67,7 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
         there=_there(image, asked.reference, ports) if request.dry_run else (),
         bill_of_materials=len(bill),
         command=run_line(reference),
+        containerfile=str(recipe) if recipe else None,
         dry_run=request.dry_run,
     )
     if request.dry_run:

@@ -2166,6 +2166,10 @@ export interface PublishRequest {
    */
   base?: string | null;
   /**
+   * What makes the image: daemonless needs no container engine; engine has buildah, podman or docker build a Containerfile, which is kept.
+   */
+  builder?: 'daemonless' | 'engine';
+  /**
    * Sign by this private key of cosign's, a file (default: the setting sign_key).
    */
   sign?: string | null;
@@ -2209,6 +2213,10 @@ export interface Published {
    * A line for a shell that starts the image.
    */
   command: string;
+  /**
+   * The file that an engine built it by; None: it needed no engine.
+   */
+  containerfile: string | null;
   changed: boolean;
   dry_run: boolean;
 }

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -52,8 +53,8 @@ class Person:
         model = ("--name", "price", "--model", "priced", "--example", "2.0", "--role", "stable")
         return self.home.json("deploy", notebook, *model, *options, timeout=240)["release"]
 
-    def publishes(self, *options):
-        return self.home.json("publish", "price", *options, timeout=240)
+    def publishes(self, *options, timeout=240):
+        return self.home.json("publish", "price", *options, timeout=timeout)
 
     def refused(self, *arguments):
         """The exit code and what is said."""
@@ -115,7 +116,9 @@ def test_what_was_published_is_in_the_registry_under_its_version_with_a_bill_of_
     assert [layer["mediaType"] for layer in json.loads(raw)["layers"]] == [KIND]
 
 
-def test_the_line_that_is_told_starts_it_and_it_answers_as_the_notebook_did(person, published):
+@contextmanager
+def answering(person, published):
+    """A container that was started by the line that is told, and gave the notebook's answer; it says of no error."""
     port = free_port()
     words = published["command"].replace("-p 8080:8080", f"--detach --env PORT={port}").split()
     assert words[:2] == ["podman", "run"]
@@ -131,13 +134,18 @@ def test_the_line_that_is_told_starts_it_and_it_answers_as_the_notebook_did(pers
 
             until(is_ready, timeout=120)
             assert client.post("/predict", json={"instances": [4.0]}).json() == {"predictions": [6.0]}
-        listed = person.home.json("images")["images"]
-        users = [user for one in listed for user in one["used_by"] if user.startswith("podman ")]
-        assert len(users) == 1
+        yield container
     finally:
         said = person.engine.run("logs", container, check=False)
         person.engine.run("rm", "--force", "--time", "2", container, check=False)
     assert '"level": "error"' not in said
+
+
+def test_the_line_that_is_told_starts_it_and_it_answers_as_the_notebook_did(person, published):
+    with answering(person, published):
+        listed = person.home.json("images")["images"]
+        users = [user for one in listed for user in one["used_by"] if user.startswith("podman ")]
+        assert len(users) == 1
 
 
 def test_said_again_it_sends_nothing_and_needs_no_address(person, published):
@@ -182,6 +190,23 @@ def test_who_has_another_store_is_told_what_could_not_be_found_out(person, publi
         "validation": "inconclusive",
     }  # fmt: skip
     assert other.run("verify", reference, "--key", person.world.keys[1], check=False).returncode == 0
+
+
+def test_an_engine_makes_what_is_published_verified_and_answers_as_well(person, published):
+    where = ("--to", f"{person.place}:engine", "--release", published["release"])
+    found = person.publishes(*where, "--builder", "engine", timeout=900)
+    image, other = (one["publication"]["image"] for one in (found, published))
+    assert (image["builder"], other["builder"]) == ("engine", "daemonless")
+    assert [one["kind"] for one in image["layers"]] == [one["kind"] for one in other["layers"]]
+    assert "FROM base AS dependencies" in Path(found["containerfile"]).read_text()
+    assert person.in_registry("engine") == image["digest"]
+    with answering(person, found) as container:
+        python = "/opt/nbdeploy/venv/bin/python"
+        assert person.engine.run("exec", container, python, "-c", "import os; print(os.getuid())") == "65532"
+    code, evidence = person.verifies(found["publication"]["reference"])
+    assert (code, evidence["digest"], evidence["model"]) == (0, "pass", "pass")
+    again = person.publishes(*where, "--builder", "engine", timeout=900)
+    assert (again["changed"], again["publication"]) == (False, found["publication"])
 
 
 def test_a_changed_line_sends_one_layer_of_a_few_kilobytes(person, published):

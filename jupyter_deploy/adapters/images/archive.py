@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import struct
 import tarfile
@@ -89,6 +90,36 @@ def write_layer(entries: Iterable[Entry], into: Path, *, compressed: bool = True
             diff_id = file.sha256
         digest = file.sha256
     return Packed(f"sha256:{digest}", f"sha256:{diff_id}", into.stat().st_size)
+
+
+def compress(tar: Path, into: Path) -> Packed:
+    """Write an archive that is there already as a layer; the same archive gives the same bytes."""
+    unpacked = sha256()
+    with Digesting(into) as file:
+        with tar.open("rb") as opened, _Gzip(file) as gzip:
+            while chunk := opened.read(_BUFFER):
+                unpacked.update(chunk)
+                gzip.write(chunk)
+        digest = file.sha256
+    return Packed(f"sha256:{digest}", f"sha256:{unpacked.hexdigest()}", into.stat().st_size)
+
+
+def write_tree(entries: Iterable[Entry], folder: Path) -> None:
+    """Write what would be a layer as files below a folder of this machine, readable for all."""
+    folder.mkdir()
+    for entry in entries:
+        path = folder / entry.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if entry.source is None:
+            path.mkdir()
+        elif isinstance(entry.source, str):
+            path.symlink_to(entry.source)
+        elif isinstance(entry.source, bytes):
+            path.write_bytes(entry.source)
+        else:
+            shutil.copyfile(entry.source, path)
+        if entry.executable:
+            path.chmod(0o755)
 
 
 def _write_tar(entries: Iterable[Entry], into: _Counting) -> None:

@@ -58,6 +58,10 @@ class Base:
     ----------
     digest
         What images on it name: the digest that it was asked for by, else that of its manifest.
+    held
+        That of its manifest: by it the store has it.
+    pinned
+        Whether its name and digest are where it can be had; else it was a file.
     manifest, config
         Its documents.
     python
@@ -68,6 +72,8 @@ class Base:
 
     name: str
     digest: str
+    held: str
+    pinned: bool
     manifest: dict[str, Any]
     config: dict[str, Any]
     python: Python
@@ -155,6 +161,8 @@ def bring(asked: Named, store: ImageFolder, writing: Writing, environment: Envir
     return Base(
         name=asked.name,
         digest=entry["annotations"][BASE_DIGEST],
+        held=entry["digest"],
+        pinned=asked.pinned is not None,
         manifest=manifest,
         config=config,
         python=_python(found["pythons"], asked, environment),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from jupyter_deploy.domain.errors import ToolMissing
 from jupyter_deploy.domain.images import SNAPSHOT_DIGEST_LABEL, Contained
 
-from .tools import run
+from .tools import for_engines, run
 
 _ENGINES = ("podman", "docker")
 _FORMAT = f'{{{{.Names}}}}\t{{{{.Label "{SNAPSHOT_DIGEST_LABEL}"}}}}'
@@ -27,7 +26,7 @@ class EngineContainers:
                 ended = run(
                     engine,
                     ["ps", "--all", "--filter", f"label={SNAPSHOT_DIGEST_LABEL}", "--format", _FORMAT],
-                    _own(),
+                    for_engines(),
                     patience=_PATIENCE,
                 )
             except ToolMissing:
@@ -43,8 +42,3 @@ class EngineContainers:
                 name, _, digest = line.partition("\t")
                 found.append(Contained(name=f"{engine} {name}", snapshot_digest=digest))
         return found, unasked
-
-
-def _own() -> dict[str, str]:
-    """Which of several daemons is meant."""
-    return {name: value for name, value in os.environ.items() if name.startswith(("DOCKER_", "CONTAINER_"))}

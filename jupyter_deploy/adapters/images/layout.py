@@ -1,8 +1,8 @@
 """The image store: one folder in OCI's image layout, which other tools read too.
 
 ``oci-layout``, ``index.json`` and ``blobs/sha256/`` are the layout's own. Beside them lie ``kept/``, what is known of
-layers and bases so that they need not be made or looked at again, and ``making/``, where whoever holds the lock works;
-nothing in either of them is needed.
+layers and bases so that they need not be made or looked at again, ``containerfiles/``, what an engine built images by,
+and ``making/``, where whoever holds the lock works; nothing in these is needed.
 """
 
 from __future__ import annotations
@@ -71,6 +71,11 @@ class ImageFolder:
         entry = next((entry for entry in self.entries() if entry["digest"] == digest), None)
         return self._image(entry) if entry else None
 
+    def containerfile(self, digest: str) -> Path | None:
+        """What an engine built an image by; None: none did."""
+        found = self._recipe(digest) / "Containerfile"
+        return found if found.exists() else None
+
     def remove(self, digests: Sequence[str], *, dry_run: bool) -> int:
         """Forget images; remove what no other one uses, and what an interrupted build left. Bytes that this frees.
 
@@ -96,6 +101,8 @@ class ImageFolder:
                 for blob in freed:
                     blob.unlink()
                 store.forget(held)
+                for digest in digests:
+                    shutil.rmtree(self._recipe(digest), ignore_errors=True)
             return size
 
     @contextlib.contextmanager
@@ -134,6 +141,9 @@ class ImageFolder:
     def manifest(self, digest: str) -> dict[str, Any]:
         """A manifest, its annotations being there even if it has none."""
         return {"annotations": {}, **json.loads(self.blob(digest).read_bytes())}
+
+    def _recipe(self, digest: str) -> Path:
+        return self._folder / "containerfiles" / ref_name(digest)
 
     def _ours(self, entries: Sequence[Descriptor]) -> list[Descriptor]:
         return [entry for entry in entries if self._image(entry)]
@@ -277,6 +287,11 @@ class Writing:
         """Make these the index's entries."""
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": list(entries)}
         write_atomic(self._store.folder / "index.json", json.dumps(index, indent=1))
+
+    def describe(self, digest: str, files: Mapping[str, str]) -> None:
+        """Keep what an image was built by, for people to read: texts by their names, one a ``Containerfile``."""
+        for name, text in files.items():
+            write_atomic(self._store.folder / "containerfiles" / ref_name(digest) / name, text)
 
     def keep(self, kind: Kept, key: str, value: Mapping[str, Any]) -> None:
         """Note what was found out about a blob, ``value["digest"]``, under a key."""

@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import psutil
+
 from jupyter_deploy.adapters.installing import without_credentials
 from jupyter_deploy.domain.errors import ToolMissing
 from jupyter_deploy.domain.processes import passed_on
@@ -22,6 +24,9 @@ _FOR_REGISTRIES = re.compile(
     r"AWS_.*|AZURE_.*|GOOGLE_.*|CLOUDSDK_.*|GNUPGHOME|GPG_TTY|PASSWORD_STORE_.*|DBUS_SESSION_BUS_ADDRESS|KRB5CCNAME|"
     r"DISPLAY|WAYLAND_DISPLAY"
 )
+
+# Which of several daemons is meant, and how an engine works.
+_FOR_ENGINES = re.compile(r"(?:DOCKER|CONTAINER|BUILDAH|BUILDX|BUILDKIT|PODMAN|STORAGE)_.*")
 
 _PATIENCE = 5.0
 """Seconds from the polite end of a program to the other one."""
@@ -43,6 +48,11 @@ def variables(own: Mapping[str, str] = {}) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if _FOR_REGISTRIES.fullmatch(name)},
         **own,
     }
+
+
+def for_engines() -> dict[str, str]:
+    """What a container engine is given beside that."""
+    return {name: value for name, value in os.environ.items() if _FOR_ENGINES.fullmatch(name)}
 
 
 def found(program: str) -> str:
@@ -110,15 +120,33 @@ def _started(command: list[str], own: Mapping[str, str], complaints: int) -> Ite
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Politely, then not; it is not reaped before, so that its group cannot be another's."""
+    """Politely, then not; it is not reaped before, so that its group cannot be another's.
+
+    What runs in a container of an engine goes first: podman would leave it alone, and clears up after what has failed.
+    """
     if process.returncode is not None:
         return
+    contained = _apart(process.pid)
+    for one in contained:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+    if contained:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+            return
     _signal(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_PATIENCE)
     # Helpers may outlive it: the group is there as long as one of them is.
     _signal(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _apart(group: int) -> list[psutil.Process]:
+    """The processes that a group's leader began, and those that they did, in other groups than its own."""
+    with contextlib.suppress(psutil.Error, ProcessLookupError):
+        return [one for one in psutil.Process(group).children(recursive=True) if os.getpgid(one.pid) != group]
+    return []
 
 
 def _signal(group: int, number: int) -> None:

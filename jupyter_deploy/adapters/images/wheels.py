@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -92,6 +92,12 @@ def write_wheels(distributions: Sequence[LocalDistribution], into: Path, lock: i
             )
 
 
+def wheels_of(folders: Iterable[Path], versions: Mapping[str, str]) -> list[Path]:
+    """The wheels in these folders that a lock names, for whichever Python and platform."""
+    wanted = {(canonicalize_name(name), version) for name, version in versions.items()}
+    return [file for folder in folders for file in sorted(folder.glob("*.whl")) if _wheel(file) in wanted]
+
+
 def _of(interpreter: str) -> list[LocalDistribution]:
     if Path(interpreter) == Path(sys.executable):
         return local_distributions()
@@ -125,14 +131,15 @@ def _offered() -> set[tuple[str, str]]:
 
 
 def _wheels_in(folder: Path) -> set[tuple[str, str]]:
-    found = set()
-    for file in folder.glob("*.whl"):
-        try:
-            name, version, *_ = parse_wheel_filename(file.name)
-        except InvalidWheelFilename:
-            continue
-        found.add((str(name), str(version)))
-    return found
+    return {wheel for file in folder.glob("*.whl") if (wheel := _wheel(file))}
+
+
+def _wheel(file: Path) -> tuple[str, str] | None:
+    try:
+        name, version, *_ = parse_wheel_filename(file.name)
+    except InvalidWheelFilename:
+        return None
+    return str(name), str(version)
 
 
 def _state(source: Path) -> str:

@@ -52,7 +52,7 @@ test: setup
 	wait $$installing && $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
 
 bench:
-	@scripts/setup.sh demo,test,bench git chromium r node wrk
+	@scripts/setup.sh demo,test,bench git chromium r node wrk $(IMAGES)
 	@$(PYTHON) -m scripts.bench --write
 
 chaos: setup

@@ -16,6 +16,7 @@ from .charts import throughput
 from .deploys import deploys
 from .figures import Figure, table
 from .guards import guards
+from .images import images
 from .lab import MINUTES, labs
 from .peers.bare import BARE
 from .records import comparisons
@@ -41,6 +42,7 @@ SUBJECTS: dict[str, Callable[[], Iterator[Figure]]] = {
     "weights": weights,
     "validate": validate,
     "lab": labs,
+    "images": images,
 }
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 CHART = Path("images/serving.svg")

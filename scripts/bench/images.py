@@ -1,0 +1,191 @@
+"""Images: what a change sends and takes, the first one beside BentoML's own, a container's start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.conftest import free_port
+from tests.images import Engine, make_base
+from tests.registries import make_image, registry
+
+from .figures import Figure, median
+from .peers.containerized import SAVE, Containerized
+from .world import World, world
+
+ROUNDS = 3
+STARTS = 5
+SUBJECT = "images"
+WEIGHTS = 100_000_000  # bytes
+_PATIENCE = 120.0  # seconds
+_RIGHTS = ("--read-only", "--user", "65532", "--cap-drop", "ALL")
+
+_LINE = """
+def priced(X):
+    return (X["mean radius"] * %s).to_numpy()
+"""
+_WEIGHTS = """
+from sklearn.neighbors import KNeighborsRegressor
+chance = np.random.default_rng(%s)
+table = chance.random((%s // 8 // 31, 30))
+near = KNeighborsRegressor(algorithm="brute").fit(table, chance.random(len(table)))
+"""
+_PUBLISH = """
+began = time.perf_counter()
+published = jupyter_deploy.publish(%s, to=%r, base=%r, dry_run=%s)
+taken = time.perf_counter() - began
+"""
+
+
+class _Desk:
+    """A notebook, whose images go to a registry on this machine."""
+
+    def __init__(self, here: World, base: str, host: str, storage: Path) -> None:
+        self._here, self._base, self.host, self._storage = here, base, host, storage
+        self.tag = ""
+
+    def deploy(self, name: str, code: str, model: str, example: str) -> None:
+        """As stable; ``tag`` is the release's then."""
+        self._here.run(code)
+        self._here.run(f"found = jupyter_deploy.deploy({model}, name={name!r}, example={example}, role='stable')")
+        self.tag = str(self._here.run("", "found.release"))
+
+    def publish(self, name: str, *, dry_run: bool = False) -> float:
+        """Seconds, in the notebook."""
+        self._here.run(_PUBLISH % (repr(name), f"{self.host}/bench/{name}", self._base, dry_run))
+        return float(self._here.run("", "taken"))
+
+    def run(self, code: str, value: str = "None") -> Any:
+        return self._here.run(code, value)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self._here.environment
+
+    @property
+    def digest(self) -> str:
+        """Of what was published last."""
+        return str(self._here.run("", "published.publication.image.digest"))
+
+    @property
+    def store(self) -> Path:
+        return Path(self._here.environment["NBDEPLOY_HOME"]) / "images"
+
+    def held(self) -> int:
+        """Bytes of all contents that the registry has."""
+        return sum(file.stat().st_size for file in self._storage.rglob("data"))
+
+
+def images() -> Iterator[Figure]:
+    """The registry's files say what was really sent."""
+    with world() as here, contextlib.ExitStack() as ending:
+        (here.folder / "base").mkdir()
+        base = make_base(here.folder / "base", f"{sys.version_info.major}.{sys.version_info.minor}")
+        target = ending.enter_context(registry(here.folder / "registry"))
+        desk = _Desk(here, base, target.host, here.folder / "registry" / "storage")
+        engine = Engine(here.folder / "engine")
+        ending.callback(engine.clear)
+        yield from _first(desk, engine, base, here.folder / "peer")
+        yield from _starts(desk, engine)
+        yield from _line(desk)
+        yield from _weights(desk, here.folder / "blobs")
+
+
+def _first(desk: _Desk, engine: Engine, base: str, folder: Path) -> Iterator[Figure]:
+    """The package caches are warm: what is made first is thrown away."""
+    desk.deploy("first", "", "trained(1.0)", "X[:3]")
+    peer = Containerized(folder, engine, base, desk.environment)
+    desk.run(SAVE % "trained(1.0)")
+    peer.build()
+    for _ in range(2):
+        shutil.rmtree(desk.store, ignore_errors=True)
+        ours = desk.publish("first", dry_run=True)
+        theirs = peer.containerize()
+    subject = "first image of a model of scikit-learn"
+    note = f"{ours:.3g} s, packed and compressed too; `containerize` {theirs:.3g} s, on a base with uv and no compilers"
+    yield Figure(subject, "time / `bentoml containerize`", ours / theirs, "×", most=0.7, note=note)
+    image = engine.pull(desk.store, desk.digest)
+    sizes = [int(engine.run("image", "inspect", "--format", "{{.Size}}", one)) for one in (image, peer.image)]
+    note = "both on the same base of {:.0f} MB; {:.0f} MB and {:.0f} MB unpacked".format(
+        int(engine.run("image", "inspect", "--format", "{{.Size}}", peer.base)) / 1e6, *(size / 1e6 for size in sizes)
+    )
+    yield Figure(subject, "size / BentoML's", sizes[0] / sizes[1], "×", most=0.5, note=note)
+
+
+def _starts(desk: _Desk, engine: Engine) -> Iterator[Figure]:
+    """Of one image, in turns: its own command, and BentoML's."""
+    image = engine.pull(desk.store, desk.digest)
+    row = desk.run("", "X.iloc[0].to_dict()")
+    bentomls = ("--entrypoint", "bentoml", image, "serve", desk.tag, "--host", "127.0.0.1", "--port")
+    times: dict[str, list[float]] = {"ours": [], "bentoml serve": []}
+    for _ in range(STARTS + 1):
+        for name, found in times.items():
+            port = free_port()
+            command = ("--env", f"PORT={port}", image) if name == "ours" else (*bentomls, port)
+            began = time.perf_counter()
+            with engine.container(*_RIGHTS, *command) as container:
+                _until_answered(f"http://127.0.0.1:{port}/predict", row, lambda one=container: engine.runs(one))
+                found.append(time.perf_counter() - began)
+    ours, theirs = (found[1:] for found in times.values())
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+    note = f"median of {STARTS} pairs; {median(ours):.3g} s, its example answered before, and {median(theirs):.3g} s"
+    yield Figure(SUBJECT, "start to the first right answer / `bentoml serve` in it", median(ratios), "×", 1.2, note)
+
+
+def _until_answered(url: str, row: dict[str, float], runs: Callable[[], bool]) -> None:
+    latest = time.monotonic() + _PATIENCE
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        while time.monotonic() < latest:
+            with contextlib.suppress(httpx.TransportError):
+                answer = client.post(url, json={"instances": [row]})
+                if answer.status_code == httpx.codes.OK and answer.json() == {"predictions": [0]}:
+                    return
+            time.sleep(0.02)
+            if time.monotonic() > latest - _PATIENCE / 2 and not runs():
+                break
+    raise RuntimeError(f"{url} does not answer")
+
+
+def _line(desk: _Desk) -> Iterator[Figure]:
+    desk.deploy("line", _LINE % 1, "priced", "X[:3]")
+    desk.publish("line")
+    seconds, sent = [], []
+    for number in range(ROUNDS):
+        desk.deploy("line", _LINE % (number + 2), "priced", "X[:3]")
+        before = desk.held()
+        seconds.append(desk.publish("line"))
+        sent.append(desk.held() - before)
+    note = f"median of {ROUNDS}; of the verb in a notebook, with manifest, bill of materials and tag"
+    yield Figure(SUBJECT, "a changed line of code, published", median(seconds), "s", most=1, note=note)
+    yield Figure(SUBJECT, "the same: what the registry had to keep", max(sent) / 1024, "KB", most=64)
+
+
+def _weights(desk: _Desk, folder: Path) -> Iterator[Figure]:
+    """In turns with a blob of as many bytes, which nobody has seen yet, copied by skopeo alone."""
+    ours, theirs = [], []
+    for number in range(ROUNDS + 1):
+        desk.deploy("weights", _WEIGHTS % (number, WEIGHTS), "near", "table[:3]")
+        ours.append(desk.publish("weights"))
+        store = folder / str(number)
+        make_image(store, weights=os.urandom(WEIGHTS))
+        began = time.perf_counter()
+        subprocess.run(
+            ["skopeo", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", f"oci:{store}",
+             f"docker://{desk.host}/bench/blob:{number}"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        theirs.append(time.perf_counter() - began)
+    ratios = [one / other for one, other in zip(ours[1:], theirs[1:], strict=True)]
+    yield Figure(
+        SUBJECT, "another model of 100 MB, published / `skopeo copy` of such a blob", median(ratios), "×", most=1.3,
+        note=f"median of {ROUNDS} rounds in turns; {median(ours[1:]):.2g} s and {median(theirs[1:]):.2g} s",
+    )  # fmt: skip

@@ -25,6 +25,7 @@ from jupyter_deploy.domain.processes import for_engine
 from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.home import private_folder
 
+from . import launch
 from .by_process import RETRIES
 from .engine import Container, Engine, find_engine, run_line, unusable
 from .environment import folders_of, told
@@ -119,8 +120,10 @@ class ByContainer:
         labels = [f"--filter=label={HOME_LABEL}={self._home}", f"--filter=label={RELEASE_LABEL}={self._release.tag}"]
         labels.append(f"--filter=label={ENDPOINT_LABEL}={self._release.endpoint}")
         for name in _said(engine, ["ps", "--all", "--format={{.Names}}", *labels]).splitlines():
-            for _, *arguments in engine.end(name):
-                _said(engine, arguments)
+            for command in engine.end(name):
+                why = launch.cleared(command, for_engine(os.environ))
+                if why:
+                    raise TargetError(f"the container {name} could not be ended", "end it yourself", why)
 
     def begin(self, plan: Path) -> None:
         """A container is begun by its engine alone."""

@@ -26,6 +26,8 @@ from typing import Any
 _POLL_SECONDS = 0.2
 ORPHANS_SECONDS = 2.0
 _MOST_FILES = 65536
+_CLEAR_SECONDS = 60.0
+_TRIES = 3
 
 GIVEN_UP = 213
 """The exit code that says: do not start this again."""
@@ -52,15 +54,39 @@ def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) ->
 
 
 def clear(plan: dict[str, Any]) -> None:
-    """End what a former process has left running outside of its group."""
-    if not plan.get("clear"):
-        return
+    """End what a former process has left running outside of its group; while it cannot be ended nothing starts."""
+    for command in plan.get("clear") or ():
+        why = cleared(command, plan["environment"])
+        if why:
+            _say(why)
+            sys.exit(1)
+
+
+def cleared(command: list[str], environment: dict[str, str]) -> str:
+    """Why something could not be ended; empty: it has ended, or was not there.
+
+    Podman refuses at first where its monitor was killed, and does it the next time.
+    """
     import subprocess  # noqa: PLC0415 - 10 ms that few programs need
 
-    for command in plan["clear"]:
-        subprocess.run(
-            command, env=plan["environment"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False
-        )
+    said = ""
+    for _ in range(_TRIES):
+        try:
+            ended = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_CLEAR_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        said = ended.stderr.strip()
+        if ended.returncode == 0 or "no such container" in said.lower():
+            return ""
+    return said or f"{command[0]} ended with {ended.returncode}"
 
 
 def _write_to(log: str) -> None:

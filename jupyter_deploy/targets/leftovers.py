@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from .runtime import Runtime, read_json
 
 _POLL_SECONDS = 0.03
 _PATIENCE_SECONDS = 5.0
-_CLEAR_SECONDS = 60.0
-_TRIES = 3
 
 
 def end_leftovers(runtime: Runtime, program: str = "*", *, adoptable: bool = True) -> None:
@@ -85,33 +83,11 @@ def clear(runtime: Runtime, program: str = "*") -> None:
     for path in sorted((runtime.path / "programs").glob(f"{program}@*.json")):
         plan = read_json(path)
         for command in plan.get("clear", ()):
-            said = _cleared(command, plan["environment"])
+            said = launch.cleared(command, plan["environment"])
             if said:
                 left.append(f"{shlex.join(command)}: {said}")
     if left:
         raise TargetError("a container could not be ended", "end it yourself, and say this again", "\n".join(left))
-
-
-def _cleared(command: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Why it could not be done; empty: it is done, or there is nothing to do."""
-    said = ""
-    for _ in range(_TRIES):
-        try:
-            ended = subprocess.run(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_CLEAR_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
-        said = ended.stderr.strip()
-        if ended.returncode == 0 or "no such container" in said.lower():
-            return ""
-    return said
 
 
 def _held(path: Path) -> bool:

@@ -81,9 +81,19 @@ class World:
         return {"client": client, "monitor": monitor, "container": container}
 
     def serving(self):
-        """The processes that serve from the image."""
+        """The containers' own processes that serve from the image, and not what they start."""
         lines = {one.pid: " ".join(_line(one)) for one in psutil.process_iter()}
-        return [pid for pid, line in lines.items() if "/serving/container.py --uds" in line]
+        return [pid for pid, line in lines.items() if "/serving/container.py --uds" in line and _is_first(pid)]
+
+
+def _is_first(pid):
+    """Whether it is the first process of a container."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    (ids,) = [line.split() for line in status.splitlines() if line.startswith("NSpid:")]
+    return ids[-1] == "1"
 
 
 def _line(process):

@@ -1,5 +1,6 @@
 """How a container engine is told to run a release, and what cannot be run so."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from jupyter_deploy.operations.imaged import require_image
 from jupyter_deploy.targets import engine
 from jupyter_deploy.targets.by_container import require_containable
 from jupyter_deploy.targets.engine import Container, Engine, run_line
+from jupyter_deploy.targets.launch import cleared
 from tests import releases
 
 BOTH = frozenset({"memory", "cpu"})
@@ -149,3 +151,17 @@ def test_going_back_brings_back_what_a_release_ran_from():
     assert (back.release("a").image, back.release("a").path) == (None, "/bento")
     assert difference_in_words(imaged, back) == "churn:a: runs from its bento"
     assert back.rolled_back_to(imaged).release("a").image == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("[ -e seen ] || { touch seen; echo the monitor has gone >&2; exit 125; }", ""),
+        ("echo Error: No such container: a >&2; exit 1", ""),
+        ("echo it is busy >&2; exit 125", "it is busy"),
+        ("exit 3", "/bin/sh ended with 3"),
+    ],
+)
+def test_what_is_refused_at_first_is_asked_again(tmp_path, monkeypatch, script, why):
+    monkeypatch.chdir(tmp_path)
+    assert cleared(["/bin/sh", "-c", script], {"PATH": os.environ["PATH"]}) == why

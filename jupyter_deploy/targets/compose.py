@@ -282,8 +282,8 @@ def _readme(plan: ComposePlan) -> str:
         "`… down` stops it.\n"
         f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` say how it is.\n"
         f"- What was recorded stays in the volume `{name}_data`; `… down --volumes` removes that, too.\n"
-        f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew, and `… up --detach "
-        "--remove-orphans` puts them in force.\n"
+        f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew, and `… up --detach` "
+        "puts them in force; a release that has no traffic any more runs until you remove its container.\n"
         f"- What you want otherwise goes into a file `compose.override.yaml` beside them, which stays as it is.\n"
     )
 

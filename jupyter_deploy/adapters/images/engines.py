@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,7 +163,7 @@ class Engine:
                 self._clear(made, before, str(base.manifest["config"]["digest"]).removeprefix("sha256:"))
             raise
 
-    def _clear(self, made: _Made, before: Set[str], base: str) -> None:
+    def _clear(self, made: _Made, before: AbstractSet[str], base: str) -> None:
         """Remove what was made; somebody else's container is of another image, or was there before."""
         force = ["--force"] if self.name == "podman" else []
         for container, image in self._containers().items():

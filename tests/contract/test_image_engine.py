@@ -140,7 +140,7 @@ def test_what_it_says_of_its_containers_is_the_same(bench, built):
     assert (one["os"], one["architecture"]) == (two["os"], two["architecture"])
 
 
-def test_how_far_it_is_is_told_and_the_containerfile_stays_with_the_image(bench, built, workshop):  # noqa: F811
+def test_how_far_it_is_is_told_and_the_containerfile_stays_with_the_image(bench, built):
     image, other = built
     assert [words for words in bench.told if "step 1 of" in words]
     recipe = bench.store.containerfile(image.digest)
@@ -149,7 +149,6 @@ def test_how_far_it_is_is_told_and_the_containerfile_stays_with_the_image(bench,
     assert bench.store.containerfile(other.digest) is None
     bench.store.remove([image.digest], dry_run=False)
     assert bench.store.containerfile(image.digest) is None
-    assert bench.builds(bench.plan(*workshop["first"])).digest == image.digest
 
 
 def test_a_line_of_code_makes_one_small_layer_and_other_weights_two(bench, built, workshop):  # noqa: F811

@@ -23,11 +23,12 @@ from jupyter_deploy.home import private_folder, write_atomic
 from jupyter_deploy.serving import pool
 from jupyter_deploy.serving.agreement import faults
 from jupyter_deploy.serving.imports import FILE
+from jupyter_deploy.serving.processors import processors
 
 from . import limits, unix
 from .ahead import Ahead
 from .environment import environment_of, folders_of
-from .hardware import enforced, processors
+from .hardware import enforced
 from .naming import generations, key_of, program_name, sockets, stem_of
 from .runtime import Runtime, read_json
 from .settings import LocalSettings

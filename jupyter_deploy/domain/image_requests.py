@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from .requests import EndpointName, Force, Reason, Request
+from .requests import EndpointName, Force, Request
 
 
 class PublishRequest(Request):
@@ -19,7 +19,9 @@ class PublishRequest(Request):
 
     name: EndpointName
     release: str | None = Field(
-        default=None, description="The release's tag, or the beginning of its version (default: the stable one)."
+        default=None,
+        description="The release's tag, or the beginning of its version (default: the stable one).",
+        json_schema_extra={"important": True},
     )
     to: str | None = Field(
         default=None,
@@ -35,7 +37,9 @@ class PublishRequest(Request):
     )
     overwrite: bool = Field(default=False, description="Have a tag name this image that names another one now.")
     force: Force = False
-    reason: Reason = ""
+    reason: str = Field(
+        default="", description="Why it is forced; kept with the publication.", json_schema_extra={"important": False}
+    )
     dry_run: bool = Field(
         default=False, description="Make the image, show its layers and what the registry has of them; send nothing."
     )

@@ -1352,6 +1352,8 @@ export interface Resources2 {
 }
 /**
  * One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+ *
+ * ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
  */
 export interface EndpointView {
   name: string;
@@ -1363,11 +1365,12 @@ export interface EndpointView {
   words: string;
   record: string;
   validations: string[];
+  publish_to: string;
   cards: ReleaseCard[];
   history: RevisionRow[];
 }
 /**
- * One release. ``comparison``: one line of what the comparison with stable says, empty for stable.
+ * One release. ``published``: references without their digests, the newest first.
  */
 export interface ReleaseCard {
   tag: string;
@@ -1385,6 +1388,7 @@ export interface ReleaseCard {
   found: string;
   findings: string[];
   created: string;
+  published: string[];
   counts: Counted | null;
 }
 export interface GatesCard {
@@ -2067,7 +2071,7 @@ export interface PublishRequest {
    */
   force?: boolean;
   /**
-   * Why; kept in the history.
+   * Why it is forced; kept with the publication.
    */
   reason?: string;
   /**

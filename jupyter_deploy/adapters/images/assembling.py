@@ -13,6 +13,7 @@ from typing import Any
 from jupyter_deploy.adapters.digesting import sha256
 from jupyter_deploy.adapters.snapshots import MANIFEST
 from jupyter_deploy.domain.artifacts import Snapshot
+from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import ImageNotBuilt, disk_faults
 from jupyter_deploy.domain.image_ports import ImagePlan, Told
 from jupyter_deploy.domain.images import BENTO_FOLDER, SNAPSHOT_FOLDER, Image, LayerKind
@@ -116,12 +117,12 @@ def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterato
     for entry, digest in large:
         title = entry.name.removeprefix(f"{SNAPSHOT_FOLDER}/")
         packed = _kept(writing, [_FORMAT, entry.name, digest], lambda entry=entry: [entry], compressed=False)  # type: ignore[misc]
-        told(f"{title}: {packed.size} bytes")
+        told(f"{title}: {size_in_words(packed.size)}")
         yield _Layer("model", title, packed, compressed=False)
     # In a snapshot there is only what was captured, and no bytecode.
     for title, sources, more in (("serving code", serving, []), ("bento", rest, small)):
         packed = _compiled_layer(sources, more, by, writing)
-        told(f"{title}: {packed.size} bytes")
+        told(f"{title}: {size_in_words(packed.size)}")
         yield _Layer("code", title, packed)
 
 

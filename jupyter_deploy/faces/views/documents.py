@@ -79,7 +79,7 @@ class Counted(Value):
 
 
 class ReleaseCard(Value):
-    """One release. ``comparison``: one line of what the comparison with stable says, empty for stable."""
+    """One release. ``published``: references without their digests, the newest first."""
 
     tag: str
     role: Role
@@ -96,6 +96,7 @@ class ReleaseCard(Value):
     found: str
     findings: tuple[str, ...]
     created: datetime
+    published: tuple[str, ...] = ()
     counts: Counted | None = None
 
 
@@ -118,7 +119,10 @@ class RevisionRow(Value):
 
 
 class EndpointView(Value):
-    """One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state."""
+    """One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+
+    ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
+    """
 
     name: str
     url: str
@@ -129,6 +133,7 @@ class EndpointView(Value):
     words: str
     record: str
     validations: tuple[str, ...]
+    publish_to: str
     cards: tuple[ReleaseCard, ...]
     history: tuple[RevisionRow, ...]
 

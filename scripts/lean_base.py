@@ -51,7 +51,7 @@ _UNWANTED = r"/(idlelib|lib2to3|pydoc_data|turtledemo|test|tests|tkinter)/"
 
 _LEFT_OUT = re.compile(
     r"(usr/share/(doc|man|info|locale|lintian|bug|doc-base|perl5|bash-completion|zsh|menu|common-licenses/GFDL.*)|"
-    r"etc/apt|var/(lib/apt|cache|log)|usr/lib/python3\.\d+/(idlelib|lib2to3|pydoc_data|turtledemo)|dev)(/|$)|"
+    r"etc/apt|var/(lib/apt|cache|log)|usr/lib/python3\.\d+/(idlelib|lib2to3|pydoc_data|turtledemo))(/|$)|dev/.|"
     r"usr/bin/(?!python)|usr/sbin/|usr/share/man|.*\.dpkg-(new|old)$"
 )
 

@@ -86,7 +86,7 @@ MODELS = {
     "churn": (Weighed, FRAME),
     "waits": (lambda: waits, ""),
     "greedy": (lambda: greedy, 1),
-    "threads": (lambda: blas_threads, False),
+    "counted": (lambda: blas_threads, False),
     "drawn": (lambda: drawn, FRAME),
     "table": (lambda: looked_up, FRAME),
 }

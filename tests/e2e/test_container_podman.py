@@ -119,7 +119,7 @@ def test_beyond_its_memory_it_is_refused_or_killed_and_answers_nothing_wrong(eng
 def test_its_share_of_the_processors_decides_over_threads_also_of_several_workers(engine, bento, home):
     several = ["--env=NBDEPLOY_WORKERS=2", "--tmpfs=/tmp:mode=1777"]
     for more, told in (([], "with 1 thread"), (several, "with 2 workers of 1 thread each")):
-        with running(engine, bento("threads"), home, "--cpus=1", *more) as one:
+        with running(engine, bento("counted"), home, "--cpus=1", *more) as one:
             one.until_ready()
             assert one.predict(True).json() == {"predictions": [1]}
             engine.stop(one.name, 10)

@@ -2,20 +2,15 @@
 
 import contextlib
 import fcntl
-import gzip
-import hashlib
 import io
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tarfile
-from pathlib import Path
 
-ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
-SUITES = {"3.11": "bookworm", "3.13": "trixie"}
+from scripts.lean_base import make, write_layout
 
 # What rootful and rootless engines of a container without systemd and its cgroups need.
 _CONTAINERS_CONF = """
@@ -30,31 +25,11 @@ image_copy_tmp_dir = "{folder}/tmp"
 """
 
 
-def _mirror():
-    """Where this machine's Debian packages come from."""
-    for file in sorted(Path("/etc/apt/sources.list.d").glob("*.sources")):
-        for line in file.read_text().splitlines():
-            if line.startswith("URIs: http"):
-                return line.split()[1]
-    lines = Path("/etc/apt/sources.list").read_text().splitlines()
-    return next(line.split()[1] for line in lines if line.startswith("deb http"))
-
-
 def make_base(folder, python="3.11"):
-    """An OCI layout with a minimal Debian that has this Python; what skopeo calls it."""
-    tar = folder / f"{SUITES[python]}.tar"
-    command = ["mmdebstrap", "--variant=minbase", "--include=python3,ca-certificates"]
-    made = subprocess.run(
-        [*command, SUITES[python], tar, f"deb {_mirror()} {SUITES[python]} main"],
-        env=os.environ | {"SOURCE_DATE_EPOCH": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr[-2000:]
-    source = write_layout(folder / "base", [tar.read_bytes()], tag=python)
-    tar.unlink()
-    return source
+    """An OCI layout with a small Debian that has this Python, as docs/publish.md says; what skopeo calls it."""
+    made = folder / "base"
+    made.mkdir()
+    return make(made, python)
 
 
 def once(factory, name, make):
@@ -75,33 +50,6 @@ def shared_base(factory):
     """One base for all files and workers of a session, with this Python; what skopeo calls it."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return once(factory, "base-image", lambda folder: make_base(folder, python))
-
-
-def write_layout(folder, layers, *, tag="base", architecture=ARCHITECTURE, config=None):
-    """An OCI layout with one image of these tar archives; what skopeo calls it."""
-    blobs = folder / "blobs" / "sha256"
-    blobs.mkdir(parents=True, exist_ok=True)
-
-    def blob(content, kind):
-        digest = hashlib.sha256(content).hexdigest()
-        (blobs / digest).write_bytes(content)
-        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(content)}
-
-    packed = [blob(gzip.compress(layer, 6, mtime=0), "layer.v1.tar+gzip") for layer in layers]
-    diff_ids = [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]
-    about = {
-        "architecture": architecture,
-        "os": "linux",
-        "config": config or {},
-        "rootfs": {"type": "layers", "diff_ids": diff_ids},
-    }
-    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}
-    manifest |= {"config": blob(json.dumps(about).encode(), "config.v1+json"), "layers": packed}
-    entry = blob(json.dumps(manifest).encode(), "manifest.v1+json")
-    entry["annotations"] = {"org.opencontainers.image.ref.name": tag}
-    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-    return f"oci:{folder}:{tag}"
 
 
 def tar_of(files):

@@ -32,7 +32,7 @@ from .standby import Standby, end, fits, put, take
 
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
-_YOUNGEST = "container.py"
+_YOUNGEST = "crew.py"
 """The youngest part of the serving code: a bento without it was built by an older nbdeploy."""
 
 _ANEW = "-2"

@@ -271,3 +271,8 @@ def disk_faults() -> Iterator[None]:
             f"cannot write {error.filename or 'a file'}: {error.strerror}",
             "make room on that disk or make it writable; NBDEPLOY_HOME, BENTOML_HOME and TMPDIR name other folders",
         ) from error
+
+
+def done_by_then(stopped: BaseException) -> str:
+    """What is said to who interrupts an operation: its own notes of what it has done, where it has any."""
+    return "; ".join(getattr(stopped, "__notes__", ())) or "nothing half-made is left"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from .images import Builder
-from .requests import EndpointName, Force, Reason, Request
+from .requests import EndpointName, Force, Request
 
 COMPOSE_FOLDER = "{name}-compose"
 """Where a Compose file of an endpoint goes if nothing else is said, ``{name}`` in it being the endpoint's name."""
@@ -27,7 +27,9 @@ class PublishRequest(Request):
 
     name: EndpointName
     release: str | None = Field(
-        default=None, description="The release's tag, or the beginning of its version (default: the stable one)."
+        default=None,
+        description="The release's tag, or the beginning of its version (default: the stable one).",
+        json_schema_extra={"important": True},
     )
     to: str | None = Field(
         default=None,
@@ -48,7 +50,9 @@ class PublishRequest(Request):
     )
     overwrite: bool = Field(default=False, description="Have a tag name this image that names another one now.")
     force: Force = False
-    reason: Reason = ""
+    reason: str = Field(
+        default="", description="Why it is forced; kept with the publication.", json_schema_extra={"important": False}
+    )
     dry_run: bool = Field(
         default=False, description="Make the image, show its layers and what the registry has of them; send nothing."
     )

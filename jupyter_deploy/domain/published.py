@@ -9,6 +9,7 @@ from pydantic import Field
 
 from .base import Value
 from .images import Image, Layer, Publication, Reference
+from .resources import Resources
 from .starting import quoted
 from .validation import Verdict, worst
 
@@ -114,8 +115,32 @@ class Collected(Value):
     dry_run: bool = False
 
 
-def run_line(reference: Reference) -> str:
-    """A line for a shell that starts an image as it is meant to run: without rights, and without writing anything."""
+def run_line(reference: Reference, resources: Resources) -> str:
+    """A line for a shell that starts an image as it is meant to run: without rights, and without writing anything.
+
+    ``resources``: what its release may use, which the container is to have too.
+    """
     exact = reference.at(digest=reference.digest)  # not every engine takes a tag beside it
-    words = ["podman", "run", "--rm", "--read-only", "--cap-drop=all", "-p", f"{PORT}:{PORT}", str(exact)]
+    words = ["podman", "run", "--rm", "--read-only", "--cap-drop=all", "-p", f"{PORT}:{PORT}"]
+    words += [f"--cpus={resources.cpu:g}"] if resources.cpu else []
+    words += [f"--memory={resources.memory}"] if resources.memory else []
+    words += [f"--env=NBDEPLOY_WORKERS={resources.workers}"] if resources.processes > 1 else []
+    words += [f"--env=NBDEPLOY_THREADS={resources.threads}"] if resources.threads else []
+    words.append(str(exact))
     return " ".join(map(quoted, words))
+
+
+def place_of(name: str, setting: str | None, publications: Iterable[Publication]) -> str:
+    """Where an endpoint is published when nothing else is said, as HOST/PATH; empty: nothing says it.
+
+    Parameters
+    ----------
+    setting
+        ``publish_to``, ``{name}`` in it being the endpoint's name.
+    publications
+        The endpoint's, newest first.
+    """
+    if setting:
+        return setting.replace("{name}", name)
+    last = next(iter(publications), None)
+    return Reference.parse(last.reference).name if last else ""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.errors import DeployError, done_by_then
 
 from .shell import current_shell
 
@@ -33,7 +33,7 @@ def readable_errors() -> Iterator[None]:
         yield
     except (DeployError, KeyboardInterrupt) as error:
         if current_shell() is not None:
-            said = str(error) if isinstance(error, DeployError) else "interrupted; nothing half-made is left"
+            said = str(error) if isinstance(error, DeployError) else f"interrupted; {done_by_then(error)}"
             words = [f"{type(error).__name__}: {said}"]
             vars(error)["_render_traceback_"] = lambda: words
         raise

@@ -15,7 +15,7 @@ from jupyter_deploy.domain.image_ports import ImagePlan
 from jupyter_deploy.domain.image_requests import PublishRequest
 from jupyter_deploy.domain.images import SBOM_TYPE, Image, Publication, Reference, as_source, labels_of
 from jupyter_deploy.domain.ports import Ports, Report
-from jupyter_deploy.domain.published import Published, run_line
+from jupyter_deploy.domain.published import Published, place_of, run_line
 
 from .build import build
 from .capture import stored
@@ -30,8 +30,25 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     """Build the image of a release, send it, attach its bill of materials, sign it, remember it.
 
     All that can be refused is refused before the image is built. Interrupted anywhere, it can be said again: what was
-    made and sent is used, and a tag names a whole image or none.
+    made and sent is used, and a tag names a whole image or none. Ctrl-C leaves with a note of what is done by then.
     """
+    so_far = _SoFar()
+    try:
+        return _published(request, ports, report, so_far)
+    except BaseException as stopped:
+        if not isinstance(stopped, Exception):
+            stopped.add_note(f"{so_far.words}; it can be said again: what is finished is used")
+        raise
+
+
+@dataclass
+class _SoFar:
+    """What is done of a publication, for who interrupts it."""
+
+    words: str = "nothing was made or sent"
+
+
+def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _SoFar) -> Published:
     asked = _possible(request, ports)
     images = ports.images
     progress = Steps(report, total=3 + (not request.dry_run) * (2 + bool(asked.key)))
@@ -43,9 +60,11 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     builder.check(asked.plan(Bento(tag=asked.snapshot.tag, snapshot_digest=asked.snapshot.digest, path="")))
 
     progress("building the bento")
+    so_far.words = "no image was made and nothing was sent; layers that were finished are kept"
     bento = build(asked.snapshot, ports)
     progress("building the image")
     image = builder.build(asked.plan(bento), lambda words: progress(f"building the image: {words}", False))
+    so_far.words = f"the image was made, and nothing of it is in {asked.reference.registry} yet"
     named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
     _require_free(asked, named, {image.digest}, request)
     reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
@@ -66,7 +85,7 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
         release=asked.snapshot.tag,
         there=_there(image, asked.reference, ports) if request.dry_run else (),
         bill_of_materials=len(bill),
-        command=run_line(reference),
+        command=run_line(reference, asked.release.resources),
         containerfile=str(recipe) if recipe else None,
         dry_run=request.dry_run,
     )
@@ -76,7 +95,7 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     if named == image.digest and before and (signer is None or before.signed_by == signer):
         every = tuple(layer.digest for layer in image.layers)
         return result.model_copy(update={"publication": before, "there": every, "changed": False})
-    there = _send(image, reference, ports, progress, bill=bill, key=asked.key)
+    there = _send(image, reference, ports, progress, so_far, bill=bill, key=asked.key)
     ports.store.keep_publication(publication)
     return result.model_copy(update={"there": there})
 
@@ -120,7 +139,8 @@ def _possible(request: PublishRequest, ports: Ports) -> _Asked:
         minor = snapshot.manifest.environment.minor
         raise InvalidInput(
             "which image is to be the base?",
-            f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, or base_image in nbdeploy.yaml",
+            f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, base_image in nbdeploy.yaml; for "
+            "JupyterLab, NBDEPLOY_BASE_IMAGE in its server's environment",
         )
     key = Path(request.sign).expanduser() if request.sign else ports.images.key
     return _Asked(reference, snapshot, release, as_source(base), key, forced)
@@ -134,21 +154,19 @@ def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, po
     InvalidInput
         It is no reference, has a digest, or nothing says where to.
     """
-    if request.to or ports.images.to:
-        found = Reference.parse((request.to or ports.images.to or "").replace("{name}", endpoint.name))
-        if found.digest:
-            raise InvalidInput(
-                f"'{found}' has a digest, which is only known when the image is built", f"write {found.name}"
-            )
-        return found if found.tag else found.at(tag=release.version)
-    last = next(iter(ports.store.publications(endpoint=endpoint.name)), None)
-    if last is None:
+    place = place_of(endpoint.name, request.to or ports.images.to, ports.store.publications(endpoint=endpoint.name))
+    if not place:
         raise InvalidInput(
             f"where is {endpoint.name} to be published?",
             "write --to HOST/PATH, such as registry.example/team/"
             f"{endpoint.name}, or publish_to in nbdeploy.yaml; the next time it is remembered",
         )
-    return Reference.parse(last.reference).at(tag=release.version)
+    found = Reference.parse(place)
+    if found.digest:
+        raise InvalidInput(
+            f"'{found}' has a digest, which is only known when the image is built", f"write {found.name}"
+        )
+    return found if found.tag else found.at(tag=release.version)
 
 
 def _require_free(asked: _Asked, named: str | None, own: Iterable[str], request: PublishRequest) -> None:
@@ -176,16 +194,15 @@ def _there(image: Image, reference: Reference, ports: Ports) -> tuple[str, ...]:
 
 
 def _send(
-    image: Image, reference: Reference, ports: Ports, progress: Steps, *, bill: bytes, key: Path | None
+    image: Image, reference: Reference, ports: Ports, progress: Steps, so_far: _SoFar, *, bill: bytes, key: Path | None
 ) -> tuple[str, ...]:
     """Image, bill of materials, signature, in this order; digests of the layers that were there already."""
     registry = ports.images.registry
-    sending = f"sending {len(image.layers)} layers, {size_in_words(image.size)}, as far as {reference.registry} has not"
-    progress(sending)
+    progress(f"sending {len(image.layers)} layers, {size_in_words(image.size)}, as far as {reference.registry} has not")
+    so_far.words = f"the image was made; {reference.registry} may have some of its layers by now, the tag comes last"
     tagged = reference.at(tag=reference.tag)
-    there = registry.push(
-        image, ports.images.store.folder, tagged, lambda words: progress(f"{sending}: {words}", False)
-    )
+    there = registry.push(image, ports.images.store.folder, tagged, lambda words: progress(f"sending: {words}", False))
+    so_far.words = "the image is in the registry, but it is not remembered yet, and what belongs to it may be missing"
     exact = reference.at(digest=image.digest)
     progress("attaching the bill of materials")
     registry.attach(exact, SBOM_TYPE, bill)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from .agreement import faults
@@ -27,14 +28,19 @@ _FAULTS = 3
 class Contained:
     """Wraps the bento's application.
 
+    Parameters
+    ----------
+    proved
+        Called when the example was answered, before anybody is let in.
+
     Attributes
     ----------
     failed
         Why it has not started; empty: it has, or was not told to.
     """
 
-    def __init__(self, app: App, hosting: Hosting, state: State) -> None:
-        self._app, self._state = app, state
+    def __init__(self, app: App, hosting: Hosting, state: State, proved: Callable[[], None] = lambda: None) -> None:
+        self._app, self._state, self._proved = app, state, proved
         self._routes = hosting.routes
         self._gateway = hosting.uds is not None
         kept = hosting.recording
@@ -83,6 +89,8 @@ class Contained:
                     self._state.reason = self.failed
                     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it knows no reason, but a traceback
                     message = {"type": "lifespan.startup.failed", "message": ""}
+                else:
+                    self._proved()
             await send(message)
 
         return sending

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
 
 from . import workplace
 from .doorman import State
@@ -16,7 +16,9 @@ from .telling import tell
 GRACE_SECONDS = 8
 """So long the server waits for requests that it is answering."""
 
-_LAST_SECONDS = 9.2
+LAST_SECONDS = 9.2
+"""So long after the signal nobody is waited for any more."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -29,7 +31,9 @@ class Ending:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._server: Any = None
+        self._end: Callable[[], None] | None = None
+        self._last_seconds = LAST_SECONDS
+        self._at_last: Callable[[], None] = _not_waited_for
         self._lock = threading.Lock()
         reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
@@ -42,22 +46,34 @@ class Ending:
         """Have signals written to the pipe: said again where an event loop has taken them for itself."""
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
 
-    def gently(self, server: Any) -> None:
-        """From now on it is this uvicorn's Server that is told."""
+    def gently(
+        self,
+        end: Callable[[], None],
+        *,
+        last_seconds: float = LAST_SECONDS,
+        at_last: Callable[[], None] | None = None,
+    ) -> None:
+        """From now on ``end`` is called, which ends what serves; ``at_last``, if that takes too long."""
         with self._lock:
-            self._server = server
+            self._end = end
+            self._last_seconds, self._at_last = last_seconds, at_last or self._at_last
 
     def _wait(self, reading: int) -> None:
         while os.read(reading, 1)[0] not in _SIGNALS:
             pass
         self._state.ending = True
         with self._lock:
-            if self._server is None:
+            if self._end is None:
                 _leave()  # nobody has been let in
-            self._server.should_exit = True
-        time.sleep(_LAST_SECONDS)
-        tell("what is still asked is not waited for any more", level="warning")
+            else:
+                self._end()
+        time.sleep(self._last_seconds)
+        self._at_last()
         _leave()
+
+
+def _not_waited_for() -> None:
+    tell("what is still asked is not waited for any more", level="warning")
 
 
 def _leave() -> None:

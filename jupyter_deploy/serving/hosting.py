@@ -20,6 +20,8 @@ _YES, _NO = ("1", "true"), ("", "0", "false")
 # A unix socket's address has room for so many, one more at the end of its first name, and a zero (104 on macOS).
 _MOST_PATH_BYTES = 102
 
+_MOST_WORKERS, _MOST_THREADS = 64, 1024
+
 
 class Misconfigured(Exception):
     """A setting that cannot be followed: which one, why, and what it has to be."""
@@ -39,6 +41,10 @@ class Hosting:
         What is kept of a request where no gateway says it.
     routes
         Paths that a platform has chosen -> this service's own.
+    workers
+        Processes that share the loaded model.
+    threads
+        Of each one's numerical libraries; None: nothing was said.
     """
 
     port: int = PORT
@@ -47,6 +53,8 @@ class Hosting:
     recording: Recording = EVERYTHING
     routes: Mapping[str, str] = field(default_factory=dict)
     access_log: bool = False
+    workers: int = 1
+    threads: int | None = None
 
     @property
     def where(self) -> str:
@@ -84,9 +92,6 @@ def hosting(arguments: Sequence[str], environ: Mapping[str, str], writable: Call
     Misconfigured
     """
     uds = _socket(arguments)
-    workers = environ.get("NBDEPLOY_WORKERS") or "1"
-    if workers != "1":
-        raise Misconfigured(f"NBDEPLOY_WORKERS={workers}: a container is one worker; start more containers")
     kept = _recording(environ)
     return Hosting(
         port=PORT if uds is not None else _port(environ),
@@ -95,6 +100,8 @@ def hosting(arguments: Sequence[str], environ: Mapping[str, str], writable: Call
         recording=kept,
         routes=_routes(environ),
         access_log=_flag(environ, "NBDEPLOY_ACCESS_LOG"),
+        workers=_count(environ, "NBDEPLOY_WORKERS", _MOST_WORKERS) or 1,
+        threads=_count(environ, "NBDEPLOY_THREADS", _MOST_THREADS),
     )
 
 
@@ -150,6 +157,15 @@ def _recording(environ: Mapping[str, str]) -> Recording:
         raise Misconfigured(f"NBDEPLOY_RECORD={kept}: it has to be {', '.join(KEPT[:-1])} or {KEPT[-1]}")
     names = (name.strip() for name in environ.get("NBDEPLOY_REDACT", "").split(","))
     return Recording(kept, redact=tuple(dict.fromkeys(name for name in names if name)))
+
+
+def _count(environ: Mapping[str, str], name: str, most: int) -> int | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 4 and 0 < int(text) <= most:
+        return int(text)
+    raise Misconfigured(f"{name}={text}: it has to be a number from 1 to {most}")
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

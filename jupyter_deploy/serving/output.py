@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -15,6 +16,7 @@ _STDOUT = 1
 _MOST_LINE_BYTES = 64 * 1024
 
 _writing = threading.Lock()
+_between: int | None = None
 
 
 class _Forgiving(io.FileIO):
@@ -62,7 +64,7 @@ class _Lines(io.RawIOBase):
 
 
 def line_out(lines: bytes) -> int:
-    """Write whole lines to standard output, with none of another thread in between; never raises.
+    """Write whole lines to standard output, with none of another thread or worker in between; never raises.
 
     Returns
     -------
@@ -71,9 +73,22 @@ def line_out(lines: bytes) -> int:
     """
     written = 0
     with _writing, contextlib.suppress(OSError):
-        while written < len(lines):
-            written += os.write(_STDOUT, lines[written:])
+        if _between is not None:
+            fcntl.lockf(_between, fcntl.LOCK_EX)
+        try:
+            while written < len(lines):
+                written += os.write(_STDOUT, lines[written:])
+        finally:
+            if _between is not None:
+                fcntl.lockf(_between, fcntl.LOCK_UN)
     return written
+
+
+def among_processes() -> None:
+    """Keep lines whole among those of processes that are forked from now on, too: a pipe keeps short ones so."""
+    global _between  # noqa: PLW0603 - as standard output is the process's
+    if hasattr(os, "memfd_create"):
+        _between = os.memfd_create("nbdeploy-lines")  # where nothing can be written to, too
 
 
 def keep_writing() -> None:

@@ -72,9 +72,10 @@ class Pool:
         self._paths = paths
         self._threads = None if apart else threads
         self._workers: list[_Worker] = []
-        self._ever_ready = False
+        self._ever_ready = self._all_ready = False
         self._failures = 0
         self._stopping = False
+        self._code = 1
         self._woken, self._waker = os.pipe()
 
     def run(self) -> int:
@@ -83,7 +84,7 @@ class Pool:
         for number in _SIGNALS:
             signal.signal(number, self._note)
         signal.set_wakeup_fd(self._waker)
-        self._workers = [_Worker(_listening(path)) for path in self._paths]
+        self._workers = [_Worker(listener) for listener in self.listeners()]
         while True:
             if self._stopping:
                 return self._end(0)
@@ -91,7 +92,23 @@ class Pool:
             self._wait()
             self._hear()
             if not self._reap():
-                return self._end(1)
+                return self._end(self._code)
+
+    def listeners(self) -> list[socket.socket]:
+        """One for each worker, which they listen on from now on."""
+        return [_listening(path) for path in self._paths]
+
+    def serve(self, number: int, listener: socket.socket, ready: int) -> None:
+        """Be worker ``number`` until told to end; ``ready`` is written to when it can be asked."""
+        del number
+        serve(listener, ready)
+
+    def all_ready(self) -> None:
+        """Each worker can be asked, for the first time."""
+
+    def tell(self, words: str) -> None:
+        """What happens to workers."""
+        _say(words)
 
     def _note(self, number: int, _frame: object) -> None:
         self._stopping = self._stopping or number != signal.SIGCHLD
@@ -123,12 +140,12 @@ class Pool:
                 other.listener.close()
                 if other.told is not None:
                     os.close(other.told)
-        _end_with(parent)
+        end_with(parent)
         _be_first_to_go()
         _reseed()
         if self._threads is not None:
             use_threads(self._threads)
-        serve(worker.listener, writing)
+        self.serve(self._workers.index(worker), worker.listener, writing)
         sys.exit(0)
 
     def _wait(self) -> None:
@@ -149,6 +166,9 @@ class Pool:
                 self._ever_ready, self._failures = True, 0
                 os.close(worker.told)
                 worker.told = None
+        if not self._all_ready and all(worker.pid and worker.told is None for worker in self._workers):
+            self._all_ready = True
+            self.all_ready()
 
     def _reap(self) -> bool:
         """Note who has ended; False: it is no use to start them again."""
@@ -167,10 +187,11 @@ class Pool:
                 continue
             code = os.waitstatus_to_exitcode(status)
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-            _say(f"worker {number} (process {pid}) {how}{'' if was_ready else ' before it was ready'}")
+            self.tell(f"worker {number} (process {pid}) {how}{'' if was_ready else ' before it was ready'}")
             if was_ready:
                 continue
             self._failures += 1
+            self._code = max(code, 1)
             worker.due = time.monotonic() + self._failures
             if not self._ever_ready or self._failures > _FAILURES:
                 return False
@@ -179,9 +200,10 @@ class Pool:
     def _end(self, code: int) -> int:
         """End the workers, their requests answered, and say how it ended."""
         self._stopping = True
-        for path, worker in zip(self._paths, self._workers, strict=True):
+        for path in self._paths:
             with contextlib.suppress(OSError):
                 Path(path).unlink()
+        for worker in self._workers:
             worker.listener.close()
         for worker in self._workers:
             if worker.pid:
@@ -267,7 +289,7 @@ def _listening(path: str) -> socket.socket:
     return listener
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Be told to end when the parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -11,22 +11,21 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from . import pool, workplace
+from .asgi import App
 from .doorman import Doorman, State
-from .ending import GRACE_SECONDS, Ending
+from .ending import Ending
+from .failing import NOT_LOADED, WRONG_SETTING, Failed
 from .folderless import do_without, has_folder
 from .hosting import Hosting, Misconfigured, hosting
 from .output import on_stdout
+from .processors import threads
 from .telling import FORMAT, JsonFormatter, log_format, tell
 
-NOT_LOADED, WRONG_SETTING, ANSWERED_OTHERWISE = 1, 2, 3
-
-_KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
 
 _REASONS = {
@@ -35,29 +34,34 @@ _REASONS = {
 }
 
 
-class _Failed(Exception):
-    """It cannot go on: the exit code and why."""
-
-    def __init__(self, code: int, why: str, details: str = "") -> None:
-        super().__init__(why)
-        self.code, self.why, self.details = code, why, details
-
-
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to end; the exit code."""
-    _prepared()
+    prepared()
     state = State()
     ending = Ending(state)
     try:
-        chosen = _chosen(arguments)
+        chosen = decided(arguments)
         with _listening(chosen) as listener:
-            return _run(chosen, listener, state, ending)
-    except _Failed as failed:
+            # A gateway waits for the socket, as for that of any release of nbdeploy, and tries again meanwhile.
+            doorman = Doorman(listener, state) if chosen.uds is None else None
+
+            def opened() -> None:
+                if doorman is not None:
+                    doorman.go()
+                if chosen.uds is not None:
+                    Path(_first(chosen.uds)).replace(chosen.uds)
+
+            if chosen.workers > 1:
+                from .workers import run  # noqa: PLC0415 - few have several
+
+                return run(arguments, listener, state, ending, opened)
+            return _run(chosen, listener, state, ending, opened)
+    except Failed as failed:
         tell(failed.why, details=failed.details)
         return failed.code
 
 
-def _prepared() -> None:
+def prepared() -> None:
     """Variables that libraries read when they are imported, and where all that is said goes."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
     bentos = Path(__file__).parents[4:5]
@@ -82,16 +86,17 @@ def _told(kind: type[BaseException], error: BaseException | None, trace: Traceba
     tell(f"{kind.__name__}: {error}", details=details)
 
 
-def _chosen(arguments: Sequence[str]) -> Hosting:
+def decided(arguments: Sequence[str]) -> Hosting:
+    """What arguments and variables say. Raises Failed."""
     try:
         log_format()
     except ValueError as wrong:
         os.environ[FORMAT] = "json"  # in which it is said
-        raise _Failed(WRONG_SETTING, str(wrong)) from wrong
+        raise Failed(WRONG_SETTING, str(wrong)) from wrong
     try:
         return hosting(arguments, os.environ, _writable)
     except Misconfigured as wrong:
-        raise _Failed(WRONG_SETTING, str(wrong)) from wrong
+        raise Failed(WRONG_SETTING, str(wrong)) from wrong
 
 
 def _writable(folder: str) -> bool:
@@ -105,7 +110,7 @@ def _listening(chosen: Hosting) -> Iterator[socket.socket]:
         listener = _on_port(chosen.port) if chosen.uds is None else _on_path(chosen.uds)
     except OSError as error:
         why = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise _Failed(WRONG_SETTING, f"it cannot listen on {chosen.where}: {why}") from error
+        raise Failed(WRONG_SETTING, f"it cannot listen on {chosen.where}: {why}") from error
     try:
         listener.setblocking(False)
         yield listener
@@ -150,76 +155,65 @@ def _first(path: str) -> str:
     return f"{path}~"
 
 
-def _run(chosen: Hosting, listener: socket.socket, state: State, ending: Ending) -> int:
-    # A gateway waits for the socket, as for that of any release of nbdeploy, and tries again meanwhile.
-    doorman = Doorman(listener, state) if chosen.uds is None else None
+def _run(chosen: Hosting, listener: socket.socket, state: State, ending: Ending, opened: Callable[[], None]) -> int:
+    count = threads(chosen.threads, workers=1)
+    if count is not None:
+        for name in pool.THREADS:
+            os.environ.setdefault(name, str(count))
+    load(chosen)
+    app, tag = application()
+    from .contained import Contained  # noqa: PLC0415 - the doorman has been answering for long
+    from .server import serve  # noqa: PLC0415
+
+    def ready() -> None:
+        opened()
+        tell_ready(tag, chosen, count)
+
+    serve(Contained(app, chosen, state), chosen, listener, ending, ready)
+    return 0
+
+
+def tell_ready(tag: str, chosen: Hosting, count: int | None) -> None:
+    """Say what is ready, where, and with how much of the machine; ``count``: threads of each worker's libraries."""
+    sharing = [f"{chosen.workers} workers"] if chosen.workers > 1 else []
+    sharing += [f"{count} thread{'s' * (count != 1)}{' each' * bool(sharing)}"] if count is not None else []
+    how = f" with {' of '.join(sharing)}" if sharing else ""
+    tell(f"{tag} is ready on {chosen.where}{how}; {chosen.recorded}", level="info")
+
+
+def load(chosen: Hosting) -> None:
+    """Import the bento's service and load its model. Raises Failed."""
     if chosen.records is None:
         os.environ.pop("NBDEPLOY_RECORDS", None)
     else:
         os.environ["NBDEPLOY_RECORDS"] = chosen.records
-    app, tag = _loaded(chosen)
-    import uvicorn  # noqa: PLC0415 - the doorman has been answering for long
-
-    from .contained import Contained  # noqa: PLC0415
-
-    def opened() -> None:
-        if doorman is not None:
-            doorman.go()
-        if chosen.uds is not None:
-            Path(_first(chosen.uds)).replace(chosen.uds)
-        tell(f"{tag} is ready on {chosen.where}; {chosen.recorded}", level="info")
-
-    class Server(uvicorn.Server):
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield  # they are heard elsewhere
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            ending.listen()  # uvloop has taken them
-            await super().startup(sockets)
-            ending.gently(self)
-            opened()
-
-    contained = Contained(app, chosen, state)
-    config = uvicorn.Config(
-        contained,
-        lifespan="on",
-        log_config=None,
-        log_level="warning",
-        access_log=chosen.access_log,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    if chosen.access_log:
-        logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     try:
-        Server(config).run(sockets=[listener])
-    except SystemExit:  # what uvicorn says where the application has not started
-        if not contained.failed:
-            raise _Failed(NOT_LOADED, "the service has not started; what went wrong stands above") from None
-        raise _Failed(ANSWERED_OTHERWISE, contained.failed) from None
-    return 0
-
-
-def _loaded(chosen: Hosting) -> tuple[Any, str]:
-    """The bento's application, its model loaded, and the snapshot's tag."""
-    try:
-        app = importlib.import_module("service").app
         pool.load()
     except BaseException as error:
         if isinstance(error, workplace.NoPlace):
-            raise _Failed(NOT_LOADED, str(error)) from error
+            raise Failed(NOT_LOADED, str(error)) from error
         why = f"the model could not be loaded: {type(error).__name__}: {error}"
-        raise _Failed(NOT_LOADED, why, traceback.format_exc()) from error
+        raise Failed(NOT_LOADED, why, traceback.format_exc()) from error
     from .snapshot import current  # noqa: PLC0415 - it is loaded now
 
     model = current()
     if model is None:
-        raise _Failed(NOT_LOADED, "service.py has loaded no model")
+        raise Failed(NOT_LOADED, "service.py has loaded no model")
     try:
         chosen.lacking(model.manifest["signature"]["instance_schema"].get("properties", ()))
-        if not has_folder():
-            do_without()
-        return app(), model.tag
-    except (Misconfigured, ValueError) as wrong:
-        raise _Failed(WRONG_SETTING, str(wrong)) from wrong
+    except Misconfigured as wrong:
+        raise Failed(WRONG_SETTING, str(wrong)) from wrong
+
+
+def application() -> tuple[App, str]:
+    """The loaded bento's application, and the snapshot's tag. Raises Failed."""
+    from .snapshot import current  # noqa: PLC0415 - it is loaded
+
+    if not has_folder():
+        do_without()
+    model = current()
+    try:
+        app: App = importlib.import_module("service").app()
+    except ValueError as wrong:
+        raise Failed(WRONG_SETTING, str(wrong)) from wrong
+    return app, model.tag if model else ""

@@ -14,10 +14,11 @@ from jupyter_deploy.domain.processes import environment_changed, last_lines, pas
 from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.serving import pool
 from jupyter_deploy.serving.imports import FILE
+from jupyter_deploy.serving.processors import processors
 
 from .ahead import Ahead
 from .environment import environment_of
-from .hardware import enforced, processors
+from .hardware import enforced
 from .runtime import Runtime
 from .settings import LocalSettings
 from .supervision import Program

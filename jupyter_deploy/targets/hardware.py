@@ -12,13 +12,9 @@ from typing import Any
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.resources import Resources, require_room
 from jupyter_deploy.serving.pool import APART, THREADS
+from jupyter_deploy.serving.processors import processors
 
 from . import limits
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def require_hardware(resources: Resources) -> None:

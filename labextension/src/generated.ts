@@ -1462,6 +1462,8 @@ export interface Resources2 {
 }
 /**
  * One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+ *
+ * ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
  */
 export interface EndpointView {
   name: string;
@@ -1473,11 +1475,15 @@ export interface EndpointView {
   words: string;
   record: string;
   validations: string[];
+  publish_to: string;
   cards: ReleaseCard[];
   history: RevisionRow[];
 }
 /**
- * One release. ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento.
+ * One release.
+ *
+ * ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
+ * the newest first.
  */
 export interface ReleaseCard {
   tag: string;
@@ -1496,6 +1502,7 @@ export interface ReleaseCard {
   found: string;
   findings: string[];
   created: string;
+  published: string[];
   counts: Counted | null;
 }
 export interface GatesCard {
@@ -2182,7 +2189,7 @@ export interface PublishRequest {
    */
   force?: boolean;
   /**
-   * Why; kept in the history.
+   * Why it is forced; kept with the publication.
    */
   reason?: string;
   /**

@@ -11,8 +11,10 @@ export interface JobActions {
   openReport: (job: Job) => void;
   /** Shows the cell of a finding; undefined: the job's notebook is not open. */
   cellOpener: (job: Job) => ((count: number) => void) | undefined;
-  /** Opens the dialog with the same fields, and these checks waived. */
+  /** Opens the dialog, or the form, with the same fields, and these checks waived. */
   tryAgain: (job: Job, waive?: readonly string[]) => void;
+  /** Shows the container images of this machine. */
+  listImages: () => void;
   /** Asks for the same once more, although gates do not hold. */
   force: (job: Job, reason: string) => Promise<Job>;
   cancel: (job: Job) => Promise<void>;

@@ -75,11 +75,8 @@ function fieldOf(name: string, given: Schema, required: boolean): VerbField {
     choices: nullable && choices.length > 0 ? ['', ...choices] : choices,
     required,
     important:
-      required ||
-      given.positional === true ||
-      given.important === true ||
-      name === 'reason' ||
-      kind === 'shares',
+      given.important ??
+      (required || given.positional === true || name === 'reason' || kind === 'shares'),
     text: textOf(kind, given.default),
     ...limits
   };

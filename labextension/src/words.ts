@@ -64,3 +64,18 @@ export function roleName(trans: TranslationBundle, role: string): string {
   };
   return names[role] ?? role;
 }
+
+/** Bytes: `58 bytes`, `3.4 MB`. */
+export function size(bytes: number): string {
+  for (const [unit, factor, digits] of UNITS) {
+    if (bytes >= factor * 0.9995)
+      return `${String(Number((bytes / factor).toFixed(digits)))} ${unit}`;
+  }
+  return bytes === 1 ? '1 byte' : `${String(bytes)} bytes`;
+}
+
+const UNITS: readonly [string, number, number][] = [
+  ['GB', 1e9, 2],
+  ['MB', 1e6, 1],
+  ['kB', 1e3, 1]
+];

@@ -27,5 +27,6 @@ import './jobView.css';
 import './jobSteps.css';
 import './jobRuns.css';
 import './jobEnd.css';
+import './published.css';
 import './jobLog.css';
 import './jobList.css';

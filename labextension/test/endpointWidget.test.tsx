@@ -173,6 +173,18 @@ describe('an endpoint', () => {
     expect(preview).toHaveBeenCalledWith('rollback', {}, 2);
   });
 
+  it('offers to publish each release, and says where one is published', async () => {
+    const place = 'registry.example/clf:aaaaaaaabbbb';
+    const { made } = model({ view: endpoint({ cards: [card({ published: [place] }), SHADOW] }) });
+    const publish = vi.fn();
+    shown(<Held made={made} />, { publish });
+    expect(await screen.findByText(place)).toBeInTheDocument();
+    await userEvent.click(screen.getByRole('button', { name: 'Publish clf:aaaaaaaa' }));
+    expect(publish).toHaveBeenLastCalledWith('clf', 'clf:aaaaaaaabbbb');
+    await userEvent.click(screen.getByRole('button', { name: 'Publish clf:cccccccc' }));
+    expect(publish).toHaveBeenLastCalledWith('clf', SHADOW.tag);
+  });
+
   it('opens the notebook of a release, or says that it lies elsewhere', async () => {
     const { made } = model({ view: endpoint({ cards: [card()] }) });
     const openNotebook = vi.fn(async () => Promise.resolve(false));

@@ -4,7 +4,7 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import type { Job, JobEvent } from '../src/generated';
+import type { Job, JobEvent, Published } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
 import { after, nothing } from '../src/progress';
 import { problem as problemError, type ProblemError, unreachable } from '../src/request';
@@ -17,6 +17,7 @@ function actions() {
     openReport: vi.fn(),
     cellOpener: vi.fn<JobActions['cellOpener']>(),
     tryAgain: vi.fn(),
+    listImages: vi.fn(),
     force: vi.fn<JobActions['force']>(),
     cancel: vi.fn<JobActions['cancel']>(),
     told: vi.fn<JobActions['told']>(),
@@ -270,6 +271,69 @@ describe('a job that has ended', () => {
     const { tryAgain, user } = show(failed);
     expect(screen.getByText('Train a better one.')).toBeInTheDocument();
     expect(screen.getByLabelText('Details')).toHaveTextContent('Traceback …');
+    await user.click(screen.getByRole('button', { name: 'Try again…' }));
+    expect(tryAgain).toHaveBeenCalledWith(failed);
+  });
+
+  it('a publication shows its layers, and what is needed of it elsewhere can be copied', async () => {
+    const published: Published = {
+      release: 'clf:aaaaaaaabbbb',
+      publication: {
+        reference: 'registry.example/clf:1@sha256:0a1b',
+        image: {
+          digest: 'sha256:0a1b',
+          snapshot: 'clf:aaaaaaaabbbb',
+          snapshot_digest: 'sha256:a',
+          builder: 'daemonless',
+          base: 'registry.example/python',
+          platform: 'linux/amd64',
+          python: '3.11.2',
+          labels: {},
+          layers: [
+            {
+              kind: 'dependencies',
+              title: '62 distributions',
+              digest: 'sha256:d',
+              size: 123456789
+            },
+            { kind: 'code', title: 'bento', digest: 'sha256:c', size: 8040 }
+          ]
+        },
+        endpoint: 'clf',
+        validation: null,
+        forced: '',
+        signed_by: null,
+        published_at: '2026-11-26T10:00:00Z',
+        user: 'ana'
+      },
+      there: ['sha256:d'],
+      bill_of_materials: 35_000,
+      command: 'podman run registry.example/clf@sha256:0a1b',
+      changed: true,
+      dry_run: false
+    };
+    const { listImages, tryAgain, user, becomes } = show(
+      job({ verb: 'publish', state: 'done', result: published })
+    );
+    expect(screen.getByRole('table', { name: '1 of 2 layers sent, 8 kB' })).toBeInTheDocument();
+    expect(screen.getAllByRole('row').map(row => row.textContent)).toEqual([
+      'LayerWhatSizeState',
+      'dependencies62 distributions123.5 MBthere already',
+      'codebento8 kBsent'
+    ]);
+    await user.click(screen.getByRole('button', { name: 'Copy: Start it anywhere' }));
+    expect(await navigator.clipboard.readText()).toBe(published.command);
+    await user.click(screen.getByRole('button', { name: 'List images' }));
+    expect(listImages).toHaveBeenCalled();
+    const again = { ...published, changed: false, there: ['sha256:d', 'sha256:c'] };
+    becomes(job({ verb: 'publish', state: 'done', result: again }));
+    expect(screen.getByText(/was published already/)).toBeInTheDocument();
+    const failed = job({
+      verb: 'publish',
+      state: 'failed',
+      problem: problem({ code: 'registry_error', detail: 'the registry has no room' })
+    });
+    becomes(failed);
     await user.click(screen.getByRole('button', { name: 'Try again…' }));
     expect(tryAgain).toHaveBeenCalledWith(failed);
   });

@@ -34,6 +34,7 @@ export function card(given: Partial<ReleaseCard> = {}): ReleaseCard {
     found: '',
     findings: [],
     created: '2026-11-26T02:00:00Z',
+    published: [],
     counts: { requests: 1234, errors: 0, p50_ms: 7.1, rates: [1, 2] },
     ...given
   };
@@ -52,6 +53,7 @@ export function endpoint(given: Partial<EndpointView> = {}): EndpointView {
     words: 'healthy',
     record: 'full',
     validations: [],
+    publish_to: '',
     cards: [card(), SHADOW],
     history: [
       {
@@ -140,6 +142,7 @@ export function services(given: Partial<Services> = {}): Services {
       throw new Error('asked for an endpoint');
     },
     deploy: vi.fn(),
+    publish: vi.fn(),
     openTab: vi.fn(),
     openReport: vi.fn(),
     openNotebook: async () => Promise.resolve(true),

@@ -62,6 +62,13 @@ def greedy(mebibytes: int) -> int:
     return len(bytearray(b"x") * (mebibytes << 20)) >> 20
 
 
+def blas_threads(asked: bool) -> int:
+    """How many threads numpy's linear algebra has, if that is asked."""
+    from threadpoolctl import threadpool_info
+
+    return max(library["num_threads"] for library in threadpool_info()) if asked else 0
+
+
 def drawn(frame):
     """Another answer each time."""
     from random import random
@@ -79,6 +86,7 @@ MODELS = {
     "churn": (Weighed, FRAME),
     "waits": (lambda: waits, ""),
     "greedy": (lambda: greedy, 1),
+    "counted": (lambda: blas_threads, False),
     "drawn": (lambda: drawn, FRAME),
     "table": (lambda: looked_up, FRAME),
 }

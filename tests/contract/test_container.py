@@ -68,7 +68,7 @@ def test_it_listens_on_all_addresses(churn, tmp_path):
     ("variables", "arguments", "said"),
     [
         ({"PORT": "http"}, (), "PORT=http: a port is a number from 1 to 65535"),
-        ({"NBDEPLOY_WORKERS": "2"}, (), "NBDEPLOY_WORKERS=2: a container is one worker; start more containers"),
+        ({"NBDEPLOY_WORKERS": "0"}, (), "NBDEPLOY_WORKERS=0: it has to be a number from 1 to 64"),
         ({"NBDEPLOY_LOG_FORMAT": "xml"}, (), "NBDEPLOY_LOG_FORMAT must be text or json, not 'xml'"),
         ({"NBDEPLOY_MAX_BODY_BYTES": "x"}, (), "NBDEPLOY_MAX_BODY_BYTES must be a number of bytes above 0, not 'x'"),
         (

@@ -33,6 +33,19 @@ def registry_world(tmp_path_factory):
         yield World(running, authority, keys(folder / "keys"))
 
 
+def publishing(folder, world, base):
+    """The variables of somebody who may push there, trusts its authority too, and builds on a base."""
+    known = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
+    trusted = folder / "trusted.pem"  # beside those that the package index needs
+    trusted.write_bytes((known.read_bytes() if known.exists() else b"") + world.authority.certificate.read_bytes())
+    return {
+        "REGISTRY_AUTH_FILE": str(credentials(folder / "auth.json", world.registry.host)),
+        "SSL_CERT_FILE": str(trusted),
+        "COSIGN_PASSWORD": "",
+        "NBDEPLOY_BASE_IMAGE": base,
+    }
+
+
 @dataclass
 class Desk:
     """Somebody who publishes: a home, an image of a small layer and a big one, a place in the registry for it.

@@ -114,3 +114,15 @@ def test_beyond_its_memory_it_is_refused_or_killed_and_answers_nothing_wrong(eng
             assert code == 137
         else:
             assert one.predict(10).json() == {"predictions": [10]}
+
+
+def test_its_share_of_the_processors_decides_over_threads_also_of_several_workers(engine, bento, home):
+    several = ["--env=NBDEPLOY_WORKERS=2", "--tmpfs=/tmp:mode=1777"]
+    for more, told in (([], "with 1 thread"), (several, "with 2 workers of 1 thread each")):
+        with running(engine, bento("counted"), home, "--cpus=1", *more) as one:
+            one.until_ready()
+            assert one.predict(True).json() == {"predictions": [1]}
+            engine.stop(one.name, 10)
+            code, said = one.ended()
+        assert code == 0
+        assert f"is ready on port {one.port} {told}; no records" in said[-1]["message"]

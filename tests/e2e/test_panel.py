@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,31 +18,45 @@ from jupyter_deploy.adapters.store import SqliteStore
 from tests import notebooks
 from tests.e2e.conftest import Load, until
 from tests.e2e.lab import CHROMIUM, FLAGS, KERNEL_READY, TOKEN, jupyter
+from tests.e2e.registry import publishing
+from tests.images import write_small_base
 from tests.validations import history
 
 CELLS = [
     "%load_ext jupyter_deploy",
     "%deploy_panel churn",
     "import os, time\nwhile not os.path.exists('go on'):\n    time.sleep(0.05)",
+    "%deploy_panel price",
 ]
 RUN = """async number => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
     notebook.activeCellIndex = number;
     window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
+PRICED = "rate = 1.5\ndef priced(x):\n    return x * rate\n"
+PUBLISHED_SECONDS = 240
 SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def story(shared_home, snapshots, tmp_path_factory):
-    """A stable release, a shadow and an idle one; a notebook with their panel, in JupyterLab."""
-    home = shared_home
+def story(shared_home, snapshots, registry_world, tmp_path_factory):
+    """A stable release, a shadow and an idle one; a notebook with their panel, in JupyterLab.
+
+    Beside it ``price``, of which is published; nothing of its image runs, so its base need not.
+    """
+    home, workshop = shared_home, tmp_path_factory.mktemp("publishing")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}.0"
+    home.environment |= publishing(workshop, registry_world, write_small_base(workshop / "base", python))
+    place = f"{registry_world.registry.host}/team/price"
+    home.environment["NBDEPLOY_PUBLISH_TO"] = place.replace("price", "{name}")
     tags, home.environment["BENTOML_HOME"] = snapshots
     home.environment["NBDEPLOY_KEEP_REVISIONS"] = "20"  # the idle one keeps its card until the end
     one, two, three = tags[1.0], tags[0.01], tags[0.001]
     home.run("deploy", one, "--trust")
     home.run("deploy", three, "--trust")
     url = home.json("deploy", two, "--trust")["url"]  # in the place of the other, which has become idle
+    model = ("--name", "price", "--model", "priced", "--example", "2.0")
+    price = home.json("deploy", notebooks.write(workshop / "price.ipynb", PRICED), *model)["release"]
     store = SqliteStore(Path(home.environment["NBDEPLOY_HOME"]), "ada")
     for validated in history(3):
         store.keep_validation(validated.model_copy(update={"snapshot": one}))
@@ -60,7 +75,7 @@ def story(shared_home, snapshots, tmp_path_factory):
         panel.wait_for()
         yield SimpleNamespace(
             home=home, lab=lab, url=url, browser=browser, page=page, panel=panel, one=one, two=two, three=three,
-            file=home.path / "lab" / "panel.ipynb",
+            file=home.path / "lab" / "panel.ipynb", price=price, place=place,
         )  # fmt: skip
         browser.close()
 
@@ -286,6 +301,72 @@ def test_what_gates_refuse_is_shown_with_its_report_and_done_all_the_same_for_a_
     card = panel.get_by_role("article", name=two)
     expect(card).to_contain_text("undecided; forced: a customer waits")
     shot(page, "forced")
+
+
+def test_a_release_is_published_from_jupyterlabs_panel(story):
+    page, tag, place = story.page, story.price, story.place
+    page.evaluate("window.jupyterapp.commands.execute('nbdeploy:open', {name: 'price', section: 'releases'})")
+    card = page.locator(".nbd-Sidebar").get_by_role("article", name=tag.partition(":")[2][:8])
+    card.get_by_role("button", name=f"Publish {tag[:14]}").click()
+    form = page.get_by_role("dialog", name="Publish")
+    expect(form.get_by_label("Release")).to_have_value(tag)
+    expect(form.get_by_label("To", exact=True)).to_have_value(place)
+    shot(page, "publish-form")
+    form.get_by_label("To", exact=True).fill("localhost:1/team/price")
+    page.keyboard.press("Enter")
+    failed = page.get_by_role("region", name=f"publish {tag} to localhost:1/team/price")
+    expect(failed.locator(".nbdeploy-wrong")).to_contain_text("localhost:1", timeout=SECONDS * 1000)
+    shot(page, "publish-failed")
+    failed.get_by_role("button", name="Try again…").click()
+    form.get_by_label("To", exact=True).fill(place)
+    page.keyboard.press("Enter")
+    job = page.get_by_role("region", name=f"publish {tag} to {place}")
+    expect(job.get_by_role("progressbar", name="Progress")).to_be_visible()
+    expect(job.get_by_role("list", name="Steps")).to_contain_text("distributions for", timeout=SECONDS * 1000)
+    shot(page, "publish-working")
+    expect(job.get_by_text("is published")).to_be_visible(timeout=PUBLISHED_SECONDS * 1000)
+    (listed,) = story.home.json("images")["images"]
+    digest = listed["image"]["digest"]
+    expect(job).to_contain_text(f"podman run --rm --read-only --cap-drop=all -p 8080:8080 {place}@{digest}")
+    expect(job.get_by_role("table")).to_contain_text("bento")
+    expect(card).to_contain_text(f"published as {place}:{tag.partition(':')[2]}", timeout=SECONDS * 1000)
+    shot(page, "publish-done")
+
+
+def test_and_from_the_one_in_the_notebook(story):
+    page, tag, place = story.page, story.price, story.place
+    (listed,) = story.home.json("images")["images"]
+    digest = listed["image"]["digest"]
+    page.get_by_role("tab", name="panel.ipynb").click()
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.context?.path === 'panel.ipynb'")
+    page.evaluate(RUN, 3)
+    panel = page.get_by_role("feed").get_by_role("region", name="price")
+    panel.wait_for()
+    button = panel.get_by_role("button", name=f"Publish {tag[:14]}")
+    button.click()
+    where = panel.get_by_label("Where to")
+    expect(where).to_have_value(place)
+    shot(page, "publish-form-in-a-notebook")
+    where.fill("localhost:1/team/price")
+    page.keyboard.press("Enter")
+    expect(panel.get_by_role("alert").last).to_contain_text("localhost:1", timeout=SECONDS * 1000)
+    panel.get_by_role("button", name="Try again…").click()
+    expect(where).to_have_value("localhost:1/team/price")
+    where.fill(f"{place}:again")
+    page.keyboard.press("Enter")
+    done = panel.get_by_role("group", name=f"Published: {tag[:14]}")
+    expect(done).to_contain_text(digest, timeout=PUBLISHED_SECONDS * 1000)
+    expect(done.get_by_label("The line that starts it")).to_contain_text(f"{place}@{digest}")
+    expect(done).to_contain_text("0 of")  # all layers were there
+    expect(panel).to_contain_text(
+        f"published as {place}:again, {place}:{tag.partition(':')[2]}", timeout=SECONDS * 1000
+    )
+    shot(page, "publish-done-in-a-notebook")
+    done.get_by_role("button", name="Close").click()
+    expect(button).to_be_focused()
+    assert story.home.run("verify", f"{place}:again").returncode == 0
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3")
+    page.evaluate("window.jupyterapp.commands.execute('notebook:clear-cell-output')")  # the file is to hold one panel
 
 
 def test_a_saved_notebook_keeps_the_last_state_and_shows_it_without_a_kernel(story):

@@ -2,21 +2,24 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests import notebooks
 from tests.conftest import free_port, make_home
 from tests.images import Engine, shared_base
-from tests.registries import credentials
+from tests.registries import credentials, faulty
 
 from .conftest import until
-from .registry import keys
+from .registry import keys, publishing
 
 PRICED = "rate = %s\ndef priced(x):\n    return x * rate\n"
 CHECKS = "from jupyter_deploy import metric, model\nmetric('answer', model().predict([2.0])[0])"
@@ -34,15 +37,7 @@ class Person:
         self.home = make_home(folder / "home")
         self.engine = Engine(folder / "engine")
         self.place = f"{world.registry.host}/team/price"
-        known = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
-        trusted = folder / "trusted.pem"  # beside those that the package index needs
-        trusted.write_bytes((known.read_bytes() if known.exists() else b"") + world.authority.certificate.read_bytes())
-        self.home.environment |= {
-            "REGISTRY_AUTH_FILE": str(credentials(folder / "auth.json", world.registry.host)),
-            "SSL_CERT_FILE": str(trusted),
-            "COSIGN_PASSWORD": "",
-            "NBDEPLOY_BASE_IMAGE": base,
-        }
+        self.home.environment |= publishing(folder, world, base)
         engines = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "PODMAN_IGNORE_CGROUPSV1_WARNING")
         self.home.environment |= {name: self.engine.environment[name] for name in engines}
         self.engine.environment |= self.home.environment
@@ -72,9 +67,9 @@ class Person:
     def blobs(self):
         return sorted(path.name for path in (self.home.path / "nbdeploy" / "images" / "blobs" / "sha256").iterdir())
 
-    def in_registry(self, tag):
+    def in_registry(self, tag, place=None):
         """The digest that a tag names there."""
-        asked = ["skopeo", "inspect", "--format", "{{.Digest}}", f"docker://{self.place}:{tag}"]
+        asked = ["skopeo", "inspect", "--format", "{{.Digest}}", f"docker://{place or self.place}:{tag}"]
         return subprocess.run(
             asked, env=self.home.environment, capture_output=True, text=True, check=True
         ).stdout.strip()
@@ -103,6 +98,60 @@ def layers_sent(found):
     return [
         layer["title"] for layer in found["publication"]["image"]["layers"] if layer["digest"] not in found["there"]
     ]
+
+
+INTERRUPTED = [
+    ("installing", "no image was made and nothing was sent; layers that were finished are kept"),
+    ("packing", "no image was made and nothing was sent; layers that were finished are kept"),
+    ("", "may have some of its layers by now, the tag comes last"),
+]
+
+
+def test_ctrl_c_says_what_is_done_and_leaves_nothing_half_made_and_two_finish_it_at_once(person, tmp_path):
+    """At the first publication, since later ones have nothing to install."""
+    person.deploys(1.0)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+
+    def behave(_number):
+        return (None, "") if proxy.reached.is_set() else (1_000_000, "hold")
+
+    with faulty(person.world.registry.host, behave) as proxy:
+        own = {"REGISTRY_AUTH_FILE": str(credentials(tmp_path / "auth.json", proxy.host)), "TMPDIR": str(scratch)}
+        place = f"{proxy.host}/team/interrupted:one"
+        command = [sys.executable, "-m", "jupyter_deploy", "publish", "price", "--to", place, "-o", "json"]
+
+        def begun():
+            return subprocess.Popen(
+                command, env=person.home.environment | own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+
+        for sign, done in INTERRUPTED:
+            one = begun()
+            if sign:
+                assert any(line.rstrip().endswith(sign) for line in one.stderr)
+            else:
+                assert proxy.reached.wait(240), one.communicate()
+            children = psutil.Process(one.pid).children(recursive=True)
+            os.killpg(one.pid, signal.SIGINT)  # as a terminal does
+            *_, said = one.communicate(timeout=60)[1].splitlines()
+            assert one.returncode == 130
+            assert said.startswith("interrupted; "), said
+            assert said.endswith(f"{done}; it can be said again: what is finished is used")
+            assert not psutil.wait_procs(children, timeout=60)[1]
+            assert not list(scratch.iterdir())
+            images = person.home.path / "nbdeploy" / "images"
+            assert not (images / "making").exists()
+            for blob in person.blobs():
+                assert sha256((images / "blobs" / "sha256" / blob).read_bytes()).hexdigest() == blob
+        both = [begun(), begun()]
+        ended = [(each.communicate(timeout=240), each.returncode) for each in both]
+    assert [code for _, code in ended] == [0, 0], ended
+    found = [json.loads(out)["publication"] for (out, _), _ in ended]
+    assert len({one["image"]["digest"] for one in found}) == 1
+    there = person.in_registry("one", f"{person.world.registry.host}/team/interrupted")
+    assert there == found[0]["image"]["digest"]
 
 
 def test_what_was_published_is_in_the_registry_under_its_version_with_a_bill_of_materials(person, published):
@@ -153,18 +202,6 @@ def test_said_again_it_sends_nothing_and_needs_no_address(person, published):
     assert again["changed"] is False
     assert not layers_sent(again)
     assert again["publication"] == published["publication"]
-
-
-def test_two_at_once_publish_the_same_image(person, published):
-    command = [sys.executable, "-m", "jupyter_deploy", "publish", "price", "--to", f"{person.place}:both", "-o", "json"]
-    both = [
-        subprocess.Popen(command, env=person.home.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    ended = [(one.communicate(timeout=240), one.returncode) for one in both]
-    assert [code for _, code in ended] == [0, 0], ended
-    digests = {json.loads(out)["publication"]["image"]["digest"] for (out, _), _ in ended}
-    assert digests == {published["publication"]["image"]["digest"]} == {person.in_registry("both")}
 
 
 def test_it_is_verified_by_the_signers_key_and_by_no_other(person, published, tmp_path):

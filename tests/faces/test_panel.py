@@ -20,7 +20,7 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
-from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, TrafficRequest
+from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
 from jupyter_deploy.domain.status import Counts
 from jupyter_deploy.domain.validation import ValidationSpec
 from jupyter_deploy.faces.charts import MIME
@@ -33,6 +33,7 @@ from jupyter_deploy.faces.views.validations import validations
 from jupyter_deploy.operations.traffic import promote, rollback, traffic
 from tests import manifests
 from tests.e2e.conftest import until
+from tests.published import PUBLISHED, published_as
 from tests.releases import release
 from tests.validations import history, run, validation
 
@@ -79,6 +80,7 @@ def ports(tmp_path):
         keep_revisions=3,
         log=RecordLog(tmp_path / "home"),
         client=HttpClient(tmp_path / "token", lambda: None, None),
+        images=SimpleNamespace(to="registry.example/{name}", base=None, key=None),
     )
     made.store.save(Endpoint.first(ONE), based_on=0, reason="", change="first")
     made.store.save(SHADOWED, based_on=1, reason="", change="second")
@@ -336,6 +338,59 @@ def test_what_a_saved_notebook_keeps_needs_no_script_and_trusts_no_text(panel, p
     assert "more evidence" in html
     assert "<script" not in html
     assert str(panel) == repr(panel) == str(seen.status)
+
+
+def publishing(panel):
+    return panel._widget.publishing
+
+
+def publishes(panel, to="", reason="", **more):
+    told(panel, do="publish", tag=TWO.tag, to=to, overwrite=False, reason=reason, **more)
+
+
+def test_what_cannot_be_published_is_said_with_its_remedy_and_goes_when_it_was_read(panel):
+    assert panel._widget.endpoint["publish_to"] == "registry.example/tumour"
+    publishes(panel, "https://registry.example/tumour")
+    until(lambda: publishing(panel)["phase"] == "failed")
+    shown = publishing(panel)
+    assert "leave out what stands before '://'" in shown["problem"]["message"]
+    told(panel, do="published", number=shown["number"] + 1)
+    assert publishing(panel) == shown
+    told(panel, do="published", number=shown["number"])
+    assert publishing(panel) is None
+
+
+def test_what_is_published_shows_its_steps_and_then_its_digest_and_the_line_that_starts_it(panel, ports, monkeypatch):
+    """The operation itself is tested with a real registry, and in a browser with this panel."""
+    go_on, asked = threading.Event(), []
+
+    def publish(request, _ports, report):
+        asked.append(request)
+        report(Step(number=1, total=5, title="asking registry.example"))
+        report(Step(number=2, total=5, title="building the image"))
+        assert go_on.wait(60)
+        ports.store.keep_publication(published_as(TWO.tag, "registry.example/tumour:two"))
+        return PUBLISHED.model_copy(update={"release": request.release})
+
+    monkeypatch.setattr("jupyter_deploy.faces.panel.publishing.publish", publish)
+    publishes(panel, " registry.example/tumour ", reason="a customer waits")
+    until(lambda: publishing(panel)["step"] == 2)
+    assert publishing(panel)["lines"] == ("asking registry.example", "building the image")
+    publishes(panel, "registry.example/other")  # one after the other
+    assert "wait for its end" in panel._widget.said[1]
+    told(panel, do="published", number=publishing(panel)["number"])
+    assert publishing(panel)["phase"] == "working"
+    go_on.set()
+    until(lambda: publishing(panel)["phase"] == "done")
+    page = publishing(panel)["page"]
+    assert (page["headline"], page["command"]) == (f"{TWO.tag} is published", "podman run")
+    assert ["digest", PUBLISHED.publication.image.digest] in page["facts"]
+    assert page["layers"][0][:4] == ["dependencies", "62 distributions", "100 MB", "there already"]
+    (request,) = asked
+    assert (request.release, request.to, request.force) == (TWO.tag, "registry.example/tumour", True)
+    until(
+        lambda: [card["published"] for card in panel._widget.endpoint["cards"]] == [[], ["registry.example/tumour:two"]]
+    )
 
 
 def test_a_panel_is_no_document():

@@ -1,42 +1,24 @@
 """Words about images: what follows from what was found, how they are named, what is told of them."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.images import Image, Layer, Publication, Reference, as_source
+from jupyter_deploy.domain.images import Reference, as_source
 from jupyter_deploy.domain.published import (
     Collected,
     Evidence,
     ImageList,
-    Published,
     UsedImage,
     Verified,
+    place_of,
     run_line,
     verdict_of,
 )
+from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.faces.outcomes import exit_code
 from jupyter_deploy.faces.render import html, text
 from jupyter_deploy.settings import Settings
-
-DIGEST = f"sha256:{'1' * 64}"
-LAYERS = (
-    Layer(kind="dependencies", title="62 distributions", digest="sha256:d", size=100_000_000),
-    Layer(kind="code", title="bento", digest="sha256:c", size=8_000),
-)
-IMAGE = Image(
-    digest=DIGEST, snapshot="tumour:a", snapshot_digest="sha256:a", builder="daemonless",
-    base="registry.example/python@sha256:0", platform="linux/amd64", python="3.11.2", layers=LAYERS,
-    labels={"org.opencontainers.image.title": "<tumour>"},
-)  # fmt: skip
-PUBLICATION = Publication(
-    reference=f"registry.example/tumour:a@{DIGEST}", image=IMAGE, endpoint="tumour", signed_by="f" * 64,
-    published_at=datetime(2026, 1, 1, tzinfo=UTC), user="ada",
-)  # fmt: skip
-PUBLISHED = Published(
-    publication=PUBLICATION, release="tumour:a", there=("sha256:d",), bill_of_materials=35_000, command="podman run"
-)
+from tests.published import DIGEST, IMAGE, LAYERS, PUBLICATION, PUBLISHED
 
 
 def evidence(**found):
@@ -66,8 +48,14 @@ def test_an_image_is_trusted_when_somebody_vouches_for_it_and_nothing_speaks_aga
 
 
 def test_the_line_that_starts_an_image_names_it_by_its_digest_alone():
-    line = run_line(Reference.parse(PUBLICATION.reference))
+    line = run_line(Reference.parse(PUBLICATION.reference), Resources())
     assert line == f"podman run --rm --read-only --cap-drop=all -p 8080:8080 registry.example/tumour@{DIGEST}"
+
+
+def test_the_line_that_starts_an_image_gives_it_what_its_release_may_use():
+    asked = Resources(cpu=1.5, memory="512MB", workers=2, threads=1)
+    line = run_line(Reference.parse(PUBLICATION.reference), asked)
+    assert "--cpus=1.5 --memory=512000000 --env=NBDEPLOY_WORKERS=2 --env=NBDEPLOY_THREADS=1 registry.example" in line
 
 
 @pytest.mark.parametrize(
@@ -148,3 +136,10 @@ def test_gc_tells_what_went_or_would_go():
     assert text(collected).startswith("1 image went\n")
     assert "100 bytes" in text(collected)
     assert text(collected.model_copy(update={"dry_run": True})).startswith("1 image would go; without --dry-run")
+
+
+def test_where_an_endpoint_is_published_is_set_or_as_it_was_before():
+    elsewhere = PUBLICATION.model_copy(update={"reference": f"registry.example/older:a@{DIGEST}"})
+    assert place_of("churn", "registry.example/team/{name}", [PUBLICATION]) == "registry.example/team/churn"
+    assert place_of("tumour", None, [PUBLICATION, elsewhere]) == "registry.example/tumour"
+    assert place_of("tumour", None, []) == ""

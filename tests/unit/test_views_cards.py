@@ -8,6 +8,7 @@ from jupyter_deploy.domain.findings import Finding
 from jupyter_deploy.domain.status import Counts, EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows
 from jupyter_deploy.faces.views.rates import KEPT, Rates
+from tests.published import published_as
 from tests.releases import release
 
 ONE = release("one", source=Source(notebook="/home/ada/train.ipynb", variable="clf"))
@@ -41,8 +42,16 @@ def status(endpoint, *, gateway=True, detail="", public_url=None, **requests):
     )
 
 
-def view(endpoint, found=None, *, rates=None, history=(), keep_revisions=3):
-    return endpoint_view(endpoint, found or status(endpoint), rates or {}, history, keep_revisions)
+def view(endpoint, found=None, *, rates=None, history=(), keep_revisions=3, publications=(), publish_to=None):
+    return endpoint_view(
+        endpoint,
+        found or status(endpoint),
+        rates or {},
+        history,
+        keep_revisions,
+        publications=publications,
+        publish_to=publish_to,
+    )
 
 
 def made(endpoint, **more):
@@ -188,3 +197,19 @@ def test_so_many_rates_are_kept_and_none_of_what_is_gone():
     assert found == {"tumour:one": (3.0,) * KEPT}
     seen.only([])
     assert seen.note(status(SHADOWED, one=0)) == {"tumour:one": ()}
+
+
+def test_a_card_says_where_its_release_was_published_and_the_endpoint_where_it_would_be():
+    known = [
+        published_as(ONE.tag, "registry.example/tumour:latest"),
+        published_as(ONE.tag, "registry.example/tumour:one"),
+        published_as(ONE.tag, "registry.example/tumour:latest", f"sha256:{'2' * 64}"),
+    ]
+    shown = view(SHADOWED, publications=known)
+    assert [card.published for card in shown.cards] == [
+        ("registry.example/tumour:latest", "registry.example/tumour:one"),
+        (),
+    ]
+    assert shown.publish_to == "registry.example/tumour"
+    assert view(SHADOWED, publish_to="registry.example/{name}").publish_to == "registry.example/tumour"
+    assert view(SHADOWED).publish_to == ""

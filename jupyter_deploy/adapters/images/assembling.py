@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.adapters.digesting import sha256
+from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import ImageNotBuilt, disk_faults
 from jupyter_deploy.domain.image_ports import ImagePlan, Told
 from jupyter_deploy.domain.images import Image
@@ -68,11 +69,11 @@ def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterato
     for entry, digest in parts.large:
         title = title_of(entry)
         packed = _kept(writing, [_FORMAT, entry.name, digest], lambda entry=entry: [entry], compressed=False)  # type: ignore[misc]
-        told(f"{title}: {packed.size} bytes")
+        told(f"{title}: {size_in_words(packed.size)}")
         yield Layer("model", title, packed, compressed=False)
     for title, sources, more in (("serving code", parts.serving, ()), ("bento", parts.bento, parts.small)):
         packed = _compiled_layer(sources, more, by, writing)
-        told(f"{title}: {packed.size} bytes")
+        told(f"{title}: {size_in_words(packed.size)}")
         yield Layer("code", title, packed)
 
 

@@ -37,7 +37,7 @@ from jupyter_deploy.domain.results import Deployment
 from jupyter_deploy.domain.validation import Validation
 from jupyter_deploy.faces.collision import check_distributions
 from jupyter_deploy.faces.output import as_json
-from jupyter_deploy.faces.problems import problem_of
+from jupyter_deploy.faces.problems import interrupted_problem, problem_of
 from jupyter_deploy.home import default_home
 from jupyter_deploy.operations import OPERATIONS
 from jupyter_deploy.operations.standby import stand_by_to_release
@@ -195,7 +195,10 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
     interrupted = isinstance(raised, KeyboardInterrupt) or (isinstance(result, Validation) and result.stopped)
     cancelled = interrupted or (raised is not None and stop.heard)
     state: JobState = "cancelled" if cancelled else "failed" if raised is not None else "done"
-    problem = None if raised is None or isinstance(raised, KeyboardInterrupt) else problem_of(raised)
+    if isinstance(raised, KeyboardInterrupt):
+        problem = interrupted_problem(raised)
+    else:
+        problem = None if raised is None else problem_of(raised)
     _end(jobs, job, state, result=document, problem=problem)
 
 

@@ -52,10 +52,11 @@ class Card {
       h("p", { class: "row" }, this.gatesAt, this.gatesReport));
     this.health = healthLine();
     this.counts = h("dl", { class: "counts" });
+    this.published = h("p", { class: "published faint", hidden: true });
     this.controls = h("div", { class: "controls" });
     this.element = h("article", { class: "card", "aria-labelledby": heading },
       h("div", { class: "top" }, h("h4", { id: heading, title: tag }, short(tag)), this.badge),
-      this.who, this.changes, this.gates, this.health, this.counts, this.controls);
+      this.who, this.changes, this.gates, this.published, this.health, this.counts, this.controls);
     this.makeControls();
   }
 
@@ -90,7 +91,10 @@ class Card {
       onclick: () => panel.ask("promote", { tag }, this.promote) }, "Promote…");
     this.compare = h("button", { type: "button", class: "button", "aria-label": `Compare ${name} with stable`,
       onclick: () => panel.showBelow({ do: "compare", tag }, this.compare) }, "Compare");
-    this.controls.append(shadow, canary, h("div", { class: "row end" }, this.compare, this.promote));
+    this.publish = h("button", { type: "button", class: "button", "aria-label": `Publish ${name}`, title: "Make a container image of it and send it to a registry",
+      onclick: () => panel.publishing.ask(tag, this.publish) }, "Publish…");
+    this.ofCandidates = [shadow, canary, this.compare, this.promote];
+    this.controls.append(shadow, canary, h("div", { class: "row end" }, this.publish, this.compare, this.promote));
   }
 
   sharePercent() {
@@ -117,7 +121,9 @@ class Card {
       this.gatesReport.hidden = !card.gates.report;
     }
     this.who.title = [card.path, card.image, `created ${clock(card.created)}`, ...(card.findings ?? [])].filter(Boolean).join("\n");
-    this.controls.hidden = card.role === "stable";
+    for (const control of this.ofCandidates) control.hidden = card.role === "stable";
+    this.published.hidden = !card.published.length;
+    write(this.published, `published as ${card.published.join(", ")}`);
     this.switch.setAttribute("aria-checked", String(card.role === "shadow"));
     this.shareDraft.follow(card.role === "shadow" ? card.percent : 100);
     this.sliderDraft.follow(card.role === "canary" ? card.percent : 0);

@@ -27,8 +27,10 @@ function writeLines(list, lines) {
   list.replaceChildren(...lines.map((line) => h("li", {}, line)));
 }
 
+// Each panel of a page has a module of its own, and the page one set of ids.
+const own = Math.random().toString(36).slice(2, 10);
 let ids = 0;
-const newId = () => `nbdeploy-${++ids}`;
+const newId = () => `nbdeploy-${own}-${++ids}`;
 const percent = (value) => `${Number(value.toFixed(2))} %`;
 const short = (tag) => {
   const [name, version] = tag.split(":");
@@ -70,6 +72,25 @@ function health(element, healthy, words) {
   element.dataset.healthy = String(healthy);
   write(element.querySelector("i"), healthy === null ? "○" : healthy ? "●" : "▲");
   write(element.querySelector("span"), words);
+}
+
+/** A button that copies an element's text, and selects it where the browser has no clipboard to give (plain HTTP from elsewhere). */
+function copier(label, element, say) {
+  const button = h("button", { type: "button", class: "button quiet", "aria-label": label, onclick: async () => {
+    try {
+      await navigator.clipboard.writeText(element.textContent);
+      say("copied");
+      write(button, "Copied");
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(element);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      write(button, "Selected");
+    }
+    setTimeout(() => write(button, "Copy"), 1500);
+  } }, "Copy");
+  return button;
 }
 
 const healthLine = () => h("p", { class: "health" }, h("i", { "aria-hidden": "true" }), h("span"));

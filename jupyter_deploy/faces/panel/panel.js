@@ -2,7 +2,7 @@
  * The panel's front end: shows what the model says, and sends what the user wants, with the revision that this very
  * view showed. What is typed and not yet in force lives here, in the controls, and survives every update.
  *
- * One module: elements.js, card.js and this file in this order, joined by widget.py. A widget has one text, and no build.
+ * One module: elements.js, card.js, publish.js and this file in this order, joined by widget.py. A widget has one text, and no build.
  */
 
 class View {
@@ -11,14 +11,14 @@ class View {
     this.root = root;
     this.cards = new Map();
     this.build();
-    this.listeners = ["endpoint", "live", "history", "pending", "validations", "below", "problem", "said"].map((name) => {
+    this.listeners = ["endpoint", "live", "history", "pending", "publishing", "validations", "below", "problem", "said"].map((name) => {
       const listener = () => this.update(name);
       model.on(`change:${name}`, listener);
       return [`change:${name}`, listener];
     });
     this.timer = setInterval(() => this.updateEndpoint(), 30_000); // "3 min ago"
     this.updateEndpoint();
-    for (const name of ["history", "pending", "validations", "below", "problem"]) this.update(name);
+    for (const name of ["history", "pending", "publishing", "validations", "below", "problem"]) this.update(name);
   }
 
   build() {
@@ -28,7 +28,7 @@ class View {
     this.revision = h("span", { class: "revision" });
     this.records = h("span", { class: "revision" });
     this.url = h("code");
-    this.copy = h("button", { type: "button", class: "button quiet", "aria-label": "Copy the URL", onclick: () => this.copyUrl() }, "Copy");
+    this.copy = copier("Copy the URL", this.url, (words) => write(this.live, words));
     this.rollback = h("button", { type: "button", class: "button", onclick: () => this.ask("rollback", {}, this.rollback) }, "Roll back…");
     this.stop = h("button", { type: "button", class: "button", title: "Records and history stay; it can be started again",
       onclick: () => this.ask("stop", {}, this.stop) }, "Stop…");
@@ -42,6 +42,7 @@ class View {
     this.cardList = h("div", { class: "cards" });
     this.below = h("div", { class: "below", hidden: true });
     this.report = h("div", { class: "report", hidden: true });
+    this.publishing = new Publishing(this);
     this.id = `${Date.now()}-${newId()}`;
     this.onMessage = (message) => { if (message.view === this.id) this.drawReport(message); };
     this.model.on("msg:custom", this.onMessage);
@@ -55,7 +56,7 @@ class View {
       h("header", {}, h("div", {}, h("div", { class: "title" }, this.title, this.health, this.revision, this.records),
         h("div", { class: "url" }, this.url, this.copy), this.validated),
         h("div", { class: "row" }, this.rollback, this.stop)),
-      this.problem, this.traffic, this.pending, this.report, this.cardList, this.history, this.below, this.live);
+      this.problem, this.traffic, this.pending, this.publishing.element, this.report, this.cardList, this.history, this.below, this.live);
     // While Ctrl or Cmd is held, keys are the notebook's again: Ctrl+S still saves.
     for (const kind of ["keydown", "keyup"]) {
       this.section.addEventListener(kind, (event) => event.target.toggleAttribute(OWN_KEYS, !(event.ctrlKey || event.metaKey)));
@@ -96,6 +97,7 @@ class View {
     else if (name === "live") this.updateLive();
     else if (name === "history") this.updateHistory();
     else if (name === "pending") this.updatePending();
+    else if (name === "publishing") this.publishing.update();
     else if (name === "validations") this.updateValidations();
     else if (name === "below") this.updateBelow();
     else if (name === "problem") this.updateProblem();
@@ -294,24 +296,6 @@ class View {
       below.phase === "working" ? null : h("button", { type: "button", class: "button quiet",
         "aria-label": measured ? "Hide what validations measured" : "Hide the comparison", onclick: () => this.send({ do: "hide" }) }, "Hide"),
     ].filter(Boolean));
-  }
-
-  async copyUrl() {
-    const select = () => { // where the browser has no clipboard to give (plain HTTP from elsewhere)
-      const range = document.createRange();
-      range.selectNodeContents(this.url);
-      getSelection().removeAllRanges();
-      getSelection().addRange(range);
-    };
-    try {
-      await navigator.clipboard.writeText(this.endpoint.url);
-      write(this.live, "copied");
-      write(this.copy, "Copied");
-    } catch {
-      select();
-      write(this.copy, "Selected");
-    }
-    setTimeout(() => write(this.copy, "Copy"), 1500);
   }
 
   close() {

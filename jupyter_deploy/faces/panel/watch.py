@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from jupyter_deploy.domain.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.images import Publication
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import DescribeRequest, HistoryRequest
 from jupyter_deploy.domain.status import EndpointStatus
@@ -26,7 +27,7 @@ TARGET_SECONDS = 1.0
 """Asking each release and the gateway takes about 15 ms, and as long as a release takes that hangs (a second)."""
 
 VALIDATIONS_SECONDS = 30.0
-"""Somebody may validate elsewhere, which is no revision; reading what 50 validations measured takes a while."""
+"""Somebody may validate or publish elsewhere, which is no revision; to read what 50 validations measured takes long."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Seen:
     status: EndpointStatus
     rates: Mapping[str, Sequence[float]]
     validations: ValidationsView
+    publications: Sequence[Publication] = ()
     problem: Exception | None = None
 
 
@@ -64,7 +66,7 @@ class Watch:
         self._problems: dict[str, Exception] = {}
         self._threads: list[threading.Thread] = []
         endpoint = find(ports, name)
-        self.seen = Seen(endpoint, self._history(), self._status(), {}, self._validations())
+        self.seen = Seen(endpoint, self._history(), self._status(), {}, self._validations(), self._publications())
 
     def resume(self) -> None:
         """Somebody looks."""
@@ -123,7 +125,7 @@ class Watch:
         self._update(status=status, rates=self._rates.note(status))
 
     def _look_at_validations(self) -> None:
-        self._update(validations=self._validations())
+        self._update(validations=self._validations(), publications=self._publications())
 
     def _tell(self, what: str, error: Exception | None) -> None:
         with self._lock:
@@ -150,3 +152,6 @@ class Watch:
 
     def _validations(self) -> ValidationsView:
         return validations(ValidationsRequest(name=self._name), self._ports)
+
+    def _publications(self) -> Sequence[Publication]:
+        return self._ports.store.publications(endpoint=self._name)

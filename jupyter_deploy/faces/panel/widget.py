@@ -21,6 +21,7 @@ from jupyter_deploy.operations.observe import compare
 
 from .background import apart, start
 from .changes import Changes, Pending
+from .publishing import Publishing
 from .view import Json, parts, problem_view, saved_html, validations_part
 from .watch import Seen, Watch
 
@@ -38,13 +39,14 @@ def _output(bundle: Json) -> Json:
 class PanelWidget(anywidget.AnyWidget):
     """What the front end shows, each part a trait, so that only what changed is sent."""
 
-    _esm = "\n".join((_HERE / part).read_text("utf-8") for part in ("elements.js", "card.js", "panel.js"))
+    _esm = "\n".join((_HERE / part).read_text("utf-8") for part in ("elements.js", "card.js", "publish.js", "panel.js"))
     _css = _HERE / "panel.css"
 
     endpoint = traitlets.Dict().tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
     history = traitlets.List().tag(sync=True)
     pending = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
+    publishing = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     validations = traitlets.Dict().tag(sync=True)
     below = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
     problem = traitlets.Dict(allow_none=True, default_value=None).tag(sync=True)
@@ -74,6 +76,7 @@ class Panel:
         self.closed = False
         self._watch = Watch(name, ports, self._show)
         self._changes = Changes(name, ports, self._show_pending)
+        self._publishing = Publishing(name, ports, self._show_publishing)
         apart(self._make_widgets)
         apart(self._show)
 
@@ -128,7 +131,15 @@ class Panel:
         """Bring what is seen to the front end; traits that are equal are not sent."""
         with self._lock:
             seen = self._watch.seen  # within the lock: what is older must not come later
-            view = endpoint_view(seen.endpoint, seen.status, seen.rates, seen.history, self._ports.keep_revisions)
+            view = endpoint_view(
+                seen.endpoint,
+                seen.status,
+                seen.rates,
+                seen.history,
+                self._ports.keep_revisions,
+                publications=seen.publications,
+                publish_to=self._ports.images.to,
+            )
             for name, value in parts(view, {release.tag for release in seen.status.releases}).items():
                 setattr(self._widget, name, value)
             self._widget.validations = validations_part(seen.validations)
@@ -143,6 +154,13 @@ class Panel:
             self._widget.pending = pending.view() if pending else None
             self._say(said)
         if pending is None:
+            self._watch.hurry()
+
+    def _show_publishing(self, shown: Json | None, said: str) -> None:
+        with self._lock:
+            self._widget.publishing = shown
+            self._say(said)
+        if shown and shown["phase"] == "done":
             self._watch.hurry()
 
     def _say(self, words: str) -> None:
@@ -174,6 +192,8 @@ class Panel:
                 self._show_validations()
             case {"do": "hide"}:
                 self._show_below(None)
+            case _:
+                self._publishing.hear(message)
 
     def _send_report(self, of: str, view: str) -> None:
         """The page of a release's validation, or (of ``""``) of the one that refused what is pending, to who asked."""

@@ -7,6 +7,8 @@ from pathlib import PurePath
 
 from jupyter_deploy.domain.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.findings import counted, told
+from jupyter_deploy.domain.images import Publication
+from jupyter_deploy.domain.published import place_of
 from jupyter_deploy.domain.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.difference_page import changed
 from jupyter_deploy.faces.render import state_in_words
@@ -24,15 +26,20 @@ def endpoint_view(
     rates: Mapping[str, Sequence[float]],
     history: Sequence[Revision],
     keep_revisions: int,
+    *,
+    publications: Sequence[Publication],
+    publish_to: str | None,
 ) -> EndpointView:
     """An endpoint with a card for each release that has traffic or is kept warm.
 
     ``status`` may be of a look before or after: what runs is looked at less often than the store.
+    ``publications`` are the endpoint's, newest first; ``publish_to`` is the setting.
     """
     warm = {release.tag for release in endpoint.wanted(keep_revisions)} | set(endpoint.traffic.tags())
     shown = [release for release in endpoint.releases if release.tag in warm]
     shown.sort(key=lambda release: (_ORDER[endpoint.traffic.role_of(release.tag)], release.created_at))
     found = {release.tag: release for release in status.releases}
+    published = _published(publications)
     return EndpointView(
         name=endpoint.name,
         url=address(status),
@@ -43,7 +50,10 @@ def endpoint_view(
         words=state_in_words(status),
         record=endpoint.recorded,
         validations=tuple(spec.words for spec in endpoint.validations),
-        cards=tuple(_card(endpoint, r, found.get(r.tag), rates.get(r.tag, ())) for r in shown),
+        publish_to=place_of(endpoint.name, publish_to, publications),
+        cards=tuple(
+            _card(endpoint, r, found.get(r.tag), rates.get(r.tag, ()), published.get(r.tag, ())) for r in shown
+        ),
         history=revision_rows(history),
     )
 
@@ -53,7 +63,21 @@ def address(status: EndpointStatus) -> str:
     return f"{status.public_url or status.url}/predict"
 
 
-def _card(endpoint: Endpoint, release: Release, found: ReleaseStatus | None, rates: Sequence[float]) -> ReleaseCard:
+def _published(publications: Sequence[Publication]) -> dict[str, tuple[str, ...]]:
+    """Where each release was published, by its tag; a place that was published to again stands once."""
+    found = dict[str, dict[str, None]]()
+    for one in publications:
+        found.setdefault(one.image.snapshot, {})[one.reference.partition("@")[0]] = None
+    return {tag: tuple(places) for tag, places in found.items()}
+
+
+def _card(
+    endpoint: Endpoint,
+    release: Release,
+    found: ReleaseStatus | None,
+    rates: Sequence[float],
+    published: tuple[str, ...],
+) -> ReleaseCard:
     source = release.source
     return ReleaseCard(
         tag=release.tag,
@@ -72,6 +96,7 @@ def _card(endpoint: Endpoint, release: Release, found: ReleaseStatus | None, rat
         found=counted(release.findings),
         findings=tuple(told(finding) for finding in release.findings if finding.severity != "note"),
         created=release.created_at,
+        published=published,
         counts=_counts(found, rates),
     )
 

@@ -79,7 +79,11 @@ class Counted(Value):
 
 
 class ReleaseCard(Value):
-    """One release. ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento."""
+    """One release.
+
+    ``image``: what it runs from, HOST/PATH@sha256:…; empty: a bento. ``published``: references without their digests,
+    the newest first.
+    """
 
     tag: str
     role: Role
@@ -97,6 +101,7 @@ class ReleaseCard(Value):
     found: str
     findings: tuple[str, ...]
     created: datetime
+    published: tuple[str, ...] = ()
     counts: Counted | None = None
 
 
@@ -119,7 +124,10 @@ class RevisionRow(Value):
 
 
 class EndpointView(Value):
-    """One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state."""
+    """One endpoint as it is wanted and found; ``url`` is what clients post to, ``words`` its state.
+
+    ``publish_to``: where its images go when nothing else is said; empty: nothing says it.
+    """
 
     name: str
     url: str
@@ -130,6 +138,7 @@ class EndpointView(Value):
     words: str
     record: str
     validations: tuple[str, ...]
+    publish_to: str
     cards: tuple[ReleaseCard, ...]
     history: tuple[RevisionRow, ...]
 

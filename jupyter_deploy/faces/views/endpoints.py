@@ -49,4 +49,12 @@ def endpoint(request: EndpointRequest, ports: Ports) -> EndpointView:
     found = find(ports, request.name)
     status = status_of(found, target_of(ports, found.target).observe(found), ports)
     history = ports.store.history(found.name, SHOWN_REVISIONS + 1)
-    return endpoint_view(found, status, rates_of(ports.home).note(status), history, ports.keep_revisions)
+    return endpoint_view(
+        found,
+        status,
+        rates_of(ports.home).note(status),
+        history,
+        ports.keep_revisions,
+        publications=ports.store.publications(endpoint=found.name),
+        publish_to=ports.images.to,
+    )

@@ -59,7 +59,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
 function textsOf(args: ReadonlyPartialJSONObject): Record<string, string> {
   const texts: Record<string, string> = {};
   for (const [name, value] of Object.entries(args)) {
-    if (typeof value === 'string' || typeof value === 'number') {
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
       texts[name] = String(value);
     }
   }

@@ -9,10 +9,11 @@ import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { Begun } from '../begun';
-import { CommandIDs } from '../commands';
-import type { DeployRequest, Job, ToldView } from '../generated';
+import { CommandIDs, commandOf } from '../commands';
+import type { DeployRequest, Job, PublishRequest, ToldView, Verb } from '../generated';
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
+import type { Started } from '../jobs';
 import { LazyPanel } from '../lazy';
 import { Notices } from '../notices';
 import { openReport } from '../report';
@@ -73,6 +74,10 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         };
       },
       tryAgain: (job, waive = []) => {
+        if (job.verb !== 'deploy') {
+          void app.commands.execute(commandOf(job.verb as Verb), job.request as never);
+          return;
+        }
         const request = job.request as DeployRequest;
         const waived = [...new Set([...(request.waive ?? []), ...waive])];
         void deploy(job, { ...request, waive: waived });
@@ -88,6 +93,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
         return (await requestAPI<ToldView>('views/told', asked)).value;
       },
       rendermime,
+      listImages: () => void app.commands.execute(commandOf('images')),
       show: showJob
     };
 
@@ -161,8 +167,12 @@ function tabId(job: string): string {
   return `nbdeploy-job-${job}`;
 }
 
-/** Asks for a deploy that gates refused once more. What its kernel captured is stored: it is not captured again. */
+/** Asks once more for what gates refused. What its kernel captured is stored: it is not captured again. */
 async function again(nbdeploy: INbdeploy, job: Job, reason: string): Promise<Job> {
+  if (job.verb === 'publish') {
+    const forced = { ...(job.request as unknown as PublishRequest), force: true, reason };
+    return begunJob(await nbdeploy.jobs.start('publish', forced));
+  }
   const request = { ...(job.request as DeployRequest), force: true, reason };
   if (typeof request.source !== 'string') {
     throw new Error(nbdeploy.trans.__('Its model was not captured: try again instead.'));
@@ -171,9 +181,12 @@ async function again(nbdeploy: INbdeploy, job: Job, reason: string): Promise<Job
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- they are of the capture alone
     delete request[field];
   }
-  const started = await nbdeploy.jobs.start('deploy', request);
+  return begunJob(await nbdeploy.jobs.start('deploy', request));
+}
+
+function begunJob(started: Started<Verb>): Job {
   if (!('job' in started)) {
-    throw new Error('a deploy is a job');
+    throw new Error('it is no job');
   }
   return started.job;
 }

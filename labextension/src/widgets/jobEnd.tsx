@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { Deployment, Finding, Job, Problem } from '../generated';
+import type { Deployment, Finding, Job, Problem, Published as Publication } from '../generated';
 import type { JobActions } from '../jobActions';
 import { asProblem, type FieldError } from '../request';
 import { roleIcons } from '../roleIcons';
@@ -10,6 +10,7 @@ import { CopyButton } from './copyButton';
 import { sentence } from './field';
 import { Findings } from './findings';
 import { useLoaded } from './hooks';
+import { Published } from './published';
 import { Scrolled } from './scrolled';
 import { Told } from './told';
 
@@ -52,15 +53,10 @@ export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement
 }
 
 function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
-  const deployment = job.verb === 'deploy' ? (job.result as Deployment) : null;
-  const endpoint = deployment?.endpoint ?? job.endpoint;
+  const endpoint = job.verb === 'deploy' ? (job.result as Deployment).endpoint : job.endpoint;
   return (
     <div className="nbdeploy-end" data-state="done">
-      {deployment ? (
-        <Deployed deployment={deployment} trans={trans} />
-      ) : (
-        <Gave job={job} actions={actions} trans={trans} />
-      )}
+      <Came job={job} actions={actions} trans={trans} />
       {endpoint ? (
         <div className="nbdeploy-buttons">
           <button
@@ -76,6 +72,24 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
       ) : null}
     </div>
   );
+}
+
+/** What came of it, by its verb. */
+function Came({ job, actions, trans }: JobEndProps): React.ReactElement {
+  switch (job.verb) {
+    case 'deploy':
+      return <Deployed deployment={job.result as Deployment} trans={trans} />;
+    case 'publish':
+      return (
+        <Published
+          published={job.result as Publication}
+          listImages={actions.listImages}
+          trans={trans}
+        />
+      );
+    default:
+      return <Gave job={job} actions={actions} trans={trans} />;
+  }
 }
 
 /** The page of its result. */
@@ -211,9 +225,9 @@ function Details({ text, trans }: { text: string; trans: TranslationBundle }): R
   );
 }
 
-/** Only what came from a notebook's dialog can be asked for by it again. */
+/** Only what came from a notebook's dialog can be asked for by it again, and what came from a form by that. */
 function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | null {
-  if (job.verb !== 'deploy' || !job.request.model) return null;
+  if (job.verb === 'deploy' ? !job.request.model : job.verb !== 'publish') return null;
   return (
     <button
       type="button"

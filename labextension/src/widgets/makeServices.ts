@@ -3,7 +3,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 
-import { CommandIDs } from '../commands';
+import { CommandIDs, commandOf } from '../commands';
 import { EndpointModel } from '../endpoint';
 import { EndpointModels } from '../endpoints';
 import { exact } from '../exact';
@@ -59,6 +59,7 @@ export function makeServices({
     job: async (verb, request) => jobs.ended((await run(verb as Verb, request)).id),
     endpoint: name => models.get(name),
     deploy: () => void app.commands.execute(CommandIDs.deploy),
+    publish: (name, release) => void app.commands.execute(commandOf('publish'), { name, release }),
     openTab: (name, section) => void app.commands.execute(CommandIDs.openTab, { name, section }),
     openReport: (of, title) => {
       openReport(app, nbdeploy, of, title);

@@ -7,7 +7,7 @@ import { Panel } from '@lumino/widgets';
 import * as React from 'react';
 
 import { CommandIDs, SHOWN } from '../commands';
-import { type ToldView, type Verb, VERBS } from '../generated';
+import { type EndpointView, type ToldView, type Verb, VERBS } from '../generated';
 import { deployIcon } from '../icons';
 import { asProblem, requestAPI } from '../request';
 import type { INbdeploy } from '../tokens';
@@ -42,7 +42,11 @@ export async function openVerb(asking: Asking, verb: Verb, given: Texts): Promis
   const isShown = SHOWN[verb] !== undefined;
   // What the sidebar shows it needs no more of than the name.
   const used = isShown ? fields.filter(field => field.name === 'name') : fields;
-  const texts = { ...begun(verb, used, asking), ...given };
+  const texts: Texts = {
+    ...begun(verb, used, asking),
+    ...(verb === 'publish' && (await whereTo(nbdeploy, given.name ?? deployments.opened))),
+    ...given
+  };
   const action = label.replace(/…$/, '');
   const dialog = new FormDialog(action, close => (
     <VerbForm
@@ -118,6 +122,20 @@ interface Description {
     { post: { requestBody: { content: { 'application/json': { schema: { $ref: string } } } } } }
   >;
   components: { schemas: Record<string, Schema> };
+}
+
+/** Where images of an endpoint go, as long as nothing else is said. */
+async function whereTo(
+  { serverSettings: settings }: INbdeploy,
+  name: string | null
+): Promise<Texts> {
+  if (name === null) return {};
+  try {
+    const asked = { method: 'POST' as const, body: { name }, settings };
+    return { to: (await requestAPI<EndpointView>('views/endpoint', asked)).value.publish_to };
+  } catch {
+    return {}; // the form says what it means to leave it empty
+  }
 }
 
 /** What the open endpoint and the current notebook say. */

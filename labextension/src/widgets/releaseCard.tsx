@@ -27,7 +27,7 @@ interface Props {
 
 export function ReleaseCard(props: Props): React.JSX.Element {
   const { card, now, busy, ask } = props;
-  const { trans, openReport } = useServices();
+  const { trans, openReport, publish } = useServices();
   const id = React.useId();
   const facts = [
     card.framework,
@@ -89,32 +89,61 @@ export function ReleaseCard(props: Props): React.JSX.Element {
         words={card.health}
       />
       {card.counts && <Counts card={card} />}
-      {card.role !== 'stable' && (
-        <div className="nbd-Card-controls">
-          <Shadow card={card} busy={busy} ask={ask} key={`shadow ${String(props.givenUp)}`} />
-          <Canary card={card} ask={ask} key={`canary ${String(props.givenUp)}`} />
-          <div className="nbd-row nbd-mod-end">
-            <Button
-              disabled={card.role === 'idle'}
-              title={card.role === 'idle' ? trans.__('It gets no traffic to compare') : undefined}
-              aria-label={trans.__('Compare %1 with stable', short(card.tag))}
-              onClick={props.onCompare}
-            >
-              {trans.__('Compare')}
-            </Button>
-            <Button
-              look="primary"
-              aria-label={trans.__('Promote %1', short(card.tag))}
-              onClick={() => {
-                ask('promote', { tag: card.tag });
-              }}
-            >
-              {trans.__('Promote…')}
-            </Button>
-          </div>
+      <Published card={card} />
+      <div className="nbd-Card-controls">
+        {card.role !== 'stable' && (
+          <>
+            <Shadow card={card} busy={busy} ask={ask} key={`shadow ${String(props.givenUp)}`} />
+            <Canary card={card} ask={ask} key={`canary ${String(props.givenUp)}`} />
+          </>
+        )}
+        <div className="nbd-row nbd-mod-end">
+          <Button
+            title={trans.__('Make a container image of it and send it to a registry')}
+            aria-label={trans.__('Publish %1', short(card.tag))}
+            onClick={() => {
+              publish(props.endpoint, card.tag);
+            }}
+          >
+            {trans.__('Publish…')}
+          </Button>
+          {card.role !== 'stable' && (
+            <>
+              <Button
+                disabled={card.role === 'idle'}
+                title={card.role === 'idle' ? trans.__('It gets no traffic to compare') : undefined}
+                aria-label={trans.__('Compare %1 with stable', short(card.tag))}
+                onClick={props.onCompare}
+              >
+                {trans.__('Compare')}
+              </Button>
+              <Button
+                look="primary"
+                aria-label={trans.__('Promote %1', short(card.tag))}
+                onClick={() => {
+                  ask('promote', { tag: card.tag });
+                }}
+              >
+                {trans.__('Promote…')}
+              </Button>
+            </>
+          )}
         </div>
-      )}
+      </div>
     </article>
+  );
+}
+
+/** Where its images are, the newest first. */
+function Published({ card }: { card: Card }): React.JSX.Element | null {
+  const { trans } = useServices();
+  const [latest, ...others] = card.published;
+  if (latest === undefined) return null;
+  return (
+    <p className="nbd-Card-published nbd-faint" title={card.published.join('\n')}>
+      {trans.__('published as')} <code>{latest}</code>
+      {others.length > 0 && trans._n(' and %1 other place', ' and %1 other places', others.length)}
+    </p>
   );
 }
 

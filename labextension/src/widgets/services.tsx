@@ -29,6 +29,8 @@ export interface Services {
   endpoint(name: string): EndpointModel;
   /** Opens the deploy dialog. */
   deploy(): void;
+  /** Opens the dialog that publishes a release of an endpoint. */
+  publish(name: string, release: string): void;
   /** Opens an endpoint's tab in the main area. */
   openTab(name: string, tab: Section): void;
   /** Opens the page of a release's validation, or of the one that refused a job. */

@@ -139,8 +139,9 @@ ROW = {"age": 30, "weight": 60.5}
 class Load:
     """Clients that ask one after the other until they are told to stop; every answer is kept."""
 
-    def __init__(self, url, clients=3):
+    def __init__(self, url, clients=3, row=ROW):
         self.url = f"{url}/predict"
+        self._body = {"instances": [row]}
         self.answers = []
         self.failures = []
         self._stop = threading.Event()
@@ -169,7 +170,7 @@ class Load:
                 count += 1
                 request_id = f"load-{number}-{count}"
                 try:
-                    answer = client.post(self.url, json={"instances": [ROW]}, headers={"x-request-id": request_id})
+                    answer = client.post(self.url, json=self._body, headers={"x-request-id": request_id})
                 except httpx.HTTPError as error:
                     self.failures.append((request_id, repr(error)))
                     continue

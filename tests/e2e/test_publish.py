@@ -18,7 +18,7 @@ from tests.conftest import free_port, make_home
 from tests.images import Engine, shared_base
 from tests.registries import credentials, faulty
 
-from .conftest import until
+from .conftest import Load, until
 from .registry import keys, publishing
 
 PRICED = "rate = %s\ndef priced(x):\n    return x * rate\n"
@@ -29,6 +29,12 @@ pytestmark = pytest.mark.timeout(1500)
 KIND = "application/vnd.cyclonedx+json"
 
 
+def variables_of(engine):
+    """By which whoever asks podman asks this one."""
+    names = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "PODMAN_IGNORE_CGROUPSV1_WARNING")
+    return {name: engine.environment[name] for name in names}
+
+
 class Person:
     """Has an endpoint ``price``, a validation that it asks of its releases, an engine, and a place in a registry."""
 
@@ -37,9 +43,7 @@ class Person:
         self.home = make_home(folder / "home")
         self.engine = Engine(folder / "engine")
         self.place = f"{world.registry.host}/team/price"
-        self.home.environment |= publishing(folder, world, base)
-        engines = ("CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "PODMAN_IGNORE_CGROUPSV1_WARNING")
-        self.home.environment |= {name: self.engine.environment[name] for name in engines}
+        self.home.environment |= publishing(folder, world, base) | variables_of(self.engine)
         self.engine.environment |= self.home.environment
 
     def deploys(self, rate, *options):
@@ -255,6 +259,38 @@ def test_a_changed_line_sends_one_layer_of_a_few_kilobytes(person, published):
     assert found["release"] == tag
     assert layers_sent(found) == ["bento"]
     assert sum(one["size"] for one in found["publication"]["image"]["layers"] if one["title"] == "bento") < 64_000
+
+
+@pytest.mark.parametrize("builder", ["daemonless", "engine"])
+def test_elsewhere_its_image_is_pulled_is_a_shadow_is_compared_and_promoted_and_a_changed_line_is_one_layer(
+    person, published, builder, tmp_path
+):
+    """Elsewhere there are the snapshots, no image, and an engine that has none."""
+    first, second = published["release"], person.deploys(2.0)
+    options = ("--to", f"{person.place}-{builder}", "--builder", builder, "--sign", person.world.keys[0])
+    sent = person.publishes(*options, timeout=900)["publication"]
+    elsewhere, engine = make_home(tmp_path / "elsewhere"), Engine(tmp_path / "engine")
+    own = {name: elsewhere.environment[name] for name in ("NBDEPLOY_HOME", "NBDEPLOY_PORT")}
+    elsewhere.environment = person.home.environment | own | variables_of(engine)
+    try:
+        url = elsewhere.json("deploy", first, "--name", "price", "--trust")["url"]
+        signed = ("--image", sent["reference"], "--verify", person.world.keys[1])
+        shadow = elsewhere.json("deploy", *signed, "--name", "price", "--trust", timeout=300)
+        assert (shadow["release"], shadow["role"]) == (second, "shadow")
+        assert sent["image"]["digest"] in engine.run("ps", "--format", "{{.Image}}")
+        with Load(url, row=4.0) as load:
+            until(lambda: elsewhere.json("compare", "price")["pairs"] >= 30)
+            assert elsewhere.json("compare", "price")["agreement"]["value"] == 0.0, "6 and 8"
+            elsewhere.run("promote", "price")
+            load.wait_for(20)
+        assert load.failures == []
+        assert load.answers[-1][1] == second
+        assert httpx.post(f"{url}/predict", json={"instances": [4.0]}, trust_env=False).json() == {"predictions": [8.0]}
+    finally:
+        elsewhere.down()
+        engine.clear()
+    person.deploys(3.0)
+    assert layers_sent(person.publishes(*options, timeout=900)) == ["bento"]
 
 
 def test_a_tag_that_names_another_image_is_only_moved_when_that_is_asked_for(person, published):

@@ -309,6 +309,7 @@ describe('a job that has ended', () => {
       there: ['sha256:d'],
       bill_of_materials: 35_000,
       command: 'podman run registry.example/clf@sha256:0a1b',
+      containerfile: '/home/ana/images/containerfiles/0a1b/Containerfile',
       changed: true,
       dry_run: false
     };
@@ -321,6 +322,7 @@ describe('a job that has ended', () => {
       'dependencies62 distributions123.5 MBthere already',
       'codebento8 kBsent'
     ]);
+    expect(screen.getByText(/^Containerfile: .*0a1b/)).toBeInTheDocument();
     await user.click(screen.getByRole('button', { name: 'Copy: Start it anywhere' }));
     expect(await navigator.clipboard.readText()).toBe(published.command);
     await user.click(screen.getByRole('button', { name: 'List images' }));

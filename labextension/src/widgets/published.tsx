@@ -13,7 +13,7 @@ export interface PublishedProps {
 
 /** A release's image in a registry: what it is called, how it is started, what was sent, where it is remembered. */
 export function Published({ published, listImages, trans }: PublishedProps): React.ReactElement {
-  const { publication, release, command, dry_run: dry } = published;
+  const { publication, release, command, containerfile, dry_run: dry } = published;
   const { image, reference, forced, signed_by: signer } = publication;
   const [place = ''] = reference.split('@');
   return (
@@ -42,6 +42,7 @@ export function Published({ published, listImages, trans }: PublishedProps): Rea
             ? trans.__('Signed by the key %1…', signer.slice(0, 12))
             : trans.__('Not signed: no key was named')}
         </li>
+        {containerfile ? <li>{trans.__('Containerfile: %1', containerfile)}</li> : null}
         {forced ? <li>{trans.__('Forced: %1', forced)}</li> : null}
       </ul>
       {dry ? null : (

@@ -11,7 +11,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 NEWER := 3.13
 # What images are made, moved, signed and run with.
-IMAGES := podman nftables aardvark-dns skopeo cosign docker-registry mmdebstrap openssl runc
+IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmdebstrap openssl runc
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest
 DEMO := NBDEPLOY_HOME=$(CURDIR)/.demo/nbdeploy BENTOML_HOME=$(CURDIR)/.demo/bentoml
 

@@ -32,6 +32,7 @@ for package in "$@"; do
     wrk) command -v wrk >/dev/null || missing+=(wrk) ;;
     curl) command -v curl >/dev/null || missing+=(curl) ;;
     # What podman makes networks with; it looks for the second in its own folder.
+    uidmap) command -v newuidmap >/dev/null || missing+=(uidmap) ;;
     nftables) PATH="$PATH:/usr/sbin" command -v nft >/dev/null || missing+=(nftables) ;;
     aardvark-dns) [ -x /usr/lib/podman/aardvark-dns ] || [ -x /usr/libexec/podman/aardvark-dns ] || missing+=(aardvark-dns) ;;
     # runc lies where only root looks.

@@ -356,7 +356,7 @@ def test_and_from_the_one_in_the_notebook(story):
     page.keyboard.press("Enter")
     done = panel.get_by_role("group", name=f"Published: {tag[:14]}")
     expect(done).to_contain_text(digest, timeout=PUBLISHED_SECONDS * 1000)
-    expect(done.get_by_label("The line that starts it")).to_contain_text(f"{place}@{digest}")
+    expect(done.get_by_label("The line that starts it", exact=True)).to_contain_text(f"{place}@{digest}")
     expect(done).to_contain_text("0 of")  # all layers were there
     expect(panel).to_contain_text(
         f"published as {place}:again, {place}:{tag.partition(':')[2]}", timeout=SECONDS * 1000

@@ -24,6 +24,7 @@ from .archive import Entry, Packed, entries_of, write_layer
 from .base import Base
 from .choosing import chosen, manylinux
 from .compiling import Compiler, compiled
+from .glibc import require_runs
 from .layout import Writing
 from .tidying import VENV, frame, is_record, left_out, record, script
 from .wheels import local_ones, state_of, write_wheels
@@ -98,7 +99,7 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: 
     Raises
     ------
     BaseUnfit
-        Its C library is too old.
+        Its C library is too old, for the lock or for a wheel that does not say what it needs.
     ImageNotBuilt
         A distribution is not to be had as a wheel.
     """
@@ -121,6 +122,7 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: 
         install(wanted.versions, options, writing.making, writing.lock, remedy=REMEDY, links=links)
     except EnvironmentNotBuilt as error:
         raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
+    require_runs(prefix, base)
     entries = [*_installed(prefix, by.minor), *_frame(base)]
     told("compiling")
     entries += compiled(entries, by, writing.making / "bytecode", writing.lock)

@@ -20,6 +20,7 @@ from . import dependencies, engines, tidying
 from .archive import Packed, compress, write_tree
 from .base import Base, bring, named, platform_of, require
 from .dependencies import NOT_INSTALLED, Wanted
+from .glibc import require_wheels_run
 from .indexes import Indexes, indexes
 from .layout import CONFIG_TYPE, ImageFolder, Writing
 from .parts import PORT, STOP, USER, Layer, Parts, enter, entry_point, parts_of, title_of, variables
@@ -67,6 +68,7 @@ class EngineBuilder:
             # A name of its own: an engine whose nbdeploy was killed must not see what the next one writes.
             context, built = writing.making / f"context-{os.getpid()}", writing.making / "built"
             texts = _write_context(context, recipe, wanted, parts, found, lock=writing.lock)
+            require_wheels_run(context / text.TOOLS / "wheels", base)
             engine = engines.Engine(name, lambda line: _tell(name, line, told))
             secrets = engines.Secrets((text.SETTINGS, found.settings), found.files, found.hidden)
             kept_as = f"localhost/nbdeploy/{plan.snapshot.tag.partition(':')[0]}"

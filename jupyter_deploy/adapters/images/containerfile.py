@@ -92,8 +92,8 @@ def _head(recipe: Recipe) -> str:
 # in the image.
 #
 # What has passwords in it, and a company's certificates, are secrets of the build, which are in no layer and in no
-# history: {SETTINGS} (uv's variables, such as UV_DEFAULT_INDEX, for a shell), {NETRC}, {CERTIFICATES} and
-# {CONFIG} (uv's file). Those that are not needed are left out.
+# history: {SETTINGS} (uv's variables as JSON, such as {{"UV_DEFAULT_INDEX": "…"}}), {NETRC}, {CERTIFICATES}
+# and {CONFIG} (uv's file). Those that are not needed are left out.
 """
 
 
@@ -105,25 +105,29 @@ FROM {recipe.base} AS base
 
 
 def _dependencies(recipe: Recipe) -> str:
-    refreshed = "".join(f" --refresh-package {name}" for name in recipe.refreshed)
-    options = "--no-index" if recipe.no_index else ""
-    options = f"{options}{refreshed}".strip()
-    more = f"      {options} \\\n" if options else ""
+    options = ["--no-index"] if recipe.no_index else []
+    options += [word for name in recipe.refreshed for word in ("--refresh-package", name)]
+    lines = [
+        [recipe.python, "-P", f"/build/{TIDY}", "with", f"/run/secrets/{SETTINGS}"],
+        [f"/build/{TOOLS}/uv", "pip", "install", "--prefix", f"/{VENV}", "--python", recipe.python],
+        ["--no-deps", "--only-binary", ":all:", "--cache-dir", "/var/cache/uv", "--link-mode", "copy", "--no-progress"],
+        *([options] if options else []),
+        ["--requirements", f"/build/{REQUIREMENTS}"],
+    ]
+    command = ", \\\n     ".join(json.dumps(line)[1:-1] for line in lines)
     return f"""\
 # The {recipe.count} distributions of the lock, and nothing else. As wheels only: no compiler is needed, and no code of
-# theirs runs here. {TIDY} leaves out what differs from build to build, and compiles.
+# theirs runs here. {TIDY} hands uv its settings; then it leaves out what differs from build to build, and compiles.
+# No step needs a shell.
 FROM base AS dependencies
 USER 0
+ENV UV_FIND_LINKS=/build/{TOOLS}/wheels
 COPY {REQUIREMENTS} {TIDY} /build/
 RUN --mount=type=bind,source={TOOLS},target=/build/{TOOLS} \\
     --mount=type=cache,target=/var/cache/uv \\
     --mount=type=secret,id={SETTINGS} --mount=type=secret,id={NETRC} \\
     --mount=type=secret,id={CERTIFICATES} --mount=type=secret,id={CONFIG} \\
-    export UV_FIND_LINKS=/build/{TOOLS}/wheels && \\
-    if [ -e /run/secrets/{SETTINGS} ]; then . /run/secrets/{SETTINGS}; fi && \\
-    /build/{TOOLS}/uv pip install --prefix /{VENV} --python {recipe.python} \\
-      --no-deps --only-binary :all: --cache-dir /var/cache/uv --link-mode copy --no-progress \\
-{more}      --requirements /build/{REQUIREMENTS}
+    [{command}]
 RUN ["{recipe.python}", "-P", "/build/{TIDY}", "venv", "/{VENV}"]
 """
 

@@ -33,7 +33,7 @@ _LONGEST = 70  # characters of an instruction that are told
 _LONGEST_LINE = 300
 
 # How an engine says which instruction failed.
-_INSTALLING = re.compile(r"(?i:error).*uv pip install")
+_INSTALLING = re.compile(r"(?i:error).*/uv\W+pip\W+install")
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ wheels those that the lock names are given along.
 from __future__ import annotations
 
 import contextlib
+import json
 import netrc
 import os
 import re
-import shlex
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Indexes:
     Attributes
     ----------
     settings
-        uv's variables as a shell reads them; passwords may be in it.
+        uv's variables, as a JSON object; passwords may be in it.
     files
         Secret's name -> file of this machine.
     folders
@@ -78,7 +78,7 @@ def indexes() -> Indexes:
     within = {NETRC: "NETRC", CERTIFICATES: "SSL_CERT_FILE", CONFIG: "UV_CONFIG_FILE"}
     named |= {within[name]: f"/run/secrets/{name}" for name in files}
     return Indexes(
-        settings="".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(named.items())),
+        settings=json.dumps(dict(sorted(named.items()))),
         files=files,
         folders=folders,
         no_index="no-index" in pips,

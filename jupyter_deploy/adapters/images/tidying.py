@@ -5,6 +5,7 @@ base image's Python runs: so it needs the standard library alone.
 
 ::
 
+    tidy.py with SETTINGS PROGRAM … a program gets the variables of a JSON file, if there is one
     tidy.py venv FOLDER             what uv installed below FOLDER becomes a virtual environment of this Python
     tidy.py code INSIDE FOLDER…     the sources at INSIDE of each FOLDER are compiled
 """
@@ -191,6 +192,10 @@ def settle(folder: Path) -> None:
 
 def main(what: str, *arguments: str) -> None:
     """The program; see above."""
+    if what == "with":
+        settings, *command = arguments
+        told = json.loads(Path(settings).read_text("utf-8")) if Path(settings).exists() else {}
+        os.execve(command[0], command, os.environ | told)  # noqa: S606 - in a build, by what the Containerfile says
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     if what == "venv":
         folders = [Path(arguments[0])]

@@ -24,7 +24,7 @@ def passed_on(environment: Mapping[str, str]) -> dict[str, str]:
 # Where an engine keeps its storage, its settings and its daemon. Not CONTAINER_HOST: what podman runs elsewhere has no
 # folder of this machine.
 _FOR_ENGINES = re.compile(
-    r"XDG_.*|CONTAINERS_.*|PODMAN_.*|DOCKER_(HOST|CONTEXT|CERT_PATH|TLS_VERIFY|CONFIG)|DBUS_SESSION_BUS_ADDRESS"
+    r"XDG_.*|CONTAINERS_.*|PODMAN_.*|STORAGE_.*|DOCKER_(HOST|CONTEXT|CERT_PATH|TLS_VERIFY|CONFIG)|DBUS_SESSION_BUS_ADDRESS"
 )
 
 

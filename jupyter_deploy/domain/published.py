@@ -126,6 +126,8 @@ def run_line(reference: Reference, resources: Resources) -> str:
     words += [f"--memory={resources.memory}"] if resources.memory else []
     words += [f"--env=NBDEPLOY_WORKERS={resources.workers}"] if resources.processes > 1 else []
     words += [f"--env=NBDEPLOY_THREADS={resources.threads}"] if resources.threads else []
+    devices = [] if resources.gpu in (None, "none") else str(resources.gpu).split(",")
+    words += [f"--device=nvidia.com/gpu={device}" for device in devices]
     words.append(str(exact))
     return " ".join(map(quoted, words))
 

@@ -176,10 +176,10 @@ class Resources(Value):
         return ", ".join(parts)
 
 
-def require_room(resources: Resources, *, cpus: int, memory: int | None) -> None:
+def require_room(resources: Resources, *, cpus: float, memory: int | None) -> None:
     """Raise InvalidInput for more than a machine has."""
     if resources.cpu and resources.cpu > cpus:
-        raise InvalidInput(f"cpu={resources.cpu:g} is more than this machine has", f"write {cpus} or less")
+        raise InvalidInput(f"cpu={resources.cpu:g} is more than this machine has", f"write {cpus:g} or less")
     if resources.memory and memory and resources.memory > memory:
         raise InvalidInput(
             f"memory={size_in_words(resources.memory)} is more than this machine has",

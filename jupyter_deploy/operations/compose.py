@@ -12,7 +12,7 @@ from jupyter_deploy.domain.composed import FILES, Composed, ComposedFile, Compos
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.image_requests import ComposeRequest
-from jupyter_deploy.domain.images import Image, Publication, Reference, as_source
+from jupyter_deploy.domain.images import Image, Reference, as_source
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.starting import FileState, quoted
 
@@ -26,6 +26,15 @@ def compose(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
 
     All that can be refused is refused before anything is made or written. Interrupted anywhere, it can be said again.
     """
+    try:
+        return _composed(request, ports, report)
+    except BaseException as stopped:
+        if not isinstance(stopped, Exception):
+            stopped.add_note("of the project some files may be written; it can be said again, and makes it whole")
+        raise
+
+
+def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
     asked = _possible(request, ports)
     composing, registry = ports.images.composing, ports.images.registry
     progress = Steps(report, total=2 if request.dry_run else 4)
@@ -80,29 +89,34 @@ def _possible(request: ComposeRequest, ports: Ports) -> _Asked:
     """What this machine alone can refuse."""
     endpoint = find(ports, request.name)
     published = _published(endpoint, ports)
-    stable = published[endpoint.traffic.stable]
+    stable, made = published[endpoint.traffic.stable]
     folder = Path(request.output_dir.replace("{name}", endpoint.name)).expanduser().absolute()
     ports.images.composing.folders.require(folder, overwrite=request.overwrite)
-    images = {tag: Reference.parse(one.reference) for tag, one in published.items()}
     return _Asked(
         endpoint=endpoint,
-        images={tag: one.at(digest=one.digest) for tag, one in images.items()},
+        images={tag: one.at(digest=one.digest) for tag, (one, _) in published.items()},
         folder=folder,
-        base=as_source(request.base) if request.base else _base_of(stable.image),
+        base=as_source(request.base) if request.base else _base_of(made, stable),
         environment=stored(endpoint.traffic.stable, trust=False, ports=ports).manifest.environment,
-        to=_repository(request.push_to) if request.push_to else images[endpoint.traffic.stable].at(),
+        to=_repository(request.push_to) if request.push_to else stable.at(),
     )
 
 
-def _published(endpoint: Endpoint, ports: Ports) -> dict[str, Publication]:
-    """The latest publication of each release that has traffic, by its tag. Raises Refused, which names the others."""
-    found: dict[str, Publication] = {}
+def _published(endpoint: Endpoint, ports: Ports) -> dict[str, tuple[Reference, Image | None]]:
+    """The image of each release that has traffic, by its tag, and what is known of it here.
+
+    It is the one that the release runs from, else the latest publication. Raises Refused, which names the others.
+    """
+    found: dict[str, tuple[Reference, Image | None]] = {}
     publications = ports.store.publications()
     for tag in endpoint.traffic.tags():
-        digest = endpoint.release(tag).digest
-        latest = next((one for one in publications if one.image.snapshot_digest == digest), None)
-        if latest:
-            found[tag] = latest
+        release = endpoint.release(tag)
+        latest = next((one for one in publications if one.image.snapshot_digest == release.digest), None)
+        if release.image:
+            runs = Reference.parse(release.image)
+            found[tag] = runs, ports.images.store.image(runs.digest or "")
+        elif latest:
+            found[tag] = Reference.parse(latest.reference), latest.image
     lacking = [endpoint.release(tag) for tag in endpoint.traffic.tags() if tag not in found]
     if lacking:
         raise _unpublished(endpoint, lacking, "not published yet")
@@ -127,8 +141,13 @@ def _unpublished(endpoint: Endpoint, releases: list[Release], how: str) -> Refus
     )
 
 
-def _base_of(image: Image) -> str:
-    """What an image was built on, as skopeo reads it."""
+def _base_of(image: Image | None, reference: Reference) -> str:
+    """What an image was built on, as skopeo reads it. Raises InvalidInput: nobody here knows."""
+    if image is None or not image.base:
+        raise InvalidInput(
+            f"which base is the gateway's image to have? That of {reference} is not known here",
+            "name one that has the same Python: --base HOST/PATH@sha256:…",
+        )
     name, _, _ = image.base.rpartition("@")
     # What lies on this machine is named by its path alone.
     return as_source(name if name.startswith(("oci:", "oci-archive:", "docker-archive:")) else image.base)

@@ -14,9 +14,14 @@ from pathlib import Path
 _SELF = Path("/proc/self")
 
 
+def share() -> float:
+    """What this process may use of the processors, such as 1.5 of them."""
+    return min(_seen(), quota() or _seen())
+
+
 def processors() -> int:
     """Whole ones, at least one."""
-    return max(1, int(min(_seen(), quota() or _seen())))
+    return max(1, int(share()))
 
 
 def threads(asked: int | None, workers: int) -> int | None:

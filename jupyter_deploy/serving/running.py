@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
                 if doorman is not None:
                     doorman.go()
                 if chosen.uds is not None:
+                    listener.listen(_BACKLOG)
                     Path(_first(chosen.uds)).replace(chosen.uds)
 
             if chosen.workers > 1:

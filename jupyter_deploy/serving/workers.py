@@ -19,7 +19,6 @@ from pathlib import Path
 from . import workplace
 from .doorman import State
 from .ending import LAST_SECONDS, Ending
-from .failing import NOT_LOADED
 from .folderless import has_folder
 from .telling import tell
 
@@ -66,7 +65,7 @@ def run(
         return 0
     if code < 0:
         tell(f"the process that the workers are forked from was killed by {signal.Signals(-code).name}")
-        return NOT_LOADED
+        return 128 - code  # as of any killed process: 137 where there was no memory
     return code
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.resources import Resources, require_room
 from jupyter_deploy.serving.pool import APART, THREADS
-from jupyter_deploy.serving.processors import processors
+from jupyter_deploy.serving.processors import processors, share
 
 from . import limits
 
@@ -22,7 +22,7 @@ def require_hardware(resources: Resources) -> None:
     memory = None
     with suppress(ValueError, OSError):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    require_room(resources, cpus=processors(), memory=memory)
+    require_room(resources, cpus=share(), memory=memory)
 
 
 def variables(resources: Resources) -> dict[str, str]:

@@ -358,12 +358,14 @@ class _Place:
         """Stop everything; the caller holds the state lock."""
         self.supervisor.shutdown()
         end_leftovers(self.runtime)
-        clear(self.runtime)
-        for state in (self.runtime.path / "programs").glob("*.limits"):
-            limits.undo(state)
-        self.runtime.clear()
-        with suppress(OSError):  # a full disk must not be in the way of a stop
-            forget_runtime(self._settings)
+        try:
+            clear(self.runtime)
+        finally:  # what was told to go does not come back because an engine does not answer
+            for state in (self.runtime.path / "programs").glob("*.limits"):
+                limits.undo(state)
+            self.runtime.clear()
+            with suppress(OSError):  # a full disk must not be in the way of a stop
+                forget_runtime(self._settings)
 
     def fragments(self) -> dict[str, Endpoint]:
         """The endpoints in force."""

@@ -9,6 +9,7 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import InvalidInput, Refused, UnknownEndpoint
 from jupyter_deploy.domain.image_requests import ComposeRequest
 from jupyter_deploy.domain.images import Image, Publication
+from jupyter_deploy.operations import compose as compose_module
 from jupyter_deploy.operations.compose import compose
 from tests.gating import make_world
 
@@ -52,6 +53,21 @@ def test_each_release_that_is_not_published_is_named_with_the_command_that_does_
     assert "'nbdeploy publish tumour --release tumour:a', 'nbdeploy publish tumour --release tumour:b'" in error.remedy
     publish(world, "a")
     assert "tumour:a" not in str(refused(world, Refused))
+
+
+def test_a_release_that_runs_from_an_image_goes_along_with_that_one_and_not_with_a_later_publication(world):
+    publish(world, "a")
+    publish(world, "b", digest="2")
+    endpoint = next(one for one in world.ports.store.endpoints() if one.name == "tumour")
+    runs = f"{PLACE}@sha256:{'9' * 64}"
+    releases = [one.model_copy(update={"image": runs if one.tag == "tumour:a" else None}) for one in endpoint.releases]
+    world.ports.images.store = SimpleNamespace(image=lambda digest: None)
+    found = compose_module._published(endpoint.model_copy(update={"releases": tuple(releases)}), world.ports)
+    assert str(found["tumour:a"][0]) == runs
+    assert found["tumour:b"][0].digest == f"sha256:{'2' * 64}"
+    with pytest.raises(InvalidInput, match="which base") as caught:
+        compose_module._base_of(found["tumour:a"][1], found["tumour:a"][0])
+    assert "--base" in caught.value.remedy
 
 
 def test_an_unknown_endpoint_is_refused(world):

@@ -8,7 +8,7 @@ import pytest
 from jupyter_deploy.adapters.images.glibc import require_runs, require_wheels_run
 from jupyter_deploy.domain.errors import BaseUnfit
 
-BASE = SimpleNamespace(name="registry.example/python", glibc=(2, 36))
+BASE = SimpleNamespace(name="registry.example/python", glibc=(2, 36), python=SimpleNamespace(version="3.11.2"))
 
 
 def installed(prefix, tag, *versions):
@@ -50,5 +50,6 @@ def test_so_is_a_wheel_that_an_engine_would_install(tmp_path):
             wheel.writestr("lib/libtorch.so.1", b"\x7fELF\0libc.so.6\0GLIBC_2.38\0")
     with pytest.raises(BaseUnfit, match=r"torch 2\.13\.0\+cpu needs glibc 2\.38 \(libtorch\.so\.1\)"):
         require_wheels_run(tmp_path, BASE)
-    (tmp_path / "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl").unlink()
+    wheel = tmp_path / "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl"
+    wheel.rename(tmp_path / "torch-2.13.0+cpu-cp313-cp313-linux_x86_64.whl")  # which that Python does not take
     require_wheels_run(tmp_path, BASE)

@@ -53,9 +53,10 @@ def test_the_line_that_starts_an_image_names_it_by_its_digest_alone():
 
 
 def test_the_line_that_starts_an_image_gives_it_what_its_release_may_use():
-    asked = Resources(cpu=1.5, memory="512MB", workers=2, threads=1)
+    asked = Resources(cpu=1.5, memory="512MB", workers=2, threads=1, gpu="0,1")
     line = run_line(Reference.parse(PUBLICATION.reference), asked)
-    assert "--cpus=1.5 --memory=512000000 --env=NBDEPLOY_WORKERS=2 --env=NBDEPLOY_THREADS=1 registry.example" in line
+    words = "--cpus=1.5 --memory=512000000 --env=NBDEPLOY_WORKERS=2 --env=NBDEPLOY_THREADS=1"
+    assert f"{words} --device=nvidia.com/gpu=0 --device=nvidia.com/gpu=1 registry.example" in line
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def test_threads_follow_processors_and_workers_so_that_they_do_not_fight(resourc
 
 def test_more_than_a_machine_has_is_refused_with_what_there_is():
     require_room(Resources(cpu=2, memory=10**9), cpus=2, memory=10**9)
+    require_room(Resources(cpu=1.5), cpus=1.5, memory=None)
     with pytest.raises(InvalidInput, match="cpu=3 is more than this machine has") as caught:
         require_room(Resources(cpu=3), cpus=2, memory=None)
     assert caught.value.remedy == "write 2 or less"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from jupyter_deploy.domain.errors import ToolMissing
 from jupyter_deploy.domain.images import SNAPSHOT_DIGEST_LABEL, Contained
+from jupyter_deploy.domain.processes import for_engine
 
-from .tools import for_engines, run
+from .tools import run
 
 _ENGINES = ("podman", "docker")
 _FORMAT = f'{{{{.Names}}}}\t{{{{.Label "{SNAPSHOT_DIGEST_LABEL}"}}}}'
@@ -26,7 +28,7 @@ class EngineContainers:
                 ended = run(
                     engine,
                     ["ps", "--all", "--filter", f"label={SNAPSHOT_DIGEST_LABEL}", "--format", _FORMAT],
-                    for_engines(),
+                    for_engine(os.environ),
                     patience=_PATIENCE,
                 )
             except ToolMissing:

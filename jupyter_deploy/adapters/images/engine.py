@@ -146,12 +146,13 @@ def _write_context(
     wheels = context / text.TOOLS / "wheels"
     wheels.mkdir(parents=True)
     shutil.copy(find_uv_bin(), context / text.TOOLS / "uv")
-    for wheel in wheels_of(found.folders, wanted.versions):
-        _link(wheel, wheels / wheel.name)
     try:
         write_wheels(wanted.local, wheels, lock)
     except EnvironmentNotBuilt as error:
         raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
+    # Last: a wheel that is written must not be written into somebody's own, which is only linked.
+    for wheel in wheels_of(found.folders, wanted.versions):
+        _link(wheel, wheels / wheel.name)
     return texts
 
 

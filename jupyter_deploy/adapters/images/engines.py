@@ -14,7 +14,7 @@ from jupyter_deploy.domain.errors import ImageNotBuilt, ToolMissing
 from .base import Base
 from .dependencies import NOT_INSTALLED, REMEDY
 from .layout import ref_name
-from .tools import Ended, followed, for_engines, masked, run
+from .tools import Ended, followed, for_builders, masked, run
 
 _NAMES = ("buildah", "podman", "docker")
 _PATIENCE = 30.0  # seconds that a question may take
@@ -119,7 +119,7 @@ class Engine:
     def _run(self, arguments: Sequence[str], secrets: Secrets, made: _Made | None = None) -> str:
         """The engine, at its work; the id of the image, which buildah and podman say last."""
         tail: list[str] = []
-        variables = {**for_engines(), _SETTINGS: secrets.settings[1]}
+        variables = {**for_builders(), _SETTINGS: secrets.settings[1]}
         with followed(self.name, arguments, variables) as process:
             for raw in process.stdout or ():
                 line = raw.decode(errors="replace").rstrip()
@@ -139,7 +139,7 @@ class Engine:
     def _copy(self, source: str, target: str) -> None:
         """By skopeo; what is not compressed stays so, since the store compresses the same on every machine."""
         arguments = ["copy", "--quiet", "--dest-oci-accept-uncompressed-layers", source, target]
-        with followed("skopeo", arguments, for_engines()) as process:
+        with followed("skopeo", arguments, for_builders()) as process:
             said = process.stdout.read().decode(errors="replace") if process.stdout else ""
         if process.returncode:
             raise ImageNotBuilt(f"skopeo could not bring {source} to {target}", _WITHOUT, masked(said.strip()))
@@ -189,7 +189,7 @@ class Engine:
 
     def _ask(self, arguments: Sequence[str]) -> Ended:
         try:
-            return run(self.name, arguments, for_engines(), patience=_PATIENCE)
+            return run(self.name, arguments, for_builders(), patience=_PATIENCE)
         except TimeoutError as error:
             raise ToolMissing(f"{self.name} does not answer any more", _WITHOUT, str(error)) from error
 
@@ -205,7 +205,7 @@ def find() -> str:
     silent = []
     for name in _NAMES:
         try:
-            ended = run(name, ["info"], for_engines(), patience=_PATIENCE)
+            ended = run(name, ["info"], for_builders(), patience=_PATIENCE)
         except ToolMissing:
             continue
         except TimeoutError as error:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
+from packaging.utils import parse_wheel_filename
+
 from jupyter_deploy.domain.errors import BaseUnfit
 
 from .base import Base
@@ -32,9 +34,12 @@ def require_runs(prefix: Path, base: Base) -> None:
 
 
 def require_wheels_run(folder: Path, base: Base) -> None:
-    """The same of wheels that nobody has installed yet."""
+    """The same of wheels that nobody has installed yet; others than the base's Python takes may lie there, too."""
+    interpreter = f"cp{''.join(base.python.version.split('.')[:2])}"
     for wheel in sorted(folder.glob("*-linux_*.whl")):
-        name, version, *_ = wheel.name.split("-")
+        name, version, _, tags = parse_wheel_filename(wheel.name)
+        if not any(tag.interpreter in (interpreter, "py3") or tag.abi == "abi3" for tag in tags):
+            continue
         with ZipFile(wheel) as archive:
             _require(f"{name} {version}", _packed(archive), base)
 

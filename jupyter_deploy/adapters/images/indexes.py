@@ -72,8 +72,8 @@ def indexes() -> Indexes:
     named = {name: value for name, value in told.items() if _PASSED_ON.fullmatch(name) and value}
     _require_reachable(named)
     links = told.get("UV_FIND_LINKS", "").replace(",", " ").split()
-    folders = tuple(Path(_path(one)).absolute() for one in links if _path(one))
-    named["UV_FIND_LINKS"] = ",".join([f"/build/{TOOLS}/wheels", *(one for one in links if not _path(one))])
+    folders = tuple(Path(folder_of(one)).absolute() for one in links if folder_of(one))
+    named["UV_FIND_LINKS"] = ",".join([f"/build/{TOOLS}/wheels", *(one for one in links if not folder_of(one))])
     files = {name: file for name, file in _files(told).items() if file.is_file()}
     within = {NETRC: "NETRC", CERTIFICATES: "SSL_CERT_FILE", CONFIG: "UV_CONFIG_FILE"}
     named |= {within[name]: f"/run/secrets/{name}" for name in files}
@@ -89,14 +89,14 @@ def indexes() -> Indexes:
 def _require_reachable(named: Mapping[str, str]) -> None:
     for name in filter(_INDEX.fullmatch, named):
         for url in named[name].split():
-            if _path(_NAMED.sub("", url, count=1)):
+            if folder_of(_NAMED.sub("", url, count=1)):
                 raise InvalidInput(
                     f"the package index {url} is a folder of this machine, which a build in a container does not see",
                     "name folders of wheels by PIP_FIND_LINKS, or build without an engine: --builder daemonless",
                 )
 
 
-def _path(place: str) -> str:
+def folder_of(place: str) -> str:
     """The folder that a URL or path names; empty: it is elsewhere."""
     if "://" not in place:
         return place

@@ -50,7 +50,7 @@ def variables(own: Mapping[str, str] = {}) -> dict[str, str]:
     }
 
 
-def for_engines() -> dict[str, str]:
+def for_builders() -> dict[str, str]:
     """What a container engine is given beside that."""
     return {name: value for name, value in os.environ.items() if _FOR_ENGINES.fullmatch(name)}
 

@@ -20,6 +20,8 @@ from jupyter_deploy.domain.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt, InvalidInput
 from jupyter_deploy.domain.processes import passed_on
 
+from .indexes import folder_of
+
 _REMEDY = "make a wheel of it ('pip wheel') and name its folder by PIP_FIND_LINKS"
 
 # What is no source, and may change while nothing does.
@@ -127,7 +129,8 @@ def _offered() -> set[tuple[str, str]]:
     """Name and version of the wheels in the folders that pip or uv are told of."""
     settings: Mapping[str, str] = uvs_settings(pips_settings()) | os.environ
     folders = settings.get("UV_FIND_LINKS", "").replace(",", " ").split()
-    return {wheel for folder in folders if Path(folder).is_dir() for wheel in _wheels_in(Path(folder))}
+    places = [Path(place) for folder in folders if (place := folder_of(folder))]
+    return {wheel for place in places if place.is_dir() for wheel in _wheels_in(place)}
 
 
 def _wheels_in(folder: Path) -> set[tuple[str, str]]:

@@ -10,6 +10,10 @@ from jupyter_deploy.domain.images import Reference
 from jupyter_deploy.home import GATEWAY_FILE
 
 
+def _there(_engine: str, _image: Reference) -> None:
+    """For who brings no images: it is there already."""
+
+
 @dataclass(frozen=True)
 class LocalSettings:
     """Settings of the local target.
@@ -63,7 +67,7 @@ class LocalSettings:
     log_format: str = "text"
     otlp_endpoint: str | None = None
     archivist: tuple[str, ...] = ()
-    bring: Callable[[str, Reference], None] = lambda _engine, _image: None
+    bring: Callable[[str, Reference], None] = _there
 
     @property
     def logs(self) -> Path:

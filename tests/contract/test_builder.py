@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jupyter_deploy.adapters.bento import BentoBuilder
+from jupyter_deploy.adapters.bento import _YOUNGEST, BentoBuilder
 from jupyter_deploy.adapters.capturer import ModelCapturer
 from jupyter_deploy.domain.artifacts import Tolerance
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
@@ -55,11 +55,11 @@ def test_a_bento_of_an_older_version_is_built_anew_beside_it_and_what_runs_keeps
     snapshot = capture(ModelCapturer(tmp_path, Tolerance(), 60), lambda frame: frame["age"] * 2, NUMBERS)
     old = Path(builder.build(snapshot).path)
     assert builder.build(snapshot).path == str(old)
-    (old / "src" / "serving" / "container.py").unlink()  # as it was before there was any
+    (old / "src" / "serving" / _YOUNGEST).unlink()  # as it was before there was any
     before = {path: path.stat().st_mtime_ns for path in old.rglob("*")}
     new = builder.build(snapshot)
     assert (new.tag, Path(new.path).parent) == (snapshot.tag, old.parent)
-    assert (Path(new.path) / "src" / "serving" / "container.py").exists()
+    assert (Path(new.path) / "src" / "serving" / _YOUNGEST).exists()
     assert {path: path.stat().st_mtime_ns for path in old.rglob("*")} == before
     made = Path(new.path).stat().st_ino
     assert builder.build(snapshot) == new

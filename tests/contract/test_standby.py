@@ -81,7 +81,7 @@ def environment_of(snapshot):
 def test_the_next_model_is_proved_by_what_waits_and_is_the_same_snapshot_as_without(capturer, proved, tmp_path):
     first = capture(capturer, fitted(1.0), NUMBERS)
     capturer.stand_by()
-    (one,) = waiting()
+    (one,) = until(waiting)
     second = capture(capturer, fitted(0.1), NUMBERS)
     assert not one.is_running()  # it is used once
     third = capture(capturer, fitted(0.01), NUMBERS)
@@ -144,7 +144,7 @@ def test_a_model_that_ends_the_process_that_waits_is_judged_by_a_fresh_one(captu
 def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypatch, change):
     capture(capturer, doubled, {"x": 1, "y": 2})
     capturer.stand_by()
-    (one,) = waiting()
+    (one,) = until(waiting)
     if change == "killed":
         one.kill()
         until(lambda: not waiting())
@@ -168,7 +168,7 @@ def test_what_is_installed_while_it_waits_makes_it_unfit(capturer, proved, monke
 def test_another_one_takes_its_place_and_a_fork_has_none(capturer):
     capture(capturer, doubled, {"x": 1, "y": 2})
     capturer.stand_by()
-    (one,) = waiting()
+    (one,) = until(waiting)
     capturer.stand_by()
     assert not one.is_running()
     (other,) = waiting()
@@ -188,7 +188,7 @@ def test_its_folder_goes_with_it(capturer, tmp_path, monkeypatch):
     capture(capturer, doubled, {"x": 1, "y": 2})
     capturer.stand_by()
     (folder,) = tmp_path.glob("nbdeploy-standby-*")
-    (one,) = waiting()
+    (one,) = until(waiting)
     standby._waiting["replay"].process.stdin.close()  # as the end of this process does
     until(lambda: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE)
     assert not folder.exists()
@@ -197,7 +197,7 @@ def test_its_folder_goes_with_it(capturer, tmp_path, monkeypatch):
 def test_the_next_bento_is_built_by_what_waits(capturer, tmp_path):
     builder = BentoBuilder(tmp_path / "bentoml")
     builder.stand_by()
-    (one,) = waiting()
+    (one,) = until(waiting)
     snapshot = capture(capturer, lambda frame: frame["age"] * 2, NUMBERS)
     with BentoBuilder(tmp_path / "bentoml").prepared() as _:
         assert [child.pid for child in waiting()] == [one.pid]
@@ -206,6 +206,6 @@ def test_the_next_bento_is_built_by_what_waits(capturer, tmp_path):
 
 def test_one_that_waits_for_another_home_is_not_used(tmp_path):
     BentoBuilder(tmp_path / "one").stand_by()
-    (one,) = waiting()
+    (one,) = until(waiting)
     with BentoBuilder(tmp_path / "other").prepared():
         assert one.pid not in [child.pid for child in waiting()]

@@ -168,6 +168,9 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
     return found
 
 
+IMAGE_USER = 65532
+"""User and group of an image's processes: numbers, since no base has to know a name for them."""
+
 # Where what is the image's own lies in it: at the same place in every image, whatever its name, so that layers with the
 # same content are the same.
 BENTO_FOLDER = "opt/nbdeploy/bento"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +26,7 @@ from jupyter_deploy.home import private_folder
 
 from . import launch
 from .by_process import RETRIES
-from .engine import Container, Engine, find_engine, run_line, unusable
+from .engine import Container, Engine, ask, find_engine, run_line
 from .environment import folders_of, told
 from .hardware import thread_words
 from .runtime import Runtime
@@ -46,7 +45,6 @@ _PLACES = {"NBDEPLOY_RECORDS": "/records", "NBDEPLOY_FEEDBACK": "/feedback"}
 
 # A container ends within ten seconds, its engine's client a moment later.
 _STOP_SECONDS = 25
-_QUESTION_SECONDS = 60.0
 
 
 class ByContainer:
@@ -188,16 +186,4 @@ def require_containable(resources: Resources, engine: Engine) -> None:
 
 def _said(engine: Engine, arguments: Sequence[str]) -> str:
     """What it prints; if it cannot do it, the start that follows says why."""
-    try:
-        ended = subprocess.run(
-            [engine.path, *arguments],
-            env=for_engine(os.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_QUESTION_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise unusable(engine.name, str(error)) from error
-    return ended.stdout
+    return ask(engine.name, engine.path, arguments).stdout

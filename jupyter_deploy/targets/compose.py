@@ -27,7 +27,7 @@ import yaml
 
 from jupyter_deploy.domain.composed import COMPOSE_FILE, GATEWAY_FILE, README, TOKEN_VARIABLE, ComposePlan, services_of
 from jupyter_deploy.domain.endpoint import Endpoint, Release
-from jupyter_deploy.domain.images import GATEWAY_FOLDER
+from jupyter_deploy.domain.images import GATEWAY_FOLDER, IMAGE_USER
 from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.serving.pool import THREADS
 from jupyter_deploy.serving.records import SEGMENT_BYTES
@@ -39,7 +39,6 @@ Json = dict[str, Any]
 GATEWAY = "gateway"
 VOLUMES = "volumes"
 
-_USER = 65532
 _PYTHON = "/opt/nbdeploy/venv/bin/python"
 _GATEWAYS_PYTHON = f"/{GATEWAY_FOLDER}/python"
 _DATA, _SOCKETS = "/data", "/sockets"
@@ -229,7 +228,7 @@ def _folders(plan: ComposePlan) -> Json:
         *(f'    "{folder}",' for folder in folders),
         "):",
         "    os.makedirs(folder, exist_ok=True)",
-        f"    os.chown(folder, {_USER}, {_USER})",
+        f"    os.chown(folder, {IMAGE_USER}, {IMAGE_USER})",
     ]
     return {
         "image": str(plan.gateway),
@@ -241,7 +240,7 @@ def _folders(plan: ComposePlan) -> Json:
     }
 
 
-def _powerless(user: str = f"{_USER}:{_USER}") -> Json:
+def _powerless(user: str = f"{IMAGE_USER}:{IMAGE_USER}") -> Json:
     return {
         "user": user,
         "read_only": True,

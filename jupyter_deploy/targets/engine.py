@@ -11,16 +11,14 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from jupyter_deploy.domain.errors import InvalidInput, TargetError, ToolMissing
+from jupyter_deploy.domain.images import IMAGE_USER
 from jupyter_deploy.domain.processes import for_engine, last_lines
-
-IMAGE_USER = 65532
-"""The user of published images."""
 
 # A container has ten seconds to answer what is asked already; then it is killed.
 _END_SECONDS = 12
@@ -183,9 +181,22 @@ def _docker(path: str) -> Engine:
 
 
 def _asked(name: str, path: str, *question: str) -> dict[str, Any]:
+    ended = ask(name, path, question)
     try:
-        ended = subprocess.run(
-            [path, *question],
+        found: dict[str, Any] = json.loads(ended.stdout)
+    except ValueError:
+        raise unusable(name, last_lines(ended.stderr, 3)) from None
+    return found
+
+
+def ask(name: str, path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """An engine's answer, whatever its exit code.
+
+    Raises TargetError: it cannot be started, or says nothing for a minute.
+    """
+    try:
+        return subprocess.run(
+            [path, *arguments],
             env=for_engine(os.environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -195,11 +206,6 @@ def _asked(name: str, path: str, *question: str) -> dict[str, Any]:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise unusable(name, str(error)) from error
-    try:
-        found: dict[str, Any] = json.loads(ended.stdout)
-    except ValueError:
-        raise unusable(name, last_lines(ended.stderr, 3)) from None
-    return found
 
 
 def unusable(name: str, why: str) -> TargetError:

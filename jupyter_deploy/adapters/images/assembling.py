@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from jupyter_deploy.domain.image_ports import ImagePlan, Told
 from jupyter_deploy.domain.images import Image
 
 from . import dependencies
-from .archive import Entry, Packed, write_layer
+from .archive import Entry, Packed
 from .base import Base, bring, named, require
 from .compiling import Compiler, compiled, compiler
+from .documents import STOP, USER, Layer, as_json, configuration, enter, kept_layer
 from .layout import CONFIG_TYPE, ImageFolder, Writing
-from .parts import PORT, STOP, USER, Layer, as_json, enter, entry_point, parts_of, title_of, variables
+from .parts import PORT, entry_point, parts_of, title_of, variables
 
 _FORMAT = 1
 
@@ -68,7 +68,7 @@ def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterato
     parts = parts_of(plan)
     for entry, digest in parts.large:
         title = title_of(entry)
-        packed = _kept(writing, [_FORMAT, entry.name, digest], lambda entry=entry: [entry], compressed=False)  # type: ignore[misc]
+        packed = kept_layer(writing, [_FORMAT, entry.name, digest], lambda entry=entry: [entry], compressed=False)  # type: ignore[misc]
         told(f"{title}: {size_in_words(packed.size)}")
         yield Layer("model", title, packed, compressed=False)
     for title, sources, more in (("serving code", parts.serving, ()), ("bento", parts.bento, parts.small)):
@@ -81,7 +81,7 @@ def _compiled_layer(sources: Sequence[Entry], more: Sequence[Entry], by: Compile
     def entries() -> list[Entry]:
         return [*sources, *more, *compiled(sources, by, writing.making / "bytecode", writing.lock)]
 
-    packed = _kept(writing, [_FORMAT, by.version, _contents(sources), _contents(more)], entries, compressed=True)
+    packed = kept_layer(writing, [_FORMAT, by.version, _contents(sources), _contents(more)], entries, compressed=True)
     shutil.rmtree(writing.making / "bytecode", ignore_errors=True)
     return packed
 
@@ -96,40 +96,16 @@ def _contents(entries: Sequence[Entry]) -> list[list[str]]:
     return sorted(found)
 
 
-def _kept(writing: Writing, made_of: list[Any], entries: Callable[[], list[Entry]], *, compressed: bool) -> Packed:
-    """A layer, written if it is not there: a large file that did not change is not read again."""
-    key = sha256(json.dumps(made_of).encode())
-    kept = writing.kept("layers", key)
-    if kept:
-        return Packed(kept["digest"], kept["diff_id"], kept["size"])
-    file = writing.making / "layer"
-    packed = write_layer(entries(), file, compressed=compressed)
-    writing.take(file, packed.digest)
-    writing.keep("layers", key, {"digest": packed.digest, "diff_id": packed.diff_id, "size": packed.size})
-    return packed
-
-
 def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, Any]:
-    """The image's configuration; nothing in it is of today."""
-    created = plan.snapshot.manifest.provenance.captured_at.isoformat()
-    history = [{"created": created, "created_by": f"nbdeploy: {one.kind}: {one.title}"} for one in layers]
-    return {
-        "created": created,
-        "architecture": base.config["architecture"],
-        "os": base.config["os"],
-        **{key: base.config[key] for key in ("variant",) if key in base.config},
-        "config": {
-            "User": USER,
-            "ExposedPorts": {f"{PORT}/tcp": {}},
-            "Env": [f"{name}={value}" for name, value in variables(base).items()],
-            "Entrypoint": entry_point(plan),
-            "WorkingDir": "/",
-            "Labels": dict(sorted(plan.labels.items())),
-            "StopSignal": STOP,
-        },
-        "rootfs": {
-            "type": "layers",
-            "diff_ids": [*base.config["rootfs"]["diff_ids"], *(one.packed.diff_id for one in layers)],
-        },
-        "history": [*(base.config.get("history") or ({} for _ in base.manifest["layers"])), *history],
+    containers = {
+        "User": USER,
+        "ExposedPorts": {f"{PORT}/tcp": {}},
+        "Env": [f"{name}={value}" for name, value in variables(base).items()],
+        "Entrypoint": entry_point(plan),
+        "WorkingDir": "/",
+        "Labels": dict(sorted(plan.labels.items())),
+        "StopSignal": STOP,
     }
+    created = plan.snapshot.manifest.provenance.captured_at.isoformat()
+    told = [(one.packed, f"{one.kind}: {one.title}") for one in layers]
+    return configuration(base, told, containers, created=created)

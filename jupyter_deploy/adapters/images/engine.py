@@ -20,10 +20,11 @@ from . import dependencies, engines, tidying
 from .archive import Packed, compress, write_tree
 from .base import Base, bring, named, platform_of, require
 from .dependencies import NOT_INSTALLED, Wanted
+from .documents import STOP, USER, Layer, enter
 from .glibc import require_wheels_run
 from .indexes import Indexes, indexes
 from .layout import CONFIG_TYPE, ImageFolder, Writing
-from .parts import PORT, STOP, USER, Layer, Parts, enter, entry_point, parts_of, title_of, variables
+from .parts import PORT, Parts, entry_point, parts_of, title_of, variables
 from .wheels import wheels_of, write_wheels
 
 _FORMAT = "engine 1"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,13 @@ from jupyter_deploy.domain.errors import BaseUnfit, EnvoyMissing, disk_faults
 from jupyter_deploy.domain.image_ports import Told
 from jupyter_deploy.domain.images import GATEWAY_FOLDER, Image, Layer
 
-from . import gateway_start
-from .archive import Entry, Packed, write_layer
+from . import documents, gateway_start
+from .archive import Entry, Packed
 from .base import Base, bring, named, platform_of, require
-from .layout import (
-    BASE_DIGEST,
-    BUILDER,
-    CONFIG_TYPE,
-    GZIP_TYPE,
-    LAYER_KIND,
-    MANIFEST_TYPE,
-    PYTHON,
-    TITLE,
-    ImageFolder,
-    Writing,
-)
+from .documents import STOP, USER, as_json, configuration, kept_layer, manifest_of
+from .layout import CONFIG_TYPE, LAYER_KIND, MANIFEST_TYPE, TITLE, ImageFolder, Writing
 
 _FORMAT = 1
-_USER = "65532:65532"
 _CREATED = "1970-01-01T00:00:00+00:00"  # nothing in it is of the day when it was made
 _WHAT = "Envoy, and what starts it"
 
@@ -77,9 +65,9 @@ class GatewayBuilder:
                 )
             told(_WHAT)
             packed = _layer(envoy, below, writing)
-            config = writing.put(_json(_config(below, packed)), CONFIG_TYPE)
-            manifest = _manifest(below, packed, config)
-            digest = writing.put(_json(manifest), MANIFEST_TYPE)["digest"]
+            config = writing.put(as_json(_config(below, packed)), CONFIG_TYPE)
+            manifest = manifest_of(below, [documents.Layer("code", _WHAT, packed)], config, "daemonless")
+            digest = writing.put(as_json(manifest), MANIFEST_TYPE)["digest"]
         return Image(
             digest=digest,
             snapshot="",
@@ -117,64 +105,21 @@ def _require_for(envoy: Path, environment: Environment) -> None:
 def _layer(envoy: Path, base: Base, writing: Writing) -> Packed:
     """The one layer above the base, written if it is not there."""
     start = Path(gateway_start.__file__).read_bytes()
-    key = sha256(json.dumps([_FORMAT, file_sha256(envoy), sha256(start), base.python.path]).encode())
-    kept = writing.kept("layers", key)
-    if kept:
-        return Packed(kept["digest"], kept["diff_id"], kept["size"])
-    file = writing.making / "layer"
     entries = [
         Entry(f"{GATEWAY_FOLDER}/envoy", envoy, executable=True),
         Entry(f"{GATEWAY_FOLDER}/python", base.python.path),
         Entry(f"{GATEWAY_FOLDER}/start.py", start),
     ]
-    packed = write_layer(entries, file)
-    writing.take(file, packed.digest)
-    writing.keep("layers", key, {"digest": packed.digest, "diff_id": packed.diff_id, "size": packed.size})
-    return packed
+    return kept_layer(writing, [_FORMAT, file_sha256(envoy), sha256(start), base.python.path], lambda: entries)
 
 
 def _config(base: Base, layer: Packed) -> dict[str, Any]:
-    return {
-        "created": _CREATED,
-        "architecture": base.config["architecture"],
-        "os": base.config["os"],
-        **{key: base.config[key] for key in ("variant",) if key in base.config},
-        "config": {
-            "User": _USER,
-            "Env": list(base.config.get("config", {}).get("Env") or ()),
-            "Entrypoint": [f"/{GATEWAY_FOLDER}/python", "-IS", f"/{GATEWAY_FOLDER}/start.py"],
-            "WorkingDir": "/",
-            "Labels": {"org.opencontainers.image.title": "nbdeploy's gateway"},
-            "StopSignal": "SIGTERM",
-        },
-        "rootfs": {"type": "layers", "diff_ids": [*base.config["rootfs"]["diff_ids"], layer.diff_id]},
-        "history": [
-            *(base.config.get("history") or ({} for _ in base.manifest["layers"])),
-            {"created": _CREATED, "created_by": f"nbdeploy: {_WHAT}"},
-        ],
+    containers = {
+        "User": USER,
+        "Env": list(base.config.get("config", {}).get("Env") or ()),
+        "Entrypoint": [f"/{GATEWAY_FOLDER}/python", "-IS", f"/{GATEWAY_FOLDER}/start.py"],
+        "WorkingDir": "/",
+        "Labels": {"org.opencontainers.image.title": "nbdeploy's gateway"},
+        "StopSignal": STOP,
     }
-
-
-def _manifest(base: Base, layer: Packed, config: Mapping[str, Any]) -> dict[str, Any]:
-    below = [
-        {key: one[key] for key in ("mediaType", "digest", "size")}
-        | {"annotations": {LAYER_KIND: "base", TITLE: "base image"}}
-        for one in base.manifest["layers"]
-    ]
-    own = {
-        "mediaType": GZIP_TYPE,
-        "digest": layer.digest,
-        "size": layer.size,
-        "annotations": {LAYER_KIND: "code", TITLE: _WHAT},
-    }
-    return {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "config": dict(config),
-        "layers": [*below, own],
-        "annotations": {BASE_DIGEST: base.digest, BUILDER: "daemonless", PYTHON: base.python.version},
-    }
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return configuration(base, [(layer, _WHAT)], containers, created=_CREATED)

@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jupyter_deploy.adapters.snapshots import MANIFEST
 from jupyter_deploy.domain.artifacts import Snapshot
 from jupyter_deploy.domain.image_ports import ImagePlan
-from jupyter_deploy.domain.images import BENTO_FOLDER, SNAPSHOT_FOLDER, Builder, LayerKind
+from jupyter_deploy.domain.images import BENTO_FOLDER, SNAPSHOT_FOLDER
 
-from .archive import Entry, Packed, entries_of
+from .archive import Entry, entries_of
 from .base import Base
-from .layout import (
-    BASE_DIGEST,
-    BASE_NAME,
-    BUILDER,
-    GZIP_TYPE,
-    LAYER_KIND,
-    LAYER_TYPE,
-    MANIFEST_TYPE,
-    PYTHON,
-    TITLE,
-    Descriptor,
-    Writing,
-)
 from .tidying import VENV
 
 HOME = "opt/nbdeploy/bentoml"
 PORT = 8080
-USER = "65532:65532"
-STOP = "SIGTERM"
 
 _LARGE = 1 << 20  # bytes from which on a model's file is a layer of its own
 # What BentoML makes in its home when it is asked for anything; in a container it may not be able to.
@@ -153,46 +136,3 @@ def entry_point(plan: ImagePlan) -> list[str]:
     bento = Path(plan.bento.path)
     program = f"/{HOME}/bentos/{bento.parent.name}/{bento.name}/src/serving/container.py"
     return [f"/{VENV}/bin/python", "-P", program]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer that is in the store."""
-
-    kind: LayerKind
-    title: str
-    packed: Packed
-    compressed: bool = True
-
-    @property
-    def descriptor(self) -> Descriptor:
-        return {
-            "mediaType": GZIP_TYPE if self.compressed else LAYER_TYPE,
-            "digest": self.packed.digest,
-            "size": self.packed.size,
-            "annotations": {LAYER_KIND: self.kind, TITLE: self.title},
-        }
-
-
-def enter(writing: Writing, base: Base, layers: Sequence[Layer], config: Descriptor, builder: Builder) -> str:
-    """Write the manifest of an image on a base, which makes it count; its digest."""
-    below = [
-        {key: one[key] for key in ("mediaType", "digest", "size")}
-        | {"annotations": {LAYER_KIND: "base", TITLE: "base image"}}
-        for one in base.manifest["layers"]
-    ]
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST_TYPE,
-        "config": dict(config),
-        "layers": [*below, *(one.descriptor for one in layers)],
-        "annotations": {BASE_DIGEST: base.digest, BUILDER: builder, PYTHON: base.python.version},
-    }
-    descriptor = writing.put(as_json(manifest), MANIFEST_TYPE)
-    writing.enter(descriptor, {BASE_NAME: base.name})
-    return str(descriptor["digest"])
-
-
-def as_json(document: Mapping[str, Any]) -> bytes:
-    """A document of an image; the same document gives the same bytes."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -18,7 +18,9 @@ from jupyter_deploy.domain.starting import FileState, quoted
 
 from .capture import stored
 from .change import find
-from .steps import Steps
+from .steps import Steps, noted_if_interrupted
+
+_INTERRUPTED = "of the project some files may be written; it can be said again, and makes it whole"
 
 
 def compose(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
@@ -26,12 +28,8 @@ def compose(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
 
     All that can be refused is refused before anything is made or written. Interrupted anywhere, it can be said again.
     """
-    try:
+    with noted_if_interrupted(lambda: _INTERRUPTED):
         return _composed(request, ports, report)
-    except BaseException as stopped:
-        if not isinstance(stopped, Exception):
-            stopped.add_note("of the project some files may be written; it can be said again, and makes it whole")
-        raise
 
 
 def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed:

@@ -21,7 +21,7 @@ from .build import build
 from .capture import stored
 from .change import find
 from .passing import forced_or_passed
-from .steps import Steps
+from .steps import Steps, noted_if_interrupted
 
 _LOOKED_AT = 3  # images of the same repository that are asked which layers they have, before anything is sent
 
@@ -33,12 +33,8 @@ def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
     made and sent is used, and a tag names a whole image or none. Ctrl-C leaves with a note of what is done by then.
     """
     so_far = _SoFar()
-    try:
+    with noted_if_interrupted(lambda: f"{so_far.words}; it can be said again: what is finished is used"):
         return _published(request, ports, report, so_far)
-    except BaseException as stopped:
-        if not isinstance(stopped, Exception):
-            stopped.add_note(f"{so_far.words}; it can be said again: what is finished is used")
-        raise
 
 
 @dataclass

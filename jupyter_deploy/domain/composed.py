@@ -48,12 +48,12 @@ class ComposePlan:
 
 
 class ComposedService(Value):
-    """A release, and the services that run it: one for each of its workers."""
+    """A release, and the service that runs it."""
 
     release: str = Field(description="The release's tag.")
     role: Role
     percent: float
-    services: tuple[str, ...]
+    service: str
     image: str = Field(description="Its image, by its digest.")
 
 
@@ -74,7 +74,6 @@ class Composed(Value):
     gateway: str = Field(description="The gateway's image, by its digest.")
     url: str = Field(description="Where clients find it once it runs.")
     token: bool = Field(default=False, description="Whether clients must carry a token, which NBDEPLOY_TOKEN names.")
-    notes: tuple[str, ...] = Field(default=(), description="What is other than where the endpoint runs now.")
     dry_run: bool = False
 
     @property
@@ -85,8 +84,6 @@ class Composed(Value):
         return f"{token}podman-compose --file {file} up --detach"
 
 
-def services_of(endpoint: Endpoint, tag: str) -> tuple[str, ...]:
-    """What the services of a release are called: by its version, so that a promotion leaves its containers alone."""
-    name = tag.replace(":", "-")
-    count = endpoint.release(tag).resources.processes
-    return (name,) if count == 1 else tuple(f"{name}-{number}" for number in range(1, count + 1))
+def service_of(tag: str) -> str:
+    """What the service of a release is called: by its version, so that a promotion leaves its container alone."""
+    return tag.replace(":", "-")

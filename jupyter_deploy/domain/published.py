@@ -124,8 +124,7 @@ def run_line(reference: Reference, resources: Resources) -> str:
     words = ["podman", "run", "--rm", "--read-only", "--cap-drop=all", "-p", f"{PORT}:{PORT}"]
     words += [f"--cpus={resources.cpu:g}"] if resources.cpu else []
     words += [f"--memory={resources.memory}"] if resources.memory else []
-    words += [f"--env=NBDEPLOY_WORKERS={resources.workers}"] if resources.processes > 1 else []
-    words += [f"--env=NBDEPLOY_THREADS={resources.threads}"] if resources.threads else []
+    words += [f"--env={name}={value}" for name, value in resources.in_container.items()]
     devices = [] if resources.gpu in (None, "none") else str(resources.gpu).split(",")
     words += [f"--device=nvidia.com/gpu={device}" for device in devices]
     words.append(str(exact))

@@ -153,6 +153,12 @@ class Resources(Value):
         """What is not left to be any."""
         return self.model_dump(exclude_none=True)
 
+    @property
+    def in_container(self) -> dict[str, str]:
+        """Variables of an image that ``publish`` made: what its processes cannot see of the container themselves."""
+        said = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
+        return {name: str(value) for name, value in said.items() if value is not None}
+
     def threads_on(self, cpus: int) -> int | None:
         """Of each worker, on a machine with so many processors; None: as many as its libraries choose."""
         if self.threads or (self.cpu is None and self.processes == 1):

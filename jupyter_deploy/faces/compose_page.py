@@ -15,9 +15,8 @@ def composed_page(result: Composed) -> Page:
         ("gateway", result.gateway),
         ("url", result.url),
         *([("token", "clients must carry the one that NBDEPLOY_TOKEN names when it is started")] * result.token),
-        *(("note", note) for note in result.notes),
     ]
-    services = [(", ".join(one.services), one.release, one.role, f"{one.percent:g} %") for one in result.releases]
+    services = [(one.service, one.release, one.role, f"{one.percent:g} %") for one in result.releases]
     shown = [file for file in result.files if result.dry_run and file.path in (COMPOSE_FILE, README)]
     return Page(
         f"{result.endpoint} at revision {result.revision} {'was already there' if same else did}: {result.folder}",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.artifacts import Environment
 from jupyter_deploy.domain.base import size_in_words
-from jupyter_deploy.domain.composed import FILES, Composed, ComposedFile, ComposedService, ComposePlan, services_of
+from jupyter_deploy.domain.composed import FILES, Composed, ComposedFile, ComposedService, ComposePlan, service_of
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.image_requests import ComposeRequest
@@ -66,7 +66,6 @@ def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed
         gateway=str(gateway),
         url=f"http://127.0.0.1:{request.port}/{asked.endpoint.name}",
         token=plan.token,
-        notes=tuple(_notes(asked.endpoint)),
         dry_run=request.dry_run,
     )
 
@@ -181,19 +180,7 @@ def _service(plan: ComposePlan, tag: str) -> ComposedService:
         release=tag,
         role=traffic.role_of(tag),
         percent=traffic.percent_of(tag),
-        services=services_of(plan.endpoint, tag),
+        service=service_of(tag),
         image=str(plan.images[tag]),
     )
 
-
-def _notes(endpoint: Endpoint) -> list[str]:
-    """What is other than behind the local gateway."""
-    notes = []
-    for tag in endpoint.traffic.tags():
-        resources = endpoint.release(tag).resources
-        if resources.processes > 1:
-            memory = f", each of which may use {size_in_words(resources.memory)}" if resources.memory else ""
-            notes.append(
-                f"{tag} has {resources.processes} workers: that many containers{memory}, and each holds the model"
-            )
-    return notes

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.endpoint import Release
-from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.domain.errors import InvalidInput, TargetError, ToolMissing
 from jupyter_deploy.domain.images import Reference, in_engine
 from jupyter_deploy.domain.processes import for_engine
 from jupyter_deploy.domain.resources import Resources
@@ -91,11 +92,11 @@ class ByContainer:
             arguments=("--uds", f"{_SOCKETS}/{_SOCKET}"),
             user=user,
             labels={
-                HOME_LABEL: self._home,
+                HOME_LABEL: _home(self._settings),
                 ENDPOINT_LABEL: self._release.endpoint,
                 RELEASE_LABEL: self._release.tag,
             },
-            variables=told(self._release, self._settings) | _PLACES,
+            variables=told(self._release, self._settings) | resources.in_container | _PLACES,
             folders={folder: _SOCKETS} | {path: _PLACES[variable] for variable, path in written.items()},
             network=self._settings.otlp_endpoint is not None,
             memory=resources.memory,
@@ -114,14 +115,7 @@ class ByContainer:
 
     def sweep(self) -> None:
         """End what a former runtime directory has left of it: its containers outlive that."""
-        engine = self._engine
-        labels = [f"--filter=label={HOME_LABEL}={self._home}", f"--filter=label={RELEASE_LABEL}={self._release.tag}"]
-        labels.append(f"--filter=label={ENDPOINT_LABEL}={self._release.endpoint}")
-        for name in _said(engine, ["ps", "--all", "--format={{.Names}}", *labels]).splitlines():
-            for command in engine.end(name):
-                why = launch.cleared(command, for_engine(os.environ))
-                if why:
-                    raise TargetError(f"the container {name} could not be ended", "end it yourself", why)
+        sweep(self._settings, {RELEASE_LABEL: self._release.tag, ENDPOINT_LABEL: self._release.endpoint})
 
     def begin(self, plan: Path) -> None:
         """A container is begun by its engine alone."""
@@ -130,7 +124,7 @@ class ByContainer:
         """What is not there yet cannot wait: its image is not known."""
 
     def limits(self, resources: Resources, state: Path) -> tuple[str, ...]:  # noqa: ARG002 - of processes
-        lines = []
+        lines = [f"{resources.processes} workers, in one container"] if resources.processes > 1 else []
         if resources.cpu is not None:
             lines.append(f"cpu {resources.cpu:g}, by the container engine")
         if resources.memory is not None:
@@ -142,12 +136,33 @@ class ByContainer:
         return find_engine()
 
     @property
-    def _home(self) -> str:
-        return hashlib.sha256(os.fsencode(self._settings.home.absolute())).hexdigest()[:8]
-
-    @property
     def _name(self) -> str:
-        return f"nbdeploy-{self._home}-{self._stem}"
+        return f"nbdeploy-{_home(self._settings)}-{self._stem}"
+
+
+def sweep(settings: LocalSettings, labels: Mapping[str, str] = MappingProxyType({})) -> None:
+    """End the containers of this home that have these labels: whatever started them may have gone.
+
+    Raises
+    ------
+    TargetError
+        One is left.
+    """
+    try:
+        engine = find_engine()
+    except (ToolMissing, TargetError):
+        return  # nothing can be run by it, nor ended
+    wanted = {HOME_LABEL: _home(settings), **labels}
+    filters = [f"--filter=label={name}={value}" for name, value in wanted.items()]
+    for name in _said(engine, ["ps", "--all", "--format={{.Names}}", *filters]).splitlines():
+        for command in engine.end(name):
+            why = launch.cleared(command, for_engine(os.environ))
+            if why:
+                raise TargetError(f"the container {name} could not be ended", "end it yourself", why)
+
+
+def _home(settings: LocalSettings) -> str:
+    return hashlib.sha256(os.fsencode(settings.home.absolute())).hexdigest()[:8]
 
 
 def socket_folder(runtime: Runtime, stem: str) -> Path:
@@ -161,15 +176,10 @@ def require_containable(resources: Resources, engine: Engine) -> None:
     Raises
     ------
     InvalidInput
-        Several workers, a GPU.
+        A GPU.
     TargetError
         The engine cannot limit what is to be limited.
     """
-    if resources.processes > 1:
-        raise InvalidInput(
-            f"a release that runs from its image is one worker, and {resources.processes} are asked for",
-            "add --resources workers=1, or deploy it without --image",
-        )
     if resources.gpu not in (None, "none"):
         raise InvalidInput(
             f"a release that runs from its image has no GPU, and gpu={resources.gpu} is asked for",

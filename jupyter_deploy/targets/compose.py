@@ -25,11 +25,10 @@ from typing import Any
 
 import yaml
 
-from jupyter_deploy.domain.composed import COMPOSE_FILE, GATEWAY_FILE, README, TOKEN_VARIABLE, ComposePlan, services_of
+from jupyter_deploy.domain.composed import COMPOSE_FILE, GATEWAY_FILE, README, TOKEN_VARIABLE, ComposePlan, service_of
 from jupyter_deploy.domain.endpoint import Endpoint, Release
 from jupyter_deploy.domain.images import GATEWAY_FOLDER, IMAGE_USER
 from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.serving.pool import THREADS
 from jupyter_deploy.serving.records import SEGMENT_BYTES
 
 from . import envoy
@@ -45,9 +44,6 @@ _DATA, _SOCKETS = "/data", "/sockets"
 _CONFIGURATION = f"/etc/nbdeploy/{GATEWAY_FILE}"
 _ADMIN = "/tmp/admin.sock"  # noqa: S108 - the container's own, in memory
 _PLACE = f"${{{TOKEN_VARIABLE}}}"  # of the token in the documents: what starts Envoy puts it there
-
-# More than any machine has: what a release's resources say decides over its threads, and not this machine.
-_PROCESSORS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
     """Envoy's configuration, of the renderer of the local gateway's."""
     endpoint = plan.endpoint.model_copy(update={"running": True})
     sockets = {
-        (endpoint.name, tag): [_socket(service) for service in services_of(endpoint, tag)]
+        (endpoint.name, tag): [_socket(service_of(tag))]
         for tag in endpoint.traffic.tags()
     }
     return envoy.static(
@@ -102,9 +98,7 @@ def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
 def _compose(plan: ComposePlan, settings: ComposeSettings, documents: str) -> str:
     endpoint = plan.endpoint
     services: list[tuple[str, Json]] = [
-        (_words(endpoint, tag, number), {service: _release(plan, tag, service, settings)})
-        for tag in endpoint.traffic.tags()
-        for number, service in enumerate(services_of(endpoint, tag))
+        (_words(endpoint, tag), {service_of(tag): _release(plan, tag, settings)}) for tag in endpoint.traffic.tags()
     ]
     words = "What clients talk to. Its label changes with envoy.json, so that 'up' sees it."
     services.append((words, {GATEWAY: _gateway(plan, documents)}))
@@ -125,28 +119,26 @@ def _compose(plan: ComposePlan, settings: ComposeSettings, documents: str) -> st
     )
 
 
-def _words(endpoint: Endpoint, tag: str, number: int) -> str:
-    if number:
-        return f"{tag} again, for its worker {number + 1}."
+def _words(endpoint: Endpoint, tag: str) -> str:
     role, percent = endpoint.traffic.role_of(tag), f"{endpoint.traffic.percent_of(tag):g} %"
     does = f"gets a copy of {percent} of the requests" if role == "shadow" else f"answers {percent} of the requests"
     return f"{tag}, {role}: {does}."
 
 
-def _release(plan: ComposePlan, tag: str, service: str, settings: ComposeSettings) -> Json:
-    release = plan.endpoint.release(tag)
+def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
+    release, socket = plan.endpoint.release(tag), _socket(service_of(tag))
     asking = [
         "import http.client, socket",
         "c = http.client.HTTPConnection('release')",
         "c.sock = socket.socket(socket.AF_UNIX)",
-        f"c.sock.connect('{_socket(service)}')",
+        f"c.sock.connect('{socket}')",
         "c.request('GET', '/readyz')",
         "raise SystemExit(c.getresponse().status != 200)",
     ]
     limits = _limits(release.resources)
     return {
         "image": str(plan.images[tag]),
-        "command": ["--uds", _socket(service)],
+        "command": ["--uds", socket],
         "environment": _environment(release, settings),
         **_powerless(),
         "network_mode": "none",
@@ -171,18 +163,16 @@ def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
         said["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
     if settings.segment_bytes not in (None, SEGMENT_BYTES):
         said["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
-    if resources.threads or resources.cpu:
-        said |= dict.fromkeys(THREADS, str(resources.threads_on(_PROCESSORS)))
+    said |= resources.in_container
     if resources.gpu == "none":
         said["CUDA_VISIBLE_DEVICES"] = "-1"
     return said
 
 
 def _limits(resources: Resources) -> Json:
-    """Of one of its containers: processors are shared by all of them, memory is each one's, which has the model."""
     limits: Json = {}
     if resources.cpu:
-        limits["cpus"] = f"{resources.cpu / resources.processes:.4g}"
+        limits["cpus"] = f"{resources.cpu:g}"
     if resources.memory:
         limits["memory"] = f"{resources.memory}b"
     found: Json = {"limits": limits} if limits else {}
@@ -195,7 +185,6 @@ def _limits(resources: Resources) -> Json:
 
 def _gateway(plan: ComposePlan, documents: str) -> Json:
     needed = f"${{{TOKEN_VARIABLE}:?the token that clients must carry, 16 characters or more}}"
-    releases = [service for tag in plan.endpoint.traffic.tags() for service in services_of(plan.endpoint, tag)]
     return {
         "image": str(plan.gateway),
         "command": [_CONFIGURATION],
@@ -207,7 +196,7 @@ def _gateway(plan: ComposePlan, documents: str) -> Json:
         "depends_on": {
             VOLUMES: {"condition": "service_completed_successfully"},
             # Started, not healthy: a shadow that fails must not keep stable from answering.
-            **{service: {"condition": "service_started"} for service in releases},
+            **{service_of(tag): {"condition": "service_started"} for tag in plan.endpoint.traffic.tags()},
         },
         "healthcheck": _healthcheck([_GATEWAYS_PYTHON, "-IS", f"/{GATEWAY_FOLDER}/start.py", "--ask", _ADMIN]),
         "labels": {"io.nbdeploy.gateway": documents},

@@ -24,7 +24,7 @@ from jupyter_deploy.domain.resources import Resources
 from jupyter_deploy.home import private_folder, was_running, write_atomic
 
 from . import limits
-from .by_container import require_containable
+from .by_container import require_containable, sweep
 from .engine import find_engine, require_platform
 from .gateway import Gateway, envoy_binary, forget_runtime, remember
 from .hardware import require_hardware
@@ -93,6 +93,8 @@ class LocalTarget:
             if workers.altered() and workers.alive(place.programs()):
                 place.start_beside(workers)
                 return True
+            if not workers.alive(place.programs()):
+                workers.way.sweep()  # by an engine that may be slow: not under the lock that everybody needs
             with place.runtime.lock():
                 place.runtime.prepare()  # the last release may just have been stopped
                 before = workers.alive(place.programs())
@@ -114,10 +116,11 @@ class LocalTarget:
     def stop(self, release: Release) -> None:
         """Stop a release, its requests answered; with the last one gateway and supervisor go too."""
         place = _Place(self._settings)
+        workers = place.workers(release)
         if not place.runtime.exists():
+            workers.way.sweep()
             return
         place.runtime.prepare()
-        workers = place.workers(release)
         with place.runtime.lock(workers.lock):
             place.resume()
             place.take_down(workers)
@@ -215,7 +218,10 @@ class LocalTarget:
             place.runtime.prepare()
             with place.runtime.lock():
                 place.close()
-        else:  # what a reboot ended is not to come back either
+        else:
+            if was_running(self._settings.home):
+                sweep(self._settings)  # containers outlive a runtime directory that somebody has removed
+            # What a reboot ended is not to come back either.
             with suppress(OSError):
                 forget_runtime(self._settings)
 

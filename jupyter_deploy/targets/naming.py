@@ -35,7 +35,12 @@ def sockets(runtime: Runtime, release: Release, generation: int | None = None) -
     current = record.get("generation", 0)
     started = record.get("workers") if generation in (None, current) else None
     stem = stem_of(key, current if generation is None else generation)
-    return [f"{runtime.path}/s/{stem}-{number}.sock" for number in range(started or release.resources.processes)]
+    return [f"{runtime.path}/s/{stem}-{number}.sock" for number in range(started or how_many(release))]
+
+
+def how_many(release: Release) -> int:
+    """Sockets of a release that is to be started: of its processes, one each; those in a container share one."""
+    return 1 if release.image is not None else release.resources.processes
 
 
 def key_of(endpoint: str, tag: str) -> str:

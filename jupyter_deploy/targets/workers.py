@@ -25,7 +25,7 @@ from . import limits, unix
 from .by_container import ByContainer, socket_folder
 from .by_process import ByProcess
 from .environment import folders_of
-from .naming import generations, key_of, program_name, sockets, stem_of
+from .naming import generations, how_many, key_of, program_name, sockets, stem_of
 from .runtime import Runtime, read_json
 from .settings import LocalSettings
 from .supervision import ProcessState, Program, Programs, Supervisor
@@ -112,7 +112,6 @@ class Workers:
         """Add its program. The caller holds the state lock."""
         if self._generation == self._record().get("generation", 0):
             self._write_record(proved=False)
-            self.way.sweep()
         for socket in self.sockets():
             Path(socket).unlink(missing_ok=True)
         for folder in folders_of(self.release, self._settings).values():
@@ -279,7 +278,7 @@ class Workers:
             "tag": self.release.tag,
             "endpoint": self.release.endpoint,
             "digest": self.release.digest,
-            "workers": self.release.resources.processes,
+            "workers": how_many(self.release),
             "resources": self.release.resources.said(),
             "image": self.release.image,
             "proved": proved,

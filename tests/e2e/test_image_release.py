@@ -222,6 +222,41 @@ def test_after_a_reboot_reconcile_brings_it_back(world, promoted):
     assert len(world.containers()) == 1
 
 
+def test_with_several_workers_it_is_started_beside_what_runs_and_a_killed_worker_is_replaced(world, promoted):
+    with Load(world.url) as load:
+        world.deploys("--image", str(world.exact), "--resources", "workers=2")
+        load.wait_for(10)
+    assert load.failures == []
+    assert any("2 workers, in one container" in line for line in world.release(world.published)["limits"])
+    assert len(world.containers()) == 1
+
+    def workers():
+        """Children of the process that they are forked from, the first one's only child."""
+        (crew,) = psutil.Process(world.serving()[0]).children()
+        return {one.pid for one in crew.children()}
+
+    before = workers()
+    assert len(before) == 2
+    os.kill(min(before), signal.SIGKILL)
+    until(lambda: len(workers()) == 2 and min(before) not in workers())
+    assert answered(world.url)
+
+
+def test_down_ends_a_container_also_where_its_runtime_directory_was_removed(world, promoted):
+    found = processes(world.home)
+    runtime = psutil.Process(found[0].pid).cwd().removesuffix("/empty")
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for one in found:
+            os.kill(one.pid, number)
+    until(lambda: not processes(world.home))
+    shutil.rmtree(runtime)
+    assert len(world.serving()) == 1
+    world.home.run("down")
+    assert (world.containers(), world.serving()) == ([], [])
+    world.home.run("reconcile")
+    assert len(world.containers()) == 1
+
+
 def test_stopped_or_taken_down_no_container_is_left(world, promoted):
     world.home.run("down")
     assert world.containers() == []
@@ -264,9 +299,9 @@ def test_without_an_engine_it_is_said_what_to_install(world, tmp_path):
 
 
 def test_what_a_container_cannot_have_is_refused(world):
-    code, said = world.refused("--image", str(world.exact), "--resources", "workers=2")
+    code, said = world.refused("--image", str(world.exact), "--resources", "gpu=0")
     assert code == 2
-    assert "is one worker, and 2 are asked for" in said
+    assert "has no GPU, and gpu=0 is asked for" in said
 
 
 ROOT = os.geteuid() == 0

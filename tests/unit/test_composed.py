@@ -7,15 +7,14 @@ COMPOSED = Composed(
     endpoint="tumour", revision=7, folder="/home/ada/my tumour", gateway="registry.example/tumour@sha256:1",
     url="http://127.0.0.1:8080/tumour",
     files=(ComposedFile(path="compose.yaml", state="written", text="services: <all>\n"),),
-    releases=(ComposedService(release="tumour:a", role="stable", percent=90, services=("a-1", "a-2"), image="i"),),
-    notes=("tumour:a has 2 workers",),
+    releases=(ComposedService(release="tumour:a", role="stable", percent=90, service="tumour-a", image="i"),),
 )  # fmt: skip
 
 
 def test_it_is_told_what_was_written_what_runs_and_how_it_is_started():
     shown = text(COMPOSED)
     assert shown.startswith("tumour at revision 7 is written: /home/ada/my tumour\n")
-    for words in ("compose.yaml", "a-1, a-2", "90 %", "tumour:a has 2 workers", COMPOSED.url):
+    for words in ("compose.yaml", "tumour-a", "90 %", COMPOSED.url):
         assert words in shown
     assert 'podman-compose --file "/home/ada/my tumour/compose.yaml" up --detach' in shown
     assert "services:" not in shown

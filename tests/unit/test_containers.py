@@ -99,15 +99,14 @@ def test_an_image_has_its_digest_in_its_name():
     assert in_engine("docker", reference) == f"localhost:5000/team/churn:sha256-{'1a' * 32}"
 
 
-@pytest.mark.parametrize("given", [{"workers": 2}, {"gpu": "0"}])
-def test_what_an_image_cannot_be_given_is_refused(given):
+def test_what_an_image_cannot_be_given_is_refused():
     with pytest.raises(InvalidInput, match="without --image"):
-        require_containable(Resources.model_validate(given), PODMAN)
+        require_containable(Resources(gpu="0"), PODMAN)
 
 
 def test_a_limit_that_the_engine_cannot_keep_is_refused():
     weak = Engine("podman", "/usr/bin/podman", rootless=True, controllers=frozenset({"cpu"}))
-    require_containable(Resources(cpu=1, gpu="none", workers=1), weak)
+    require_containable(Resources(cpu=1, gpu="none", workers=2), weak)
     with pytest.raises(TargetError, match="podman cannot limit memory for this user") as refused:
         require_containable(Resources(memory=2**30), weak)
     assert "memory=any" in refused.value.remedy

@@ -183,4 +183,3 @@ def _service(plan: ComposePlan, tag: str) -> ComposedService:
         service=service_of(tag),
         image=str(plan.images[tag]),
     )
-

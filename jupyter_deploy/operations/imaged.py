@@ -123,7 +123,6 @@ def _found(reference: Reference, ports: Ports) -> tuple[Reference, Image]:
     registry, store = ports.images.registry, ports.images.store
     digest = reference.digest
     if digest is None:
-        registry.check(reference)
         digest = registry.digest(reference)
     if digest is None:
         raise _missing(reference)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,6 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
     progress = Steps(report, total=3 + (not request.dry_run) * (2 + bool(asked.key)))
     progress(f"asking {asked.reference.registry}")
     signer = images.registry.public_key(asked.key) if asked.key else None
-    images.registry.check(asked.reference)
     _require_free(asked, images.registry.digest(asked.reference), _digests_of(asked.snapshot, ports), request)
     builder = images.builder(request.builder)
     builder.check(asked.plan(Bento(tag=asked.snapshot.tag, snapshot_digest=asked.snapshot.digest, path="")))
@@ -61,39 +61,41 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
     progress("building the image")
     image = builder.build(asked.plan(bento), lambda words: progress(f"building the image: {words}", False))
     so_far.words = f"the image was made, and nothing of it is in {asked.reference.registry} yet"
-    named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
-    _require_free(asked, named, {image.digest}, request)
-    reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
-    bill = images.bill_of_materials(asked.snapshot, image)
-    recipe = images.store.containerfile(image.digest)
-    publication = Publication(
-        reference=str(reference),
-        image=image,
-        endpoint=request.name,
-        validation=asked.validation,
-        forced=asked.forced,
-        signed_by=signer,
-        published_at=now(),
-        user=getpass.getuser(),
-    )
-    result = Published(
-        publication=publication,
-        release=asked.snapshot.tag,
-        there=_there(image, asked.reference, ports) if request.dry_run else (),
-        bill_of_materials=len(bill),
-        command=run_line(reference, asked.release.resources),
-        containerfile=str(recipe) if recipe else None,
-        dry_run=request.dry_run,
-    )
-    if request.dry_run:
-        return result
-    before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
-    if named == image.digest and before and (signer is None or before.signed_by == signer):
-        every = tuple(layer.digest for layer in image.layers)
-        return result.model_copy(update={"publication": before, "there": every, "changed": False})
-    there = _send(image, reference, ports, progress, so_far, bill=bill, key=asked.key)
-    ports.store.keep_publication(publication)
-    return result.model_copy(update={"there": there})
+    with ThreadPoolExecutor(1) as beside:  # the bill is written while the registry is asked and sent to
+        bill = beside.submit(images.bill_of_materials, asked.snapshot, image)
+        named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
+        _require_free(asked, named, {image.digest}, request)
+        reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
+        publication = Publication(
+            reference=str(reference),
+            image=image,
+            endpoint=request.name,
+            validation=asked.validation,
+            forced=asked.forced,
+            signed_by=signer,
+            published_at=now(),
+            user=getpass.getuser(),
+        )
+        before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
+        changed = named != image.digest or not before or (signer is not None and before.signed_by != signer)
+        if request.dry_run:
+            there = _there(image, asked.reference, ports)
+        elif before and not changed:
+            publication, there = before, tuple(layer.digest for layer in image.layers)
+        else:
+            there = _send(image, reference, ports, progress, so_far, bill=bill.result, key=asked.key)
+            ports.store.keep_publication(publication)
+        recipe = images.store.containerfile(image.digest)
+        return Published(
+            publication=publication,
+            release=asked.snapshot.tag,
+            there=there,
+            bill_of_materials=len(bill.result()),
+            command=run_line(reference, asked.release.resources),
+            containerfile=str(recipe) if recipe else None,
+            dry_run=request.dry_run,
+            changed=changed or request.dry_run,
+        )
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,14 @@ def _there(image: Image, reference: Reference, ports: Ports) -> tuple[str, ...]:
 
 
 def _send(
-    image: Image, reference: Reference, ports: Ports, progress: Steps, so_far: _SoFar, *, bill: bytes, key: Path | None
+    image: Image,
+    reference: Reference,
+    ports: Ports,
+    progress: Steps,
+    so_far: _SoFar,
+    *,
+    bill: Callable[[], bytes],
+    key: Path | None,
 ) -> tuple[str, ...]:
     """Image, bill of materials, signature, in this order; digests of the layers that were there already."""
     registry = ports.images.registry
@@ -201,7 +210,7 @@ def _send(
     so_far.words = "the image is in the registry, but it is not remembered yet, and what belongs to it may be missing"
     exact = reference.at(digest=image.digest)
     progress("attaching the bill of materials")
-    registry.attach(exact, SBOM_TYPE, bill)
+    registry.attach(exact, SBOM_TYPE, bill())
     if key:
         progress("signing it")
         registry.sign(exact, key)

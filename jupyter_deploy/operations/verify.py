@@ -44,7 +44,6 @@ def verify(request: VerifyRequest, ports: Ports, report: Report) -> Verified:
     images = ports.images
     progress = Steps(report, total=3)
     progress(f"asking {reference.registry}")
-    images.registry.check(reference)
     named = images.registry.digest(reference.at(tag=reference.tag)) if reference.tag else None
     digest = reference.digest or named
     if digest is None or images.registry.digest(reference.at(digest=digest)) is None:

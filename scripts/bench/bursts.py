@@ -17,7 +17,7 @@ MANY = 200
 AS_BEFORE, IN_A_ROW = 1.5, 20
 
 
-def bursts(rounds: int = 3) -> Iterator[Figure]:
+def bursts(rounds: int = 2) -> Iterator[Figure]:
     """Through the gateway, as clients ask."""
     recovered, failed, asked_for = [], 0, 0
     with world() as here, deployed(here) as servers:

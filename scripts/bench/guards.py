@@ -9,7 +9,7 @@ from pathlib import Path
 from .figures import Figure, median
 from .world import world
 
-ROUNDS = 4
+ROUNDS = 3
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 
 # Both deploy a changed model in a warm kernel; without checks the same code runs over none, and what only checks need

@@ -26,13 +26,13 @@ from .records import write
 from .world import world
 
 SUBJECT = "JupyterLab extension"
-PAIRS = 7
+PAIRS = 5
 PAIRS_SECONDS = 100.0
 """After which no further pair is begun, once there are three: a busy machine takes ten seconds for each page."""
 
 TOGGLES = 30
 VISITS = 5
-MINUTES = 1.0
+MINUTES = 0.5
 ENDPOINTS = 500
 RECORDS = 100_000
 MANY = "tumour"  # the endpoint that records.write writes for

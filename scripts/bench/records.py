@@ -19,7 +19,7 @@ from .figures import Figure, median
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 REQUESTS = 500_000
 SEGMENT = 60_000  # requests: about as many as a worker writes to one segment
-ROUNDS = 5
+ROUNDS = 3
 FEATURES = 12
 
 _COMPARE = """

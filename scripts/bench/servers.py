@@ -40,12 +40,13 @@ class Server:
     def processor_seconds(self) -> float:
         """What its processes have used so far."""
         used = 0.0
-        for process in self._processes():
+        for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 used += sum(process.cpu_times()[:2])
         return used
 
-    def _processes(self) -> Iterator[psutil.Process]:
+    def processes(self) -> Iterator[psutil.Process]:
+        """Those that are alive."""
         if self.supervisor is not None:
             yield from self.supervisor.children(recursive=True)
             return

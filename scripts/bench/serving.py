@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 from .figures import Figure, median
 from .peers import PEERS
 from .peers.bare import BARE
-from .peers.environments import versioned
+from .peers.environments import environment, versioned
 from .peers.ours import DIRECT, GATEWAY, deployed
+from .peers.peer import Peer
 from .servers import Found, Server, best, in_turns
 from .tables import tables
 from .world import world
@@ -30,9 +32,16 @@ def serving() -> Iterator[Figure]:
     with contextlib.ExitStack() as running:
         here = running.enter_context(world())
         servers = {}
-        for number, peer in enumerate((BARE, *PEERS)):
-            folder = here.folder / "peers" / str(number)
-            servers[peer.name] = Server(running.enter_context(peer.served(folder)), folder, peer.body)
+
+        def started(number: int, peer: Peer) -> Server:
+            folder = here.folder / "peers" / f"{number:02}"  # none's path begins with another's
+            return Server(running.enter_context(peer.served(folder)), folder, peer.body)
+
+        peers = (BARE, *PEERS)
+        for peer in peers:
+            environment(*peer.environment)
+        with ThreadPoolExecutor(3) as pool:  # most of a start is waited for
+            servers |= zip((peer.name for peer in peers), pool.map(started, range(len(peers)), peers), strict=True)
         servers |= running.enter_context(deployed(here))
         yield from one_row(servers)
         yield from at_ease(servers)

@@ -8,7 +8,7 @@ from .figures import Figure, median, quantile
 from .world import world
 
 SHARE = 0.3
-ROUNDS, SECONDS = 5, 3.0
+ROUNDS, SECONDS = 4, 3.0
 MOODS = ("hang", "die", "raise")
 WORDS = {"hang": "hanging", "die": "dead", "raise": "raising"}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from .figures import Figure, median
 from .world import world
 
-ROUNDS = 15
+ROUNDS = 9
 
 
 def startup() -> Iterator[Figure]:

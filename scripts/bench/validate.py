@@ -16,7 +16,7 @@ import nbformat
 
 from .figures import Figure, median
 
-NOTEBOOKS, ROUNDS, ROUNDS_OF_ONE = 8, 1, 3  # a round of the eight takes more than a minute
+NOTEBOOKS, ROUNDS, ROUNDS_OF_ONE = 6, 1, 3  # a round of the six takes more than a minute
 
 # A small table, a model, a metric, a plot: what is not imports takes a tenth of a second.
 CELLS = (
@@ -30,7 +30,7 @@ CELLS = (
 
 
 def validate() -> Iterator[Figure]:
-    """Eight notebooks and one, all ways in turns; the first round of one only warms."""
+    """Six notebooks and one, all ways in turns; the first round of one only warms."""
     with TemporaryDirectory(prefix="nbdeploy-bench-") as folder:
         here = Path(folder)
         names = [_write(here / f"check{number:02}.ipynb", number) for number in range(NOTEBOOKS)]

@@ -1,4 +1,4 @@
-"""Virtual environments of the peers, in the user's cache: made once, and again when what they are made of changes."""
+"""What peers need, in the user's cache: made once, their environments again when what they are made of changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import distributions, version
 from pathlib import Path
 
@@ -36,6 +36,18 @@ def environment(name: str, requirements: Sequence[str]) -> Path:
     _uv("pip", "install", "--compile-bytecode", "--python", str(python), *wanted)
     complete.write_text(made_of)
     return python
+
+
+def kept(name: str, make: Callable[[Path], str]) -> str:
+    """What ``make`` gives when it is called with a new folder, which stays."""
+    folder = _folder(name)
+    made = folder / "made.txt"
+    if not made.exists():
+        print(f"making {name} in {folder} (not counted)", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        made.write_text(make(folder))
+    return made.read_text()
 
 
 def versioned(name: str) -> str:

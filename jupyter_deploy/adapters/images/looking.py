@@ -1,7 +1,8 @@
 """What a base image has: its Pythons and its C library, by the files in its layers. Nothing of it is run.
 
-The full versions are read out of the programs: Python's own library holds ``3.11.2`` as a text between zeros, glibc
-says ``stable release version 2.36``. That is so in every distribution, and where there is no package manager.
+The full versions are read out of the programs: Python's own library holds ``3.11.2`` as a text between zeros, or, where
+a linker has merged them, as the end of a path such as ``/opt/pyenv/versions/3.11.2``; glibc says ``stable release
+version 2.36``. That is so in every distribution, and where there is no package manager.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def look(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, str]], tup
 
 
 def _version(content: bytes, minor: str) -> dict[str, str]:
-    match = re.search(rb"\x00(" + re.escape(minor.encode()) + rb"\.\d+(?:(?:a|b|rc)\d+)?\+?)\x00", content)
+    match = re.search(rb"[\x00/](" + re.escape(minor.encode()) + rb"\.\d+(?:(?:a|b|rc)\d+)?\+?)\x00", content)
     return {minor: match[1].decode()} if match else {}
 
 

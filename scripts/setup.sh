@@ -62,6 +62,8 @@ venv=$(realpath "$venv")
 wanted="$extras $(sha256sum pyproject.toml | cut -d' ' -f1)"
 if [ "$(cat "$venv/.installed" 2>/dev/null || true)" != "$wanted" ]; then
   echo "setup: installing nbdeploy[$extras] into $venv (a few minutes the first time)"
+  # Where a link leads to the extension's build, what is installed would be written into that.
+  [ ! -L "$venv/share/jupyter/labextensions/nbdeploy" ] || rm "$venv/share/jupyter/labextensions/nbdeploy"
   # uv takes a fifth of pip's time; pip's settings are handed on. JupyterLab's extension is built below.
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
   SKIP_JUPYTER_BUILDER=1 "$venv/bin/python" -m scripts.install "$extras"
@@ -79,7 +81,7 @@ if ! cmp -s package-lock.json node_modules/.nbdeploy-lock; then
   npm ci --ignore-scripts --silent
   cp package-lock.json node_modules/.nbdeploy-lock
 fi
-built=$(find src style schema package.json package-lock.json tsconfig*.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+built=$(find src style schema install.json package.json package-lock.json tsconfig*.json -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 if [ "$(cat lib/.built 2>/dev/null || true)" != "$built" ] || [ ! -f ../jupyter_deploy/labextension/package.json ]; then
   echo "setup: building JupyterLab's extension"
   PATH="$venv/bin:$PATH" npm run --silent build:prod >/dev/null

@@ -38,6 +38,10 @@ _AFTERWARDS = (
     # What is in it, as dpkg would note it.
     'mkdir -p "$1/var/lib/dpkg"; for deb in "$1"/var/cache/apt/archives/*.deb; do'
     ' dpkg-deb --field "$deb"; echo "Status: install ok installed"; echo; done > "$1/var/lib/dpkg/status"',
+    # Users by name: BuildKit and libraries ask for them, and base-passwd's script, which would write them, is not run.
+    'echo "root:x:0:0:root:/root:/sbin/nologin" > "$1/etc/passwd"; echo "root:x:0:" > "$1/etc/group";'
+    ' echo "nonroot:x:65532:65532:nonroot:/:/sbin/nologin" >> "$1/etc/passwd";'
+    ' echo "nonroot:x:65532:" >> "$1/etc/group"',
     # What update-ca-certificates would do, by the name under which OpenSSL looks first.
     'mkdir -p "$1/etc/ssl/certs" && cat "$1"/usr/share/ca-certificates/mozilla/*.crt'
     ' > "$1/etc/ssl/certs/ca-certificates.crt" && ln -sf /etc/ssl/certs/ca-certificates.crt "$1/usr/lib/ssl/cert.pem"',

@@ -567,10 +567,6 @@ export interface Composed {
    * Whether clients must carry a token, which NBDEPLOY_TOKEN names.
    */
   token: boolean;
-  /**
-   * What is other than where the endpoint runs now.
-   */
-  notes: string[];
   dry_run: boolean;
 }
 export interface ComposedFile {
@@ -582,7 +578,7 @@ export interface ComposedFile {
   text: string;
 }
 /**
- * A release, and the services that run it: one for each of its workers.
+ * A release, and the service that runs it.
  */
 export interface ComposedService {
   /**
@@ -591,7 +587,7 @@ export interface ComposedService {
   release: string;
   role: 'stable' | 'canary' | 'shadow' | 'idle';
   percent: number;
-  services: string[];
+  service: string;
   /**
    * Its image, by its digest.
    */

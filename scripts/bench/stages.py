@@ -23,6 +23,7 @@ from .world import world
 from .wrk import asked
 
 SECONDS = 8
+LINES = 6
 
 STAGES = {
     "the model": ("/model.py", "/torch/", "/numpy/", "/natives/", "/calling.py"),
@@ -61,6 +62,9 @@ def main() -> None:
             print(f"{name}: {load.result().rate:.0f} requests a second, {used} samples")
             for stage, count in _by_stage(stacks).most_common():
                 print(f"  {count / used:5.1%}  {stage}")
+            print("  of these the lines with the most:")
+            for line, count in _by_line(stacks).most_common(LINES):
+                print(f"  {count / used:5.1%}  {line}")
 
 
 def _worker(server: Server) -> int:
@@ -87,6 +91,13 @@ def _by_stage(stacks: Counter[tuple[str, ...]]) -> Counter[str]:
     found: Counter[str] = Counter()
     for stack, count in stacks.items():
         found[next(_stages(stack), REST)] += count
+    return found
+
+
+def _by_line(stacks: Counter[tuple[str, ...]]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for stack, count in stacks.items():
+        found[stack[-1].rpartition("/site-packages/")[2]] += count
     return found
 
 

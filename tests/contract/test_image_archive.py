@@ -13,7 +13,7 @@ import tracemalloc
 import pytest
 
 from jupyter_deploy.adapters.images import archive
-from jupyter_deploy.adapters.images.archive import Entry, entries_of, write_layer
+from jupyter_deploy.adapters.images.archive import Entry, entries_of, unpack, write_layer, write_tree
 
 
 def a_folder(folder):
@@ -118,3 +118,21 @@ def test_a_file_that_shrinks_while_it_is_read_makes_no_layer(tmp_path, monkeypat
     monkeypatch.setattr(archive.os, "fstat", larger)
     with pytest.raises(OSError, match="unexpected end of data"):
         write_layer([Entry("file", tmp_path / "file")], tmp_path / "layer")
+
+
+def test_a_layer_that_somebody_else_wrote_comes_out_as_one_of_the_same_files_written_here(tmp_path):
+    script, folder = tmp_path / "script", tmp_path / "unpacked"
+    script.write_text("#!/bin/sh\n")
+    entries = [
+        Entry("opt/a/bin/run", script, executable=True),
+        Entry("opt/a/bin/also", "run"),
+        Entry("opt/a/python", "/usr/bin/python3.11"),
+        Entry("opt/a/empty/folder", None),
+        Entry("opt/a/text", b"hello"),
+    ]
+    others = tmp_path / "others.tar"
+    with tarfile.open(others, "w", format=tarfile.PAX_FORMAT) as tar:
+        made = tmp_path / "made"
+        write_tree(entries, made)
+        tar.add(made, ".", filter=lambda info: info.replace(mtime=1_800_000_000.5, uid=1000, uname="ada", deep=False))
+    assert write_layer(unpack(others, folder), tmp_path / "one") == write_layer(entries, tmp_path / "other")

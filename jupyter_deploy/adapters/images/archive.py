@@ -104,6 +104,14 @@ def compress(tar: Path, into: Path) -> Packed:
     return Packed(f"sha256:{digest}", f"sha256:{unpacked.hexdigest()}", into.stat().st_size)
 
 
+def unpack(tar: Path, into: Path) -> list[Entry]:
+    """What is in a layer, as files below a new folder of this machine."""
+    with tarfile.open(tar) as archive:
+        archive.extractall(into, filter="tar")
+    empty = (Path(root) for root, folders, files in os.walk(into) if not folders and not files)
+    return [*entries_of(into, ""), *(Entry(folder.relative_to(into).as_posix(), None) for folder in empty)]
+
+
 def write_tree(entries: Iterable[Entry], folder: Path) -> None:
     """Write what would be a layer as files below a folder of this machine, readable for all."""
     folder.mkdir()

@@ -8,6 +8,7 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jupyter_deploy.adapters.digesting import sha256
 from jupyter_deploy.domain.artifacts import Environment
@@ -17,10 +18,10 @@ from jupyter_deploy.domain.images import Image, LayerKind
 
 from . import containerfile as text
 from . import dependencies, engines, tidying
-from .archive import Packed, compress, write_tree
+from .archive import Packed, compress, unpack, write_tree
 from .base import Base, bring, named, platform_of, require
 from .dependencies import NOT_INSTALLED, Wanted
-from .documents import STOP, USER, Layer, enter
+from .documents import STOP, USER, Layer, as_json, enter, kept_layer
 from .glibc import require_wheels_run
 from .indexes import Indexes, indexes
 from .layout import CONFIG_TYPE, ImageFolder, Writing
@@ -29,6 +30,7 @@ from .wheels import wheels_of, write_wheels
 
 _FORMAT = "engine 1"
 _TIDY = Path(tidying.__file__)
+_BEGINNING = "1970-01-01T00:00:00Z"
 
 
 class EngineBuilder:
@@ -75,7 +77,7 @@ class EngineBuilder:
             kept_as = f"localhost/nbdeploy/{plan.snapshot.tag.partition(':')[0]}"
             engine.build(context, self._store.folder, base, secrets, name=kept_as, into=built)
             told("packing")
-            digest = _enter(built, base, [*_kinds(wanted, parts, base)], writing)
+            digest = _enter(built, base, [*_kinds(wanted, parts, base)], writing, settled=engine.fixes_times)
             writing.describe(digest, texts)
         image = self._store.image(digest)
         if image is None:
@@ -176,11 +178,12 @@ def _kinds(wanted: Wanted, parts: Parts, base: Base) -> Iterator[tuple[LayerKind
     yield "code", "bento"
 
 
-def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writing: Writing) -> str:
+def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writing: Writing, *, settled: bool) -> str:
     """Take an engine's image into the store; the digest.
 
-    Its configuration and what is in its layers stay as they are. They are packed as this machine's other images are,
-    the base's are those that the base has in its registry, and the manifest tells what each layer is.
+    Its configuration and what is in its layers stay as they are, but for their times where these are not ``settled``.
+    They are packed as this machine's other images are, the base's are those that the base has in its registry, and the
+    manifest tells what each layer is.
     """
 
     def blob(digest: str) -> Path:
@@ -200,9 +203,28 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
     layers = []
     for (kind, title), diff_id in zip(kinds, above, strict=True):
         compressed = kind != "model"
-        layers.append(Layer(kind, title, _packed(blob(diff_id), diff_id, writing, compressed=compressed), compressed))
+        pack = _packed if settled else _settled
+        layers.append(Layer(kind, title, pack(blob(diff_id), diff_id, writing, compressed=compressed), compressed))
+    if not settled:
+        content = as_json(_of_1970(json.loads(content), [*below, *(one.packed.diff_id for one in layers)]))
     shutil.rmtree(built)
     return enter(writing, base, layers, writing.put(content, CONFIG_TYPE), "engine")
+
+
+def _of_1970(config: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
+    """A configuration with other layers, and no time but the beginning of 1970."""
+    history = [{**one, "created": _BEGINNING} for one in config.get("history", ())]
+    return {**config, "created": _BEGINNING, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+
+
+def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
+    """What is in a layer, packed as the daemonless builder packs, which fixes all times."""
+    folder = writing.making / "unpacked"
+
+    made_of = [_FORMAT, "settled", diff_id, compressed]
+    packed = kept_layer(writing, made_of, lambda: unpack(tar, folder), compressed=compressed)
+    shutil.rmtree(folder, ignore_errors=True)
+    return packed
 
 
 def _packed(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:

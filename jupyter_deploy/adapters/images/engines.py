@@ -94,6 +94,7 @@ class Engine:
             An OCI layout that holds the base.
         name
             What the image is called in the engine's storage, where it stays: the next build starts from its layers.
+            Docker's keeps the base, too.
 
         Raises
         ------
@@ -102,14 +103,13 @@ class Engine:
         ImageNotBuilt
             With the engine's last lines.
         """
+        lent = lent_name(base)
         if self.name == "docker":
-            archive = into.with_suffix(".tar")
-            self._run([*_dockers(context, store, base, name, archive), *_secrets(secrets), str(context)], secrets)
-            self._copy(f"oci-archive:{archive}", f"oci:{into}:image")
-            archive.unlink()
+            self._copy(f"oci:{store}:{ref_name(base.held)}", f"docker-daemon:{lent}")
+            self._run([*_dockers(context, base, name), *_secrets(secrets), str(context)], secrets)
+            self._copy(f"docker-daemon:{name}:latest", f"oci:{into}:image")
             return
         with self._undone(base) as made:
-            lent = lent_name(base)
             if not self._has(lent):
                 made.lent.append(lent)
                 self._copy(f"oci:{store}:{ref_name(base.held)}", f"containers-storage:{lent}")
@@ -146,6 +146,11 @@ class Engine:
 
     def _has(self, image: str) -> bool:
         return self._ask(["inspect", "--type", "image", image]).code == 0
+
+    @property
+    def fixes_times(self) -> bool:
+        """Whether all that it makes is of the beginning of 1970; else folders above what is copied are of today."""
+        return self.name != "docker"
 
     @contextlib.contextmanager
     def _undone(self, base: Base) -> Iterator[_Made]:
@@ -255,14 +260,17 @@ def _buildahs(context: Path, base: str, name: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _dockers(context: Path, store: Path, base: Base, name: str, archive: Path) -> list[str]:
-    """The arguments of docker, whose BuildKit takes the base from the store and writes OCI's format."""
-    named = f"{base.name}@{base.digest}" if base.pinned else lent_name(base)
-    output = f"type=oci,dest={archive},compression=uncompressed,force-compression=true,rewrite-timestamp=true"
+def _dockers(context: Path, base: Base, name: str) -> list[str]:
+    """The arguments of docker, which has the base by then.
+
+    What its daemon keeps is loaded and fetched: not every daemon writes OCI's format, and that could fix the times of
+    what is above the base only with those of the base, whose layers would be others then.
+    """
+    lent = lent_name(base)
+    named = ["--build-context", f"{base.name}@{base.digest}=docker-image://{lent}"] if base.pinned else []
     return [
         "buildx", "build", "--file", str(context / "Containerfile"), "--progress", "plain", "--network", "host",
-        "--build-context", f"{named}=oci-layout://{store}:{ref_name(base.held)}", "--build-arg", "SOURCE_DATE_EPOCH=0",
-        "--provenance=false", "--sbom=false", "--tag", name, "--output", output,
+        *named, "--build-arg", "SOURCE_DATE_EPOCH=0", "--provenance=false", "--sbom=false", "--tag", name, "--load",
     ]  # fmt: skip
 
 

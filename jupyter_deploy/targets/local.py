@@ -219,11 +219,12 @@ class LocalTarget:
             with place.runtime.lock():
                 place.close()
         else:
-            if was_running(self._settings.home):
-                sweep(self._settings)  # containers outlive a runtime directory that somebody has removed
-            # What a reboot ended is not to come back either.
-            with suppress(OSError):
-                forget_runtime(self._settings)
+            try:
+                if was_running(self._settings.home):
+                    sweep(self._settings)  # containers outlive a runtime directory that somebody has removed
+            finally:  # what a reboot ended is not to come back either
+                with suppress(OSError):
+                    forget_runtime(self._settings)
 
 
 def _health(

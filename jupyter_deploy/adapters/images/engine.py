@@ -220,7 +220,6 @@ def _of_1970(config: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
 def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
     """What is in a layer, packed as the daemonless builder packs, which fixes all times."""
     folder = writing.making / "unpacked"
-
     made_of = [_FORMAT, "settled", diff_id, compressed]
     packed = kept_layer(writing, made_of, lambda: unpack(tar, folder), compressed=compressed)
     shutil.rmtree(folder, ignore_errors=True)

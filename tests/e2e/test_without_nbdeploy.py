@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
 from tests.e2e.conftest import ROW, until
 
 
@@ -21,11 +22,11 @@ def elsewhere(snapshots, tmp_path_factory):
     name, _, version = tags[1.0].partition(":")
     requirements = Path(bentoml_home) / "bentos" / name / version / "env" / "python" / "requirements.txt"
     folder = tmp_path_factory.mktemp("elsewhere")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
-    subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements], check=True
-    )
+    subprocess.run(["uv", "venv", "--quiet", "--python", sys.executable, folder / "venv"], check=True)
+    # As pip, but from uv's cache: seconds instead of a minute.
+    install = ["uv", "pip", "install", "--quiet", "--python", python, "-r", requirements]
+    subprocess.run(install, env=os.environ | uvs_settings(pips_settings()), check=True)
     return python, folder
 
 

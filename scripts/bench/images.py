@@ -64,9 +64,9 @@ class _Desk:
         self._here.run(f"found = jupyter_deploy.deploy({model}, name={name!r}, example={example}, role='stable')")
         self.tag = str(self._here.run("", "found.release"))
 
-    def publish(self, name: str, *, to: str = "bench", dry_run: bool = False) -> float:
+    def publish(self, name: str, *, to: str = "", dry_run: bool = False) -> float:
         """Seconds, in the notebook."""
-        self._here.run(_PUBLISH % (repr(name), f"{self.host}/{to}", self._base, dry_run))
+        self._here.run(_PUBLISH % (repr(name), to or f"{self.host}/bench/{name}", self._base, dry_run))
         return float(self._here.run("", "taken"))
 
     def run(self, code: str, value: str = "None") -> Any:
@@ -85,12 +85,6 @@ class _Desk:
     def store(self) -> Path:
         return Path(self._here.environment["NBDEPLOY_HOME"]) / "images"
 
-    def size(self, repository: str, tag: str) -> int:
-        """Bytes of an image's layers, as they were sent."""
-        asked = ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{self.host}/{repository}:{tag}"]
-        manifest = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
-        return sum(layer["size"] for layer in manifest["layers"])
-
     def held(self) -> int:
         """Bytes of all contents that the registry has."""
         return sum(file.stat().st_size for file in self._storage.rglob("data"))
@@ -106,7 +100,8 @@ def images() -> Iterator[Figure]:
         ending.callback(engine.clear)
         yield from _line(desk)  # whose first image fills the package cache
         yield from _weights(desk, here.folder / "blobs")
-        yield from _first(desk, engine, debian, here.folder / "peer")
+        fresh = ending.enter_context(registry(here.folder / "fresh"))
+        yield from _first(desk, engine, debian, here.folder / "peer", fresh.host)
         yield from _starts(desk, engine)
 
 
@@ -121,8 +116,9 @@ def _debian(folder: Path) -> str:
     return write_layout(folder, [tar.read_bytes()])
 
 
-def _first(desk: _Desk, engine: Engine, base: str, folder: Path) -> Iterator[Figure]:
-    """Each by its own way from a model to an image in the registry, with warm package caches, and nothing else kept."""
+def _first(desk: _Desk, engine: Engine, base: str, folder: Path, host: str) -> Iterator[Figure]:
+    """Each by its own way from a model to an image in a registry that has no layer of it; package caches are warm."""
+    ours, theirs = f"{host}/first/ours", f"{host}/first/theirs"
     desk.deploy("first", "", "trained(1.0)", "X[:3]")
     peer = Containerized(folder, engine, base, desk.environment)
     desk.run(SAVE % "trained(1.0)")
@@ -130,9 +126,9 @@ def _first(desk: _Desk, engine: Engine, base: str, folder: Path) -> Iterator[Fig
     peer.containerize()  # fills the cache that its builds see
     shutil.rmtree(desk.store)
     made = desk.publish("first", dry_run=True)
-    sent = desk.publish("first", to="first/ours")
+    sent = desk.publish("first", to=ours)
     containerized = peer.containerize()
-    pushed = peer.push(f"{desk.host}/first/theirs:1")
+    pushed = peer.push(f"{theirs}:1")
     subject = "first image of a model of scikit-learn"
     note = f"{made + sent:.3g} s and {containerized + pushed:.3g} s; of these a push {sent:.2g} s and {pushed:.2g} s"
     yield Figure(
@@ -145,11 +141,18 @@ def _first(desk: _Desk, engine: Engine, base: str, folder: Path) -> Iterator[Fig
     )
     note = f"{made:.3g} s, compressed, hashed and with its bill of materials, and {containerized:.3g} s, nothing of it"
     yield Figure(subject, "made: time / `bentoml containerize`", made / containerized, "×", most=0.7, note=note)
-    sizes = [desk.size("first/ours", desk.tag.partition(":")[2]), desk.size("first/theirs", "1")]
+    sizes = [_size(f"{ours}:{desk.tag.partition(':')[2]}"), _size(f"{theirs}:1")]
     note = "as sent; {:.0f} MB on the small base, {:.0f} MB on the smallest with a shell, and without compilers".format(
         *(size / 1e6 for size in sizes)
     )
     yield Figure(subject, "size / BentoML's", sizes[0] / sizes[1], "×", most=0.5, note=note)
+
+
+def _size(image: str) -> int:
+    """Bytes of its layers, as they were sent."""
+    asked = ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{image}"]
+    manifest = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
+    return sum(layer["size"] for layer in manifest["layers"])
 
 
 def _starts(desk: _Desk, engine: Engine) -> Iterator[Figure]:

@@ -46,8 +46,6 @@ class Containerized:
     Both package caches, the kernel's and the one that a build sees, are on this machine.
     """
 
-    base, image = _BASE, _NAME
-
     def __init__(self, folder: Path, engine: Engine, base: str, environment: dict[str, str]) -> None:
         self._folder, self._engine = folder, engine
         self._environment = engine.environment | {

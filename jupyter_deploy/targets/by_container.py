@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -115,7 +115,8 @@ class ByContainer:
 
     def sweep(self) -> None:
         """End what a former runtime directory has left of it: its containers outlive that."""
-        sweep(self._settings, {RELEASE_LABEL: self._release.tag, ENDPOINT_LABEL: self._release.endpoint})
+        labels = {RELEASE_LABEL: self._release.tag, ENDPOINT_LABEL: self._release.endpoint}
+        sweep(self._settings, labels, find=lambda: self._engine)
 
     def begin(self, plan: Path) -> None:
         """A container is begun by its engine alone."""
@@ -140,8 +141,15 @@ class ByContainer:
         return f"nbdeploy-{_home(self._settings)}-{self._stem}"
 
 
-def sweep(settings: LocalSettings, labels: Mapping[str, str] = MappingProxyType({})) -> None:
+def sweep(
+    settings: LocalSettings,
+    labels: Mapping[str, str] = MappingProxyType({}),
+    *,
+    find: Callable[[], Engine] = find_engine,
+) -> None:
     """End the containers of this home that have these labels: whatever started them may have gone.
+
+    ``find``: who was asked for its engine already is not asked again.
 
     Raises
     ------
@@ -149,7 +157,7 @@ def sweep(settings: LocalSettings, labels: Mapping[str, str] = MappingProxyType(
         One is left.
     """
     try:
-        engine = find_engine()
+        engine = find()
     except (ToolMissing, TargetError):
         return  # nothing can be run by it, nor ended
     wanted = {HOME_LABEL: _home(settings), **labels}

@@ -80,6 +80,16 @@ class World:
         (client,) = [one.pid for one in psutil.process_iter() if f"--name={name}" in _line(one)]
         return {"client": client, "monitor": monitor, "container": container}
 
+    def loses_its_runtime(self, *more):
+        """All its processes and these are killed at one moment, and the runtime directory is removed."""
+        found = [one.pid for one in processes(self.home)]
+        runtime = psutil.Process(found[0]).cwd().removesuffix("/empty")
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in {*found, *more}:
+                os.kill(pid, number)
+        until(lambda: not (processes(self.home) or set(more) & set(self.serving())))
+        shutil.rmtree(runtime)
+
     def serving(self):
         """The containers' own processes that serve from the image, and not what they start."""
         lines = {one.pid: " ".join(_line(one)) for one in psutil.process_iter()}
@@ -210,13 +220,8 @@ def test_moved_to_its_bento_and_back_no_request_fails(world, promoted):
 
 def test_after_a_reboot_reconcile_brings_it_back(world, promoted):
     url = world.url
-    runtime = psutil.Process(processes(world.home)[0].pid).cwd().removesuffix("/empty")
-    pids = {*world.pids().values(), *(one.pid for one in processes(world.home))}
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for pid in pids:
-            os.kill(pid, number)
-    until(lambda: not (processes(world.home) or world.serving()))
-    shutil.rmtree(runtime)
+    world.loses_its_runtime(*world.pids().values())
+    assert world.serving() == []
     world.home.run("reconcile")
     assert answered(url)
     assert len(world.containers()) == 1
@@ -243,13 +248,7 @@ def test_with_several_workers_it_is_started_beside_what_runs_and_a_killed_worker
 
 
 def test_down_ends_a_container_also_where_its_runtime_directory_was_removed(world, promoted):
-    found = processes(world.home)
-    runtime = psutil.Process(found[0].pid).cwd().removesuffix("/empty")
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for one in found:
-            os.kill(one.pid, number)
-    until(lambda: not processes(world.home))
-    shutil.rmtree(runtime)
+    world.loses_its_runtime()
     assert len(world.serving()) == 1
     world.home.run("down")
     assert (world.containers(), world.serving()) == ([], [])

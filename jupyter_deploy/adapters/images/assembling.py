@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterato
     parts = parts_of(plan)
     for entry, digest in parts.large:
         title = title_of(entry)
-        packed = kept_layer(writing, [_FORMAT, entry.name, digest], lambda entry=entry: [entry], compressed=False)  # type: ignore[misc]
+        packed = kept_layer(writing, [_FORMAT, entry.name, digest], partial(list, [entry]), compressed=False)
         told(f"{title}: {size_in_words(packed.size)}")
         yield Layer("model", title, packed, compressed=False)
     for title, sources, more in (("serving code", parts.serving, ()), ("bento", parts.bento, parts.small)):

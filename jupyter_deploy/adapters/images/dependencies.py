@@ -10,9 +10,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from jupyter_deploy.adapters.digesting import sha256
 from jupyter_deploy.adapters.installing import install, without_credentials
@@ -108,7 +107,7 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: 
     kept = writing.kept("layers", wanted.key)
     if kept:
         told(f"{count} distributions: kept from an earlier build")
-        return Dependencies(Packed(kept["digest"], kept["diff_id"], kept["size"]), count)
+        return Dependencies(Packed(**kept), count)
     told(f"{count} distributions for {wanted.platform}: installing")
     prefix, wheels = writing.making / "venv", writing.making / "wheels"
     wheels.mkdir()
@@ -130,8 +129,7 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: 
     file = writing.making / "layer"
     packed = write_layer(entries, file)
     writing.take(file, packed.digest)
-    value: dict[str, Any] = {"digest": packed.digest, "diff_id": packed.diff_id, "size": packed.size}
-    writing.keep("layers", wanted.key, value)
+    writing.keep("layers", wanted.key, asdict(packed))
     for folder in (prefix, wheels, writing.making / "bytecode"):
         shutil.rmtree(folder, ignore_errors=True)
     return Dependencies(packed, count)

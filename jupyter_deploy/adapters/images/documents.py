@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from jupyter_deploy.adapters.digesting import sha256
@@ -59,11 +59,11 @@ def kept_layer(
     key = sha256(json.dumps(made_of).encode())
     kept = writing.kept("layers", key)
     if kept:
-        return Packed(kept["digest"], kept["diff_id"], kept["size"])
+        return Packed(**kept)
     file = writing.making / "layer"
     packed = write_layer(entries(), file, compressed=compressed)
     writing.take(file, packed.digest)
-    writing.keep("layers", key, {"digest": packed.digest, "diff_id": packed.diff_id, "size": packed.size})
+    writing.keep("layers", key, asdict(packed))
     return packed
 
 

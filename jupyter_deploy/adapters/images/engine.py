@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -231,11 +232,11 @@ def _packed(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> P
     key = sha256(json.dumps([_FORMAT, diff_id, compressed]).encode())
     kept = writing.kept("layers", key)
     if kept:
-        return Packed(kept["digest"], kept["diff_id"], kept["size"])
+        return Packed(**kept)
     file = writing.making / "layer"
     packed = compress(tar, file) if compressed else Packed(diff_id, diff_id, tar.stat().st_size)
     if packed.diff_id != diff_id:
         raise ImageNotBuilt(f"the engine's layer {diff_id} is another one: {packed.diff_id}", "build it again")
     writing.take(file if compressed else tar, packed.digest)
-    writing.keep("layers", key, {"digest": packed.digest, "diff_id": packed.diff_id, "size": packed.size})
+    writing.keep("layers", key, asdict(packed))
     return packed

@@ -1,0 +1,17 @@
+"""Every test file is collected: a folder that falls out of ``testpaths`` would be a test that never runs."""
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_folder_with_tests_is_collected():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    collected = [ROOT / path for path in settings["tool"]["pytest"]["ini_options"]["testpaths"]]
+
+    folders = {file.parent for file in (ROOT / "tests").rglob("test_*.py")}
+    missed = [folder for folder in folders if not any(folder.is_relative_to(path) for path in collected)]
+
+    assert folders
+    assert missed == [], "add these folders to testpaths in pyproject.toml"

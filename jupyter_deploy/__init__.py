@@ -52,7 +52,11 @@ __all__ = [
 _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
 """What a validation notebook calls, wherever it runs."""
 
-_PLACES = {"DeployError": ".domain.errors", "model_input": ".faces.model_input", "recorded": ".faces.recorded"}
+_PLACES = {
+    "DeployError": ".domain.errors",
+    "model_input": ".faces.kernel.model_input",
+    "recorded": ".faces.kernel.recorded",
+}
 
 
 def serving_role() -> str | None:
@@ -78,11 +82,11 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(import_module(_PLACES[name], __name__), name)
     if name in _IN_NOTEBOOKS:
-        from .faces import validating  # noqa: PLC0415
+        from .faces.kernel import validation_api  # noqa: PLC0415
 
-        return getattr(validating, name)
+        return getattr(validation_api, name)
     if name in __all__ and _is_rerun():
-        from .rerun import left_out  # noqa: PLC0415
+        from .notebooks.rerun import left_out  # noqa: PLC0415
 
         return left_out(f"jupyter_deploy.{name}")
     if name == "panel":
@@ -90,7 +94,7 @@ def __getattr__(name: str) -> Any:
 
         return panel
     if name in __all__:
-        from .faces.verbs import verb  # noqa: PLC0415
+        from .faces.kernel.python_api import verb  # noqa: PLC0415
 
         return verb(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -104,16 +108,16 @@ def __dir__() -> Iterable[str]:
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext jupyter_deploy``: the magics, and how results look in a notebook."""
     if _is_rerun():
-        from . import rerun  # noqa: PLC0415
+        from .notebooks import rerun  # noqa: PLC0415
 
         rerun.load(shell, set(__all__) - {"deploy", "DeployError", "model_input", "serving_role", *_IN_NOTEBOOKS})
         return
-    from .faces.magics import load  # noqa: PLC0415
+    from .faces.kernel.magics import load  # noqa: PLC0415
 
     load(shell)
 
 
 def _is_rerun() -> bool:
-    from .rerun import is_rerun  # noqa: PLC0415
+    from .notebooks.rerun import is_rerun  # noqa: PLC0415
 
     return is_rerun()

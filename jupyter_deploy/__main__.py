@@ -1,6 +1,6 @@
 """``python -m jupyter_deploy``."""
 
-from .faces.cli import main
+from .faces.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -20,14 +20,14 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
-from .domain.artifacts import Tolerance
+from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
-from .domain.images import Reference, as_source
-from .domain.parameters import Texts
+from .domain.images.images import Reference, as_source
 from .domain.parsing import Duration
-from .domain.resources import Resources
-from .domain.validation import ValidationSpec
-from .home import default_home
+from .domain.release.resources import Resources
+from .domain.validation.parameters import Texts
+from .domain.validation.validation import ValidationSpec
+from .system.home import default_home
 
 # pydantic warns of a field that has the name of a method which nobody is to call any more.
 warnings.filterwarnings("ignore", 'Field name "validate" in "Settings" shadows', UserWarning)

@@ -11,11 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .domain.artifacts import Snapshot
-from .domain.composing_ports import ComposeFolders, Composer, Composing, GatewayImages
-from .domain.image_ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
-from .domain.images import Builder as BuilderKind
-from .domain.images import Image, Reference
+from .domain.capture.artifacts import Snapshot
+from .domain.evidence.ground_truth import GroundTruth
+from .domain.images.compose_ports import ComposeFolders, Composer, Composing, GatewayImages
+from .domain.images.images import Builder as BuilderKind
+from .domain.images.images import Image, Reference
+from .domain.images.ports import Containers, Engines, ImageBuilder, ImageContents, ImageStore, Imaging, Registry
 from .domain.jobs import Jobs
 from .domain.ports import (
     Boot,
@@ -28,15 +29,14 @@ from .domain.ports import (
     Ports,
     Target,
 )
-from .domain.starting_ports import Starter
 from .domain.store_ports import InferenceLog, Store
-from .domain.truth import GroundTruth
-from .domain.validation import ValidationSpec
-from .domain.validation_ports import Judge, ModelServers, Project, Reports, ValidationRunner
+from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
+from .domain.validation.scaffold_ports import Starter
+from .domain.validation.validation import ValidationSpec
 from .settings import Settings, host_of, load_settings
 
 if TYPE_CHECKING:
-    from .targets.settings import LocalSettings
+    from .targets.local.settings import LocalSettings
 
 GROUP = "nbdeploy.targets"
 
@@ -77,68 +77,68 @@ class _Parts:
 
     @cached_property
     def capturer(self) -> Capturer:
-        from .adapters.capturer import ModelCapturer  # noqa: PLC0415 - as all of these: see Wiring
+        from .capture.capturer import ModelCapturer  # noqa: PLC0415 - as all of these: see Wiring
 
         return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
 
     @cached_property
     def finder(self) -> Finder:
-        from .adapters.finding import NotebookFinder  # noqa: PLC0415
+        from .capture.candidates import NotebookFinder  # noqa: PLC0415
 
         return NotebookFinder()
 
     @cached_property
     def environments(self) -> Environments:
-        from .adapters.isolated import VirtualEnvironments  # noqa: PLC0415
+        from .artifacts.isolated import VirtualEnvironments  # noqa: PLC0415
 
         return VirtualEnvironments(self.home / "environments")
 
     @cached_property
     def builder(self) -> Builder:
-        from .adapters.bento import BentoBuilder  # noqa: PLC0415
+        from .artifacts.bento import BentoBuilder  # noqa: PLC0415
 
         return BentoBuilder(self._bentoml_home)
 
     @cached_property
     def notebooks(self) -> NotebookRunner:
-        from .adapters.notebook import PapermillRunner  # noqa: PLC0415
+        from .notebooks.papermill import PapermillRunner  # noqa: PLC0415
 
         return PapermillRunner()
 
     @cached_property
     def store(self) -> Store:
-        from .adapters.store import SqliteStore  # noqa: PLC0415
+        from .store.store import SqliteStore  # noqa: PLC0415
 
         return SqliteStore(self.home, getpass.getuser())
 
     @cached_property
     def log(self) -> InferenceLog:
-        from .adapters.comparison import RecordLog  # noqa: PLC0415
+        from .comparison.record_log import RecordLog  # noqa: PLC0415
 
         return RecordLog(self.home)
 
     @cached_property
     def truth(self) -> GroundTruth:
-        from .adapters.truth import RecordedTruth  # noqa: PLC0415
+        from .records.ground_truth import RecordedTruth  # noqa: PLC0415
 
         return RecordedTruth(self.home)
 
     @cached_property
     def client(self) -> Client:
-        from .adapters.client import HttpClient  # noqa: PLC0415
-        from .targets.token import token, token_file  # noqa: PLC0415
+        from .targets.local.gateway.token import token, token_file  # noqa: PLC0415
+        from .targets.local.http_client import HttpClient  # noqa: PLC0415
 
         return HttpClient(token_file(self.home), partial(token, self.home), self._settings.public_url)
 
     @cached_property
     def validations(self) -> ValidationRunner:
-        from .adapters.validating.runner import PapermillValidationRunner  # noqa: PLC0415
+        from .validation.runner import PapermillValidationRunner  # noqa: PLC0415
 
         return PapermillValidationRunner()
 
     @cached_property
     def project(self) -> Project:
-        from .adapters.validating.project import FolderProject  # noqa: PLC0415
+        from .validation.project import FolderProject  # noqa: PLC0415
 
         return FolderProject()
 
@@ -158,31 +158,31 @@ class _Parts:
 
     @cached_property
     def servers(self) -> ModelServers:
-        from .adapters.validating.servers import SnapshotServers  # noqa: PLC0415
+        from .validation.model_servers import SnapshotServers  # noqa: PLC0415
 
         return SnapshotServers(self._settings.start_timeout)
 
     @cached_property
     def judge(self) -> Judge:
-        from .adapters.judging import Statistician  # noqa: PLC0415
+        from .validation.judge import Statistician  # noqa: PLC0415
 
         return Statistician()
 
     @cached_property
     def reports(self) -> Reports:
-        from .adapters.reports import ValidationReports  # noqa: PLC0415
+        from .validation.reports import ValidationReports  # noqa: PLC0415
 
         return ValidationReports(self.home)
 
     @cached_property
     def starter(self) -> Starter:
-        from .adapters.starting import ProjectStarter  # noqa: PLC0415
+        from .validation.scaffold import ProjectStarter  # noqa: PLC0415
 
         return ProjectStarter()
 
     @cached_property
     def jobs(self) -> Jobs:
-        from .adapters.jobs import SqliteJobs  # noqa: PLC0415
+        from .store.jobs import SqliteJobs  # noqa: PLC0415
 
         return SqliteJobs(self.home)
 
@@ -192,13 +192,13 @@ class _Parts:
 
     @cached_property
     def boot(self) -> Boot:
-        from .adapters.boot import SystemdUnit  # noqa: PLC0415
+        from .targets.local.systemd import SystemdUnit  # noqa: PLC0415
 
         return SystemdUnit(self.home, self._variables())
 
     @cached_property
     def _local(self) -> LocalSettings:
-        from .targets.settings import LocalSettings  # noqa: PLC0415
+        from .targets.local.settings import LocalSettings  # noqa: PLC0415
 
         settings = self._settings
         return LocalSettings(
@@ -231,7 +231,7 @@ class _Parts:
     def _archivist(self) -> tuple[str, ...]:
         """The program that tends the records while releases run."""
         age = self._settings.records_max_age
-        command = [sys.executable, "-P", "-m", "jupyter_deploy.adapters.archivist", str(self.home)]
+        command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
         command += ["--max-bytes", str(self._settings.records_max_bytes)]
         return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
 
@@ -262,45 +262,45 @@ class _Imaging:
         self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
-        from .adapters.images.assembling import DaemonlessBuilder  # noqa: PLC0415
-        from .adapters.images.engine import EngineBuilder  # noqa: PLC0415
-        from .adapters.images.layout import ImageFolder  # noqa: PLC0415
+        from .container_images.engine_builder import EngineBuilder  # noqa: PLC0415
+        from .container_images.layer_builder import DaemonlessBuilder  # noqa: PLC0415
+        from .container_images.layout import ImageFolder  # noqa: PLC0415
 
         store = ImageFolder(self._store)
         return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
 
     @cached_property
     def store(self) -> ImageStore:
-        from .adapters.images.layout import ImageFolder  # noqa: PLC0415
+        from .container_images.layout import ImageFolder  # noqa: PLC0415
 
         return ImageFolder(self._store)
 
     @cached_property
     def contents(self) -> ImageContents:
-        from .adapters.images.contents import LayerContents  # noqa: PLC0415
+        from .container_images.contents import LayerContents  # noqa: PLC0415
 
         return LayerContents()
 
     @cached_property
     def registry(self) -> Registry:
-        from .adapters.images.attaching import Registries  # noqa: PLC0415
+        from .container_images.attachments import Registries  # noqa: PLC0415
 
         return Registries()
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
-        from .adapters.images.sbom import bill_of_materials  # noqa: PLC0415
+        from .container_images.sbom import bill_of_materials  # noqa: PLC0415
 
         return bill_of_materials(snapshot, image)
 
     @cached_property
     def containers(self) -> Containers:
-        from .adapters.images.containers import EngineContainers  # noqa: PLC0415
+        from .container_images.running_containers import EngineContainers  # noqa: PLC0415
 
         return EngineContainers()
 
     @cached_property
     def engines(self) -> Engines:
-        from .adapters.images.storages import EngineStorage  # noqa: PLC0415
+        from .container_images.engine_storage import EngineStorage  # noqa: PLC0415
 
         return EngineStorage(self._store, self.registry)
 
@@ -313,20 +313,20 @@ class _Composing:
 
     @cached_property
     def gateways(self) -> GatewayImages:
-        from .adapters.images.gateway import GatewayBuilder  # noqa: PLC0415
-        from .adapters.images.layout import ImageFolder  # noqa: PLC0415
-        from .targets.gateway import envoy_binary  # noqa: PLC0415
+        from .container_images.gateway import GatewayBuilder  # noqa: PLC0415
+        from .container_images.layout import ImageFolder  # noqa: PLC0415
+        from .targets.local.gateway.gateway import envoy_binary  # noqa: PLC0415
 
         return GatewayBuilder(ImageFolder(self._store), lambda: envoy_binary(self._local()))
 
     @cached_property
     def composer(self) -> Composer:
-        from .targets.composer import LocalComposer  # noqa: PLC0415
+        from .targets.local.compose.composer import LocalComposer  # noqa: PLC0415
 
         return LocalComposer(self._local())
 
     @cached_property
     def folders(self) -> ComposeFolders:
-        from .adapters.compose_folder import ProjectFolders  # noqa: PLC0415
+        from .targets.local.compose.folder import ProjectFolders  # noqa: PLC0415
 
         return ProjectFolders()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 
 
 def main() -> None:

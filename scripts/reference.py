@@ -8,9 +8,9 @@ from pathlib import Path
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.faces.arguments import is_positional
-from jupyter_deploy.faces.cli import EXIT_CODES, INTERNAL
-from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.faces.cli.main import EXIT_CODES, INTERNAL
 from jupyter_deploy.settings import Settings
+from jupyter_deploy.verbs import OPERATIONS
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 

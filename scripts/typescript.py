@@ -18,11 +18,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from jupyter_deploy import __version__
-from jupyter_deploy.domain import found, jobs
-from jupyter_deploy.domain.findings import Finding
-from jupyter_deploy.domain.validation import Underway
+from jupyter_deploy.domain import jobs
+from jupyter_deploy.domain.capture import candidates
+from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.views import VIEWS, documents
-from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.verbs import OPERATIONS
 
 EXTENSION = Path(__file__).resolve().parents[1] / "labextension"
 TARGET = EXTENSION / "src" / "generated.ts"
@@ -50,7 +51,7 @@ def document() -> str:
     shown = [
         *_values(documents),
         *_values(jobs),
-        *_values(found),
+        *_values(candidates),
         Finding,
         Underway,
         *(model for result in results.values() for model in _models(result)),

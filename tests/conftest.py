@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from jupyter_deploy.own_process import without_slow_formats
+from jupyter_deploy.system.process_defaults import without_slow_formats
 
 # Most tests deploy once from a kernel that then ends: what stands by for the next deploy would only cost time.
 os.environ["NBDEPLOY_STANDBY"] = "false"

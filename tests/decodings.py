@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from jupyter_deploy.adapters.schemas import Shown, instance_schema, prototype_of
-from jupyter_deploy.serving.codec import Codec, InvalidInstances, instances_of
-from jupyter_deploy.serving.decoding import Decoder
-from jupyter_deploy.serving.problems import Problem
-from jupyter_deploy.serving.question import Question
+from jupyter_deploy.capture.schemas import Shown, instance_schema, prototype_of
+from jupyter_deploy.serving.asgi.problems import Problem
+from jupyter_deploy.serving.dispatch.parsed_request import Question
+from jupyter_deploy.serving.values.codec import Codec, InvalidInstances, instances_of
+from jupyter_deploy.serving.values.decoding import Decoder
 
 
 def captured(native, container, parameters=(), call=len, schema=None):

@@ -27,12 +27,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from jupyter_deploy.adapters.schemas import Shown, instance_schema, prototype_of
-from jupyter_deploy.domain.signature import Signature, infer_schema
+from jupyter_deploy.capture.schemas import Shown, instance_schema, prototype_of
+from jupyter_deploy.domain.capture.signature import Signature, infer_schema
 from jupyter_deploy.serving import Front
-from jupyter_deploy.serving.codec import instances_of, to_json
 from jupyter_deploy.serving.snapshot import Model
 from jupyter_deploy.serving.standalone import nothing_else
+from jupyter_deploy.serving.values.codec import instances_of, to_json
 from tests.manifests import snapshot
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -6,20 +6,20 @@ from types import SimpleNamespace
 
 import nbformat
 
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.adapters.validating.project import FolderProject
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.domain.artifacts import Bento
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.capture.artifacts import Bento
+from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, StopRequest, TrafficRequest
-from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.domain.validation import GateResult, Run, Validation, worst
-from jupyter_deploy.operations.deploy import deploy
-from jupyter_deploy.operations.lifecycle import stop
-from jupyter_deploy.operations.running import How
-from jupyter_deploy.operations.traffic import promote, traffic
+from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation, worst
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.validation.project import FolderProject
+from jupyter_deploy.validation.runner import PapermillValidationRunner
+from jupyter_deploy.verbs.deploy import deploy
+from jupyter_deploy.verbs.lifecycle import stop
+from jupyter_deploy.verbs.traffic import promote, traffic
+from jupyter_deploy.verbs.validation_runs import How
 from tests import manifests, notebooks
 
 ASKS_MODEL = "from jupyter_deploy import metric, model"
@@ -173,8 +173,8 @@ def make_world(path, monkeypatch):
         truth=SimpleNamespace(recorded=_nothing_recorded),
     )
     world = World(path, ports)
-    monkeypatch.setattr("jupyter_deploy.operations.gating.run_all", world._run_all)
-    monkeypatch.setattr("jupyter_deploy.operations.gating.compare", world._compare)
-    monkeypatch.setattr("jupyter_deploy.operations.traffic.compare", world._compare)
-    monkeypatch.setattr("jupyter_deploy.operations.deploy.changes_since", lambda *_: None)
+    monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.run_all", world._run_all)
+    monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.compare", world._compare)
+    monkeypatch.setattr("jupyter_deploy.verbs.traffic.compare", world._compare)
+    monkeypatch.setattr("jupyter_deploy.verbs.deploy.changes_since", lambda *_: None)
     return world

@@ -4,14 +4,14 @@ import io
 import json
 import tarfile
 
-from jupyter_deploy.adapters.images.layout import (
+from jupyter_deploy.container_images.layout import (
     BUILDER,
     CONFIG_TYPE,
     GZIP_TYPE,
     LAYER_TYPE,
     MANIFEST_TYPE,
 )
-from jupyter_deploy.domain.images import SNAPSHOT_DIGEST_LABEL, SNAPSHOT_LABEL
+from jupyter_deploy.domain.images.images import SNAPSHOT_DIGEST_LABEL, SNAPSHOT_LABEL
 
 
 def archive(files, *, compressed=False):

@@ -38,7 +38,7 @@ class Kernel:
 
     def begin_asking(self, function, *arguments, subshell=None):
         called = ", ".join(map(repr, arguments))
-        place = "__import__('jupyter_deploy.faces.bridge', fromlist=['bridge'])"
+        place = "__import__('jupyter_deploy.faces.kernel.lab_bridge', fromlist=['bridge'])"
         content = {
             "code": "", "silent": True, "store_history": False, "allow_stdin": False, "stop_on_error": False,
             "user_expressions": {"asked": f"{place}.{function}({called})"},

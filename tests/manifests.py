@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from jupyter_deploy.domain.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Source
-from jupyter_deploy.domain.signature import Signature, infer_schema
+from jupyter_deploy.domain.capture.artifacts import Environment, Git, Manifest, Provenance, Snapshot, Source
+from jupyter_deploy.domain.capture.signature import Signature, infer_schema
 
 ROWS = [{"age": 30, "weight": 60.5}, {"age": 40, "weight": 70.0}]
 

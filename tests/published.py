@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from jupyter_deploy.domain.images import Image, Layer, Publication
-from jupyter_deploy.domain.published import Published
+from jupyter_deploy.domain.images.images import Image, Layer, Publication
+from jupyter_deploy.domain.images.published import Published
 
 DIGEST = f"sha256:{'1' * 64}"
 LAYERS = (

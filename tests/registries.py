@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from jupyter_deploy.domain.images import Image, Layer
+from jupyter_deploy.domain.images.images import Image, Layer
 
 from .conftest import free_port
 

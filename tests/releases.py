@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Release
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.release.endpoint import Release
 
 
 def release(version, *, name="tumour", endpoint=None, source=None, **more):

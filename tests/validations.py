@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from jupyter_deploy.domain.inference import Interval
-from jupyter_deploy.domain.validation import (
+from jupyter_deploy.domain.evidence.inference import Interval
+from jupyter_deploy.domain.validation.validation import (
     METRIC_MIME,
     CellError,
     Check,

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 from pydantic import Field
 
 from .base import Value
-from .confidential import HIDDEN, is_confidential, shown
+from .secret_names import HIDDEN, is_confidential, shown
 
 JobState = Literal["waiting", "queued", "running", "done", "failed", "cancelled"]
 """Waiting: for a kernel to capture its model. Queued: for a process. The last three are ends."""

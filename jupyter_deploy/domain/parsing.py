@@ -113,7 +113,7 @@ def parse_moment(given: Any) -> Any:
 
 
 def _requirements(given: Any) -> Any:
-    from .requirement import parse_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
+    from .evidence.requirement import parse_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
 
     return parse_requirements(given)
 

@@ -8,23 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .artifacts import Bento, Environment, Manifest, Snapshot, Source
 from .base import Value
-from .endpoint import Endpoint, Release
-from .findings import Finding
-from .found import ModelFound, Table
-from .image_ports import Imaging
+from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
+from .capture.candidates import ModelFound, Table
+from .capture.findings import Finding
+from .capture.source_changes import Cell
+from .evidence.ground_truth import GroundTruth
+from .images.ports import Imaging
 from .jobs import Jobs
+from .release.endpoint import Endpoint, Release
+from .release.resources import Resources
+from .release.status import Counts
 from .requests import Step
-from .resources import Resources
 from .results import AtBoot
-from .source_changes import Cell
-from .starting_ports import Starter
-from .status import Counts
 from .store_ports import InferenceLog, Store
-from .truth import GroundTruth
-from .validation import Underway, ValidationSpec
-from .validation_ports import Judge, ModelServers, Project, Reports, ValidationRunner
+from .validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
+from .validation.scaffold_ports import Starter
+from .validation.validation import Underway, ValidationSpec
 
 Report = Callable[[Step | Underway], None]
 """Told of the steps of a long operation, and of each notebook among several."""

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .base import RecordMode, Value
-from .parameters import Parameters, Texts
 from .parsing import Moment, Requirements, Sample, Shares, Tolerance
-from .resources import Asked
+from .release.resources import Asked
+from .validation.parameters import Parameters, Texts
 
 # pydantic warns of a field that has the name of a method which it no longer wants to be called.
 warnings.filterwarnings("ignore", 'Field name "validate" in "DeployRequest" shadows', UserWarning)

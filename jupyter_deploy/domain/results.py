@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .artifacts import Manifest
 from .base import Value
-from .endpoint import Changes, Role
-from .validated import Validated
-from .validation import ValidationSpec
+from .capture.artifacts import Manifest
+from .release.endpoint import Changes, Role
+from .validation.validated import Validated
+from .validation.validation import ValidationSpec
 
 
 class Deployment(Value):

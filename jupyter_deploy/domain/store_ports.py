@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from .agreement import Rule
-from .artifacts import Snapshot
-from .endpoint import Endpoint, Release, Revision
-from .images import Publication
-from .inference import Comparison, Record
-from .looking import Pair, RecordPage, Span, Wanted
+from .capture.artifacts import Snapshot
+from .evidence.agreement import Rule
+from .evidence.inference import Comparison, Record
+from .evidence.record_pages import Pair, RecordPage, Span, Wanted
+from .images.images import Publication
+from .release.endpoint import Endpoint, Release, Revision
 from .results import Purged
-from .validation import Validation
+from .validation.validation import Validation
 
 
 class Store(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .front import Front
+    from .asgi.front import Front
     from .output import keep_writing
     from .snapshot import load
 
@@ -18,7 +18,7 @@ __all__ = ["Front", "keep_writing", "load"]
 def __getattr__(name: str) -> Any:
     """Imported when asked for: who compares answers or asks for a role needs no NumPy."""
     if name == "Front":
-        from .front import Front  # noqa: PLC0415
+        from .asgi.front import Front  # noqa: PLC0415
 
         return Front
     if name == "keep_writing":

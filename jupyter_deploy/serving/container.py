@@ -19,4 +19,4 @@ from pathlib import Path
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))  # as what a bento has: a package beside its service.py
-    sys.exit(importlib.import_module("serving.running").main(sys.argv[1:]))
+    sys.exit(importlib.import_module("serving.hosting.run").main(sys.argv[1:]))

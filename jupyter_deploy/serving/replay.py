@@ -19,11 +19,11 @@ from typing import Any
 
 from . import project_code
 from .agreement import alike, differences, tolerance_of
-from .callers import LIBRARIES
-from .effects import Effects
+from .audit.callers import LIBRARIES
+from .audit.effects import Effects
+from .audit.reads import Read, Reads, of_the_machine
+from .audit.redirect import originals
 from .imports import importable
-from .reads import Read, Reads, of_the_machine
-from .redirect import originals
 from .role import asked_as
 from .snapshot import Model, load
 from .workplace import here

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from . import project_code
-from .calling import one_by_one, settled
-from .codec import Codec
-from .decoding import Decoder
+from .dispatch.deferred_answers import one_by_one, settled
 from .environment import EnvironmentChanged, another_python, changes
 from .natives import callable_of, restore
 from .role import stand_in
+from .values.codec import Codec
+from .values.decoding import Decoder
 from .workplace import settle
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]

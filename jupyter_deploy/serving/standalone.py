@@ -30,12 +30,12 @@ from pathlib import Path
 from typing import Any
 
 from . import workplace
-from .asgi import Answer, Receive, Scope, Send
-from .front import Front
-from .question import Raw
-from .records import Entry
+from .asgi.front import Front
+from .asgi.messages import Answer, Receive, Scope, Send
+from .dispatch.parsed_request import Raw
 from .role import asked_as
 from .snapshot import EnvironmentChanged, load
+from .telemetry.records import Entry
 
 LOG, STATE, CALLS = "log", "state.json", "calls"
 """Names in the server's folder: what the model writes, how the start went, and a file of calls for each job."""

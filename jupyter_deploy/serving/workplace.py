@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from .folderless import has_folder
-from .recording import STDOUT
-from .redirect import redirect
+from .audit.redirect import redirect
+from .hosting.read_only_bentoml import has_folder
+from .telemetry.recording import STDOUT
 
 INSIDE, OUTSIDE = "data", "outside"
 

@@ -1,1 +1,4 @@
-"""Where releases run, one target a module; found by the entry point group ``nbdeploy.targets``."""
+"""Targets: where releases run, one package a target, found by the entry point group ``nbdeploy.targets``.
+
+Imports system, serving, images, artifacts and domain.
+"""

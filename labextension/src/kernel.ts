@@ -9,7 +9,7 @@ import {
 } from './generated';
 import { problem, type ProblemError } from './request';
 
-const BRIDGE = "__import__('jupyter_deploy.faces.bridge', fromlist=['bridge'])";
+const BRIDGE = "__import__('jupyter_deploy.faces.kernel.lab_bridge', fromlist=['bridge'])";
 
 /** An answer to one user expression. */
 type Expressed =

@@ -21,10 +21,10 @@ import pandas as pd
 from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as cs
 
-from jupyter_deploy.serving import body
-from jupyter_deploy.serving.answers import strict_json
-from jupyter_deploy.serving.codec import Codec, encode
-from jupyter_deploy.serving.decoding import Decoder
+from jupyter_deploy.serving.asgi import body
+from jupyter_deploy.serving.dispatch.json_answers import strict_json
+from jupyter_deploy.serving.values.codec import Codec, encode
+from jupyter_deploy.serving.values.decoding import Decoder
 
 NAMES = [f"mean feature {at}" for at in range(30)]
 ROUNDS = 5

@@ -15,7 +15,8 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 # Both deploy a changed model in a warm kernel; without checks the same code runs over none, and what only checks need
 # (the training table, the masks) is left out.
 PREPARED = """
-from jupyter_deploy.adapters import capturer, guards
+from jupyter_deploy.capture import capturer
+from jupyter_deploy.capture import checks as guards
 PARTS = "look_at_training", "metrics_of", "masked_cells", "masked_values", "without_secrets"
 def with_checks():
     return (guards.GUARDS, guards.PROOF_GUARDS), [getattr(capturer, name) for name in PARTS]

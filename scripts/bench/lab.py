@@ -14,11 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.adapters.database import Database
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.records.compaction import compact_all
+from jupyter_deploy.store.database import Database
+from jupyter_deploy.store.store import SqliteStore
 
 from .browser import Place, browser, lab
 from .figures import Figure, median, quantile

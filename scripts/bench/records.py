@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from jupyter_deploy.adapters.compaction import compact_all
+from jupyter_deploy.records.compaction import compact_all
 
 from .figures import Figure, median
 
@@ -26,10 +26,10 @@ _COMPARE = """
 import json, resource, sys, time
 from datetime import datetime, timezone
 from pathlib import Path
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
 created = datetime(2026, 1, 1, tzinfo=timezone.utc)
 releases = tuple(
     Release(endpoint="tumour", tag=f"tumour:{v}", digest="sha256:0", path="/b", snapshot_path="/s", interpreter="/p",

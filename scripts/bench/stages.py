@@ -26,15 +26,12 @@ SECONDS = 8
 LINES = 6
 
 STAGES = {
-    "the model": ("/model.py", "/torch/", "/numpy/", "/natives/", "/calling.py"),
-    "records": ("/serving/records.py", "/serving/recording.py", "/serving/register.py"),
+    "the model": ("/model.py", "/torch/", "/numpy/", "/natives/", "/deferred_answers.py"),
+    "records": ("/telemetry/records.py", "/telemetry/recording.py", "/dispatch/outcome_sink.py"),
+    "writing the answer": ("/values/codec.py", "/dispatch/json_answers.py", "/values/batches.py", "/outcomes.py"),
     "reading and checking what is asked": (
-        "/serving/decoding.py", "/serving/compiling.py", "/serving/forms.py", "/serving/typed.py",
-        "/serving/numeric.py", "/serving/columns.py", "/serving/arrays.py", "/serving/frames.py",
-        "/serving/blocks.py", "/serving/validation.py", "/serving/values.py", "/serving/body.py",
-        "/serving/protocols/", "/serving/question.py",
+        "/serving/values/", "/serving/asgi/body.py", "/serving/protocols/", "/dispatch/parsed_request.py",
     ),
-    "writing the answer": ("/serving/codec.py", "/serving/answers.py", "/serving/batches.py", "/serving/outcomes.py"),
     "line, ids, metrics, traces": ("/serving/",),
     "the server: HTTP, sockets, event loop": ("/uvicorn/", "/asyncio/", "/httptools/", "/uvloop/"),
 }  # fmt: skip

@@ -41,8 +41,8 @@ def usual(model, path):
 _RUN = """
 import gc, json, os, re, sys, tempfile, time
 from pathlib import Path
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Source, Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.ports import Live
 folder, rounds = Path(sys.argv[1]), int(sys.argv[2])
 def status(name):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.adapters import ledger
-from jupyter_deploy.adapters.records import COLUMNS, LEDGER_COLUMNS, database, fetched, lines_of, segments
-from jupyter_deploy.adapters.segments import data_folder, reading
+from jupyter_deploy.records import ledger
+from jupyter_deploy.records.records import COLUMNS, LEDGER_COLUMNS, database, fetched, lines_of, segments
+from jupyter_deploy.records.segments import data_folder, reading
 
 _ASKED = {
     "request_id": "VARCHAR", "scheduled": "DOUBLE", "begun": "DOUBLE", "ended": "DOUBLE", "status": "INTEGER",

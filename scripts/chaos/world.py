@@ -41,11 +41,11 @@ _CAPTURE = (
     TRAIN
     + """
 from pathlib import Path
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.operations.build import build
-from jupyter_deploy.operations.capture import capture
+from jupyter_deploy.verbs.build import build
+from jupyter_deploy.verbs.capture import capture
 from jupyter_deploy.wiring import Wiring
 ports = Wiring().ports
 for c in (1.0, 0.01, 0.001):

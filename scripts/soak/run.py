@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 import jupyter_deploy
-from jupyter_deploy.adapters import segments
+from jupyter_deploy.records import segments
 from scripts.chaos.accounts import Outage, opened
 from scripts.chaos.campaign import Campaign
 from scripts.chaos.world import ENDPOINT, ROW, World

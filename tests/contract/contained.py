@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
-from jupyter_deploy.adapters.bento import BentoBuilder
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Bento, Tolerance
+from jupyter_deploy.artifacts.bento import BentoBuilder
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Bento, Tolerance
 from tests.conftest import free_port
 from tests.contract.capturing import FRAME, capture
 

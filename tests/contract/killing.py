@@ -13,7 +13,10 @@ from itertools import count
 _FORKING = """
 import os, sys
 from pathlib import Path
-from jupyter_deploy.adapters import compaction, purging, retention, rotation
+from jupyter_deploy.records import compaction
+from jupyter_deploy.records import purge as purging
+from jupyter_deploy.records import retention
+from jupyter_deploy.records import rotation
 purging._FLUSH_SECONDS = 0
 
 def die_at(step):

@@ -17,8 +17,8 @@ from test_local_target_support import Stage, endpoint_of, staged
 from test_serving_snapshot import write_snapshot
 
 from jupyter_deploy import serving
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 SERVICE = """
 from serving import Front, load

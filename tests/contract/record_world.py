@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.endpoint import Endpoint, Traffic
+from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
 from tests.releases import release
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

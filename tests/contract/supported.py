@@ -14,11 +14,11 @@ from pathlib import Path
 import joblib
 from threadpoolctl import threadpool_limits
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.clean import copy_serving
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import DeployError
-from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.domain.release.processes import passed_on
+from jupyter_deploy.system.clean_process import copy_serving
 from tests.contract.capturing import live
 from tests.contract.models import kinds
 

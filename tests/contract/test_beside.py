@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import nbformat
 import pytest
 
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.domain.validation import ValidationSpec
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.requests import BesideRequest
 from jupyter_deploy.wiring import Wiring

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.boot import unit
-from jupyter_deploy.domain.artifacts import Tolerance
-from jupyter_deploy.domain.resources import Resources
+from jupyter_deploy.domain.capture.artifacts import Tolerance
+from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.settings import Settings
+from jupyter_deploy.targets.local.systemd import unit
 from jupyter_deploy.wiring import Wiring
 
 

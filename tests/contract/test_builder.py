@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jupyter_deploy.adapters.bento import _YOUNGEST, BentoBuilder
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.artifacts.bento import _YOUNGEST, BentoBuilder
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
 from tests.contract.capturing import NUMBERS, capture
 

@@ -13,14 +13,14 @@ import pytest
 import torch
 from sklearn.ensemble import RandomForestClassifier
 
-from jupyter_deploy.adapters import snapshots
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.environment import interpreter
-from jupyter_deploy.adapters.fingerprints import fingerprint
-from jupyter_deploy.adapters.pickling import write_pickle
-from jupyter_deploy.adapters.project_code import ProjectCode
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.artifacts import snapshots
+from jupyter_deploy.artifacts.fingerprints import fingerprint
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.pickling import write_pickle
+from jupyter_deploy.capture.project_code import ProjectCode
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, ReplayFailed, Untrusted
+from jupyter_deploy.environments.environment import interpreter
 from tests.contract.capturing import NUMBERS, capture, live
 
 
@@ -86,9 +86,9 @@ SETS = """
 import enum, functools, sys
 from pydantic import BaseModel
 from pathlib import Path
-from jupyter_deploy.adapters.fingerprints import fingerprint
-from jupyter_deploy.adapters.pickling import write_pickle
-from jupyter_deploy.adapters.project_code import ProjectCode
+from jupyter_deploy.artifacts.fingerprints import fingerprint
+from jupyter_deploy.capture.pickling import write_pickle
+from jupyter_deploy.capture.project_code import ProjectCode
 def f(x):
     return x in {"red", "green", "blue", "black"}
 class Person(BaseModel):
@@ -279,7 +279,7 @@ def test_a_snapshots_files_are_readable_by_the_user_alone(capturer):
 
 def test_a_module_of_the_project_that_has_the_name_of_one_that_bentoml_imports_is_named(tmp_path):
     (tmp_path / "schema.py").write_text("X = 1")
-    program = "import schema\nfrom jupyter_deploy.adapters.bento import quiet_bentoml\n\n"
+    program = "import schema\nfrom jupyter_deploy.artifacts.bento import quiet_bentoml\n\n"
     program += "try:\n    quiet_bentoml().__enter__()\nexcept Exception as e:\n    print(e.message, e.remedy)"
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "BentoML, which stores the model, cannot be imported" in done.stdout

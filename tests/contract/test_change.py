@@ -1,4 +1,4 @@
-"""operations/change.py over the real store; the target is a fake, since a real one cannot be made to lose a race."""
+"""verbs/change.py over the real store; the target is a fake, since a real one cannot be made to lose a race."""
 
 import errno
 import multiprocessing
@@ -11,15 +11,15 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import CandidateUnhealthy, Conflict, RouteNotConfirmed, StartFailed, StoreError
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, TrafficRequest
-from jupyter_deploy.faces.render import text
-from jupyter_deploy.operations.change import change, stop_unwanted
-from jupyter_deploy.operations.deploy import _as_it_runs, _next
-from jupyter_deploy.operations.traffic import promote, traffic
+from jupyter_deploy.faces.render.render import text
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.verbs.change import change, stop_unwanted
+from jupyter_deploy.verbs.deploy import _as_it_runs, _next
+from jupyter_deploy.verbs.traffic import promote, traffic
 from tests.releases import release
 
 ONE, TWO = release("one"), release("two")
@@ -232,7 +232,7 @@ def test_promote_says_what_the_comparison_says_at_that_moment(ports, rebooted, m
             raise StoreError("the records cannot be read")
         return SimpleNamespace(verdict="inconclusive", reason="no pairs yet")
 
-    monkeypatch.setattr("jupyter_deploy.operations.traffic.compare", compare)
+    monkeypatch.setattr("jupyter_deploy.verbs.traffic.compare", compare)
     done = promote(PromoteRequest(name="tumour"), ports, lambda _: None)
     assert asked == [("tumour", TWO.tag)]
     assert done.compared == "INCONCLUSIVE: no pairs yet"

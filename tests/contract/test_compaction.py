@@ -14,12 +14,12 @@ from killing import Workshop
 from record_world import World, endpoint
 from test_record_log import NOON, ODD, ids, line, write
 
-from jupyter_deploy.adapters import segments
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.tail import Tail
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.serving.records import VERSION, Entry, Recorder
+from jupyter_deploy.records import segments
+from jupyter_deploy.records.compaction import compact_all
+from jupyter_deploy.records.follow import Tail
+from jupyter_deploy.serving.telemetry.records import VERSION, Entry, Recorder
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 import vl_convert
 from record_world import CANARY, NOON, World, endpoint
 
-from jupyter_deploy.adapters.agreeing import MOST_LOOKS
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.domain.sequential import Mean
-from jupyter_deploy.faces.charts import COLOURS, time_axis
-from jupyter_deploy.faces.charts.comparison import comparison_charts
-from jupyter_deploy.faces.render import charted_bundles
+from jupyter_deploy.comparison.agreement import MOST_LOOKS
+from jupyter_deploy.domain.evidence.sequential import Mean
+from jupyter_deploy.faces.render.charts import COLOURS, time_axis
+from jupyter_deploy.faces.render.charts.comparison import comparison_charts
+from jupyter_deploy.faces.render.render import charted_bundles
+from jupyter_deploy.records.compaction import compact_all
 
 VEGA_LITE = "5.20"
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from jupyter_deploy.adapters import compose_folder
-from jupyter_deploy.adapters.compose_folder import ProjectFolders
 from jupyter_deploy.domain.errors import InvalidInput, Refused
+from jupyter_deploy.targets.local.compose import folder as compose_folder
+from jupyter_deploy.targets.local.compose.folder import ProjectFolders
 
 ONE = {"envoy.json": "{}\n", "README.md": "one\n", "compose.yaml": "name: one\n"}
 TWO = ONE | {"compose.yaml": "name: two\n"}

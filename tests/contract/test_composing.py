@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters.compose_folder import ProjectFolders
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import InvalidInput, Refused, UnknownEndpoint
-from jupyter_deploy.domain.image_requests import ComposeRequest
-from jupyter_deploy.domain.images import Image, Publication
-from jupyter_deploy.operations import compose as compose_module
-from jupyter_deploy.operations.compose import compose
+from jupyter_deploy.domain.images.images import Image, Publication
+from jupyter_deploy.domain.images.requests import ComposeRequest
+from jupyter_deploy.targets.local.compose.folder import ProjectFolders
+from jupyter_deploy.verbs import compose as compose_module
+from jupyter_deploy.verbs.compose import compose
 from tests.gating import make_world
 
 PLACE = "registry.example/team/tumour"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, NotCapturable
 from tests.contract.capturing import capture
 

@@ -9,13 +9,14 @@ import pytest
 from record_world import World, endpoint
 from test_record_log import NOON, ids, line, write
 
-from jupyter_deploy.adapters import purging, retention
-from jupyter_deploy.adapters.archivist import tend
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.retention import Limits
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.domain.looking import Key, Wanted
+from jupyter_deploy.domain.evidence.record_pages import Key, Wanted
+from jupyter_deploy.records import purge as purging
+from jupyter_deploy.records import retention
+from jupyter_deploy.records.archivist import tend
+from jupyter_deploy.records.compaction import compact_all
+from jupyter_deploy.records.retention import Limits
 
 
 def cut(content):

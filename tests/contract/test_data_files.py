@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters import datafiles
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.clean import copy_serving
-from jupyter_deploy.adapters.proving import prove
-from jupyter_deploy.domain.artifacts import Source, Tolerance
+from jupyter_deploy.capture import data_files
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.proof import prove
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, ReplayFailed, StoreError, Untrusted
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.serving import workplace
+from jupyter_deploy.system.clean_process import copy_serving
 
 
 @pytest.fixture
@@ -292,7 +292,7 @@ def test_the_original_of_an_included_file_is_refused_to_who_does_not_come_by_way
 
 @pytest.mark.parametrize(("name", "why"), [(".env", "is hidden"), ("large.bin", r"has 0\.0 GiB")])
 def test_hidden_and_large_files_are_asked_for(capturer, project, monkeypatch, name, why):
-    monkeypatch.setattr(datafiles, "FILE_LIMIT", 10)
+    monkeypatch.setattr(data_files, "FILE_LIMIT", 10)
     path = project / "notebooks" / name
     path.write_text("5" + " " * 10)
     model = function(OUTSIDE, PATH=name)
@@ -440,7 +440,7 @@ def test_the_name_of_a_packed_file_tells_its_place(at):
 
 def test_a_library_that_looks_for_plugins_opens_no_data(tmp_path):
     program = (
-        "import importlib.metadata, sys\nfrom jupyter_deploy.serving.reads import Reads\n"
+        "import importlib.metadata, sys\nfrom jupyter_deploy.serving.audit.reads import Reads\n"
         "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
         "with reads.watching():\n    importlib.metadata.entry_points(group='narwhals.plugins')\n"
         "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"
@@ -460,7 +460,7 @@ def test_a_library_that_looks_for_plugins_opens_no_data(tmp_path):
 )
 def test_a_library_that_lists_where_modules_are_opens_no_data_and_the_model_does(tmp_path, does, library):
     program = (
-        "import os, pathlib, pkgutil, sys\nfrom jupyter_deploy.serving.reads import Reads\n"
+        "import os, pathlib, pkgutil, sys\nfrom jupyter_deploy.serving.audit.reads import Reads\n"
         "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
         f"with reads.watching():\n    {does}\n"
         "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"

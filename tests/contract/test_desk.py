@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
-from jupyter_deploy.faces.jobs import desk as module
-from jupyter_deploy.faces.jobs.desk import Desk
+from jupyter_deploy.faces.server.jobs import job_runner as module
+from jupyter_deploy.faces.server.jobs.job_runner import Desk
 from tests import notebooks
 from tests.e2e.conftest import until
 
@@ -175,7 +175,7 @@ def test_a_running_job_outlives_its_server_and_a_queued_one_is_started_by_the_ne
 
 def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
     program = (
-        "import os, time\nfrom pathlib import Path\nfrom jupyter_deploy.faces.jobs.desk import Desk\n"
+        "import os, time\nfrom pathlib import Path\nfrom jupyter_deploy.faces.server.jobs.job_runner import Desk\n"
         "desk = Desk(Path(os.environ['NBDEPLOY_HOME']))\ndesk.open()\nprint('open', flush=True)\ntime.sleep(600)"
     )
     command = [sys.executable, "-c", program]
@@ -323,7 +323,7 @@ def test_a_store_that_was_damaged_before_the_server_started_is_told_by_the_job(h
 
 PRINTS = """
 import os, subprocess, sys
-from jupyter_deploy.faces.jobs.printed import printed
+from jupyter_deploy.system.printed import printed
 told = []
 with printed(told.append):
     print("by Python")
@@ -357,7 +357,7 @@ def test_all_that_a_process_prints_is_told_even_while_what_it_started_goes_on():
 
 PRINTS_ON = """
 import subprocess
-from jupyter_deploy.faces.jobs.printed import printed
+from jupyter_deploy.system.printed import printed
 with printed(lambda text: None):
     subprocess.run(["sh", "-c", "yes &"])
 print("afterwards")

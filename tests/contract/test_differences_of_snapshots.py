@@ -15,18 +15,18 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.frameworks.parameters import as_json
-from jupyter_deploy.adapters.frameworks.sklearn import Sklearn
-from jupyter_deploy.adapters.metrics import metrics_of
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.artifacts import Source, Tolerance
-from jupyter_deploy.domain.endpoint import Changes, Endpoint
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.frameworks.parameters import as_json
+from jupyter_deploy.capture.frameworks.sklearn import Sklearn
+from jupyter_deploy.capture.metrics import metrics_of
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, NoCandidate, UnknownEndpoint, UnknownRelease, UnknownSource
 from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.release.endpoint import Changes, Endpoint
 from jupyter_deploy.domain.requests import DiffRequest
-from jupyter_deploy.operations.capture import stored
-from jupyter_deploy.operations.difference import changes_since, diff, exact_tag
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.verbs.capture import stored
+from jupyter_deploy.verbs.difference import changes_since, diff, exact_tag
 from tests.contract.capturing import HERE
 from tests.releases import release
 

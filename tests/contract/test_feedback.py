@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import REGISTRY
 from test_serving_front import RELEASED, STARTED, ask, front, inner, model, problem, records
 
-from jupyter_deploy.adapters.actuals import read
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.truth import Actual
+from jupyter_deploy.domain.evidence.ground_truth import Actual
+from jupyter_deploy.records.feedback_files import read
 from jupyter_deploy.serving import Front
 
 __all__ = ["front", "model", "records"]

@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from jupyter_deploy.adapters.finding import NotebookFinder
-from jupyter_deploy.adapters.inspection import inspect_model
+from jupyter_deploy.capture.candidates import NotebookFinder
+from jupyter_deploy.capture.inspection import inspect_model
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame(RNG.normal(size=(60, 4)), columns=["age", "weight", "height", "dose"])

@@ -13,10 +13,10 @@ import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from jupyter_deploy.adapters.validating import forked, forks
-from jupyter_deploy.adapters.validating.imports import first_imports
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.domain.validation_ports import Job
+from jupyter_deploy.domain.validation.ports import Job
+from jupyter_deploy.notebooks.kernels import fork_client, provisioner
+from jupyter_deploy.notebooks.kernels.first_imports import first_imports
+from jupyter_deploy.validation.runner import PapermillValidationRunner
 from tests import notebooks
 
 IMPORTS = """
@@ -51,7 +51,7 @@ def fonts():
 def quiet(monkeypatch, tmp_path):
     """No start-up files, no history of a person's own."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setattr(forks, "_said", set())
+    monkeypatch.setattr(provisioner, "_said", set())
 
 
 def runs(folder, *cells, times=1, cold=False, timeout=None):
@@ -68,7 +68,7 @@ def runs(folder, *cells, times=1, cold=False, timeout=None):
             outputs = [cell["outputs"] for cell in executed["cells"] if cell["cell_type"] == "code"]
             found.append((ran, outputs))
         if not cold:
-            assert forks._said == set()  # none was started in its stead
+            assert provisioner._said == set()  # none was started in its stead
         return found
     finally:
         runner.close()
@@ -151,14 +151,14 @@ def modules(tmp_path, monkeypatch):
         (folder / f"{name}.py").write_text(source)
     (tmp_path / "own.py").write_text("import fine")
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    installed = forked._roots()
-    monkeypatch.setattr(forked, "_roots", lambda: (*installed, f"{folder}/"))
+    installed = fork_client._roots()
+    monkeypatch.setattr(fork_client, "_roots", lambda: (*installed, f"{folder}/"))
     return tmp_path
 
 
 @pytest.fixture
 def server(modules):
-    made = forked.ForkServer(os.environ)
+    made = fork_client.ForkServer(os.environ)
     yield made
     made.close()
     assert not made.lives
@@ -234,8 +234,8 @@ def test_a_kernel_that_kills_itself_hangs_or_leaves_processes_harms_no_other(tmp
 LONG = """
 import sys
 from pathlib import Path
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.domain.validation_ports import Job
+from jupyter_deploy.validation.runner import PapermillValidationRunner
+from jupyter_deploy.domain.validation.ports import Job
 runner = PapermillValidationRunner()
 notebook = runner.read(sys.argv[1])
 runner.expect([(notebook, None)])
@@ -260,9 +260,9 @@ def test_nothing_is_left_when_the_process_that_validates_is_killed(tmp_path, qui
 IN_A_NOTEBOOK = """
 import os, sys
 from pathlib import Path
-from jupyter_deploy.adapters.validating import forks
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.domain.validation_ports import Job
+from jupyter_deploy.notebooks.kernels import provisioner as forks
+from jupyter_deploy.validation.runner import PapermillValidationRunner
+from jupyter_deploy.domain.validation.ports import Job
 
 def validated():
     runner = PapermillValidationRunner()
@@ -299,7 +299,7 @@ def test_a_notebooks_kernel_keeps_the_fork_server_until_something_changes_and_ta
 
 
 def test_without_a_fork_server_kernels_are_started_and_that_is_said_once(tmp_path, quiet, monkeypatch, capfd):
-    monkeypatch.setattr(forked, "_SERVER", tmp_path / "is-not-there.py")
+    monkeypatch.setattr(fork_client, "_SERVER", tmp_path / "is-not-there.py")
     runner = PapermillValidationRunner()
     notebook = runner.read(str(notebooks.write(tmp_path / "it.ipynb", "import json")))
     try:
@@ -309,4 +309,4 @@ def test_without_a_fork_server_kernels_are_started_and_that_is_said_once(tmp_pat
     finally:
         runner.close()
     said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("nbdeploy: ")]
-    assert said == [f"nbdeploy: kernels are started one by one, which is slower: {next(iter(forks._said))}"]
+    assert said == [f"nbdeploy: kernels are started one by one, which is slower: {next(iter(provisioner._said))}"]

@@ -13,12 +13,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.fingerprints import fingerprint
-from jupyter_deploy.adapters.frameworks import framework_of, frameworks
-from jupyter_deploy.adapters.pickling import write_pickle
-from jupyter_deploy.adapters.project_code import ProjectCode
-from jupyter_deploy.domain.artifacts import Manifest, Tolerance
+from jupyter_deploy.artifacts.fingerprints import fingerprint
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.frameworks import framework_of, frameworks
+from jupyter_deploy.capture.pickling import write_pickle
+from jupyter_deploy.capture.project_code import ProjectCode
+from jupyter_deploy.domain.capture.artifacts import Manifest, Tolerance
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.serving.snapshot import load
 from tests.contract import supported

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from test_local_target_support import Stage, endpoint_of, eventually, staged
 
-from jupyter_deploy.adapters.client import HttpClient
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import TargetError
-from jupyter_deploy.targets.local import LocalTarget
-from jupyter_deploy.targets.token import token, token_file
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.targets.local.gateway.token import token, token_file
+from jupyter_deploy.targets.local.http_client import HttpClient
+from jupyter_deploy.targets.local.target import LocalTarget
 
 BODY = {"instances": [1]}
 

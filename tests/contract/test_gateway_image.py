@@ -9,10 +9,10 @@ import tarfile
 
 import pytest
 
-from jupyter_deploy.adapters.images import gateway_start
-from jupyter_deploy.adapters.images.gateway import GatewayBuilder
-from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.domain.artifacts import Environment
+from jupyter_deploy.container_images import gateway_start
+from jupyter_deploy.container_images.gateway import GatewayBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
+from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import BaseUnfit, EnvoyMissing
 from tests.images import write_small_base
 

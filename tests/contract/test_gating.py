@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from jupyter_deploy.domain.errors import CandidateUnhealthy, GateFailed, GateInconclusive, StartFailed
-from jupyter_deploy.domain.validation import ValidationSpec
-from jupyter_deploy.faces.render import text
+from jupyter_deploy.domain.validation.validation import ValidationSpec
+from jupyter_deploy.faces.render.render import text
 from tests import notebooks
 from tests.gating import make_world
 

@@ -13,15 +13,16 @@ from killing import Workshop
 from record_world import NOON, World
 from test_record_log import write
 
-from jupyter_deploy.adapters import purging, retention, segments
-from jupyter_deploy.adapters.archivist import due, tend
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.retention import Limits
-from jupyter_deploy.adapters.truth import RecordedTruth
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.domain.truth import Actual, Feedback, batches
-from jupyter_deploy.faces import recorded as face
+from jupyter_deploy.domain.evidence.ground_truth import Actual, Feedback, batches
+from jupyter_deploy.faces.kernel import recorded as face
+from jupyter_deploy.records import purge as purging
+from jupyter_deploy.records import retention, segments
+from jupyter_deploy.records.archivist import due, tend
+from jupyter_deploy.records.compaction import compact_all
+from jupyter_deploy.records.ground_truth import RecordedTruth
+from jupyter_deploy.records.retention import Limits
 
 DAY = timedelta(days=1)
 

@@ -14,10 +14,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from jupyter_deploy.adapters.fitting import Training
-from jupyter_deploy.adapters.frameworks import framework_of
-from jupyter_deploy.adapters.guards.features import compare_columns, features
-from jupyter_deploy.adapters.tables import table_of
+from jupyter_deploy.capture.checks.features import compare_columns, features
+from jupyter_deploy.capture.frameworks import framework_of
+from jupyter_deploy.capture.tables import table_of
+from jupyter_deploy.capture.training_table import Training
 from tests.contract.capturing import live
 
 ROWS = pd.DataFrame(np.random.default_rng(1).normal(size=(200, 3)), columns=["a", "b", "c"])

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
-from jupyter_deploy.adapters.guards.notebook import stale_kernel
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.capture.checks.notebook import stale_kernel
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
 
 LOAD = "import pandas as pd\ndf = pd.read_csv('a.csv')"

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from jupyter_deploy.adapters.fitting import NotFound, Training, find_training
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.capture.training_table import NotFound, Training, find_training
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
 from tests.contract.test_guard_stale_kernel import DEPLOY, FIT, LOAD, SPLIT, look
 

@@ -12,22 +12,22 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.frameworks import framework_of
-from jupyter_deploy.adapters.guards import detection, masking
-from jupyter_deploy.adapters.guards.environment import (
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.checks.environment import (
     dirty_tree,
     local_distribution,
     lock_mismatch,
     undistributed,
 )
-from jupyter_deploy.adapters.guards.features import compare_columns
-from jupyter_deploy.adapters.guards.lockfiles import nearest_lock
-from jupyter_deploy.adapters.guards.secrets import secrets_in_files
-from jupyter_deploy.adapters.guards.subject import Proved, Subject
-from jupyter_deploy.domain.artifacts import Source, Tolerance
+from jupyter_deploy.capture.checks.features import compare_columns
+from jupyter_deploy.capture.checks.lockfiles import nearest_lock
+from jupyter_deploy.capture.checks.secrets import secrets_in_files
+from jupyter_deploy.capture.checks.subject import Proved, Subject
+from jupyter_deploy.capture.frameworks import framework_of
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.masking import detection, masking
 from tests.contract.capturing import FRAME, NUMBERS, live
 
 LABELS = ["no", "yes", "no", "yes"]

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters import guards
-from jupyter_deploy.adapters.guards.redefined import redefined_class
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.capture import checks
+from jupyter_deploy.capture.checks.redefined import redefined_class
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
 from tests.contract.test_guard_stale_kernel import look
 
@@ -47,8 +47,8 @@ def dirty_tree(subject):
 
 @pytest.mark.parametrize("looking", ["inspect_subject", "inspect_proved"])
 def test_a_check_that_raises_is_a_note_of_that_check(monkeypatch, looking):
-    monkeypatch.setattr(guards, "GUARDS", (dirty_tree,))
-    monkeypatch.setattr(guards, "PROOF_GUARDS", (dirty_tree,))
-    (found,) = getattr(guards, looking)("odd")
+    monkeypatch.setattr(checks, "GUARDS", (dirty_tree,))
+    monkeypatch.setattr(checks, "PROOF_GUARDS", (dirty_tree,))
+    (found,) = getattr(checks, looking)("odd")
     assert (found.check, found.severity) == ("dirty-tree", "note")
     assert "could not be made to its end: RecursionError: odd" in found.message

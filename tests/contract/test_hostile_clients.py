@@ -18,8 +18,8 @@ import pytest
 from protocol_clients import released, stretched
 from test_local_target_support import Stage, endpoint_of, eventually, staged
 
-from jupyter_deploy.domain.inference import Record
-from jupyter_deploy.targets import unix
+from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.targets.local import unix
 
 ARRIVAL = 3.0
 BODY = b'{"instances": [[1, 2]]}'

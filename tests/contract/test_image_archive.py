@@ -12,8 +12,8 @@ import tracemalloc
 
 import pytest
 
-from jupyter_deploy.adapters.images import archive
-from jupyter_deploy.adapters.images.archive import Entry, entries_of, unpack, write_layer, write_tree
+from jupyter_deploy.container_images import archive
+from jupyter_deploy.container_images.archive import Entry, entries_of, unpack, write_layer, write_tree
 
 
 def a_folder(folder):
@@ -72,7 +72,7 @@ def test_folders_come_before_what_is_in_them_and_once(tmp_path):
 WRITE = """
 import os, sys
 from pathlib import Path
-from jupyter_deploy.adapters.images.archive import entries_of, write_layer
+from jupyter_deploy.container_images.archive import entries_of, write_layer
 os.umask(int(sys.argv[3], 8))
 print(write_layer(entries_of(Path(sys.argv[1]), "opt/x"), Path(sys.argv[2])).digest)
 """

@@ -18,16 +18,16 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.bento import BentoBuilder
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.images import wheels as wheels_module
-from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
-from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.adapters.origins import LocalDistribution
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.artifacts.bento import BentoBuilder
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.container_images import wheels as wheels_module
+from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import BaseUnfit, ImageNotBuilt, InvalidInput, ToolMissing
-from jupyter_deploy.domain.image_ports import ImagePlan
-from jupyter_deploy.domain.images import labels_of
+from jupyter_deploy.domain.images.images import labels_of
+from jupyter_deploy.domain.images.ports import ImagePlan
+from jupyter_deploy.environments.module_origins import LocalDistribution
 from tests.contract.test_data_files import capture, function
 from tests.contract.test_isolated import write_wheel
 from tests.images import tar_of, unpacked, write_layout, write_small_base
@@ -132,10 +132,10 @@ def test_a_line_of_code_makes_one_small_layer_and_other_weights_two(store, plan,
 BUILD = """
 import json, os, sys, time
 from pathlib import Path
-from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
-from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.domain.artifacts import Bento, Snapshot
-from jupyter_deploy.domain.image_ports import ImagePlan
+from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
+from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.images.ports import ImagePlan
 given = json.loads(sys.stdin.read())
 os.umask(int(given["umask"], 8))
 seen = 0

@@ -4,8 +4,8 @@ from hashlib import sha256
 
 import pytest
 
-from jupyter_deploy.adapters.images.contents import LayerContents
-from jupyter_deploy.adapters.images.layout import ImageFolder
+from jupyter_deploy.container_images.contents import LayerContents
+from jupyter_deploy.container_images.layout import ImageFolder
 from jupyter_deploy.domain.errors import StoreError
 from tests.kept_images import archive, keep_image
 

@@ -22,16 +22,16 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.images import engines
-from jupyter_deploy.adapters.images import wheels as wheels_module
-from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
-from jupyter_deploy.adapters.images.engine import EngineBuilder
-from jupyter_deploy.adapters.images.indexes import indexes
-from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.adapters.origins import LocalDistribution
+from jupyter_deploy.container_images import container_engines
+from jupyter_deploy.container_images import wheels as wheels_module
+from jupyter_deploy.container_images.engine_builder import EngineBuilder
+from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
+from jupyter_deploy.container_images.package_indexes import indexes
 from jupyter_deploy.domain.errors import ImageNotBuilt, InvalidInput, ToolMissing
-from jupyter_deploy.domain.image_ports import ImagePlan
-from jupyter_deploy.domain.images import labels_of
+from jupyter_deploy.domain.images.images import labels_of
+from jupyter_deploy.domain.images.ports import ImagePlan
+from jupyter_deploy.environments.module_origins import LocalDistribution
 from tests.contract.test_image_building import Index, locked, moved, own_project, workshop  # noqa: F401 - a fixture
 from tests.contract.test_isolated import write_wheel
 from tests.images import Engine, shared_base
@@ -163,12 +163,12 @@ def test_a_line_of_code_makes_one_small_layer_and_other_weights_two(bench, built
 BUILD = """
 import json, os, sys
 from pathlib import Path
-from jupyter_deploy.adapters.images import wheels
-from jupyter_deploy.adapters.images.engine import EngineBuilder
-from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.adapters.origins import LocalDistribution
-from jupyter_deploy.domain.artifacts import Bento, Snapshot
-from jupyter_deploy.domain.image_ports import ImagePlan
+from jupyter_deploy.container_images import wheels
+from jupyter_deploy.container_images.engine_builder import EngineBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
+from jupyter_deploy.environments.module_origins import LocalDistribution
+from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.images.ports import ImagePlan
 given = json.loads(sys.stdin.read())
 os.umask(0o077)
 wheels._of = lambda _: [LocalDistribution("own-flower", "1.0", Path(given["own"]), editable=True)]
@@ -313,7 +313,7 @@ def test_without_an_engine_it_is_said_what_to_install_and_that_none_is_needed(be
     (tmp_path / "docker").write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
     (tmp_path / "docker").chmod(0o755)
     with pytest.raises(ToolMissing, match="no container engine answers") as silent:
-        engines.find()
+        container_engines.find()
     assert silent.value.details == "docker: Cannot connect to the Docker daemon"
 
 

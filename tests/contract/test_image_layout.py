@@ -8,10 +8,10 @@ import threading
 
 import pytest
 
-from jupyter_deploy.adapters.digesting import sha256
-from jupyter_deploy.adapters.images import layout
-from jupyter_deploy.adapters.images.layout import ImageFolder, ref_name
+from jupyter_deploy.container_images import layout
+from jupyter_deploy.container_images.layout import ImageFolder, ref_name
 from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.system.digests import sha256
 from tests.e2e.conftest import until
 from tests.images import tar_of, write_layout
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings, without_credentials
-from jupyter_deploy.adapters.isolated import VirtualEnvironments
-from jupyter_deploy.domain.artifacts import Environment
+from jupyter_deploy.artifacts.isolated import VirtualEnvironments
+from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings, without_credentials
 from tests.e2e.conftest import until
 
 
@@ -45,7 +45,7 @@ def wheels(tmp_path, monkeypatch):
 
 @pytest.fixture
 def environments(tmp_path, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.adapters.environment.NEEDED", ())  # tiny_flower's lock serves nothing
+    monkeypatch.setattr("jupyter_deploy.environments.environment.NEEDED", ())  # tiny_flower's lock serves nothing
     return VirtualEnvironments(tmp_path / "environments")
 
 
@@ -116,7 +116,9 @@ def test_a_lock_that_is_older_than_what_serving_needs_is_refused_before_anything
 
 def test_a_notebook_of_an_older_lock_is_run_again_beside_what_serving_needs(tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("jupyter_deploy.adapters.isolated._build", lambda wanted, *_: made.append(wanted.distributions))
+    monkeypatch.setattr(
+        "jupyter_deploy.artifacts.isolated._build", lambda wanted, *_: made.append(wanted.distributions)
+    )
     VirtualEnvironments(tmp_path / "environments").ensure(captured(), kernel=True)
     assert {"tiny_flower", "ipykernel", "msgspec"} <= set(made[0])
 
@@ -130,9 +132,9 @@ def test_a_second_builder_waits_for_the_installer_of_a_killed_one(environments, 
 import sys, uv
 uv.find_uv_bin = lambda: {str(slow)!r}
 from pathlib import Path
-from jupyter_deploy.adapters import environment
-from jupyter_deploy.adapters.isolated import VirtualEnvironments
-from jupyter_deploy.domain.artifacts import Environment
+from jupyter_deploy.environments import environment
+from jupyter_deploy.artifacts.isolated import VirtualEnvironments
+from jupyter_deploy.domain.capture.artifacts import Environment
 environment.NEEDED = ()
 VirtualEnvironments(Path({str(tmp_path / "environments")!r})).ensure(Environment.model_validate_json(sys.argv[1]))
 """

@@ -13,10 +13,10 @@ from datetime import timedelta
 
 import pytest
 
-from jupyter_deploy.adapters import jobs as adapter
-from jupyter_deploy.adapters.jobs import SqliteJobs
 from jupyter_deploy.domain import jobs as domain
 from jupyter_deploy.domain.errors import Conflict, StoreError, UnknownJob
+from jupyter_deploy.store import jobs as adapter
+from jupyter_deploy.store.jobs import SqliteJobs
 
 REQUEST = {"model": "clf", "name": "churn", "example": "X[:5]"}
 
@@ -152,7 +152,7 @@ def test_of_several_processes_one_claims_a_job(jobs, home):
 KILLED = """
 import os, sys
 from pathlib import Path
-from jupyter_deploy.adapters.jobs import SqliteJobs
+from jupyter_deploy.store.jobs import SqliteJobs
 jobs = SqliteJobs(Path(sys.argv[1]))
 jobs.claim(sys.argv[2], os.getpid())
 number = 0

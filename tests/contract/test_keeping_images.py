@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters.images.containers import EngineContainers
-from jupyter_deploy.adapters.images.layout import ImageFolder
+from jupyter_deploy.container_images.layout import ImageFolder
+from jupyter_deploy.container_images.running_containers import EngineContainers
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.image_requests import GcRequest, ImagesRequest
-from jupyter_deploy.domain.images import Publication
-from jupyter_deploy.faces.render import text
-from jupyter_deploy.operations.keeping_images import gc, images
+from jupyter_deploy.domain.images.images import Publication
+from jupyter_deploy.domain.images.requests import GcRequest, ImagesRequest
+from jupyter_deploy.faces.render.render import text
+from jupyter_deploy.verbs.images import gc, images
 from tests.gating import make_world
 from tests.kept_images import archive, keep_image
 
@@ -54,7 +54,7 @@ def test_each_image_says_which_endpoints_and_revisions_and_publications_use_it(w
 
 
 def test_a_release_that_only_the_history_knows_keeps_its_image(world, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.domain.endpoint.REMEMBERED", 1)
+    monkeypatch.setattr("jupyter_deploy.domain.release.endpoint.REMEMBERED", 1)
     for version in "abc":
         world.deploy(version, role="auto" if version == "a" else "stable")
     assert {release.tag for release in world.endpoint().releases} == {"tumour:b", "tumour:c"}

@@ -14,9 +14,9 @@ import psutil
 import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
-from jupyter_deploy.adapters import scratch
 from jupyter_deploy.domain.errors import TargetError
-from jupyter_deploy.targets.machine import check_machine
+from jupyter_deploy.system import temp
+from jupyter_deploy.targets.local.preflight import check_machine
 
 __all__ = ["stage"]
 
@@ -130,14 +130,14 @@ def reboot(stage: Stage) -> None:
 def test_temporary_folders_of_killed_processes_go_and_those_of_living_ones_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(temp.tempfile, "tempdir", str(tmp_path))
     context = multiprocessing.get_context("fork")
-    child = context.Process(target=lambda: scratch.new_folder_name("build").mkdir(), daemon=True)
+    child = context.Process(target=lambda: temp.new_folder_name("build").mkdir(), daemon=True)
     child.start()
     eventually(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)  # as a kernel nobody has asked for
     other = tmp_path / "nbdeploy-of-somebody"
     other.mkdir()
-    with scratch.scratch_folder("replay") as mine:
+    with temp.scratch_folder("replay") as mine:
         assert len(list(tmp_path.iterdir())) == 3
-        scratch.sweep()
+        temp.sweep()
         assert set(tmp_path.iterdir()) == {mine, other}

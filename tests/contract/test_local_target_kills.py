@@ -11,8 +11,8 @@ import psutil
 import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage
 
-from jupyter_deploy.targets.keeper import shorten
-from jupyter_deploy.targets.launch import alive
+from jupyter_deploy.targets.local.supervisor.keeper import shorten
+from jupyter_deploy.targets.local.supervisor.launch import alive
 
 __all__ = ["stage"]
 

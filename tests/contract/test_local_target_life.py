@@ -22,9 +22,11 @@ import pytest
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, StartFailed, TargetError
-from jupyter_deploy.home import was_running
-from jupyter_deploy.targets import by_process, gateway, unix, workers
-from jupyter_deploy.targets.local import LocalTarget
+from jupyter_deploy.system.home import was_running
+from jupyter_deploy.targets.local import unix
+from jupyter_deploy.targets.local.gateway import gateway
+from jupyter_deploy.targets.local.releases import by_process, workers
+from jupyter_deploy.targets.local.target import LocalTarget
 
 __all__ = ["stage"]
 

@@ -16,7 +16,7 @@ import pytest
 from test_local_target_kills import pid_of
 from test_local_target_support import Stage, ask, endpoint_of, eventually, stage
 
-from jupyter_deploy.domain.endpoint import Release
+from jupyter_deploy.domain.release.endpoint import Release
 
 __all__ = ["stage"]
 

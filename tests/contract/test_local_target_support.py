@@ -21,11 +21,11 @@ from typing import Any, Self
 import httpx
 import pytest
 
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Traffic
-from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.targets import limits
-from jupyter_deploy.targets.local import LocalSettings, LocalTarget
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.targets.local.releases import limits
+from jupyter_deploy.targets.local.target import LocalSettings, LocalTarget
 
 # Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
 SERVICE = """

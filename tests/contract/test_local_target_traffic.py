@@ -18,9 +18,9 @@ import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed, TargetError
-from jupyter_deploy.serving.recording import Recording, recording
-from jupyter_deploy.targets import admin, envoy
-from jupyter_deploy.targets.supervision import Supervisor
+from jupyter_deploy.serving.telemetry.recording import Recording, recording
+from jupyter_deploy.targets.local.gateway import admin, envoy
+from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
 
 __all__ = ["stage"]
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from record_world import World
 from test_record_log import NOON, ODD, line, write
 
-from jupyter_deploy.adapters import purging
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.adapters.comparison import RecordLog
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import InvalidInput, InvalidName, UnknownRecord
-from jupyter_deploy.domain.looking import Key, Wanted
+from jupyter_deploy.domain.evidence.record_pages import Key, Wanted
+from jupyter_deploy.records import purge as purging
+from jupyter_deploy.records.compaction import compact_all
 
 
 @pytest.fixture

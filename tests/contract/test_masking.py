@@ -6,13 +6,13 @@ import nbformat
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.guards import detection, masking
-from jupyter_deploy.adapters.notebook import PapermillRunner
-from jupyter_deploy.domain.artifacts import Source, Tolerance
-from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
+from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.operations.reproduce import _what_to_run
+from jupyter_deploy.masking import detection, masking
+from jupyter_deploy.notebooks.papermill import PapermillRunner
+from jupyter_deploy.verbs.reproduce import _what_to_run
 from tests.contract.capturing import NUMBERS
 from tests.contract.test_guard_stale_kernel import look
 from tests.work import work_of

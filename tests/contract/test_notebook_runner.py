@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.environment import loaded_in_notebook
-from jupyter_deploy.adapters.notebook import PapermillRunner
-from jupyter_deploy.adapters.origins import LocalDistribution
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotebookFailed
+from jupyter_deploy.environments.environment import loaded_in_notebook
+from jupyter_deploy.environments.module_origins import LocalDistribution
+from jupyter_deploy.notebooks.papermill import PapermillRunner
 from tests import notebooks
 from tests.contract.capturing import capture
 
@@ -102,7 +102,7 @@ def test_the_notebooks_own_modules_answer_when_they_run_again_and_not_those_of_t
     (elsewhere := tmp_path / "notebooks").mkdir()
     assert ask(elsewhere) == (None, [])
     editable = [LocalDistribution("pricing", "1", tmp_path, editable=True)]
-    monkeypatch.setattr("jupyter_deploy.adapters.notebook.local_distributions", lambda: editable)
+    monkeypatch.setattr("jupyter_deploy.notebooks.papermill.local_distributions", lambda: editable)
     assert ask(elsewhere) == (None, ["row 0: expected 6, got 9"])
 
 
@@ -143,5 +143,5 @@ def test_a_cell_that_the_model_needs_or_that_fails_by_itself_is_not_passed_over(
 def test_what_no_index_has_is_not_asked_of_one_for_a_clean_environment(monkeypatch):
     assert "pydantic" in loaded_in_notebook(["import pydantic"])
     local = [LocalDistribution("Pydantic", "1", Path("/src"), editable=True)]
-    monkeypatch.setattr("jupyter_deploy.adapters.environment.local_distributions", lambda: local)
+    monkeypatch.setattr("jupyter_deploy.environments.environment.local_distributions", lambda: local)
     assert "pydantic" not in loaded_in_notebook(["import pydantic"])

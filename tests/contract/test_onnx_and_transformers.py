@@ -6,12 +6,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.digesting import file_sha256
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives import onnx as serving
 from jupyter_deploy.serving.snapshot import load
+from jupyter_deploy.system.digests import file_sha256
 from tests.contract.capturing import capture
 from tests.contract.models import onnx as models
 

@@ -6,8 +6,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from jupyter_deploy.domain.requests import TrafficRequest
-from jupyter_deploy.faces.rest.openapi import description
-from jupyter_deploy.faces.rest.table import ROUTES
+from jupyter_deploy.faces.server.rest.openapi import description
+from jupyter_deploy.faces.server.rest.table import ROUTES
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
-from jupyter_deploy.adapters.datafiles import DataFiles
-from jupyter_deploy.adapters.proving import outside_files
+from jupyter_deploy.capture.data_files import DataFiles
+from jupyter_deploy.capture.proof import outside_files
 
 
 def told(tmp_path, reads):

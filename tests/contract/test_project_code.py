@@ -9,15 +9,15 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
-from jupyter_deploy.adapters import project_code
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.clean import SERVING_FOLDER
-from jupyter_deploy.adapters.origins import local_distributions
-from jupyter_deploy.adapters.pickling import write_pickle
-from jupyter_deploy.adapters.project_code import ProjectCode, differing
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture import project_code
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.pickling import write_pickle
+from jupyter_deploy.capture.project_code import ProjectCode, differing
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotCapturable
+from jupyter_deploy.environments.module_origins import local_distributions
 from jupyter_deploy.serving.project_code import globals_of
+from jupyter_deploy.system.clean_process import SERVING_FOLDER
 from tests.contract.capturing import NUMBERS, capture, edited, live, packed, sources
 
 
@@ -236,9 +236,9 @@ sys.path.insert(0, str(root))
 import parts.core
 if edit:
     (root / "parts" / "core.py").write_text(edit)
-from jupyter_deploy.adapters.fingerprints import fingerprint
-from jupyter_deploy.adapters.pickling import write_pickle
-from jupyter_deploy.adapters.project_code import ProjectCode
+from jupyter_deploy.artifacts.fingerprints import fingerprint
+from jupyter_deploy.capture.pickling import write_pickle
+from jupyter_deploy.capture.project_code import ProjectCode
 code = ProjectCode()
 write_pickle(parts.core.f, folder / "model.pkl", name="model", code=code)
 print(json.dumps([fingerprint(folder / "model.pkl"), code.pack(folder)]))

@@ -12,7 +12,7 @@ import pytest
 from protocol_clients import FRAME, behind_a_gateway, risk
 from uv import find_uv_bin
 
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 
 PACKAGES = {"triton": "tritonclient[http]>=2.60,<3", "ofkserve": "kserve>=0.17,<1"}
 

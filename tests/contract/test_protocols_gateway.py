@@ -10,7 +10,7 @@ import pytest
 from protocol_clients import FRAME, behind_a_gateway, risk
 from test_local_target_support import eventually
 
-from jupyter_deploy.domain.inference import Record
+from jupyter_deploy.domain.evidence.inference import Record
 
 
 @pytest.fixture(scope="module")

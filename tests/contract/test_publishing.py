@@ -12,10 +12,10 @@ from jupyter_deploy.domain.errors import (
     UnknownEndpoint,
     UnknownRelease,
 )
-from jupyter_deploy.domain.image_requests import PublishRequest, VerifyRequest
-from jupyter_deploy.domain.images import Image, Publication
-from jupyter_deploy.operations.publish import publish
-from jupyter_deploy.operations.verify import verify
+from jupyter_deploy.domain.images.images import Image, Publication
+from jupyter_deploy.domain.images.requests import PublishRequest, VerifyRequest
+from jupyter_deploy.verbs.publish import publish
+from jupyter_deploy.verbs.verify import verify
 from tests.gating import make_world
 
 PLACE = "registry.example/team/tumour"

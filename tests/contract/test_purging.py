@@ -16,13 +16,14 @@ from killing import Workshop
 from record_world import World, endpoint
 from test_record_log import NOON, ids, line, write
 
-from jupyter_deploy.adapters import purging, retention, segments
-from jupyter_deploy.adapters.archivist import due, tend
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.retention import Limits
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.results import Purged
+from jupyter_deploy.records import purge as purging
+from jupyter_deploy.records import retention, segments
+from jupyter_deploy.records.archivist import due, tend
+from jupyter_deploy.records.compaction import compact_all
+from jupyter_deploy.records.retention import Limits
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_torn_lines_of_the_ledger_go_too_unless_they_name_another_endpoint(log, 
 
 WRITER = """
 import sys
-from jupyter_deploy.serving.records import Entry, Recorder
+from jupyter_deploy.serving.telemetry.records import Entry, Recorder
 recorder = Recorder(sys.argv[1], "tumour", "tumour:aaa", segment_bytes=20_000)
 number = 0
 while True:
@@ -193,7 +194,7 @@ def test_purges_and_compactions_beside_a_busy_worker_that_is_killed_lose_and_dou
         purged |= {f"w{turn * 150 + number}" for number in range(0, 100, 7)}
         going = subprocess.Popen(
             [sys.executable, "-c",
-             "import sys; from pathlib import Path; from jupyter_deploy.adapters.comparison import RecordLog\n"
+             "import sys; from pathlib import Path; from jupyter_deploy.comparison.record_log import RecordLog\n"
              "RecordLog(Path(sys.argv[1])).purge('tumour', before=None, request_ids=sys.argv[2:], dry_run=False)",
              str(tmp_path), *purged],
         )  # fmt: skip
@@ -312,7 +313,7 @@ def test_what_is_being_written_is_never_cleared_away(log, tmp_path, writer):
 
 def test_the_archivist_compacts_what_is_closed_and_comes_to_rest(log, tmp_path, writer):
     aged(tmp_path, 1)
-    command = [sys.executable, "-m", "jupyter_deploy.adapters.archivist", str(tmp_path), "--max-bytes", str(10**9)]
+    command = [sys.executable, "-m", "jupyter_deploy.records.archivist", str(tmp_path), "--max-bytes", str(10**9)]
     archivist = subprocess.Popen([*command, "--every", "0.05"])
     folder = tmp_path / "records" / "tumour" / "aaa"
     deadline = time.monotonic() + 60

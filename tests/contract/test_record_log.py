@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.tail import Tail
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import InvalidInput, InvalidName, StoreError
-from jupyter_deploy.domain.inference import RecordError
+from jupyter_deploy.domain.evidence.inference import RecordError
+from jupyter_deploy.records.follow import Tail
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from record_world import CANARY, World, endpoint
 
-from jupyter_deploy.adapters import answers, records
-from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.sequential import Difference, Mean, median_ranks, paired_difference, proportion
+from jupyter_deploy.comparison import row_agreement
+from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.evidence.sequential import Difference, Mean, median_ranks, paired_difference, proportion
+from jupyter_deploy.records import records
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_duckdb_and_the_domain_agree_on_what_agrees(dtype, rows):
             "?::JSON AS s_outputs, ?::JSON AS c_outputs",
             [json.dumps([stable for stable, _ in rows]), json.dumps([candidate for _, candidate in rows])],
         )
-        answers.compare_rows(connection, rule)
+        row_agreement.compare_rows(connection, rule)
         found = connection.execute('SELECT agree, gap, relative FROM compared ORDER BY "row"').fetchall()
     for (stable, candidate), (agree, *sizes) in zip(rows, found, strict=True):
         expected = rule.compare(stable, candidate)

@@ -8,7 +8,7 @@ import pytest
 from record_world import CANARY, NOON, World, endpoint
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownRelease
-from jupyter_deploy.domain.sequential import Mean, proportion
+from jupyter_deploy.domain.evidence.sequential import Mean, proportion
 
 
 @pytest.fixture

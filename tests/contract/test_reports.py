@@ -13,12 +13,12 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from jupyter_deploy.adapters.reports import KEPT, ValidationReports, github
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.domain.validation import CellError, Check, GateResult
-from jupyter_deploy.domain.validation_chart import figures, validation_chart
-from jupyter_deploy.faces.charts import MIME
-from jupyter_deploy.faces.render import charted_bundles
+from jupyter_deploy.domain.validation.chart import figures, validation_chart
+from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult
+from jupyter_deploy.faces.render.charts import MIME
+from jupyter_deploy.faces.render.render import charted_bundles
+from jupyter_deploy.validation.reports import KEPT, ValidationReports, github
 from tests.disks import small_disk
 from tests.validations import RAISED, executed, gate, history, metric, run, validation
 

@@ -17,10 +17,10 @@ import pytest
 from test_local_target_support import Load, Stage, ask, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import InvalidInput, StartFailed
-from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.serving import pool
-from jupyter_deploy.targets import limits
-from jupyter_deploy.targets.hardware import enforced
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.serving.hosting import pool
+from jupyter_deploy.targets.local.releases import limits
+from jupyter_deploy.targets.local.releases.hardware import enforced
 
 __all__ = ["stage"]
 

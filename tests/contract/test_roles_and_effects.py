@@ -15,12 +15,12 @@ import pytest
 from starlette.applications import Starlette
 
 import jupyter_deploy
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.clean import copy_serving
-from jupyter_deploy.adapters.replaying import run_replay
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.replay import run_replay
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.snapshot import load
+from jupyter_deploy.system.clean_process import copy_serving
 from tests.contract.capturing import capture
 from tests.contract.test_serving_snapshot import write_snapshot
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.room import estimate
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.disk_space import estimate
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import StoreError
 from tests.contract.capturing import live
 from tests.disks import small_disk

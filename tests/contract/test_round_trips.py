@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from jupyter_deploy.adapters.inspection import inspect_model
-from jupyter_deploy.serving.front import Front
+from jupyter_deploy.capture.inspection import inspect_model
+from jupyter_deploy.serving.asgi.front import Front
 from jupyter_deploy.serving.snapshot import Model
 from tests.contract import shapes
 

@@ -11,16 +11,16 @@ from record_world import CANARY, NOON, World, endpoint
 from test_feedback import folder, kept, post
 from test_serving_front import front, model, predict, problem, records
 
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.truth import RecordedTruth
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.sequential import proportion
-from jupyter_deploy.faces import recorded as face
-from jupyter_deploy.faces.model_input import model_input
-from jupyter_deploy.faces.render import text
+from jupyter_deploy.domain.evidence.sequential import proportion
+from jupyter_deploy.faces.kernel import recorded as face
+from jupyter_deploy.faces.kernel.model_input import model_input
+from jupyter_deploy.faces.render.render import text
+from jupyter_deploy.records.compaction import compact_all
+from jupyter_deploy.records.ground_truth import RecordedTruth
 from jupyter_deploy.serving import Front
-from jupyter_deploy.serving.recording import place_of
+from jupyter_deploy.serving.telemetry.recording import place_of
 from tests.releases import release
 
 __all__ = ["folder", "front", "model", "records"]

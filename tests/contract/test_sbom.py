@@ -10,9 +10,9 @@ from importlib import metadata
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from jupyter_deploy.adapters.environment import closure
-from jupyter_deploy.adapters.images.sbom import bill_of_materials
-from jupyter_deploy.domain.images import Image, Layer
+from jupyter_deploy.container_images.sbom import bill_of_materials
+from jupyter_deploy.domain.images.images import Image, Layer
+from jupyter_deploy.environments.environment import closure
 from tests.manifests import snapshot
 
 

@@ -16,14 +16,14 @@ import psutil
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.validating.servers import SnapshotServers
-from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.artifacts import Tolerance
-from jupyter_deploy.domain.calls import metrics_of_calls
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import EnvironmentChanged, InvalidInput, StartFailed, TargetError
-from jupyter_deploy.faces import served as asking
-from jupyter_deploy.faces.served import ServedModel
+from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.validation.model_calls import metrics_of_calls
+from jupyter_deploy.faces.kernel import served_model as asking
+from jupyter_deploy.faces.kernel.served_model import ServedModel
+from jupyter_deploy.validation.model_servers import SnapshotServers
 from tests.contract.capturing import FRAME, NUMBERS, capture
 from tests.e2e.conftest import until
 
@@ -178,8 +178,8 @@ def test_each_run_is_told_apart_and_its_calls_make_metrics(servers, captured):
 
 
 def test_beyond_its_limits_calls_are_counted_and_their_answers_left_out(tmp_path):
-    from jupyter_deploy.serving.records import Entry
     from jupyter_deploy.serving.standalone import MOST_ANSWER_BYTES, MOST_CALLS, Noted
+    from jupyter_deploy.serving.telemetry.records import Entry
 
     noted = Noted(tmp_path / "calls")
     noted._calls["a"] = MOST_CALLS - 1
@@ -193,9 +193,9 @@ def test_beyond_its_limits_calls_are_counted_and_their_answers_left_out(tmp_path
 
 
 def test_the_same_question_is_known_as_the_same_however_its_json_was_written(tmp_path):
-    from jupyter_deploy.serving.question import Raw
-    from jupyter_deploy.serving.records import Entry
+    from jupyter_deploy.serving.dispatch.parsed_request import Raw
     from jupyter_deploy.serving.standalone import Noted
+    from jupyter_deploy.serving.telemetry.records import Entry
 
     noted = Noted(tmp_path / "calls")
     asked = ([{"a": "é"}], Raw(b'[ {"a":\n"\\u00e9"} ]'), Raw('[{"a": "é"}]'.encode()), [{"a": "e"}])
@@ -244,8 +244,8 @@ def test_another_environment_than_the_captured_one_is_refused_as_for_a_release(c
 
 STARTS = """
 import os, sys, time
-from jupyter_deploy.adapters.validating.servers import SnapshotServers
-from jupyter_deploy.domain.artifacts import Snapshot
+from jupyter_deploy.validation.model_servers import SnapshotServers
+from jupyter_deploy.domain.capture.artifacts import Snapshot
 with SnapshotServers(60).serving(Snapshot.model_validate_json(sys.argv[1])) as server:
     if sys.argv[2] == "wait":
         server.check(wait=True)

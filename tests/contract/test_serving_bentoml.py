@@ -23,7 +23,7 @@ from test_serving_snapshot import write_snapshot
 
 from jupyter_deploy import serving
 from jupyter_deploy.serving.agreement import differences
-from jupyter_deploy.serving.codec import instances_of, to_json
+from jupyter_deploy.serving.values.codec import instances_of, to_json
 
 SERVICE = """
 import bentoml

@@ -14,9 +14,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_deploy.serving.answers import checked, part, strict_json
-from jupyter_deploy.serving.codec import encode
-from jupyter_deploy.serving.decoding import Decoder
+from jupyter_deploy.serving.dispatch.json_answers import checked, part, strict_json
+from jupyter_deploy.serving.values.codec import encode
+from jupyter_deploy.serving.values.decoding import Decoder
 from tests.decodings import (
     assert_odd_ones_are_taken_or_refused_alike,
     assert_same,

@@ -8,7 +8,7 @@ import json
 import pytest
 from protocol_models import MODELS, ask, front_of, made
 
-from jupyter_deploy.domain.inference import Record
+from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.standalone import nothing_else
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from test_serving_snapshot import write_snapshot
 
-from jupyter_deploy.domain.inference import Record
+from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front, snapshot
 from jupyter_deploy.serving.snapshot import load
 
@@ -210,7 +210,7 @@ def test_a_body_that_is_too_large_is_a_413_by_its_announcement_and_by_its_length
 
 
 def test_a_body_that_is_not_there_in_time_is_a_408(front, records, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.serving.body.RECEIVE_SECONDS", 0.05)
+    monkeypatch.setattr("jupyter_deploy.serving.asgi.body.RECEIVE_SECONDS", 0.05)
 
     async def dribbling():
         while True:

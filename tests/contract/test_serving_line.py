@@ -13,7 +13,8 @@ from prometheus_client import REGISTRY
 from test_serving_front import inner, problem, records
 from test_serving_snapshot import write_snapshot
 
-from jupyter_deploy.serving import Front, pacing
+from jupyter_deploy.serving import Front
+from jupyter_deploy.serving.dispatch import batch_sizing
 from jupyter_deploy.serving.snapshot import MANIFEST, load
 from tests.e2e.conftest import until
 
@@ -117,7 +118,7 @@ def test_those_of_another_role_are_asked_apart(fronts):
 
 
 def test_a_long_body_is_read_in_the_models_thread_and_asked_apart(fronts, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.serving.predictor._SHORT_BYTES", 22)
+    monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor._SHORT_BYTES", 22)
     reads = []
     front = fronts()
     read = front._given.decoder.json
@@ -205,7 +206,7 @@ def test_a_client_that_has_gone_is_not_computed_for_but_recorded(fronts, records
 
 
 def test_requests_that_are_too_large_together_are_refused_while_others_wait(fronts, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.serving.predictor.MOST_BYTES", 30)
+    monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor.MOST_BYTES", 30)
     answers, _ = while_it_computes(fronts(), (1.0, {}), (2.0, {}))
     # Each has 22 bytes: the first is let in alone, and counts until it is answered.
     assert [answer.status_code for answer in answers] == [200, 503, 503]
@@ -240,8 +241,8 @@ def test_metrics_tell_how_many_are_computed_and_how_many_wait(fronts):
 
 
 def test_a_model_that_is_known_to_be_quick_is_called_without_a_thread_until_a_call_is_slow(fronts, monkeypatch):
-    monkeypatch.setattr(pacing, "SLOW_SECONDS", 0.25)  # no trivial call takes so long, however busy the machine
-    monkeypatch.setattr(pacing, "QUICK_SECONDS", 0.2)
+    monkeypatch.setattr(batch_sizing, "SLOW_SECONDS", 0.25)  # no trivial call takes so long, however busy the machine
+    monkeypatch.setattr(batch_sizing, "QUICK_SECONDS", 0.2)
 
     async def all_of_them(front, *rows):
         transport = httpx.ASGITransport(app=front)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from protocol_models import FRAME, MODELS, ask, front_of
 
-from jupyter_deploy.domain.inference import Record
+from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front, snapshot
 from jupyter_deploy.serving.standalone import nothing_else
 

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from protocol_models import FRAME, MODELS, made
 from test_serving_protocols import INFER
 
-from jupyter_deploy.serving.problems import Problem
+from jupyter_deploy.serving.asgi.problems import Problem
 from jupyter_deploy.serving.protocols import Protocols, Request
 from jupyter_deploy.serving.protocols.packing import unpacked
 from jupyter_deploy.serving.protocols.tensors import DTYPES
-from jupyter_deploy.serving.validation import InvalidInstances
+from jupyter_deploy.serving.values.validation import InvalidInstances
 
 LIMIT = 1024 * 1024
 

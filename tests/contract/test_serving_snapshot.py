@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from jupyter_deploy.domain.artifacts import Manifest
-from jupyter_deploy.domain.signature import infer_schema
+from jupyter_deploy.domain.capture.artifacts import Manifest
+from jupyter_deploy.domain.capture.signature import infer_schema
 from jupyter_deploy.serving import environment
-from jupyter_deploy.serving.codec import instances_of, to_json
 from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, current, load
+from jupyter_deploy.serving.values.codec import instances_of, to_json
 
 
 def write_snapshot(

@@ -10,8 +10,8 @@ import pytest
 from test_serving_front import front, inner, model, predict, records
 
 from jupyter_deploy.serving import Front
-from jupyter_deploy.serving.telling import in_one_format
-from jupyter_deploy.serving.tracing import ENDPOINT, tracing
+from jupyter_deploy.serving.telemetry.logging import in_one_format
+from jupyter_deploy.serving.telemetry.tracing import ENDPOINT, tracing
 
 __all__ = ["front", "model", "records"]
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from jupyter_deploy.serving.codec import BadAnswer, encode, instances_of
-from jupyter_deploy.serving.values import to_json
+from jupyter_deploy.serving.values.codec import BadAnswer, encode, instances_of
+from jupyter_deploy.serving.values.json_values import to_json
 from tests.unit.test_serving_codec import codec_for, refusal
 
 

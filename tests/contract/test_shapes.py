@@ -12,15 +12,15 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.client import HttpClient
-from jupyter_deploy.adapters.inspection import inspect_model
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.inspection import inspect_model
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
-from jupyter_deploy.serving.arrays import Unfit, to_array
-from jupyter_deploy.serving.codec import Codec, InvalidInstances, encode
-from jupyter_deploy.serving.openapi import openapi
+from jupyter_deploy.serving.asgi.openapi import openapi
 from jupyter_deploy.serving.snapshot import load
+from jupyter_deploy.serving.values.arrays import Unfit, to_array
+from jupyter_deploy.serving.values.codec import Codec, InvalidInstances, encode
+from jupyter_deploy.targets.local.http_client import HttpClient
 from tests.contract import shapes
 from tests.contract.capturing import capture
 

@@ -10,19 +10,19 @@ import sys
 import psutil
 import pytest
 
-from jupyter_deploy.adapters import processes
-from jupyter_deploy.adapters.jobs import SqliteJobs
-from jupyter_deploy.adapters.store import SqliteStore
 from jupyter_deploy.domain.errors import Conflict
+from jupyter_deploy.store.jobs import SqliteJobs
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.system import processes
 from tests.e2e.conftest import until
 from tests.releases import release
 
 HERE = """
 import json, os, sys
 from pathlib import Path
-from jupyter_deploy.adapters.jobs import SqliteJobs
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.endpoint import Release
+from jupyter_deploy.store.jobs import SqliteJobs
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.domain.release.endpoint import Release
 home = Path(sys.argv[1])
 jobs, store = SqliteJobs(home), SqliteStore(home, "ada")
 def say(**what):

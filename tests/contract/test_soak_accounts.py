@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from jupyter_deploy.serving.records import Entry, Recorder
+from jupyter_deploy.serving.telemetry.records import Entry, Recorder
 from scripts.chaos.accounts import Asked, Outage, opened, unexplained, write
 from scripts.soak.watching import MIB, Sample, course, left_open
 

@@ -10,17 +10,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from jupyter_deploy.adapters import replaying, standby
-from jupyter_deploy.adapters.bento import BentoBuilder
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.artifacts.bento import BentoBuilder
+from jupyter_deploy.capture import replay
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
+from jupyter_deploy.system import spare
 
 
 @pytest.fixture(autouse=True)
 def nobody_waits():
     yield
-    standby.dismiss()
+    spare.dismiss()
     assert waiting() == []
 
 
@@ -33,14 +34,14 @@ def capturer(tmp_path):
 def proved(monkeypatch):
     """Of each replay, whether the process that waited has proved the model."""
     found = []
-    by_standby = replaying._by_standby
+    by_standby = replay._by_standby
 
     def noting(*arguments):
         answer = by_standby(*arguments)
         found.append(answer is not None)
         return answer
 
-    monkeypatch.setattr(replaying, "_by_standby", noting)
+    monkeypatch.setattr(replay, "_by_standby", noting)
     return found
 
 
@@ -50,7 +51,7 @@ def waiting():
     return [
         child
         for child in children
-        if "serving.standby" in (line := " ".join(child.cmdline())) or "import bentoml" in line
+        if "serving.spare" in (line := " ".join(child.cmdline())) or "import bentoml" in line
     ]
 
 
@@ -151,7 +152,7 @@ def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypat
     elif change == "another variable":
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
     else:
-        monkeypatch.setattr(replaying, "fits", lambda interpreter: (standby.fits(interpreter), "other"))
+        monkeypatch.setattr(replay, "fits", lambda interpreter: (spare.fits(interpreter), "other"))
     assert capture(capturer, tripled, {"x": 1, "y": 2})
     assert proved == [False, False]
     assert waiting() == []
@@ -160,7 +161,7 @@ def test_one_that_does_not_fit_any_more_is_dismissed(capturer, proved, monkeypat
 def test_what_is_installed_while_it_waits_makes_it_unfit(capturer, proved, monkeypatch):
     capture(capturer, doubled, {"x": 1, "y": 2})
     capturer.stand_by()
-    monkeypatch.setattr(standby, "installed", lambda: (("/site-packages", 1),))
+    monkeypatch.setattr(spare, "installed", lambda: (("/site-packages", 1),))
     assert capture(capturer, tripled, {"x": 1, "y": 2})
     assert proved == [False, False]
 
@@ -174,7 +175,7 @@ def test_another_one_takes_its_place_and_a_fork_has_none(capturer):
     (other,) = waiting()
     child = os.fork()
     if not child:
-        os._exit(0 if standby.take("replay", standby.fits(environment_python(capturer))) is None else 1)
+        os._exit(0 if spare.take("replay", spare.fits(environment_python(capturer))) is None else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert other.is_running()
 
@@ -189,7 +190,7 @@ def test_its_folder_goes_with_it(capturer, tmp_path, monkeypatch):
     capturer.stand_by()
     (folder,) = tmp_path.glob("nbdeploy-standby-*")
     (one,) = until(waiting)
-    standby._waiting["replay"].process.stdin.close()  # as the end of this process does
+    spare._waiting["replay"].process.stdin.close()  # as the end of this process does
     until(lambda: not one.is_running() or one.status() == psutil.STATUS_ZOMBIE)
     assert not folder.exists()
 

@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.clean import SERVING_FOLDER
-from jupyter_deploy.adapters.frameworks.base import Framework
-from jupyter_deploy.adapters.project_code import differing
-from jupyter_deploy.adapters.reachable import names_reached
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.frameworks.base import Framework
+from jupyter_deploy.capture.project_code import differing
+from jupyter_deploy.capture.reachable import names_reached
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
 from jupyter_deploy.serving.describing import described
 from jupyter_deploy.serving.project_code import globals_of
+from jupyter_deploy.system.clean_process import SERVING_FOLDER
 from tests.contract.capturing import capture, edited, packed, sources
 
 

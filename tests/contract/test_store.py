@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import Conflict, StoreError
-from jupyter_deploy.domain.images import Image, Publication
-from jupyter_deploy.domain.validated import in_short
-from jupyter_deploy.operations.validating import referred_to
+from jupyter_deploy.domain.images.images import Image, Publication
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.validation.validated import in_short
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.verbs.validation import referred_to
 from tests import releases, validations
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy import __version__
-from jupyter_deploy.adapters.database import SCHEMA_VERSION, Database
-from jupyter_deploy.adapters.filesystem import network_kind
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.store.database import SCHEMA_VERSION, Database
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.system.filesystem import network_kind
 from tests.disks import small_disk
 from tests.releases import release
 
@@ -303,7 +303,7 @@ def test_a_home_on_a_network_file_system_is_known_by_the_mount_that_covers_it(pa
 LOOK = """
 import sys
 from pathlib import Path
-from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.store.store import SqliteStore
 store = SqliteStore(Path(sys.argv[1]), "ada")
 print(len(store.intended()), len(store.abandoned()))
 """
@@ -351,7 +351,7 @@ def test_history_keeps_its_order_when_the_clock_goes_back(home, monkeypatch):
     store = SqliteStore(home, "ada")
     endpoint = FIRST
     for year in (2030, 2020, 2025):
-        monkeypatch.setattr("jupyter_deploy.adapters.store.now", lambda year=year: datetime(year, 1, 1, tzinfo=UTC))
+        monkeypatch.setattr("jupyter_deploy.store.store.now", lambda year=year: datetime(year, 1, 1, tzinfo=UTC))
         store.save(endpoint, based_on=endpoint.revision - 1, reason="", change="")
         endpoint = endpoint.with_release(release(f"of{year}"))
     assert [(r.revision, r.at.year) for r in store.history("tumour")] == [(3, 2025), (2, 2020), (1, 2030)]

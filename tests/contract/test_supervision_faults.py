@@ -14,11 +14,11 @@ import pytest
 from test_local_target_support import Stage, endpoint_of, eventually, stage, staged
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed, TargetError
-from jupyter_deploy.home import was_running
-from jupyter_deploy.targets import launch, supervision
-from jupyter_deploy.targets.leftovers import forget
-from jupyter_deploy.targets.runtime import Runtime
-from jupyter_deploy.targets.supervision import Supervisor
+from jupyter_deploy.system.home import was_running
+from jupyter_deploy.targets.local.runtime import Runtime
+from jupyter_deploy.targets.local.supervisor import launch, supervisord
+from jupyter_deploy.targets.local.supervisor.orphans import forget
+from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
 from tests.disks import small_disk
 
 __all__ = ["stage"]
@@ -59,7 +59,7 @@ def test_on_a_full_disk_routes_fail_as_routes_do_and_a_killed_supervisor_is_back
 def test_a_supervisor_that_is_too_slow_to_start_is_an_error_in_words(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervision, "_START_SECONDS", 0.0)
+    monkeypatch.setattr(supervisord, "_START_SECONDS", 0.0)
     with pytest.raises(TargetError, match="did not start"):
         stage.target.start(stage.release("aaa"))
 
@@ -94,7 +94,7 @@ def test_a_supervisor_that_answers_with_an_error_is_there(stage: Stage) -> None:
     answering(stage.runtime / "supervisor.sock", b"HTTP/1.0 500 Internal Server Error\r\n\r\n")
     with pytest.raises(TargetError, match="500") as failed:
         Supervisor(Runtime(stage.runtime), stage.settings.logs).alive()
-    assert not isinstance(failed.value, supervision.SupervisorGone)
+    assert not isinstance(failed.value, supervisord.SupervisorGone)
 
 
 def test_what_left_the_group_of_an_ended_process_with_its_lock_does_not_keep_it_from_being_forgotten(

@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_deploy.adapters.fitting import NotFound, Training, find_training, look_at_training
-from jupyter_deploy.adapters.frameworks import framework_of
-from jupyter_deploy.adapters.guards import Subject
-from jupyter_deploy.adapters.guards.data import leakage, outdated_data
-from jupyter_deploy.adapters.guards.features import missing_values
-from jupyter_deploy.adapters.inspection import inspect_model
-from jupyter_deploy.adapters.looking import CannotLook, look
-from jupyter_deploy.adapters.tables import table_of
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.capture.checks import Subject
+from jupyter_deploy.capture.checks.data import leakage, outdated_data
+from jupyter_deploy.capture.checks.features import missing_values
+from jupyter_deploy.capture.frameworks import framework_of
+from jupyter_deploy.capture.inspection import inspect_model
+from jupyter_deploy.capture.tables import table_of
+from jupyter_deploy.capture.training_table import NotFound, Training, find_training, look_at_training
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.notebooks.safe_eval import CannotLook, look
 
 DATA = """
 import numpy as np, pandas as pd
@@ -257,7 +257,7 @@ def test_images_are_hashed_by_row_and_the_empty_and_the_odd_are_tables_too():
 
 
 def test_a_large_table_is_looked_at_by_evenly_spread_rows(monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.adapters.tables.MAX_CELLS", 100)
+    monkeypatch.setattr("jupyter_deploy.capture.tables.MAX_CELLS", 100)
     table = table_of(np.arange(1000.0).reshape(500, 2))
     assert (table.rows, len(table.hashes)) == (500, 50)
     assert (table.chosen[0], table.chosen[-1]) == (0, 499)

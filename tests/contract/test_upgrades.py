@@ -14,8 +14,8 @@ import pytest
 from test_local_target_support import Stage, ask, endpoint_of, stage, staged
 
 from jupyter_deploy import serving
-from jupyter_deploy.domain.endpoint import Release
 from jupyter_deploy.domain.errors import EnvironmentChanged
+from jupyter_deploy.domain.release.endpoint import Release
 
 __all__ = ["stage"]
 

@@ -5,10 +5,10 @@ import subprocess
 import nbformat
 import pytest
 
-from jupyter_deploy.adapters.starting.project import ProjectStarter
-from jupyter_deploy.adapters.validating.project import FolderProject
 from jupyter_deploy.domain.errors import InvalidInput, UnknownSource
-from jupyter_deploy.domain.validation_ports import Notebook
+from jupyter_deploy.domain.validation.ports import Notebook
+from jupyter_deploy.validation.project import FolderProject
+from jupyter_deploy.validation.scaffold.project import ProjectStarter
 
 PROJECT = FolderProject()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jupyter_deploy.adapters.validating.parameters import plain_values
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
 from jupyter_deploy.domain.errors import InvalidInput, UnknownSource
+from jupyter_deploy.validation.parameters import plain_values
+from jupyter_deploy.validation.runner import PapermillValidationRunner
 from tests.contract.test_validation_runner import PYTHON, write
 
 R = {"name": "ir", "display_name": "R", "language": "R"}

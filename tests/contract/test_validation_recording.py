@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
+from jupyter_deploy.validation.runner import PapermillValidationRunner
 from tests.contract.test_validation_runner import job, write
 
 IMPORTS = "from jupyter_deploy import check, metric"

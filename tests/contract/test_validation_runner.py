@@ -13,8 +13,8 @@ import nbformat
 import psutil
 import pytest
 
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.domain.validation_ports import Job
+from jupyter_deploy.domain.validation.ports import Job
+from jupyter_deploy.validation.runner import PapermillValidationRunner
 from tests.disks import small_disk
 
 PYTHON = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -250,8 +250,8 @@ def test_what_runs_can_be_ended_and_two_runs_never_write_one_output(tmp_path):
 DRIVER = """
 import sys, threading
 from pathlib import Path
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.domain.validation_ports import Job
+from jupyter_deploy.validation.runner import PapermillValidationRunner
+from jupyter_deploy.domain.validation.ports import Job
 runner = PapermillValidationRunner()
 threads = [
     threading.Thread(target=runner.run, args=(Job(runner.read(path), {}, Path(path + ".out")), print))

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import nbformat
 import pytest
 
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.adapters.validating.written import Secrets, write
+from jupyter_deploy.validation.notebook_writer import Secrets, write
+from jupyter_deploy.validation.runner import PapermillValidationRunner
 from tests.contract.test_validation_runner import SECRET, job
 from tests.contract.test_validation_runner import write as notebook
 

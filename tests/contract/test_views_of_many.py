@@ -4,11 +4,10 @@ from datetime import datetime
 
 import pytest
 
-from jupyter_deploy.adapters.database import Database
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import TargetError, UnknownEndpoint, UnknownTarget
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
-from jupyter_deploy.domain.status import Counts
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.faces.views.comparing import in_a_sentence
 from jupyter_deploy.faces.views.endpoints import endpoint, endpoints
 from jupyter_deploy.faces.views.form import form
@@ -21,9 +20,10 @@ from jupyter_deploy.faces.views.requests import (
     ValidationsRequest,
 )
 from jupyter_deploy.faces.views.validations import validations
-from jupyter_deploy.targets.gateway import Gateway
-from jupyter_deploy.targets.local import LocalTarget
-from jupyter_deploy.targets.supervision import Supervisor
+from jupyter_deploy.store.database import Database
+from jupyter_deploy.targets.local.gateway.gateway import Gateway
+from jupyter_deploy.targets.local.supervisor.supervisord import Supervisor
+from jupyter_deploy.targets.local.target import LocalTarget
 from jupyter_deploy.wiring import Wiring
 from tests import manifests
 from tests.e2e.conftest import until

@@ -17,16 +17,16 @@ from record_world import NOON, World
 from test_comparison_course import drawn
 
 import jupyter_deploy
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.compaction import compact_all
-from jupyter_deploy.domain.artifacts import Tolerance
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, UnknownEndpoint, UnknownRecord, UnknownRelease, UnknownSource
-from jupyter_deploy.domain.looking import Key
-from jupyter_deploy.faces.rest.answers import Answers
-from jupyter_deploy.faces.rest.questions import Question
+from jupyter_deploy.domain.evidence.record_pages import Key
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.faces.server.rest.exchange import Question
+from jupyter_deploy.faces.server.rest.router import Answers
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.records import CUT
+from jupyter_deploy.records.compaction import compact_all
 from jupyter_deploy.settings import Settings
 from jupyter_deploy.wiring import Wiring
 from tests.releases import release

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters.jobs import SqliteJobs
 from jupyter_deploy.domain.errors import InvalidInput, UnknownJob
 from jupyter_deploy.domain.results import TrafficChange
 from jupyter_deploy.faces.views.requests import ToldRequest
-from jupyter_deploy.faces.views.told import told
+from jupyter_deploy.faces.views.result_page import told
+from jupyter_deploy.store.jobs import SqliteJobs
 
 CHANGE = TrafficChange(
     endpoint="tumour", url="http://127.0.0.1:8080/tumour", revision=3, before={"tumour:two": "shadow 100 %"},

@@ -4,9 +4,9 @@ import importlib
 import sys
 from dataclasses import replace
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Source, Tolerance
-from jupyter_deploy.domain.findings import waived
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
+from jupyter_deploy.domain.capture.findings import waived
 from jupyter_deploy.domain.ports import Live
 
 KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"

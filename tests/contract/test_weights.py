@@ -10,14 +10,14 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.adapters.digesting import file_sha256
-from jupyter_deploy.adapters.safetensors import Entry, write_safetensors
-from jupyter_deploy.domain.artifacts import Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.safetensors import Entry, write_safetensors
+from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import NotCapturable
 from jupyter_deploy.serving.natives import safetensors as loader
 from jupyter_deploy.serving.natives.mapped import buffer
 from jupyter_deploy.serving.snapshot import load
+from jupyter_deploy.system.digests import file_sha256
 from tests.contract.models import torch as models
 
 
@@ -218,8 +218,8 @@ import re, sys, tempfile
 from pathlib import Path
 import numpy as np
 import torch
-from jupyter_deploy.adapters.capturer import ModelCapturer
-from jupyter_deploy.domain.artifacts import Source, Tolerance
+from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.ports import Live
 
 def status(name):

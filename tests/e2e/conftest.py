@@ -31,10 +31,10 @@ CAPTURE = (
     TRAIN.replace("C=%s", "C=1.0")
     + """
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.operations.capture import capture
-from jupyter_deploy.operations.build import build
+from jupyter_deploy.verbs.capture import capture
+from jupyter_deploy.verbs.build import build
 from jupyter_deploy.wiring import Wiring
 from pathlib import Path
 ports = Wiring().ports

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
-from jupyter_deploy.adapters.images.layout import ImageFolder
-from jupyter_deploy.adapters.snapshots import SnapshotFolders
-from jupyter_deploy.domain.artifacts import Bento
-from jupyter_deploy.domain.image_ports import ImagePlan
-from jupyter_deploy.domain.images import Image, labels_of
+from jupyter_deploy.artifacts.snapshots import SnapshotFolders
+from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
+from jupyter_deploy.domain.capture.artifacts import Bento
+from jupyter_deploy.domain.images.images import Image, labels_of
+from jupyter_deploy.domain.images.ports import ImagePlan
 from tests.images import Engine, once, shared_base
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.images.attaching import Registries
+from jupyter_deploy.container_images.attachments import Registries
 from jupyter_deploy.domain.errors import RegistryError
-from jupyter_deploy.domain.images import Image, Reference
+from jupyter_deploy.domain.images.images import Image, Reference
 from tests.registries import PASSWORD, USER, Authority, Running, credentials, make_image, registry
 
 

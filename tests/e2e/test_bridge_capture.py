@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
-from jupyter_deploy.faces.jobs.desk import Desk
+from jupyter_deploy.faces.server.jobs.job_runner import Desk
 from jupyter_deploy.wiring import Wiring
 from tests import notebooks
 from tests.conftest import make_home
@@ -107,7 +107,7 @@ def test_the_snapshot_is_the_one_that_the_magic_makes(notebook, running, tmp_pat
         finally:
             other.down()
     assert tag == answer["tag"]
-    from jupyter_deploy.adapters.store import SqliteStore
+    from jupyter_deploy.store.store import SqliteStore
 
     typed = SqliteStore(other.path / "nbdeploy", "somebody").remembered(tag).manifest
     fleeting = {"provenance", "findings"}

@@ -7,7 +7,7 @@ import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from jupyter_deploy.domain.statistic import METRIC_MIME
+from jupyter_deploy.domain.evidence.statistic import METRIC_MIME
 from tests.conftest import make_home
 from tests.e2e.conftest import until
 
@@ -50,7 +50,10 @@ def kernel(churn_home):
         started.kill()
 
 
-PIDS = "from jupyter_deploy.faces import by_hand\nprint([s._process.pid for _, s in by_hand._served.values()])"
+PIDS = """
+from jupyter_deploy.faces.kernel import interactive_model
+print([served._process.pid for _, served in interactive_model._served.values()])
+"""
 
 
 def test_a_notebook_run_by_hand_finds_its_models_and_shows_what_it_records(kernel, snapshots):

@@ -35,10 +35,10 @@ except jupyter_deploy.DeployError as error:
 """
 
 # When the disk becomes full (just before which function), how many bytes are left, which disk, what stays.
-STAGE = "jupyter_deploy.adapters.capturer ModelCapturer stage"
-BUILD = "jupyter_deploy.adapters.bento BentoBuilder build"
-START = "jupyter_deploy.targets.local LocalTarget start"
-SAVE = "jupyter_deploy.adapters.store SqliteStore save"
+STAGE = "jupyter_deploy.capture.capturer ModelCapturer stage"
+BUILD = "jupyter_deploy.artifacts.bento BentoBuilder build"
+START = "jupyter_deploy.targets.local.target LocalTarget start"
+SAVE = "jupyter_deploy.store.store SqliteStore save"
 MOMENTS = [
     (STAGE, 0, "temp", []),
     (STAGE, 8192, "bentoml", []),

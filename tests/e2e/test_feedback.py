@@ -10,8 +10,8 @@ import httpx
 import nbformat
 import pytest
 
-from jupyter_deploy.adapters.records import FEEDBACK_COLUMNS, database, lines_of
-from jupyter_deploy.adapters.segments import readable, reading
+from jupyter_deploy.records.records import FEEDBACK_COLUMNS, database, lines_of
+from jupyter_deploy.records.segments import readable, reading
 from tests.e2e.conftest import until
 from tests.e2e.processes import processes
 

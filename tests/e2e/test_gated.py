@@ -10,7 +10,7 @@ import httpx
 import nbformat
 import pytest
 
-from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.store.store import SqliteStore
 from tests import notebooks
 from tests.e2e.conftest import TRAIN, until
 

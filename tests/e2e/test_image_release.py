@@ -13,8 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from jupyter_deploy.adapters.images.attaching import Registries
-from jupyter_deploy.domain.images import Reference
+from jupyter_deploy.container_images.attachments import Registries
+from jupyter_deploy.domain.images.images import Reference
 from tests.conftest import make_home
 from tests.images import Engine
 from tests.registries import credentials

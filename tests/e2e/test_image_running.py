@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
-from jupyter_deploy.adapters.images.layout import ImageFolder
+from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
 from tests.conftest import free_port
 from tests.e2e.conftest import ROW, until
 
@@ -102,8 +102,8 @@ def test_another_model_of_the_same_lock_is_one_small_layer_more(built):
 BUILD = """
 import os, sys
 from pathlib import Path
-from jupyter_deploy.adapters.images.assembling import DaemonlessBuilder
-from jupyter_deploy.adapters.images.layout import ImageFolder
+from jupyter_deploy.container_images.layer_builder import DaemonlessBuilder
+from jupyter_deploy.container_images.layout import ImageFolder
 from tests.e2e.image import plan_of
 os.umask(0o077)
 tag, bentoml_home, base, store = sys.argv[1:]

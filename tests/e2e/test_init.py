@@ -12,7 +12,7 @@ import nbformat
 import pytest
 import yaml
 
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 from tests import notebooks
 from tests.conftest import free_port
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
-from jupyter_deploy.faces.jobs.desk import Desk
+from jupyter_deploy.faces.server.jobs.job_runner import Desk
 from tests import notebooks
 
 from .conftest import until

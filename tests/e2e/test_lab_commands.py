@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.verbs import OPERATIONS
 from tests.e2e.lab import KERNEL_READY, TOKEN, jupyter
 
 BUTTON = '.jp-NotebookPanel-toolbar [data-command="nbdeploy:deploy"]'

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.store.store import SqliteStore
 from tests.e2e.conftest import until
 from tests.e2e.lab import started
 from tests.notebooks import write

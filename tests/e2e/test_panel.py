@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.store.store import SqliteStore
 from tests import notebooks
 from tests.e2e.conftest import Load, until
 from tests.e2e.lab import CHROMIUM, FLAGS, KERNEL_READY, TOKEN, jupyter

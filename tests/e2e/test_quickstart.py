@@ -11,7 +11,7 @@ import httpx
 import nbformat
 import pytest
 
-from jupyter_deploy.faces.charts import MIME
+from jupyter_deploy.faces.render.charts import MIME
 from tests import notebooks
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from jupyter_deploy.adapters.comparison import RecordLog
+from jupyter_deploy.comparison.record_log import RecordLog
 from tests.e2e.conftest import ROW, Load, until
 
 
@@ -17,7 +17,7 @@ def archivists(home):
     found = []
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
-        if "jupyter_deploy.adapters.archivist" in line and home.environment["NBDEPLOY_HOME"] in line:
+        if "jupyter_deploy.records.archivist" in line and home.environment["NBDEPLOY_HOME"] in line:
             found.append(process.pid)
     return found
 

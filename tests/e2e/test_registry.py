@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from jupyter_deploy.adapters.images import onelayout, skopeo
-from jupyter_deploy.adapters.images.attaching import Registries
+from jupyter_deploy.container_images import single_image_layout, skopeo
+from jupyter_deploy.container_images.attachments import Registries
 from jupyter_deploy.domain.errors import StoreError, ToolMissing
-from jupyter_deploy.domain.images import SBOM_TYPE, Reference
+from jupyter_deploy.domain.images.images import SBOM_TYPE, Reference
 from tests.disks import small_disk
 from tests.registries import PASSWORD, USER, credentials, registry
 
@@ -93,7 +93,7 @@ def test_an_image_that_nobody_pushed_cannot_be_pulled(desk, tmp_path):
 
 
 def test_an_image_is_not_named_when_somebody_cleaned_up_meanwhile(desk):
-    found = onelayout.descriptor(desk.store)
+    found = single_image_layout.descriptor(desk.store)
     (desk.store / "blobs/sha256" / desk.image.layers[0].digest.partition(":")[2]).unlink()
     (desk.store / "index.json").unlink()
     with pytest.raises(StoreError, match="removed while"):

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.images import SBOM_TYPE
+from jupyter_deploy.domain.images.images import SBOM_TYPE
 
 from .registry import keys, refused
 

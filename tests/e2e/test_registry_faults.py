@@ -18,8 +18,8 @@ from .registry import refused
 PUSH = """
 import sys
 from pathlib import Path
-from jupyter_deploy.adapters.images.attaching import Registries
-from jupyter_deploy.domain.images import Image, Reference
+from jupyter_deploy.container_images.attachments import Registries
+from jupyter_deploy.domain.images.images import Image, Reference
 image, store, place = sys.argv[1:]
 Registries().push(Image.model_validate_json(image), Path(store), Reference.parse(place), print)
 """
@@ -27,8 +27,8 @@ Registries().push(Image.model_validate_json(image), Path(store), Reference.parse
 PULL = """
 import sys
 from pathlib import Path
-from jupyter_deploy.adapters.images.attaching import Registries
-from jupyter_deploy.domain.images import Reference
+from jupyter_deploy.container_images.attachments import Registries
+from jupyter_deploy.domain.images.images import Reference
 store, place = sys.argv[1:]
 Registries().pull(Reference.parse(place), Path(store), print)
 """

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import sync_playwright
 
-from jupyter_deploy.adapters.reports import ValidationReports
-from jupyter_deploy.domain.validation import Check, GateResult
+from jupyter_deploy.domain.validation.validation import Check, GateResult
+from jupyter_deploy.validation.reports import ValidationReports
 from tests.e2e.conftest import until
 from tests.e2e.lab import CHROMIUM, FLAGS
 from tests.validations import RAISED, executed, gate, history, hostile, metric, run, validation

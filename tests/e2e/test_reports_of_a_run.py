@@ -5,7 +5,7 @@ import json
 import nbformat
 from junitparser import JUnitXml
 
-from jupyter_deploy.adapters.store import SqliteStore
+from jupyter_deploy.store.store import SqliteStore
 from tests.disks import small_disk
 
 CELL = """

@@ -30,7 +30,7 @@ def test_a_server_loads_nothing_heavy_be_it_asked_or_not(home):
                 assert next(events(stream.iter_lines()))[0] == "endpoints"
         lines = list(server.lines)
     loaded = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
-    assert "jupyter_deploy.faces.rest.handlers" in loaded
+    assert "jupyter_deploy.faces.server.rest.handlers" in loaded
     assert loaded & NOT_IN_THE_SERVER == set()
 
 

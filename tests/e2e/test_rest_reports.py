@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from playwright.sync_api import sync_playwright
 
-from jupyter_deploy.adapters.jobs import SqliteJobs
-from jupyter_deploy.adapters.reports import ValidationReports
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.jobs import Problem
-from jupyter_deploy.domain.validated import Validated
+from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.validation.validated import Validated
+from jupyter_deploy.store.jobs import SqliteJobs
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.validation.reports import ValidationReports
 from tests.conftest import make_home
 from tests.e2e.jupyter import TOKEN, jupyter_server, problem_in
 from tests.e2e.lab import CHROMIUM, FLAGS

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.serving.recording import place_of
+from jupyter_deploy.comparison.record_log import RecordLog
+from jupyter_deploy.serving.telemetry.recording import place_of
 from tests import notebooks
 from tests.e2e.conftest import Load, until
 

@@ -47,7 +47,7 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         hold = runtime / "pids" / "standby@0"
         waited = until(lambda: (runtime / "s" / "standby.sock").exists() and hold.exists() and int(hold.read_text()))
         clean = psutil.Process(notebook.manager.provisioner.pid).children()
-        assert sum("serving.standby" in " ".join(child.cmdline()) for child in clean) == 1
+        assert sum("serving.spare" in " ".join(child.cmdline()) for child in clean) == 1
 
         notebook.run(DEPLOYED % 0.1)
         (stable,) = [one for one in home.json("describe", "churn")["releases"] if one["role"] == "stable"]
@@ -68,7 +68,7 @@ def test_a_second_deploy_is_what_waited_for_it(home, tmp_path):
         assert (process.pid, "standby.py" in " ".join(process.cmdline())) == (waited, False)
         assert '"yes"' in home.run("predict", "churn", "--data", ROW, "-o", "json").stdout
         left = psutil.Process(notebook.manager.provisioner.pid).children(recursive=True)
-    until(lambda: not [one for one in left if lives(one) and "serving.standby" in " ".join(one.cmdline())])
+    until(lambda: not [one for one in left if lives(one) and "serving.spare" in " ".join(one.cmdline())])
     home.run("down")
     assert not [one for one in psutil.process_iter(["cmdline"]) if str(runtime) in " ".join(one.info["cmdline"] or ())]
 

@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from jupyter_deploy.targets.local import LocalTarget
-from jupyter_deploy.targets.token import token
+from jupyter_deploy.targets.local.gateway.token import token
+from jupyter_deploy.targets.local.target import LocalTarget
 from tests.conftest import Home
 from tests.contract.test_local_target_support import ask, endpoint_of, staged
 from tests.e2e.conftest import until

@@ -13,8 +13,8 @@ import nbformat
 import psutil
 import pytest
 
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.store.store import SqliteStore
 from tests import notebooks
 from tests.e2e.conftest import until
 from tests.releases import release
@@ -47,9 +47,9 @@ for _ in range(3000):
 WAITS = """
 import os, sys, time
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.operations.capture import capture
+from jupyter_deploy.verbs.capture import capture
 from jupyter_deploy.wiring import Wiring
 from pathlib import Path
 class Waits:

@@ -26,11 +26,11 @@ TRAIN = r"""
 import json, re, sys
 from pathlib import Path
 import nbformat, numpy
-from jupyter_deploy.adapters.starting.deploys import deploys_in
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.validation.scaffold.deploys import deploys_in
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.operations.capture import capture
+from jupyter_deploy.verbs.capture import capture
 from jupyter_deploy.wiring import Wiring
 
 def shuffled(labels):

@@ -15,7 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 from uv import find_uv_bin
 
 import jupyter_deploy
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 from tests.conftest import make_home
 from tests.e2e.lab import CHROMIUM, FLAGS, jupyter
 from tests.e2e.person import Person, until_deployed

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 from tests.e2e.conftest import ROW, until
 
 

@@ -5,11 +5,11 @@ import shlex
 
 import pytest
 
-from jupyter_deploy.domain.inference import Comparison, Requirement, SideSummary
+from jupyter_deploy.domain.evidence.inference import Comparison, Requirement, SideSummary
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.arguments import parse_line
-from jupyter_deploy.faces.outcomes import exit_code
-from jupyter_deploy.faces.render import text
+from jupyter_deploy.faces.render.outcomes import exit_code
+from jupyter_deploy.faces.render.render import text
 
 
 @pytest.mark.parametrize(

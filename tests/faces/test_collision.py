@@ -26,7 +26,7 @@ def run(folder, code, home):
 
 def test_the_command_line_says_the_remedy(home, tmp_path):
     folder = install_fake(tmp_path / "site")
-    ended = run(folder, "from jupyter_deploy.faces.cli import main; main(['list'])", home)
+    ended = run(folder, "from jupyter_deploy.faces.cli.main import main; main(['list'])", home)
     assert ended.returncode == 2
     assert "jupyter-deploy 1.0 is installed beside nbdeploy" in ended.stderr
     assert "pip uninstall -y jupyter-deploy nbdeploy && pip install nbdeploy" in ended.stderr
@@ -43,11 +43,11 @@ def test_it_does_so_although_the_others_init_won(home, tmp_path):
         if child.is_dir() and not child.name.startswith("__"):
             (package / child.name).symlink_to(child)
     (package / "wiring.py").symlink_to(Path(jupyter_deploy.__file__).parent / "wiring.py")
-    ended = run(folder, "from jupyter_deploy.faces.cli import main; main(['list'])", home)
+    ended = run(folder, "from jupyter_deploy.faces.cli.main import main; main(['list'])", home)
     assert ended.returncode == 2, ended.stderr
     assert "jupyter-deploy 1.0 is installed beside nbdeploy" in ended.stderr
 
 
 def test_without_it_nothing_is_said(home, tmp_path):
-    ended = run(tmp_path, "from jupyter_deploy.faces.cli import main; main(['list', '-o', 'json'])", home)
+    ended = run(tmp_path, "from jupyter_deploy.faces.cli.main import main; main(['list', '-o', 'json'])", home)
     assert (ended.returncode, ended.stdout.strip()) == (0, "[]")

@@ -9,10 +9,12 @@ import pytest
 PROGRAM = """
 import sys
 from datetime import UTC, datetime
-from jupyter_deploy.domain.validation import Run, Validation, worst
+from jupyter_deploy.domain.validation.validation import Run, Validation, worst
 from jupyter_deploy.domain.errors import GateFailed
 from jupyter_deploy.domain.requests import Step
-from jupyter_deploy.faces import cli, progress, verbs
+from jupyter_deploy.faces.cli import main as cli
+from jupyter_deploy.faces.render import progress
+from jupyter_deploy.faces.kernel import python_api as verbs
 
 def run(operation, request):
     with progress.reporter() as report:

@@ -10,27 +10,27 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters.client import HttpClient
-from jupyter_deploy.adapters.comparison import RecordLog
-from jupyter_deploy.adapters.reports import ValidationReports
-from jupyter_deploy.adapters.store import SqliteStore
-from jupyter_deploy.adapters.validating.runner import PapermillValidationRunner
-from jupyter_deploy.domain.artifacts import Source
+from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.base import now
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
-from jupyter_deploy.domain.status import Counts
-from jupyter_deploy.domain.validation import ValidationSpec
-from jupyter_deploy.faces.charts import MIME
-from jupyter_deploy.faces.magics import _panel
+from jupyter_deploy.domain.validation.validation import ValidationSpec
+from jupyter_deploy.faces.kernel.magics import _panel
 from jupyter_deploy.faces.panel.view import saved_html
 from jupyter_deploy.faces.panel.watch import Watch
 from jupyter_deploy.faces.panel.widget import Panel
+from jupyter_deploy.faces.render.charts import MIME
 from jupyter_deploy.faces.views.requests import ValidationsRequest
 from jupyter_deploy.faces.views.validations import validations
-from jupyter_deploy.operations.traffic import promote, rollback, traffic
+from jupyter_deploy.store.store import SqliteStore
+from jupyter_deploy.targets.local.http_client import HttpClient
+from jupyter_deploy.validation.reports import ValidationReports
+from jupyter_deploy.validation.runner import PapermillValidationRunner
+from jupyter_deploy.verbs.traffic import promote, rollback, traffic
 from tests import manifests
 from tests.e2e.conftest import until
 from tests.published import PUBLISHED, published_as

@@ -9,10 +9,10 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import jupyter_deploy
 from jupyter_deploy.domain.errors import DeployError
-from jupyter_deploy.faces import cli
 from jupyter_deploy.faces.arguments import is_positional
-from jupyter_deploy.faces.rest.table import LOOKING, at
-from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.faces.cli import main as cli
+from jupyter_deploy.faces.server.rest.table import LOOKING, at
+from jupyter_deploy.verbs import OPERATIONS
 
 EXTENSION = Path(__file__).resolve().parents[2] / "labextension" / "src"
 

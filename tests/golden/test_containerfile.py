@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_deploy.adapters.images.containerfile import Recipe, containerfile, requirements
+from jupyter_deploy.container_images.containerfile import Recipe, containerfile, requirements
 
 GOLDEN = Path(__file__).with_name("Containerfile.golden")
 

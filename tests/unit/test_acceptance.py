@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_deploy.domain.schema import nullable, with_seen, without_seen
-from jupyter_deploy.domain.signature import Signature
+from jupyter_deploy.domain.capture.schema import nullable, with_seen, without_seen
+from jupyter_deploy.domain.capture.signature import Signature
 
 INT, TEXT, NULL = {"type": "integer"}, {"type": "string"}, {"type": "null"}
 DATE = {"type": "string", "format": "date"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.settings import load_settings
+from jupyter_deploy.targets.local.http_client import HttpClient
 from jupyter_deploy.wiring import Wiring
 
 LOCAL = "http://127.0.0.1:8781/churn"

@@ -3,12 +3,12 @@
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.parameters import combinations, parse_matrix, parse_parameters
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.selection import parse_selection
-from jupyter_deploy.domain.validation import titles
-from jupyter_deploy.domain.validation_requests import ValidateRequest
-from jupyter_deploy.domain.wording import asks_for
+from jupyter_deploy.domain.validation.notebook_calls import asks_for
+from jupyter_deploy.domain.validation.parameters import combinations, parse_matrix, parse_parameters
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+from jupyter_deploy.domain.validation.selection import parse_selection
+from jupyter_deploy.domain.validation.validation import titles
 from jupyter_deploy.faces.arguments import joined, parse_line, request_from
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import StartFailed
-from jupyter_deploy.faces import by_hand
+from jupyter_deploy.faces.kernel import interactive_model
 
 
 @pytest.fixture
@@ -27,19 +27,19 @@ def world(monkeypatch):
         finally:
             running.remove(snapshot.tag)
 
-    monkeypatch.setattr(by_hand, "_served", {})
-    monkeypatch.setattr(by_hand.atexit, "register", lambda *_: None)
+    monkeypatch.setattr(interactive_model, "_served", {})
+    monkeypatch.setattr(interactive_model.atexit, "register", lambda *_: None)
     store = SimpleNamespace(endpoints=list)
     ports = SimpleNamespace(servers=SimpleNamespace(serving=serving), store=store)
     yield ports, running
-    by_hand._until_the_end.close()
+    interactive_model._until_the_end.close()
     assert running == []
 
 
 def test_a_server_that_does_not_start_is_ended_at_once_and_one_that_does_stays(world):
     ports, running = world
-    assert by_hand._serve("model()", SimpleNamespace(tag="good:1"), None, ports).tag == "good:1"
+    assert interactive_model._serve("model()", SimpleNamespace(tag="good:1"), None, ports).tag == "good:1"
     for _ in range(2):
         with pytest.raises(StartFailed):
-            by_hand._serve("model()", SimpleNamespace(tag="broken:1"), None, ports)
+            interactive_model._serve("model()", SimpleNamespace(tag="broken:1"), None, ports)
     assert running == ["good:1"]

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from jupyter_deploy.adapters.cells import cells_behind, effects_of, statements_in, statements_of
+from jupyter_deploy.notebooks.syntax import cells_behind, effects_of, statements_in, statements_of
 
 ESTIMATOR = (
     "import numpy as np",

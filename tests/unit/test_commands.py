@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import NotebookFailed
-from jupyter_deploy.domain.validation import Check, Metric
-from jupyter_deploy.faces import cli
-from jupyter_deploy.faces.commands import unread, unread_json
-from jupyter_deploy.faces.pytest_plugin import NotebookItem, NotPassedError
+from jupyter_deploy.domain.validation.validation import Check, Metric
+from jupyter_deploy.faces.cli import main
+from jupyter_deploy.faces.cli.pytest_plugin import NotebookItem, NotPassedError
+from jupyter_deploy.faces.render.commands import unread, unread_json
 from tests.validations import RAISED, run, validation
 
 SAYS = "boom\n::error file=x::pwned\r  ::add-mask::a\n##[group]x ##[error]y"
@@ -40,12 +40,12 @@ def said():
 
 def test_in_a_job_no_line_of_the_text_is_a_command_and_elsewhere_nothing_is_changed(said, capsys, monkeypatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    cli._print(said, "text")
+    main._print(said, "text")
     assert commands(capsys.readouterr().out)
-    cli._print(said, "text", in_job=True)
+    main._print(said, "text", in_job=True)
     assert not commands(capsys.readouterr().out)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    cli._print(said, "text")
+    main._print(said, "text")
     shown = capsys.readouterr().out
     assert not commands(shown)
     assert "error file=x::pwned" in shown
@@ -54,9 +54,9 @@ def test_in_a_job_no_line_of_the_text_is_a_command_and_elsewhere_nothing_is_chan
 
 def test_in_a_job_neither_an_error_nor_json_nor_pytest_has_one(said, capsys, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    cli._print_error(NotebookFailed("it failed", details=SAYS), [])
-    cli._print_error(NotebookFailed("it failed", details=SAYS), ["-ojson"])
-    cli._print(said, "json")
+    main._print_error(NotebookFailed("it failed", details=SAYS), [])
+    main._print_error(NotebookFailed("it failed", details=SAYS), ["-ojson"])
+    main._print(said, "json")
     printed = capsys.readouterr()
     assert not commands(printed.out + printed.err)
     assert json.loads(unread_json(json.dumps(SAYS))) == SAYS

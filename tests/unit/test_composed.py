@@ -1,7 +1,7 @@
 """Words about Compose projects."""
 
-from jupyter_deploy.domain.composed import Composed, ComposedFile, ComposedService
-from jupyter_deploy.faces.render import html, text
+from jupyter_deploy.domain.images.compose import Composed, ComposedFile, ComposedService
+from jupyter_deploy.faces.render.render import html, text
 
 COMPOSED = Composed(
     endpoint="tumour", revision=7, folder="/home/ada/my tumour", gateway="registry.example/tumour@sha256:1",

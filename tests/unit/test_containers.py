@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
-from jupyter_deploy.domain.images import Reference, in_engine
+from jupyter_deploy.domain.images.images import Reference, in_engine
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.operations.change import difference_in_words
-from jupyter_deploy.operations.imaged import require_image
-from jupyter_deploy.targets import engine
-from jupyter_deploy.targets.by_container import require_containable
-from jupyter_deploy.targets.engine import Container, Engine, run_line
-from jupyter_deploy.targets.launch import cleared
+from jupyter_deploy.targets.local.releases import container_engine
+from jupyter_deploy.targets.local.releases.by_container import require_containable
+from jupyter_deploy.targets.local.releases.container_engine import Container, Engine, run_line
+from jupyter_deploy.targets.local.supervisor.launch import cleared
+from jupyter_deploy.verbs.change import difference_in_words
+from jupyter_deploy.verbs.from_image import require_image
 from tests import releases
 
 BOTH = frozenset({"memory", "cpu"})
@@ -114,10 +114,10 @@ def test_a_limit_that_the_engine_cannot_keep_is_refused():
 
 @pytest.mark.parametrize(("machine", "platform"), [("x86_64", "linux/amd64"), ("aarch64", "linux/arm64")])
 def test_an_image_for_another_platform_is_refused(monkeypatch, machine, platform):
-    monkeypatch.setattr(engine.platform, "machine", lambda: machine)
-    engine.require_platform(platform)
+    monkeypatch.setattr(container_engine.platform, "machine", lambda: machine)
+    container_engine.require_platform(platform)
     with pytest.raises(InvalidInput, match=f"the image is for linux/s390x, and this machine is {platform}"):
-        engine.require_platform("linux/s390x")
+        container_engine.require_platform("linux/s390x")
 
 
 @pytest.mark.parametrize(

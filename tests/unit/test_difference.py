@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.confidential import HIDDEN, is_confidential, masked
-from jupyter_deploy.domain.difference import difference
-from jupyter_deploy.domain.findings import Finding
-from jupyter_deploy.domain.source_changes import Cell
-from jupyter_deploy.faces.page import as_html, as_text
-from jupyter_deploy.faces.render import html, page, text
+from jupyter_deploy.domain.capture.difference import difference
+from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.capture.source_changes import Cell
+from jupyter_deploy.domain.secret_names import HIDDEN, is_confidential, masked
+from jupyter_deploy.faces.render.page import as_html, as_text
+from jupyter_deploy.faces.render.render import html, page, text
 from tests.manifests import ROWS, signature, snapshot
 
 

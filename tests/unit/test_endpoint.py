@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_deploy.domain.artifacts import Source, checked_name
-from jupyter_deploy.domain.endpoint import Endpoint, Traffic
+from jupyter_deploy.domain.capture.artifacts import Source, checked_name
 from jupyter_deploy.domain.errors import (
     DeployError,
     InvalidName,
@@ -13,6 +12,7 @@ from jupyter_deploy.domain.errors import (
     NoCandidate,
     UnknownRelease,
 )
+from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
 from tests import releases
 
 

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.domain.evidence.ground_truth import Actual, Feedback
+from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.requests import FeedbackRequest
-from jupyter_deploy.domain.truth import Actual, Feedback
-from jupyter_deploy.operations.feedback import feedback
+from jupyter_deploy.verbs.feedback import feedback
 from tests.releases import release
 
 ENDPOINT = Endpoint(name="tumour", releases=(release("aaa"),), traffic=Traffic(stable="tumour:aaa"))

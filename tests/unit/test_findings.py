@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 
 from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.capture.findings import (
+    CHECKS,
+    Finding,
+    counted,
+    is_news,
+    refuse,
+    require_waivable,
+    told,
+    waived,
+)
 from jupyter_deploy.domain.errors import GuardFailed, InvalidInput
-from jupyter_deploy.domain.findings import CHECKS, Finding, counted, is_news, refuse, require_waivable, told, waived
-from jupyter_deploy.faces.cli import EXIT_CODES
-from jupyter_deploy.faces.page import Page, as_html, as_text
+from jupyter_deploy.faces.cli.main import EXIT_CODES
+from jupyter_deploy.faces.render.page import Page, as_html, as_text
 
 PAGE = Path(__file__).parents[2] / "docs" / "checks.md"
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.gate import Gate, named, parse_gate
+from jupyter_deploy.domain.validation.gate import Gate, named, parse_gate
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jupyter_deploy.domain.confidential import HIDDEN
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.gate import parse_gate
-from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, SideSummary
-from jupyter_deploy.domain.live_gate import is_figure, judged_live, required
-from jupyter_deploy.domain.validated import Line, Validated, lines_of
-from jupyter_deploy.domain.validation import CellError, Check, GateResult, Run, Validation, ValidationSpec
-from jupyter_deploy.operations.change import difference_in_words
+from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.secret_names import HIDDEN
+from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.validation.live_gate import is_figure, judged_live, required
+from jupyter_deploy.domain.validation.validated import Line, Validated, lines_of
+from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult, Run, Validation, ValidationSpec
+from jupyter_deploy.verbs.change import difference_in_words
 from tests.releases import release
 
 ONE, TWO, THREE = release("one"), release("two"), release("three")

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from jupyter_deploy.serving.contained import Contained
-from jupyter_deploy.serving.doorman import State
-from jupyter_deploy.serving.hosting import Hosting, Misconfigured, hosting
-from jupyter_deploy.serving.recording import Recording
+from jupyter_deploy.serving.hosting.options import Hosting, Misconfigured, hosting
+from jupyter_deploy.serving.hosting.outer_app import Contained
+from jupyter_deploy.serving.hosting.startup_responder import State
+from jupyter_deploy.serving.telemetry.recording import Recording
 
 
 def decided(*arguments, folders=(), **variables):

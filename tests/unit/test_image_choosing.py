@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_deploy.adapters.images.choosing import chosen, manylinux
+from jupyter_deploy.container_images.wheel_selection import chosen, manylinux
 from jupyter_deploy.domain.errors import InvalidInput
 
 CUDA = {"numpy": "2.4", "nvidia-cublas-cu12": "12.6", "nvidia-ml-py": "13", "torch": "2.9.0", "triton": "3.5"}

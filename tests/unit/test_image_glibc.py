@@ -5,7 +5,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from jupyter_deploy.adapters.images.glibc import require_runs, require_wheels_run
+from jupyter_deploy.container_images.glibc import require_runs, require_wheels_run
 from jupyter_deploy.domain.errors import BaseUnfit
 
 BASE = SimpleNamespace(name="registry.example/python", glibc=(2, 36), python=SimpleNamespace(version="3.11.2"))

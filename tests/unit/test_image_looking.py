@@ -2,7 +2,7 @@
 
 import pytest
 
-from jupyter_deploy.adapters.images.looking import look
+from jupyter_deploy.container_images.base_inspection import look
 from tests.images import tar_of
 
 GLIBC = {"lib/libc.so.6": b"stable release version 2.41"}

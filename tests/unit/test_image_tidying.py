@@ -2,8 +2,8 @@
 
 import pytest
 
-from jupyter_deploy.adapters.images.engines import in_words
-from jupyter_deploy.adapters.images.tidying import left_out, settle
+from jupyter_deploy.container_images.container_engines import in_words
+from jupyter_deploy.container_images.normalization import left_out, settle
 
 SITE = "opt/nbdeploy/venv/lib/python3.11/site-packages"
 

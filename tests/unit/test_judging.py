@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from jupyter_deploy.adapters import resampling
-from jupyter_deploy.adapters.judging import Statistician
-from jupyter_deploy.adapters.resampling import statistic_named
-from jupyter_deploy.domain.gate import parse_gate
-from jupyter_deploy.domain.statistic import STATISTICS
-from jupyter_deploy.domain.validation import Metric
+from jupyter_deploy.domain.evidence.statistic import STATISTICS
+from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.validation.validation import Metric
+from jupyter_deploy.validation import bootstrap
+from jupyter_deploy.validation.bootstrap import statistic_named
+from jupyter_deploy.validation.judge import Statistician
 
 RNG = np.random.default_rng(5)
 RIGHT = np.arange(400) >= 21  # 379 of 400
@@ -184,7 +184,7 @@ def test_a_percentile_beyond_what_so_few_rows_can_show_is_open_and_says_so():
 @pytest.mark.parametrize(("statistic", "n"), [("p95", 20), ("p95", 100), ("p99", 50), ("p99", 400), ("median", 20)])
 @pytest.mark.parametrize("factor", [0, 1.2])
 def test_percentiles_exactly_at_the_bound_seldom_pass(statistic, n, factor, monkeypatch):
-    monkeypatch.setattr(resampling, "RESAMPLES", 300)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 300)
     rng = np.random.default_rng(13)
     truth = float(np.exp(0.5 * {"p95": 1.6448536, "p99": 2.3263479, "median": 0.0}[statistic]))
     looks = 400
@@ -205,7 +205,7 @@ def test_the_same_rows_give_the_same_verdict_again():
 @pytest.mark.parametrize("size", [60, 3_000])
 def test_a_candidate_exactly_at_the_bound_seldom_passes_and_seldom_fails(size, monkeypatch):
     """By the interval's level, 2.5 % each; resampled less often here than in earnest, so a little more."""
-    monkeypatch.setattr(resampling, "RESAMPLES", 300)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 300)
     rng = np.random.default_rng(11)
     looks = 400 if size == 60 else 100
     verdicts = []

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from jupyter_deploy.domain.validation import ValidationSpec
-from jupyter_deploy.domain.validation_ports import Notebook
-from jupyter_deploy.operations.asking import Wanted
-from jupyter_deploy.operations.planning import Planned
-from jupyter_deploy.operations.running import Subject
+from jupyter_deploy.domain.validation.ports import Notebook
+from jupyter_deploy.domain.validation.validation import ValidationSpec
+from jupyter_deploy.verbs.endpoint_gates import Wanted
+from jupyter_deploy.verbs.run_plan import Planned
+from jupyter_deploy.verbs.validation_runs import Subject
 
 SUBJECT = Subject(SimpleNamespace(digest="sha256:1", tag="churn:1"), "churn")
 

@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from jupyter_deploy.adapters.validating import measured
-from jupyter_deploy.adapters.validating.measured import Measured
+from jupyter_deploy.validation import metric_messages
+from jupyter_deploy.validation.metric_messages import Measured
 from tests.work import work_of
 
 
@@ -107,7 +107,7 @@ def test_what_is_recorded_twice_is_a_problem_and_what_is_displayed_anew_is_not()
 
 
 def test_rows_that_unpack_to_gigabytes_do_not(monkeypatch):
-    monkeypatch.setattr(measured, "MOST_ROWS", 1000)
+    monkeypatch.setattr(metric_messages, "MOST_ROWS", 1000)
     bomb = packed([0.0] * 1_000_000)
     assert len(bomb["data"]) < 20_000
     assert "more than 1000 rows" in take({"name": "a", "rows": bomb}).problem[1]

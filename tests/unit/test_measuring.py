@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.calls import Call, Calls, agreements, metrics_of_calls
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.statistic import STATISTICS, statistic_of
-from jupyter_deploy.domain.validation import Metric
-from jupyter_deploy.faces.asking import answers_of, instances_of
-from jupyter_deploy.faces.measuring import MOST_LISTED, REPLICATES, measured
+from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
+from jupyter_deploy.domain.validation.model_calls import Call, Calls, agreements, metrics_of_calls
+from jupyter_deploy.domain.validation.validation import Metric
+from jupyter_deploy.faces.kernel.encode import answers_of, instances_of
+from jupyter_deploy.faces.kernel.metrics import MOST_LISTED, REPLICATES, measured
 
 
 def one(name, **given):
@@ -241,9 +241,9 @@ def test_a_metric_that_the_notebook_records_itself_wins_and_no_calls_make_none()
 
 def test_a_function_that_takes_long_says_how_often_it_is_asked(capsys, monkeypatch):
     clock = iter(range(0, 100, 4))
-    monkeypatch.setattr("jupyter_deploy.faces.measuring.perf_counter", lambda: next(clock) / 1000)
+    monkeypatch.setattr("jupyter_deploy.faces.kernel.metrics.perf_counter", lambda: next(clock) / 1000)
     one("auc", rows=([1, 2, 3],), statistic=np.mean)
     assert capsys.readouterr().out == "resampling auc: mean is called 1000 times, for about 4 s\n"
-    monkeypatch.setattr("jupyter_deploy.faces.measuring.perf_counter", lambda: 0.0)
+    monkeypatch.setattr("jupyter_deploy.faces.kernel.metrics.perf_counter", lambda: 0.0)
     one("auc", rows=([1, 2, 3],), statistic=np.mean)
     assert not capsys.readouterr().out

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy import model, reference
-from jupyter_deploy.domain.calls import Call, Calls
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.validation_ports import Notebook, Ran
-from jupyter_deploy.operations.planning import Planned
-from jupyter_deploy.operations.running import How, Runs, Sides, Subject
+from jupyter_deploy.domain.validation.model_calls import Call, Calls
+from jupyter_deploy.domain.validation.ports import Notebook, Ran
+from jupyter_deploy.verbs.run_plan import Planned
+from jupyter_deploy.verbs.validation_runs import How, Runs, Sides, Subject
 
 CANDIDATE, STABLE = "churn:198b0c", "churn:77aa01"
 

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.serving.asgi import Asked
-from jupyter_deploy.serving.outcomes import Outcome
-from jupyter_deploy.serving.recording import recording
+from jupyter_deploy.serving.asgi.messages import Asked
+from jupyter_deploy.serving.dispatch.outcomes import Outcome
+from jupyter_deploy.serving.telemetry.recording import recording
 
 
 @pytest.mark.parametrize(("kept", "written"), [("full", 1), ("meta", 0), ("off", 0)])

@@ -7,9 +7,9 @@ from typing import ClassVar
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.validation_ports import Notebook
-from jupyter_deploy.domain.validation_requests import ValidateRequest
-from jupyter_deploy.operations.validate import validate
+from jupyter_deploy.domain.validation.ports import Notebook
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+from jupyter_deploy.verbs.validate import validate
 
 
 class Reader:

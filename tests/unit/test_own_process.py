@@ -6,7 +6,7 @@ import sys
 # With what would compile the grammar in its place, so that it does not matter whether it is installed.
 READ = """
 import sys
-from jupyter_deploy.faces import cli
+from jupyter_deploy.faces.cli import main as cli
 try:
     cli.main(["--help"])
 except SystemExit:

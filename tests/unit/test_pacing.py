@@ -1,6 +1,6 @@
 """Where a model is called, and with how many rows: learnt from its calls."""
 
-from jupyter_deploy.serving.pacing import MOST_ROWS, QUICK_SECONDS, SLOW_SECONDS, Pace
+from jupyter_deploy.serving.dispatch.batch_sizing import MOST_ROWS, QUICK_SECONDS, SLOW_SECONDS, Pace
 
 
 def calls(pace, *made, used=None):

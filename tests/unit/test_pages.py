@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_deploy.adapters.client import HttpClient
 from jupyter_deploy.domain.results import Deployment, Prediction
-from jupyter_deploy.faces.render import text
+from jupyter_deploy.faces.render.render import text
+from jupyter_deploy.targets.local.http_client import HttpClient
 from tests.manifests import snapshot
 
 URL = "http://127.0.0.1:8780/digits"

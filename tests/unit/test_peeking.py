@@ -15,8 +15,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from jupyter_deploy.domain.sequential import Difference, Mean, median_ranks, paired_difference, proportion
-from jupyter_deploy.domain.verdict import _OF_THREE, AGREEMENT, MARGIN
+from jupyter_deploy.domain.evidence.sequential import Difference, Mean, median_ranks, paired_difference, proportion
+from jupyter_deploy.domain.evidence.verdict import _OF_THREE, AGREEMENT, MARGIN
 
 STREAMS, LENGTH, SEED = 4000, 2000, 20261125
 ALLOWED = 0.05 + 3 * sqrt(0.05 * 0.95 / STREAMS)

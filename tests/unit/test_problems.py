@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from jupyter_deploy.domain import errors
-from jupyter_deploy.domain.findings import Finding, refuse
+from jupyter_deploy.domain.capture.findings import Finding, refuse
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.validation_requests import ValidateRequest
-from jupyter_deploy.faces.problems import PROBLEMS, problem_of
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+from jupyter_deploy.faces.render.problems import PROBLEMS, problem_of
 from jupyter_deploy.settings import Settings
-from jupyter_deploy.targets.supervision import SupervisorGone
+from jupyter_deploy.targets.local.supervisor.supervisord import SupervisorGone
 
 
 def tree(root):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from jupyter_deploy.serving import processors
+from jupyter_deploy.serving.hosting import processors
 
 MOUNT = "31 24 0:27 {root} {point} ro,nosuid,nodev,noexec,relatime - {system} {system} {options}\n"
 

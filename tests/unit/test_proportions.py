@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import binomtest
 
-from jupyter_deploy.domain.proportions import paired_difference, wilson
+from jupyter_deploy.domain.evidence.proportions import paired_difference, wilson
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (0, 30), (15, 148), (29, 30), (200, 200), (81, 263)])

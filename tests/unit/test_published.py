@@ -3,8 +3,8 @@
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.images import Reference, as_source
-from jupyter_deploy.domain.published import (
+from jupyter_deploy.domain.images.images import Reference, as_source
+from jupyter_deploy.domain.images.published import (
     Collected,
     Evidence,
     ImageList,
@@ -14,9 +14,9 @@ from jupyter_deploy.domain.published import (
     run_line,
     verdict_of,
 )
-from jupyter_deploy.domain.resources import Resources
-from jupyter_deploy.faces.outcomes import exit_code
-from jupyter_deploy.faces.render import html, text
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.faces.render.outcomes import exit_code
+from jupyter_deploy.faces.render.render import html, text
 from jupyter_deploy.settings import Settings
 from tests.published import DIGEST, IMAGE, LAYERS, PUBLICATION, PUBLISHED
 

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters.ledger import PLACE_SQL
-from jupyter_deploy.serving.outcomes import Outcome
-from jupyter_deploy.serving.question import Raw
-from jupyter_deploy.serving.recording import EVERYTHING, Recording, place_of, recording
-from jupyter_deploy.serving.records import Entry, Recorder
+from jupyter_deploy.records.ledger import PLACE_SQL
+from jupyter_deploy.serving.dispatch.outcomes import Outcome
+from jupyter_deploy.serving.dispatch.parsed_request import Raw
+from jupyter_deploy.serving.telemetry.recording import EVERYTHING, Recording, place_of, recording
+from jupyter_deploy.serving.telemetry.records import Entry, Recorder
 
 SSN = "123-45-6789"
 REDACTED = Recording(redact=("ssn",))

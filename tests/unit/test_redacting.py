@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.capture.signature import Signature
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest, TrafficRequest
-from jupyter_deploy.domain.signature import Signature
-from jupyter_deploy.operations.change import difference_in_words
-from jupyter_deploy.operations.redacting import redacted
+from jupyter_deploy.verbs.change import difference_in_words
+from jupyter_deploy.verbs.redaction import redacted
 from tests.releases import release
 
 COLUMNS = ("age", "ssn", "iban")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from jupyter_deploy.adapters.images.refusals import refusal, registry_error
-from jupyter_deploy.adapters.images.tools import masked
-from jupyter_deploy.domain.images import Reference
+from jupyter_deploy.container_images.programs import masked
+from jupyter_deploy.container_images.registry_errors import refusal, registry_error
+from jupyter_deploy.domain.images.images import Reference
 
 PLACE = Reference.parse("hub.example:5000/team/tumour:one")
 

@@ -1,7 +1,7 @@
 """Which cells of a notebook made a model, and which have changed since."""
 
-from jupyter_deploy.domain.reproduction import Reproduction, cells_to_click, cells_to_deploy, changed_cells
-from jupyter_deploy.faces.render import text
+from jupyter_deploy.domain.capture.reproduction import Reproduction, cells_to_click, cells_to_deploy, changed_cells
+from jupyter_deploy.faces.render.render import text
 
 DEPLOY = "%deploy clf --name churn"
 

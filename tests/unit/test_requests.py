@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidTraffic
 from jupyter_deploy.domain.parsing import parse_duration, parse_moment, parse_shares
-from jupyter_deploy.domain.processes import passed_on
+from jupyter_deploy.domain.release.processes import passed_on
 
 
 def test_shares_are_read_from_texts_and_mappings():

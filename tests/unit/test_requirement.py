@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.evidence.requirement import COUNTS, FIGURES, evaluate, parse_requirement
 from jupyter_deploy.domain.parsing import parse_tolerance
 from jupyter_deploy.domain.requests import CompareRequest
-from jupyter_deploy.domain.requirement import COUNTS, FIGURES, evaluate, parse_requirement
 
 
 def figure(value, low, high):

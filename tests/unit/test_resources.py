@@ -3,8 +3,8 @@
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.release.resources import Resources, parse_resources, require_room
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.resources import Resources, parse_resources, require_room
 from jupyter_deploy.faces.arguments import request_from
 
 

@@ -11,9 +11,8 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
-from jupyter_deploy.adapters.jobs import SqliteJobs
-from jupyter_deploy.domain.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.errors import Conflict, StoreError
+from jupyter_deploy.domain.release.endpoint import Endpoint, Traffic
 from jupyter_deploy.domain.requests import (
     CompareRequest,
     DeployRequest,
@@ -26,16 +25,17 @@ from jupyter_deploy.domain.requests import (
     RollbackRequest,
     TrafficRequest,
 )
-from jupyter_deploy.domain.validation_requests import ValidateRequest
-from jupyter_deploy.faces.rest.answers import Answers
-from jupyter_deploy.faces.rest.asked import Asked
-from jupyter_deploy.faces.rest.asking import Asking, _Running
-from jupyter_deploy.faces.rest.frames import packed, read
-from jupyter_deploy.faces.rest.paths import absolute
-from jupyter_deploy.faces.rest.questions import Question, Wrong, document, from_query, object_in
-from jupyter_deploy.faces.rest.table import at
-from jupyter_deploy.faces.rest.titles import title_of
-from jupyter_deploy.faces.rest.watching import Watch
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+from jupyter_deploy.faces.server.rest.change_feed import Watch
+from jupyter_deploy.faces.server.rest.exchange import Question, Wrong, document, from_query, object_in
+from jupyter_deploy.faces.server.rest.frames import packed, read
+from jupyter_deploy.faces.server.rest.job_titles import title_of
+from jupyter_deploy.faces.server.rest.paths import absolute
+from jupyter_deploy.faces.server.rest.router import Answers
+from jupyter_deploy.faces.server.rest.table import at
+from jupyter_deploy.faces.server.rest.worker import Asked
+from jupyter_deploy.faces.server.rest.worker_client import Asking, _Running
+from jupyter_deploy.store.jobs import SqliteJobs
 from tests.releases import release
 
 
@@ -176,7 +176,7 @@ def test_a_change_that_another_one_overtakes_while_it_is_looked_at_is_stale(tmp_
         now[0] = before.model_copy(update={"revision": 2})
         raise Conflict("somebody was faster")
 
-    monkeypatch.setattr("jupyter_deploy.faces.rest.answers.planned", overtaken)
+    monkeypatch.setattr("jupyter_deploy.faces.server.rest.router.planned", overtaken)
     answers = Answers(SimpleNamespace(store=store), None, tmp_path)
     answer = answers.answer(Question("POST", "stop", body=b'{"name": "churn"}', if_match='"1"'))
     told = json.loads(answer.body)

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.adapters.judging import Statistician
 from jupyter_deploy.domain.errors import StartFailed
-from jupyter_deploy.domain.gate import parse_gate
-from jupyter_deploy.domain.validation import CellError, Metric
-from jupyter_deploy.domain.validation_ports import Notebook, Ran
-from jupyter_deploy.operations.planning import Planned
-from jupyter_deploy.operations.running import How, Runs, Sides, Subject, output_names
+from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.validation.ports import Notebook, Ran
+from jupyter_deploy.domain.validation.validation import CellError, Metric
+from jupyter_deploy.validation.judge import Statistician
+from jupyter_deploy.verbs.run_plan import Planned
+from jupyter_deploy.verbs.validation_runs import How, Runs, Sides, Subject, output_names
 
 
 def planned(path="/p/a.ipynb", **more):

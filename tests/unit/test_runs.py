@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.gate import parse_gate
-from jupyter_deploy.domain.validation import GateResult, Metric
-from jupyter_deploy.domain.validation_ports import Notebook, Ran
-from jupyter_deploy.operations.planning import Planned
-from jupyter_deploy.operations.running import How, Runs, Sides, Subject
+from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.validation.ports import Notebook, Ran
+from jupyter_deploy.domain.validation.validation import GateResult, Metric
+from jupyter_deploy.verbs.run_plan import Planned
+from jupyter_deploy.verbs.validation_runs import How, Runs, Sides, Subject
 
 JUDGED = GateResult(expression="a >= 1", verdict="inconclusive", sentence="?")
 

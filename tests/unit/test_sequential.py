@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import beta
 
-from jupyter_deploy.domain.sequential import (
+from jupyter_deploy.domain.evidence.sequential import (
     Difference,
     Mean,
     _log_wealth,

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jupyter_deploy.serving.answers import checked, part, strict_json
-from jupyter_deploy.serving.codec import BadAnswer, encode
+from jupyter_deploy.serving.dispatch.json_answers import checked, part, strict_json
+from jupyter_deploy.serving.values.codec import BadAnswer, encode
 
 ANSWERS = [
     np.array([0.1, 1e-7, 1e22, -0.0, 5e-324]),

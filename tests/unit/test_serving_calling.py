@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from jupyter_deploy.serving.calling import settled
+from jupyter_deploy.serving.dispatch.deferred_answers import settled
 
 
 async def later(value):

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_deploy.domain.signature import infer_schema
-from jupyter_deploy.serving.codec import BadAnswer, Codec, InvalidInstances, encode, instances_of
+from jupyter_deploy.domain.capture.signature import infer_schema
+from jupyter_deploy.serving.values.codec import BadAnswer, Codec, InvalidInstances, encode, instances_of
 
 MISSING = " (a missing value is taken only where the deployed example or its signature has one)"
 

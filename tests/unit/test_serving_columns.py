@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_deploy.serving.codec import InvalidInstances
-from jupyter_deploy.serving.decoding import Decoder
+from jupyter_deploy.serving.values.codec import InvalidInstances
+from jupyter_deploy.serving.values.decoding import Decoder
 from tests.decodings import assert_same, captured, outcome, slow
 
 FRAME = pd.DataFrame(

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_deploy.serving import body, frames
-from jupyter_deploy.serving.codec import InvalidInstances
-from jupyter_deploy.serving.decoding import Decoder
-from jupyter_deploy.serving.problems import Problem
-from jupyter_deploy.serving.question import Raw
+from jupyter_deploy.serving.asgi import body
+from jupyter_deploy.serving.asgi.problems import Problem
+from jupyter_deploy.serving.dispatch.parsed_request import Raw
+from jupyter_deploy.serving.values import frames
+from jupyter_deploy.serving.values.codec import InvalidInstances
+from jupyter_deploy.serving.values.decoding import Decoder
 from tests.decodings import (
     assert_odd_ones_are_taken_or_refused_alike,
     assert_same,

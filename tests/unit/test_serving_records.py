@@ -16,11 +16,11 @@ from datetime import datetime
 import pytest
 from prometheus_client import REGISTRY
 
-from jupyter_deploy.domain.inference import Record
-from jupyter_deploy.serving import records
-from jupyter_deploy.serving.question import Raw
-from jupyter_deploy.serving.recording import KEPT, Recording
-from jupyter_deploy.serving.records import Entry, Recorder, timestamp
+from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.serving.dispatch.parsed_request import Raw
+from jupyter_deploy.serving.telemetry import records
+from jupyter_deploy.serving.telemetry.recording import KEPT, Recording
+from jupyter_deploy.serving.telemetry.records import Entry, Recorder, timestamp
 
 
 @pytest.fixture
@@ -105,8 +105,8 @@ FULL = """
 import json, resource, sys
 from pathlib import Path
 from prometheus_client import REGISTRY
-from jupyter_deploy.serving.recording import KEPT, Recording
-from jupyter_deploy.serving.records import Entry, Recorder
+from jupyter_deploy.serving.telemetry.recording import KEPT, Recording
+from jupyter_deploy.serving.telemetry.records import Entry, Recorder
 recorder = Recorder(sys.argv[1], "tumour", "tumour:1a2b")
 def write(*numbers):
     return recorder.write_all([Entry(str(number), None, 1, "direct", 200, 1) for number in numbers])

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jupyter_deploy.serving.values import to_json
+from jupyter_deploy.serving.values.json_values import to_json
 
 
 class Colour(enum.StrEnum):
@@ -91,7 +91,7 @@ def test_what_has_no_json_form_is_refused_by_the_name_of_its_type(value):
 
 def test_neither_pandas_nor_torch_is_imported_for_plain_values():
     code = (
-        "import sys; from jupyter_deploy.serving import Front; from jupyter_deploy.serving.codec import to_json;"
+        "import sys; from jupyter_deploy.serving import Front; from jupyter_deploy.serving.values.codec import to_json;"
         "to_json([1, {'a': 2.5}]); sys.exit(bool({'pandas', 'torch', 'bentoml'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

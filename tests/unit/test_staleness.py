@@ -2,10 +2,10 @@
 
 import threading
 
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.findings import Finding
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.faces.staleness import stale
+from jupyter_deploy.faces.kernel.stale_cache import stale
 
 FOUND = (Finding(check="stale-kernel", severity="warning", message="it is"),)
 

@@ -8,12 +8,12 @@ import nbformat
 import pytest
 import yaml
 
-from jupyter_deploy.adapters.starting.deploys import deploys_in, fitted_in
-from jupyter_deploy.adapters.starting.drafts import Requirements, drafts
-from jupyter_deploy.adapters.starting.examples import TRAINED, validation_example
-from jupyter_deploy.adapters.starting.project import ProjectStarter
-from jupyter_deploy.domain.starting import SetUp, Trained, name_for, quoted
-from jupyter_deploy.domain.starting_ports import Starting
+from jupyter_deploy.domain.validation.scaffold import SetUp, Trained, name_for, quoted
+from jupyter_deploy.domain.validation.scaffold_ports import Starting
+from jupyter_deploy.validation.scaffold.deploys import deploys_in, fitted_in
+from jupyter_deploy.validation.scaffold.drafts import Requirements, drafts
+from jupyter_deploy.validation.scaffold.examples import TRAINED, validation_example
+from jupyter_deploy.validation.scaffold.project import ProjectStarter
 
 TRAINING = (
     "import numpy as np\nimport pandas as pd\nfrom sklearn.linear_model import LogisticRegression\n",

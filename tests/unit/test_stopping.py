@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from jupyter_deploy.operations import stopping
-from jupyter_deploy.operations.stopping import heard_once
+from jupyter_deploy.verbs import interrupts
+from jupyter_deploy.verbs.interrupts import heard_once
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_the_first_is_raised_and_what_follows_is_not_heard_until_the_end(first, 
 
 
 def test_what_hangs_can_be_interrupted_again(monkeypatch):
-    monkeypatch.setattr(stopping, "_PATIENCE", 0.0)
+    monkeypatch.setattr(interrupts, "_PATIENCE", 0.0)
     with heard_once():
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt):

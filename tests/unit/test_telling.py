@@ -9,12 +9,12 @@ import pytest
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.jobs import gone, told
 from jupyter_deploy.domain.requests import DeployRequest, ListRequest, Step
-from jupyter_deploy.domain.validation import Underway
-from jupyter_deploy.domain.validation_requests import ValidateRequest
-from jupyter_deploy.faces.jobs.folders import folder_of
-from jupyter_deploy.faces.jobs.printed import lines_of
-from jupyter_deploy.faces.jobs.telling import telling
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+from jupyter_deploy.domain.validation.validation import Underway
+from jupyter_deploy.faces.server.jobs.folders import folder_of
+from jupyter_deploy.faces.server.jobs.reporter import telling
 from jupyter_deploy.settings import Settings, load_settings
+from jupyter_deploy.system.printed import lines_of
 
 
 def underway(cell, state="running", run=0):

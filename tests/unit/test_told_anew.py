@@ -7,7 +7,7 @@ import pytest
 
 from jupyter_deploy.domain.ports import Staged
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.operations.capture import SNAPSHOT_MIME, capture, capture_in_notebook, retold
+from jupyter_deploy.verbs.capture import SNAPSHOT_MIME, capture, capture_in_notebook, retold
 from tests.manifests import snapshot
 
 OLD = snapshot(notes=("it is in train mode",), cells=["a = 1"])

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.endpoint import Endpoint
+from jupyter_deploy.domain.capture.training import Column, Period, SourceFile, TrainingData, outdated
+from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.training import Column, Period, SourceFile, TrainingData, outdated
-from jupyter_deploy.operations.checking import check_beside
+from jupyter_deploy.verbs.release_checks import check_beside
 from tests.releases import release
 
 
@@ -90,9 +90,9 @@ def test_a_table_is_compared_with_stables_too_and_what_is_the_same_of_both_is_to
     def remembered(tag):
         return SimpleNamespace(manifest=SimpleNamespace(training=tables[tag]))
 
-    monkeypatch.setattr("jupyter_deploy.operations.checking.require_signature", lambda *_: None)
-    monkeypatch.setattr("jupyter_deploy.operations.checking.Snapshot", SimpleNamespace)
-    monkeypatch.setattr("jupyter_deploy.operations.checking.redacted", lambda *_: ())
+    monkeypatch.setattr("jupyter_deploy.verbs.release_checks.require_signature", lambda *_: None)
+    monkeypatch.setattr("jupyter_deploy.verbs.release_checks.Snapshot", SimpleNamespace)
+    monkeypatch.setattr("jupyter_deploy.verbs.release_checks.redacted", lambda *_: ())
     ports = SimpleNamespace(store=SimpleNamespace(remembered=remembered))
     check = check_beside(Endpoint.first(stable).with_release(last), DeployRequest(), ports)
     found = check(SimpleNamespace(training=data("b", columns=("age",), rows=95)))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jupyter_deploy.serving.validation import InvalidInstances, Validator
+from jupyter_deploy.serving.values.validation import InvalidInstances, Validator
 
 
 def refusal(schema, instance):

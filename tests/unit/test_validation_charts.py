@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import vl_convert
 
-from jupyter_deploy.faces.charts.validations import MOST, validation_charts
+from jupyter_deploy.faces.render.charts.validations import MOST, validation_charts
 from tests.validations import AT, gate, history, metric, run, validation
 
 

@@ -4,10 +4,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jupyter_deploy.domain.validation import CellError, Check, GateResult, Metric, Run, Underway, Validation, worst
-from jupyter_deploy.faces.board import Board, as_html, as_renderable, plain_line
-from jupyter_deploy.faces.outcomes import exit_code
-from jupyter_deploy.faces.render import html, text
+from jupyter_deploy.domain.validation.validation import (
+    CellError,
+    Check,
+    GateResult,
+    Metric,
+    Run,
+    Underway,
+    Validation,
+    worst,
+)
+from jupyter_deploy.faces.render.board import Board, as_html, as_renderable, plain_line
+from jupyter_deploy.faces.render.outcomes import exit_code
+from jupyter_deploy.faces.render.render import html, text
 
 
 def gate(verdict, sentence="accuracy 0.95 >= 0.93"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_deploy.domain.agreement import Rule
-from jupyter_deploy.domain.sequential import Difference, Mean, paired_difference, proportion
-from jupyter_deploy.domain.verdict import Paired, Unpaired, of_pairs, of_sides
+from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.evidence.sequential import Difference, Mean, paired_difference, proportion
+from jupyter_deploy.domain.evidence.verdict import Paired, Unpaired, of_pairs, of_sides
 
 FLOATS = {"p50": 0.02, "p90": 0.1, "p99": 0.25, "max": 0.3}
 

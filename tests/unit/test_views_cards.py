@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from jupyter_deploy.domain.artifacts import Source
-from jupyter_deploy.domain.endpoint import Changes, Endpoint, Revision
-from jupyter_deploy.domain.findings import Finding
-from jupyter_deploy.domain.status import Counts, EndpointStatus, ReleaseStatus
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.release.endpoint import Changes, Endpoint, Revision
+from jupyter_deploy.domain.release.status import Counts, EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.views.cards import endpoint_view, revision_rows
 from jupyter_deploy.faces.views.rates import KEPT, Rates
 from tests.published import published_as

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jupyter_deploy.domain.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, StopRequest, TrafficRequest
 from jupyter_deploy.faces.views.change import consequences, preview_of, role_changes, title_of, touches_clients
 from tests.releases import release

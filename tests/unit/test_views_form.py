@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_deploy.domain.schema import closed, infer_schema, nullable, with_seen
+from jupyter_deploy.domain.capture.schema import closed, infer_schema, nullable, with_seen
 from jupyter_deploy.faces.views.fields import fields_of
 from jupyter_deploy.faces.views.snippets import laid_out, snippets
 

@@ -4,7 +4,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.faces.views.requests import ToldRequest
-from jupyter_deploy.faces.views.told import told
+from jupyter_deploy.faces.views.result_page import told
 
 
 def test_what_was_answered_at_once_is_told_escaped():

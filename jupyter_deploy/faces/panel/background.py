@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from jupyter_deploy.faces.shell import current_shell
+from jupyter_deploy.faces.render.shell import current_shell
 
 T = TypeVar("T")
 

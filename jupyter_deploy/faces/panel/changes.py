@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.errors import Conflict, DeployError
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import HistoryRequest, Step, TrafficRequest
 from jupyter_deploy.domain.results import TrafficChange
-from jupyter_deploy.domain.validation import Underway
+from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.views.cards import revision_rows
 from jupyter_deploy.faces.views.change import preview_of, title_of
 from jupyter_deploy.faces.views.preview import change_from, compared, history_of
-from jupyter_deploy.operations import OPERATIONS
-from jupyter_deploy.operations.change import find
-from jupyter_deploy.operations.observe import history
-from jupyter_deploy.operations.traffic import Change, planned
+from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs.change import find
+from jupyter_deploy.verbs.observe import history
+from jupyter_deploy.verbs.traffic import Change, planned
 
 from .background import start
 from .view import Json, problem_view

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from jupyter_deploy.domain.errors import DeployError
-from jupyter_deploy.domain.image_requests import PublishRequest
+from jupyter_deploy.domain.images.published import Published
+from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.published import Published
 from jupyter_deploy.domain.requests import Step
-from jupyter_deploy.domain.validation import Underway
+from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.arguments import request_from
-from jupyter_deploy.faces.images_page import published_page
-from jupyter_deploy.operations.publish import publish
+from jupyter_deploy.faces.render.images_page import published_page
+from jupyter_deploy.verbs.publish import publish
 
 from .background import start
 from .view import Json, problem_view

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from jupyter_deploy.domain.endpoint import Revision
 from jupyter_deploy.domain.errors import DeployError, GateFailed
-from jupyter_deploy.domain.status import EndpointStatus
-from jupyter_deploy.faces.page import as_html
-from jupyter_deploy.faces.render import page
+from jupyter_deploy.domain.release.endpoint import Revision
+from jupyter_deploy.domain.release.status import EndpointStatus
+from jupyter_deploy.faces.render.page import as_html
+from jupyter_deploy.faces.render.render import page
 from jupyter_deploy.faces.views.cards import SHOWN_REVISIONS
 from jupyter_deploy.faces.views.documents import EndpointView, ValidationsView
 

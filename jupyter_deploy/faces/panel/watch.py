@@ -6,17 +6,17 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from jupyter_deploy.domain.endpoint import Endpoint, Revision
-from jupyter_deploy.domain.images import Publication
+from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.requests import DescribeRequest, HistoryRequest
-from jupyter_deploy.domain.status import EndpointStatus
 from jupyter_deploy.faces.views.documents import ValidationsView
 from jupyter_deploy.faces.views.rates import Rates
 from jupyter_deploy.faces.views.requests import ValidationsRequest
 from jupyter_deploy.faces.views.validations import validations
-from jupyter_deploy.operations.change import find
-from jupyter_deploy.operations.observe import describe, history
+from jupyter_deploy.verbs.change import find
+from jupyter_deploy.verbs.observe import describe, history
 
 from .background import start
 

@@ -1,6 +1,6 @@
 """What widgets show: one document a view, made from a request and the ports, in the one table that REST walks.
 
-A view reads and never writes. It runs in the asked process (``faces/rest/asked.py``), which lives as long as the
+A view reads and never writes. It runs in ``faces/server/rest/worker.py``, a process that lives as long as the
 Jupyter server, in one of several threads.
 """
 
@@ -50,8 +50,8 @@ _ENTRIES: tuple[View, ...] = (
     View("live", r.LiveRequest, d.LiveView, "live.live"),
     View("records", r.RecordsRequest, d.RecordsView, "records.records"),
     View("record", r.RecordRequest, d.RecordView, "records.record"),
-    View("told", r.ToldRequest, d.ToldView, "told.told"),
-    View("beside", r.BesideRequest, d.BesideView, "beside.beside"),
+    View("told", r.ToldRequest, d.ToldView, "result_page.told"),
+    View("beside", r.BesideRequest, d.BesideView, "notebook_context.beside"),
 )
 """One line each, such as ``View("live", LiveRequest, LiveView, "live.live")``; the requests are in ``requests.py``."""
 

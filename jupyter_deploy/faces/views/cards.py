@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from jupyter_deploy.domain.endpoint import Endpoint, Release, Revision
-from jupyter_deploy.domain.findings import counted, told
-from jupyter_deploy.domain.images import Publication
-from jupyter_deploy.domain.published import place_of
-from jupyter_deploy.domain.status import EndpointStatus, ReleaseStatus
-from jupyter_deploy.faces.difference_page import changed
-from jupyter_deploy.faces.render import state_in_words
+from jupyter_deploy.domain.capture.findings import counted, told
+from jupyter_deploy.domain.images.images import Publication
+from jupyter_deploy.domain.images.published import place_of
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
+from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
+from jupyter_deploy.faces.render.difference_page import changed
+from jupyter_deploy.faces.render.render import state_in_words
 
 from .documents import Counted, EndpointView, GatesCard, Models, ReleaseCard, RevisionRow
 

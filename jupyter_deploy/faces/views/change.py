@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jupyter_deploy.domain.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, StopRequest, TrafficRequest
-from jupyter_deploy.faces.render import recorded_in_words
-from jupyter_deploy.operations.change import roles_in_words
-from jupyter_deploy.operations.traffic import Change, back_to
+from jupyter_deploy.faces.render.render import recorded_in_words
+from jupyter_deploy.verbs.change import roles_in_words
+from jupyter_deploy.verbs.traffic import Change, back_to
 
 from .documents import Preview, RoleChange
 

@@ -7,12 +7,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from time import monotonic
 
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.errors import DeployError
-from jupyter_deploy.domain.inference import Comparison
+from jupyter_deploy.domain.evidence.inference import Comparison
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import CompareRequest
-from jupyter_deploy.operations.observe import compared
+from jupyter_deploy.verbs.observe import compared
 
 SECONDS = 2.0
 """That a preview waits; a million records take less."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from jupyter_deploy.domain.inference import Flip
+from jupyter_deploy.domain.evidence.inference import Flip
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.requests import CompareRequest
-from jupyter_deploy.faces.charts.comparison import comparison_charts
-from jupyter_deploy.faces.comparison_page import RECOMMENDED, percent
-from jupyter_deploy.operations.observe import compare
+from jupyter_deploy.faces.render.charts.comparison import comparison_charts
+from jupyter_deploy.faces.render.comparison_page import RECOMMENDED, percent
+from jupyter_deploy.verbs.observe import compare
 
 from .documents import ComparisonView, FlippedRow
 from .texts import compact

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.endpoint import Role
-from jupyter_deploy.domain.found import ExampleGuess, ModelFound, Table  # noqa: F401 - documents too
+from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelFound, Table  # noqa: F401 - documents too
 from jupyter_deploy.domain.jobs import Job, JobEvent
-from jupyter_deploy.domain.resources import Resources
+from jupyter_deploy.domain.release.endpoint import Role
+from jupyter_deploy.domain.release.resources import Resources
 
 Chart = dict[str, Any]
 """A Vega-Lite 5 specification, its data within."""

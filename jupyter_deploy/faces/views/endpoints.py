@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.requests import ListRequest
-from jupyter_deploy.domain.status import EndpointStatus
-from jupyter_deploy.faces.render import state_in_words
-from jupyter_deploy.operations.change import find, target_of
-from jupyter_deploy.operations.observe import list_, status_of
+from jupyter_deploy.faces.render.render import state_in_words
+from jupyter_deploy.verbs.change import find, target_of
+from jupyter_deploy.verbs.observe import list_, status_of
 
 from .cards import SHOWN_REVISIONS, address, endpoint_view
 from .documents import EndpointRow, EndpointsView, EndpointView

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from jupyter_deploy.domain.schema import SEEN, Schema, branches, resolved
+from jupyter_deploy.domain.capture.schema import SEEN, Schema, branches, resolved
 
 from .documents import FormField
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jupyter_deploy.domain.base import now, percent_in_words
-from jupyter_deploy.domain.endpoint import Endpoint
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.faces.charts.live import live_charts
-from jupyter_deploy.operations.change import find
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.faces.render.charts.live import live_charts
+from jupyter_deploy.verbs.change import find
 
 from .documents import LiveView
 from .requests import LiveRequest

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jupyter_deploy.domain.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import (
     PromoteRequest,
     Request,
@@ -15,8 +15,8 @@ from jupyter_deploy.domain.requests import (
     TrafficRequest,
 )
 from jupyter_deploy.faces.arguments import request_from
-from jupyter_deploy.operations import OPERATIONS
-from jupyter_deploy.operations.traffic import Change, planned
+from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs.traffic import Change, planned
 
 from .change import preview_of
 from .comparing import in_a_sentence

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from jupyter_deploy.domain.status import EndpointStatus
+from jupyter_deploy.domain.release.status import EndpointStatus
 
 LEAST_SECONDS = 0.5
 """Between two looks: several widgets and tabs look, each when it likes."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.base import percent_in_words
-from jupyter_deploy.domain.endpoint import Endpoint
-from jupyter_deploy.domain.inference import Record
-from jupyter_deploy.domain.looking import Head, Wanted
+from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.domain.evidence.record_pages import Head, Wanted
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.operations.change import find, moment
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.verbs.change import find, moment
 
 from .comparison import unreadable
 from .documents import Answered, RecordRow, RecordsView, RecordView

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.faces.charts.validations import validation_charts
-from jupyter_deploy.operations.change import find
+from jupyter_deploy.faces.render.charts.validations import validation_charts
+from jupyter_deploy.verbs.change import find
 
 from .documents import ValidationRow, ValidationsView
 from .requests import ValidationsRequest

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..body import too_large
-from ..problems import Problem
+from ..asgi.body import too_large
+from ..asgi.problems import Problem
 from .arrow_messages import announced, announced_in_file
 from .columnar import FILE, PARQUET
 

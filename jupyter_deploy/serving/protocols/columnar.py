@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..asgi import Answer
-from ..decoding import Decoder
-from ..problems import Problem
-from ..question import Question, Raw
-from ..values import to_json
+from ..asgi.messages import Answer
+from ..asgi.problems import Problem
+from ..dispatch.parsed_request import Question, Raw
+from ..values.decoding import Decoder
+from ..values.json_values import to_json
 from .request import Request
 from .tables import Rows
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Awaitable
 from typing import Any
 
-from ..asgi import Answer, Headers, Receive, Send
+from ..asgi.messages import Answer, Headers, Receive, Send
 from .request import EVENTS
 
 _HEADERS = [(b"content-type", f"{EVENTS}; charset=utf-8".encode("ascii")), (b"cache-control", b"no-store")]

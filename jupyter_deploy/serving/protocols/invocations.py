@@ -9,11 +9,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import body
-from ..asgi import Answer
-from ..decoding import Decoder
-from ..problems import Problem
-from ..question import Question, Raw
+from ..asgi import body
+from ..asgi.messages import Answer
+from ..asgi.problems import Problem
+from ..dispatch.parsed_request import Question, Raw
+from ..values.decoding import Decoder
 from .columnar import TYPES, Columnar
 from .plain import is_json, unknown_type
 from .protocol import as_predictions

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..question import Raw
+from ..dispatch.parsed_request import Raw
 from .tensors import BYTES, DATATYPES, Tensor, tensor_of
 
 DEFAULT = "output-0"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..asgi import Answer
-from ..body import too_large
-from ..problems import Problem
+from ..asgi.body import too_large
+from ..asgi.messages import Answer
+from ..asgi.problems import Problem
 from .request import Request
 
 if sys.version_info >= (3, 14):

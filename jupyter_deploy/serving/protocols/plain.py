@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..asgi import Answer
-from ..body import JSON_TYPE
-from ..decoding import Decoder
-from ..problems import Problem
-from ..question import Question, Raw
+from ..asgi.body import JSON_TYPE
+from ..asgi.messages import Answer
+from ..asgi.problems import Problem
+from ..dispatch.parsed_request import Question, Raw
+from ..values.decoding import Decoder
 from .columnar import TYPES, Columnar
 from .protocol import as_predictions, with_error
 from .request import Request

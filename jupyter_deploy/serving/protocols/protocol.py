@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from ..asgi import Answer
-from ..problems import CONTENT_TYPE, Problem
-from ..question import Question, Raw
+from ..asgi.messages import Answer
+from ..asgi.problems import CONTENT_TYPE, Problem
+from ..dispatch.parsed_request import Question, Raw
 from .request import Request
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 
-from ..asgi import header
+from ..asgi.messages import header
 
 EVENTS = "text/event-stream"
 

@@ -6,8 +6,8 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-from ..asgi import Answer
-from ..problems import Problem
+from ..asgi.messages import Answer
+from ..asgi.problems import Problem
 from ..snapshot import Model
 from .columnar import Columnar
 from .invocations import Invocations

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..problems import Problem
-from ..validation import InvalidInstances
+from ..asgi.problems import Problem
+from ..values.validation import InvalidInstances
 
 BYTES = "BYTES"
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import body
-from ..asgi import Answer
-from ..codec import BadAnswer
-from ..decoding import Decoder
-from ..problems import Problem
-from ..question import Question, Raw
+from ..asgi import body
+from ..asgi.messages import Answer
+from ..asgi.problems import Problem
+from ..dispatch.parsed_request import Question, Raw
+from ..values.codec import BadAnswer
+from ..values.decoding import Decoder
 from .outputs import Part, outputs_of, part_of
 from .plain import is_json, unknown_type
 from .protocol import with_error

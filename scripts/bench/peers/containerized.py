@@ -11,7 +11,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 from tests.images import Engine
 
 _BASE, _NAME = "localhost/bench-base:1", "localhost/bench-peer:1"

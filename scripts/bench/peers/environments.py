@@ -15,7 +15,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from jupyter_deploy.adapters.installing import pips_settings, uvs_settings
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 
 
 def _folder(name: str) -> Path:

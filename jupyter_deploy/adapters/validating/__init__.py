@@ -1,1 +1,0 @@
-"""Validation notebooks: read, run by Papermill, what they measured, and the models that they ask."""

@@ -1,0 +1,125 @@
+"""The notebook's variables that a model may be asked with."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .static_attributes import bases_of, module_of, of_library
+
+Form = Literal["frame", "array", "tensor", "texts", "numbers", "rows"]
+
+_KINDS: Mapping[str, Form] = {
+    "pandas.DataFrame": "frame",
+    "polars.DataFrame": "frame",
+    "pandas.Series": "numbers",
+    "polars.Series": "numbers",
+    "numpy.ndarray": "array",
+    "torch.Tensor": "tensor",
+}
+
+_TEST = re.compile(r"(?:^|_)(?:test|holdout|held_out|heldout|unseen|oot|eval)(?:_|\d|$)")
+_CHECKED = re.compile(r"(?:^|_)(?:val|valid|validation|dev)(?:_|\d|$)")
+_TRAIN = re.compile(r"(?:^|_)(?:train|training|fit|trn)(?:_|\d|$)")
+_ROWS = re.compile(r"(?:^|_)(?:x|xs|features|inputs?|data|df|rows|images?|texts?|docs?|samples?)(?:_|\d|$)")
+_TARGETS = re.compile(
+    r"(?:^|_)(?:y|ys|labels?|targets?|truth|preds?|predictions?|predicted|probas?|scores?|weights?|loss(?:es)?|idx|index)"
+    r"(?:_|\d|$)"
+)
+
+
+@dataclass(frozen=True)
+class TableFound:
+    """A variable of rows. ``columns`` None: they have no names; ``width`` of what has one column is 1."""
+
+    variable: str
+    value: Any
+    form: Form
+    rows: int
+    width: int
+    columns: tuple[str, ...] | None = None
+    ndim: int = 2
+    library: str = ""
+
+    @property
+    def sliced(self) -> str:
+        """An expression for its first rows."""
+        index = getattr(self.value, "index", None) if self.library == "pandas" else None
+        by_label = getattr(getattr(index, "dtype", None), "kind", "") == "f"  # pandas takes 5 for a label there
+        return f"{self.variable}.head(5)" if by_label else f"{self.variable}[:5]"
+
+    @property
+    def words(self) -> str:
+        """How large it is."""
+        rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
+        if self.form in ("texts", "numbers", "rows"):
+            return f"{self.rows:,} texts" if self.form == "texts" else rows
+        columns = f"{self.width:,} column{'s' * (self.width != 1)}"
+        return f"{rows}, {columns}" if self.ndim == 2 else f"{rows} of {' × '.join(map(str, self.value.shape[1:]))}"
+
+
+def by_name(name: str, fitted_on: str | None) -> float:
+    """How likely somebody means the rows of this variable: those that no training saw come first."""
+    lower = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    said = 3.0 if _TEST.search(lower) else 2.5 if _CHECKED.search(lower) else 0.0 if _TRAIN.search(lower) else 1.0
+    said += 0.3 * bool(_ROWS.search(lower)) - 2.0 * bool(_TARGETS.search(lower))
+    return said - 0.6 * (name == fitted_on)
+
+
+def tables(namespace: Mapping[str, Any]) -> list[TableFound]:
+    """All of them that have rows."""
+    found: list[TableFound] = []
+    for name, value in namespace.items():
+        if not name.startswith("_"):
+            with contextlib.suppress(Exception):  # a table may be of any state
+                found += _table(name, value)
+    return found
+
+
+def _table(name: str, value: Any) -> Iterator[TableFound]:
+    kind = type(value)
+    if kind is list:
+        yield from _of_list(name, value)
+        return
+    if module_of(kind).partition(".")[0] not in ("pandas", "polars", "numpy", "torch", "geopandas"):
+        return
+    called = next((one for base in bases_of(kind) if (one := _named(base)) in _KINDS), None)
+    if called is None or not of_library(kind):
+        return
+    form, shape, library = _KINDS[called], tuple(value.shape), called.partition(".")[0]
+    if not shape or not shape[0]:
+        return
+    if form == "frame":
+        columns = tuple(map(str, value.columns))
+        yield TableFound(name, value, form, shape[0], len(columns), columns, library=library)
+    elif len(shape) == 1:
+        yield TableFound(name, value, "texts" if _is_text(value) else "numbers", shape[0], 1, ndim=1, library=library)
+    else:
+        yield TableFound(name, value, form, shape[0], shape[-1], ndim=len(shape), library=library)
+
+
+def _named(base: type) -> str:
+    return f"{module_of(base).partition('.')[0]}.{base.__name__}"
+
+
+def _of_list(name: str, value: list[Any]) -> Iterator[TableFound]:
+    if not value:
+        return
+    few = value[:20]
+    if all(type(one) is str for one in few):
+        yield TableFound(name, value, "texts", len(value), 1, ndim=1)
+    elif all(type(one) in (int, float) for one in few):
+        yield TableFound(name, value, "numbers", len(value), 1, ndim=1)
+    elif all(type(one) in (list, tuple) and len(one) == len(few[0]) for one in few):
+        yield TableFound(name, value, "rows", len(value), len(few[0]))
+    elif all(type(one) is dict for one in few):
+        yield TableFound(name, value, "rows", len(value), len(few[0]), tuple(map(str, few[0])))
+
+
+def _is_text(column: Any) -> bool:
+    """Of a column without names: whether what stands first is a text."""
+    first = column.iloc[0] if hasattr(column, "iloc") else column[0]
+    return type(first).__name__ in ("str", "str_")

@@ -1,0 +1,223 @@
+"""Forms of an example's values: what JSON does not say of them (``serving/values/value_types.py``)."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from jupyter_deploy.serving.values.json_values import to_json
+from jupyter_deploy.serving.values.value_types import Form
+
+from .annotations import described
+from .frameworks.base import loaded
+
+_BY_TYPE = (date, time, timedelta, Decimal, UUID, Enum, PurePath)
+_PLAIN = (type(None), bool, int, float, str)
+_LISTS = (list, tuple, set, frozenset, collections.deque)
+
+
+class NoForm(TypeError):
+    """JSON cannot bring it back: the message names what, completing "holds …"."""
+
+
+class Mixed(NoForm):
+    """Values of several kinds stand where one form is needed."""
+
+
+def form_of(value: Any) -> Form:
+    """The form of a value; None if JSON says it all.
+
+    Raises
+    ------
+    NoForm
+        A request could not bring it back.
+    """
+    return common_form([value])
+
+
+def common_form(values: Iterable[Any]) -> Form:
+    """The one form of all values, of which some may be None.
+
+    Raises
+    ------
+    NoForm
+        A request could not bring one of them back.
+    Mixed
+        Each has a form, and they have none in common.
+    """
+    given = list(values)
+    some = [value for value in given if value is not None]
+    if not some:
+        return None
+    kinds = dict.fromkeys(map(type, some))
+    kind, *others = kinds
+    if others:
+        form = _one_of([common_form(value for value in some if type(value) is one) for one in kinds])
+    elif kind is dict:
+        form = _form_of_dicts(some)
+    elif kind in _LISTS:
+        form = _form_of_lists(kind, some)
+    elif hasattr(kind, "_make"):
+        form = ("tuple", kind, tuple(map(common_form, zip(*some, strict=True))))
+    elif dataclasses.is_dataclass(kind) and _pydantics(kind) is None:
+        names = [field.name for field in dataclasses.fields(kind) if field.init]
+        form = ("object", kind, {name: common_form(getattr(value, name) for value in some) for name in names})
+    else:
+        form = _form_of_singles(kind, some)
+    return ("optional", form) if len(some) < len(given) and form is not None else form
+
+
+def _form_of_singles(kind: type, values: list[Any]) -> Form:
+    if kind in _PLAIN:
+        return None
+    if kind in (bytes, bytearray):
+        return ("bytes", kind)
+    if (known := _pydantics(kind)) is not None:
+        return ("type", known)
+    return _one_of([_form_of_single(value) for value in values])
+
+
+def _pydantics(kind: type) -> type | None:
+    """The type by which pydantic brings such values back, if it does."""
+    if issubclass(kind, datetime):  # it would be of pydantic's own zone
+        return None
+    if issubclass(kind, _BY_TYPE):
+        kind = next((base for base in (PurePath,) if issubclass(kind, base)), kind)
+    elif not hasattr(kind, "__pydantic_core_schema__"):
+        return None
+    return kind if described(kind) is not None else None
+
+
+def _form_of_single(value: Any) -> Form:
+    kind = type(value)
+    if hasattr(value, "columns") or hasattr(value, "dtype"):
+        return _form_of_rows(value)
+    for name in ("Timestamp", "Timedelta", "Period"):
+        if (pandas_kind := loaded("pandas", name)) is not None and isinstance(value, pandas_kind):
+            return ("element", loaded("pandas", "Series")([value]).iloc[:0])
+    if kind is datetime:
+        return ("moment", value.tzinfo)
+    if (image := loaded("PIL.Image", "Image")) is not None and isinstance(value, image):
+        return ("image", value.mode)
+    raise NoForm(f"a {kind.__module__}.{kind.__qualname__}".replace("a builtins.", "a "))
+
+
+def _form_of_rows(value: Any) -> Form:
+    if isinstance(value, np.generic):
+        return value
+    if isinstance(value, np.ndarray):
+        return value[:0] if value.ndim else value
+    module = type(value).__module__.partition(".")[0]
+    if module == "polars":
+        return value.clear()
+    if module == "pandas":
+        if hasattr(value, "columns"):
+            return frame_form(value)
+        if type(value).__name__ == "Series":
+            return value.iloc[:0]
+        raise NoForm(f"a pandas.{type(value).__name__}")
+    if module != "torch":
+        raise NoForm(f"a {type(value).__module__}.{type(value).__qualname__}")
+    return value[:0].detach().clone() if value.ndim else value
+
+
+def frame_form(frame: Any) -> Form:
+    """A pandas frame's own: without rows, and what the objects in its columns are.
+
+    Raises
+    ------
+    Mixed
+        A column has values of several kinds that JSON cannot tell apart.
+    """
+    forms = {}
+    for position, name in enumerate(map(str, frame.columns)):
+        column = frame.iloc[:, position]
+        if column.dtype == object:
+            missing = column.isna()
+            try:
+                form = common_form(column[~missing])
+            except NoForm as error:
+                what = "values of several kinds" if isinstance(error, Mixed) else "objects"
+                raise type(error)(f"{what} in the column '{name}': {error}") from error
+            # Else a missing object is NaN, which is what pandas itself puts there.
+            if missing.any() and all(value is None for value in column[missing]):
+                form = ("optional", form)
+            if form is not None:
+                forms[name] = form
+    empty = frame.iloc[:0]
+    return ("frame", empty, forms) if forms else empty
+
+
+def _form_of_lists(kind: type, values: list[Any]) -> Form:
+    try:
+        form = common_form(item for value in values for item in value)
+    except Mixed:
+        if kind not in (list, tuple) or len({len(value) for value in values}) > 1:
+            raise
+        return ("tuple", kind, tuple(map(common_form, zip(*values, strict=True))))
+    return None if kind is list and form is None else ("list", kind, form)
+
+
+def _form_of_dicts(values: list[dict[Any, Any]]) -> Form:
+    keys = dict.fromkeys(key for value in values for key in value)
+    names: dict[str, tuple[Any, Form]] = {}
+    for key in keys:
+        name = to_json(key)
+        name = name if isinstance(name, str) else str(name)
+        if name in names:
+            raise NoForm(f"a dict with two keys that are '{name}' in JSON")
+        names[name] = (key, common_form(value[key] for value in values if key in value))
+    return None if all(key == name and form is None for name, (key, form) in names.items()) else ("dict", names)
+
+
+def _one_of(forms: list[Form]) -> Form:
+    """The form that all of these are."""
+    first = forms[0]
+    for other in forms[1:]:
+        if _same(first, other):
+            continue
+        if not (_is_number(first) and _is_number(other)):
+            raise Mixed(f"{_named(first)} and {_named(other)}")
+        first = None
+    return first
+
+
+def _is_number(form: Form) -> bool:
+    return form is None or isinstance(form, np.generic)
+
+
+def _same(one: Form, other: Form) -> bool:
+    if one is other or type(one) is not type(other):
+        return one is other
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(inner, other[name]) for name, inner in one.items())
+    if isinstance(one, np.generic | np.ndarray):
+        return bool(one.dtype == other.dtype and one.shape[1:] == other.shape[1:])
+    if hasattr(one, "columns"):
+        return str(getattr(one, "dtypes", "")) == str(getattr(other, "dtypes", "")) and list(one.columns) == list(
+            other.columns
+        )
+    return bool(one.dtype == other.dtype) if hasattr(one, "dtype") else bool(one == other)
+
+
+def _named(form: Form) -> str:
+    if form is None:
+        return "plain values"
+    if isinstance(form, tuple):
+        if form[0] == "moment":
+            return "moments with a zone" if form[1] else "moments"
+        if form[0] in ("type", "bytes", "list", "tuple", "object"):
+            return f"{getattr(form[1], '__name__', form[1])}s"
+        return f"images of mode {form[1]}" if form[0] == "image" else f"{form[0]}s"
+    return type(form).__name__

@@ -1,0 +1,287 @@
+"""The rows of a comparison: which agree, which flipped, and what each side answered. All in DuckDB.
+
+Works on the tables of ``comparison``: ``pairs`` (a request that both recorded: request, s_* and c_* of stable and
+candidate) and ``answered`` (side, request, status, latency_ms, outputs).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from jupyter_deploy.domain.evidence.agreement import OPPOSITE, Rule
+from jupyter_deploy.domain.evidence.inference import Estimate, Flip, Interval
+from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, quantile_bounds
+from jupyter_deploy.domain.evidence.verdict import MOST_ANSWERS
+from jupyter_deploy.records.records import AT, COLUMNS, fetched, lines_of
+
+Side = Literal["stable", "candidate"]
+SIDES: tuple[Side, Side] = ("stable", "candidate")
+
+MOST_FLIPS = 50
+RELATIVE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+DIFFERENCE_QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+ANSWER_QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0}
+
+_NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
+_NESTED = "('ARRAY', 'OBJECT')"
+
+# The scalar rules are those of domain.agreement.Rule, said in SQL; a contract test holds the two together. JSON
+# comes out of DuckDB in one spelling, so equal text is an equal value. Only lists and objects that are spelled
+# differently go through Python. x is stable's answer, y the candidate's; SQL's NULL is no answer, JSON's null is one.
+_COMPARED = f"""
+CREATE TEMP TABLE compared AS
+SELECT request, "row",
+    CASE
+        WHEN x IS NULL OR y IS NULL THEN false
+        WHEN x::VARCHAR = y::VARCHAR THEN true
+        WHEN fractional THEN coalesce(isfinite(gap) AND gap <= $atol + $rtol * abs(TRY_CAST(x AS DOUBLE)), false)
+        WHEN x_kind IN {_NUMBERS} AND y_kind IN {_NUMBERS}
+            THEN 'DOUBLE' IN (x_kind, y_kind) AND TRY_CAST(x AS DOUBLE) = TRY_CAST(y AS DOUBLE)
+        WHEN nested IS NOT NULL THEN nested.agree
+        ELSE false
+    END AS agree,
+    CASE WHEN agree THEN NULL ELSE x END AS x,
+    CASE WHEN agree THEN NULL ELSE y END AS y,
+    coalesce(gap, nested.gap) AS gap,
+    CASE WHEN gap IS NULL THEN nested.relative WHEN gap <= $atol THEN 0.0 WHEN NOT isfinite(gap) THEN {OPPOSITE}
+        ELSE gap / greatest(abs(TRY_CAST(x AS DOUBLE)), abs(TRY_CAST(y AS DOUBLE))) END AS relative
+FROM (
+    SELECT *,
+        CASE WHEN fractional THEN abs(TRY_CAST(y AS DOUBLE) - TRY_CAST(x AS DOUBLE))
+            WHEN $floating AND x_kind IN {_NESTED} AND x::VARCHAR = y::VARCHAR THEN 0.0 END AS gap,
+        CASE WHEN x_kind IN {_NESTED} AND y_kind = x_kind AND x::VARCHAR <> y::VARCHAR
+            THEN compare_nested(x::VARCHAR, y::VARCHAR) END AS nested
+    FROM (
+        SELECT *, json_type(x) AS x_kind, json_type(y) AS y_kind,
+            NOT $exact AND x_kind IN {_NUMBERS} AND y_kind IN {_NUMBERS}
+                AND ($floating OR 'DOUBLE' IN (x_kind, y_kind)) AS fractional
+        FROM (
+            SELECT request,
+                unnest(range(greatest(json_array_length(s_outputs), json_array_length(c_outputs))::BIGINT)) AS "row",
+                unnest(json_extract(s_outputs, '$[*]')) AS x,
+                unnest(json_extract(c_outputs, '$[*]')) AS y
+            FROM pairs
+            WHERE s_status = 200 AND c_status = 200
+                AND json_type(s_outputs) = 'ARRAY' AND json_type(c_outputs) = 'ARRAY'
+        )
+    )
+)
+"""  # noqa: S608 - constants
+
+_SAID = f"""
+CREATE TEMP TABLE said AS
+SELECT side, request, CASE WHEN number THEN TRY_CAST(value AS DOUBLE) END AS number,
+    CASE WHEN number OR kind IN {_NESTED} THEN NULL
+        WHEN kind = 'VARCHAR' THEN value->>'$' ELSE value::VARCHAR END AS label
+FROM (
+    SELECT *, json_type(value) AS kind,
+        kind IN {_NUMBERS} AND NOT $exact AND ($floating OR kind = 'DOUBLE') AS number
+    FROM (
+        SELECT side, request, unnest(json_extract(outputs, '$[*]')) AS value
+        FROM answered WHERE status = 200 AND json_type(outputs) = 'ARRAY'
+    )
+)
+"""  # noqa: S608 - constants
+
+
+def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
+    """The table ``compared``: a line for each row that both sides answered with 200.
+
+    Where one side gave fewer answers than the other, the missing ones do not agree.
+    """
+
+    def compare_nested(stable: str, candidate: str) -> dict[str, Any]:
+        return rule.compare(json.loads(stable), json.loads(candidate))._asdict()
+
+    result = connection.struct_type({"agree": "BOOLEAN", "gap": "DOUBLE", "relative": "DOUBLE"})
+    connection.create_function("compare_nested", compare_nested, ["VARCHAR", "VARCHAR"], result)
+    connection.execute(
+        _COMPARED, {"atol": rule.atol, "rtol": rule.rtol, "exact": rule.exact, "floating": rule.floating}
+    )
+
+
+def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """How many rows were compared, and on how many the two do not agree."""
+    return connection.execute("SELECT count(*), count(*) FILTER (NOT agree) FROM compared").fetchone() or (0, 0)
+
+
+def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Estimate]:
+    """Quantiles of the relative differences, each request of the same weight; empty where there are no numbers.
+
+    A row without numbers counts as 0 where the two agree, and as the worst where they do not.
+    """
+    numbers, requests = connection.execute("SELECT count(relative), count(DISTINCT request) FROM compared").fetchone()
+    if not numbers:
+        return {}
+    bounds = {name: quantile_bounds(requests, share) for name, share in RELATIVE_QUANTILES.items()}
+    asked = []
+    for name, share in RELATIVE_QUANTILES.items():
+        low, high = bounds[name]
+        # Sums of 1 / rows are rounded; the smallest value whose weight reaches a share is not to depend on it.
+        asked.append(f"min(size) FILTER (weight >= {share * requests * (1 - 1e-12)})")
+        asked.append("0.0" if low is None else f"min(size) FILTER (weight > {low})")
+        asked.append(f"{OPPOSITE}" if high is None else f"min(size) FILTER (weight >= {high})")
+    found = connection.execute(
+        f"""
+        WITH sizes AS (
+            SELECT coalesce(relative, CASE WHEN agree THEN 0.0 ELSE {OPPOSITE} END) AS size,
+                1 / count(*) OVER (PARTITION BY request) AS weight
+            FROM compared
+        )
+        SELECT max(size), {", ".join(asked)}
+        FROM (SELECT size, sum(weight) OVER (ORDER BY size) AS weight FROM sizes)
+        """  # noqa: S608 - constants and numbers
+    ).fetchone()
+    quantiles = {
+        name: Estimate(
+            value=found[1 + 3 * position],
+            interval=Interval(low=found[2 + 3 * position], high=_or_worst(found[3 + 3 * position]), level=LEVEL),
+            n=requests,
+        )
+        for position, name in enumerate(RELATIVE_QUANTILES)
+    }
+    largest = Estimate(value=found[0], interval=Interval(low=found[0], high=OPPOSITE, level=LEVEL), n=requests)
+    return quantiles | {"max": largest}
+
+
+def float_flips(connection: duckdb.DuckDBPyConnection, relative: dict[str, Estimate]) -> dict[str, float]:
+    """The values of ``relative``, if rows disagree in their floating-point numbers; else nothing."""
+    flips = _number(connection.execute("SELECT count(*) FROM compared WHERE NOT agree AND relative > 0"))
+    return {name: estimate.value for name, estimate in relative.items()} if flips else {}
+
+
+def numeric_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    """Quantiles of ``|candidate - stable|`` over rows of floating-point numbers (of a nested answer the largest)."""
+    return _quantiles(connection, "SELECT {} FROM compared WHERE isfinite(gap)", "gap", DIFFERENCE_QUANTILES)
+
+
+def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
+    """The latest rows on which the two disagree, newest request first, with what was asked."""
+    found = connection.execute(
+        """
+        SELECT pair_id, request_id, "row", s_at::TIMESTAMP, x, y, s_filename
+        FROM compared JOIN pairs USING (request) WHERE NOT agree
+        ORDER BY s_at DESC, pair_id, "row" LIMIT ?
+        """,
+        [MOST_FLIPS],
+    ).fetchall()
+    # Inputs are most of a record's bytes. They are read for these few requests only, from the segments that hold them.
+    inputs = _inputs(connection, sorted({flip[0] for flip in found}), sorted({flip[6] for flip in found}))
+    return [
+        Flip(
+            pair_id=pair_id,
+            request_id=request_id,
+            row=row,
+            ts=at.replace(tzinfo=UTC),
+            input=_row_of(inputs.get(pair_id), row),
+            stable=_decoded(x),
+            candidate=_decoded(y),
+        )
+        for pair_id, request_id, row, at, x, y, _ in found
+    ]
+
+
+def list_answers(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
+    """The table ``said``: each answer of each side as a label or, if it is a floating-point number, as a number."""
+    connection.execute(_SAID, {"exact": rule.exact, "floating": rule.floating})
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, side: Side) -> int:
+    return _number(connection.execute("SELECT count(*) FROM said WHERE side = ?", [side]))
+
+
+def labels(connection: duckdb.DuckDBPyConnection) -> dict[Side, dict[str, int]]:
+    """How often each side gave the most frequent labels of both, the most frequent first."""
+    found = connection.execute(
+        """
+        SELECT label, count(*) FILTER (side = 'stable'), count(*) FILTER (side = 'candidate')
+        FROM said WHERE label IS NOT NULL GROUP BY label ORDER BY count(*) DESC, label LIMIT ?
+        """,
+        [MOST_ANSWERS],
+    ).fetchall()
+    return {
+        "stable": {label: stable for label, stable, _ in found},
+        "candidate": {label: candidate for label, _, candidate in found},
+    }
+
+
+def quantiles(connection: duckdb.DuckDBPyConnection, side: Side) -> dict[str, float]:
+    """Quantiles of a side's floating-point answers; empty when it has none."""
+    return _quantiles(
+        connection, "SELECT {} FROM said WHERE isfinite(number) AND side = ?", "number", ANSWER_QUANTILES, [side]
+    )
+
+
+def shares(connection: duckdb.DuckDBPyConnection) -> dict[str, Difference]:
+    """For each frequent label the candidate's share of a request's rows minus stable's, the most frequent first."""
+    found = connection.execute(
+        """
+        WITH requests AS (SELECT side, request, count(*) AS m FROM said GROUP BY ALL),
+            totals AS (
+                SELECT count(*) FILTER (side = 'candidate') AS candidate, count(*) FILTER (side = 'stable') AS stable
+                FROM requests
+            ),
+            top AS (
+                SELECT label, count(*) AS times FROM said WHERE label IS NOT NULL
+                GROUP BY label ORDER BY times DESC, label LIMIT ?
+            ),
+            parts AS (
+                SELECT label, side, count(*) / any_value(m) AS part
+                FROM said SEMI JOIN top USING (label) JOIN requests USING (side, request) GROUP BY label, side, request
+            )
+        SELECT label, coalesce(sum(part) FILTER (side = 'candidate'), 0), any_value(candidate),
+            coalesce(sum(part) FILTER (side = 'stable'), 0), any_value(stable)
+        FROM parts JOIN top USING (label), totals GROUP BY label ORDER BY any_value(times) DESC, label
+        """,
+        [MOST_ANSWERS],
+    ).fetchall()
+    # Sums of fractions may exceed the number of requests by a rounding.
+    return {
+        label: Difference(min(candidate, requests), requests, min(stable, others), others)
+        for label, candidate, requests, stable, others in found
+        if requests and others
+    }
+
+
+def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: list[str]) -> dict[str, Any]:
+    if not pair_ids:
+        return {}
+    lines = lines_of([Path(file) for file in files], {name: COLUMNS[name] for name in ("ts", "pair_id", "inputs")})
+    found = fetched(
+        connection,
+        f"SELECT pair_id, arg_max(inputs, {AT}) FROM {lines} WHERE list_contains(?, pair_id) GROUP BY pair_id",  # noqa: S608
+        [pair_ids],
+    )
+    return {pair_id: _decoded(inputs) for pair_id, inputs in found}
+
+
+def _or_worst(size: float | None) -> float:
+    """No weight reaches a bound that rounding put at the very end: then the worst bounds it."""
+    return OPPOSITE if size is None else float(size)
+
+
+def _row_of(inputs: Any, row: int) -> Any:
+    if isinstance(inputs, list):
+        return inputs[row] if row < len(inputs) else None
+    return inputs
+
+
+def _quantiles(
+    connection: duckdb.DuckDBPyConnection, query: str, column: str, wanted: dict[str, float], values: Any = None
+) -> dict[str, float]:
+    expression = f"quantile_cont({column}, {list(wanted.values())})"
+    row = connection.execute(query.format(expression), values or []).fetchone()
+    return dict(zip(wanted, row[0], strict=True)) if row and row[0] else {}
+
+
+def _number(result: duckdb.DuckDBPyConnection) -> int:
+    return int(result.fetchone()[0])
+
+
+def _decoded(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

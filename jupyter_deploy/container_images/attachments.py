@@ -1,0 +1,166 @@
+"""What belongs to an image in a registry: documents about it, and signatures, under the tags where cosign looks."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.system.temp import scratch_folder
+
+from . import single_image_layout
+from .credentials import auth_file, certificates_for, secrets_for
+from .programs import Ended, masked, run
+from .registry_errors import registry_error
+from .skopeo import Skopeo, docker, unverified
+
+_PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - a variable's name
+
+# How cosign ends when all went well, but nobody signed, or nobody by this key.
+_UNSIGNED = (10, 12)
+
+
+class Registries(Skopeo):
+    """The Registry port."""
+
+    def attach(self, reference: Reference, kind: str, document: bytes) -> None:
+        """Attach a document of this media type to the image at a digest; it takes the place of an earlier one.
+
+        Raises ToolMissing, RegistryError.
+        """
+        at = single_image_layout.beside(reference, "sbom")
+        with scratch_folder("attach") as folder:
+            layout = single_image_layout.of_document(folder, kind, document)
+            self.copied(
+                at, [*unverified("dest", at), f"oci:{layout}:{single_image_layout.NAME}", docker(at)], None, _unheard
+            )
+
+    def attached(self, reference: Reference, kind: str) -> bytes | None:
+        """The document of this media type; None: there is none. Raises ToolMissing, RegistryError."""
+        at = single_image_layout.beside(reference, "sbom")
+        if self.digest(at) is None:
+            return None
+        with scratch_folder("attached") as folder:
+            self.copied(at, [*unverified("src", at), docker(at), f"dir:{folder}"], None, _unheard)
+            layers: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text("utf-8"))["layers"]
+            digest = next((layer["digest"] for layer in layers if layer["mediaType"] == kind), None)
+            return (folder / digest.partition(":")[2]).read_bytes() if digest else None
+
+    def public_key(self, key: Path) -> str:
+        """SHA-256 of the public key that belongs to a private one, in the form (PEM) of ``cosign.pub``.
+
+        Raises
+        ------
+        InvalidInput
+            No such key, another kind of file, or another password.
+        ToolMissing
+        """
+        _readable(key)
+        own = {_PASSWORD: os.environ.get(_PASSWORD, "")}
+        ended = run("cosign", ["public-key", "--key", str(key)], own, patience=self._patience)
+        if ended.code:
+            raise _key_fault(key, ended) or InvalidInput(
+                f"{key} is no private key of cosign's: {masked(_last_line(ended))}",
+                "'cosign generate-key-pair' makes one",
+            )
+        return hashlib.sha256(ended.output).hexdigest()
+
+    def sign(self, reference: Reference, key: Path) -> None:
+        """Sign the image at a digest by cosign's private key, offline: nothing goes to a public log.
+
+        The key's password is COSIGN_PASSWORD, by default an empty one.
+
+        Raises
+        ------
+        InvalidInput
+            No such key, another kind of file, or another password.
+        ToolMissing
+        RegistryError
+        """
+        _readable(key)
+        ended = self._cosign("sign", reference, key, ["--tlog-upload=false", "--yes"])
+        if ended.code:
+            raise _key_fault(key, ended) or self._cosigns(ended, reference)
+
+    def verify(self, reference: Reference, key: Path) -> bool:
+        """Whether somebody with the private key of this public one signed the image at a digest.
+
+        Raises
+        ------
+        InvalidInput
+            No such key, or another kind of file.
+        ToolMissing
+        RegistryError
+        """
+        _readable(key)
+        ended = self._cosign("verify", reference, key, ["--insecure-ignore-tlog"])
+        if ended.code and ended.code not in _UNSIGNED:
+            raise _key_fault(key, ended) or self._cosigns(ended, reference)
+        return not ended.code
+
+    def _cosign(self, verb: str, reference: Reference, key: Path, options: list[str]) -> Ended:
+        at = reference.at(digest=reference.digest)
+        with _as_skopeo_finds(reference.registry) as (own, trusted):
+            try:
+                return run(
+                    "cosign", [verb, "--key", str(key), *options, *trusted, str(at)], own, patience=self._patience
+                )
+            except TimeoutError as error:
+                raise registry_error(str(error), reference) from error
+
+    def _cosigns(self, ended: Ended, reference: Reference) -> Exception:
+        secrets = {*secrets_for(reference.registry), os.environ.get(_PASSWORD, "")}
+        return registry_error(_last_line(ended), reference, secrets=secrets)
+
+
+@contextmanager
+def _as_skopeo_finds(registry: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Variables and options by which cosign takes the credentials and certificates that skopeo would.
+
+    Credentials are not copied: a link leads to their file.
+    """
+    with scratch_folder("cosign") as folder:
+        own = {_PASSWORD: os.environ.get(_PASSWORD, "")}
+        credentials = auth_file(registry)
+        if credentials:
+            (folder / "config.json").symlink_to(credentials.resolve())
+            own["DOCKER_CONFIG"] = str(folder)
+        certificates = certificates_for(registry)
+        trusted = []
+        if certificates:
+            (folder / "ca.pem").write_text(certificates, "utf-8")
+            trusted = ["--registry-cacert", str(folder / "ca.pem")]
+        yield own, trusted
+
+
+def _readable(key: Path) -> None:
+    if not key.is_file():
+        raise InvalidInput(f"there is no key {key}", "'cosign generate-key-pair' makes cosign.key and cosign.pub")
+
+
+def _key_fault(key: Path, ended: Ended) -> InvalidInput | None:
+    """What is wrong with the key itself, if it is that."""
+    words = _last_line(ended)
+    if "decryption failed" in words:
+        return InvalidInput(f"the password of the key {key} is another one", f"{_PASSWORD}=… names it")
+    if "reading key" in words or "public key" in words:
+        return InvalidInput(
+            f"{key} is no key that serves here: {words.rpartition(': ')[2]}",
+            "one signs by cosign.key and verifies by cosign.pub; 'cosign generate-key-pair' makes both",
+        )
+    return None
+
+
+def _last_line(ended: Ended) -> str:
+    lines = [line for line in ended.complaints.splitlines() if line.strip()]
+    return lines[-1].removeprefix("error during command execution: ") if lines else ""
+
+
+def _unheard(_words: str) -> None:
+    """What is said of small documents is of no interest."""

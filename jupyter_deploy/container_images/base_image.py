@@ -1,0 +1,278 @@
+"""The base image: brought into the store, looked at once, and held against what the notebook ran on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.capture.artifacts import Environment
+from jupyter_deploy.domain.errors import BaseUnfit, InvalidInput, ToolMissing
+from jupyter_deploy.domain.images.images import Reference
+from jupyter_deploy.environments.installer import without_credentials
+from jupyter_deploy.system.digests import sha256
+
+from .base_inspection import Python, look
+from .layout import BASE_DIGEST, BASE_KEY, BASE_NAME, Descriptor, ImageFolder, Writing
+
+_TAIL = 5
+_DOCKER = "docker://"
+_ARCHIVES = ("oci-archive:", "docker-archive:")
+
+# What Python calls a processor, and what containers do.
+_PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A base as it was asked for.
+
+    Attributes
+    ----------
+    source
+        What skopeo reads.
+    name
+        What people know it by.
+    key
+        Changes with its content.
+    pinned
+        The digest that it was asked for by; None: a file of this machine.
+    """
+
+    source: str
+    name: str
+    key: str
+    pinned: str | None
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base in the store.
+
+    Attributes
+    ----------
+    digest
+        What images on it name: the digest that it was asked for by, else that of its manifest.
+    held
+        That of its manifest: by it the store has it.
+    pinned
+        Whether its name and digest are where it can be had; else it was a file.
+    manifest, config
+        Its documents.
+    python
+        The captured minor version's interpreter in it.
+    glibc
+        Version of its C library, such as (2, 36).
+    """
+
+    name: str
+    digest: str
+    held: str
+    pinned: bool
+    manifest: dict[str, Any]
+    config: dict[str, Any]
+    python: Python
+    glibc: tuple[int, int]
+
+
+def platform_of(environment: Environment) -> tuple[str, str]:
+    """Operating system and processor as containers name them. Raises InvalidInput: there are no such containers."""
+    system, _, processor = environment.platform.partition("-")
+    if system == "linux" and processor in _PROCESSORS:
+        return system, _PROCESSORS[processor]
+    raise InvalidInput(
+        f"the notebook ran on {environment.platform}, and images are for Linux",
+        "run the notebook on Linux, as in a container, and deploy the model from there",
+    )
+
+
+def named(base: str, environment: Environment) -> Named:
+    """What is asked for, without bringing anything.
+
+    Raises
+    ------
+    BaseUnfit
+        It is no image, there is no such file, or a registry's is not pinned by a digest.
+    """
+    if base.startswith(_DOCKER):
+        reference = Reference.parse(base.removeprefix(_DOCKER))
+        if not reference.digest:
+            raise _unpinned(reference, environment)
+        pinned = f"{_DOCKER}{reference.at(digest=reference.digest)}"
+        return Named(pinned, reference.name, sha256(pinned.encode()), reference.digest)
+    if base.startswith("oci:"):
+        folder, _, tag = base.removeprefix("oci:").partition(":")
+        return Named(base, base, sha256(_digest_in(Path(folder), tag, base).encode()), None)
+    if base.startswith(_ARCHIVES):
+        path = Path(base.partition(":")[2].partition(":")[0])
+        try:
+            about = path.stat()
+        except OSError as error:
+            raise BaseUnfit(f"the base image {base} is not there: {error.strerror}", "mend the setting") from error
+        return Named(base, base, sha256(f"{base} {about.st_size} {about.st_mtime_ns}".encode()), None)
+    raise BaseUnfit(
+        f"'{base}' is no base image",
+        "write docker://HOST/PATH@sha256:…, oci:/FOLDER:TAG, oci-archive:/FILE or docker-archive:/FILE",
+    )
+
+
+def require(asked: Named, store: ImageFolder, environment: Environment) -> None:
+    """Raise, before slow work, what can be known of a base without bringing it. Raises ToolMissing, BaseUnfit."""
+    if _held(asked, store) is None and asked.source.startswith(_DOCKER):
+        ended = _skopeo(["inspect", "--config", *_plain(asked.source, "--tls-verify=false"), asked.source], environment)
+        _require_processor(json.loads(ended), asked, environment)
+
+
+def bring(asked: Named, store: ImageFolder, writing: Writing, environment: Environment) -> Base:
+    """The base in the store, which is asked for it first; and whether the notebook's model can live there.
+
+    Raises
+    ------
+    ToolMissing
+        skopeo.
+    BaseUnfit
+        It cannot be had, is for another processor, or has another Python or C library.
+    """
+    entry = _held(asked, store)
+    if entry is None:
+        layout = writing.making / "base"
+        command = ["copy", *_plain(asked.source, "--src-tls-verify=false"), asked.source, f"oci:{layout}:base"]
+        _skopeo(command, environment, writing.lock)
+        descriptor = writing.adopt(layout)
+        shutil.rmtree(layout)
+        names = {BASE_KEY: asked.key, BASE_NAME: asked.name, BASE_DIGEST: asked.pinned or descriptor["digest"]}
+        writing.enter(descriptor, names)
+        entry = descriptor | {"annotations": names}
+    manifest = store.manifest(entry["digest"])
+    config = json.loads(store.blob(manifest["config"]["digest"]).read_bytes())
+    _require_processor(config, asked, environment)
+    key = entry["digest"].removeprefix("sha256:")
+    found = writing.kept("bases", key)
+    if found is None:
+        layers = [(one["mediaType"], store.blob(one["digest"])) for one in manifest["layers"]]
+        pythons, glibc = look(layers)
+        found = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
+        writing.keep("bases", key, found)
+    return Base(
+        name=asked.name,
+        digest=entry["annotations"][BASE_DIGEST],
+        held=entry["digest"],
+        pinned=asked.pinned is not None,
+        manifest=manifest,
+        config=config,
+        python=_python(found["pythons"], asked, environment),
+        glibc=_glibc(found["glibc"], asked),
+    )
+
+
+def _held(asked: Named, store: ImageFolder) -> Descriptor | None:
+    """Its entry in the store's index, if all of it is there."""
+    for entry in store.entries():
+        if entry.get("annotations", {}).get(BASE_KEY) == asked.key:
+            manifest = store.manifest(entry["digest"])
+            if all(store.blob(one["digest"]).exists() for one in (manifest["config"], *manifest["layers"])):
+                return entry
+    return None
+
+
+def _require_processor(config: dict[str, Any], asked: Named, environment: Environment) -> None:
+    wanted, there = platform_of(environment), (config.get("os"), config.get("architecture"))
+    if wanted != there:
+        raise BaseUnfit(
+            f"the base image {asked.name} is for {there[0]}/{there[1]}, and the notebook ran on {'/'.join(wanted)}",
+            f"set base_image to one for {'/'.join(wanted)}",
+        )
+
+
+def _python(pythons: list[list[str]], asked: Named, environment: Environment) -> Python:
+    minor = environment.minor
+    found = [Python(path, version) for path, version in pythons]
+    fitting = [one for one in found if one.minor == minor]
+    if fitting:
+        return fitting[0]
+    there = f"has Python {', '.join(one.version for one in found)}" if found else "has no Python"
+    raise BaseUnfit(
+        f"the base image {asked.name} {there}, and the notebook ran on Python {environment.python}",
+        f"set base_image to one with Python {minor}: Debian bookworm has 3.11, Ubuntu noble 3.12, Debian trixie 3.13",
+    )
+
+
+def _glibc(version: list[int] | None, asked: Named) -> tuple[int, int]:
+    if version:
+        return version[0], version[1]
+    raise BaseUnfit(
+        f"the base image {asked.name} has another C library than glibc, which the notebook's libraries are built for",
+        "set base_image to one of a distribution with glibc, such as Debian or Ubuntu",
+    )
+
+
+def _digest_in(folder: Path, tag: str, base: str) -> str:
+    remedy = "mend the setting: oci:/FOLDER:TAG names an image in a folder in OCI's image layout"
+    try:
+        entries = json.loads((folder / "index.json").read_bytes())["manifests"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BaseUnfit(f"the base image {base} is not there: {folder} is no image layout", remedy) from error
+    names = {str(one.get("annotations", {}).get("org.opencontainers.image.ref.name", "")): one for one in entries}
+    entry = names.get(tag) if tag else entries[0] if len(entries) == 1 else None
+    if entry is None:
+        there = ", ".join(sorted(filter(None, names))) or "none with a tag"
+        raise BaseUnfit(f"the base image {base} is not there: {folder} has {there}", remedy)
+    return str(entry["digest"])
+
+
+def _unpinned(reference: Reference, environment: Environment) -> BaseUnfit:
+    source = f"{_DOCKER}{reference}"
+    command = ["inspect", "--no-tags", "--format", "{{.Digest}}", *_plain(source, "--tls-verify=false"), source]
+    try:
+        now = f", which is now {_skopeo(command, environment).strip()}"
+    except (BaseUnfit, ToolMissing):
+        now = ""
+    return BaseUnfit(
+        f"the base image {reference} is not pinned by its digest{now}: it could be another one tomorrow",
+        f"set base_image to {_DOCKER}{reference.name}@sha256:…",
+    )
+
+
+def _plain(source: str, option: str) -> list[str]:
+    """The option that lets a registry of this machine do without TLS."""
+    return [option] if re.match(r"docker://(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]", source) else []
+
+
+def _skopeo(arguments: list[str], environment: Environment, lock: int | None = None) -> str:
+    """What skopeo prints; it finds credentials where it always does."""
+    system, processor = platform_of(environment)
+    try:
+        ended = subprocess.run(
+            ["skopeo", "--override-os", system, "--override-arch", processor, *arguments],
+            env=os.environ | {"LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            pass_fds=() if lock is None else (lock,),
+        )
+    except FileNotFoundError as error:
+        raise ToolMissing(
+            "skopeo, which base images are brought with, is not installed", "apt-get install skopeo, or dnf or brew"
+        ) from error
+    if ended.returncode == 0:
+        return ended.stdout
+    details = "\n".join(without_credentials(ended.stderr).strip().splitlines()[-_TAIL:])
+    source = next(one for one in arguments if ":/" in one)
+    if "no image found in" in details:
+        raise BaseUnfit(
+            f"the base image {source} is not there for {system}/{processor}, on which the notebook ran",
+            f"set base_image to one for {system}/{processor}",
+            details,
+        )
+    raise BaseUnfit(
+        f"the base image {source} cannot be had",
+        "does 'skopeo inspect' show it? For a registry: is it reachable, do you have to log in ('skopeo login')?",
+        details,
+    )

@@ -1,0 +1,91 @@
+"""What a base image has: its Pythons and its C library, by the files in its layers. Nothing of it is run.
+
+The full versions are read out of the programs: Python's own library holds ``3.11.2`` as a text between zeros, or, where
+a linker has merged them, as the end of a path such as ``/opt/pyenv/versions/3.11.2``; glibc says ``stable release
+version 2.36``. That is so in every distribution, and where there is no package manager.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tarfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from jupyter_deploy.domain.capture.artifacts import minor_of
+
+_PYTHON = re.compile(r"(?:usr/local/bin|usr/bin)/python(3\.\d+)")
+_LIBRARY = re.compile(r"(?:.*/)?libpython(3\.\d+)\.so\.1\.0")
+_GLIBC = re.compile(r"(?:.*/)?libc(?:-2\.\d+)?\.so(?:\.6)?")
+_RELEASE = re.compile(rb"stable release version (\d+)\.(\d+)")
+
+# In the order of PATH.
+_PLACES = ("usr/local/bin", "usr/bin")
+
+
+@dataclass(frozen=True)
+class Python:
+    """An interpreter in an image: where, and its full version."""
+
+    path: str
+    version: str
+
+    @property
+    def minor(self) -> str:
+        return minor_of(self.version)
+
+
+def look(layers: Iterable[tuple[str, Path]]) -> tuple[list[tuple[str, str]], tuple[int, int] | None]:
+    """The Pythons (path, full version), the first on PATH first, and glibc's version; None: it has another C library.
+
+    Parameters
+    ----------
+    layers
+        Media types and files, the lowest first.
+    """
+    there: set[str] = set()
+    versions: dict[str, str] = {}  # of a minor version, wherever it was read
+    glibc: tuple[int, int] | None = None
+    for kind, path in layers:
+        with ExitStack() as opened, _open(kind, path, opened) as tar:
+            for member in tar:
+                name = member.name.removeprefix("./").lstrip("/")
+                place = PurePosixPath(name)
+                if place.name.startswith(".wh."):
+                    there.discard(str(place.with_name(place.name.removeprefix(".wh."))))
+                found = _PYTHON.fullmatch(name) or _LIBRARY.fullmatch(name)
+                if _PYTHON.fullmatch(name) and (member.isfile() or member.issym()):
+                    there.add(name)
+                if found and (content := _content(tar, member)):
+                    versions |= _version(content, found[1])
+                if _GLIBC.fullmatch(name) and (release := _RELEASE.search(_content(tar, member))):
+                    glibc = int(release[1]), int(release[2])
+    ordered = sorted(there, key=lambda name: (_PLACES.index(str(PurePosixPath(name).parent)), name))
+    minors = [(name, name.rpartition("python")[2]) for name in ordered]
+    return [(f"/{name}", versions[minor]) for name, minor in minors if minor in versions], glibc
+
+
+def _version(content: bytes, minor: str) -> dict[str, str]:
+    match = re.search(rb"[\x00/](" + re.escape(minor.encode()) + rb"\.\d+(?:(?:a|b|rc)\d+)?\+?)\x00", content)
+    return {minor: match[1].decode()} if match else {}
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file: IO[bytes] | None = tar.extractfile(member) if member.isfile() else None
+    return file.read() if file else b""
+
+
+def _open(kind: str, path: Path, opened: ExitStack) -> tarfile.TarFile:
+    if not kind.endswith("zstd"):
+        return tarfile.open(path, mode="r|*")
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # noqa: PLC0415 - few bases are packed so
+    else:
+        from backports import zstd  # noqa: PLC0415
+
+    unpacked: Any = opened.enter_context(zstd.open(path))
+    return tarfile.open(fileobj=unpacked, mode="r|")

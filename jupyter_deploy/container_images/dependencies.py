@@ -1,0 +1,160 @@
+"""What of a lock goes into an image, and its layer: the distributions, with a virtual environment's frame.
+
+The layer is kept by what it is made of, and made once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import BaseUnfit, EnvironmentNotBuilt, ImageNotBuilt, InvalidInput
+from jupyter_deploy.domain.images.ports import ImagePlan, Told
+from jupyter_deploy.environments.installer import install, without_credentials
+from jupyter_deploy.environments.module_origins import LocalDistribution
+from jupyter_deploy.system.digests import sha256
+
+from .archive import Entry, Packed, entries_of, write_layer
+from .base_image import Base
+from .bytecode import Compiler, compiled
+from .glibc import require_runs
+from .layout import Writing
+from .normalization import VENV, frame, is_record, left_out, record, script
+from .wheel_selection import chosen, manylinux
+from .wheels import local_ones, state_of, write_wheels
+
+# Changes when the same lock would make another layer.
+_FORMAT = 1
+
+NOT_INSTALLED = "the lock's distributions could not be installed for the image"
+
+REMEDY = (
+    "each distribution must be a wheel on an index, or in a folder of PIP_FIND_LINKS, for the base's Python and "
+    "platform: 'pip wheel' makes one. The builds of torch for processors are on PyTorch's own index: name it by "
+    "PIP_EXTRA_INDEX_URL"
+)
+
+# Who names another index by these wants other wheels. To ask pip for its files' settings takes longer than all else.
+_SOURCE = re.compile(r"(?:PIP|UV)_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|FIND_LINKS|NO_INDEX)")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be installed for a base.
+
+    Attributes
+    ----------
+    versions
+        Distribution name -> version.
+    local
+        Those of them that only exist on this machine.
+    platform
+        What uv calls the base's.
+    key
+        Changes when something else would be installed.
+    """
+
+    versions: Mapping[str, str]
+    local: Sequence[LocalDistribution]
+    platform: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """The finished layer, and how many distributions are in it."""
+
+    layer: Packed
+    count: int
+
+
+def check(plan: ImagePlan) -> None:
+    """Raise, before slow work, what keeps a lock out of an image. Raises InvalidInput."""
+    chosen(plan.snapshot.manifest.environment.distributions, gpu=plan.gpu)
+    local_ones(plan.snapshot.manifest.environment)
+
+
+def wanted_for(plan: ImagePlan, base: Base, *, compiled_by: str) -> Wanted:
+    """The distributions for a base, compiled by a Python of this full version. Raises BaseUnfit: glibc is too old."""
+    environment = plan.snapshot.manifest.environment
+    versions = chosen(environment.distributions, gpu=plan.gpu)
+    try:
+        platform = manylinux(environment.platform, base.glibc)
+    except InvalidInput as error:
+        raise BaseUnfit(f"the base image {base.name} does not fit: {error.message}", error.remedy) from error
+    local = local_ones(environment)
+    made_of = [_FORMAT, versions, base.python.path, compiled_by, platform, state_of(local), _sources()]
+    return Wanted(versions, local, platform, sha256(json.dumps(made_of, sort_keys=True).encode()))
+
+
+def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, told: Told) -> Dependencies:
+    """The layer in the store, made if it is not there.
+
+    Raises
+    ------
+    BaseUnfit
+        Its C library is too old, for the lock or for a wheel that does not say what it needs.
+    ImageNotBuilt
+        A distribution is not to be had as a wheel.
+    """
+    wanted = wanted_for(plan, base, compiled_by=by.version)
+    count = len(wanted.versions)
+    kept = writing.kept("layers", wanted.key)
+    if kept:
+        told(f"{count} distributions: kept from an earlier build")
+        return Dependencies(Packed(**kept), count)
+    told(f"{count} distributions for {wanted.platform}: installing")
+    prefix, wheels = writing.making / "venv", writing.making / "wheels"
+    wheels.mkdir()
+    options = ["--prefix", str(prefix), "--python", by.interpreter, "--python-version", by.minor]
+    options += ["--python-platform", wanted.platform, "--only-binary", ":all:"]
+    # uv would take what it has of an earlier wheel of that name and version.
+    options += [word for one in wanted.local for word in ("--refresh-package", one.name)]
+    try:
+        write_wheels(wanted.local, wheels, writing.lock)
+        links = wheels if wanted.local else None
+        install(wanted.versions, options, writing.making, writing.lock, remedy=REMEDY, links=links)
+    except EnvironmentNotBuilt as error:
+        raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
+    require_runs(prefix, base)
+    entries = [*_installed(prefix, by.minor), *_frame(base)]
+    told("compiling")
+    entries += compiled(entries, by, writing.making / "bytecode", writing.lock)
+    told("packing")
+    file = writing.making / "layer"
+    packed = write_layer(entries, file)
+    writing.take(file, packed.digest)
+    writing.keep("layers", wanted.key, asdict(packed))
+    for folder in (prefix, wheels, writing.making / "bytecode"):
+        shutil.rmtree(folder, ignore_errors=True)
+    return Dependencies(packed, count)
+
+
+def _sources() -> dict[str, str]:
+    """Where the environment says that wheels come from; credentials may change while nothing else does."""
+    return {name: without_credentials(value) for name, value in os.environ.items() if _SOURCE.fullmatch(name)}
+
+
+def _frame(base: Base) -> Iterator[Entry]:
+    for name, content in frame(base.python.path, base.python.minor):
+        yield Entry(name, content)
+
+
+def _installed(prefix: Path, minor: str) -> Iterator[Entry]:
+    """What uv installed, without what differs from machine to machine."""
+    for entry in entries_of(prefix, VENV):
+        if left_out(entry.name):
+            continue
+        if not isinstance(entry.source, Path):
+            yield entry
+        elif is_record(entry.name, minor):
+            yield Entry(entry.name, record(entry.source.read_text("utf-8")))
+        elif entry.name.rpartition("/")[0] == f"{VENV}/bin":
+            yield Entry(entry.name, script(entry.source) or entry.source, executable=True)
+        else:
+            yield entry

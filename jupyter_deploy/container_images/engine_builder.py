@@ -1,0 +1,242 @@
+"""The builder that has a container engine build a Containerfile."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.capture.artifacts import Environment
+from jupyter_deploy.domain.errors import EnvironmentNotBuilt, ImageNotBuilt, InvalidInput, disk_faults
+from jupyter_deploy.domain.images.images import Image, LayerKind
+from jupyter_deploy.domain.images.ports import ImagePlan, Told
+from jupyter_deploy.system.digests import sha256
+
+from . import container_engines, dependencies, normalization
+from . import containerfile as text
+from .archive import Packed, compress, unpack, write_tree
+from .base_image import Base, bring, named, platform_of, require
+from .dependencies import NOT_INSTALLED, Wanted
+from .glibc import require_wheels_run
+from .layout import CONFIG_TYPE, ImageFolder, Writing
+from .oci_documents import STOP, USER, Layer, as_json, enter, kept_layer
+from .package_indexes import Indexes, indexes
+from .parts import PORT, Parts, entry_point, parts_of, title_of, variables
+from .wheels import wheels_of, write_wheels
+
+_FORMAT = "engine 1"
+_TIDY = Path(normalization.__file__)
+_BEGINNING = "1970-01-01T00:00:00Z"
+
+
+class EngineBuilder:
+    """The ImageBuilder port, by buildah, podman or docker.
+
+    The image has the same files in the same order as the daemonless builder's; the Containerfile stays with it.
+
+    Parameters
+    ----------
+    store
+        Where images are kept.
+    """
+
+    def __init__(self, store: ImageFolder) -> None:
+        self._store = store
+
+    def check(self, plan: ImagePlan) -> None:
+        environment = plan.snapshot.manifest.environment
+        asked = named(plan.base, environment)
+        _require_own_processor(environment)
+        dependencies.check(plan)
+        indexes()
+        container_engines.find()
+        require(asked, self._store, environment)
+
+    def build(self, plan: ImagePlan, told: Told) -> Image:
+        environment = plan.snapshot.manifest.environment
+        asked = named(plan.base, environment)
+        _require_own_processor(environment)
+        found = indexes()
+        name = container_engines.find()
+        with disk_faults(), self._store.writing() as writing:
+            told(f"base image {asked.name}")
+            base = bring(asked, self._store, writing, environment)
+            wanted = dependencies.wanted_for(plan, base, compiled_by=base.python.version)
+            parts = parts_of(plan)
+            recipe = _recipe(plan, base, wanted, parts, found)
+            # A name of its own: an engine whose nbdeploy was killed must not see what the next one writes.
+            context, built = writing.making / f"context-{os.getpid()}", writing.making / "built"
+            texts = _write_context(context, recipe, wanted, parts, found, lock=writing.lock)
+            require_wheels_run(context / text.TOOLS / "wheels", base)
+            engine = container_engines.Engine(name, lambda line: _tell(name, line, told))
+            secrets = container_engines.Secrets((text.SETTINGS, found.settings), found.files, found.hidden)
+            kept_as = f"localhost/nbdeploy/{plan.snapshot.tag.partition(':')[0]}"
+            engine.build(context, self._store.folder, base, secrets, name=kept_as, into=built)
+            told("packing")
+            digest = _enter(built, base, [*_kinds(wanted, parts, base)], writing, settled=engine.fixes_times)
+            writing.describe(digest, texts)
+        image = self._store.image(digest)
+        if image is None:
+            raise ImageNotBuilt(f"image {digest} is not in {self._store.folder}", "build it again")
+        return image
+
+
+def _require_own_processor(environment: Environment) -> None:
+    """Raise InvalidInput for another processor than this machine's: nothing of it could run in a build."""
+    here = f"linux-{platform.machine()}"
+    if platform_of(environment) and environment.platform != here:
+        raise InvalidInput(
+            f"the notebook ran on {environment.platform}, and an engine here builds for {here}",
+            "publish it on such a machine, or leave out --builder: the daemonless builder does not run what it packs",
+        )
+
+
+def _tell(engine: str, line: str, told: Told) -> None:
+    words = container_engines.in_words(line)
+    if words:
+        told(f"{engine}: {words}")
+
+
+def _recipe(plan: ImagePlan, base: Base, wanted: Wanted, parts: Parts, found: Indexes) -> text.Recipe:
+    return text.Recipe(
+        tag=plan.snapshot.tag,
+        base=f"{base.name}@{base.digest}" if base.pinned else container_engines.lent_name(base),
+        origin=f"Python {base.python.version}, {base.name}@{base.digest}",
+        python=base.python.path,
+        count=len(wanted.versions),
+        no_index=found.no_index,
+        refreshed=[one.name for one in wanted.local],
+        large=[title_of(entry) for entry, _ in parts.large],
+        variables=variables(base),
+        command=entry_point(plan),
+        user=USER,
+        port=PORT,
+        stop=STOP,
+        labels=plan.labels,
+    )
+
+
+def _write_context(
+    context: Path, recipe: text.Recipe, wanted: Wanted, parts: Parts, found: Indexes, *, lock: int
+) -> Mapping[str, str]:
+    """What the engine sees; of it, what people may want to read.
+
+    Raises
+    ------
+    ImageNotBuilt
+        Of a distribution that only exists here no wheel can be made.
+    """
+    from uv import find_uv_bin  # noqa: PLC0415 - only isolated releases and images need it
+
+    context.mkdir()
+    tidy = _TIDY.read_text("utf-8")
+    texts = {
+        "Containerfile": text.containerfile(recipe),
+        text.REQUIREMENTS: text.requirements(wanted.versions, sha256(f"{wanted.key} {tidy}".encode())),
+        text.TIDY: tidy,
+    }
+    for name, content in texts.items():
+        (context / name).write_text(content, "utf-8")
+    trees = [(text.SERVING, parts.serving), (text.BENTO, [*parts.bento, *parts.small])]
+    trees += [(text.of_model(number), [entry]) for number, (entry, _) in enumerate(parts.large, 1)]
+    for name, entries in trees:
+        write_tree(entries, context / name)
+    normalization.settle(context)
+    wheels = context / text.TOOLS / "wheels"
+    wheels.mkdir(parents=True)
+    shutil.copy(find_uv_bin(), context / text.TOOLS / "uv")
+    try:
+        write_wheels(wanted.local, wheels, lock)
+    except EnvironmentNotBuilt as error:
+        raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
+    # Last: a wheel that is written must not be written into somebody's own, which is only linked.
+    for wheel in wheels_of(found.folders, wanted.versions):
+        _link(wheel, wheels / wheel.name)
+    return texts
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same bytes in another folder: without copying them, where that can be."""
+    try:
+        os.link(source, target)
+    except FileExistsError:  # of two folders the first one counts
+        return
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _kinds(wanted: Wanted, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
+    """What the layers above the base are, in the Containerfile's order, and what they are called."""
+    yield "dependencies", f"{len(wanted.versions)} distributions, compiled by {base.python.version}"
+    for entry, _ in parts.large:
+        yield "model", title_of(entry)
+    yield "code", "serving code"
+    yield "code", "bento"
+
+
+def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writing: Writing, *, settled: bool) -> str:
+    """Take an engine's image into the store; the digest.
+
+    Its configuration and what is in its layers stay as they are, but for their times where these are not ``settled``.
+    They are packed as this machine's other images are, the base's are those that the base has in its registry, and the
+    manifest tells what each layer is.
+    """
+
+    def blob(digest: str) -> Path:
+        return built / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    index = json.loads((built / "index.json").read_bytes())
+    manifest = json.loads(blob(index["manifests"][0]["digest"]).read_bytes())
+    content = blob(manifest["config"]["digest"]).read_bytes()
+    below = list(base.config["rootfs"]["diff_ids"])
+    diff_ids: list[str] = json.loads(content)["rootfs"]["diff_ids"]
+    above = diff_ids[len(below) :]
+    if diff_ids[: len(below)] != below or len(above) != len(kinds):
+        raise ImageNotBuilt(
+            f"the engine made {len(above)} layers on the base, and the Containerfile says {len(kinds)}",
+            "does it keep layers apart ('--squash' and '--layers' in its settings)? Without --builder none is needed",
+        )
+    layers = []
+    for (kind, title), diff_id in zip(kinds, above, strict=True):
+        compressed = kind != "model"
+        pack = _packed if settled else _settled
+        layers.append(Layer(kind, title, pack(blob(diff_id), diff_id, writing, compressed=compressed), compressed))
+    if not settled:
+        content = as_json(_of_1970(json.loads(content), [*below, *(one.packed.diff_id for one in layers)]))
+    shutil.rmtree(built)
+    return enter(writing, base, layers, writing.put(content, CONFIG_TYPE), "engine")
+
+
+def _of_1970(config: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
+    """A configuration with other layers, and no time but the beginning of 1970."""
+    history = [{**one, "created": _BEGINNING} for one in config.get("history", ())]
+    return {**config, "created": _BEGINNING, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+
+
+def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
+    """What is in a layer, packed as the daemonless builder packs, which fixes all times."""
+    folder = writing.making / "unpacked"
+    made_of = [_FORMAT, "settled", diff_id, compressed]
+    packed = kept_layer(writing, made_of, lambda: unpack(tar, folder), compressed=compressed)
+    shutil.rmtree(folder, ignore_errors=True)
+    return packed
+
+
+def _packed(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
+    """A layer in the store, which may have it already."""
+    key = sha256(json.dumps([_FORMAT, diff_id, compressed]).encode())
+    kept = writing.kept("layers", key)
+    if kept:
+        return Packed(**kept)
+    file = writing.making / "layer"
+    packed = compress(tar, file) if compressed else Packed(diff_id, diff_id, tar.stat().st_size)
+    if packed.diff_id != diff_id:
+        raise ImageNotBuilt(f"the engine's layer {diff_id} is another one: {packed.diff_id}", "build it again")
+    writing.take(file if compressed else tar, packed.digest)
+    writing.keep("layers", key, asdict(packed))
+    return packed

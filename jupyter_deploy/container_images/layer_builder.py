@@ -1,0 +1,112 @@
+"""The builder that needs no engine and no rights: it writes layers, configuration and manifest itself."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.errors import ImageNotBuilt, disk_faults
+from jupyter_deploy.domain.images.images import Image
+from jupyter_deploy.domain.images.ports import ImagePlan, Told
+from jupyter_deploy.system.digests import sha256
+
+from . import dependencies
+from .archive import Entry, Packed
+from .base_image import Base, bring, named, require
+from .bytecode import Compiler, compiled, compiler
+from .layout import CONFIG_TYPE, ImageFolder, Writing
+from .oci_documents import STOP, USER, Layer, as_json, configuration, enter, kept_layer
+from .parts import PORT, entry_point, parts_of, title_of, variables
+
+_FORMAT = 1
+
+
+class DaemonlessBuilder:
+    """The ImageBuilder port, from files alone.
+
+    Parameters
+    ----------
+    store
+        Where images are kept.
+    """
+
+    def __init__(self, store: ImageFolder) -> None:
+        self._store = store
+
+    def check(self, plan: ImagePlan) -> None:
+        environment = plan.snapshot.manifest.environment
+        asked = named(plan.base, environment)
+        dependencies.check(plan)
+        compiler(environment)
+        require(asked, self._store, environment)
+
+    def build(self, plan: ImagePlan, told: Told) -> Image:
+        environment = plan.snapshot.manifest.environment
+        asked = named(plan.base, environment)
+        with disk_faults(), self._store.writing() as writing:
+            told(f"base image {asked.name}")
+            base = bring(asked, self._store, writing, environment)
+            by = compiler(environment)
+            installed = dependencies.layer_of(plan, base, by, writing, told)
+            layers = [
+                Layer("dependencies", f"{installed.count} distributions, compiled by {by.version}", installed.layer),
+                *_own(plan, by, writing, told),
+            ]
+            config = writing.put(as_json(_config(plan, base, layers)), CONFIG_TYPE)
+            digest = enter(writing, base, layers, config, "daemonless")
+        image = self._store.image(digest)
+        if image is None:
+            raise ImageNotBuilt(f"image {digest} is not in {self._store.folder}", "build it again")
+        return image
+
+
+def _own(plan: ImagePlan, by: Compiler, writing: Writing, told: Told) -> Iterator[Layer]:
+    """The model's large files, the serving code, and all else: what changes most often comes last."""
+    parts = parts_of(plan)
+    for entry, digest in parts.large:
+        title = title_of(entry)
+        packed = kept_layer(writing, [_FORMAT, entry.name, digest], partial(list, [entry]), compressed=False)
+        told(f"{title}: {size_in_words(packed.size)}")
+        yield Layer("model", title, packed, compressed=False)
+    for title, sources, more in (("serving code", parts.serving, ()), ("bento", parts.bento, parts.small)):
+        packed = _compiled_layer(sources, more, by, writing)
+        told(f"{title}: {size_in_words(packed.size)}")
+        yield Layer("code", title, packed)
+
+
+def _compiled_layer(sources: Sequence[Entry], more: Sequence[Entry], by: Compiler, writing: Writing) -> Packed:
+    def entries() -> list[Entry]:
+        return [*sources, *more, *compiled(sources, by, writing.making / "bytecode", writing.lock)]
+
+    packed = kept_layer(writing, [_FORMAT, by.version, _contents(sources), _contents(more)], entries, compressed=True)
+    shutil.rmtree(writing.making / "bytecode", ignore_errors=True)
+    return packed
+
+
+def _contents(entries: Sequence[Entry]) -> list[list[str]]:
+    """What decides over the bytes of a layer of small files."""
+    found = []
+    for entry in entries:
+        content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
+        told = sha256(content) if isinstance(content, bytes) else str(content)
+        found.append([entry.name, told, str(entry.executable)])
+    return sorted(found)
+
+
+def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, Any]:
+    containers = {
+        "User": USER,
+        "ExposedPorts": {f"{PORT}/tcp": {}},
+        "Env": [f"{name}={value}" for name, value in variables(base).items()],
+        "Entrypoint": entry_point(plan),
+        "WorkingDir": "/",
+        "Labels": dict(sorted(plan.labels.items())),
+        "StopSignal": STOP,
+    }
+    created = plan.snapshot.manifest.provenance.captured_at.isoformat()
+    told = [(one.packed, f"{one.kind}: {one.title}") for one in layers]
+    return configuration(base, told, containers, created=created)

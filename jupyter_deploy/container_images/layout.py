@@ -1,0 +1,325 @@
+"""The image store: one folder in OCI's image layout, which other tools read too.
+
+``oci-layout``, ``index.json`` and ``blobs/sha256/`` are the layout's own. Beside them lie ``kept/``, what is known of
+layers and bases so that they need not be made or looked at again, ``containerfiles/``, what an engine built images by,
+and ``making/``, where whoever holds the lock works; nothing in these is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from jupyter_deploy.artifacts.bento import locked_folder
+from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.images.images import SNAPSHOT_DIGEST_LABEL, SNAPSHOT_LABEL, Builder, Image, Layer, LayerKind
+from jupyter_deploy.system.digests import file_sha256, sha256
+from jupyter_deploy.system.home import private_folder, write_atomic
+
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+GZIP_TYPE = f"{LAYER_TYPE}+gzip"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+
+# In a manifest, and so a part of the digest.
+BUILDER = "io.nbdeploy.builder"
+PYTHON = "io.nbdeploy.python"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+LAYER_KIND = "io.nbdeploy.layer"
+TITLE = "org.opencontainers.image.title"
+
+# Of an entry in the index: what this machine knows of an image.
+REF_NAME = "org.opencontainers.image.ref.name"
+BASE_NAME = "org.opencontainers.image.base.name"
+BUILT = "io.nbdeploy.built"
+BASE_KEY = "io.nbdeploy.base"
+
+Descriptor = dict[str, Any]
+Kept = Literal["layers", "bases"]
+
+
+class ImageFolder:
+    """The ImageStore port.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when it is first written to, for its owner alone: images hold the notebook's code.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    def images(self) -> list[Image]:
+        """Newest first; bases, and what other tools put there, are none."""
+        entries = sorted(self.entries(), key=lambda one: one.get("annotations", {}).get(BUILT, ""), reverse=True)
+        found = {entry["digest"]: self._image(entry) for entry in entries}
+        return [image for image in found.values() if image]
+
+    def image(self, digest: str) -> Image | None:
+        entry = next((entry for entry in self.entries() if entry["digest"] == digest), None)
+        return self._image(entry) if entry else None
+
+    def containerfile(self, digest: str) -> Path | None:
+        """What an engine built an image by; None: none did."""
+        found = self._recipe(digest) / "Containerfile"
+        return found if found.exists() else None
+
+    def remove(self, digests: Sequence[str], *, dry_run: bool) -> int:
+        """Forget images; remove what no other one uses, and what an interrupted build left. Bytes that this frees.
+
+        A base goes with the last image that was built on it. Waits for who is building.
+        """
+        if not self._folder.exists():
+            return 0
+        with self.writing() as store:
+            entries = [entry for entry in self.entries() if entry["digest"] not in digests]
+            used = {
+                str(self.manifest(entry["digest"])["annotations"].get(BASE_DIGEST)) for entry in self._ours(entries)
+            }
+            entries = [
+                entry
+                for entry in entries
+                if BASE_KEY not in (about := entry.get("annotations", {})) or about[BASE_DIGEST] in used
+            ]
+            held = self._reached(entries)
+            freed = [blob for blob in self._blobs() if f"sha256:{blob.name}" not in held]
+            size = sum(blob.stat().st_size for blob in freed)
+            if not dry_run:
+                store.replace(entries)
+                for blob in freed:
+                    blob.unlink()
+                store.forget(held)
+                for digest in digests:
+                    shutil.rmtree(self._recipe(digest), ignore_errors=True)
+            return size
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Within, nobody else writes into the store. What one that was killed left in ``making/`` goes first."""
+        with locked_folder(self._folder) as lock:
+            private_folder(self._folder / "blobs" / "sha256")
+            marker = self._folder / "oci-layout"
+            if not marker.exists():
+                write_atomic(marker, json.dumps({"imageLayoutVersion": "1.0.0"}))
+            making = self._folder / "making"
+            shutil.rmtree(making, ignore_errors=True)
+            private_folder(making)
+            try:
+                yield Writing(self, making, lock)
+            finally:
+                shutil.rmtree(making, ignore_errors=True)
+
+    def entries(self) -> list[Descriptor]:
+        """The descriptors in the index."""
+        try:
+            found: list[Descriptor] = json.loads((self._folder / "index.json").read_bytes())["manifests"]
+        except FileNotFoundError:
+            return []
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(
+                f"{self._folder / 'index.json'} cannot be read: {error}",
+                f"move {self._folder} away: images are built, or pulled, again",
+            ) from error
+        return found
+
+    def blob(self, digest: str) -> Path:
+        """Where a blob is, or would be."""
+        return self._folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    def manifest(self, digest: str) -> dict[str, Any]:
+        """A manifest, its annotations being there even if it has none."""
+        return {"annotations": {}, **json.loads(self.blob(digest).read_bytes())}
+
+    def _recipe(self, digest: str) -> Path:
+        return self._folder / "containerfiles" / ref_name(digest)
+
+    def _ours(self, entries: Sequence[Descriptor]) -> list[Descriptor]:
+        return [entry for entry in entries if self._image(entry)]
+
+    def _image(self, entry: Descriptor) -> Image | None:
+        try:
+            manifest = self.manifest(entry["digest"])
+            config = json.loads(self.blob(manifest["config"]["digest"]).read_bytes())
+        except (
+            OSError,
+            KeyError,
+            ValueError,
+        ):  # an index of several platforms, a signature, something that was removed
+            return None
+        return image_of(entry, manifest, config)
+
+    def _reached(self, entries: Sequence[Descriptor]) -> set[str]:
+        """The digests of all blobs that these entries lead to, also by way of an index."""
+        found: set[str] = set()
+        waiting = [entry["digest"] for entry in entries]
+        while waiting:
+            digest = waiting.pop()
+            if digest in found:
+                continue
+            found.add(digest)
+            try:
+                document = json.loads(self.blob(digest).read_bytes())
+            except (OSError, ValueError):
+                continue
+            waiting += [one["digest"] for one in document.get("manifests", ())]
+            found |= {one["digest"] for one in document.get("layers", ())}
+            found |= {document["config"]["digest"]} if "config" in document else set()
+        return found
+
+    def _blobs(self) -> list[Path]:
+        return sorted((self._folder / "blobs" / "sha256").iterdir())
+
+
+def image_of(entry: Descriptor, manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Image | None:
+    """An image as its own documents describe it; None: nbdeploy did not build it."""
+    about = manifest.get("annotations", {})
+    labels = (config.get("config") or {}).get("Labels") or {}
+    if about.get(BUILDER) not in get_args(Builder) or SNAPSHOT_LABEL not in labels:
+        return None
+    digest, name = about.get(BASE_DIGEST, ""), entry.get("annotations", {}).get(BASE_NAME)
+    return Image(
+        digest=entry["digest"],
+        snapshot=labels[SNAPSHOT_LABEL],
+        snapshot_digest=labels.get(SNAPSHOT_DIGEST_LABEL, ""),
+        builder=about[BUILDER],
+        base=f"{name}@{digest}" if name else digest,
+        platform=f"{config['os']}/{config['architecture']}",
+        python=about.get(PYTHON, ""),
+        layers=tuple(_layer(one) for one in manifest["layers"]),
+        labels=labels,
+    )
+
+
+def _layer(descriptor: Descriptor) -> Layer:
+    about = descriptor.get("annotations", {})
+    kind = about.get(LAYER_KIND, "base")
+    return Layer(
+        kind=kind if kind in get_args(LayerKind) else "base",
+        title=about.get(TITLE, "base image"),
+        digest=descriptor["digest"],
+        size=descriptor["size"],
+    )
+
+
+class Writing:
+    """What may be done to the store while its lock is held.
+
+    Attributes
+    ----------
+    making
+        An empty folder on the store's disk.
+    lock
+        A descriptor; who inherits it holds the lock too.
+    """
+
+    def __init__(self, store: ImageFolder, making: Path, lock: int) -> None:
+        self._store = store
+        self.making = making
+        self.lock = lock
+
+    def has(self, digest: str, size: int) -> bool:
+        """Whether a blob is there; a blob of that name and size is whole, since it gets its name last."""
+        try:
+            return self._store.blob(digest).stat().st_size == size
+        except OSError:
+            return False
+
+    def take(self, file: Path, digest: str) -> None:
+        """Make a file in ``making`` a blob; whoever calls has hashed it."""
+        file.chmod(0o600)
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        file.replace(self._store.blob(digest))
+
+    def put(self, content: bytes, kind: str) -> Descriptor:
+        """A small document as a blob; its descriptor."""
+        digest = f"sha256:{sha256(content)}"
+        if not self.has(digest, len(content)):
+            file = self.making / "document"
+            file.write_bytes(content)
+            self.take(file, digest)
+        return {"mediaType": kind, "digest": digest, "size": len(content)}
+
+    def adopt(self, layout: Path) -> Descriptor:
+        """Move the blobs of another layout, on the same disk and with one image, in here; that image's descriptor.
+
+        Raises
+        ------
+        StoreError
+            It has none or several, or a blob is not what its name says.
+        """
+        entries: list[Descriptor] = json.loads((layout / "index.json").read_bytes())["manifests"]
+        if len(entries) != 1:
+            raise StoreError(f"{layout} holds {len(entries)} images", "name one of them")
+        for blob in (layout / "blobs" / "sha256").iterdir():
+            if self.has(f"sha256:{blob.name}", blob.stat().st_size):
+                continue
+            if file_sha256(blob) != blob.name:
+                raise StoreError(f"a blob of {layout} is not what its name says: {blob.name}", "make it again")
+            self.take(blob, f"sha256:{blob.name}")
+        return {key: entries[0][key] for key in ("mediaType", "digest", "size")}
+
+    def enter(self, descriptor: Descriptor, annotations: Mapping[str, str]) -> None:
+        """Have the index name a manifest, which makes it count. Entered again, it is the newest."""
+        entry = descriptor | {
+            "annotations": {BUILT: datetime.now(UTC).isoformat(), REF_NAME: ref_name(descriptor["digest"])}
+            | dict(annotations)
+        }
+        others = [one for one in self._store.entries() if one["digest"] != descriptor["digest"]]
+        self.replace([*others, entry])
+
+    def replace(self, entries: Sequence[Descriptor]) -> None:
+        """Make these the index's entries."""
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": list(entries)}
+        write_atomic(self._store.folder / "index.json", json.dumps(index, indent=1))
+
+    def describe(self, digest: str, files: Mapping[str, str]) -> None:
+        """Keep what an image was built by, for people to read: texts by their names, one a ``Containerfile``."""
+        for name, text in files.items():
+            write_atomic(self._store.folder / "containerfiles" / ref_name(digest) / name, text)
+
+    def keep(self, kind: Kept, key: str, value: Mapping[str, Any]) -> None:
+        """Note what was found out about a blob, ``value["digest"]``, under a key."""
+        write_atomic(self._note(kind, key), json.dumps(value))
+
+    def kept(self, kind: Kept, key: str) -> dict[str, Any] | None:
+        """What was noted, if the blob is still there."""
+        try:
+            value: dict[str, Any] = json.loads(self._note(kind, key).read_bytes())
+            there = self.has(value["digest"], value["size"])
+        except (OSError, ValueError, KeyError):
+            return None
+        return value if there else None
+
+    def forget(self, held: set[str]) -> None:
+        """Drop the notes about other blobs than these."""
+        for note in (self._store.folder / "kept").glob("*/*.json"):
+            try:
+                about = json.loads(note.read_bytes())["digest"]
+            except (ValueError, KeyError):
+                about = None
+            if about not in held:
+                note.unlink()
+
+    def _note(self, kind: Kept, key: str) -> Path:
+        return self._store.folder / "kept" / kind / f"{key}.json"
+
+
+def ref_name(digest: str) -> str:
+    """The name in the layout by which other tools find an image: ``skopeo copy oci:FOLDER:NAME …``."""
+    return digest.replace(":", "-")

@@ -1,0 +1,134 @@
+"""Where a build in a container finds wheels: what pip and uv are told here, as secrets of the build.
+
+The same settings count as in ``installing``. What is a folder of this machine is not seen from a build: of folders of
+wheels those that the lock names are given along.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import netrc
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.environments.installer import pips_settings, uvs_settings
+
+from .containerfile import CERTIFICATES, CONFIG, NETRC, TOOLS
+
+# What uv reads of its variables to find and fetch; others are of this machine, or choose where to install.
+_PASSED_ON = re.compile(
+    r"UV_(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|UV_INDEX_\w+_(?:USERNAME|PASSWORD)|UV_INDEX_STRATEGY|UV_INSECURE_HOST|"
+    r"UV_NO_INDEX|UV_(?:HTTP|REQUEST|CONCURRENT)_\w+|UV_EXCLUDE_NEWER|(?i:(?:https?|all|no)_proxy)"
+)
+_INDEX = re.compile(r"UV_(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?")
+_SYSTEMS = ("UV_NATIVE_TLS", "UV_SYSTEM_CERTS")
+
+# An index may be given a name: NAME=URL.
+_NAMED = re.compile(r"[\w.-]+=(?=\w+://|[/.~])")
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """What is told of indexes.
+
+    Attributes
+    ----------
+    settings
+        uv's variables, as a JSON object; passwords may be in it.
+    files
+        Secret's name -> file of this machine.
+    folders
+        Those of wheels.
+    no_index
+        Whether only they are looked at.
+    hidden
+        What must not be shown.
+    """
+
+    settings: str
+    files: Mapping[str, Path]
+    folders: tuple[Path, ...]
+    no_index: bool
+    hidden: frozenset[str]
+
+
+def indexes() -> Indexes:
+    """As the settings are now.
+
+    Raises
+    ------
+    InvalidInput
+        An index is a folder of this machine.
+    """
+    pips = pips_settings()
+    told = {**uvs_settings(pips), **os.environ}
+    named = {name: value for name, value in told.items() if _PASSED_ON.fullmatch(name) and value}
+    _require_reachable(named)
+    links = told.get("UV_FIND_LINKS", "").replace(",", " ").split()
+    folders = tuple(Path(folder_of(one)).absolute() for one in links if folder_of(one))
+    named["UV_FIND_LINKS"] = ",".join([f"/build/{TOOLS}/wheels", *(one for one in links if not folder_of(one))])
+    files = {name: file for name, file in _files(told).items() if file.is_file()}
+    within = {NETRC: "NETRC", CERTIFICATES: "SSL_CERT_FILE", CONFIG: "UV_CONFIG_FILE"}
+    named |= {within[name]: f"/run/secrets/{name}" for name in files}
+    return Indexes(
+        settings=json.dumps(dict(sorted(named.items()))),
+        files=files,
+        folders=folders,
+        no_index="no-index" in pips,
+        hidden=frozenset(_hidden(named, files.get(NETRC))),
+    )
+
+
+def _require_reachable(named: Mapping[str, str]) -> None:
+    for name in filter(_INDEX.fullmatch, named):
+        for url in named[name].split():
+            if folder_of(_NAMED.sub("", url, count=1)):
+                raise InvalidInput(
+                    f"the package index {url} is a folder of this machine, which a build in a container does not see",
+                    "name folders of wheels by PIP_FIND_LINKS, or build without an engine: --builder daemonless",
+                )
+
+
+def folder_of(place: str) -> str:
+    """The folder that a URL or path names; empty: it is elsewhere."""
+    if "://" not in place:
+        return place
+    return unquote(urlsplit(place).path) if place.startswith("file:") else ""
+
+
+def _files(told: Mapping[str, str]) -> dict[str, Path]:
+    """The files that uv would read here, if they are there."""
+    settings = Path(told.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
+    found = {NETRC: Path(told.get("NETRC") or Path.home() / ".netrc")}
+    if not told.get("UV_NO_CONFIG"):
+        found[CONFIG] = Path(told.get("UV_CONFIG_FILE") or settings)
+    trusted = told.get("SSL_CERT_FILE")
+    if not trusted and any(told.get(name, "").lower() in ("1", "true", "yes", "on") for name in _SYSTEMS):
+        trusted = ssl.get_default_verify_paths().cafile
+    if trusted:
+        found[CERTIFICATES] = Path(trusted)
+    return found
+
+
+def _hidden(named: Mapping[str, str], noted: Path | None) -> Iterator[str]:
+    """The passwords among the settings, as they are written and as they are meant."""
+    for name, value in named.items():
+        if name.endswith("_PASSWORD"):
+            yield value
+        for word in re.split(r"[\s,]+", value):
+            with contextlib.suppress(ValueError):
+                about = urlsplit(_NAMED.sub("", word, count=1))
+                secret = about.password or about.username  # a name without a password is a token
+                if secret:
+                    yield secret
+                    yield unquote(secret)
+    if noted:
+        with contextlib.suppress(OSError, netrc.NetrcParseError):
+            yield from (password for _, _, password in netrc.netrc(noted).hosts.values() if password)

@@ -1,0 +1,168 @@
+"""What a registry's or a program's complaint means, in words, with the remedy. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from jupyter_deploy.domain.errors import RegistryError
+from jupyter_deploy.domain.images.images import Reference
+
+from .programs import masked
+
+_LOGIN = "'skopeo login {registry}' (or podman's, or docker's) notes the right ones"
+
+_TRUST = (
+    "have the CA that signed it trusted: its certificate into /etc/containers/certs.d/{registry}/ca.crt "
+    "(yours alone: ~/.config/containers/certs.d/{registry}/ca.crt), or among this machine's, or SSL_CERT_FILE=… "
+    "with a file that holds it"
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One kind of what goes wrong.
+
+    Attributes
+    ----------
+    sign
+        What the programs' words for it look like.
+    words, remedy
+        With ``{registry}`` and ``{name}`` of the reference.
+    passes
+        Whether it may be over a little later.
+    """
+
+    sign: str
+    words: str
+    remedy: str
+    passes: bool = False
+
+
+# In this order: the first whose sign is seen. What is special goes before what is general.
+_REFUSALS = (
+    Refusal(
+        r"\b(?:open|read|write|mkdir\w*|rename|sync|stat|lstat) /[^:]+: ",
+        "a file of this machine could not be read or written for {name}",
+        "the last line names it: is there room on that disk, and is it yours?",
+    ),
+    Refusal(
+        r"error getting credentials|docker-credential-\S+: executable file not found",
+        "the credential helper for {registry} failed",
+        "look at 'credHelpers' and 'credsStore' in your registry credentials' file: the helper must be on PATH and "
+        "know {registry}",
+    ),
+    Refusal(
+        r"proxyconnect|Proxy Authentication Required",
+        "the proxy in front of {registry} does not let through",
+        "look at HTTPS_PROXY and NO_PROXY",
+    ),
+    Refusal(
+        r"server gave HTTP response to HTTPS client",
+        "{registry} speaks plain HTTP, which is only taken on this machine itself (localhost)",
+        "give the registry a certificate, or put a proxy that has one in front of it",
+    ),
+    Refusal(
+        r"x509|tls: |certificate|Client sent an HTTP request to an HTTPS server",
+        "the certificate of {registry} is not trusted here, or not for this name",
+        _TRUST,
+    ),
+    Refusal(
+        r"no such host|server misbehaving|Temporary failure in name resolution",
+        "{registry} cannot be found: its name is unknown here",
+        "look for a spelling mistake; a name of a company's network is known only within it (VPN?)",
+    ),
+    Refusal(
+        r"no space left|quota|insufficient storage|storage limit|exceed the configured upper limit|"
+        r"\b507\b|\b413\b|too large",
+        "{registry} has no room left for this image",
+        "remove old images there, or ask who runs it for more room",
+    ),
+    Refusal(
+        r"toomanyrequests|too many requests|\b429\b",
+        "{registry} wants fewer requests",
+        "wait some minutes and say it again",
+        passes=True,
+    ),
+    Refusal(
+        r"authentication required|unauthorized|\b401\b|invalid username/password|incorrect username",
+        "{registry} does not let you in: it was given no credentials, or wrong ones",
+        _LOGIN,
+    ),
+    Refusal(
+        r"(?<!permission )denied|forbidden|\b403\b|\b405\b|method not allowed|insufficient_scope|unsupported|read.only",
+        "{registry} knows you, but you have no right to do this in {name}",
+        "ask for the right to pull and push there, or name another place in --to",
+    ),
+    Refusal(
+        r"name unknown|not known to registry|manifest unknown|\b404\b",
+        "{registry} has no {name}",
+        "look for a spelling mistake; some registries want the repository to be made first",
+    ),
+    Refusal(
+        r"connection refused|no route to host|network is unreachable|dial tcp|context deadline exceeded|"
+        r"did not end within",
+        "{registry} does not answer",
+        "is the port right, and does the registry run? From behind a proxy: is HTTPS_PROXY set?",
+        passes=True,
+    ),
+    Refusal(
+        r"connection reset|\bEOF\b|broken pipe|use of closed network connection|timeout|http2: |INTERNAL_ERROR|"
+        r"unexpected EOF|server closed",
+        "the connection to {registry} was cut",
+        "say it again: what is there already is not sent twice",
+        passes=True,
+    ),
+    Refusal(
+        r"unexpected HTTP status: 5\d\d|unexpected status code 5\d\d|StatusCode: 5\d\d|\b50[0234]\b",
+        "{registry} has an error of its own: its storage may be full",
+        "say it again later, or ask who runs it what its log says",
+        passes=True,
+    ),
+    Refusal(
+        r"manifest invalid|manifest blob unknown|digest invalid|digest did not match",
+        "{registry} does not take this image for a right one",
+        "build it anew; does the registry know OCI's images?",
+    ),
+)
+
+_OTHER = Refusal("", "{registry} could not be worked with", "read the last line")
+
+
+def refusal(complaints: str, reference: Reference) -> Refusal:
+    """What a program's last words mean."""
+    plain = without_names(complaints, reference)
+    return next((one for one in _REFUSALS if re.search(one.sign, plain, re.IGNORECASE)), _OTHER)
+
+
+def registry_error(
+    complaints: str, reference: Reference, so_far: str = "", *, secrets: Iterable[str] = ()
+) -> RegistryError:
+    """The error for what a program complained about.
+
+    Parameters
+    ----------
+    complaints
+        Its last words.
+    so_far
+        What was done, what is left.
+    secrets
+        What must not be shown of its words, beside what is seen to be secret.
+    """
+    found = refusal(complaints, reference)
+    about = {"registry": reference.registry, "name": reference.name}
+    return RegistryError(
+        found.words.format(**about) + (f"; {so_far}" if so_far else ""),
+        found.remedy.format(**about),
+        masked(complaints, secrets),
+    )
+
+
+def without_names(complaints: str, reference: Reference) -> str:
+    """Without what the user named, which may hold any word: ``team/certificates`` says nothing of a certificate."""
+    plain = masked(complaints)
+    names = (reference.name, reference.registry, f"/{reference.repository}", f"Name:{reference.repository}")
+    for name in (*names, f"manifest {reference.tag} "):
+        plain = plain.replace(name, " … ")
+    return re.sub(r"[0-9a-f]{32,}", "…", plain)

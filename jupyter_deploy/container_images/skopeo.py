@@ -1,0 +1,305 @@
+"""Images to and from registries, by skopeo."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import ipaddress
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from jupyter_deploy.artifacts.bento import locked_folder
+from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.images.images import Image, Layer, Reference
+from jupyter_deploy.domain.images.ports import Told
+from jupyter_deploy.system.home import private_folder, write_atomic
+from jupyter_deploy.system.temp import scratch_folder, sweep
+
+from . import single_image_layout
+from .credentials import secrets_for
+from .layout import image_of
+from .programs import followed, run
+from .registry_errors import refusal, registry_error, without_names
+
+_ALREADY = re.compile(r"Skipping blob (sha256:[0-9a-f]{64}) \(already present\)")
+_SENT = re.compile(r"Upload of layer (sha256:[0-9a-f]{64}) complete")
+_FATAL = re.compile(r'level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"')
+
+# What registries answer who asks for something that nobody has pushed yet.
+_NOTHING = re.compile(r"manifest unknown|name unknown|not known to registry|(?<!file )not found|\b404\b", re.IGNORECASE)
+
+_MOMENT = 2.0
+"""Seconds that a registry of this machine has to say whether it speaks plain HTTP."""
+
+
+class Skopeo:
+    """Part of the Registry port: what is there, push, pull.
+
+    Parameters
+    ----------
+    waits
+        Seconds before it is tried again what may have passed by then; one more try than there are waits.
+    patience
+        Seconds that a question may take.
+    """
+
+    def __init__(self, waits: Sequence[float] = (1, 2, 4, 8), patience: float = 60.0) -> None:
+        self._waits = waits
+        self._patience = patience
+
+    def check(self, reference: Reference) -> None:
+        """Raise, before slow work, if the registry does not answer or does not let this user in.
+
+        Whether one may push is only found out by pushing.
+
+        Raises
+        ------
+        ToolMissing
+        RegistryError
+        """
+        self._manifest(reference)
+
+    def digest(self, reference: Reference) -> str | None:
+        """Of what a tag names now; None: nothing yet. Raises ToolMissing, RegistryError."""
+        manifest = self._manifest(reference)
+        return None if manifest is None else f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+
+    def layers(self, reference: Reference) -> frozenset[str]:
+        """Digests of the layers of what a tag or digest names; none: nothing is there.
+
+        Raises
+        ------
+        ToolMissing
+        RegistryError
+        """
+        manifest = self._manifest(reference)
+        return frozenset(one["digest"] for one in json.loads(manifest).get("layers", ())) if manifest else frozenset()
+
+    def image(self, reference: Reference) -> Image | None:
+        """What the image at a digest says of itself; None: nbdeploy did not make it.
+
+        Raises ToolMissing, RegistryError.
+        """
+        manifest = self._manifest(reference)
+        if manifest is None:
+            return None
+        about = {"annotations": {}, **json.loads(manifest)}
+        if "config" not in about:  # an index of several platforms
+            return None
+        config = self._inspected(reference, "--config", "--raw")
+        return image_of({"digest": reference.digest}, about, json.loads(config)) if config else None
+
+    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
+        """Send what is not there yet, the tag last; cut off, it can be said again.
+
+        Returns
+        -------
+        frozenset of str
+            Digests of the layers that were there already.
+
+        Raises
+        ------
+        ToolMissing
+        StoreError
+            The image is not in the store.
+        RegistryError
+            What was done, and what is left.
+        """
+        course = _Course(image.layers, told)
+        with scratch_folder("push") as folder:
+            layout = single_image_layout.naming(folder, store, image.digest)
+            options = ["--src-shared-blob-dir", str(store / "blobs"), *unverified("dest", reference)]
+            pair = [f"oci:{layout}:{single_image_layout.NAME}", docker(reference)]
+            self.copied(reference, [*options, *pair], course.hear, told, course.so_far)
+        course.all_there()
+        return course.there_before
+
+    def pull(self, reference: Reference, store: Path, told: Told) -> str:
+        """Bring an image to the image store; its digest. Raises ToolMissing, RegistryError, StoreError (disk full)."""
+        private_folder(store / "blobs")
+        sweep(store)
+        # skopeo writes each blob beside its layout's index first, and then renames it: both have to be on one disk.
+        with scratch_folder("pull", store) as folder:
+            options = ["--dest-shared-blob-dir", str(store / "blobs"), *unverified("src", reference)]
+            source, destination = docker(reference), f"oci:{folder}:{single_image_layout.NAME}"
+            told(f"bringing {reference}")
+            self.copied(reference, [*options, source, destination], None, told)
+            found = single_image_layout.descriptor(folder)
+        note(store, found)
+        return str(found["digest"])
+
+    def copied(
+        self,
+        reference: Reference,
+        arguments: Sequence[str],
+        hear: Callable[[str], None] | None,
+        told: Told,
+        so_far: Callable[[], str] = str,
+    ) -> None:
+        """``skopeo copy``, again a little later where what went wrong may pass."""
+        for wait in (*self._waits, None):
+            complaints = _copy_once(arguments, hear)
+            if complaints is None:
+                return
+            error = registry_error(complaints, reference, so_far(), secrets=secrets_for(reference.registry))
+            if wait is None or not refusal(complaints, reference).passes:
+                raise error
+            told(f"{error.message}; trying again in {wait:g} s")
+            time.sleep(wait)
+
+    def _manifest(self, reference: Reference) -> bytes | None:
+        """The bytes that a tag or digest names; None: there are none yet."""
+        return self._inspected(reference, "--raw")
+
+    def _inspected(self, reference: Reference, *options: str) -> bytes | None:
+        arguments = ["inspect", *options, *unverified("", reference), docker(reference)]
+        try:
+            ended = run("skopeo", arguments, patience=self._patience)
+        except TimeoutError as error:
+            raise registry_error(str(error), reference) from error
+        if not ended.code:
+            return ended.output
+        complaints = last_words(ended.complaints.splitlines())
+        if _NOTHING.search(without_names(complaints, reference)):
+            return None
+        raise registry_error(complaints, reference, secrets=secrets_for(reference.registry))
+
+
+def _copy_once(arguments: Sequence[str], hear: Callable[[str], None] | None) -> str | None:
+    """What skopeo complained about; None: it is done.
+
+    ``--debug`` alone says what is there already and what is sent; these lines go nowhere else. Digests are preserved,
+    so that nothing is packed anew.
+    """
+    tail: list[str] = []
+    command = ["--debug", "copy", "--preserve-digests", *arguments]
+    with followed("skopeo", command) as process:
+        for line in _lines(process.stdout or ()):
+            if hear:
+                hear(line)
+            if "level=debug" not in line:
+                tail = [*tail, line][-20:]
+    return last_words(tail) if process.returncode else None
+
+
+def _lines(raw: Iterable[bytes]) -> Iterator[str]:
+    for line in raw:
+        yield line.decode(errors="replace").rstrip()
+
+
+class _Course:
+    """What is there and what is left, as a push goes on."""
+
+    def __init__(self, layers: Iterable[Layer], told: Told) -> None:
+        self._left = {layer.digest: layer for layer in layers}
+        self._total = len(self._left)
+        self._told = told
+        self._sent: set[str] = set()
+        self._layers = frozenset(self._left)
+
+    @property
+    def there_before(self) -> frozenset[str]:
+        """What was not sent."""
+        return self._layers - self._sent
+
+    def hear(self, line: str) -> None:
+        for sign, words in ((_ALREADY, "there already"), (_SENT, "sent")):
+            found = sign.search(line)
+            if found:
+                self._sent |= {found[1]} if sign is _SENT else set()
+                self._there(found[1], words)
+
+    def all_there(self) -> None:
+        """Of what skopeo, in other words than these, said nothing."""
+        for digest in list(self._left):
+            self._there(digest, "there")
+
+    def so_far(self) -> str:
+        if not self._total:
+            return ""
+        left = f"{len(self._left)} ({size_in_words(sum(layer.size for layer in self._left.values()))})"
+        return f"{self._total - len(self._left)} of {self._total} layers are there, left: {left}, and the tag"
+
+    def _there(self, digest: str, words: str) -> None:
+        layer = self._left.pop(digest, None)
+        if layer:
+            self._told(f"{layer.kind}: {layer.title} ({size_in_words(layer.size)}): {words}")
+
+
+def docker(reference: Reference) -> str:
+    """As skopeo reads it: by digest, where there is one, or by tag, but not both."""
+    return f"docker://{reference.at(digest=reference.digest) if reference.digest else reference}"
+
+
+def unverified(side: str, reference: Reference) -> list[str]:
+    """The option for a registry that speaks plain HTTP on this machine itself; all others show a certificate."""
+    if not speaks_plainly(reference.registry):
+        return []
+    return [f"--{side}-tls-verify=false" if side else "--tls-verify=false"]
+
+
+def speaks_plainly(registry: str) -> bool:
+    """Whether a registry is on this machine itself and answers by plain HTTP. It is sent no credentials."""
+    host, _, port = registry.rpartition(":")
+    host = host.strip("[]")
+    if not port.isdigit() or not _is_loopback(host):
+        return False
+    with contextlib.suppress(httpx.HTTPError):
+        answer = httpx.get(f"http://{registry}/v2/", trust_env=False, timeout=_MOMENT)
+        return answer.status_code in (httpx.codes.OK, httpx.codes.UNAUTHORIZED)
+    return False
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """What a program ended with, out of its log's frame."""
+    fatal = [found[1].replace('\\"', '"').replace("\\n", " ") for line in lines if (found := _FATAL.search(line))]
+    return (fatal or [line for line in lines if line.strip()] or [""])[-1].strip()
+
+
+def note(store: Path, image: Mapping[str, object]) -> None:
+    """Name an image, whose blobs have come, in the store's index.
+
+    Raises
+    ------
+    StoreError
+        One of them is there no more: whoever cleared up did not know yet whose it is.
+    """
+    with locked_folder(store):
+        if not is_whole(store, str(image["digest"])):
+            raise StoreError("parts of the image were removed while others came", "say it again")
+        index = store / "index.json"
+        try:
+            content = json.loads(index.read_text("utf-8"))
+        except FileNotFoundError:
+            content = {"schemaVersion": 2, "manifests": []}
+            write_atomic(store / "oci-layout", '{"imageLayoutVersion": "1.0.0"}')
+        if all(one["digest"] != image["digest"] for one in content["manifests"]):
+            # By this name other tools find it.
+            named = {"org.opencontainers.image.ref.name": str(image["digest"]).replace(":", "-")}
+            content["manifests"].append({**image, "annotations": named})
+            write_atomic(index, json.dumps(content))
+
+
+def is_whole(store: Path, digest: str) -> bool:
+    """Whether all of an image is in a store."""
+    try:
+        manifest = json.loads(single_image_layout.blob(store, digest).read_text("utf-8"))
+    except FileNotFoundError:
+        return False
+    return all(
+        single_image_layout.blob(store, one["digest"]).is_file() for one in [manifest["config"], *manifest["layers"]]
+    )

@@ -1,0 +1,158 @@
+"""Distributions that only exist on this machine: found, and made into wheels before anything slow begins."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from jupyter_deploy.domain.capture.artifacts import Environment
+from jupyter_deploy.domain.errors import EnvironmentNotBuilt, InvalidInput
+from jupyter_deploy.domain.release.processes import passed_on
+from jupyter_deploy.environments import module_origins
+from jupyter_deploy.environments.installer import pips_settings, run_uv, uvs_settings
+from jupyter_deploy.environments.module_origins import LocalDistribution, local_distributions
+
+from .package_indexes import folder_of
+
+_REMEDY = "make a wheel of it ('pip wheel') and name its folder by PIP_FIND_LINKS"
+
+# What is no source, and may change while nothing does.
+_PASSED_OVER = frozenset({".git", ".venv", "venv", "__pycache__", "node_modules", "build", "dist", ".pytest_cache"})
+
+_ASK = """
+import importlib.util, json, sys
+spec = importlib.util.spec_from_file_location("origins", sys.argv[1])
+origins = sys.modules["origins"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(origins)
+print(json.dumps([[d.name, d.version, str(d.source), d.editable] for d in origins.local_distributions()]))
+"""
+
+
+def local_ones(environment: Environment) -> list[LocalDistribution]:
+    """Those of the lock that the notebook's interpreter has from this machine, and no folder of wheels offers.
+
+    Raises
+    ------
+    InvalidInput
+        What one was installed from is gone.
+    """
+    lock = {canonicalize_name(name): version for name, version in environment.distributions.items()}
+    locked = [one for one in _of(environment.interpreter) if lock.get(canonicalize_name(one.name)) == one.version]
+    offered = _offered() if locked else set()
+    found = [one for one in locked if (canonicalize_name(one.name), one.version) not in offered]
+    for one in found:
+        if not one.source.exists():
+            raise InvalidInput(
+                f"{one.name} {one.version} exists on this machine only, and {one.source}, where it came from, is gone",
+                _REMEDY,
+            )
+    return found
+
+
+def state_of(distributions: Sequence[LocalDistribution]) -> dict[str, str]:
+    """Name -> a hash that changes when a source does: by its files' names, sizes and times."""
+    return {one.name: _state(one.source) for one in distributions}
+
+
+def write_wheels(distributions: Sequence[LocalDistribution], into: Path, lock: int) -> None:
+    """A wheel of each in a folder.
+
+    Raises
+    ------
+    EnvironmentNotBuilt
+        One cannot be built.
+    InvalidInput
+        What its source makes now is another version than the notebook ran on.
+    """
+    for one in distributions:
+        if one.source.is_file():
+            shutil.copy(one.source, into)
+        else:
+            run_uv(
+                ["build", "--wheel", "--no-progress", "--out-dir", str(into), str(one.source)],
+                into,
+                lock,
+                settings=uvs_settings(pips_settings()),
+                failed=f"{one.name} {one.version} exists on this machine only: of {one.source} no wheel could be built",
+                remedy=_REMEDY,
+            )
+    there = _wheels_in(into)
+    for one in distributions:
+        if (canonicalize_name(one.name), one.version) not in there:
+            now = ", ".join(version for name, version in there if name == canonicalize_name(one.name)) or "no wheel"
+            raise InvalidInput(
+                f"the notebook ran on {one.name} {one.version}, and {one.source} now makes {now}",
+                "install it again and deploy the notebook anew, or " + _REMEDY,
+            )
+
+
+def wheels_of(folders: Iterable[Path], versions: Mapping[str, str]) -> list[Path]:
+    """The wheels in these folders that a lock names, for whichever Python and platform."""
+    wanted = {(canonicalize_name(name), version) for name, version in versions.items()}
+    return [file for folder in folders for file in sorted(folder.glob("*.whl")) if _wheel(file) in wanted]
+
+
+def _of(interpreter: str) -> list[LocalDistribution]:
+    if Path(interpreter) == Path(sys.executable):
+        return local_distributions()
+    try:
+        ended = subprocess.run(
+            [interpreter, "-P", "-c", _ASK, module_origins.__file__],
+            env=passed_on(os.environ),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:  # it is gone: then nobody knows more than the lock
+        return []
+    if ended.returncode:
+        raise EnvironmentNotBuilt(
+            f"{interpreter}, which ran the notebook, does not say what is installed there",
+            "mend or remove that environment",
+            ended.stderr[-1000:],
+        )
+    return [
+        LocalDistribution(name, version, Path(at), editable) for name, version, at, editable in json.loads(ended.stdout)
+    ]
+
+
+def _offered() -> set[tuple[str, str]]:
+    """Name and version of the wheels in the folders that pip or uv are told of."""
+    settings: Mapping[str, str] = uvs_settings(pips_settings()) | os.environ
+    folders = settings.get("UV_FIND_LINKS", "").replace(",", " ").split()
+    places = [Path(place) for folder in folders if (place := folder_of(folder))]
+    return {wheel for place in places if place.is_dir() for wheel in _wheels_in(place)}
+
+
+def _wheels_in(folder: Path) -> set[tuple[str, str]]:
+    return {wheel for file in folder.glob("*.whl") if (wheel := _wheel(file))}
+
+
+def _wheel(file: Path) -> tuple[str, str] | None:
+    try:
+        name, version, *_ = parse_wheel_filename(file.name)
+    except InvalidWheelFilename:
+        return None
+    return str(name), str(version)
+
+
+def _state(source: Path) -> str:
+    digest = hashlib.sha256()
+    if source.is_file():
+        about = source.stat()
+        return f"{about.st_size} {about.st_mtime_ns}"
+    for root, folders, files in os.walk(source):
+        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER and not name.endswith(".egg-info"))
+        for name in sorted(files):
+            about = (Path(root) / name).lstat()
+            digest.update(f"{root}/{name} {about.st_size} {about.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

@@ -1,0 +1,4 @@
+"""Values of capture: snapshot, signature, checks' findings, differences, reproduction.
+
+Imports domain alone.
+"""

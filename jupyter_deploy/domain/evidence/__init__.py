@@ -1,0 +1,4 @@
+"""Values and statistics of records and comparisons: inferences, agreement, intervals, verdicts.
+
+Imports domain alone.
+"""

@@ -1,0 +1,198 @@
+"""What was asked and answered, and what a candidate's answers say against stable's."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jupyter_deploy.domain.base import Value
+
+
+class RecordError(Value):
+    type: str
+    message: str
+
+
+class Record(Value):
+    """One logged inference, written by the release that answered.
+
+    ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
+    (None: the request did not come through the gateway). ``role`` is the role in which it was asked; ``probe`` is
+    the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
+    columns in ``redacted``. Of so many of the requests as ``sample`` says there is a record.
+    """
+
+    request_id: str
+    pair_id: str | None
+    ts: datetime
+    endpoint: str
+    release: str
+    role: str
+    status: int
+    latency_ms: float
+    rows: int | None
+    inputs: Any = None
+    outputs: Any = None
+    error: RecordError | None = None
+    redacted: tuple[str, ...] = ()
+    sample: float = 1.0
+
+
+class Interval(Value):
+    low: float
+    high: float
+    level: float = 0.95
+
+
+class Estimate(Value):
+    """A figure with its interval; ``n`` is what it was estimated from."""
+
+    value: float
+    interval: Interval
+    n: int
+
+
+class Requirement(Value):
+    """What was required of a comparison, and whether it was shown.
+
+    ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong one;
+    ``undecided``: neither, or there is no such figure, and ``why`` says so. A count (``pairs``) has no interval: it may
+    still grow.
+    """
+
+    expression: str
+    outcome: Literal["met", "not met", "undecided"]
+    value: float | None = None
+    interval: Interval | None = None
+    why: str = ""
+
+
+class Flip(Value):
+    """One row on which stable and the candidate do not agree."""
+
+    pair_id: str
+    request_id: str
+    row: int
+    ts: datetime
+    input: Any
+    stable: Any
+    candidate: Any
+
+
+class Look(Value):
+    """What was known of a share when so many requests had been compared, the last of them at ``ts``."""
+
+    requests: int
+    ts: datetime
+    estimate: Estimate
+
+
+class Within(Value):
+    """The share of a side's answers that took at most so long."""
+
+    ms: float
+    share: float
+
+
+class SideSummary(Value):
+    """One side of a comparison on its own.
+
+    ``error_rate`` counts answers of 500 and above. Latencies in milliseconds, as measured inside the release.
+    ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers). ``latencies`` is the whole
+    distribution, in steps of a tenth.
+    """
+
+    release: str
+    requests: int
+    rows: int
+    errors: int
+    error_rate: Estimate | None
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    latencies: list[Within] = []
+    answers: dict[str, int] = {}
+    quantiles: dict[str, float] = {}
+
+
+class Comparison(Value):
+    """A candidate against stable.
+
+    A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row where stable answered; a
+    canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
+    (``domain.sequential``).
+
+    Attributes
+    ----------
+    mirrored
+        Copies of stable's requests sent to the shadow that were to be recorded: ledger lines, shadow records and
+        overflow (paired only).
+    pairs
+        Requests that stable answered and both recorded, whatever the status.
+    rows
+        Rows of those pairs that both answered with 200.
+    coverage
+        ``pairs / mirrored``.
+    agreement
+        Share of a request's rows on which both agree, on average over the requests: the request is the unit, since
+        its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
+        ``absolute_tolerance``.
+    agreement_course
+        How the agreement and its interval came to be what they are: at most 100 looks, evenly over the requests, the
+        last one being ``agreement``.
+    refusal_rate
+        Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
+    relative_difference
+        Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, where answers hold
+        floating-point numbers (paired only). Each request has the same weight. A row that differs otherwise counts
+        as 2, the largest possible.
+    error_difference, latency_difference_ms
+        Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
+    answer_shares
+        Unpaired only: for each frequent answer, the candidate's share minus stable's.
+    verdict
+        ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
+    recommendation
+        ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to answer otherwise, which
+        only a person can judge; ``wait``: more requests will tell.
+    requirements
+        What was required, with its outcome.
+    """
+
+    endpoint: str
+    stable: str
+    candidate: str
+    role: Literal["shadow", "canary", "idle"]
+    paired: bool
+    since: datetime | None
+    pairs: int
+    rows: int
+    mirrored: int
+    overflowed: int = 0
+    record_sample: float = Field(
+        default=1.0, description="The share of the requests that is recorded now: counts are of what is recorded."
+    )
+    coverage: Estimate | None
+    agreement: Estimate | None
+    agreement_course: list[Look] = []
+    refusal_rate: Estimate | None = None
+    flips: list[Flip] = []
+    flip_count: int = 0
+    numeric_difference: dict[str, float] = Field(default={}, description="Quantiles of |candidate - stable|.")
+    relative_difference: dict[str, Estimate] = {}
+    relative_tolerance: float = 1e-6
+    absolute_tolerance: float = 1e-9
+    errors: dict[str, int] = Field(default={}, description="Most frequent exceptions of the candidate.")
+    shadow_failures: dict[str, int] = Field(default={}, description="Mirrored requests without an answer, by reason.")
+    sides: dict[Literal["stable", "candidate"], SideSummary]
+    error_difference: Estimate | None
+    latency_difference_ms: Estimate | None
+    answer_shares: dict[str, Estimate] = {}
+    verdict: Literal["inconclusive", "agrees", "differs"]
+    reason: str
+    recommendation: Literal["promote", "stop", "decide", "wait"] = "wait"
+    requirements: list[Requirement] = []
+    stochastic: bool = False
+    notes: list[str] = Field(default=[], description="What the records do not hold, in words.")
+    skipped_lines: int = Field(default=0, description="Record lines that could not be read (torn by a kill).")

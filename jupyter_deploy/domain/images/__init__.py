@@ -1,0 +1,4 @@
+"""Values of images: names, publications, Compose projects, requests, ports.
+
+Imports domain alone.
+"""

@@ -1,0 +1,189 @@
+"""Container images of releases: what they are called, what they are made of, what is said of them. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.errors import InvalidInput
+
+Builder = Literal["daemonless", "engine"]
+LayerKind = Literal["base", "dependencies", "model", "code"]
+
+# The grammar of distribution/reference, which registries and every client of theirs share.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:\d)|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?"
+_REFERENCE = re.compile(
+    rf"(?P<registry>{_HOST})/(?P<repository>{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+
+
+class Reference(Value):
+    """Where an image is: ``registry.example:5000/team/tumour:1a2b3c@sha256:…``; tag and digest may be left out."""
+
+    registry: str
+    repository: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """A reference as people write it.
+
+        Raises
+        ------
+        InvalidInput
+            It is none, or names no registry: there is no registry that would be meant by default.
+        """
+        match = _REFERENCE.fullmatch(text)
+        if match:
+            return cls(**match.groupdict())
+        raise InvalidInput(f"'{text}' names no image: {_wrong(text)}", "write HOST/PATH or HOST/PATH:TAG")
+
+    @property
+    def name(self) -> str:
+        """Without tag and digest."""
+        return f"{self.registry}/{self.repository}"
+
+    def at(self, *, tag: str | None = None, digest: str | None = None) -> Reference:
+        """The same repository at a tag, a digest, or both."""
+        return self.model_copy(update={"tag": tag, "digest": digest})
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.name}{tag}{f'@{self.digest}' if self.digest else ''}"
+
+
+_TRANSPORTS = ("docker://", "docker-archive:", "oci:", "oci-archive:")
+
+
+def as_source(text: str) -> str:
+    """An image as skopeo reads it, such as ``docker://HOST/PATH@sha256:…``, which is meant if nothing else is said.
+
+    Raises
+    ------
+    InvalidInput
+        It names no image.
+    """
+    if text.startswith(_TRANSPORTS):
+        return text
+    return f"docker://{Reference.parse(text)}"
+
+
+def _wrong(text: str) -> str:
+    first, slash, rest = text.partition("/")
+    if "://" in text:
+        return "leave out what stands before '://'"
+    if not slash or not re.fullmatch(_HOST, first):
+        return "it begins with the registry's host, such as registry.example or localhost:5000"
+    if rest != rest.lower() and re.fullmatch(r"[^:@]*[A-Z][^:@]*.*", rest):
+        return "its path is in lower-case letters"
+    return "a path is words of a-z, 0-9, '.', '_' and '-' with '/' between; a tag has at most 128 characters"
+
+
+class Layer(Value):
+    """One layer: of these a registry keeps and sends each once."""
+
+    kind: LayerKind
+    title: str = Field(description="What is in it, such as '62 distributions' or 'model.pkl'.")
+    digest: str = Field(description="sha256:… of the bytes that are sent.")
+    size: int = Field(description="Bytes that are sent.")
+
+
+class Image(Value):
+    """A built image: its digest is that of its manifest, and the same wherever it lies."""
+
+    digest: str
+    snapshot: str = Field(description="The snapshot's tag; empty: it is a gateway's image.")
+    snapshot_digest: str
+    builder: Builder
+    base: str = Field(description="The base image, with its digest.")
+    platform: str = Field(description="As containers name it, such as linux/amd64.")
+    python: str = Field(description="Full version of the base's Python, such as 3.11.2.")
+    layers: tuple[Layer, ...]
+    labels: dict[str, str] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers as they are sent."""
+        return sum(layer.size for layer in self.layers)
+
+
+class Publication(Value):
+    """An image in a registry, as this store remembers it."""
+
+    reference: str = Field(description="With tag and digest.")
+    image: Image
+    endpoint: str | None = None
+    validation: str | None = Field(default=None, description="Of the release that was published; None: no gates.")
+    forced: str = Field(default="", description="Why it was published although gates did not hold.")
+    signed_by: str | None = Field(default=None, description="SHA-256 of the public key.")
+    published_at: datetime
+    user: str
+
+
+class Contained(Value):
+    """A container of an image that nbdeploy made."""
+
+    name: str = Field(description="As its engine names it, such as 'podman churn'.")
+    snapshot_digest: str
+
+
+SBOM_TYPE = "application/vnd.cyclonedx+json"
+"""The media type of CycloneDX' bills of materials in JSON."""
+
+SNAPSHOT_LABEL = "io.nbdeploy.snapshot"
+SNAPSHOT_DIGEST_LABEL = "io.nbdeploy.snapshot.digest"
+NOTEBOOK_LABEL = "io.nbdeploy.notebook.sha256"
+VALIDATION_LABEL = "io.nbdeploy.validation"
+
+
+def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
+    """What an image says of its origin: OCI's own annotation names where there are some.
+
+    Nothing in them changes from one build to the next of the same snapshot: ``created`` is when it was captured.
+    """
+    manifest = snapshot.manifest
+    provenance = manifest.provenance
+    found = {
+        "org.opencontainers.image.title": manifest.name,
+        "org.opencontainers.image.version": snapshot.tag.partition(":")[2],
+        "org.opencontainers.image.description": f"{manifest.kind}, served over HTTP",
+        "org.opencontainers.image.created": provenance.captured_at.isoformat(timespec="seconds"),
+        SNAPSHOT_LABEL: snapshot.tag,
+        SNAPSHOT_DIGEST_LABEL: snapshot.digest,
+    }
+    if provenance.git:
+        found["org.opencontainers.image.revision"] = provenance.git.commit
+    if provenance.notebook_sha256:
+        found[NOTEBOOK_LABEL] = provenance.notebook_sha256
+    if validation:
+        found[VALIDATION_LABEL] = validation
+    return found
+
+
+IMAGE_USER = 65532
+"""User and group of an image's processes: numbers, since no base has to know a name for them."""
+
+# Where what is the image's own lies in it: at the same place in every image, whatever its name, so that layers with the
+# same content are the same.
+BENTO_FOLDER = "opt/nbdeploy/bento"
+SNAPSHOT_FOLDER = "opt/nbdeploy/snapshot"
+
+GATEWAY_FOLDER = "opt/nbdeploy/gateway"
+"""Where in a gateway's image Envoy (``envoy``), what starts it (``start.py``) and its Python (``python``) lie."""
+
+
+def in_engine(engine: str, reference: Reference) -> str:
+    """What a container engine calls the image at a digest once it has it.
+
+    ``docker`` forgets the digest of what it is given, and gets it as a tag.
+    """
+    digest = reference.digest or ""
+    return str(reference.at(digest=digest) if engine == "podman" else reference.at(tag=digest.replace(":", "-")))

@@ -1,0 +1,4 @@
+"""Values of releases: endpoint, traffic, resources, status.
+
+Imports domain alone.
+"""

@@ -1,0 +1,388 @@
+"""An endpoint, its releases and who gets which share of the traffic; all transitions are pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from jupyter_deploy.domain.base import RecordMode, Value, percent_in_words
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.errors import InvalidTraffic, NoCandidate, UnknownRelease
+from jupyter_deploy.domain.validation.validated import Validated
+from jupyter_deploy.domain.validation.validation import ValidationSpec
+
+from .resources import Resources
+
+Role = Literal["stable", "canary", "shadow", "idle"]
+
+DEFAULT_CANARY_PERCENT = 10.0
+
+# An idle release can be named (to be a candidate again) for so many revisions; after that only a rollback knows it.
+REMEMBERED = 20
+
+
+class Changes(Value):
+    """What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short."""
+
+    predecessor: str
+    words: tuple[str, ...]
+
+
+class Release(Value):
+    """One bento running behind an endpoint.
+
+    ``interpreter``, ``path`` and ``digest`` are what a target needs to start it and to verify what it starts.
+    """
+
+    endpoint: str
+    tag: str
+    digest: str = Field(description="The snapshot's digest; verified before anything is unpickled.")
+    path: str = Field(description="The bento's folder in the bento store; empty: it runs from an image.")
+    snapshot_path: str = Field(description="The snapshot's folder in the model store.")
+    interpreter: str
+    source: Source
+    framework: str = ""
+    stochastic: bool = False
+    changes: Changes | None = Field(default=None, description="None: the first one, or of a former version's store.")
+    findings: tuple[Finding, ...] = Field(
+        default=(), description="What the checks found when it was deployed, and what was waived then."
+    )
+    validation: Validated | None = Field(default=None, description="None: it was never validated.")
+    redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
+    resources: Resources = Resources()
+    image: str | None = Field(
+        default=None, description="HOST/PATH@sha256:… of the image that it runs from; None: from the bento."
+    )
+    created_at: datetime
+
+    @property
+    def version(self) -> str:
+        return self.tag.partition(":")[2]
+
+    def running_as(self, earlier: Release) -> Release:
+        """From the same image as this release did earlier, or from a bento as it did then."""
+        ran = {"image": earlier.image, "path": earlier.path}
+        return self if self.image == earlier.image else self.model_copy(update=ran)
+
+
+class Traffic(Value):
+    """Who answers: one stable release, at most one canary, any number of shadows.
+
+    ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
+    percentage of the requests; what it answers goes to the records alone.
+    """
+
+    stable: str
+    canary: str | None = None
+    canary_percent: float = Field(default=0.0, ge=0, le=100, allow_inf_nan=False)
+    shadows: dict[str, float] = {}
+
+    def model_post_init(self, _context: Any, /) -> None:
+        """Hold the invariants that no transition may break."""
+        roles = [self.stable, *([self.canary] if self.canary else []), *self.shadows]
+        if len(set(roles)) != len(roles):
+            raise InvalidTraffic("a release has one role: the same tag stands twice", "name each release once")
+        if bool(self.canary) != (self.canary_percent > 0):
+            raise InvalidTraffic("a canary needs a percentage above 0", "give it one, such as 10")
+        for tag, percent in self.shadows.items():
+            _check_percent(percent, f"shadow {tag}")
+
+    def role_of(self, tag: str) -> Role:
+        if tag == self.stable:
+            return "stable"
+        if tag == self.canary:
+            return "canary"
+        return "shadow" if tag in self.shadows else "idle"
+
+    def percent_of(self, tag: str) -> float:
+        """The share of requests that ``tag`` answers (stable, canary) or gets a copy of (shadow)."""
+        if tag == self.stable:
+            return 100.0 - self.canary_percent
+        if tag == self.canary:
+            return self.canary_percent
+        return self.shadows.get(tag, 0.0)
+
+    def tags(self) -> list[str]:
+        return [self.stable, *([self.canary] if self.canary else []), *self.shadows]
+
+    def without(self, tag: str) -> Traffic:
+        """The same traffic without a candidate; its share returns to stable."""
+        shadows = {name: percent for name, percent in self.shadows.items() if name != tag}
+        if tag == self.canary:
+            return Traffic(stable=self.stable, shadows=shadows)
+        return self.model_copy(update={"shadows": shadows})
+
+
+class Endpoint(Value):
+    """A name that clients call.
+
+    ``revision`` grows by one with every change. ``idle_since`` says at which revision a release lost its last
+    traffic: it is kept warm for a few revisions and then stopped. ``running`` False: stopped on purpose.
+    """
+
+    name: str
+    target: str = "local"
+    revision: int = 0
+    running: bool = True
+    releases: tuple[Release, ...]
+    traffic: Traffic
+    record: RecordMode = "full"
+    record_sample: float = Field(
+        default=1.0, gt=0, le=1, description="Of so many of the requests, chosen by a hash of pair_id."
+    )
+    validations: tuple[ValidationSpec, ...] = Field(
+        default=(), description="What must hold of a release before it comes, and before it answers clients."
+    )
+    validations_from: str = Field(
+        default="", description="The nbdeploy.yaml that they stand in; empty: a deploy's options named them."
+    )
+    idle_since: dict[str, int] = {}
+    restored: int | None = Field(default=None, description="The revision that a rollback made this one from.")
+
+    @classmethod
+    def first(cls, release: Release, target: str = "local") -> Endpoint:
+        """A new endpoint, whose first release is stable."""
+        traffic = Traffic(stable=release.tag)
+        return cls(name=release.endpoint, target=target, revision=1, releases=(release,), traffic=traffic)
+
+    def release(self, tag: str) -> Release:
+        """The release with this tag; its version, or an unambiguous beginning of it, will do.
+
+        Raises
+        ------
+        UnknownRelease
+            None or several match.
+        """
+        found = [r for r in self.releases if tag in (r.tag, r.version)] or [
+            r for r in self.releases if tag and (r.version.startswith(tag) or (":" in tag and r.tag.startswith(tag)))
+        ]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(r.tag for r in self.releases)
+        what = "several releases" if found else "no release"
+        raise UnknownRelease(f"{self.name} has {what} that '{tag}' could mean", f"name one of: {known}")
+
+    def candidates(self) -> list[str]:
+        """The canary first, then the shadows."""
+        traffic = self.traffic
+        return [*([traffic.canary] if traffic.canary else []), *traffic.shadows]
+
+    def candidate(self, tag: str | None = None) -> str:
+        """The tag of the candidate that is meant.
+
+        Raises
+        ------
+        NoCandidate
+            There is none, or there are several and none was named.
+        """
+        if tag is not None:
+            return self.release(tag).tag
+        candidates = self.candidates()
+        if not candidates:
+            idle = [r.tag for r in self.releases if r.tag != self.traffic.stable]
+            raise NoCandidate(
+                f"{self.name} has no canary and no shadow",
+                f"name an idle release: {', '.join(idle)}"
+                if idle
+                else "deploy a changed model first; it starts as a shadow",
+            )
+        if self.traffic.canary is None and len(candidates) > 1:
+            raise NoCandidate(f"{self.name} has {len(candidates)} shadows", f"name one of: {', '.join(candidates)}")
+        return candidates[0]
+
+    def with_release(
+        self, release: Release, *, role: str = "auto", percent: float | None = None, keep: bool = False
+    ) -> Endpoint:
+        """The endpoint with one more release.
+
+        ``auto`` starts as a shadow at 100 %. Unless ``keep``, it takes the place of the not yet promoted candidate
+        of the same notebook and variable: a shadow's percentage is inherited, a canary's is not, since
+        clients should not meet new code unasked.
+        """
+        traffic = self.traffic
+        replaced = None if keep else self._same_source(release)
+        if replaced and replaced in traffic.shadows and percent is None and role in ("auto", "shadow"):
+            percent = traffic.shadows[replaced]
+        if replaced:
+            traffic = traffic.without(replaced)
+        grown = self.model_copy(update={"releases": self._releases_with(release), "traffic": traffic})
+        if role == "stable":
+            return self._next(grown.releases, _stable(traffic, release.tag))
+        if role == "canary":
+            share = DEFAULT_CANARY_PERCENT if percent is None else percent
+            return self._next(grown.releases, grown.shares({}, {release.tag: share}))
+        return self._next(grown.releases, grown.shares({release.tag: 100.0 if percent is None else percent}, {}))
+
+    def with_traffic(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Endpoint:
+        """The endpoint with other shares; what is not named stays as it is, 0 switches off.
+
+        Raises
+        ------
+        InvalidTraffic
+            A percentage below 0, above 100 or not a number; two canaries; stable as its own candidate.
+        UnknownRelease
+            A tag that the endpoint does not have.
+        """
+        return self._next(self.releases, self.shares(shadow, canary))
+
+    def promoted(self, tag: str | None = None) -> Endpoint:
+        """The candidate becomes stable and takes all requests; the former stable becomes idle."""
+        chosen = self.candidate(tag)
+        if chosen == self.traffic.stable:
+            raise NoCandidate(f"{chosen} is stable already", "nothing to do")
+        return self._next(self.releases, _stable(self.traffic, chosen))
+
+    def rolled_back_to(self, earlier: Endpoint) -> Endpoint:
+        """The releases, the traffic and the mode of recording of an earlier revision, as a new revision.
+
+        What answered then runs from what it ran from then, an image or a bento. Validations that were taken away
+        since come back too; those that came since stay, or going back would switch them off.
+        """
+        # What was idle then and is forgotten by now stays so: only a role brings a release back.
+        needed = [r for r in earlier.releases if earlier.traffic.role_of(r.tag) != "idle"]
+        then = {r.tag: r for r in needed}
+        releases = {r.tag: r.running_as(then.get(r.tag, r)) for r in (*needed, *self.releases)}
+        after = self._next(tuple(releases.values()), earlier.traffic)
+        restored = earlier.restored or earlier.revision
+        asking = self if self.validations else earlier
+        after = after.validating(asking.validations, asking.validations_from)
+        return after.model_copy(update={"restored": restored}).recording(earlier.record, earlier.record_sample)
+
+    @property
+    def previous_revision(self) -> int:
+        """Where a rollback leads that names no revision: one before this state first came about.
+
+        So a second rollback goes further back, and not forth again.
+        """
+        return (self.restored or self.revision) - 1
+
+    def recording(self, record: RecordMode | None, sample: float | None = None) -> Endpoint:
+        """The same revision with another mode of recording, or of another share of the requests; None: as it is."""
+        given = {"record": record, "record_sample": sample}
+        return self.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+    @property
+    def recorded(self) -> str:
+        """What is recorded, in short: ``full``, ``full of 10 %``."""
+        return self.record if self.record_sample == 1 else f"{self.record} of {percent_in_words(self.record_sample)}"
+
+    def validating(self, validations: tuple[ValidationSpec, ...] | None, file: str = "") -> Endpoint:
+        """The same revision with other validations, which stand in ``file`` (empty: nowhere); None: as it is."""
+        changed = {"validations": validations, "validations_from": file}
+        return self if validations is None else self.model_copy(update=changed)
+
+    def validated(self, tag: str, validation: Validated | None) -> Endpoint:
+        """The same revision, in which a release was validated; None: as it is."""
+        if validation is None:
+            return self
+        known = self.release(tag)
+        forced = validation.forced or (known.validation.forced if known.validation else None)
+        found = known.model_copy(update={"validation": validation.model_copy(update={"forced": forced})})
+        return self.model_copy(update={"releases": tuple(found if r.tag == found.tag else r for r in self.releases)})
+
+    def gaining(self, after: Endpoint) -> str | None:
+        """The tag of the release that answers more clients from ``after`` on: a new stable one, or a canary."""
+        now = after.traffic
+        if now.stable != self.traffic.stable:
+            return now.stable
+        had = self.traffic.percent_of(now.canary) if now.canary and now.canary == self.traffic.canary else 0.0
+        return now.canary if now.canary_percent > had else None
+
+    def stopped(self) -> Endpoint:
+        return self.model_copy(update={"revision": self.revision + 1, "running": False, "restored": None})
+
+    def with_renewed(self, release: Release) -> Endpoint:
+        """The same traffic, running, with this release in the place of the one of the same tag."""
+        return self._next(self._releases_with(release), self.traffic)
+
+    def wanted(self, keep_revisions: int) -> list[Release]:
+        """The releases that should run: with traffic, or without it for fewer than ``keep_revisions`` revisions."""
+        if not self.running:
+            return []
+        warm = {tag for tag, since in self.idle_since.items() if self.revision - since < keep_revisions}
+        return [r for r in self.releases if r.tag in warm or self.traffic.role_of(r.tag) != "idle"]
+
+    def _by_tag(self, shares: Mapping[str, float], role: str) -> dict[str, float]:
+        found = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
+        if len(dict(found)) < len(found):
+            raise InvalidTraffic("one release stands twice, by two spellings of its tag", "name each release once")
+        return dict(found)
+
+    def _same_source(self, release: Release) -> str | None:
+        for tag in self.candidates():
+            if tag != release.tag and release.source.is_known and self.release(tag).source == release.source:
+                return tag
+        return None
+
+    def _releases_with(self, release: Release) -> tuple[Release, ...]:
+        return (*(r for r in self.releases if r.tag != release.tag), release)
+
+    def _next(self, releases: tuple[Release, ...], traffic: Traffic) -> Endpoint:
+        revision = self.revision + 1
+        idle = {r.tag: self.idle_since.get(r.tag, revision) for r in releases if traffic.role_of(r.tag) == "idle"}
+        kept = tuple(r for r in releases if traffic.role_of(r.tag) != "idle" or revision - idle[r.tag] < REMEMBERED)
+        return Endpoint(
+            name=self.name,
+            target=self.target,
+            revision=revision,
+            releases=kept,
+            traffic=traffic,
+            record=self.record,
+            record_sample=self.record_sample,
+            validations=self.validations,
+            validations_from=self.validations_from,
+            idle_since={tag: since for tag, since in idle.items() if revision - since < REMEMBERED},
+        )
+
+    def shares(self, shadow: Mapping[str, float], canary: Mapping[str, float]) -> Traffic:
+        """The traffic that ``with_traffic`` leads to."""
+        wanted_shadows = self._by_tag(shadow, "shadow")
+        wanted_canary = self._by_tag(canary, "canary")
+        for tag in (*wanted_shadows, *wanted_canary):
+            if tag == self.traffic.stable:
+                raise InvalidTraffic(
+                    f"{tag} is stable: it gets what the canary leaves", "name a candidate, or promote another release"
+                )
+            if tag in wanted_shadows and tag in wanted_canary:
+                raise InvalidTraffic(f"{tag} cannot be canary and shadow at once", "name it once")
+        if sum(wanted_canary.values()) > 100:
+            raise InvalidTraffic("the canaries' percentages sum to more than 100", "there is one canary at a time")
+        if sum(p > 0 for p in wanted_canary.values()) > 1:
+            raise InvalidTraffic("there is one canary at a time", "make the others shadows")
+        traffic = self.traffic
+        for tag in (*wanted_shadows, *wanted_canary):
+            traffic = traffic.without(tag)
+        shadows = traffic.shadows | {tag: p for tag, p in wanted_shadows.items() if p > 0}
+        canary_tag, canary_percent = traffic.canary, traffic.canary_percent
+        for tag, percent in wanted_canary.items():
+            if percent > 0:
+                canary_tag, canary_percent = tag, percent
+        return Traffic(stable=traffic.stable, canary=canary_tag, canary_percent=canary_percent, shadows=shadows)
+
+
+def _stable(traffic: Traffic, tag: str) -> Traffic:
+    """``tag`` as stable; other candidates keep their shares."""
+    without = traffic.without(tag)
+    return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
+
+
+def _check_percent(percent: float, what: str) -> float:
+    if not 0 <= percent <= 100:  # NaN fails this too
+        raise InvalidTraffic(f"{what}: {percent:g} is not a percentage", "give a number from 0 to 100")
+    return float(percent)
+
+
+class Revision(Value):
+    """One change of an endpoint: who, when, why, what."""
+
+    endpoint: str
+    revision: int
+    at: datetime
+    by: str
+    reason: str
+    change: str
+    state: Endpoint

@@ -1,0 +1,193 @@
+"""What a release may use of a machine: how people write it, what it comes to, what is wrong with it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from jupyter_deploy.domain.base import Value, size_in_words
+from jupyter_deploy.domain.errors import InvalidInput
+
+Resource = Literal["cpu", "memory", "gpu", "workers", "threads"]
+MOST_WORKERS = 64
+LEAST_MEMORY = 32 * 2**20
+ANY = "any"
+
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_EXAMPLES: dict[Resource, str] = {
+    "cpu": "cpu=2 or cpu=0.5",
+    "memory": "memory=512MB or memory=2GiB",
+    "gpu": "gpu=0 for the first one, gpu=0,1 or gpu=none",
+    "workers": f"workers=4 (1 to {MOST_WORKERS})",
+    "threads": "threads=2",
+}
+
+
+def parse_resources(given: Any) -> Any:
+    """``NAME=VALUE`` texts (one or a list), or a mapping, as plain values: bytes, numbers, devices; None: any.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, one name twice, or a value that it cannot have.
+    """
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {_name(name): _value(_name(name), value) for name, value in given.items()}
+    if not isinstance(given, str | list | tuple):
+        return given  # pydantic says what is wrong
+    found: dict[str, Any] = {}
+    for text in [given] if isinstance(given, str) else given:
+        name, equals, value = (part.strip() for part in str(text).partition("="))
+        if not equals:
+            raise ValueError(f"'{text}' is not NAME=VALUE: write, for example, {'; '.join(_EXAMPLES.values())}")
+        if name in found:
+            raise ValueError(f"{name} stands twice: name each of the resources once")
+        found[_name(name)] = _value(_name(name), value)
+    return found
+
+
+def parse_memory(given: Any) -> Any:
+    """``512MB``, ``1.5 GiB`` as bytes; a number is bytes."""
+    return _value("memory", given)
+
+
+def _name(name: Any) -> Resource:
+    if name not in _EXAMPLES:
+        raise ValueError(f"'{name}' is no resource: there are {', '.join(_EXAMPLES)}")
+    known: Resource = name
+    return known
+
+
+def _value(name: Resource, given: Any) -> float | int | str | None:
+    if given is None or given == ANY:
+        return None
+    found: float | int | str | None = _PARSERS[name](given)
+    if found is None:
+        raise ValueError(f"{name} cannot be {given!r}: write {_EXAMPLES[name]}, or {name}={ANY} for no limit")
+    return found
+
+
+def _cpu(given: Any) -> float | None:
+    number = _number(given)
+    return number if number is not None and 0.01 <= number < float("inf") else None
+
+
+def _memory(given: Any) -> int | None:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?(?:ytes)?\s*", str(given).lower())
+    if not match or match[2] not in _BYTES:
+        return None
+    size = int(float(match[1]) * _BYTES[match[2]])
+    if size < LEAST_MEMORY:
+        raise ValueError(
+            f"memory of {size_in_words(size)} is too little to start with: write {_EXAMPLES['memory']}, with a unit: a "
+            "number alone is bytes"
+        )
+    return size
+
+
+def _gpu(given: Any) -> str | None:
+    devices = [part.strip() for part in str(given).split(",")]
+    plain = all(re.fullmatch(r"\d+|(GPU|MIG)-[A-Za-z0-9/-]+", one) for one in devices)
+    return ",".join(devices) if (plain or devices == ["none"]) and not isinstance(given, bool) else None
+
+
+def _count(most: float) -> Any:
+    def counted(given: Any) -> int | None:
+        number = _number(given)
+        return int(number) if number is not None and number.is_integer() and 1 <= number <= most else None
+
+    return counted
+
+
+def _number(given: Any) -> float | None:
+    try:
+        return None if isinstance(given, bool) else float(given)
+    except (TypeError, ValueError):
+        return None
+
+
+_PARSERS: dict[Resource, Any] = {
+    "cpu": _cpu,
+    "memory": _memory,
+    "gpu": _gpu,
+    "workers": _count(MOST_WORKERS),
+    "threads": _count(1024),
+}
+
+Asked = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
+"""Only what was said; None: any, said so."""
+
+
+class Resources(Value):
+    """What a release may use: None is any, of workers and threads the usual number."""
+
+    cpu: float | None = Field(default=None, ge=0.01, description="Processors, such as 2 or 0.5, for all its workers.")
+    memory: Annotated[int | None, BeforeValidator(parse_memory)] = Field(
+        default=None, ge=LEAST_MEMORY, description="Memory for all its workers together, such as 512MB or 2GiB."
+    )
+    gpu: str | None = Field(default=None, description="Devices as CUDA counts them, such as 0 or 0,1; none: no device.")
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Processes, which share the loaded model's memory (default: 1).",
+    )
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="Threads of a worker's numerical libraries (default: cpu / workers)."
+    )
+
+    @property
+    def processes(self) -> int:
+        return self.workers or 1
+
+    def asked(self, given: Mapping[Any, Any]) -> Resources:
+        """With what is said now in the place of what was said before."""
+        return Resources.model_validate(self.model_dump() | dict(given)) if given else self
+
+    def said(self) -> dict[str, Any]:
+        """What is not left to be any."""
+        return self.model_dump(exclude_none=True)
+
+    @property
+    def in_container(self) -> dict[str, str]:
+        """Variables of an image that ``publish`` made: what its processes cannot see of the container themselves."""
+        said = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
+        return {name: str(value) for name, value in said.items() if value is not None}
+
+    def threads_on(self, cpus: int) -> int | None:
+        """Of each worker, on a machine with so many processors; None: as many as its libraries choose."""
+        if self.threads or (self.cpu is None and self.processes == 1):
+            return self.threads
+        return max(1, int(min(self.cpu or cpus, cpus) / self.processes))
+
+    @property
+    def words(self) -> str:
+        """``4 workers, cpu 2, memory 512 MB``; empty: nothing was said."""
+        parts = []
+        if self.workers:
+            parts.append(f"{self.workers} worker{'s' * (self.workers != 1)}")
+        if self.cpu:
+            parts.append(f"cpu {self.cpu:g}")
+        if self.memory:
+            parts.append(f"memory {size_in_words(self.memory)}")
+        if self.gpu:
+            parts.append(f"gpu {self.gpu}")
+        if self.threads:
+            parts.append(f"{self.threads} thread{'s' * (self.threads != 1)} a worker")
+        return ", ".join(parts)
+
+
+def require_room(resources: Resources, *, cpus: float, memory: int | None) -> None:
+    """Raise InvalidInput for more than a machine has."""
+    if resources.cpu and resources.cpu > cpus:
+        raise InvalidInput(f"cpu={resources.cpu:g} is more than this machine has", f"write {cpus:g} or less")
+    if resources.memory and memory and resources.memory > memory:
+        raise InvalidInput(
+            f"memory={size_in_words(resources.memory)} is more than this machine has",
+            f"write {size_in_words(memory)} or less",
+        )

@@ -1,0 +1,73 @@
+"""An endpoint and its releases as they are found."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from jupyter_deploy.domain.base import RecordMode, Value
+from jupyter_deploy.domain.capture.artifacts import Source
+from jupyter_deploy.domain.capture.findings import Finding
+from jupyter_deploy.domain.validation.validated import Validated
+from jupyter_deploy.domain.validation.validation import ValidationSpec
+
+from .endpoint import Changes, Role, Traffic
+from .resources import Resources
+
+
+class Counts(Value):
+    """What the gateway counted of a release in its present role, since the gateway started.
+
+    ``requests`` are predictions that were answered (a shadow: copies), feedback and metadata left out; ``errors`` those
+    of them with 500 and above, also where the release was not reached; ``p50_ms`` the median time to an answer of any
+    kind, None before there was one.
+    """
+
+    requests: int
+    errors: int
+    p50_ms: float | None = None
+
+
+class ReleaseStatus(Value):
+    tag: str
+    role: Role
+    percent: float
+    healthy: bool
+    framework: str = ""
+    stochastic: bool = False
+    source: Source = Source()
+    changes: Changes | None = None
+    detail: str = ""
+    findings: tuple[Finding, ...] = ()
+    validation: Validated | None = None
+    redact: tuple[str, ...] = ()
+    image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image that it runs from.")
+    resources: Resources = Resources()
+    limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced.")
+    counts: Counts | None = Field(default=None, description="None: there is no gateway, or it sends nothing here.")
+    created_at: datetime
+
+
+class EndpointStatus(Value):
+    """An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+
+    ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+    """
+
+    name: str
+    url: str
+    public_url: str | None = None
+    revision: int
+    running: bool
+    gateway: bool
+    traffic: Traffic
+    record: RecordMode = "full"
+    record_sample: float = 1.0
+    validations: tuple[ValidationSpec, ...] = ()
+    removed_records: int = Field(default=0, description="Purged or cleared away, ever.")
+    releases: list[ReleaseStatus]
+
+    @property
+    def healthy(self) -> bool:
+        return self.running and self.gateway and all(r.healthy for r in self.releases if r.role != "idle")

@@ -1,0 +1,4 @@
+"""Values of validation notebooks: gates, metrics, verdicts, charts, requests, ports.
+
+Imports domain alone.
+"""

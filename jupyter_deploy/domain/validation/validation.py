@@ -1,0 +1,219 @@
+"""What validation notebooks measured, what was required of it, and the verdict. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.evidence.inference import Interval
+from jupyter_deploy.domain.evidence.statistic import METRIC_MIME as METRIC_MIME  # noqa: PLC0414 - who reads what notebooks display looks for it here
+from jupyter_deploy.domain.secret_names import shown
+
+from .parameters import Matrix, Texts, plain_keys
+
+Verdict = Literal["pass", "fail", "inconclusive"]
+
+State = Literal["waiting", "running", "pass", "fail", "inconclusive", "not run"]
+
+RunStatus = Literal["done", "raised", "timeout", "died", "interrupted", "not run"]
+
+
+class Metric(Value):
+    """One figure that a notebook measured.
+
+    ``rows`` are what it is the ``statistic`` of, one number a row, in the notebook's order: with them a candidate is
+    paired with stable. ``replicates`` are bootstrap replicates of a figure that no per-row numbers give, such as an
+    area under a curve; replicate i is of the same resampled rows in every run over as many rows. Neither is kept in
+    documents.
+    """
+
+    name: str
+    value: float
+    n: int | None = Field(default=None, description="Of how many rows; None: not said.")
+    group: dict[str, str] = Field(default={}, description="The subgroup that it is of, such as {'sex': 'F'}.")
+    statistic: str = "mean"
+    rows: tuple[float, ...] | None = Field(default=None, exclude=True, repr=False)
+    replicates: tuple[float, ...] | None = Field(default=None, exclude=True, repr=False)
+    cell: int | None = Field(default=None, description="Which cell of the notebook, from 1.")
+    interval: Interval | None = Field(default=None, description="Of the value; None: it was given without rows.")
+
+
+class Check(Value):
+    """One thing that a notebook found to be so, or not."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+    cell: int | None = None
+
+
+class GateResult(Value):
+    """A gate and whether it holds; ``sentence`` explains it in one line, ``method`` names the statistic behind it."""
+
+    expression: str
+    origin: str = Field(default="", description="Where it stands: the notebook, nbdeploy.yaml, the endpoint, …")
+    verdict: Verdict
+    sentence: str
+    method: str = ""
+    value: float | None = None
+    interval: Interval | None = None
+    stable: float | None = None
+    threshold: float | None = None
+    n: int | None = None
+
+
+class CellError(Value):
+    """What a cell raised; ``traceback`` without colours and without secrets."""
+
+    cell: int
+    ename: str
+    evalue: str
+    traceback: str = ""
+
+
+class Run(Value):
+    """One validation notebook, run once with one set of parameters."""
+
+    notebook: str
+    parameters: dict[str, Any] = {}
+    kernel: str = ""
+    status: RunStatus
+    seconds: float = 0.0
+    metrics: tuple[Metric, ...] = ()
+    stable_metrics: tuple[Metric, ...] = Field(default=(), description="Of the same notebook, asked of stable.")
+    checks: tuple[Check, ...] = ()
+    gates: tuple[GateResult, ...] = ()
+    error: CellError | None = None
+    detail: str = Field(default="", description="Why it was not run, or not to its end.")
+    executed: str | None = Field(default=None, description="The notebook as it ran.")
+    executed_stable: str | None = None
+    key: str = Field(default="", description="A digest of all that its result depends on; empty: not to be reused.")
+
+    @property
+    def verdict(self) -> Verdict:
+        """Fail: it did not end well, a check failed or a gate does; else as its gates say."""
+        if self.status != "done" or not all(check.passed for check in self.checks):
+            return "fail"
+        return worst(gate.verdict for gate in self.gates)
+
+    @property
+    def unjudged(self) -> tuple[GateResult, ...]:
+        """Gates that have no figure since the notebook did not run to its end: of that they are no cause."""
+        if self.status == "done":
+            return ()
+        return tuple(gate for gate in self.gates if gate.verdict != "pass" and gate.value is None)
+
+    @property
+    def title(self) -> str:
+        """The notebook's name and its parameters; see ``titles`` for several runs."""
+        return titles([(self.notebook, self.parameters)])[0]
+
+
+class Validation(Value):
+    """A run of validation notebooks against gates.
+
+    ``snapshot`` is what was validated (None: notebooks that ask no model), ``stable`` what it was compared with.
+    ``trigger`` is the verb that asked for it; ``forced`` why what it refused was done all the same.
+    """
+
+    id: str
+    at: datetime
+    by: str = ""
+    trigger: Literal["validate", "deploy", "traffic", "promote"] = "validate"
+    snapshot: str | None = None
+    endpoint: str | None = None
+    stable: str | None = None
+    runs: tuple[Run, ...]
+    live: tuple[GateResult, ...] = Field(default=(), description="Gates on the comparison of live traffic.")
+    seconds: float = 0.0
+    report: str | None = Field(default=None, description="An HTML page with all of it.")
+    unreported: str = Field(default="", description="Which report could not be written, and why.")
+    forced: str | None = None
+    notes: tuple[str, ...] = Field(default=(), description="What else is to be known, such as what was left out.")
+    stopped: Literal["interrupted", "terminated"] | None = Field(
+        default=None, description="It was ended before all had run: by Ctrl-C, or by a polite kill."
+    )
+    verdict: Verdict = Field(description="The worst of its runs and gates.")
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "pass"
+
+    def unreported_since(self, why: str) -> Validation:
+        """The same, with a report that could not be written."""
+        return self.model_copy(update={"unreported": "; ".join(filter(None, (self.unreported, why)))})
+
+
+class ValidationSpec(Value):
+    """What is to be validated of each release of an endpoint.
+
+    ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: how much of the recorded traffic the
+    notebook is given, such as ``1h``.
+    """
+
+    notebook: str | None = None
+    parameters: Annotated[dict[str, Any], BeforeValidator(plain_keys)] = {}
+    matrix: Matrix = Field(default={}, description="One run for each combination of these values of parameters.")
+    gates: Texts = ()
+    traffic: str | None = None
+
+    @property
+    def words(self) -> str:
+        """What it asks for, in short: ``checks.ipynb: accuracy >= 0.93``."""
+        title = titles([(self.notebook, self.parameters)])[0] if self.notebook else "live traffic"
+        return f"{title}: {', '.join(self.gates)}" if self.gates else title
+
+    @property
+    def told(self) -> ValidationSpec:
+        """As it is shown: without values that are secret by their names. The store alone has those, to run it."""
+        parameters = {name: shown(name, value) for name, value in self.parameters.items()}
+        return self.model_copy(update={"parameters": parameters})
+
+
+def words_of(specs: Iterable[ValidationSpec]) -> str:
+    """What an endpoint asks of its releases, in short."""
+    return " and ".join(spec.words for spec in specs) or "none"
+
+
+class Underway(Value):
+    """Progress of one notebook among several: ``cell`` of ``cells`` runs (0: its kernel starts).
+
+    ``words`` is the cell's first line; ``side`` is who is asked, where stable is asked too.
+    """
+
+    run: int
+    title: str
+    state: State
+    cell: int = 0
+    cells: int = 0
+    words: str = ""
+    side: Literal["candidate", "stable"] = "candidate"
+    seconds: float = 0.0
+
+
+def titles(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """What runs are called: as much of the end of each notebook's path as tells it from the others, and parameters."""
+    paths = [PurePath(notebook).parts for notebook, _ in runs]
+    found = []
+    for path, (_, parameters) in zip(paths, runs, strict=True):
+        others = [other for other in paths if other != path]
+        length = next((n for n in range(1, len(path)) if all(o[-n:] != path[-n:] for o in others)), len(path))
+        given = ", ".join(f"{name}={_short(shown(name, value))}" for name, value in parameters.items())
+        found.append(str(PurePath(*path[-length:])) + (f" [{given}]" if given else ""))
+    return found
+
+
+def _short(value: Any, limit: int = 40) -> str:
+    words = " ".join(str(value).split())
+    return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """One failure fails all; what is left undecided leaves all undecided; nothing asked for is a pass."""
+    found = set(verdicts)
+    return "fail" if "fail" in found else "inconclusive" if "inconclusive" in found else "pass"

@@ -1,0 +1,4 @@
+"""Installed distributions, locks and isolated environments.
+
+Imports system and domain.
+"""

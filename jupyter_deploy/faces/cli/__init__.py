@@ -1,0 +1,4 @@
+"""The command line and the pytest plugin.
+
+Imports verbs, wiring and the other faces' rendering.
+"""

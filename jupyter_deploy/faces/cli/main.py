@@ -1,0 +1,182 @@
+"""``nbdeploy <verb>``: the command line, made from the table of operations."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from cyclopts import App, CycloptsError
+
+from jupyter_deploy.domain.errors import DeployError, done_by_then
+from jupyter_deploy.domain.requests import Request
+from jupyter_deploy.faces.arguments import Output, add_command, joined
+from jupyter_deploy.faces.render.collision import check_distributions
+from jupyter_deploy.faces.render.commands import unread, unread_json
+from jupyter_deploy.faces.render.output import as_json, write
+from jupyter_deploy.system.process_defaults import without_slow_formats
+
+# The contract's exit codes, by an error's code; what is not named here is 3 (target or internal error).
+EXIT_CODES = {
+    "refused": 1,
+    "conflict": 1,
+    "guard_failed": 1,
+    "gate_failed": 1,
+    "gate_inconclusive": 4,
+    "replay_failed": 1,
+    "untrusted": 1,
+    "candidate_unhealthy": 1,
+    "invalid_input": 2,
+    "invalid_name": 2,
+    "unknown_endpoint": 2,
+    "unknown_release": 2,
+    "unknown_revision": 2,
+    "unknown_source": 2,
+    "unknown_target": 2,
+    "unknown_job": 2,
+    "invalid_example": 2,
+    "invalid_traffic": 2,
+    "no_candidate": 2,
+    "not_capturable": 2,
+    "base_unfit": 2,
+    "signature_mismatch": 2,
+    "wrong_distribution": 2,
+    "kernel_died": 138,
+}
+USAGE = 2
+INTERNAL = 3
+INTERRUPTED = 130
+TERMINATED = 143
+
+HELP = """Turn the model in a notebook into a running, validated, observable service.
+
+The usual way, one line after the other:
+
+nbdeploy deploy train.ipynb --name churn --model clf --example "X_test[:5]"
+    the first release is stable
+nbdeploy deploy better.ipynb --name churn --model clf --example "X_test[:5]"
+    the next one starts as a shadow
+nbdeploy compare churn
+    what the shadow would have answered, on the same requests
+nbdeploy init
+    writes a first validation notebook, and what CI and git need to run it
+nbdeploy validate validate_churn.ipynb --gate "accuracy >= stable - 0.01"
+    what its answers are worth; 'deploy --validate … --gate …' asks every release
+nbdeploy traffic churn --canary TAG=20
+    it answers a fifth of the requests
+nbdeploy promote churn
+    it answers all of them
+nbdeploy rollback churn
+    back to the revision before
+nbdeploy publish churn --to registry.example/team/churn
+    its image, which any container runtime or cloud starts
+
+Exit codes: 0 done, 1 refused or a requirement not met, 2 wrong usage or input,
+3 target or internal error, 4 not enough evidence yet, 138 kernel died.
+"""
+
+
+def main(tokens: list[str] | None = None) -> None:
+    """Run the command line and exit with the contract's code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    without_slow_formats()
+    sys.exit(_run(sys.argv[1:] if tokens is None else tokens))
+
+
+def _run(tokens: list[str]) -> int:
+    try:
+        check_distributions()
+        return _app()(_joined(tokens) or ["--help"], exit_on_error=False, print_error=True) or 0
+    except CycloptsError:
+        return USAGE
+    except DeployError as error:
+        _print_error(error, tokens)
+        return EXIT_CODES.get(error.code, INTERNAL)
+    except (KeyboardInterrupt, Terminated) as error:
+        write(f"interrupted; {done_by_then(error)}", sys.stderr)
+        return INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
+    except Exception:  # noqa: BLE001 - the one edge of this face: a bug has an exit code too
+        said = "nbdeploy: this is a bug in nbdeploy; please report it with the lines above"
+        write(f"{traceback.format_exc()}{said}", sys.stderr)
+        return INTERNAL
+
+
+class Terminated(BaseException):
+    """A polite kill, such as CI's when its time is up: as for Ctrl-C, nothing half-made may stay."""
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
+
+
+def _app() -> App:
+    from jupyter_deploy import __version__  # noqa: PLC0415
+    from jupyter_deploy.verbs import OPERATIONS  # noqa: PLC0415
+    from jupyter_deploy.verbs.interrupts import heard_once  # noqa: PLC0415
+
+    app = App(
+        name="nbdeploy",
+        help=HELP,
+        help_format="plaintext",  # Markdown's would cost a fifth of the time that --help may take
+        version=__version__,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for operation in OPERATIONS:
+
+        def run(request: Request, output: Output, name: str = operation.name) -> int:
+            from jupyter_deploy.faces.kernel import python_api  # noqa: PLC0415 - the ports are not needed for --help
+
+            with heard_once() if name == "validate" else contextlib.nullcontext():  # until it is shown
+                result = python_api.run(python_api.BY_NAME[name], request)
+                return _print(result, output, in_job=getattr(request, "github", False))
+
+        add_command(app, operation.name, operation.request, run)
+    return app
+
+
+def _joined(tokens: list[str]) -> list[str]:
+    from jupyter_deploy.verbs import OPERATIONS  # noqa: PLC0415
+
+    verb = next((operation for operation in OPERATIONS if tokens[:1] == [operation.name]), None)
+    return [tokens[0], *joined(verb.request, tokens[1:])] if verb else tokens
+
+
+def _print(result: Any, output: Output, *, in_job: bool = False) -> int:
+    """Show a result on stdout; returns the exit code that it means, whatever becomes of the text.
+
+    ``in_job``: a GitHub job's runner reads it.
+    """
+    if isinstance(result, Iterator):  # records that go on: one line each
+        for record in result:
+            done = write(_shown(record, output), sys.stdout)
+            if done != "written":
+                return INTERNAL if done == "failed" else 0
+        return 0
+    from jupyter_deploy.faces.render.outcomes import exit_code  # noqa: PLC0415 - not needed for --help
+
+    code = exit_code(result)
+    done = write(_shown(result, output, in_job=in_job), sys.stdout)
+    return code or (INTERNAL if done == "failed" else 0)
+
+
+def _shown(result: Any, output: Output, *, in_job: bool = False) -> str:
+    return unread_json(as_json(result)) if output == "json" else unread(_text(result), in_job=in_job)
+
+
+def _text(result: Any) -> str:
+    from jupyter_deploy.faces.render.render import text  # noqa: PLC0415 - rich is not needed for --help
+
+    return text(result)
+
+
+def _print_error(error: DeployError, tokens: list[str]) -> None:
+    if "json" in tokens or "--output=json" in tokens or "-ojson" in tokens:
+        document = {"code": error.code, "message": error.message, "remedy": error.remedy, "details": error.details}
+        write(unread_json(json.dumps({"error": document}, ensure_ascii=False)), sys.stderr)
+        return
+    write(unread(f"nbdeploy: {error}"), sys.stderr)

@@ -1,0 +1,202 @@
+"""What is wrong with the fields of a deploy, said while they are typed; nothing slow runs, nor the model."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.capture.artifacts import checked_name
+from jupyter_deploy.domain.capture.findings import Finding, require_waivable
+from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidName
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.validation.live_gate import is_figure, required, unknown_figure
+from jupyter_deploy.faces.render.problems import problem_of
+from jupyter_deploy.faces.views.documents import FieldProblem
+from jupyter_deploy.verbs.deploy import require_role, require_share
+from jupyter_deploy.verbs.endpoint_gates import OFF
+from jupyter_deploy.verbs.enforce_gates import require_reason
+
+from .kernel import live_from_object, no_variable
+from .stale_cache import stale
+
+# In a form there are no options to be left out.
+_REMEDIES = {
+    "role": "choose auto for the first release of an endpoint",
+    "percent": "leave it empty, or give a number above 0 and up to 100",
+    "reason": "write why; it is kept",
+}
+
+_EXPRESSIONS = ("model", "example", "signature", "training")
+
+
+def problems_in(document: str, shell: Any, ports: Ports) -> tuple[list[FieldProblem], bool]:
+    """Of a ``DeployRequest`` as JSON, each at its field; an item of a list is ``gate.0``.
+
+    And whether that is all: False while something is still looked for, which is told when the same is asked again.
+    """
+    fields = _Fields(ports, shell)
+    fields.look(fields.read(document))
+    return fields.found, fields.complete
+
+
+class _Fields:
+    def __init__(self, ports: Ports, shell: Any) -> None:
+        self._ports, self._shell = ports, shell
+        self.found: list[FieldProblem] = []
+        self.complete = True
+
+    def read(self, document: str) -> DeployRequest:
+        """The request without the fields that cannot be, which are told. Raises InvalidInput: it is no document."""
+        try:
+            return DeployRequest.model_validate_json(document)
+        except ValidationError as error:
+            wrong = {str(one["loc"][0]): one for one in problem_of(error).errors if one["loc"]}
+            for one in wrong.values():
+                self._note(".".join(map(str, one["loc"])), one["msg"], "")
+            rest = {name: value for name, value in _fields(document).items() if name not in wrong}
+            return DeployRequest.model_validate(rest)
+
+    def look(self, request: DeployRequest) -> None:
+        """All fields."""
+        before = self._named(request)
+        first = before is None and request.percent is not None and request.role in ("auto", "stable")
+        with self._noted("percent" if first else "role", "leave it empty" if first else ""):
+            require_role(request, before)
+        with self._noted("percent"):
+            require_share(request)
+        known = not self._unknown_checks(request)
+        with self._noted("reason" if known else "waive"):
+            require_waivable(request.waive, request.reason)
+        with self._noted("reason"):
+            require_reason(request)
+        self._gates(request, before)
+        self._values(request)
+
+    def _named(self, request: DeployRequest) -> Endpoint | None:
+        with self._noted("name"):
+            if not request.name:
+                raise InvalidName("the endpoint needs a name", "write a short word, such as churn")
+            return self._ports.store.endpoint(checked_name(request.name))
+        return None
+
+    def _unknown_checks(self, request: DeployRequest) -> bool:
+        try:
+            require_waivable(request.waive, "a reason")
+        except DeployError:
+            return True
+        return False
+
+    def _gates(self, request: DeployRequest, before: Endpoint | None) -> None:
+        chosen = [one for one in request.validate if one != OFF]
+        for place, path in enumerate(request.validate):
+            if path != OFF and "://" not in path and not Path(path).exists():
+                self._note(f"validate.{place}", f"there is no notebook {path}", "choose one that is there")
+        if chosen and len(chosen) < len(request.validate):
+            self._note("validate", "'off' takes all validations away", "name nothing beside it")
+        specs = (*(before.validations if before else ()), *self._ports.specs)
+        measured = bool(chosen) or any(spec.notebook for spec in specs)
+        for place, text in enumerate(request.gate):
+            with self._noted(f"gate.{place}"):
+                gate = parse_gate(text)
+                if not measured and not is_figure(gate):
+                    raise unknown_figure(gate)
+                if not measured:
+                    required(gate)
+
+    def _values(self, request: DeployRequest) -> None:
+        """Model and example, as far as they can be had without running what may do more."""
+        values = {name: self._value(name, getattr(request, name)) for name in _EXPRESSIONS}
+        model, example = values["model"], values["example"]
+        if model is None:
+            return
+        with self._noted("method" if request.method else "model"):
+            self._ports.finder.require_method(model[0], request.method)
+        live = live_from_object(
+            model[0], example[0] if example else None, request, variable=request.model, shell=self._shell
+        )
+        with self._noted("include"):
+            self._ports.finder.require_included(live)
+        finder, live = self._ports.finder, replace(live, in_cell=False)
+        staleness = stale(live, finder)
+        self.complete = staleness is not None
+        for finding in (*(staleness or ()), *finder.glance(live)):
+            if finding.check not in request.waive:
+                self._note("example" if finding.check == "features" else "model", *_words(finding), finding)
+
+    def _value(self, field: str, expression: str | None) -> tuple[Any] | None:
+        if not expression:
+            if field in ("model", "example"):
+                self._note(field, f"there is no {field}", _WANTED[field])
+            return None
+        try:
+            tree = ast.parse(expression.strip(), mode="eval")
+        except (SyntaxError, ValueError) as error:
+            self._note(field, f"'{expression}' is no Python expression: {getattr(error, 'msg', error)}", _WANTED[field])
+            return None
+        namespace: Mapping[str, Any] = self._shell.user_ns
+        missing = next((name for name in _read(tree) if name not in namespace and not hasattr(builtins, name)), None)
+        if missing is not None:
+            self._note(field, *no_variable(missing, namespace))
+            return None
+        value = self._ports.finder.look(expression, namespace)
+        if field == "example" and value is not None:
+            shown = self._ports.finder.first_rows(value[0])
+            if shown.problem:
+                self._note(field, shown.problem, shown.remedy)
+        return value
+
+    @contextmanager
+    def _noted(self, field: str, remedy: str = "") -> Iterator[None]:
+        try:
+            yield
+        except DeployError as error:
+            remedy = remedy or _REMEDIES.get(field, error.remedy)
+            self._note(field, error.message, remedy, details=error.details)
+
+    def _note(
+        self, field: str, message: str, remedy: str, finding: Finding | None = None, *, details: str = ""
+    ) -> None:
+        said = f"{message}\n{details}" if details else message
+        told = finding.model_dump(mode="json") if finding else None
+        self.found.append(FieldProblem(field=field, message=said, remedy=remedy, finding=told))
+
+
+_WANTED = {
+    "model": "choose one of the models that were found, or name a variable",
+    "example": "write what the model is called with, such as X_test[:5]",
+    "signature": "name a pydantic model of one instance",
+    "training": "name the table that the model was fitted on",
+}
+
+
+def _words(finding: Finding) -> tuple[str, str]:
+    return finding.message, finding.remedy
+
+
+def _read(tree: ast.Expression) -> Iterator[str]:
+    """Names that an expression reads and does not bind itself."""
+    nodes = list(ast.walk(tree))
+    bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
+    bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    yield from (node.id for node in nodes if isinstance(node, ast.Name) and node.id not in bound)
+
+
+def _fields(document: str) -> dict[str, Any]:
+    try:
+        found = json.loads(document)
+    except ValueError as error:
+        raise InvalidInput("what is to be checked is no JSON", "send the fields of a deploy") from error
+    if not isinstance(found, dict):
+        raise InvalidInput("what is to be checked is no JSON object", "send the fields of a deploy")
+    return found

@@ -1,0 +1,213 @@
+"""The running kernel as the operations see it: a live object, its example, and the notebook around them."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.capture.artifacts import Source, checked_name
+from jupyter_deploy.domain.errors import (
+    DeployError,
+    GuardFailed,
+    InvalidExample,
+    InvalidInput,
+    UnknownSource,
+    disk_faults,
+)
+from jupyter_deploy.domain.ports import Live
+from jupyter_deploy.domain.requests import DeployRequest
+from jupyter_deploy.faces.render.shell import BEGAN, current_shell, namespace_of
+from jupyter_deploy.verbs.capture import ERROR_MIME, SNAPSHOT_MIME, capture, retold
+from jupyter_deploy.verbs.release_checks import check_beside
+from jupyter_deploy.wiring import Wiring
+
+
+def live_from_expressions(shell: Any, expression: str, request: DeployRequest, *, notebook: Path | None = None) -> Live:
+    """The model and what goes with it, from a request's expressions in the notebook's namespace.
+
+    Parameters
+    ----------
+    notebook
+        Its file, where who asks knows it; else what the kernel was told when it started.
+
+    Raises
+    ------
+    UnknownSource
+        The model's expression gives none; similar names are offered.
+    InvalidExample
+        The example's expression raises.
+    """
+    namespace = shell.user_ns
+    try:
+        model = eval(expression, namespace)  # noqa: S307 - the user's own words in the user's own kernel
+    except NameError as error:
+        raise UnknownSource(*no_variable(error.name or expression, namespace)) from error
+    except Exception as error:
+        raise UnknownSource(
+            f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable"
+        ) from error
+    example = evaluated("example", request.example, namespace, InvalidExample)
+    signature = evaluated("signature", request.signature, namespace, InvalidInput)
+    training = evaluated("training table", request.training, namespace, InvalidInput)
+    more = {"signature": signature, "training": training, "notebook": notebook}
+    return _live(model, example, request, expression, shell, **more)
+
+
+def evaluated(what: str, expression: str | None, namespace: dict[str, Any], wrong: type[DeployError]) -> Any:
+    """The value of one of a request's expressions; of None it is None. Raises ``wrong``."""
+    if expression is None:
+        return None
+    try:
+        return eval(expression, namespace)  # noqa: S307 - as above
+    except NameError as error:
+        raise wrong(*no_variable(error.name or expression, namespace)) from error
+    except Exception as error:
+        raise wrong(
+            f"the {what} '{expression}' raises {type(error).__name__}: {error}",
+            "give an expression that works in a cell, such as 'X_test[:5]'",
+        ) from error
+
+
+def no_variable(missing: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
+    """What is said of a name that the notebook does not have, and the names that are near."""
+    near = difflib.get_close_matches(missing, [name for name in namespace if not name.startswith("_")], n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that makes it first"
+    return f"there is no variable '{missing}' in this notebook", hint
+
+
+def live_from_object(
+    model: Any, example: Any, request: DeployRequest, *, variable: str | None, shell: Any, **more: Any
+) -> Live:
+    """A live object handed over by Python code; its variable is looked up by identity.
+
+    Parameters
+    ----------
+    **more
+        ``signature`` and ``training``, as objects.
+    """
+    if variable is None:
+        namespace = namespace_of(shell)
+        names = [name for name, value in namespace.items() if value is model and not name.startswith("_")]
+        variable = names[0] if names else None
+    return _live(model, example, request, variable, shell, **more)
+
+
+def capture_for_command_line(document: str) -> None:
+    """Capture in this kernel for ``nbdeploy deploy NOTEBOOK``; the outcome is displayed by its MIME type."""
+    from IPython.display import display  # noqa: PLC0415
+
+    request = DeployRequest.model_validate_json(document)
+    try:
+        notebook, variable = Path(request.source or ""), request.model or ""
+        live = live_from_expressions(current_shell(), variable, request, notebook=notebook)
+        live = replace(live, cells=live.cells[:-1])  # the last cell is the one that calls this function
+        with disk_faults():
+            name, ports = checked_name(request.name or ""), Wiring().ports
+            check = check_beside(ports.store.endpoint(name), request, ports)
+            snapshot = capture(live, name, request, ports, lambda *_: None, check=check)
+    except DeployError as error:
+        found: dict[str, Any] = {
+            "code": error.code,
+            "message": error.message,
+            "remedy": error.remedy,
+            "details": error.details,
+        }
+        if isinstance(error, GuardFailed):
+            found["findings"] = [finding.model_dump(mode="json") for finding in error.findings]
+        display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
+    else:
+        display(
+            {SNAPSHOT_MIME: {"tag": snapshot.tag, **retold(snapshot.manifest)}, "text/plain": snapshot.tag}, raw=True
+        )
+
+
+def last_function(cell: str) -> str:
+    """Name of the last function that a cell defines at its top level.
+
+    Raises
+    ------
+    InvalidInput
+        It defines none.
+    """
+    try:
+        body = ast.parse(cell).body
+    except SyntaxError as error:
+        raise InvalidInput(
+            f"the cell is not Python: {error}", "use %%deploy over a cell that defines a function"
+        ) from error
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if not names:
+        raise InvalidInput(
+            "the cell defines no function", "use %%deploy over a cell that defines one, or %deploy VARIABLE"
+        )
+    return names[-1]
+
+
+def _live(
+    model: Any,
+    example: Any,
+    request: DeployRequest,
+    variable: str | None,
+    shell: Any,
+    *,
+    signature: Any = None,
+    training: Any = None,
+    notebook: Path | None = None,
+) -> Live:
+    notebook = notebook or notebook_path(shell.user_ns if shell else {})
+    source = Source(notebook=str(notebook) if notebook else None, variable=variable)
+    cells = tuple(shell.history_manager.input_hist_raw[1:]) if shell and shell.history_manager else ()
+    return Live(
+        model,
+        example,
+        source,
+        request.method,
+        cells,
+        _project(notebook or Path.cwd() / "."),
+        namespace_of(shell),
+        signature,
+        training,
+        tuple(Path(path).absolute() for path in request.include),
+        failed_in(shell),
+        dict(BEGAN) if shell else {},
+    )
+
+
+def failed_in(shell: Any) -> dict[int, int]:
+    """The cells that raised, each with the line that did; IPython keeps the tracebacks."""
+    raised = getattr(getattr(shell, "history_manager", None), "exceptions", {})
+    found = {}
+    for number, error in raised.items():
+        text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.get("traceback", ())))
+        line = re.search(rf"In ?\[{number}\], line (\d+)", text)
+        found[number] = int(line[1]) if line else 0
+    return found
+
+
+def notebook_path(namespace: Mapping[str, Any]) -> Path | None:
+    """The notebook's file, where its server or editor tells the kernel."""
+    candidates = (
+        os.environ.get("NBDEPLOY_NOTEBOOK"),
+        os.environ.get("JPY_SESSION_NAME"),
+        namespace.get("__vsc_ipynb_file__"),
+    )
+    for candidate in candidates:
+        if candidate and str(candidate).endswith(".ipynb"):
+            path = Path(candidate)
+            return path if path.is_absolute() else (Path.cwd() / path.name)
+    return None
+
+
+def _project(notebook: Path) -> Path:
+    """The folder whose modules are the user's own: the repository around the notebook, else its folder."""
+    folder = (notebook if notebook.is_dir() else notebook.parent).resolve()
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists() and parent != Path.home():
+            return parent
+    return folder

@@ -1,0 +1,148 @@
+"""``%deploy``, ``%%deploy`` and ``%deploy_<verb>``: the same options as on the command line."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from jupyter_deploy.domain.capture.artifacts import checked_name
+from jupyter_deploy.domain.errors import DeployError, InvalidExample, InvalidInput, UnknownSource
+from jupyter_deploy.domain.requests import DeployRequest, Request
+from jupyter_deploy.faces.arguments import is_positional, parse_line
+from jupyter_deploy.faces.panel import PanelRequest, panel
+from jupyter_deploy.faces.render.collision import check_distributions
+from jupyter_deploy.faces.render.render import register_formatters, text
+from jupyter_deploy.faces.render.results import readable_errors
+from jupyter_deploy.faces.render.shell import watch_cells
+from jupyter_deploy.verbs import OPERATIONS, Operation
+
+from .kernel import last_function, live_from_expressions
+from .python_api import run
+
+
+def load(shell: Any) -> None:
+    """Register the magics and the formatters with an IPython shell."""
+    check_distributions()
+    register_formatters(shell)
+    watch_cells(shell)
+    for operation in OPERATIONS:
+        if operation.name == "deploy":
+            shell.register_magic_function(_deploy(shell, operation), "line_cell", "deploy")
+        else:
+            name = f"deploy_{operation.name}"
+            shell.register_magic_function(_verb(operation, name), "line", name)
+    shell.register_magic_function(_panel(), "line", "deploy_panel")
+
+
+def _verb(operation: Operation, name: str) -> Callable[..., Any]:
+    def magic(line: str) -> Any:
+        request, output = parse_line(name, operation.request, _tokens(line))
+        return _shown(run(operation, request), output)
+
+    return _finished(magic, _help(operation.request, f"%{name}"))
+
+
+def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
+    def deploy(line: str, cell: str | None = None) -> Any:
+        parsed, output = parse_line("deploy", DeployRequest, _tokens(line))
+        request = parsed if isinstance(parsed, DeployRequest) else DeployRequest()
+        expression = request.source
+        if cell is not None:
+            if expression is not None:
+                raise InvalidInput("%%deploy deploys the cell's last function", f"leave out '{expression}'")
+            expression = last_function(cell)
+            checked_name(request.name or "")  # before the cell runs, which may take long
+            shell.run_cell(cell).raise_error()
+        if expression is None and request.image is None:
+            raise InvalidInput("which variable holds the model?", 'write %deploy model --name churn --example "X[:5]"')
+        if request.model is not None:
+            raise InvalidInput(
+                "--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE"
+            )
+        if expression is None or expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
+            return _shown(run(operation, request), output)
+        try:
+            live = live_from_expressions(shell, expression, request)
+        except (UnknownSource, InvalidExample, InvalidInput) as error:
+            raise _of_eaten_quotes(error, line, request) from error
+        return _shown(run(operation, request, live=live), output)
+
+    return _finished(deploy, _help(operation.request, "%deploy"))
+
+
+def _panel() -> Callable[..., Any]:
+    name = "deploy_panel"
+
+    def magic(line: str) -> Any:
+        request, output = parse_line(name, PanelRequest, _tokens(line))
+        if output != "text":
+            raise InvalidInput("a panel is for people to look at", "%deploy_describe NAME -o json gives a document")
+        return panel(request.model_dump()["name"])
+
+    return _finished(magic, _help(PanelRequest, f"%{name}"))
+
+
+def _shown(result: Any, output: str) -> Any:
+    if isinstance(result, Iterator):
+        for record in result:  # until the kernel is interrupted
+            print(record.model_dump_json() if output == "json" else text(record))  # noqa: T201 - the cell's output
+        return None
+    if output == "json":
+        return (
+            [r.model_dump(mode="json") for r in result] if isinstance(result, list) else result.model_dump(mode="json")
+        )
+    return result
+
+
+def _tokens(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidInput(
+            f"the line cannot be read: {error}", 'put expressions in quotes: --example "X_test[:5]"'
+        ) from error
+
+
+def _of_eaten_quotes(error: DeployError, line: str, request: DeployRequest) -> DeployError:
+    """The error in other words where an expression has lost its quotes: a line is split as a shell does."""
+    try:
+        words = shlex.split(line, posix=False)
+    except ValueError:  # quotes that only the other way of reading ends
+        return error
+    for expression in (request.source, request.example, request.signature, request.training):
+        if expression is None or expression in line:
+            continue
+        written = next((w for w in words if re.sub("[\"']", "", w) == expression), None)
+        if written is not None:
+            other = written.replace('"', "'")
+            return type(error)(
+                f"of {written} only {expression} is left: a magic's line eats quotes, as a shell does",
+                f'write it in other quotes: "{other}"',
+            )
+    return error
+
+
+def _help(request: type[Request], name: str) -> str:
+    lines = [request.__doc__ or "", "", f"Options of {name}:"]
+    for field_name, field in request.model_fields.items():
+        shown = field_name.upper() if is_positional(field) else f"--{field_name.replace('_', '-')}"
+        lines.append(f"  {shown:14} {field.description or ''}")
+    return "\n".join(lines)
+
+
+def _finished(function: Callable[..., Any], help_: str) -> Callable[..., Any]:
+    """A magic with its help, which ``--help`` prints too, and whose errors can be read."""
+
+    @functools.wraps(function)
+    def wrapped(line: str, cell: str | None = None) -> Any:
+        if "--help" in line.split():
+            print(help_)  # noqa: T201 - the cell's output
+            return None
+        with readable_errors():
+            return function(line) if cell is None else function(line, cell)
+
+    wrapped.__doc__ = help_
+    return wrapped

@@ -1,0 +1,292 @@
+"""Metrics as a notebook records them, made into the documents that ``docs/validation.md`` describes."""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
+
+Statistic = str | Callable[..., Any]
+
+MOST_LISTED = 2000
+"""Numbers that a document holds as a list; more of them are packed."""
+
+REPLICATES = 1000
+_SEED = 20_261_125
+
+_LONG_SECONDS = 3
+"""So long a reader wonders what a cell does."""
+
+MOST_GROUPS = 200
+_MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of one subgroup; ``dropped`` replicates gave no number."""
+
+    name: str
+    value: float
+    n: int | None
+    group: Mapping[str, str]
+    statistic: str
+    rows: Any = None
+    replicates: Any = None
+    dropped: int = 0
+
+    @property
+    def title(self) -> str:
+        """As gates name it: ``accuracy[sex=F]``."""
+        return _title(self.name, self.group)
+
+    def document(self) -> dict[str, Any]:
+        """What is displayed for machines."""
+        found = {
+            "kind": "metric",
+            "name": self.name,
+            "value": self.value,
+            "n": self.n,
+            "group": dict(self.group),
+            "statistic": self.statistic,
+        }
+        for field, numbers in (("rows", self.rows), ("replicates", self.replicates)):
+            if numbers is not None:
+                found[field] = packed(numbers)
+        return found
+
+    def words(self) -> str:
+        """What is displayed for people: ``accuracy = 0.947 (mean of 200 rows)``."""
+        if self.n is None:
+            return f"{self.title} = {self.value:.6g}"
+        of = f"{self.statistic} of {self.n} rows" if self.rows is not None else f"n={self.n}"
+        left = f"; {self.dropped} of {REPLICATES} resamples gave no number" if self.dropped else ""
+        return f"{self.title} = {self.value:.6g} ({of}{left})"
+
+
+def packed(numbers: Any) -> list[float | None] | dict[str, str]:
+    """Numbers as JSON: a list (null where there is none), or beyond ``MOST_LISTED`` compressed doubles."""
+    if len(numbers) <= MOST_LISTED:
+        return [number if math.isfinite(number) else None for number in numbers.tolist()]
+    data = base64.b64encode(zlib.compress(np.asarray(numbers, "<f8").tobytes(), 6)).decode("ascii")
+    return {"encoding": "zlib+base64", "dtype": "<f8", "data": data}
+
+
+def measured(
+    name: str,
+    *,
+    value: Any = None,
+    n: Any = None,
+    rows: Any = None,
+    group: Mapping[str, Any] | None = None,
+    statistic: Statistic = "mean",
+    by: Any = None,
+) -> Iterator[Measured]:
+    """The metric, and one more for each subgroup of ``by``.
+
+    Raises
+    ------
+    InvalidInput
+        It is none; the message names it.
+    """
+    of = {str(key): str(each) for key, each in (group or {}).items()}
+    title = _title(name, of)
+    if not isinstance(name, str) or not name.isidentifier() or name == "stable":
+        raise InvalidInput(
+            f"{name!r} cannot name a metric", "gates name it: letters, digits and _, such as 'accuracy' or 'rmse_eur'"
+        )
+    if (value is None) == (rows is None):
+        raise InvalidInput(
+            f"metric '{title}' needs a value or rows, and not both",
+            f"write metric('{name}', 0.93, n=200) or metric('{name}', rows=(y == predicted))",
+        )
+    if rows is None:
+        if by is not None or callable(statistic):
+            raise InvalidInput(f"metric '{title}': subgroups and functions need rows", "give rows")
+        yield Measured(name, _number(title, value), _count(title, n), of, statistic)
+        return
+    taken = _Rows(title, rows, statistic)
+    if n is not None and _count(title, n) != taken.n:
+        raise InvalidInput(f"metric '{title}': n is {n}, but there are {taken.n} rows", "leave n out")
+    yield taken.measured(name, of, None)
+    for more, chosen in _subgroups(title, by, taken.n) if by is not None else ():
+        yield taken.measured(name, of | more, chosen)
+
+
+class _Rows:
+    """A metric's rows and what is made of them."""
+
+    def __init__(self, title: str, rows: Any, statistic: Statistic) -> None:
+        self._title = title
+        self._statistic = statistic
+        if callable(statistic):
+            given = rows if isinstance(rows, tuple) else (rows,)
+            self._arrays = [_array(title, each) for each in given]
+        elif statistic in STATISTICS:
+            self._arrays = [_numbers(title, rows)]
+        else:
+            raise InvalidInput(
+                f"metric '{title}': there is no statistic '{statistic}'",
+                f"use one of {', '.join(STATISTICS)}, or a function of the rows, such as roc_auc_score",
+            )
+        lengths = [len(each) for each in self._arrays]
+        if len(set(lengths)) > 1:
+            raise InvalidInput(f"metric '{title}': rows of different lengths, {', '.join(map(str, lengths))}", "")
+        self.n = lengths[0] if lengths else 0
+        if self.n == 0:
+            raise InvalidInput(f"metric '{title}' has no rows", "is the table empty, or does a filter leave nothing?")
+
+    def measured(self, name: str, group: Mapping[str, str], chosen: Any) -> Measured:
+        arrays = self._arrays if chosen is None else [each[chosen] for each in self._arrays]
+        title, count = _title(name, group), len(arrays[0])
+        if isinstance(self._statistic, str):
+            value = _number(title, statistic_of(self._statistic, arrays[0].tolist()))
+            return Measured(name, value, count, group, self._statistic, rows=arrays[0])
+        called = getattr(self._statistic, "__name__", type(self._statistic).__name__)
+        began = perf_counter()
+        value = _number(title, self._statistic(*arrays))
+        if (long := (perf_counter() - began) * REPLICATES) >= _LONG_SECONDS:
+            print(f"resampling {title}: {called} is called {REPLICATES} times, for about {long:.0f} s")  # noqa: T201
+        replicates = _replicates(self._statistic, arrays, count)
+        dropped = int(np.isnan(replicates).sum())
+        return Measured(name, value, count, group, called, replicates=replicates, dropped=dropped)
+
+
+def _replicates(statistic: Callable[..., Any], arrays: list[Any], count: int) -> Any:
+    """The statistic of ``REPLICATES`` resamples of the rows, drawn with replacement.
+
+    Which rows follows from the seed and their number alone: replicate i is of the same rows in every run over as many,
+    so that a candidate's and stable's are paired. NaN: the statistic raised or gave no number, as of a resample
+    in which a class is missing.
+    """
+    import warnings  # noqa: PLC0415
+
+    draws = np.random.Generator(np.random.PCG64([_SEED, count]))
+    found = np.full(REPLICATES, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of each resample the same
+        for at in range(REPLICATES):
+            rows = draws.integers(count, size=count)
+            try:
+                number = float(statistic(*(each[rows] for each in arrays)))
+            except Exception:  # noqa: BLE001, S112 - the user's function, on rows that the user did not choose
+                continue
+            found[at] = number if math.isfinite(number) else np.nan
+    return found
+
+
+def _subgroups(title: str, by: Any, count: int) -> Iterator[tuple[dict[str, str], Any]]:
+    """Each value of each column, and with several columns each combination too; with the places of its rows."""
+    columns = _columns(title, by, count)
+    several = [tuple(columns)] if len(columns) > 1 else []
+    for names in [*((name,) for name in columns), *several]:
+        members: dict[tuple[str, ...], list[int]] = {}
+        for place, labels in enumerate(zip(*(columns[name] for name in names), strict=True)):
+            members.setdefault(labels, []).append(place)
+        if len(members) > MOST_GROUPS:
+            raise InvalidInput(
+                f"metric '{title}': {', '.join(names)} has {len(members)} different values",
+                f"make at most {MOST_GROUPS} groups of them, such as with pandas.cut",
+            )
+        for labels, places in sorted(members.items()):
+            yield dict(zip(names, labels, strict=True)), np.asarray(places)
+
+
+def _columns(title: str, by: Any, count: int) -> dict[str, list[str]]:
+    if isinstance(by, Mapping):
+        found = {str(name): _array(title, values) for name, values in by.items()}
+    elif hasattr(by, "columns"):
+        found = {str(name): _array(title, by[name]) for name in by.columns}
+    elif getattr(by, "name", None) is not None:
+        found = {str(by.name): _array(title, by)}
+    else:
+        raise InvalidInput(
+            f"metric '{title}': what is 'by' called?", "give a Series with a name, a frame, or {'sex': values}"
+        )
+    for name, values in found.items():
+        if len(values) != count:
+            raise InvalidInput(f"metric '{title}': {count} rows, but {len(values)} values of '{name}' to group by", "")
+    return {name: [_label(value) for value in values.tolist()] for name, values in found.items()}
+
+
+def _label(value: Any) -> str:
+    missing = value is None or value != value or str(value) in ("NaT", "<NA>")  # noqa: PLR0124 - NaN is not itself
+    return _MISSING if missing else str(value)
+
+
+def _array(title: str, values: Any) -> Any:
+    """One array of a metric's rows, of any type."""
+    if hasattr(values, "detach"):  # a tensor that is still being learnt with
+        values = values.detach().cpu()
+    try:
+        found = np.asarray(values)
+    except Exception as error:
+        raise InvalidInput(f"metric '{title}': its rows are no array: {error}", "give one value a row") from error
+    if found.ndim == 0:
+        raise InvalidInput(f"metric '{title}': its rows are one {type(values).__name__}", "give one value a row")
+    return found
+
+
+def _numbers(title: str, rows: Any) -> Any:
+    """Rows that are one finite number each, as doubles."""
+    found = _array(title, rows)
+    if found.ndim != 1:
+        raise InvalidInput(f"metric '{title}': its rows have the shape {found.shape}", "give one number a row")
+    if found.dtype.kind not in "biuf":
+        words = [place for place, value in enumerate(found.tolist()) if not _is_number(value)]
+        if words or found.dtype.kind != "O":
+            place = words[0] if words else 0
+            raise InvalidInput(
+                f"metric '{title}': row {place} is {found.tolist()[place]!r}, which is no number",
+                "give one number or one true/false a row",
+            )
+    numbers = found.astype(np.float64)
+    strange = np.flatnonzero(~np.isfinite(numbers))
+    if len(strange):
+        raise InvalidInput(
+            f"metric '{title}': row {strange[0]} is {numbers[strange[0]]}, and so are {len(strange) - 1} more"
+            if len(strange) > 1
+            else f"metric '{title}': row {strange[0]} is {numbers[strange[0]]}",
+            "say what a row without a number means, such as a wrong answer, or leave those rows out and say so by n",
+        )
+    return numbers
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) or hasattr(value, "__float__")
+
+
+def _number(title: str, value: Any) -> float:
+    if isinstance(value, str | bytes) or value is None:
+        raise InvalidInput(f"metric '{title}' is {value!r}, which is no number", "give a finite number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"metric '{title}' is no number but a {type(value).__name__}", "give a finite number, or rows="
+        ) from error
+    if not math.isfinite(number):
+        raise InvalidInput(f"metric '{title}' is {number}", "is there a division by zero, or a missing value?")
+    return number
+
+
+def _count(title: str, n: Any) -> int | None:
+    if n is None:
+        return None
+    number = _number(title, n)
+    if number != int(number) or number < 1:
+        raise InvalidInput(f"metric '{title}': n is {n!r}, which is no number of rows", "give a whole number above 0")
+    return int(number)
+
+
+def _title(name: Any, group: Mapping[str, str]) -> str:
+    inside = ", ".join(f"{key}={value}" for key, value in group.items())
+    return f"{name}[{inside}]" if inside else str(name)

@@ -1,0 +1,109 @@
+"""``recorded()``: an endpoint's recorded requests as a data frame, for a validation notebook or by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.evidence.ground_truth import FILE, MOST_ROWS, OF
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INDEX = ("request_id", "row")
+
+
+def recorded(
+    name: str | None = None, *, since: str | timedelta | datetime | None = None, limit: int = MOST_ROWS
+) -> pd.DataFrame:
+    """What clients asked and were answered, one row an instance, oldest first.
+
+    Where nbdeploy runs the notebook with ``--traffic``, it has chosen the requests, and the arguments change nothing:
+    so the candidate and stable are asked about the same rows.
+
+    Parameters
+    ----------
+    name : str
+        The endpoint, by hand.
+    since : str or timedelta or datetime
+        By hand: of the last ``"1h"``, ``"7d"``, …, or since ``"2026-11-25T12:00"``. Default: of the last day.
+    limit : int
+        By hand: the last so many rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The instances' features as columns (one column ``instance`` where an instance is no object); their names are in
+        ``frame.attrs["features"]``, of those that are redacted in ``frame.attrs["redacted"]``. Then ``predicted``, what
+        the client was answered, ``actual``, what was really so (None where nobody told), ``release``, which answered,
+        and ``ts``, when it was asked (UTC). A feature of one of these names keeps it, and the other column gets an
+        underscore: ``actual_``. The index is the request's id and the row in it.
+
+    Raises
+    ------
+    InvalidInput
+        Nothing is on record, or no data is; or ``name`` is missing by hand.
+    """
+    with _file(name, since, limit) as (path, of):
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    if len(rows) < of:
+        warnings.warn(f"these are the last {len(rows)} of {of} recorded rows", stacklevel=2)
+    redacted = sorted({name for row in rows for name in row.get("redacted", ())})
+    if redacted:
+        words = f"the values of {', '.join(redacted)} are redacted: no model that needs them can be asked these rows"
+        warnings.warn(words, stacklevel=2)
+    frame = _frame(rows)
+    frame.attrs["redacted"] = redacted
+    return frame
+
+
+@contextmanager
+def _file(name: str | None, since: str | timedelta | datetime | None, limit: int) -> Iterator[tuple[Path, int]]:
+    if FILE in os.environ:
+        yield Path(os.environ[FILE]), int(os.environ[OF])
+        return
+    if name is None:
+        raise InvalidInput(
+            "which endpoint's requests?",
+            "by hand write recorded('NAME'); run it by 'nbdeploy validate … --traffic NAME'",
+        )
+    from jupyter_deploy.verbs.recorded_requests import rows_of  # noqa: PLC0415 - not needed for importing this
+    from jupyter_deploy.wiring import Wiring  # noqa: PLC0415
+
+    with rows_of(name, since, limit, Wiring().ports) as found:
+        yield found.path, found.of
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    try:
+        import pandas as pd  # noqa: PLC0415 - not needed for importing this
+    except ImportError as error:
+        raise InvalidInput(
+            "recorded() needs pandas", f"install it, or read the JSON lines of the file that {FILE} names"
+        ) from error
+    instances = [row["instance"] for row in rows]
+    tabular = all(isinstance(instance, dict) for instance in instances)
+    columns = pd.DataFrame(instances) if tabular else pd.DataFrame({"instance": pd.Series(instances, dtype=object)})
+    features = list(columns.columns)
+    for name in ("predicted", "actual"):
+        # As objects: what is missing stays None, and a 1 stays a 1 beside it.
+        values = pd.Series([row[name] for row in rows], dtype=object)
+        columns[_free(name, columns)] = values if values.isna().any() else values.infer_objects()
+    columns[_free("release", columns)] = [row["release"] for row in rows]
+    columns[_free("ts", columns)] = pd.to_datetime([row["ts"] for row in rows], format="ISO8601", utc=True)
+    columns.index = pd.MultiIndex.from_arrays([[row[name] for row in rows] for name in INDEX], names=INDEX)
+    columns.attrs["features"] = features
+    return columns
+
+
+def _free(name: str, columns: pd.DataFrame) -> str:
+    while name in columns:
+        name += "_"
+    return name

@@ -1,0 +1,221 @@
+"""A snapshot as a validation notebook asks it: over HTTP, with the notebook's own values on both sides."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.faces.render.results import blames_its_caller
+
+LEAST_ROWS, MOST_REQUESTS = 5, 100
+"""A batch goes in requests of so many rows at least, and so many requests at most: enough for their latencies to be
+judged, few enough not to be what a notebook waits for. The same rows always go in the same requests."""
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Of one request; the server takes twice as much (``Front``)."""
+
+PATIENCE_SECONDS = 600.0
+"""So long an answer is waited for, the server's start included."""
+
+_TAIL = 20
+_MOST_TOLD = 10
+
+
+class ServedModel:
+    """A snapshot that answers over HTTP, as a release does.
+
+    Parameters
+    ----------
+    url
+        Where it answers: below it are ``/predict`` and ``/metadata``. It may hold a secret, and is in no repr.
+    tag
+        Which snapshot it is.
+    explain
+        Raises why it no longer answers, where that is known.
+    """
+
+    def __init__(self, url: str, tag: str, explain: Callable[[], None] = lambda: None) -> None:
+        self.url, self.tag = url, tag
+        self._explain = explain
+        self._own = threading.local()
+        self._about: dict[str, Any] | None = None
+
+    @blames_its_caller
+    def predict(self, X: Any) -> Any:  # noqa: N803 - as everywhere
+        """The answers to what the notebook's model is asked.
+
+        Parameters
+        ----------
+        X
+            For a model of tables: a frame, array, tensor or list of rows (or of texts). For a function: one call, which
+            is its argument, or a dict or tuple of several arguments; or a list, Series, array or frame with one
+            call an item.
+
+        Returns
+        -------
+        numpy.ndarray
+            One answer a row, of the type that the notebook's model answers. What is no regular array is a list; where
+            the model answers a frame for a frame, a frame with the same index. For a function one
+            call's answer, or a list of several calls'.
+
+        Raises
+        ------
+        InvalidInput
+            The model does not take this: row and feature are named.
+        TargetError
+            The model raised, or its process ended; with the end of what it wrote.
+        """
+        from .encode import answers_of, instances_of  # noqa: PLC0415 - NumPy, where it is needed
+
+        signature = self._metadata()["signature"]
+        instances, one = instances_of(X, signature)
+        answers = self._asked(instances)
+        return answers[0] if one else answers_of(answers, signature, X)
+
+    @blames_its_caller
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """As the notebook's model is called: for a function with its own arguments, for others with a batch."""
+        signature = self._metadata()["signature"]
+        if signature["container"] != "call":
+            return self.predict(*arguments, **named)
+        from .encode import call_of  # noqa: PLC0415 - as above
+
+        return self._asked([call_of(arguments, named, signature)])[0]
+
+    def __getattr__(self, name: str) -> Any:
+        """The method that the endpoint serves has its own name too; there is no other."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        served = self._metadata()["method"] or "the call itself"
+        if name == served:
+            return self.predict
+        raise AttributeError(
+            f"{self.tag} has no '{name}' here: an endpoint serves one method, which is {served}; what a notebook asks "
+            f"of it is .predict(…). For '{name}' deploy another endpoint with --method {name}"
+        )
+
+    def __repr__(self) -> str:
+        """Short, and without the address, which may hold a secret."""
+        return f"<served model {self.tag}>"
+
+    def _metadata(self) -> dict[str, Any]:
+        if self._about is None:
+            status, body = self._send("GET", "/metadata")
+            if status != 200:
+                raise TargetError(f"{self.tag} does not say what it is: {status} {body[:200].decode(errors='replace')}")
+            self._about = json.loads(body)
+        return self._about
+
+    def _asked(self, instances: Sequence[Any]) -> list[Any]:
+        """The answers, asked for in several requests."""
+        size = max(LEAST_ROWS, -(-len(instances) // MOST_REQUESTS))
+        return self._in_parts(instances, size) if len(instances) > size else self._request(instances, 0)
+
+    def _in_parts(self, instances: Sequence[Any], size: int, first: int = 0) -> list[Any]:
+        parts = [self._request(instances[at : at + size], first + at) for at in range(0, len(instances), size)]
+        return [answer for part in parts for answer in part]
+
+    def _request(self, instances: Sequence[Any], first: int) -> list[Any]:
+        """``first`` is the place of the first instance in what was asked for."""
+        body = json.dumps({"instances": instances}, separators=(",", ":"), allow_nan=False).encode()
+        if len(body) > MOST_BYTES and len(instances) > 1:
+            return self._in_parts(instances, max(1, len(instances) * MOST_BYTES // len(body) // 2), first)
+        status, text = self._send("POST", "/predict", body)
+        if status == 200:
+            answers: list[Any] = json.loads(text)["predictions"]
+            return answers
+        raise self._refusal(status, text, first)
+
+    def _refusal(self, status: int, text: bytes, first: int) -> Exception:
+        try:
+            problem = json.loads(text)
+            detail, errors = str(problem["detail"]), list(problem["errors"])
+        except (ValueError, KeyError, TypeError):
+            detail, errors = text[:500].decode(errors="replace"), []
+        if status < 500 and status != 429:
+            lines = [_placed(error, first) for error in errors[:_MOST_TOLD]]
+            what = lines[0] if lines else detail
+            return InvalidInput(
+                f"{self.tag} does not take this: {what}",
+                "ask it what its notebook's model takes; 'nbdeploy describe' names its endpoint's columns"
+                if status == 422
+                else "",
+                "\n".join(f"  {line}" for line in lines[1:]),
+            )
+        return TargetError(
+            f"{self.tag} failed on this request ({status})" if status == 500 else f"{self.tag}: {status} {detail}",
+            "what it wrote is above; would its notebook's model answer this?",
+            self._log() if status == 500 else "",
+        )
+
+    def _log(self) -> str:
+        """The end of what the model wrote, where its server gives that away."""
+        try:
+            status, body = self._send("GET", "/../log")
+        except TargetError:
+            return ""
+        return "\n".join(body.decode(errors="replace").strip().splitlines()[-_TAIL:]) if status == 200 else ""
+
+    def _send(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        parts = urlsplit(self.url)
+        below = parts.path.rstrip("/")
+        target = f"{below.rpartition('/')[0]}/log" if path == "/../log" else below + path
+        headers = {"content-type": "application/json"} if body is not None else {}
+        try:
+            connection, used = self._connection(parts.hostname or "", parts.port or 80)
+            try:
+                connection.request(method, target, body, headers)
+                answer = connection.getresponse()
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                if not used:
+                    raise
+                connection.close()  # it was closed while nobody used it; http.client opens another
+                connection.request(method, target, body, headers)
+                answer = connection.getresponse()
+            return answer.status, answer.read()
+        except TimeoutError as error:
+            self._forget()
+            raise TargetError(
+                f"{self.tag} has not answered within {PATIENCE_SECONDS:g} s", "ask for fewer rows at once"
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            self._forget()
+            self._explain()
+            raise TargetError(
+                f"{self.tag} no longer answers ({type(error).__name__}): its process has ended or could not be started",
+                "the validation says why; does the model end its process, or need more memory than there is?",
+            ) from error
+        except BaseException:
+            self._forget()  # interrupted: half an answer may be on its way
+            raise
+
+    def _connection(self, host: str, port: int) -> tuple[http.client.HTTPConnection, bool]:
+        """The thread's own, kept open; and whether it was used before. A forked process has none yet."""
+        pid, connection = getattr(self._own, "held", (None, None))
+        if connection is not None and pid == os.getpid():
+            return connection, True
+        connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
+        self._own.held = (os.getpid(), connection)
+        return connection, False
+
+    def _forget(self) -> None:
+        _, connection = getattr(self._own, "held", (None, None))
+        if connection is not None:
+            connection.close()
+        self._own.held = (None, None)
+
+
+def _placed(error: Mapping[str, Any], first: int) -> str:
+    """``row 3, 'age': must be a number``."""
+    match error["loc"]:
+        case ["instances", int(row), *rest]:
+            where = [f"row {row + first}", *(f"'{name}'" if isinstance(name, str) else f"[{name}]" for name in rest)]
+            return f"{', '.join(where)}: {error['msg']}"
+        case _:
+            return str(error["msg"])

@@ -1,0 +1,230 @@
+"""What a validation notebook calls: ``model``, ``reference``, ``metric`` and ``check``. They work by hand too.
+
+Light: it is imported in every validation's kernel, where imports are most of the time.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.evidence.statistic import METRIC_MIME, RECORDED
+from jupyter_deploy.faces.render.results import blames_its_caller
+from jupyter_deploy.notebooks.rerun import is_rerun
+
+if TYPE_CHECKING:
+    from .served_model import ServedModel
+
+_told: dict[str, ServedModel] = {}
+_recorded: set[str] = set()
+_numbers = itertools.count(1)
+_numbering = threading.Lock()
+
+
+@blames_its_caller
+def model(name: str | None = None) -> ServedModel:
+    """The model under test, answering over HTTP as it will be served.
+
+    ``nbdeploy validate`` says which it is. By hand it is found in the store and served until this kernel ends: by
+    ``name``, else by the notebook's variable ``snapshot`` or ``endpoint``, else it is the only endpoint's candidate, or
+    its stable release where it has none.
+
+    Parameters
+    ----------
+    name
+        A snapshot's tag or an endpoint's name. Under ``nbdeploy validate`` it may only say what is validated.
+
+    Raises
+    ------
+    InvalidInput
+        Nothing says which, and the endpoints are named; or another model is validated.
+    StartFailed, EnvironmentChanged
+        It cannot be served.
+    """
+    if "NBDEPLOY_MODEL" in os.environ:
+        _require_validated(name)
+        return _served("NBDEPLOY_MODEL")
+    from .interactive_model import model_by_hand  # noqa: PLC0415 - the store, which only this needs
+
+    return model_by_hand(name)
+
+
+@blames_its_caller
+def reference(name: str | None = None) -> ServedModel | None:
+    """Today's stable release of the endpoint, as ``model`` gives the model under test; None: there is none.
+
+    By hand the endpoint is found as for ``model``; under ``nbdeploy validate`` it is that of the model under test.
+    """
+    if "NBDEPLOY_MODEL" in os.environ:
+        _require_validated(name)
+        return _served("NBDEPLOY_REFERENCE") if "NBDEPLOY_REFERENCE" in os.environ else None
+    from .interactive_model import reference_by_hand  # noqa: PLC0415 - as above
+
+    return reference_by_hand(name)
+
+
+def _require_validated(name: str | None) -> None:
+    """Raise where a name is not that of what is validated: figures of another model would pass its gates.
+
+    When the notebook is asked of stable, the name still is the candidate's, as it stands in the notebook.
+    """
+    subject = os.environ.get("NBDEPLOY_SUBJECT", os.environ["NBDEPLOY_MODEL"])
+    own, _, version = subject.partition(":")
+    given, _, beginning = (name or "").partition(":")
+    begins = given == own and beginning != "" and version.startswith(beginning)
+    if name not in (None, own, subject, os.environ.get("NBDEPLOY_SUBJECT_ENDPOINT")) and not begins:
+        raise InvalidInput(
+            f"'{name}' is not what is validated, which is {subject}",
+            "write model() without a name, or validate that one with --snapshot",
+        )
+
+
+def _served(variable: str) -> ServedModel:
+    """The model at the address that this kernel was told; one a kernel, since it keeps its connection."""
+    from .served_model import ServedModel  # noqa: PLC0415 - a notebook may record metrics alone
+
+    url = os.environ[f"{variable}_URL"]
+    if url not in _told:
+        _told[url] = ServedModel(url, os.environ[variable])
+    return _told[url]
+
+
+@blames_its_caller
+def metric(
+    name: str,
+    value: float | None = None,
+    *,
+    n: int | None = None,
+    rows: Any = None,
+    group: Mapping[str, Any] | None = None,
+    statistic: str | Callable[..., Any] = "mean",
+    by: Any = None,
+) -> None:
+    """Record one figure, for gates to judge.
+
+    Parameters
+    ----------
+    name
+        Letters, digits and ``_``. ``nbdeploy validate`` takes each name (with its group) once.
+    value
+        The figure itself; with ``n`` the number of rows that it is of.
+    rows
+        In place of ``value`` one number or true/false a row: a Series, array, tensor or list. With them a gate
+        knows how sure the figure is, and compares the same rows of two models. With a function as ``statistic``
+        a tuple of its arguments, arrays of one length.
+    group
+        Which subgroup it is of: ``{"sex": "F"}``.
+    statistic
+        What of the rows: mean, median, rms, p50, p90, p95, p99, min, max, sum; or a function of the rows such as
+        ``roc_auc_score``, which is asked 1000 times more with resampled rows.
+    by
+        A Series with a name, a frame or a dict of arrays: one more metric for each value of each column, and for each
+        combination of values of several columns. ``by=X["sex"]`` makes ``accuracy[sex=F]``. Rows where it is missing
+        are the group ``missing``.
+
+    Raises
+    ------
+    InvalidInput
+        It is no finite number, there are no rows, or too many; the message names the metric.
+    """
+    from .metrics import measured  # noqa: PLC0415 - NumPy, where it is needed
+
+    # All are made before any is shown: one that fails leaves nothing half-recorded.
+    for one in list(measured(name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by)):
+        if is_rerun() and one.title in _recorded:  # by hand a cell may run as often as its reader likes
+            raise InvalidInput(f"metric '{one.title}' was recorded already", "give each a name of its own")
+        _recorded.add(one.title)
+        _show(one.document(), one.words())
+
+
+@blames_its_caller
+def check(name: str, passed: Any, detail: str = "") -> None:
+    """Record that something is so, or not; one that is not fails the validation.
+
+    Parameters
+    ----------
+    passed
+        One truth value, such as ``(p >= 0).all()``.
+    detail
+        What a reader should know where it is not so.
+
+    Raises
+    ------
+    InvalidInput
+        ``passed`` is not one truth value.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInput(f"{name!r} cannot name a check", "say in a few words what should be so")
+    several = getattr(passed, "shape", ()) not in ((), (1,))
+    if several or passed is None or isinstance(passed, str | list | tuple | dict) or type(passed).__name__ == "NAType":
+        raise InvalidInput(
+            f"check '{name}' is no one truth value but of the type {type(passed).__name__}",
+            "write, for example, (p >= 0).all()",
+        )
+    holds = bool(passed)
+    words = f"{'✓' if holds else '✗'} {name}" + (f": {detail}" if detail and not holds else "")
+    document = {"kind": "check", "name": name, "passed": holds, "detail": str(detail)}
+    _show(document, words, "#2e7d32" if holds else "#c62828")
+
+
+def _show(document: dict[str, Any], words: str, edge: str = "#6b7f99") -> None:
+    from jupyter_deploy.faces.render.shell import current_shell  # noqa: PLC0415
+
+    shell = current_shell()
+    if RECORDED in os.environ:
+        document = _numbered(document, shell)
+    if shell is None:
+        print(words)  # noqa: T201 - a plain Python process has no other display
+        return
+    from IPython.display import display  # noqa: PLC0415 - it runs already
+
+    style = f"border-left:4px solid {edge};padding:2px 8px"
+    shown = f"<div style='{style}'>{html.escape(words)}</div>"
+    display({METRIC_MIME: document, "text/plain": words, "text/html": shown}, raw=True)
+
+
+def _numbered(document: dict[str, Any], shell: Any) -> dict[str, Any]:
+    """A document with its number, which the cell's reply says too: by another way than that on which it may be lost.
+
+    Raises
+    ------
+    InvalidInput
+        It would be lost for sure, and a check that fails with it.
+    """
+    kernel = getattr(shell, "kernel", None)
+    lost = f"{document['kind']} '{document['name']}' would be lost"
+    own = getattr(
+        getattr(kernel, "session", None), "pid", os.getpid()
+    )  # of other kernels than ipykernel it is not known
+    if kernel is None or own != os.getpid():
+        raise InvalidInput(
+            f"{lost}: this is not the notebook's own process",
+            "return what it is made of, and record that in a cell",
+        )
+    from IPython.core.displaypub import CapturingDisplayPublisher  # noqa: PLC0415 - it runs already
+
+    with _numbering:
+        number = next(_numbers)
+        if number == 1:
+            _drops_nothing(kernel)
+        shell.payload_manager.write_payload({"source": "nbdeploy", RECORDED: number})
+    if isinstance(shell.display_pub, CapturingDisplayPublisher):  # %%capture swallows this too, so the number is given
+        raise InvalidInput(
+            f"{lost}: what this cell displays is captured", "record it in a cell without %%capture and capture_output()"
+        )
+    return document | {"number": number}
+
+
+def _drops_nothing(kernel: Any) -> None:
+    """Let the kernel's publishing socket wait for its reader where it would drop what is faster than that.
+
+    After 1000 messages that its reader has not taken (ZeroMQ's high-water mark) it would.
+    """
+    thread = getattr(kernel, "iopub_thread", None)
+    if thread is not None:  # of other kernels than ipykernel it is not known
+        thread.schedule(lambda: setattr(thread.socket, "xpub_nodrop", True))

@@ -1,0 +1,4 @@
+"""Results as text and HTML for every face.
+
+Imports domain alone.
+"""

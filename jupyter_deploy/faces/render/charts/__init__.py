@@ -1,0 +1,76 @@
+"""Pictures as Vega-Lite specifications, which JupyterLab draws itself in its own theme, light or dark.
+
+So no colour of a text, of an axis or of the background stands in them; the marks' colours show on both, and what they
+tell apart is told by dashes too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from jupyter_deploy.domain.validation.chart import SCHEMA, Colours
+
+Chart = dict[str, Any]
+
+MIME = "application/vnd.vegalite.v5+json"
+COLOURS = Colours()
+WIDTH, HEIGHT = 380, 160
+
+_OTHERS = ("#2e8b57", "#8e5bb5", "#a17c00", "#7a7f87")
+_DASHES: tuple[list[int], ...] = ([1, 0], [5, 2], [2, 2], [8, 3, 2, 3], [4, 4], [1, 3])
+
+
+def specification(title: str, subtitle: str | Sequence[str], description: str, **parts: Any) -> Chart:
+    """A whole specification; ``description`` is what a screen reader says of it."""
+    return {
+        "$schema": SCHEMA,
+        "description": description,
+        "background": "transparent",
+        "title": {"text": title, "subtitle": subtitle, "anchor": "start", "offset": 10},
+        "config": {
+            "view": {"stroke": None},
+            "title": {"fontWeight": "bold", "fontSize": 13, "subtitleFontSize": 11},
+            "axis": {"titleFontWeight": "normal", "gridOpacity": 0.35, "domainOpacity": 0.5, "tickOpacity": 0.5},
+            "legend": {
+                "orient": "bottom",
+                "offset": 6,
+                "title": None,
+                "labelLimit": 300,
+                "symbolType": "stroke",
+                "symbolSize": 500,
+                "symbolStrokeWidth": 2,
+                "columns": 2,
+            },
+            "line": {"strokeWidth": 1.75, "strokeJoin": "round"},
+        },
+        **parts,
+    }
+
+
+def told_apart(field: str, names: Sequence[str], colours: Sequence[str] = ()) -> dict[str, Any]:
+    """The encoding that tells ``names`` apart, the first as stable, the second as the candidate, then others."""
+    if not names:  # a legend of nothing has no size
+        return {}
+    chosen = [*(colours or (COLOURS.stable, COLOURS.candidate)), *_OTHERS]
+    by_place = [chosen[place % len(chosen)] for place in range(len(names))]
+    dashes = [_DASHES[place % len(_DASHES)] for place in range(len(names))]
+    of = {"field": field, "type": "nominal"}
+    return {
+        "color": of | {"scale": {"domain": list(names), "range": by_place}},
+        "strokeDash": of | {"scale": {"domain": list(names), "range": dashes}},
+    }
+
+
+def time_axis(since: int, until: int, ticks: int) -> dict[str, Any]:
+    """An axis of times (``milliseconds``), all written alike: Vega itself mixes 09 AM with 08:55."""
+    seconds = (until - since) / 1000
+    forms = ((3 * 86_400, "%d %b"), (86_400, "%d %b %H:%M"), (600, "%H:%M"), (5, "%H:%M:%S"), (0, "%H:%M:%S.%L"))
+    form = next(form for least, form in forms if seconds > least or not least)
+    return {"format": form, "grid": False, "tickCount": ticks, "labelOverlap": "greedy"}
+
+
+def milliseconds(moment: datetime) -> int:
+    """A time as Vega takes it, and shows it in the time zone of whoever looks."""
+    return round(moment.timestamp() * 1000)

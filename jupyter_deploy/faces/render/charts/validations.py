@@ -1,0 +1,72 @@
+"""What validations measured over an endpoint's releases, as small pictures with the thresholds of their gates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from jupyter_deploy.domain.validation.chart import (
+    Figure,
+    described,
+    figures,
+    has_history,
+    history_chart,
+    history_described,
+)
+from jupyter_deploy.domain.validation.validation import Validation
+
+from . import WIDTH, Chart, specification
+
+MOST = 8
+_LABELLED = 6
+"""So many releases are named at most, where their first point is: of more as many evenly, and the last."""
+
+
+def validation_charts(validations: Sequence[Validation]) -> list[Chart]:
+    """One a metric that was measured twice or more; ``validations`` are of one endpoint, newest first."""
+    return [_chart(figure) for figure in _latest(validations) if has_history(figure)][:MOST]
+
+
+def _latest(validations: Sequence[Validation]) -> Iterator[Figure]:
+    """Each metric as it was measured last: what was asked of the traffic alone measured none."""
+    seen: set[tuple[str, str]] = set()
+    for place, validation in enumerate(validations):
+        if all((run.title, metric.name) in seen for run in validation.runs for metric in run.metrics):
+            continue
+        for figure in figures(validation, validations[place + 1 :]):
+            key = (figure.run.title, figure.name)
+            if key not in seen:
+                seen.add(key)
+                yield figure
+
+
+def _chart(figure: Figure) -> Chart:
+    drawn = history_chart(figure)
+    axis = _releases(drawn["data"]["values"])
+    for layer in drawn["layer"]:
+        if "x" in layer["encoding"]:
+            layer["encoding"]["x"] = layer["encoding"]["x"] | {"title": None, "axis": axis}
+    gates = [f"{gate.expression}: {gate.verdict}" for gate in figure.gates]
+    return specification(
+        figure.name,
+        [figure.run.title, *gates],
+        f"{history_described(figure)}. Now: {described(figure)}",
+        **drawn | {"width": WIDTH},
+    )
+
+
+def _releases(points: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    first = {point["release"]: point for point in reversed(points)}
+    begins = sorted(point["place"] for point in first.values())
+    shown = begins[:: -max(1, -(-len(begins) // _LABELLED))]
+    names = {str(point["place"]): release for release, point in first.items() if point["place"] in shown}
+    return {
+        "values": shown[::-1],
+        "labelExpr": f"{json.dumps(names)}[datum.value] || ''",
+        "labelAngle": 0,
+        "labelOverlap": "greedy",
+        "labelLimit": 64,
+        "grid": False,
+        "ticks": True,
+    }

@@ -1,0 +1,109 @@
+"""What is told of a comparison: the verdict first, then each figure with its interval, and the rows that flipped."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.base import percent_in_words
+from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Requirement
+
+from .page import Page, Table, short
+
+
+def comparison_page(result: Comparison) -> Page:
+    """The facts and tables of a comparison."""
+    how = (
+        "paired, on the same requests" if result.paired else "unpaired: the canary answered other requests than stable"
+    )
+    sample = "" if result.record_sample == 1 else f"; a {percent_in_words(result.record_sample)} sample is recorded"
+    facts = [
+        ("verdict", f"{result.verdict.upper()}: {result.reason}"),
+        ("recommended", RECOMMENDED[result.recommendation].format(endpoint=result.endpoint)),
+        ("compared", f"{result.role}, {how}; [95 % intervals] that hold however often one looks"),
+        ("pairs", f"{result.pairs} requests, {result.rows} rows{sample}"),
+        ("coverage", percent(result.coverage, f"of {result.mirrored} mirrored")),
+        ("agreement", percent(result.agreement, f"of {result.rows} rows")),
+        ("flipped rows", str(result.flip_count)),
+        ("refused", percent(result.refusal_rate, "of what stable answers")),
+        ("errors, candidate − stable", percent(result.error_difference, "")),
+        ("latency, candidate − stable", _milliseconds(result.latency_difference_ms)),
+    ]
+    if not result.paired:
+        facts = [fact for fact in facts if fact[0] not in _OF_PAIRS]
+    if result.numeric_difference:
+        facts.append(("|difference|", ", ".join(f"{k} {v:.3g}" for k, v in result.numeric_difference.items())))
+    if result.relative_difference:
+        equal = f"equal within {result.relative_tolerance:.3g} of stable's or {result.absolute_tolerance:.3g}"
+        sizes = ", ".join(f"{name} {percent(size, '')}" for name, size in result.relative_difference.items())
+        facts += [("relative difference", sizes), ("numbers", equal)]
+    for name, counts in (("candidate's errors", result.errors), ("not answered", result.shadow_failures)):
+        if counts:
+            facts.append((name, ", ".join(f"{short(reason)}: {count}" for reason, count in counts.items())))
+    facts += [("note", note) for note in result.notes]
+    if result.skipped_lines:
+        facts.append(("unreadable records", str(result.skipped_lines)))
+    sides = [
+        (
+            side,
+            s.release,
+            str(s.requests),
+            str(s.errors),
+            _number(s.latency_p50_ms),
+            _number(s.latency_p95_ms),
+            _top(s.answers),
+        )
+        for side, s in result.sides.items()
+    ]
+    tables = [Table("", ("side", "release", "requests", "errors", "p50 ms", "p95 ms", "answers"), sides)]
+    if result.requirements:
+        required = [(r.expression, r.outcome, _found(r)) for r in result.requirements]
+        tables.insert(0, Table("required", ("figure", "outcome", "found"), required))
+    if result.flips:
+        rows = [
+            (f.request_id, str(f.row), short(f.stable), short(f.candidate), short(f.input)) for f in result.flips[:10]
+        ]
+        shown = f"{min(10, len(result.flips))} of {result.flip_count} flipped rows, latest first"
+        tables.append(Table(shown, ("request", "row", "stable", "candidate", "input"), rows))
+    if result.answer_shares:
+        shares = [(name, percent(share, "")) for name, share in result.answer_shares.items()]
+        tables.append(Table("share of each answer, candidate − stable", ("answer", "difference"), shares))
+    return Page(f"{result.candidate} against {result.stable}", facts=facts, tables=tables)
+
+
+RECOMMENDED = {
+    "promote": "promote: it is shown to be no worse",
+    "stop": "stop: it is shown to be worse",
+    "decide": "decide: it answers otherwise, and figures do not say who is right. Where feedback does: nbdeploy "
+    "validate NOTEBOOK --traffic {endpoint}",
+    "wait": "wait: more requests will tell",
+}
+_OF_PAIRS = ("pairs", "coverage", "agreement", "flipped rows", "refused")
+
+
+def _found(requirement: Requirement) -> str:
+    if requirement.value is None:
+        return requirement.why
+    if requirement.interval is None:
+        return f"{requirement.value:g}{f': {requirement.why}' if requirement.why else ''}"
+    low, high = requirement.interval.low, requirement.interval.high
+    return f"{requirement.value:.6g} [{low:.6g}, {high:.6g}]"
+
+
+def percent(estimate: Estimate | None, of: str) -> str:
+    """A share with its interval, or that nothing is known of it."""
+    if estimate is None:
+        return "not enough evidence"
+    low, high = estimate.interval.low, estimate.interval.high
+    return f"{estimate.value:.2%} [{low:.2%}, {high:.2%}] {of}".strip()
+
+
+def _milliseconds(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not enough evidence"
+    return f"{estimate.value:+.2f} ms [{estimate.interval.low:+.2f}, {estimate.interval.high:+.2f}] (median)"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _top(answers: dict[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in list(answers.items())[:5])

@@ -1,0 +1,32 @@
+"""Where a job's process works: in the folder of the notebook that its request is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jupyter_deploy.domain.requests import DeployRequest, Request
+from jupyter_deploy.domain.store_ports import Store
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+
+
+def folder_of(request: Request, store: Store) -> Path | None:
+    """The folder of the first notebook that is named and exists, as an absolute path; None: there is none.
+
+    A snapshot names the notebook that it was captured in.
+    """
+    for name in _notebooks(request, store):
+        path = Path(name)
+        if path.is_absolute() and path.exists():
+            return path if path.is_dir() else path.parent
+    return None
+
+
+def _notebooks(request: Request, store: Store) -> Iterator[str]:
+    if isinstance(request, ValidateRequest):
+        yield from [request.cwd] if request.cwd else request.notebooks
+    elif isinstance(request, DeployRequest) and request.source:
+        yield request.source
+        known = store.remembered(request.source)
+        if known is not None and known.manifest.provenance.source.notebook:
+            yield known.manifest.provenance.source.notebook

@@ -1,0 +1,162 @@
+"""What lies around a notebook whose model is to be deployed: a name for it, validation notebooks, what is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.secret_names import shown
+from jupyter_deploy.domain.validation.notebook_calls import asks_for
+from jupyter_deploy.domain.validation.ports import Notebook
+from jupyter_deploy.domain.validation.scaffold import name_for
+from jupyter_deploy.domain.validation.scaffold_ports import ProjectNotebook
+from jupyter_deploy.settings import load_settings
+from jupyter_deploy.verbs.endpoint_gates import listed_for
+from jupyter_deploy.wiring import Wiring
+
+from .documents import BesideView, NotebookBeside
+from .requests import BesideRequest
+
+_BELOW = ("checks", "check", "validation", "validations", "tests")
+"""Folders beside a notebook in which people keep those that validate."""
+
+_MOST = 100
+_RECORDS = re.compile(r"\bjupyter_deploy\b[\s\S]*\b(?:metric|check)\s*\(")
+
+
+def beside(request: BesideRequest, ports: Ports) -> BesideView:
+    """The view. Only what a model must hold to is read of the folder's ``nbdeploy.yaml``, as by a job."""
+    # A Lab in a home names its folder by '~'. As it is written: '..' leads out of no link.
+    path = Path(os.path.normpath(Path(request.path).expanduser().absolute()))
+    settings = load_settings(beside=path.parent)
+    around = Wiring(settings, folder=path.parent).ports
+    endpoints = ports.store.endpoints()
+    name = _name(path, endpoints, ports)
+    known = next((one for one in endpoints if one.name == name), None)
+    return BesideView(
+        name=name,
+        endpoints={one.name: "shadow" for one in endpoints},
+        notebooks=tuple(_told(notebook, path) for notebook in _validating(path, around)),
+        gates=tuple(spec.told.words for spec in listed_for(name, around)),
+        asked=tuple(spec.told.words for spec in known.validations) if known else (),
+        resources=known.release(known.traffic.stable).resources.asked(settings.resources.said())
+        if known
+        else settings.resources,
+    )
+
+
+def _name(path: Path, endpoints: Sequence[Endpoint], ports: Ports) -> str:
+    """Of the endpoint that this notebook's model went to last; else as its cells say; else of the file's name.
+
+    A name that another notebook's model has is taken.
+    """
+    mine = [
+        (release.created_at, one.name)
+        for one in endpoints
+        for release in one.releases
+        if release.source.notebook and _same(Path(release.source.notebook), path)
+    ]
+    if mine:
+        return max(mine)[1]
+    said = _said(path, ports)
+    if said:
+        return said
+    name = name_for(path.name, path.parent.name)
+    taken = {one.name for one in endpoints}
+    return next(one for number in range(1, len(taken) + 2) if (one := _numbered(name, number)) not in taken)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """A kernel knows its folder without links, a server as it was told."""
+    return one.name == other.name and one.resolve() == other.resolve()
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name[:59]}-{number}"
+
+
+def _said(path: Path, ports: Ports) -> str | None:
+    """The name under which its cells deploy a model last."""
+    try:
+        notebook = ProjectNotebook(path.name, ports.notebooks.cells(path), None)
+        return next((one.name for one in reversed(ports.starter.deployed(notebook))), None)
+    except DeployError:  # not saved yet, or no notebook
+        return None
+
+
+def _validating(path: Path, ports: Ports) -> Iterator[Notebook]:
+    """The notebooks near it that validate a model: in its folder, and in those below that are called so."""
+    for place in _places(path, ports)[:_MOST]:
+        try:
+            notebook = ports.validations.read(place)
+        except DeployError:  # who runs it will say what is wrong with it
+            continue
+        if Path(place).parent != path.parent or asks_for("model", notebook.source) or _RECORDS.search(notebook.source):
+            yield notebook
+
+
+def _places(path: Path, ports: Ports) -> list[str]:
+    folder = path.parent
+    if not folder.is_dir():
+        return []
+    found = [
+        str(one)
+        for one in sorted(folder.glob("*.ipynb"))
+        if one != path and not one.name.startswith(".") and (ports.project.validates(one) or _mentions(one))
+    ]
+    for below in _BELOW:
+        try:
+            found += ports.project.notebooks(str(folder / below)) if (folder / below).is_dir() else []
+        except DeployError:  # none in it
+            continue
+    return found
+
+
+def _mentions(path: Path) -> bool:
+    """Whether it may record something: a quick look, before it is read."""
+    try:
+        return b"jupyter_deploy" in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _told(notebook: Notebook, path: Path) -> NotebookBeside:
+    parameters: dict[str, Any] = json.loads(json.dumps(dict(notebook.defaults or {}), default=str))
+    return NotebookBeside(
+        path=str(notebook.path),
+        title=_title(notebook),
+        of=_of(notebook.path.stem, path),
+        gates=notebook.gates,
+        parameters={name: shown(name, value) for name, value in parameters.items()},
+    )
+
+
+def _of(stem: str, path: Path) -> str:
+    """Of the other notebooks in the folder the one that is named in ``stem``, as ``wine`` is in ``validate_wine``."""
+    words = _words(stem)
+    if _words(path.stem) in words:
+        return ""
+    others = [one.name for one in path.parent.glob("*.ipynb") if one.stem != stem and _words(one.stem) in words]
+    return max(others, key=len, default="")
+
+
+def _words(stem: str) -> str:
+    """Its words, each with a space at both ends: so that one name is found in another by whole words alone."""
+    return f" {' '.join(re.findall('[a-z0-9]+', stem.lower()))} "
+
+
+def _title(notebook: Notebook) -> str:
+    """Its first heading, else the file's name."""
+    for cell in (notebook.document or {}).get("cells", ()):
+        if cell["cell_type"] == "markdown":
+            heading = re.search(r"(?m)^#{1,3}\s+(.+?)\s*#*$", "".join(cell["source"]))
+            if heading:
+                return heading[1]
+    return notebook.path.stem

@@ -1,0 +1,223 @@
+"""What was really so, joined with what was answered; and recorded rows for those who measure again.
+
+A caller knows the request's id, which it may have used twice; the join key of the records is the gateway's own
+``pair_id``. So an id is looked up among the answers that clients got, stable's and the canary's. If exactly one request
+has it, the actual value belongs to that request's pair, and so to the shadows' answers as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from jupyter_deploy.domain.capture.artifacts import checked_name
+from jupyter_deploy.domain.evidence.ground_truth import LATE, Actual, Feedback, RecordedRows
+from jupyter_deploy.system.temp import scratch_folder
+
+from . import segments
+from .feedback_files import read
+from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetched, in_utc, lines_of
+from .records import segments as files_of
+
+# The last one of a request that the proxy asked again is the one that the client got.
+_KEY = "coalesce(pair_id, filename || request_id || ts::VARCHAR)"
+
+_POSTED = """
+CREATE TEMP TABLE posted AS
+SELECT request_id, row, actual, ts AS told_at,
+    row_number() OVER (PARTITION BY request_id, row ORDER BY ts DESC, item DESC, filename DESC) AS age
+FROM {lines} WHERE {valid}
+"""
+
+_ANSWERS = """
+CREATE TEMP TABLE answers AS
+SELECT {key} AS key, request_id, ts AS answered_at, release, role, rows
+FROM {lines} WHERE {valid} AND status = 200 AND role IN ('stable', 'canary', 'shadow')
+    AND request_id IN (SELECT request_id FROM posted)
+QUALIFY row_number() OVER (PARTITION BY key, release ORDER BY ts DESC) = 1
+"""
+
+_TRUTH = """
+CREATE TEMP TABLE truth AS
+SELECT key, row, actual, told_at > answered_at + to_seconds($late) AS late,
+    CASE WHEN requests > 1 THEN 'ambiguous' WHEN row < rows THEN 'joined' ELSE 'unknown' END AS outcome
+FROM posted LEFT JOIN (
+    SELECT request_id, count(*) AS requests, any_value(key) AS key, any_value(answered_at) AS answered_at,
+        any_value(rows) AS rows
+    FROM (SELECT * FROM answers WHERE role <> 'shadow'
+        QUALIFY row_number() OVER (PARTITION BY key ORDER BY answered_at DESC) = 1)
+    GROUP BY request_id
+) USING (request_id)
+WHERE age = 1
+"""
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM posted), (SELECT count(*) FROM posted WHERE age > 1),
+    count(*) FILTER (outcome = 'joined'), count(*) FILTER (outcome = 'joined' AND late),
+    count(*) FILTER (outcome = 'ambiguous'), count(*) FILTER (outcome = 'unknown'),
+    count(*) FILTER (outcome = 'joined' AND actual IS NOT NULL)
+FROM truth
+"""
+
+_BY_RELEASE = """
+SELECT release, count(*) FROM truth JOIN answers USING (key)
+WHERE outcome = 'joined' AND actual IS NOT NULL GROUP BY release ORDER BY release
+"""
+
+_LIVE = """
+CREATE TEMP TABLE live AS
+SELECT {key} AS key, ts AS answered_at, filename, rows, inputs IS NULL OR outputs IS NULL AS bare
+FROM {lines} WHERE {valid} AND status = 200 AND role IN ('stable', 'canary') AND ts >= $since AND rows > 0
+QUALIFY row_number() OVER (PARTITION BY key ORDER BY ts DESC) = 1
+"""
+
+_CHOSEN = """
+CREATE TEMP TABLE chosen AS
+SELECT key, answered_at, filename, rows FROM live WHERE NOT bare
+QUALIFY sum(rows) OVER (ORDER BY answered_at DESC, key DESC ROWS UNBOUNDED PRECEDING) - rows < $limit
+"""
+
+_ROWS = """
+CREATE TEMP TABLE asked AS
+SELECT key, request_id, answered_at, release, inputs, outputs, redacted
+FROM (SELECT *, {key} AS key, ts AS answered_at FROM {lines} WHERE {valid})
+JOIN chosen USING (key, answered_at, filename) WHERE role IN ('stable', 'canary')
+QUALIFY row_number() OVER (PARTITION BY key) = 1
+"""
+
+_WITH_TRUTH = """
+SELECT request_id, replace(answered_at::VARCHAR, ' ', 'T') || 'Z', release, inputs, outputs, told, redacted
+FROM asked LEFT JOIN (
+    SELECT key, list({'row': row, 'actual': actual}) AS told FROM truth WHERE outcome = 'joined' GROUP BY key
+) USING (key)
+ORDER BY answered_at, key
+"""
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+
+_AT_ONCE = 500
+"""Requests in memory while they are written; each may hold many rows."""
+
+
+class RecordedTruth:
+    """The GroundTruth port: reads ``<home>/feedback`` and ``<home>/records``.
+
+    Parameters
+    ----------
+    home
+        The folder that ``NBDEPLOY_HOME`` names.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def read(self, data: Any, *, texts: bool) -> list[Actual]:
+        """See ``actuals.read``."""
+        return read(data, texts=texts)
+
+    def counts(self, endpoint: str) -> Feedback:
+        """What is kept, and what of it is joined.
+
+        Raises InvalidInput (an impossible name), StoreError.
+        """
+        told = segments.feedback_folder(self._home, checked_name(endpoint))
+        with _joined(self._home, endpoint) as connection:
+            found = connection.execute(_COUNTS).fetchone()
+            lines = f"SELECT count(*) FROM {_feedback(told)} WHERE NOT {FEEDBACK_VALID}"  # noqa: S608 - constants
+            ((torn,),) = fetched(connection, lines)
+            releases = dict(connection.execute(_BY_RELEASE).fetchall())
+        posted, repeated, joined, late, ambiguous, unknown, known = found
+        return Feedback(
+            endpoint=endpoint,
+            posted=posted,
+            joined=joined,
+            late=late,
+            repeated=repeated,
+            ambiguous=ambiguous,
+            unknown=unknown,
+            rows_with_truth=known,
+            releases=releases,
+            unreadable=torn + segments.rejected_lines(told),
+            removed=segments.removed(told).count,
+        )
+
+    @contextmanager
+    def recorded(self, endpoint: str, *, since: datetime | None, limit: int) -> Iterator[RecordedRows]:
+        """Within, a private file of the last so many rows that stable and canary answered, with what was really so.
+
+        JSON lines, since a row is any JSON value: base Python, pandas and R's jsonlite read them, and guess no types.
+
+        Raises InvalidInput (an impossible name), StoreError.
+        """
+        checked_name(endpoint)
+        with scratch_folder("recorded") as folder:
+            path = folder / "recorded.jsonl"
+            with _joined(self._home, endpoint) as connection:
+                records = _records(self._home, endpoint)
+                fetched(connection, _LIVE.format(**records), {"since": in_utc(since)})
+                connection.execute(_CHOSEN, {"limit": limit})
+                summed = "SELECT coalesce(sum(rows) FILTER (NOT bare), 0)::BIGINT, count(*) FILTER (bare) FROM live"
+                of, bare = connection.execute(summed).fetchone()
+                ((chosen,),) = fetched(connection, "SELECT coalesce(sum(rows), 0)::BIGINT FROM chosen")
+                fetched(connection, _ROWS.format(**records))
+                connection.execute(_WITH_TRUTH)
+                _write(connection, path, leave_out=max(0, chosen - limit))
+            yield RecordedRows(path, min(chosen, limit), of, bare)
+
+
+def _records(home: Path, endpoint: str) -> dict[str, str]:
+    """What a query about an endpoint's records is completed with."""
+    return {"lines": lines_of(files_of(home, endpoint), COLUMNS), "valid": VALID, "key": _KEY}
+
+
+def _feedback(told: Path) -> str:
+    return lines_of([segment.path for segment in segments.readable(told)], FEEDBACK_COLUMNS)
+
+
+@contextmanager
+def _joined(home: Path, endpoint: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with the tables ``posted``, ``answers`` and ``truth`` of an endpoint."""
+    guard, told = segments.data_folder(home, endpoint), segments.feedback_folder(home, endpoint)
+    with segments.reading(guard), segments.reading(told), database(guard, told) as connection:
+        fetched(connection, _POSTED.format(lines=_feedback(told), valid=FEEDBACK_VALID))
+        fetched(connection, _ANSWERS.format(**_records(home, endpoint)))
+        connection.execute(_TRUTH, {"late": LATE.total_seconds()})
+        yield connection
+
+
+def _write(connection: duckdb.DuckDBPyConnection, path: Path, *, leave_out: int) -> None:
+    """The rows of a query, without the first so many, as JSON lines that their owner alone may read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        while requests := connection.fetchmany(_AT_ONCE):
+            for line in (line for request in requests for line in _lines(request)):
+                if leave_out:
+                    leave_out -= 1
+                else:
+                    file.write(line + "\n")
+
+
+def _lines(request: tuple[Any, ...]) -> Iterator[str]:
+    request_id, at, release, inputs, outputs, told, redacted = request
+    actual = {one["row"]: one["actual"] for one in told or ()}
+    for row, (instance, predicted) in enumerate(zip(json.loads(inputs), json.loads(outputs), strict=True)):
+        known = actual.get(row)
+        document = {
+            "request_id": request_id,
+            "row": row,
+            "ts": at,
+            "release": release,
+            "instance": instance,
+            "predicted": predicted,
+            "actual": None if known is None else json.loads(known),
+        }
+        if redacted:
+            document["redacted"] = json.loads(redacted)
+        yield _encoded(document)

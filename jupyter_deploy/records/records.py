@@ -1,0 +1,285 @@
+"""The records that the releases write, under ``<home>/records/<endpoint>/<version>/``: JSON lines, later Parquet.
+
+Both are read as one table. A segment may end in a torn line (its writer was killed) and may hold garbage anywhere. The
+good lines are read, the others counted by whoever needs the count, and all of them stay on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.capture.artifacts import checked_name
+from jupyter_deploy.domain.errors import InvalidInput, StoreError
+from jupyter_deploy.domain.evidence.inference import Record
+from jupyter_deploy.system.temp import scratch_folder
+
+from .segments import data_folder, readable, reading, release_folders
+
+MEMORY_LIMIT = "2GB"
+"""Beyond this DuckDB spills to disk instead of taking the memory of the notebook beside it."""
+
+MOST_THREADS = 4
+
+USUAL_LINE, LONGEST_LINE = 16 * 1024 * 1024, 256 * 1024 * 1024
+"""Bytes. DuckDB holds twice this in memory for each thread, so room for the longest is made only when one is met."""
+
+# Types are given, never guessed: one odd line must not change what a column is.
+COLUMNS = {
+    "request_id": "VARCHAR",
+    "pair_id": "VARCHAR",
+    "ts": "VARCHAR",
+    "endpoint": "VARCHAR",
+    "release": "VARCHAR",
+    "role": "VARCHAR",
+    "status": "BIGINT",
+    "latency_ms": "DOUBLE",
+    "rows": "BIGINT",
+    "inputs": "JSON",
+    "outputs": "JSON",
+    "error": "JSON",
+    "redacted": "JSON",
+    "sample": "DOUBLE",
+}
+LEDGER_COLUMNS = {
+    "ts": "VARCHAR",
+    "pair_id": "VARCHAR",
+    "request_id": "VARCHAR",
+    "endpoint": "VARCHAR",
+    "release": "VARCHAR",
+    "role": "VARCHAR",
+    # Envoy writes numbers or texts by how its format is written.
+    "status": "VARCHAR",
+    "flags": "VARCHAR",
+    "duration_ms": "DOUBLE",
+    "method": "VARCHAR",
+    "path": "VARCHAR",
+    "record": "VARCHAR",
+}
+FEEDBACK_COLUMNS = {
+    "ts": "VARCHAR",
+    "item": "BIGINT",
+    "endpoint": "VARCHAR",
+    "request_id": "VARCHAR",
+    "row": "BIGINT",
+    "actual": "JSON",
+}
+AT = "ts"
+# A line that is no JSON object comes out of DuckDB as a row of NULLs: so does each field of a wrong type.
+VALID = f"""({AT} IS NOT NULL AND request_id IS NOT NULL AND endpoint IS NOT NULL AND release IS NOT NULL
+    AND role IS NOT NULL AND status IS NOT NULL AND latency_ms IS NOT NULL)"""
+FIELDS = ", ".join("ts::VARCHAR || 'Z'" if name == "ts" else name for name in COLUMNS)
+"""The columns as ``as_record`` takes them."""
+
+LEDGER_VALID = "(pair_id IS NOT NULL)"
+
+FEEDBACK_VALID = f"({AT} IS NOT NULL AND endpoint IS NOT NULL AND request_id IS NOT NULL AND row IS NOT NULL)"
+
+
+@contextmanager
+def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory DuckDB that spills into a private folder and fetches nothing from the network.
+
+    Parameters
+    ----------
+    folders
+        What is read stands in them: there a damaged Parquet file is looked for when something cannot be read.
+
+    Raises
+    ------
+    StoreError
+        A file cannot be read (is damaged, or went away in between), or the disk is full.
+    """
+    with scratch_folder("spill") as spill:  # 0700: what spills is what the records hold
+        settings = {
+            "temp_directory": str(spill),
+            "memory_limit": MEMORY_LIMIT,
+            "autoinstall_known_extensions": "false",
+            "preserve_insertion_order": "false",  # every query says its own order
+        }
+        try:
+            with duckdb.connect(config=settings) as connection:
+                connection.execute("SET enable_progress_bar = false")  # it would stand in the document on stdout
+                connection.execute(f"SET VARIABLE longest_line = {USUAL_LINE}")
+                threads = connection.execute("SELECT current_setting('threads')").fetchone()
+                connection.execute(f"SET threads = {min(MOST_THREADS, int(threads[0]))}")
+                yield connection
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise _unreadable(error) from error
+        except duckdb.Error as error:
+            # DuckDB has no kind of its own for damage, and does not always name the file.
+            damaged = [path for folder in folders for path in sorted(folder.rglob("[!.]*.parquet")) if _damaged(path)]
+            if not damaged:
+                raise
+            raise _unreadable(error, damaged) from error
+
+
+def fetched(connection: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
+    """The rows of a query that reads ``lines_of`` records, be a line as long as it may.
+
+    Raises
+    ------
+    StoreError
+        A line is longer than ``LONGEST_LINE``.
+    """
+    try:
+        return list(connection.execute(query, values).fetchall())
+    except duckdb.InvalidInputException as error:
+        if "maximum_object_size" not in str(error):
+            raise
+    connection.execute(f"SET VARIABLE longest_line = {LONGEST_LINE}")
+    connection.execute("SET threads = 1")
+    try:
+        return list(connection.execute(query, values).fetchall())
+    except duckdb.InvalidInputException as error:
+        raise _unreadable(error) from error
+
+
+def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
+    """SQL for the lines of JSONL and Parquet files as rows of ``columns``, with the ``filename``; no files, no rows.
+
+    A line that cannot be read is a row of NULLs. ``ts`` is a TIMESTAMP_NS, in UTC.
+    """
+    names = ", ".join(columns)
+    kinds = {**columns, "ts": "TIMESTAMP_NS", "filename": "VARCHAR"}
+    no_rows = f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in kinds.items())} WHERE false"
+    parts = []
+    lines = [path for path in files if path.suffix != ".parquet"]
+    if lines:
+        types = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+        parts.append(
+            f"SELECT {names}, filename FROM (SELECT * REPLACE (TRY_CAST(ts AS TIMESTAMP_NS) AS ts) "  # noqa: S608
+            f"FROM read_json({listed(lines)}, format='newline_delimited', compression='uncompressed', "
+            f"ignore_errors=true, filename=true, maximum_object_size=getvariable('longest_line'), columns={{{types}}}))"
+        )
+    compacted = [path for path in files if path.suffix == ".parquet"]
+    if compacted:
+        # Beside no rows that have each column: an older version's files lack what has come since.
+        parts.append(
+            f"SELECT {names}, filename FROM (SELECT * FROM read_parquet({listed(compacted)}, filename=true, "  # noqa: S608
+            f"union_by_name=true) UNION ALL BY NAME {no_rows})"
+        )
+    if not parts:
+        parts.append(no_rows)
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def segments(home: Path, endpoint: str, versions: Sequence[str] | None = None) -> list[Path]:
+    """The files of an endpoint's records, of all or of some releases; none where there is no such folder.
+
+    Raises
+    ------
+    InvalidName
+        ``endpoint`` cannot be an endpoint's name.
+    StoreError
+        A newer version of this package wrote one of them.
+    """
+    checked_name(endpoint)
+    wanted = [folder for folder in release_folders(home, endpoint) if versions is None or folder.name in versions]
+    return [segment.path for folder in wanted for segment in readable(folder)]
+
+
+def in_utc(moment: datetime | None) -> datetime:
+    """A moment as DuckDB compares it: naive, UTC. A naive one is local time; None is long ago."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment else datetime(1970, 1, 1)  # noqa: DTZ001
+
+
+def read(
+    home: Path,
+    endpoint: str,
+    *,
+    since: datetime | None,
+    role: str | None,
+    status: int | None,
+    request_ids: Collection[str],
+    limit: int | None,
+) -> list[Record]:
+    """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many.
+
+    Raises
+    ------
+    InvalidInput
+        ``limit`` is negative.
+    StoreError
+        A segment cannot be read.
+    """
+    if limit is not None and limit < 0:
+        raise InvalidInput(f"{limit} is no number of records", "give a limit of 0 or more")
+    wanted = [VALID]
+    values: list[Any] = []
+    for condition, value in (
+        (f"{AT} >= ?", since and in_utc(since)),
+        ("role = ?", role),
+        ("status = ?", status),
+        ("list_contains(?, request_id)", list(request_ids) or None),
+    ):
+        if value is not None:
+            wanted.append(condition)
+            values.append(value)
+    if limit is not None:
+        values.append(limit)
+    folder = data_folder(home, checked_name(endpoint))
+    with reading(folder), database(folder) as connection:
+        query = (
+            f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "  # noqa: S608
+            f"WHERE {' AND '.join(wanted)} ORDER BY {AT} DESC, request_id DESC {'LIMIT ?' if limit is not None else ''}"
+        )
+        rows = fetched(connection, query, values)
+    return as_records(reversed(rows))
+
+
+def _unreadable(error: duckdb.Error, damaged: Sequence[Path] = ()) -> StoreError:
+    if damaged:
+        names = ", ".join(map(str, damaged))
+        remedy = "what is in a damaged file is lost: move it out of the folder, the others can be read then"
+        return StoreError(f"the records cannot be read: {names} is damaged", remedy, str(error))
+    remedy = "run it again; if it persists, look at the file that is named"
+    return StoreError("the records cannot be read", remedy, str(error))
+
+
+def _damaged(path: Path) -> bool:
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM read_parquet({listed([path])})").fetchall()  # noqa: S608
+    except duckdb.Error:
+        return path.exists()
+    return False
+
+
+def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
+    """A record from a line's fields; None if it is none. ``encoded``: JSON columns are still text."""
+    known = {name: fields[name] for name in COLUMNS if name in fields}
+    if encoded:
+        for name in ("inputs", "outputs", "error", "redacted"):
+            known[name] = None if known[name] is None else json.loads(known[name])
+    try:
+        # What an older version's record does not have, and what is not written where it is as usual.
+        usual = {"redacted": known.get("redacted") or (), "sample": known.get("sample") or 1.0}
+        return Record.model_validate({"pair_id": None, "rows": None} | known | usual)
+    except ValidationError:
+        return None
+
+
+def as_records(rows: Iterable[Sequence[Any]]) -> list[Record]:
+    """The records in rows of ``FIELDS``, without those that are none."""
+    found = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
+    return [record for record in found if record]
+
+
+def listed(paths: Sequence[Path]) -> str:
+    """Files as a list in SQL."""
+    names = ", ".join(quoted(re.sub(r"([*?\[])", r"[\1]", str(path))) for path in paths)  # no path is a pattern
+    return f"[{names}]"
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"

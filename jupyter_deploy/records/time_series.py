@@ -1,0 +1,55 @@
+"""What the releases of an endpoint answered over time: counted in spans, in DuckDB, whatever the number of records."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from jupyter_deploy.domain.capture.artifacts import checked_name
+from jupyter_deploy.domain.evidence.record_pages import Span
+
+from .records import AT, COLUMNS, VALID, database, fetched, in_utc, lines_of, segments
+from .segments import data_folder, reading
+
+_SPANS = """
+SELECT (epoch_us({at}) - epoch_us($since::TIMESTAMP)) // $width AS place, release, role,
+    round(sum(1 / coalesce(sample, 1)))::BIGINT,
+    round(coalesce(sum(1 / coalesce(sample, 1)) FILTER (status >= 500), 0))::BIGINT,
+    quantile_cont(latency_ms, [0.5, 0.95, 0.99]) FILTER (status = 200)
+FROM {lines}
+WHERE {valid} AND {at} >= $since AND {at} < $until AND role <> 'probe'
+GROUP BY ALL ORDER BY ALL
+"""
+
+
+def spans(home: Path, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
+    """Spans of this length, the first one from ``since`` on; none where a release answered nothing.
+
+    The checks at a start are not counted: no client asked them. Where a sample is recorded, each record stands for as
+    many requests.
+
+    Raises
+    ------
+    StoreError
+        A segment cannot be read.
+    """
+    folder = data_folder(home, checked_name(endpoint))
+    columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "outputs", "error")}
+    with reading(folder), database(folder) as connection:
+        query = _SPANS.format(lines=lines_of(segments(home, endpoint), columns), at=AT, valid=VALID)
+        width = every // timedelta(microseconds=1)
+        found = fetched(connection, query, {"width": width, "since": in_utc(since), "until": in_utc(until)})
+    return [
+        Span(
+            start=since + place * every,
+            release=release,
+            role=role,
+            requests=requests,
+            errors=errors,
+            p50_ms=p50,
+            p95_ms=p95,
+            p99_ms=p99,
+        )
+        for place, release, role, requests, errors, quantiles in found
+        for p50, p95, p99 in [quantiles or (None, None, None)]
+    ]

@@ -1,0 +1,4 @@
+"""The ASGI application: front, request bodies, problems, OpenAPI.
+
+Imports serving alone.
+"""

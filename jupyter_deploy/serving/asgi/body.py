@@ -1,0 +1,192 @@
+"""From the bytes of a request to its instances."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .messages import Asked, Receive
+from .problems import Problem
+
+DRAIN_SECONDS = 5.0
+
+RECEIVE_SECONDS = 300.0
+"""A body has to be there in this time, unless it is known to be short; the gateway, where there is one, waits less."""
+
+# Those who wait for no more of it than this cost no more than a connection does. A time limit would cost each request.
+_SHORT_BYTES = 32 * 1024
+
+JSON_TYPE = re.compile(r"(application|text)/([\w.+-]+\+)?json", re.ASCII | re.IGNORECASE)
+
+# A number that may be beyond the range of a float, and an escape that may stand for half a character:
+# both are rare, so texts without them are spared the slow look at each value.
+PERHAPS_TOO_LARGE = re.compile(r"[eE]\+?0*[1-9]\d\d|\d{200}")
+PERHAPS_HALF_A_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+def said_to_be_json(asked: Asked) -> None:
+    """Refuse, with 415, what is not said to be JSON, as it is."""
+    # Without one too: that, like a form's, is what a web page of anybody may send to this machine without asking first.
+    content_type = asked.header(b"content-type")
+    if not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
+        raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
+    encoding = asked.header(b"content-encoding")
+    if encoding and encoding.lower() != "identity":
+        raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
+
+
+async def read(asked: Asked, receive: Receive, limit: int, take: Callable[[int], None] = lambda _: None) -> bytes:
+    """The request's body.
+
+    Parameters
+    ----------
+    take
+        Told of each piece's length before it is kept; it may raise Problem.
+
+    Raises
+    ------
+    Problem
+        413 when it is longer than ``limit`` bytes (which are not kept). 408 when it is not there in time.
+    ClientGone
+        It never came completely.
+    """
+    announced = asked.header(b"content-length")
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
+        await _drain(receive)
+        raise too_large(limit)
+    if announced.isdecimal() and int(announced) <= _SHORT_BYTES:
+        return await _whole(receive, limit, take)
+    try:
+        async with asyncio.timeout(RECEIVE_SECONDS):
+            return await _whole(receive, limit, take)
+    except TimeoutError as error:
+        words = f"the request was not complete after {RECEIVE_SECONDS:g} s"
+        raise Problem(408, words, headers=[(b"connection", b"close")]) from error
+
+
+async def _whole(receive: Receive, limit: int, take: Callable[[int], None]) -> bytes:
+    chunks: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone("the client closed the connection before its request was complete")
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length > limit:
+            chunks.clear()
+            if message.get("more_body", False):
+                await _drain(receive)
+            raise too_large(limit)
+        take(len(chunk))
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def left(receive: Receive) -> None:
+    """Returns when the client has closed the connection after its request was read."""
+    if (await receive())["type"] != "http.disconnect":
+        await asyncio.get_running_loop().create_future()  # more of a request than there is: nobody says any more
+
+
+async def _drain(receive: Receive) -> None:
+    """Take what is still on its way, and forget it, for a few seconds at the most.
+
+    A server that answers and closes while a proxy is still sending makes the proxy say 503 instead of our 413.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
+                pass
+
+
+def too_large(limit: int) -> Problem:
+    """The answer to a body of more than ``limit`` bytes."""
+    # Not all of it may have been read, so the connection is not used again.
+    return Problem(
+        413, f"the request is larger than {limit} bytes; ask in several requests", headers=[(b"connection", b"close")]
+    )
+
+
+def parse(body: bytes) -> Any:
+    """The JSON document in ``body``.
+
+    Raises
+    ------
+    Problem
+        400: it is not strict JSON in UTF-8.
+    """
+    try:
+        text = body.decode("utf-8")
+        if PERHAPS_TOO_LARGE.search(text):
+            document = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_int)
+        else:
+            document = json.loads(text, parse_constant=_no_constant)
+        if PERHAPS_HALF_A_CHARACTER.search(text):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
+    except UnicodeEncodeError as error:
+        raise Problem(400, "a string holds half of a surrogate pair, such as \\ud800, which is no character") from error
+    except json.JSONDecodeError as error:
+        raise Problem(400, f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+    except RecursionError as error:
+        raise Problem(400, "the JSON is nested too deeply") from error
+    except ValueError as error:  # from _no_constant, _finite and _int
+        raise Problem(400, f"the body is not JSON that can be understood: {error}") from error
+    return document
+
+
+def instances_in(document: Any) -> list[Any]:
+    """The instances in ``{"instances": [...]}``.
+
+    Raises
+    ------
+    Problem
+        422: the document has another form.
+    """
+    if not isinstance(document, dict):
+        raise _unfit([{"loc": [], "msg": 'must be an object such as {"instances": [...]}'}])
+    errors: list[dict[str, Any]] = [
+        {"loc": [key], "msg": f"unknown key '{key}'; only 'instances' is understood"}
+        for key in list(document)[:20]
+        if key != "instances"
+    ]
+    if "instances" not in document:
+        errors.insert(0, {"loc": ["instances"], "msg": "missing: the body must be an object with a list of instances"})
+    elif not isinstance(document["instances"], list):
+        errors.insert(0, {"loc": ["instances"], "msg": "must be a list, with one item for each answer that is wanted"})
+    if errors:
+        raise _unfit(errors)
+    instances: list[Any] = document["instances"]
+    return instances
+
+
+def _unfit(errors: list[dict[str, Any]]) -> Problem:
+    return Problem(422, f"the request does not have the expected form: {errors[0]['msg']}", errors)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON (write null for a missing value)")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isfinite(number):
+        return number
+    raise ValueError(f"the number {text[:40]} is out of range")
+
+
+def _int(text: str) -> int:
+    _finite(text)
+    return int(text)

@@ -1,0 +1,292 @@
+"""The service's front door: an ASGI application that asks the model itself and leaves the rest to BentoML.
+
+    client -> Front -> POST /predict, /invocations, /v2/models/<name>/infer, …    answered here (``protocols``)
+                    -> POST /feedback, GET /metadata, /openapi.json               answered here
+                    -> /livez, /readyz, /metrics, /, …                BentoML's own application
+
+Every response gets ``x-request-id`` and ``x-model-version``; every error is RFC 9457's problem+json.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from .. import workplace
+from ..dispatch.outcome_sink import Register
+from ..dispatch.predictor import Predictor
+from ..dispatch.request_queue import MOST_WAITING
+from ..protocols import Asking, Protocols, health
+from ..snapshot import Model, current
+from ..telemetry import metrics
+from ..telemetry.feedback import Feedback
+from ..telemetry.logging import in_one_format, tell
+from ..telemetry.recording import STDOUT
+from ..telemetry.records import SEGMENT_BYTES, OnStdout, Recorder, Records
+from ..telemetry.tracing import tracing
+from . import header_limit
+from .messages import Answer, Answered, App, Asked, Message, Receive, Scope, Send, Stamped
+from .openapi import metadata, openapi
+from .problems import Problem, ProblemsOf
+
+PASSED = "nbdeploy.front"
+MAX_BODY_BYTES = 32 * 1024 * 1024
+NOT_LOADED = "not-loaded"
+
+
+class Front:
+    """Wraps an ASGI application.
+
+    It may stand outermost, ``Front(Service.to_asgi())``, or inside, ``Service.add_asgi_middleware(Front)``; where a
+    request meets two, the outer one does the work. Settings come from the environment:
+
+    ==========================  ========================================================================
+    NBDEPLOY_RECORDS            folder for the records of all requests, or stdout (default: none are written)
+    NBDEPLOY_FEEDBACK           folder for what is posted to /feedback (default: none is taken)
+    NBDEPLOY_ENDPOINT           the endpoint's name in records (default: the snapshot's)
+    NBDEPLOY_SEGMENT_BYTES      a file of records is closed at this size (default: 32 MiB)
+    NBDEPLOY_WHEN_RECORD_FAILS  answer (default) or refuse, with 503, what cannot be recorded
+    NBDEPLOY_MAX_BODY_BYTES     longest request (default: 32 MiB)
+    NBDEPLOY_MAX_WAITING        so many requests may wait for the model (default: 1024); more are refused with 503
+    NBDEPLOY_LOG_FORMAT         text (default) or json: what the service says in its log
+    OTEL_EXPORTER_OTLP_ENDPOINT where traces go, such as http://127.0.0.1:4318 (default: nowhere)
+    NBDEPLOY_CHECK_ENVIRONMENT  1: refuse to start with other versions than those of the capture (``load``)
+    ==========================  ========================================================================
+
+    Parameters
+    ----------
+    app
+        BentoML's application.
+    model
+        Default: the one that ``load`` loaded last in this process.
+    recorder
+        Where requests are recorded, whatever ``NBDEPLOY_RECORDS`` says.
+    """
+
+    def __init__(self, app: App, *, model: Model | None = None, recorder: Records | None = None) -> None:
+        self._app = app
+        self._given = model
+        self._records = recorder
+        self._max_body_bytes = _setting("NBDEPLOY_MAX_BODY_BYTES", MAX_BODY_BYTES)
+        self._max_waiting = _setting("NBDEPLOY_MAX_WAITING", MOST_WAITING, "requests")
+        self._segment_bytes = _setting("NBDEPLOY_SEGMENT_BYTES", SEGMENT_BYTES)
+        self._required = _required()
+        in_one_format()
+        header_limit.bounded()
+        self._predictor: Predictor | None = None
+        self._protocols: Protocols | None = None
+        self._feedback: Feedback | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            try:
+                await self._app(scope, receive, _frozen_when_started(send))
+            finally:
+                self._close()
+                workplace.leave()  # a server that is told to end ends by the signal, without Python's own clearing up
+        elif scope["type"] != "http" or PASSED in scope:
+            await self._app(scope, receive, send)
+        else:
+            await self._meet(scope, receive, send)
+
+    async def _meet(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = Asked.by(scope)
+        model = self._model()
+        release = NOT_LOADED if model is None else model.tag
+        stamps = [(b"x-request-id", asked.request_id.encode("latin-1")), (b"x-model-version", release.encode())]
+        path = _path(scope)
+        try:
+            asking = self._spoken(model, path)
+            match path:
+                case _ if asking is not None:
+                    answer = await self._ask(asked, asking, scope, receive)
+                case "/feedback" | "/feedback/":
+                    answer = await self._take(asked, model, scope, receive)
+                # BentoML's own start page would load a tracker from elsewhere.
+                case "/metadata" | "/":
+                    answer = _document(scope, model, metadata)
+                case "/openapi.json":
+                    answer = _document(scope, model, _openapi)
+                case "/readyz" if model is None:
+                    raise _not_loaded()
+                case "/metrics" if not _many_processes():
+                    answer = _metrics(scope)
+                case _:
+                    page = self._page(asked, path, scope, loaded=model is not None)
+                    if page is None:
+                        await self._hand_on(asked, scope, receive, Stamped(send, stamps))
+                        return
+                    answer = page
+        except Problem as problem:
+            answer = problem.answer(asked.request_id)
+        if answer is not None:
+            await answer.through(send, stamps)
+
+    def _spoken(self, model: Model | None, path: str) -> Asking | None:
+        """The protocol that is spoken at a path."""
+        if model is None:
+            if path in ("/predict", "/invocations") or path.startswith(("/v1/models", "/v2/models")):
+                raise _not_loaded()
+            return None
+        if self._predictor is None:
+            traced = tracing(_endpoint_of(model), model.tag)
+            register = Register(self._recorder(model), traced, required=self._required)
+            self._predictor = Predictor(
+                model, register, max_body_bytes=self._max_body_bytes, max_waiting=self._max_waiting
+            )
+            self._protocols = Protocols(model, _endpoint_of(model))
+        return self._protocols.found(path) if self._protocols is not None else None
+
+    async def _ask(self, asked: Asked, asking: Asking, scope: Scope, receive: Receive) -> Answered | None:
+        if scope["method"] != "POST":
+            problem = Problem(405, "the model is asked with POST", headers=[(b"allow", b"POST")])
+            return asking.problem(problem, asked.request_id)
+        return await self._predictor.answer(asked, asking, receive) if self._predictor is not None else None
+
+    def _page(self, asked: Asked, path: str, scope: Scope, *, loaded: bool) -> Answer | None:
+        """What the protocols tell beside predictions."""
+        found = health(path, loaded=loaded)
+        if found is None and self._protocols is not None:
+            if path.endswith("/") and self._protocols.found(path[:-1]) is not None:
+                raise Problem(404, f"the model is asked at {path[:-1]}, without the slash at the end")
+            found = self._protocols.page(path)
+            if found is None:
+                return self._protocols.unknown(path, asked.request_id)
+        if found is None:
+            return None
+        _only_get(scope)
+        return _for(scope, found)
+
+    async def _take(self, asked: Asked, model: Model | None, scope: Scope, receive: Receive) -> Answer | None:
+        model = _posted_to(scope, "feedback is taken", model)
+        folder = os.environ.get("NBDEPLOY_FEEDBACK")
+        if not folder:
+            raise Problem(501, "feedback is not taken here: NBDEPLOY_FEEDBACK names no folder for it")
+        if self._feedback is None:
+            limit, size = self._max_body_bytes, self._segment_bytes
+            self._feedback = Feedback(folder, _endpoint_of(model), limit, segment_bytes=size)
+        return await self._feedback.answer(asked, receive)
+
+    async def _hand_on(self, asked: Asked, scope: Scope, receive: Receive, stamped: Stamped) -> None:
+        try:
+            await self._app({**scope, PASSED: True}, receive, ProblemsOf(stamped, asked.request_id))
+        except Exception as error:
+            if stamped.started and not stamped.finished:
+                raise  # half an answer is out: only the server can cut it off
+            words = f"request {asked.request_id}: {scope['method']} {scope['path']} failed"
+            tell(words, details="".join(traceback.format_exception(error)), request_id=asked.request_id)
+            if not stamped.started:
+                problem = Problem(500, "the service failed; its log has the reason under this request_id")
+                await problem.answer(asked.request_id).through(stamped)
+
+    def _model(self) -> Model | None:
+        return self._given or current()
+
+    def _recorder(self, model: Model) -> Records | None:
+        if self._records is not None:
+            return self._records
+        folder = os.environ.get("NBDEPLOY_RECORDS")
+        if not folder:
+            return None
+        columns = model.manifest["signature"]["instance_schema"].get("properties", ())
+        if folder == STDOUT:
+            return OnStdout(_endpoint_of(model), model.tag, columns=tuple(columns))
+        size = self._segment_bytes
+        return Recorder(folder, _endpoint_of(model), model.tag, columns=tuple(columns), segment_bytes=size)
+
+    def _close(self) -> None:
+        if self._predictor is not None:
+            self._predictor.close()
+            self._predictor = self._protocols = None
+        if self._feedback is not None:
+            self._feedback.close()
+            self._feedback = None
+
+
+def _frozen_when_started(send: Send) -> Send:
+    """Then a full collection does not walk through all that was imported, which takes a tenth of a second."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            gc.freeze()
+        await send(message)
+
+    return sending
+
+
+def _path(scope: Scope) -> str:
+    """The path below the place where this application is mounted."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path.removeprefix(root.rstrip("/")) if root else path
+
+
+def _posted_to(scope: Scope, what: str, model: Model | None) -> Model:
+    """The model of a request that was posted, to a path without a slash too many."""
+    path = _path(scope)
+    if path.endswith("/"):
+        raise Problem(404, f"{what} at {path[:-1]}, without the slash at the end")
+    if scope["method"] != "POST":
+        raise Problem(405, f"{what} with POST", headers=[(b"allow", b"POST")])
+    if model is None:
+        raise _not_loaded()
+    return model
+
+
+def _endpoint_of(model: Model) -> str:
+    name: str = os.environ.get("NBDEPLOY_ENDPOINT") or model.manifest["name"]
+    return name
+
+
+def _document(scope: Scope, model: Model | None, describe: Callable[[Model], dict[str, Any]]) -> Answer:
+    _only_get(scope)
+    if model is None:
+        raise _not_loaded()
+    return _for(scope, Answer(200, json.dumps(describe(model), ensure_ascii=False).encode("utf-8")))
+
+
+def _openapi(model: Model) -> dict[str, Any]:
+    return openapi(model, _endpoint_of(model))
+
+
+def _metrics(scope: Scope) -> Answer:
+    # BentoML's own page works only where `bentoml serve` has prepared for many processes.
+    _only_get(scope)
+    text, content_type = metrics.all_of_this_process()
+    return _for(scope, Answer(200, text, content_type))
+
+
+def _many_processes() -> bool:
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ or "prometheus_multiproc_dir" in os.environ
+
+
+def _only_get(scope: Scope) -> None:
+    if scope["method"] not in ("GET", "HEAD"):
+        raise Problem(405, "this path is only read", headers=[(b"allow", b"GET, HEAD")])
+
+
+def _for(scope: Scope, answer: Answer) -> Answer:
+    """Without its body, if only the head was asked for."""
+    return answer if scope["method"] != "HEAD" else Answer(answer.status, b"", answer.content_type, answer.headers)
+
+
+def _not_loaded() -> Problem:
+    return Problem(503, "the model is not loaded yet; try again")
+
+
+def _required() -> bool:
+    choice = os.environ.get("NBDEPLOY_WHEN_RECORD_FAILS") or "answer"
+    if choice not in ("answer", "refuse"):
+        raise ValueError(f"NBDEPLOY_WHEN_RECORD_FAILS must be answer or refuse, not {choice!r}")
+    return choice == "refuse"
+
+
+def _setting(name: str, default: int, unit: str = "bytes") -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError(f"{name} must be a number of {unit} above 0, not {text!r}")
+    return int(text)

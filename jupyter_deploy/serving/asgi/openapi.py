@@ -1,0 +1,280 @@
+"""What the service says about itself: ``/metadata`` and ``/openapi.json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..protocols import Protocols
+from ..protocols.columnar import TYPES as TABLES
+from ..snapshot import Model
+
+_SHOWN = 3  # of the example's instances
+
+WORDS = "One prediction for each instance, in their order"
+
+INVOCATION = {
+    "type": "object",
+    "properties": {
+        "instances": {"type": "array"},
+        "inputs": {},
+        "dataframe_split": {"type": "object"},
+        "dataframe_records": {"type": "array"},
+        "params": {"type": "object", "maxProperties": 0},
+    },
+    "additionalProperties": False,
+}
+
+INFER = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "inputs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "shape", "datatype"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+                    "datatype": {"type": "string"},
+                    "data": {"type": "array"},
+                    "parameters": {"type": "object"},
+                },
+            },
+        },
+        "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+    },
+}
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "request_id", "errors"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["loc", "msg"],
+                "properties": {
+                    "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+                    "msg": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+REFUSALS = {
+    "400": "The body is not strict JSON in UTF-8 (NaN and Infinity are not JSON)",
+    "408": "The body did not come in time",
+    "413": "The body is too large",
+    "415": "The body is of another type",
+    "422": "The instances do not fit the model; `errors` names row and feature",
+    "500": "The model failed",
+    "503": "The model is not loaded yet, or too many requests wait for it",
+    "504": "It was not asked before the time that `x-request-timeout-ms` says",
+}
+
+ACTUAL = {
+    "type": "object",
+    "required": ["request_id", "actual"],
+    "additionalProperties": False,
+    "properties": {
+        "request_id": {"type": "string", "description": "The x-request-id of the answer"},
+        "row": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 0,
+            "description": "The place of the instance in its request, from 0",
+        },
+        "actual": {"description": "What was really so: any JSON value; null takes back what was said before"},
+    },
+}
+
+NOT_TAKEN = {
+    "400": REFUSALS["400"],
+    "409": "The endpoint keeps no data of its requests",
+    "408": REFUSALS["408"],
+    "413": REFUSALS["413"],
+    "415": REFUSALS["415"],
+    "422": "The feedback has another form; `errors` names each place",
+    "501": "This service was started without a folder for feedback",
+    "503": "It cannot be written down now, or the model is not loaded yet",
+}
+
+
+def metadata(model: Model) -> dict[str, Any]:
+    """What answers here and where it came from."""
+    manifest = model.manifest
+    provenance = manifest["provenance"]
+    return {
+        "name": manifest["name"],
+        "release": model.tag,
+        "digest": model.digest,
+        "kind": manifest["kind"],
+        "framework": manifest["framework"],
+        "method": manifest["method"],
+        "signature": manifest["signature"],
+        "stochastic": manifest["stochastic"],
+        "notebook": {
+            "path": provenance["source"]["notebook"],
+            "sha256": provenance["notebook_sha256"],
+            "variable": provenance["source"]["variable"],
+        },
+        "git": provenance["git"],
+        "data_fingerprint": manifest["data_fingerprint"],
+        "created": provenance["captured_at"],
+        "python": manifest["environment"]["python"],
+        "notes": manifest.get("notes", []),
+    }
+
+
+def openapi(model: Model, name: str) -> dict[str, Any]:
+    """An OpenAPI 3.1 document whose examples are the notebook's own.
+
+    Parameters
+    ----------
+    name
+        What the protocols with names in their paths call the model.
+    """
+    manifest = model.manifest
+    signature = manifest["signature"]
+    takes, named = _hoisted(signature["instance_schema"])
+    instances = manifest["instances"][:_SHOWN]
+    infer = Protocols(model, name).v2.example(instances)
+    answered = {
+        "schema": _only("predictions", signature["answer_schema"]),
+        "example": {"predictions": manifest["predictions"][:_SHOWN]},
+    }
+    by_instances = {"application/json": {"schema": _only("instances", takes), "example": {"instances": instances}}}
+    by_mlflow = {"application/json": {"schema": INVOCATION, "example": {"instances": instances}}, "text/csv": {}}
+    by_tensors = {"application/json": {"schema": INFER, "example": infer}}
+    tables: dict[str, Any] = {kind: {} for kind in TABLES}
+    v1, v2 = f"/v1/models/{name}", f"/v2/models/{name}"
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": manifest["name"],
+            "version": model.tag,
+            "description": f"A {manifest['kind']}, captured from {_origin(manifest)}.",
+        },
+        # Relative to this document, wherever a gateway has put it.
+        "servers": [{"url": "."}],
+        "paths": {
+            "/predict": _asked("predict", WORDS, by_instances | tables, {"application/json": answered} | tables),
+            "/invocations": _asked(
+                "invocations",
+                "The same as MLflow's clients ask it",
+                by_mlflow | tables,
+                {"application/json": answered} | tables,
+            ),
+            f"{v1}:predict": _asked(
+                "predictV1", "The same by KServe's first protocol", by_instances, {"application/json": answered}
+            ),
+            f"{v2}/infer": _asked(
+                "infer",
+                "The same by the Open Inference Protocol, with its binary extension",
+                by_tensors,
+                {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
+            ),
+            "/v1/models": _get("modelsV1", "The model's name", "application/json"),
+            v1: _get("modelV1", "Whether the model can be asked", "application/json"),
+            "/v2": _get("server", "What is spoken here", "application/json"),
+            "/v2/health/live": _get("liveV2", "Whether the process runs", "application/json"),
+            "/v2/health/ready": _get("readyV2", "Whether the model can be asked", "application/json"),
+            v2: _get("modelV2", "Names, types and shapes of the tensors", "application/json"),
+            f"{v2}/ready": _get("modelReadyV2", "Whether the model can be asked", "application/json"),
+            "/ping": _get("ping", "Whether the model can be asked, for SageMaker", "text/plain"),
+            "/feedback": _feedback(),
+            "/metadata": _get("metadata", "Where the model came from and what it takes", "application/json"),
+            "/openapi.json": _get("openapi", "This document", "application/json"),
+            "/livez": _get("livez", "Whether the process runs", "text/plain"),
+            "/readyz": _get("readyz", "Whether the model can be asked", "text/plain"),
+            "/metrics": _get("metrics", "Figures for Prometheus", "text/plain"),
+        },
+        "components": {"schemas": {**named, "Actual": ACTUAL, "Problem": PROBLEM}},
+    }
+
+
+def _hoisted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema and what it names: within a document a name is looked up in the document's components."""
+
+    def renamed(part: Any) -> Any:
+        if isinstance(part, list):
+            return [renamed(inner) for inner in part]
+        if not isinstance(part, dict):
+            return part
+        inner = {key: renamed(value) for key, value in part.items() if key != "$defs"}
+        if isinstance(part.get("$ref"), str):
+            inner["$ref"] = part["$ref"].replace("#/$defs/", "#/components/schemas/Instance.")
+        return inner
+
+    named = {f"Instance.{name}": renamed(inner) for name, inner in schema.get("$defs", {}).items()}
+    return renamed(schema), named
+
+
+def _asked(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "post": {
+            "operationId": name,
+            "summary": summary,
+            "requestBody": {"required": True, "content": body},
+            "responses": {"200": {"description": "The predictions", "content": answer}, **_problems(REFUSALS)},
+        }
+    }
+
+
+def _origin(manifest: dict[str, Any]) -> str:
+    return manifest["provenance"]["source"]["notebook"] or "an interactive session"
+
+
+def _only(key: str, items: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": [key],
+        "properties": {key: {"type": "array", "items": items}},
+        "additionalProperties": False,
+    }
+
+
+def _feedback() -> dict[str, Any]:
+    one = {"$ref": "#/components/schemas/Actual"}
+    count = {"type": "object", "required": ["accepted"], "properties": {"accepted": {"type": "integer"}}}
+    return {
+        "post": {
+            "operationId": "feedback",
+            "summary": "What was really so of rows that were predicted; of a row that comes again the last one counts",
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"oneOf": [one, _only("feedback", one)]}}},
+            },
+            "responses": {
+                "200": {
+                    "description": "All of it is written down",
+                    "content": {"application/json": {"schema": count}},
+                },
+                **_problems(NOT_TAKEN),
+            },
+        }
+    }
+
+
+def _problems(refusals: dict[str, str]) -> dict[str, Any]:
+    return {status: _problem(words) for status, words in refusals.items()}
+
+
+def _problem(words: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": words, "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _get(name: str, summary: str, content_type: str) -> dict[str, Any]:
+    responses = {"200": {"description": summary, "content": {content_type: {}}}}
+    return {"get": {"operationId": name, "summary": summary, "responses": responses}}

@@ -1,0 +1,91 @@
+"""Errors as RFC 9457 describes them: ``application/problem+json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from .messages import Answer, Message, Send
+
+CONTENT_TYPE = "application/problem+json"
+
+# What is said where the inner application's own words are for its developers.
+DETAILS = {
+    404: "there is nothing at this path; POST /predict asks the model, GET /openapi.json describes the service",
+    405: "this path does not know this method",
+    429: "too many requests at once; try again",
+    503: "the service is not ready; try again",
+    504: "the answer took too long",
+}
+
+# Kept from the inner application's error: what a client needs to go on.
+KEPT = {b"allow", b"retry-after", b"www-authenticate", b"set-cookie", b"vary"}
+
+
+class Problem(Exception):
+    """A request that gets no answer, and why.
+
+    Attributes
+    ----------
+    inputs
+        What was asked, for its record; None where that is not known.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[dict[str, Any]] = (),
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.inputs: Any = None
+        self.status = status
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = tuple(headers)
+        if status in (429, 503) and not any(name == b"retry-after" for name, _ in self.headers):
+            self.headers += ((b"retry-after", b"1"),)
+
+    @property
+    def title(self) -> str:
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return "Error"
+
+    def answer(self, request_id: str) -> Answer:
+        content = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": request_id,
+            "errors": self.errors,
+        }
+        body = json.dumps(content).encode("ascii")  # ASCII: a key may hold what UTF-8 cannot say
+        return Answer(self.status, body, CONTENT_TYPE, self.headers)
+
+
+class ProblemsOf:
+    """A ``send`` for the inner application, whose errors become problems; all else goes through as it is."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._problem: Problem | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            headers = [(name.lower(), value) for name, value in message.get("headers", ())]
+            if not dict(headers).get(b"content-type", b"").startswith(CONTENT_TYPE.encode("ascii")):
+                status = message["status"]
+                detail = DETAILS.get(status, "the service failed" if status >= 500 else "the request was refused")
+                self._problem = Problem(status, detail, headers=[pair for pair in headers if pair[0] in KEPT])
+                return
+        if self._problem is None:
+            await self._send(message)
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            await self._problem.answer(self._request_id).through(self._send)

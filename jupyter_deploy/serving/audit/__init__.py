@@ -1,0 +1,4 @@
+"""Files and effects of a model's code, seen by Python's audit events.
+
+Imports serving alone.
+"""

@@ -1,0 +1,88 @@
+"""Whose doing an audit event is: the function and line of the model's own code among the callers."""
+
+from __future__ import annotations
+
+import glob
+import os
+import pathlib
+import re
+import shutil
+import site
+import sysconfig
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+_HERE = str(Path(__file__).parents[1])
+_PASSING_ON = frozenset(str(Path(_HERE, name)) for name in ("imports.py", "audit/redirect.py"))
+# Whoever looks for plugins lists each folder from which modules are imported: no data either.
+_IMPORTING = ("<frozen importlib", str(Path(sysconfig.get_paths()["stdlib"], "importlib", "metadata")))
+# What lists a folder for whoever called it.
+_FOR_OTHERS = frozenset({*_PASSING_ON, "<frozen os>", os.__file__, glob.__file__, pathlib.__file__, shutil.__file__})
+_CELL = re.compile(r".*ipykernel_\d+/\d+\.py")
+
+
+def _libraries() -> tuple[str, ...]:
+    paths = [sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    known = [*paths, *site.getsitepackages(), site.getusersitepackages()]
+    return tuple(f"{path}{os.sep}" for path in {*known, *map(os.path.realpath, known)})
+
+
+LIBRARIES = _libraries()
+"""Where the standard library and the installed distributions lie, each with a separator at its end."""
+
+
+class Caller(NamedTuple):
+    """Who did something.
+
+    Attributes
+    ----------
+    place
+        ``predict(), line 3,`` for what was captured by value or comes from a cell, whose file says nothing and whose
+        lines are counted there; else ``predict(), line 3 of rules.py,``. None: nobody but this package.
+    importing
+        An import is under way, or a look at what is installed.
+    library
+        An import is under way that the model's own code did not do any further.
+    by_library
+        A library did it, whoever called that.
+    """
+
+    place: str | None
+    importing: bool
+    library: bool
+    by_library: bool = False
+
+
+def where(innermost: FrameType) -> Caller:
+    """The innermost function of the model's own code among the callers, else the outermost of what it called."""
+    last: FrameType | None = None
+    own: FrameType | None = None
+    importing = library = False
+    frame: FrameType | None = innermost
+    while frame is not None:
+        file = frame.f_code.co_filename
+        passing_on = file in _PASSING_ON
+        if file.startswith(_HERE) and not passing_on:
+            break
+        if file.startswith(_IMPORTING):
+            importing, library = True, library or own is None
+        # A notebook's open() is IPython's own, which a function of the notebook brings along.
+        wrapped = passing_on or frame.f_code.co_name == "_modified_open"
+        if own is None and not wrapped and not file.startswith((*LIBRARIES, "<frozen ")):
+            own = frame
+        last, frame = last if passing_on else frame, frame.f_back
+    by_library = _is_library(innermost)
+    shown = own or last
+    if shown is None:
+        return Caller(None, importing, library, by_library)
+    file = shown.f_code.co_filename
+    place = "" if file.startswith("<") or _CELL.fullmatch(file) else f" of {Path(file).name}"
+    return Caller(f"{shown.f_code.co_qualname}(), line {shown.f_lineno}{place},", importing, library, by_library)
+
+
+def _is_library(innermost: FrameType) -> bool:
+    frame: FrameType | None = innermost
+    while frame is not None and frame.f_code.co_filename in _FOR_OTHERS:
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename.startswith((*LIBRARIES, "<frozen "))

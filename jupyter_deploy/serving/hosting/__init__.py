@@ -1,0 +1,4 @@
+"""Processes that host a bento: options, sockets, workers, shutdown.
+
+Imports serving alone.
+"""

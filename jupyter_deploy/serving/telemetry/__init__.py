@@ -1,0 +1,4 @@
+"""Records, feedback, metrics, traces and logs of a release.
+
+Imports serving alone.
+"""

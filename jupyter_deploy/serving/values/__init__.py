@@ -1,0 +1,4 @@
+"""Instances and answers: from JSON to a model's arguments and back.
+
+Imports serving alone.
+"""

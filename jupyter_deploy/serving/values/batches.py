@@ -1,0 +1,164 @@
+"""What a model is called with, made of validated rows: each container's own way, and the fast ways of the usual ones.
+
+Between a request and the model's call its rows are a *content*: what can be joined with other requests' without a look
+at any value again. For most containers that is already what the model takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from .arrays import numpy_type
+from .codec import Codec
+from .msgspec_types import NotPlain, Rows, row_type, value_type
+from .numeric import Numbers, are_numbers
+
+
+class Batches:
+    """Contents that are what the model takes.
+
+    Attributes
+    ----------
+    type
+        What msgspec decodes an instance to; None: it cannot.
+    rows
+        Where instances are objects.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self.rows: Rows | None = None
+        self.type: Any = None
+        try:
+            self.type = self._typed()
+        except NotPlain:
+            self.rows = None
+
+    def content(self, instances: list[Any]) -> Any:
+        """Of what was decoded by ``type``; raises whatever it likes if it cannot."""
+        return self._codec.built(self.rows.objects(instances) if self.rows else instances)
+
+    def content_of(self, rows: list[Any]) -> Any:
+        """Of validated JSON values.
+
+        Raises
+        ------
+        InvalidInstances
+            A value has no place in the model's types.
+        """
+        return self._codec.built(rows)
+
+    def content_of_columns(self, columns: Mapping[str, Any]) -> Any:
+        """Of columns by name.
+
+        Raises
+        ------
+        NotPlain
+            It takes a look at each value.
+        """
+        raise NotPlain(f"{len(columns)} columns")
+
+    def content_of_array(self, array: np.ndarray[Any, Any]) -> Any:
+        """Of an array of all rows.
+
+        Raises
+        ------
+        NotPlain
+            It takes a look at each value.
+        """
+        raise NotPlain(f"an array of {array.dtype}")
+
+    def batch(self, contents: Sequence[Any]) -> Any:
+        """What the model is called with for all of them."""
+        return contents[0] if len(contents) == 1 else self._joined(contents)
+
+    def _joined(self, contents: Sequence[Any]) -> Any:
+        return list(chain.from_iterable(contents))
+
+    def _typed(self) -> Any:
+        schema = self._codec.schema
+        if schema.get("type") != "object":
+            return value_type(schema)
+        self.rows = row_type(schema)
+        return self.rows.type
+
+
+class Arrays(Batches):
+    """Of arrays and tensors; numbers are decoded as far as their type reaches, and need no second look."""
+
+    def __init__(self, codec: Codec) -> None:
+        prototype = codec.prototype
+        self._tensor = codec.container == "tensor"
+        self._dtype = numpy_type(prototype) if self._tensor else prototype.dtype
+        self._shape = tuple(prototype.shape[1:])
+        self._numbers: Numbers | None = None
+        self._width: int | None = None
+        super().__init__(codec)
+
+    def content(self, instances: list[Any]) -> Any:
+        if self._numbers is None:
+            return super().content(instances)
+        return self._rightly_shaped(self._numbers.array(instances, self._width))
+
+    def content_of_array(self, array: np.ndarray[Any, Any]) -> Any:
+        if self._numbers is None:
+            raise NotPlain("no numbers")
+        return self._rightly_shaped(self._numbers.of_array(array, self._leaf))
+
+    def batch(self, contents: Sequence[Any]) -> Any:
+        # One tensor costs as much to make as one of all rows. What was read slowly is one already.
+        if self._tensor and len(contents) > 1 and not all(isinstance(one, np.ndarray) for one in contents):
+            return sys.modules["torch"].cat([self._as_taken(one) for one in contents])
+        return self._as_taken(super().batch(contents))
+
+    def _rightly_shaped(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        if array.shape[1:] != self._shape:
+            raise NotPlain("another shape")
+        return array
+
+    def _as_taken(self, content: Any) -> Any:
+        if self._tensor and isinstance(content, np.ndarray):
+            return sys.modules["torch"].from_numpy(content).to(self._codec.prototype)
+        return content
+
+    def _joined(self, contents: Sequence[Any]) -> Any:
+        return np.concatenate(contents, dtype=self._dtype if self._numbers else None)
+
+    def _typed(self) -> Any:
+        leaf, lengths = self._codec.schema, []
+        while leaf.get("type") == "array":
+            lengths.append(leaf["minItems"] if leaf.get("minItems") == leaf.get("maxItems") else None)
+            leaf = leaf.get("items") or {}
+        if len(lengths) != len(self._shape) or not are_numbers(leaf, self._dtype):
+            return super()._typed()
+        if len(lengths) == 1 and "null" not in leaf["type"]:
+            self._width = lengths[0]
+        self._numbers, self._leaf = Numbers(self._dtype), leaf
+        return self._numbers.type(self._codec.schema)
+
+
+class PolarsFrames(Batches):
+    """Of polars' frames, eager or lazy."""
+
+    def _joined(self, contents: Sequence[Any]) -> Any:
+        return sys.modules["polars"].concat(contents)
+
+
+def batches_of(codec: Codec) -> Batches:
+    """How the contents of a codec's container are made."""
+    match codec.container:
+        case "array" | "tensor":
+            return Arrays(codec)
+        case "frame" if hasattr(codec.prototype, "collect_schema"):
+            return PolarsFrames(codec)
+        case "frame":
+            from .blocks import Frames  # noqa: PLC0415  pandas only where a model takes it
+
+            return Frames(codec)
+        case _:
+            return Batches(codec)

@@ -1,0 +1,193 @@
+"""The way from a request's instances to the model's arguments, and from the model's answer to predictions.
+
+``Codec.decode`` and ``instances_of`` are each other's inverse: what the notebook showed as an example comes back
+from its JSON form as the same kind of thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from .arrays import Unfit, batch_of, blame, to_array, to_tensor
+from .json_values import to_json
+from .validation import InvalidInstances, Validator
+from .value_types import Form, Turn, is_form, reader, writer
+
+__all__ = ["BadAnswer", "Codec", "InvalidInstances", "encode", "instances_of", "to_json"]
+
+
+class BadAnswer(ValueError):
+    """The model's answer is not one prediction for each row."""
+
+
+class Codec:
+    """Translates for one model.
+
+    Parameters
+    ----------
+    signature
+        ``container``, ``parameters`` and ``instance_schema`` as in ``snapshot.json``.
+    prototype
+        What the model is called with, without its rows: a frame, array or tensor of length 0, or a *form*
+        (``forms.py``); for ``list`` the form of a row; for ``call`` a dict of forms by parameter name, in which
+        parameters that take plain values are absent; or None.
+    """
+
+    def __init__(self, signature: Mapping[str, Any], prototype: Any = None) -> None:
+        self.container: str = signature["container"]
+        self.parameters: tuple[str, ...] = tuple(signature.get("parameters") or ())
+        self.schema: Mapping[str, Any] = signature["instance_schema"]
+        self.prototype = prototype
+        calls = self.container == "call"
+        self._validator = Validator(self.schema, noun="parameter" if calls else "feature")
+        self._read: Turn = reader(prototype) if self.container in ("frame", "list") else _as_it_is
+        self._arguments_read = {name: reader(form) for name, form in (prototype or {}).items()} if calls else {}
+        self.defaults = _defaults(self.schema) if self.container == "frame" else {}
+
+    def decode(self, instances: Sequence[Any]) -> Any:
+        """The batch that the model is called with; for ``call`` a list of keyword arguments, one dict a call.
+
+        Raises
+        ------
+        InvalidInstances
+            It names each row, and in it the feature, that does not fit.
+        """
+        return self.built(self.validated(instances))
+
+    def validated(self, instances: Sequence[Any]) -> list[Any]:
+        """The instances as the schema has them, with what it puts where a column is left out.
+
+        Raises
+        ------
+        InvalidInstances
+            They do not satisfy the schema.
+        """
+        rows = self._validator.validated(instances)
+        return [self.defaults | row for row in rows] if self.defaults else rows
+
+    def built(self, rows: list[Any]) -> Any:
+        """The batch of validated rows.
+
+        Raises
+        ------
+        InvalidInstances
+            A value has no place in the model's types.
+        """
+        match self.container:
+            case "frame":
+                return self._read(rows)
+            case "array":
+                return batch_of(rows, self.prototype, partial(to_array, dtype=self.prototype.dtype))
+            case "tensor":
+                return batch_of(rows, self.prototype, partial(to_tensor, prototype=self.prototype))
+            case "call":
+                return [self._arguments(row, value) for row, value in enumerate(rows)]
+            case _:
+                return self._rows(rows)
+
+    def encode(self, answer: Any, rows: int) -> list[Any]:
+        """``answer`` as the predictions for ``rows`` instances."""
+        return encode(answer, rows)
+
+    def _rows(self, rows: list[Any]) -> list[Any]:
+        try:
+            return [self._read(row) for row in rows]
+        except Unfit as unfit:
+            raise blame(rows, self._read, unfit) from unfit
+
+    def _arguments(self, row: int, instance: Any) -> dict[str, Any]:
+        if len(self.parameters) == 1:
+            return {self.parameters[0]: self._argument(row, self.parameters[0], instance)}
+        return {name: self._argument(row, name, value, name) for name, value in instance.items()}
+
+    def _argument(self, row: int, name: str, value: Any, *key: str) -> Any:
+        read = self._arguments_read.get(name)
+        if read is None:
+            return value
+        try:
+            return read(value)
+        except Unfit as unfit:
+            raise InvalidInstances([{"loc": ["instances", row, *key, *unfit.loc], "msg": str(unfit)}]) from unfit
+        except InvalidInstances as invalid:  # of a table among the arguments: its rows are not the request's
+            errors = [error | {"loc": ["instances", row, *key, *error["loc"][1:]]} for error in invalid.errors]
+            raise InvalidInstances(errors) from invalid
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What a column holds that a request leaves out: only a signature of the user's own has such."""
+    return {name: inner["default"] for name, inner in schema.get("properties", {}).items() if "default" in inner}
+
+
+def encode(answer: Any, rows: int) -> list[Any]:
+    """``answer`` as a list of exactly ``rows`` JSON values.
+
+    Raises
+    ------
+    BadAnswer
+        It is one value for all rows, or has another number of rows.
+    TypeError
+        A value in it has no JSON form.
+    """
+    answer = checked(answer, rows)
+    encoded = to_json(answer)
+    if not isinstance(encoded, list):
+        raise BadAnswer(
+            f"the model answered one {_kind(answer)} for the whole batch; it must answer a list or an array"
+        )
+    return encoded
+
+
+def checked(answer: Any, rows: int) -> Any:
+    """``answer`` with an item for each of ``rows``, which can be sliced.
+
+    Raises
+    ------
+    BadAnswer
+        It is one value for all rows, or has another number of rows.
+    """
+    if hasattr(answer, "toarray"):  # a sparse matrix
+        answer = answer.toarray()
+    elif getattr(answer, "is_sparse", False) is True:  # a sparse tensor
+        answer = answer.to_dense()
+    elif hasattr(answer, "collect_schema") and hasattr(answer, "collect"):  # a lazy frame, and no eager one
+        answer = answer.collect()
+    shape = getattr(answer, "shape", None)
+    if isinstance(answer, (str, bytes, Mapping, tuple)) or shape == () or not hasattr(answer, "__len__"):
+        raise BadAnswer(
+            f"the model answered one {_kind(answer)} for the whole batch; it must answer one value a row: "
+            "a list, an array, a tensor, a Series or a DataFrame"
+        )
+    if len(answer) != rows:
+        raise BadAnswer(f"the model gave {len(answer)} answers for {rows} rows; it must give one for each row")
+    return answer
+
+
+def _kind(answer: Any) -> str:
+    return f"{type(answer).__module__}.{type(answer).__qualname__}".removeprefix("builtins.")
+
+
+def instances_of(example: Any, container: str, parameters: Sequence[str] = (), prototype: Any = None) -> list[Any]:
+    """A native example as the instances of a request.
+
+    For ``call`` the example is one call's keyword arguments by parameter name, or a list of such dicts.
+    ``prototype`` is the codec's.
+    """
+    if container == "frame":
+        return list(writer(prototype if is_form(prototype, "frame") else None)(example))
+    if container == "list" and prototype is not None:
+        write = writer(prototype)
+        return [write(row) for row in example]
+    if container != "call":
+        return list(to_json(example))
+    calls = [example] if isinstance(example, Mapping) else example
+    forms: Mapping[str, Form] = prototype or {}
+    if len(parameters) == 1:
+        name = parameters[0]
+        return [writer(forms.get(name))(call[name]) for call in calls]
+    return [{name: writer(forms.get(name))(value) for name, value in call.items()} for call in calls]

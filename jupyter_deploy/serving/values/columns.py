@@ -1,0 +1,95 @@
+"""Requests that come as columns or arrays: numpy's, or Arrow's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ..dispatch.parsed_request import Question, Raw
+from .json_values import to_json
+from .msgspec_types import NotPlain, Rows
+from .validation import InvalidInstances
+
+
+class LateQuestion(Question):
+    """A question whose ``inputs`` are written when somebody asks for them: of many columns that takes its time.
+
+    What they are written from must not change in between.
+    """
+
+    __slots__ = ("_written",)
+
+    def __init__(self, content: Any, rows: int, write: Callable[[], Raw]) -> None:
+        self.content = content
+        self.rows = rows
+        self._written: Callable[[], Raw] | Raw = write
+
+    @property
+    def inputs(self) -> list[Any] | Raw:  # type: ignore[override]  # never set
+        if not isinstance(self._written, Raw):
+            self._written = self._written()
+        return self._written
+
+
+def plain(column: Any) -> list[Any]:
+    """The JSON values of a column or an array."""
+    values: list[Any] = to_json(column if isinstance(column, np.ndarray) else column.to_pylist())
+    return values
+
+
+def as_numpy(column: Any) -> np.ndarray[Any, Any]:
+    """A column as an array, to be read only; nulls among numbers are NaN.
+
+    Raises
+    ------
+    NotPlain
+        It would take a Python object for each value.
+    """
+    if isinstance(column, np.ndarray):
+        return column
+    try:
+        array: np.ndarray[Any, Any] = column.to_numpy(zero_copy_only=False)
+    except Exception as error:  # Arrow has types that numpy has not
+        raise NotPlain(str(error)) from error
+    return array
+
+
+def length_of(columns: Mapping[str, Any]) -> int:
+    """How many rows they all have.
+
+    Raises
+    ------
+    InvalidInstances
+        They have different lengths.
+    """
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        (least, fewest), *_, (most, many) = sorted(lengths.items(), key=lambda item: item[1])
+        message = f"all columns must have one length: '{least}' has {fewest}, '{most}' has {many}"
+        raise InvalidInstances([{"loc": ["instances"], "msg": message}])
+    return next(iter(lengths.values()), 0)
+
+
+def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows as objects of JSON values."""
+    return [dict(zip(columns, row, strict=True)) for row in zip(*map(plain, columns.values()), strict=True)]
+
+
+def rows_json(columns: Mapping[str, Any], rows: Rows) -> Raw:
+    """``rows_of`` in JSON, of columns with the names of complete ``rows``."""
+    # NaN becomes null, as with to_json.
+    values = (_listed(columns[name]) for name in rows.names)
+    return Raw(msgspec.json.encode([rows.type(*row) for row in zip(*values, strict=True)]))
+
+
+def _listed(column: Any) -> list[Any]:
+    is_numbers = isinstance(column, np.ndarray) and column.dtype.kind in "biuf" and column.itemsize <= 8
+    return column.tolist() if is_numbers else plain(column)
+
+
+def array_json(array: np.ndarray[Any, Any]) -> Raw:
+    """The rows of an array of numbers in JSON."""
+    return Raw(msgspec.json.encode(array.tolist()))

@@ -1,0 +1,239 @@
+"""Objects by column name as a pandas DataFrame like the one that the model was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from decimal import Decimal
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.extensions import ExtensionDtype
+
+from .arrays import Unfit, blame, to_array, unencoded
+from .json_values import records, to_json
+from .value_types import Form, Turn, is_form, reader, writer
+
+# Of pandas 3 and later: what took 150 µs takes 8.
+_from_blocks: Any = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
+
+
+class FrameMaker:
+    """Builds data frames with the columns and the types of ``prototype``, which has no rows.
+
+    Parameters
+    ----------
+    forms
+        What the objects in columns of objects are, by the column's name in JSON; strings, numbers and their like need
+        none.
+    """
+
+    def __init__(self, prototype: pd.DataFrame, forms: Mapping[str, Form] = MappingProxyType({})) -> None:
+        self._columns = prototype.columns
+        self.keys = [str(name) for name in prototype.columns]
+        self._casts = [
+            partial(_objects, form=forms[key]) if key in forms else partial(_cast, dtype=dtype)
+            for key, dtype in zip(self.keys, prototype.dtypes, strict=True)
+        ]
+
+    def frame(self, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        """One row for each object, whatever the order of its keys.
+
+        Raises
+        ------
+        InvalidInstances
+            It names the rows and the column of values that the column's type cannot hold.
+        """
+        return self.assembled(self.columns([[row.get(key) for row in rows] for key in self.keys]), len(rows))
+
+    def columns(self, values: Sequence[Sequence[Any]]) -> list[Any]:
+        """JSON values, a list for each column, as what ``assembled`` takes.
+
+        Raises
+        ------
+        InvalidInstances
+            As ``frame``.
+        """
+        columns = []
+        for key, cast, column in zip(self.keys, self._casts, values, strict=True):
+            try:
+                columns.append(cast(column))
+            except Unfit as unfit:
+                raise blame(column, partial(_one, cast=cast), unfit, key) from unfit
+        return columns
+
+    def assembled(self, columns: Sequence[Any], rows: int) -> pd.DataFrame:
+        """A frame of ``columns``, each an array or a Series."""
+        frame = pd.DataFrame(dict(enumerate(columns)), index=pd.RangeIndex(rows))
+        frame.columns = self._columns.view()  # whoever names a frame's columns names the Index itself
+        return frame
+
+    def column(self, at: int, values: Sequence[Any]) -> Any:
+        """JSON values as the column at a position.
+
+        Raises
+        ------
+        Unfit
+            The column's type cannot hold one of them.
+        """
+        return self._casts[at](values)
+
+    def of_blocks(self, blocks: Sequence[Any], places: Sequence[np.ndarray[Any, Any]]) -> pd.DataFrame:
+        """A frame over blocks (``block_of``), which hold the columns at ``places`` and are not copied."""
+        rows = blocks[0].shape[-1]
+        if not places:
+            return self.assembled([], rows)
+        if _from_blocks is not None:
+            made = list(zip(blocks, places, strict=True))
+            frame: pd.DataFrame = _from_blocks(made, index=pd.RangeIndex(rows), columns=self._columns.view())
+            return frame
+        columns: dict[int, Any] = {}
+        for block, at in zip(blocks, places, strict=True):
+            if block.ndim == 2:  # as Series, since of an array of objects something else might be guessed
+                columns |= {place: pd.Series(block[row], dtype=block.dtype) for row, place in enumerate(at.tolist())}
+            else:
+                columns[int(at[0])] = block
+        return self.assembled([columns[at] for at in range(len(columns))], rows)
+
+
+def block_of(column: Any) -> Any:
+    """What ``FrameMaker.columns`` makes of one column, as a block: of two dimensions if it is numpy's."""
+    if isinstance(column.dtype, np.dtype):
+        return np.array(column)[np.newaxis]
+    return column.array.copy() if isinstance(column, (pd.Series, pd.Index)) else column
+
+
+def joined(blocks: Sequence[Any]) -> Any:
+    """The same columns' blocks, one after the other."""
+    if isinstance(blocks[0], np.ndarray):
+        return np.concatenate(blocks, axis=1, dtype=blocks[0].dtype)
+    return pd.concat([pd.Series(block) for block in blocks], ignore_index=True).array
+
+
+def to_series(values: list[Any], prototype: Any) -> Any:
+    """``values`` as a Series of the prototype's type and name."""
+    return pd.Series(_cast(values, prototype.dtype), name=prototype.name)
+
+
+def frame_json(frame: pd.DataFrame, forms: Mapping[str, Form]) -> list[dict[str, Any]]:
+    """The rows of ``frame`` as objects by column name, its objects by their forms."""
+    rows = records(frame)
+    for position, name in enumerate(map(str, frame.columns)):
+        if name in forms:
+            write, values = writer(forms[name]), frame.iloc[:, position]
+            for row, value, missing in zip(rows, values, values.isna(), strict=True):
+                row[name] = None if missing else write(value)
+    return rows
+
+
+def _objects(values: list[Any], form: Form) -> Any:
+    read = reader(form)
+    # Where the example has None, None; else what pandas itself puts where an object is missing.
+    missing = None if is_form(form, "optional") else np.nan
+    return pd.Series([missing if value is None else read(value) for value in values], dtype=object)
+
+
+def _one(value: Any, cast: Turn) -> None:
+    cast([value])
+
+
+def _cast(values: list[Any], dtype: Any) -> Any:
+    if isinstance(dtype, ExtensionDtype):
+        return _extension(values, dtype)
+    match dtype.kind:
+        case "M":
+            return _moments(values, dtype)
+        case "m":
+            return _durations(values, dtype)
+        case "O":  # NaN is what pandas itself puts where an object is missing
+            return pd.Series([np.nan if value is None else value for value in values], dtype=object)
+        case "i" | "u" | "b" if None in values:
+            raise Unfit(f"must not be missing: a column of {dtype} has no missing values")
+        case _:
+            return to_array(values, dtype)
+
+
+def _durations(values: list[Any], dtype: Any) -> Any:
+    try:  # as seconds: see to_json
+        return pd.to_timedelta(np.asarray(values, dtype=np.float64), unit="s").astype(dtype)
+    except (ValueError, OverflowError) as error:  # OutOfBoundsTimedelta is a ValueError
+        raise Unfit(f"is not a duration that {dtype} can hold: {error}") from error
+
+
+def _categorical(values: list[Any], dtype: pd.CategoricalDtype) -> pd.Categorical:
+    # pandas turns unknown categories into missing values without a word.
+    codes = {to_json(category): code for code, category in enumerate(dtype.categories)}
+    try:
+        return pd.Categorical.from_codes([-1 if v is None else codes[v] for v in values], dtype=dtype)
+    except KeyError as error:
+        known = ", ".join(map(repr, list(codes)[:10]))
+        raise Unfit(f"is the unknown category {error}; the model knows {known}") from error
+
+
+def _moments(values: list[Any], dtype: Any) -> Any:
+    zone = getattr(dtype, "tz", None)
+    try:
+        if zone is None:
+            return pd.Series([_moment(value, None) for value in values], dtype=dtype)
+        # By way of UTC: a zone's rules for each moment by itself take pandas a long time.
+        moments = [_moment(value, UTC) for value in values]
+        return pd.DatetimeIndex(moments, dtype=pd.DatetimeTZDtype(dtype.unit, UTC)).tz_convert(zone).array
+    except (ValueError, TypeError, OverflowError) as error:  # OutOfBoundsDatetime is a ValueError
+        raise Unfit(f"is not a moment that {dtype} can hold: {error}") from error
+
+
+def _moment(value: Any, zone: Any) -> Any:
+    moment: Any = pd.NaT if value is None else pd.Timestamp(value)
+    if moment is pd.NaT:
+        return moment
+    if zone is None:  # an offset in a column without zones: the same moment in UTC
+        return moment if moment.tzinfo is None else moment.tz_convert("UTC").tz_localize(None)
+    if moment.tzinfo is None:
+        raise ValueError('it needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
+    return moment.tz_convert(zone)
+
+
+def _extension(values: list[Any], dtype: Any) -> Any:
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _categorical(values, dtype)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return _moments(values, dtype)
+    if isinstance(dtype, pd.ArrowDtype):
+        values = _for_arrow(values, dtype)
+    numpy_dtype = getattr(dtype, "numpy_dtype", None)
+    if isinstance(numpy_dtype, np.dtype) and numpy_dtype.kind in "iuf":
+        # pandas' own overflow checks differ from type to type: numpy's are the same for all.
+        to_array([0 if value is None else value for value in values], numpy_dtype)
+    try:
+        return pd.array(values, dtype=dtype)
+    except Exception as error:  # any extension may come along, each with errors of its own
+        raise Unfit(f"does not fit {dtype}: {error}") from error
+
+
+def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
+    """What Arrow does not make of JSON by itself."""
+    import pyarrow as pa  # noqa: PLC0415  only where a column is Arrow's
+
+    kind = dtype.pyarrow_dtype
+    read: Turn | None = None
+    if pa.types.is_timestamp(kind):
+        read = partial(_moment, zone=kind.tz)
+    elif pa.types.is_duration(kind):  # as seconds: see to_json
+        read = partial(pd.Timedelta, unit="s")
+    elif pa.types.is_decimal(kind):
+        read = _decimal
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        read = unencoded
+    if read is None:
+        return values
+    try:
+        return [None if value is None else read(value) for value in values]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise Unfit(f"does not fit {dtype}: {error}") from error
+
+
+def _decimal(value: float | str) -> Decimal:
+    return Decimal(str(value))

@@ -1,0 +1,201 @@
+"""JSON Schema as types that msgspec decodes straight from bytes.
+
+Only what both understand alike is taken. A type refuses some documents that the schema allows (``3.0`` for a whole
+number); it never takes one that the schema refuses, and gives what ``Validator`` gives of those that it takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import GenericAlias
+from typing import Annotated, Any, Literal, Union
+
+import msgspec
+
+from .pydantic_schemas import allowed_values
+
+# What is only told, or looked at here.
+_TOLD = frozenset(
+    ("title", "description", "default", "examples", "deprecated", "x-seen", "contentEncoding", "contentMediaType")
+)
+_BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
+_LENGTHS = {"min_length": "minItems", "max_length": "maxItems"}
+_SIZES = {"min_length": "minLength", "max_length": "maxLength"}
+
+Range = tuple[float, float]
+EVERY_FLOAT: Range = (-sys.float_info.max, sys.float_info.max)
+INT64: Range = (-(2**63), 2**63 - 1)
+
+
+class NotPlain(ValueError):
+    """The schema says more than msgspec can check."""
+
+
+class Rows:
+    """Objects with these keys; decoded as structs, which are smaller and faster than dicts.
+
+    Parameters
+    ----------
+    types
+        By key, in the order in which ``values`` gives them.
+    absent
+        What stands for a key that may be left out.
+
+    Raises
+    ------
+    NotPlain
+        A key cannot be one of msgspec's.
+    """
+
+    def __init__(self, types: Mapping[str, Any], absent: Mapping[str, Any]) -> None:
+        if not types:
+            raise NotPlain("objects without keys")
+        self.names = tuple(types)
+        self.complete = not absent
+        # Keys that may be left out last, as structs want them.
+        order = sorted(types, key=lambda name: name in absent)
+        fields = [(f"f{at}", types[name], *_default(name, absent)) for at, name in enumerate(order)]
+        renamed = {f"f{at}": name for at, name in enumerate(order)}
+        try:
+            self.type = msgspec.defstruct("Row", fields, rename=renamed, forbid_unknown_fields=True, gc=False)
+        except (TypeError, ValueError) as error:
+            raise NotPlain(str(error)) from error
+        self._moved = None if order == list(self.names) else [order.index(name) for name in self.names]
+
+    def values(self, rows: Iterable[msgspec.Struct]) -> list[tuple[Any, ...]]:
+        """Each row's values in the order of ``names``."""
+        told = list(map(msgspec.structs.astuple, rows))
+        if self._moved is None:
+            return told
+        return [tuple(row[at] for at in self._moved) for row in told]
+
+    def objects(self, rows: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
+        """Each row as a dict, without the keys that were left out."""
+        found = [dict(zip(self.names, row, strict=True)) for row in self.values(rows)]
+        if self.complete:
+            return found
+        return [{name: value for name, value in row.items() if value is not msgspec.UNSET} for row in found]
+
+
+def _default(name: str, absent: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (absent[name],) if name in absent else ()
+
+
+def value_type(
+    schema: Mapping[str, Any], floats: Range = EVERY_FLOAT, ints: Range = INT64, *, whole: bool = False
+) -> Any:
+    """The type of values that are no objects, and hold none.
+
+    Parameters
+    ----------
+    floats, ints
+        Numbers beyond are refused, whatever the schema says of them.
+    whole
+        Whole numbers may come as floats, of which somebody looks whether they are whole.
+
+    Raises
+    ------
+    NotPlain
+        The schema says more.
+    """
+    declared = schema.get("type")
+    names = [declared] if isinstance(declared, str) else list(declared or ())
+    some = [name for name in names if name != "null"]
+    either = len(some) > 1 and ("array" in some or allowed_values(schema))
+    if not some or either or {"integer", "number"} <= set(some):
+        raise NotPlain("several readings of one value")
+    kinds: list[Any] = [None] if len(some) < len(names) else []
+    for name in some:
+        match name:
+            case "array":
+                kinds.append(_array(schema, floats, ints, whole=whole))
+            case "integer" | "number" | "string" | "boolean":
+                kinds += _scalar(name, schema, floats, ints, whole=whole)
+            case _:
+                raise NotPlain(f"the type {name}")
+    return Union[tuple(kinds)]  # noqa: UP007  a choice that is made while it runs
+
+
+def row_type(
+    schema: Mapping[str, Any],
+    names: Sequence[str] | None = None,
+    *,
+    column: Callable[[str, Mapping[str, Any]], Any] = lambda _, schema: value_type(schema),
+    absent: Callable[[str], Any] = lambda _: msgspec.UNSET,
+) -> Rows:
+    """The type of objects that hold no objects.
+
+    Parameters
+    ----------
+    names
+        The order of the keys; default: the schema's.
+    column
+        The type of a key's values, from its name and its schema.
+    absent
+        What stands for a key that is left out where it may be.
+
+    Raises
+    ------
+    NotPlain
+        The schema says more, or has other keys.
+    """
+    _only(schema, "properties", "required", "additionalProperties")
+    properties = schema.get("properties", {})
+    required = set(schema.get("required", ()))
+    names = list(properties) if names is None else list(names)
+    if schema.get("type") != "object" or schema.get("additionalProperties", True) is not False:
+        raise NotPlain("not an object with known keys alone")
+    if set(names) != set(properties) or len(set(names)) < len(names) or not required <= set(properties):
+        raise NotPlain("other keys")
+    types = {name: column(name, properties[name]) for name in names}
+    return Rows(types, {name: absent(name) for name in names if name not in required})
+
+
+def _array(schema: Mapping[str, Any], floats: Range, ints: Range, *, whole: bool) -> Any:
+    _only(schema, "items", "minItems", "maxItems")
+    kind = GenericAlias(list, value_type(schema.get("items") or {}, floats, ints, whole=whole))
+    lengths = {ours: schema[theirs] for ours, theirs in _LENGTHS.items() if theirs in schema}
+    return Annotated[kind, msgspec.Meta(**lengths)] if lengths else kind
+
+
+def _scalar(name: str, schema: Mapping[str, Any], floats: Range, ints: Range, *, whole: bool) -> list[Any]:
+    allowed = allowed_values(schema)
+    if allowed:
+        _only(schema, "enum", "const")
+        if {type(value) for value in allowed} != {{"integer": int, "string": str}.get(name)}:
+            raise NotPlain("a choice of such values")
+        return [Literal[tuple(allowed)]]
+    match name:
+        case "boolean":
+            _only(schema)
+            return [bool]
+        case "string":
+            _only(schema, "minLength", "maxLength")
+            sizes = {ours: schema[theirs] for ours, theirs in _SIZES.items() if theirs in schema}
+            return [Annotated[str, msgspec.Meta(**sizes)] if sizes else str]
+        case "integer":
+            number = _number(int, schema, ints)
+            return [number, _number(float, schema, EVERY_FLOAT)] if whole else [number]
+        case _:
+            number = _number(float, schema, floats)
+            return [_number(int, schema, ints), number] if schema.get("x-whole") else [number]
+
+
+def _number(kind: type, schema: Mapping[str, Any], within: Range) -> Any:
+    _only(schema, *_BOUNDS, "x-whole")
+    bounds: dict[str, Any] = {ours: schema[theirs] for theirs, ours in _BOUNDS.items() if theirs in schema}
+    low, high = within
+    if "gt" not in bounds:
+        bounds["ge"] = max(low, bounds.get("ge", low))
+    if "lt" not in bounds:
+        bounds["le"] = min(high, bounds.get("le", high))
+    if len(bounds) > 2 or not all(low <= bound <= high and isinstance(bound, (kind, int)) for bound in bounds.values()):
+        raise NotPlain("bounds that the type does not reach")
+    return Annotated[kind, msgspec.Meta(**bounds)]
+
+
+def _only(schema: Mapping[str, Any], *known: str) -> None:
+    """Whether the schema of one type says no more than this."""
+    if unknown := set(schema) - _TOLD - {"type", *known}:
+        raise NotPlain(f"{sorted(unknown)}")

@@ -1,0 +1,273 @@
+"""What JSON cannot say of a value: its *form*, by which a request brings back what the notebook gave.
+
+A form is plain data, since it is pickled with the example (a class of this package would tie the snapshot to it):
+
+=======================================  ==============================================================
+None                                     JSON says it all
+an array, tensor, Series or frame        of that kind and type; it has no rows
+``("type", T)``                          a class or annotation that pydantic reads and writes as JSON
+``("bytes", cls)``                       base64
+``("moment", zone)``                     a datetime in that zone, or (None) without one
+``("image", mode)``                      a PIL image of that mode, in base64
+``("list", cls, item)``                  a list, tuple or set whose items have one form
+``("tuple", cls, (form, …))``            each place has a form of its own; ``cls`` may be a named tuple
+``("dict", {name: (key, form)})``        by the key's name in JSON
+``("object", cls, {field: form})``       a dataclass
+``("element", series)``                  one value of a pandas type
+``("frame", frame, {name: form})``       a data frame with columns of objects
+``("optional", form)``                   that or None
+=======================================  ==============================================================
+
+``writer`` and ``reader`` are each other's inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+import numpy as np
+
+from .arrays import Unfit, to_array, to_tensor, unencoded
+from .json_values import to_json
+
+Form = Any
+Turn = Callable[[Any], Any]
+
+
+def is_form(value: Any, *kinds: str) -> bool:
+    """Whether ``value`` is a form of one of these kinds."""
+    return isinstance(value, tuple) and bool(value) and value[0] in kinds
+
+
+def reader(form: Form) -> Turn:
+    """A function from a value's JSON to the value; it raises Unfit where that cannot be made."""
+    if form is None:
+        return _same
+    if not isinstance(form, tuple):
+        return _reader_of_rows(form)
+    kind, *parts = form
+    return _READERS[kind](*parts)
+
+
+def writer(form: Form) -> Turn:
+    """A function from a value of this form to its JSON; it raises TypeError or ValueError for another value."""
+    if form is None or not isinstance(form, tuple):
+        return to_json
+    kind, *parts = form
+    return _WRITERS[kind](*parts) if kind in _WRITERS else to_json
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _reader_of_rows(prototype: Any) -> Turn:
+    """Arrays, tensors, Series and frames, by their kind."""
+    if isinstance(prototype, np.generic):
+        return lambda value: to_array(value, prototype.dtype)[()]
+    if isinstance(prototype, np.ndarray):
+        return lambda value: to_array(value, prototype.dtype)
+    if type(prototype).__module__.partition(".")[0] == "polars":
+        from .polars_frames import reader_of  # noqa: PLC0415  polars only where a model takes it
+
+        return reader_of(prototype)
+    if hasattr(prototype, "columns"):
+        return _frame(prototype, {})
+    if hasattr(prototype, "iloc"):
+        from .frames import to_series  # noqa: PLC0415  pandas only where a model takes it
+
+        return lambda value: to_series(value, prototype)
+    return lambda value: to_tensor(value, prototype)
+
+
+def _typed(wanted: Any) -> Turn:
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  only models that take such values need it
+    from pydantic_core import to_json as dumped  # noqa: PLC0415
+
+    adapter = TypeAdapter(wanted)
+
+    def read(value: Any) -> Any:
+        # By way of JSON, in which a date may be a string even where a model is strict.
+        try:
+            return adapter.validate_json(dumped(value))
+        except ValidationError as invalid:
+            first = invalid.errors(include_url=False, include_context=False)[0]
+            raise Unfit(first["msg"][:1].lower() + first["msg"][1:], first["loc"]) from invalid
+
+    return read
+
+
+def _typed_json(wanted: Any) -> Turn:
+    from pydantic import TypeAdapter  # noqa: PLC0415
+    from pydantic_core import PydanticSerializationError  # noqa: PLC0415
+
+    adapter = TypeAdapter(wanted)
+
+    def write(value: Any) -> Any:
+        try:
+            return to_json(adapter.dump_python(value, mode="json", by_alias=True, warnings="error"))
+        except PydanticSerializationError as error:
+            raise ValueError(str(error)) from error
+
+    return write
+
+
+def _bytes(kind: type) -> Turn:
+    def read(text: str) -> Any:
+        return kind(unencoded(text))
+
+    return read
+
+
+def _moment(zone: tzinfo | None) -> Turn:
+    def read(text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        if zone is None:  # an offset where none is wanted: the same moment in UTC
+            return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+        if moment.tzinfo is None:
+            raise Unfit('needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
+        return moment.astimezone(zone)
+
+    return read
+
+
+def _image(mode: str) -> Turn:
+    from .images import read_image  # noqa: PLC0415  Pillow only where a model takes images
+
+    return lambda text: read_image(unencoded(text), mode)
+
+
+def _image_json(_: str) -> Turn:
+    from .images import image_json  # noqa: PLC0415
+
+    return image_json
+
+
+def _list(kind: type, item: Form) -> Turn:
+    read = reader(item)
+    return lambda values: kind(_at(read, value, place) for place, value in enumerate(values))
+
+
+def _list_json(kind: type, item: Form) -> Turn:
+    write = writer(item)
+    if kind in (set, frozenset):  # in one order whatever the process
+        return lambda values: sorted((write(value) for value in values), key=repr)
+    return lambda values: [write(value) for value in values]
+
+
+def _tuple(kind: type, places: tuple[Form, ...]) -> Turn:
+    reads = [reader(place) for place in places]
+    make = getattr(kind, "_make", kind)
+
+    def read(values: list[Any]) -> Any:
+        if len(values) != len(reads):
+            raise Unfit(f"must have {len(reads)} items, not {len(values)}")
+        return make(_at(one, value, place) for place, (one, value) in enumerate(zip(reads, values, strict=True)))
+
+    return read
+
+
+def _tuple_json(_: type, places: tuple[Form, ...]) -> Turn:
+    writes = [writer(place) for place in places]
+    return lambda values: [write(value) for write, value in zip(writes, values, strict=True)]
+
+
+def _dict(names: Mapping[str, tuple[Any, Form]]) -> Turn:
+    reads = {name: (key, reader(form)) for name, (key, form) in names.items()}
+
+    def read(given: Mapping[str, Any]) -> dict[Any, Any]:
+        found = {}
+        for name, value in given.items():
+            key, one = reads.get(name, (name, _same))
+            found[key] = _at(one, value, name)
+        return found
+
+    return read
+
+
+def _dict_json(names: Mapping[str, tuple[Any, Form]]) -> Turn:
+    writes = {key: (name, writer(form)) for name, (key, form) in names.items()}
+    return lambda value: {writes[key][0]: writes[key][1](inner) for key, inner in value.items()}
+
+
+def _object(kind: type, fields: Mapping[str, Form]) -> Turn:
+    reads = {name: reader(form) for name, form in fields.items()}
+
+    def read(given: Mapping[str, Any]) -> Any:
+        try:
+            return kind(**{name: _at(reads[name], value, name) for name, value in given.items()})
+        except Unfit:
+            raise
+        except Exception as error:  # its own __post_init__ may raise anything
+            raise Unfit(f"makes no {kind.__name__}: {error}") from error
+
+    return read
+
+
+def _object_json(_: type, fields: Mapping[str, Form]) -> Turn:
+    writes = {name: writer(form) for name, form in fields.items()}
+    return lambda value: {name: write(getattr(value, name)) for name, write in writes.items()}
+
+
+def _element(prototype: Any) -> Turn:
+    from .frames import to_series  # noqa: PLC0415
+
+    return lambda value: to_series([value], prototype).iloc[0]
+
+
+def _frame(prototype: Any, forms: Mapping[str, Form]) -> Turn:
+    from .frames import FrameMaker  # noqa: PLC0415
+
+    return FrameMaker(prototype, forms).frame
+
+
+def _frame_json(prototype: Any, forms: Mapping[str, Form]) -> Turn:
+    del prototype
+    from .frames import frame_json  # noqa: PLC0415
+
+    return lambda frame: frame_json(frame, forms)
+
+
+def _optional(form: Form) -> Turn:
+    read = reader(form)
+    return lambda value: None if value is None else read(value)
+
+
+def _optional_json(form: Form) -> Turn:
+    write = writer(form)
+    return lambda value: None if value is None else write(value)
+
+
+def _at(read: Turn, value: Any, place: int | str) -> Any:
+    try:
+        return read(value)
+    except Unfit as unfit:
+        raise Unfit(str(unfit), (place, *unfit.loc)) from unfit
+
+
+_READERS: dict[str, Callable[..., Turn]] = {
+    "type": _typed,
+    "bytes": _bytes,
+    "moment": _moment,
+    "image": _image,
+    "list": _list,
+    "tuple": _tuple,
+    "dict": _dict,
+    "object": _object,
+    "element": _element,
+    "frame": _frame,
+    "optional": _optional,
+}
+
+_WRITERS: dict[str, Callable[..., Turn]] = {
+    "type": _typed_json,
+    "image": _image_json,
+    "list": _list_json,
+    "tuple": _tuple_json,
+    "dict": _dict_json,
+    "object": _object_json,
+    "frame": _frame_json,
+    "optional": _optional_json,
+}

@@ -1,0 +1,217 @@
+"""Endpoints, their history and the trusted snapshots, in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from jupyter_deploy.domain.base import Value, now
+from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.errors import Conflict
+from jupyter_deploy.domain.images.images import Publication
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
+from jupyter_deploy.domain.validation.validation import Validation
+from jupyter_deploy.system.filesystem import require_writable
+from jupyter_deploy.system.processes import born, is_there, note
+
+from .database import Database
+
+V = TypeVar("V", bound=Value)
+
+_log = logging.getLogger(__name__)
+
+
+class SqliteStore:
+    """The Store port over ``<home>/state.sqlite`` (0600).
+
+    Parameters
+    ----------
+    home : Path
+        Made with mode 0700 at the first write.
+    user : str
+        Written to the history as who made a change.
+    """
+
+    def __init__(self, home: Path, user: str) -> None:
+        self._home = home
+        self._database = Database(home / "state.sqlite")
+        self._user = user
+        self._unreadable: set[str] = set()
+
+    def check(self) -> None:
+        """Raise StoreError, before slow work, if nothing could be written here; makes nothing."""
+        require_writable(self._home)
+
+    def endpoints(self) -> list[Endpoint]:
+        with self._database.reading() as db:
+            rows = db.execute("SELECT name, state FROM endpoints ORDER BY name").fetchall() if db else []
+        return [self._parsed(Endpoint, state, f"endpoint {name}") for name, state in rows]
+
+    def revisions(self) -> dict[str, int]:
+        with self._database.reading() as db:
+            return dict(db.execute("SELECT name, revision FROM endpoints ORDER BY name").fetchall()) if db else {}
+
+    def endpoint(self, name: str) -> Endpoint | None:
+        with self._database.reading() as db:
+            row = db.execute("SELECT state FROM endpoints WHERE name = ?", (name,)).fetchone() if db else None
+        return self._parsed(Endpoint, row[0], f"endpoint {name}") if row else None
+
+    def save(self, endpoint: Endpoint, *, based_on: int, reason: str, change: str) -> None:
+        state = endpoint.model_dump_json()
+        with self._database.writing() as db:
+            row = db.execute("SELECT revision FROM endpoints WHERE name = ?", (endpoint.name,)).fetchone()
+            current = row[0] if row else 0
+            if current != based_on:
+                raise Conflict(
+                    f"{endpoint.name} is at revision {current} by now; this change was based on revision {based_on}",
+                    f"look at 'nbdeploy describe {endpoint.name}' and, if it is still right, do it again",
+                )
+            db.execute(
+                "INSERT INTO endpoints VALUES (?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET revision = excluded.revision, state = excluded.state",
+                (endpoint.name, endpoint.revision, state),
+            )
+            db.execute(
+                "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (endpoint.name, endpoint.revision, now().isoformat(), self._user, reason, change, state),
+            )
+        self._database.copy()
+
+    def changed(self) -> dict[str, datetime]:
+        query = "SELECT name, at FROM endpoints e JOIN revisions r ON r.endpoint = e.name AND r.revision = e.revision"
+        with self._database.reading() as db:
+            rows = db.execute(query).fetchall() if db else []
+        return {name: datetime.fromisoformat(at) for name, at in rows}
+
+    def history(self, name: str, limit: int | None = None) -> list[Revision]:
+        query = "SELECT revision, at, by, reason, change, state FROM revisions WHERE endpoint = ? ORDER BY 1 DESC"
+        with self._database.reading() as db:
+            rows = db.execute(f"{query} LIMIT ?", (name, -1 if limit is None else limit)).fetchall() if db else []
+        return [
+            Revision(
+                endpoint=name,
+                revision=revision,
+                at=at,
+                by=by,
+                reason=reason,
+                change=change,
+                state=self._parsed(Endpoint, state, f"revision {revision} of {name}"),
+            )
+            for revision, at, by, reason, change, state in rows
+        ]
+
+    def remember(self, snapshot: Snapshot) -> None:
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)",
+                (snapshot.tag, snapshot.digest, snapshot.model_dump_json()),
+            )
+
+    def remembered(self, tag: str) -> Snapshot | None:
+        with self._database.reading() as db:
+            row = db.execute("SELECT document FROM snapshots WHERE tag = ?", (tag,)).fetchone() if db else None
+        return self._parsed(Snapshot, row[0], f"snapshot {tag}") if row else None
+
+    def intend(self, *releases: Release) -> None:
+        me = os.getpid(), note(self._home, os.getpid())
+        rows = [(one.endpoint, one.tag, *me, one.model_dump_json()) for one in releases]
+        with self._database.writing() as db:  # once: each transaction waits for the disk
+            db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)", rows)
+
+    def fulfil(self, *releases: Release) -> None:
+        me = _me()
+        with self._database.writing() as db:
+            for key in ((release.endpoint, release.tag) for release in releases):
+                rows = db.execute("SELECT pid, born FROM intents WHERE endpoint = ? AND tag = ?", key).fetchall()
+                for pid, at in rows:
+                    if (pid, at) == me or not is_there(self._home, pid, at):
+                        db.execute("DELETE FROM intents WHERE endpoint = ? AND tag = ? AND pid = ?", (*key, pid))
+
+    def intended(self) -> list[Release]:
+        me = _me()
+        return [release for release, who, alive in self._intents() if alive and who != me]
+
+    def abandoned(self) -> list[Release]:
+        found = self._intents()
+        busy = {(release.endpoint, release.tag) for release, _, alive in found if alive}
+        gone = {(release.endpoint, release.tag): release for release, _, alive in found if not alive}
+        return [release for key, release in gone.items() if key not in busy]
+
+    def keep_validation(self, validation: Validation) -> None:
+        known = (validation.id, validation.endpoint, validation.snapshot, validation.at.isoformat())
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO validations VALUES (?, ?, ?, ?, ?)", (*known, validation.model_dump_json())
+            )
+
+    def validations(
+        self, *, endpoint: str | None = None, ids: Collection[str] | None = None, limit: int | None = None
+    ) -> list[Validation]:
+        query = (
+            "SELECT id, document FROM validations WHERE (?1 IS NULL OR endpoint = ?1) "
+            "AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY at DESC LIMIT ?3"
+        )
+        wanted = None if ids is None else json.dumps(sorted(ids))
+        with self._database.reading() as db:
+            rows = db.execute(query, (endpoint, wanted, -1 if limit is None else limit)).fetchall() if db else []
+        found = [self._readable(name, document) for name, document in rows]
+        return [validation for validation in found if validation is not None]
+
+    def keep_publication(self, publication: Publication) -> None:
+        known = (publication.reference, publication.endpoint, publication.published_at.isoformat())
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO publications VALUES (?, ?, ?, ?)", (*known, publication.model_dump_json())
+            )
+        self._database.copy()
+
+    def publications(self, *, endpoint: str | None = None) -> list[Publication]:
+        query = (
+            "SELECT reference, document FROM publications WHERE ?1 IS NULL OR endpoint = ?1 ORDER BY at DESC, reference"
+        )
+        with self._database.reading() as db:
+            rows = db.execute(query, (endpoint,)).fetchall() if db else []
+        return [self._parsed(Publication, document, f"the publication {reference}") for reference, document in rows]
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        return self._database.lock(name)
+
+    def _intents(self) -> list[tuple[Release, tuple[int, str], bool]]:
+        """Each with its process and whether that is still there."""
+        with self._database.reading() as db:
+            rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
+        return [
+            (self._parsed(Release, document, "an intent"), (pid, at), is_there(self._home, pid, at))
+            for pid, at, document in rows
+        ]
+
+    def _readable(self, name: str, document: str) -> Validation | None:
+        """None, which is said once, for a result that cannot be read: what it tells of can be validated again."""
+        try:
+            return Validation.model_validate_json(document)
+        except ValidationError as error:
+            if name not in self._unreadable:
+                self._unreadable.add(name)
+                first = error.errors()[0]
+                _log.warning("the validation %s is passed over: %s: %s", name, first["loc"], first["msg"])
+            return None
+
+    def _parsed(self, kind: type[V], document: str, what: str) -> V:
+        try:
+            return kind.model_validate_json(document)
+        except ValidationError as error:
+            found = error.errors()[0]
+            raise self._database.damaged(f"{what} cannot be read ({found['loc']}: {found['msg']})") from error
+
+
+def _me() -> tuple[int, str]:
+    """As whom this process notes an intent."""
+    return os.getpid(), born(os.getpid())

@@ -1,0 +1,4 @@
+"""Processes, files, locks, digests, git and unix sockets.
+
+Imports serving and domain.
+"""

@@ -1,0 +1,4 @@
+"""The local target: releases on this machine behind Envoy, under supervisord.
+
+Imports what its parent does.
+"""

@@ -1,0 +1,4 @@
+"""An endpoint as a Compose project.
+
+Imports what its parent does.
+"""

@@ -1,0 +1,103 @@
+"""The files of a Compose project in a folder of a user's, who may have changed them, or have files of his own there.
+
+What was written is known by a file beside it, ``.nbdeploy.json``: the SHA-256 of each text. While files are written it
+names the former and the new ones, so that who is cut off in the middle can say it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import InvalidInput, Refused, disk_faults
+from jupyter_deploy.domain.images.compose import FILES, GATEWAY_FILE
+from jupyter_deploy.system.digests import sha256
+from jupyter_deploy.system.home import write_atomic
+
+KNOWN = ".nbdeploy.json"
+
+_NAMED = 5  # so many of somebody else's files are named
+
+
+class ProjectFolders:
+    """The ComposeFolders port."""
+
+    def require(self, folder: Path, *, overwrite: bool) -> None:
+        """Raise Refused for what is somebody else's, InvalidInput for what is no folder."""
+        if not folder.is_dir():
+            if folder.exists() or folder.is_symlink():
+                raise InvalidInput(f"{folder} is no folder", "name another one: --output-dir")
+            return
+        if overwrite:
+            return
+        known = _known(folder)
+        strange = [name for name, text in self.there(folder).items() if _hash(text) not in (known or {}).get(name, ())]
+        if known is not None and strange:
+            raise Refused(
+                f"{', '.join(strange)} in {folder} {'is' if len(strange) == 1 else 'are'} not as nbdeploy wrote "
+                f"{'it' if len(strange) == 1 else 'them'}",
+                "keep what was changed, such as in compose.override.yaml, and have it written over: --overwrite; or "
+                "name another folder: --output-dir",
+            )
+        others = sorted(path.name for path in folder.iterdir()) if known is None else []
+        if others:
+            more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+            raise Refused(
+                f"{folder} has files that nbdeploy did not write: {', '.join(others[:_NAMED])}{more}",
+                f"name another folder: --output-dir; or have {', '.join(FILES)} written there: --overwrite",
+            )
+
+    def there(self, folder: Path) -> Mapping[str, str]:
+        """Those of the project's files that are there; one that is no text counts as an empty one."""
+        found = {}
+        for name in FILES:
+            if (folder / name).exists() or (folder / name).is_symlink():
+                found[name] = ""
+                with suppress(OSError, UnicodeDecodeError):
+                    found[name] = (folder / name).read_bytes().decode()
+        return found
+
+    def write(self, folder: Path, texts: Mapping[str, str]) -> None:
+        """Write them all, in their order, each whole."""
+        with _mended(folder), disk_faults():
+            folder.mkdir(parents=True, exist_ok=True)
+            before = _known(folder) or {}
+            wanted = {name: [_hash(text)] for name, text in texts.items()}
+            _note(folder, {name: [*before.get(name, ()), *hashes] for name, hashes in wanted.items()})
+            for name, text in texts.items():
+                if (folder / name).is_dir():
+                    raise InvalidInput(f"{folder / name} is a folder", "move it away")
+                write_atomic(folder / name, text, 0o644)
+                if name == GATEWAY_FILE:
+                    (folder / name).chmod(0o644)  # whatever the umask: another user of the container reads it
+            _note(folder, wanted)
+
+
+def _note(folder: Path, known: Mapping[str, Sequence[str]]) -> None:
+    write_atomic(folder / KNOWN, json.dumps({"written": known}, indent=1) + "\n", 0o644)
+
+
+def _known(folder: Path) -> dict[str, list[str]] | None:
+    """By name, the SHA-256 of what was written; None: nothing was."""
+    try:
+        found = json.loads((folder / KNOWN).read_text("utf-8"))["written"]
+        return {str(name): [str(one) for one in hashes] for name, hashes in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode())
+
+
+@contextmanager
+def _mended(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise InvalidInput(
+            f"{error.filename or folder} cannot be written: {error.strerror}",
+            "name another folder: --output-dir",
+        ) from error

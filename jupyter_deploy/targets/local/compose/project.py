@@ -1,0 +1,306 @@
+"""An endpoint as a Compose project: what runs in it, and how it is written. Pure, as ``envoy`` is.
+
+::
+
+    client ── 127.0.0.1:PORT ── gateway (Envoy) ── volume "sockets" ─┬─ service of stable
+                                   │                                 ├─ service of the canary
+                                   │                                 └─ service of a shadow
+                                   └── volume "data" ── records/, feedback/, ledger/, as in NBDEPLOY_HOME
+
+A release listens on a unix socket, as behind the local gateway: over TCP a container takes nobody's word for a role or
+a pair's id. So releases need no network, and have none; the documents are those of the local gateway.
+
+Volumes belong to root at first. A service of its own makes the folders in them and gives them to the others' user; it
+ends at once, and is the only one with a right: to do that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import indent
+from typing import Any
+
+import yaml
+
+from jupyter_deploy.domain.images.compose import (
+    COMPOSE_FILE,
+    GATEWAY_FILE,
+    README,
+    TOKEN_VARIABLE,
+    ComposePlan,
+    service_of,
+)
+from jupyter_deploy.domain.images.images import GATEWAY_FOLDER, IMAGE_USER
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.resources import Resources
+from jupyter_deploy.serving.telemetry.records import SEGMENT_BYTES
+from jupyter_deploy.targets.local.gateway import envoy
+
+Json = dict[str, Any]
+
+GATEWAY = "gateway"
+VOLUMES = "volumes"
+
+_PYTHON = "/opt/nbdeploy/venv/bin/python"
+_GATEWAYS_PYTHON = f"/{GATEWAY_FOLDER}/python"
+_DATA, _SOCKETS = "/data", "/sockets"
+_CONFIGURATION = f"/etc/nbdeploy/{GATEWAY_FILE}"
+_ADMIN = "/tmp/admin.sock"  # noqa: S108 - the container's own, in memory
+_PLACE = f"${{{TOKEN_VARIABLE}}}"  # of the token in the documents: what starts Envoy puts it there
+
+
+@dataclass(frozen=True)
+class ComposeSettings:
+    """What the files depend on besides the plan; see ``LocalSettings``."""
+
+    predict_timeout: float = 60.0
+    shadow_timeout: float = 30.0
+    request_timeout: float = 120.0
+    hosts: tuple[str, ...] = ()
+    when_record_fails: str = "answer"
+    segment_bytes: int | None = None
+
+
+def texts(plan: ComposePlan, settings: ComposeSettings) -> dict[str, str]:
+    """The project's files by path, in the order in which they are to be written."""
+    documents = json.dumps(gateway_documents(plan, settings), indent=1, ensure_ascii=False) + "\n"
+    return {
+        GATEWAY_FILE: documents,
+        README: _readme(plan),
+        COMPOSE_FILE: _compose(plan, settings, hashlib.sha256(documents.encode()).hexdigest()[:12]),
+    }
+
+
+def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
+    """Envoy's configuration, of the renderer of the local gateway's."""
+    endpoint = plan.endpoint.model_copy(update={"running": True})
+    sockets = {(endpoint.name, tag): [_socket(service_of(tag))] for tag in endpoint.traffic.tags()}
+    return envoy.static(
+        [endpoint],
+        sockets,
+        envoy.GatewaySettings(
+            address="0.0.0.0",  # noqa: S104 - of the container's own network
+            port=plan.port,
+            admin_socket=_ADMIN,
+            shadow_socket="/tmp/shadow.sock",  # noqa: S108 - as the other one
+            xds="",
+            edge_log=f"{_DATA}/ledger/edge.jsonl",
+            shadow_log=f"{_DATA}/ledger/shadow.jsonl",
+            predict_timeout=settings.predict_timeout,
+            shadow_timeout=settings.shadow_timeout,
+            request_timeout=settings.request_timeout,
+            hosts=(GATEWAY, *settings.hosts),  # other services of the project call it so
+            token=_PLACE if plan.token else "",
+        ),
+    )
+
+
+def _compose(plan: ComposePlan, settings: ComposeSettings, documents: str) -> str:
+    endpoint = plan.endpoint
+    services: list[tuple[str, Json]] = [
+        (_words(endpoint, tag), {service_of(tag): _release(plan, tag, settings)}) for tag in endpoint.traffic.tags()
+    ]
+    words = "What clients talk to. Its label changes with envoy.json, so that 'up' sees it."
+    services.append((words, {GATEWAY: _gateway(plan, documents)}))
+    words = "Makes the folders in the volumes, gives them to the user of the others, and ends."
+    services.append((words, {VOLUMES: _folders(plan)}))
+    volumes: list[tuple[str, Json]] = [
+        ("Records, feedback and the gateway's ledger, as they lie in nbdeploy's own home.", {"data": {}}),
+        ("Where releases listen.", {"sockets": {}}),
+    ]
+    head = (
+        f"# The endpoint {endpoint.name} as it was at revision {endpoint.revision}, by 'nbdeploy compose "
+        f"{endpoint.name}'. README.md says how it is started.\n"
+    )
+    return (
+        f"{head}{_yaml({'name': endpoint.name})}\n"
+        f"services:\n{chr(10).join(_entry(words, document) for words, document in services)}\n"
+        f"volumes:\n{''.join(_entry(words, document) for words, document in volumes)}"
+    )
+
+
+def _words(endpoint: Endpoint, tag: str) -> str:
+    role, percent = endpoint.traffic.role_of(tag), f"{endpoint.traffic.percent_of(tag):g} %"
+    does = f"gets a copy of {percent} of the requests" if role == "shadow" else f"answers {percent} of the requests"
+    return f"{tag}, {role}: {does}."
+
+
+def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
+    release, socket = plan.endpoint.release(tag), _socket(service_of(tag))
+    asking = [
+        "import http.client, socket",
+        "c = http.client.HTTPConnection('release')",
+        "c.sock = socket.socket(socket.AF_UNIX)",
+        f"c.sock.connect('{socket}')",
+        "c.request('GET', '/readyz')",
+        "raise SystemExit(c.getresponse().status != 200)",
+    ]
+    limits = _limits(release.resources)
+    return {
+        "image": str(plan.images[tag]),
+        "command": ["--uds", socket],
+        "environment": _environment(release, settings),
+        **_powerless(),
+        "network_mode": "none",
+        "tmpfs": ["/tmp"],  # noqa: S108 - models with packed files need one
+        "volumes": [f"data:{_DATA}", f"sockets:{_SOCKETS}"],
+        "depends_on": {VOLUMES: {"condition": "service_completed_successfully"}},
+        "healthcheck": _healthcheck([_PYTHON, "-IS", "-c", "; ".join(asking)]),
+        **({"deploy": {"resources": limits}} if limits else {}),
+        "restart": "unless-stopped",
+        "stop_grace_period": "15s",  # it needs ten at most
+    }
+
+
+def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
+    resources = release.resources
+    said = {
+        "NBDEPLOY_ENDPOINT": release.endpoint,
+        "NBDEPLOY_RECORDS": _records(release),
+        "NBDEPLOY_FEEDBACK": _feedback(release.endpoint),
+    }
+    if settings.when_record_fails != "answer":
+        said["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
+    if settings.segment_bytes not in (None, SEGMENT_BYTES):
+        said["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
+    said |= resources.in_container
+    if resources.gpu == "none":
+        said["CUDA_VISIBLE_DEVICES"] = "-1"
+    return said
+
+
+def _limits(resources: Resources) -> Json:
+    limits: Json = {}
+    if resources.cpu:
+        limits["cpus"] = f"{resources.cpu:g}"
+    if resources.memory:
+        limits["memory"] = f"{resources.memory}b"
+    found: Json = {"limits": limits} if limits else {}
+    if resources.gpu not in (None, "none"):
+        devices = str(resources.gpu).split(",")
+        reserved = {"driver": "nvidia", "device_ids": devices, "capabilities": ["gpu"]}
+        found["reservations"] = {"devices": [reserved]}
+    return found
+
+
+def _gateway(plan: ComposePlan, documents: str) -> Json:
+    needed = f"${{{TOKEN_VARIABLE}:?the token that clients must carry, 16 characters or more}}"
+    return {
+        "image": str(plan.gateway),
+        "command": [_CONFIGURATION],
+        **({"environment": {TOKEN_VARIABLE: needed}} if plan.token else {}),
+        **_powerless(),
+        "tmpfs": ["/tmp"],  # noqa: S108 - for its sockets
+        "ports": [f"127.0.0.1:{plan.port}:{plan.port}"],
+        "volumes": [f"./{GATEWAY_FILE}:{_CONFIGURATION}:ro,z", f"data:{_DATA}", f"sockets:{_SOCKETS}"],
+        "depends_on": {
+            VOLUMES: {"condition": "service_completed_successfully"},
+            # Started, not healthy: a shadow that fails must not keep stable from answering.
+            **{service_of(tag): {"condition": "service_started"} for tag in plan.endpoint.traffic.tags()},
+        },
+        "healthcheck": _healthcheck([_GATEWAYS_PYTHON, "-IS", f"/{GATEWAY_FOLDER}/start.py", "--ask", _ADMIN]),
+        "labels": {"io.nbdeploy.gateway": documents},
+        "restart": "unless-stopped",
+    }
+
+
+def _folders(plan: ComposePlan) -> Json:
+    """The same service before and after a promotion, or all that depends on it would be started anew, too.
+
+    So it makes a folder for each release that the endpoint knows, and is of the gateway's image.
+    """
+    endpoint = plan.endpoint
+    folders = [_SOCKETS, *map(_records, endpoint.releases), _feedback(endpoint.name), f"{_DATA}/ledger"]
+    code = [
+        "import os",
+        "for folder in (",
+        *(f'    "{folder}",' for folder in folders),
+        "):",
+        "    os.makedirs(folder, exist_ok=True)",
+        f"    os.chown(folder, {IMAGE_USER}, {IMAGE_USER})",
+    ]
+    return {
+        "image": str(plan.gateway),
+        "entrypoint": [_GATEWAYS_PYTHON, "-IS", "-c", "\n".join(code) + "\n"],
+        **_powerless("0:0"),
+        "cap_add": ["CHOWN"],
+        "network_mode": "none",
+        "volumes": [f"data:{_DATA}", f"sockets:{_SOCKETS}"],
+    }
+
+
+def _powerless(user: str = f"{IMAGE_USER}:{IMAGE_USER}") -> Json:
+    return {
+        "user": user,
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+    }
+
+
+def _healthcheck(command: Sequence[str]) -> Json:
+    return {
+        "test": ["CMD", *command],
+        "interval": "10s",
+        "timeout": "5s",
+        "retries": 3,
+        "start_period": "120s",
+    }
+
+
+def _records(release: Release) -> str:
+    return f"{_DATA}/records/{release.endpoint}/{release.version}"
+
+
+def _feedback(endpoint: str) -> str:
+    return f"{_DATA}/feedback/{endpoint}"
+
+
+def _socket(service: str) -> str:
+    return f"{_SOCKETS}/{service}.sock"
+
+
+def _readme(plan: ComposePlan) -> str:
+    name = plan.endpoint.name
+    token = f" (clients must carry a token: set {TOKEN_VARIABLE} for it)" if plan.token else ""
+    return (
+        f"# {name}, revision {plan.endpoint.revision}\n"
+        "\n"
+        f"- In this folder, `podman-compose up --detach` or `docker compose up --detach` starts the endpoint{token}, "
+        "`… down` stops it.\n"
+        f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` say how it is.\n"
+        f"- What was recorded stays in the volume `{name}_data`; `… down --volumes` removes that, too.\n"
+        f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew, and `… up --detach` "
+        "puts them in force; a release that has no traffic any more runs until you remove its container.\n"
+        f"- What you want otherwise goes into a file `compose.override.yaml` beside them, which stays as it is.\n"
+    )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes as people do: lists stand in their entry, programs line by line, nothing by reference."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, indentless=False)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _yaml(document: Mapping[str, Any]) -> str:
+    text: str = yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+    return text
+
+
+def _entry(words: str, document: Mapping[str, Any]) -> str:
+    """One entry of a section, below a comment."""
+    return indent(f"# {words}\n{_yaml(document)}", "  ")

@@ -1,0 +1,4 @@
+"""The gateway: Envoy's documents (pure) and Envoy's process.
+
+Imports what its parent does.
+"""

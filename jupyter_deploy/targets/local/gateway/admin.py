@@ -1,0 +1,61 @@
+"""What Envoy's admin interface says: statistics, the documents in force, the clusters that are ready."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from collections.abc import Iterable
+from typing import Self
+from urllib.parse import urlencode
+
+from jupyter_deploy.system.unix_http import UnixConnection
+
+from .envoy_parts import Json
+
+_SECONDS = 5.0
+
+
+class Admin:
+    """A connection that is kept from one question to the next, of which each change of traffic asks several."""
+
+    def __init__(self, socket: str) -> None:
+        self._connection = UnixConnection(socket, _SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def get(self, path: str) -> str | None:
+        """The answer's text; None while Envoy is away."""
+        try:
+            self._connection.request("GET", path)
+            return self._connection.getresponse().read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            self._connection.close()  # the next question opens another one
+            return None
+
+
+def document_stats(admin: Admin, prefixes: Iterable[str]) -> dict[str, str]:
+    """Which versions of the watched documents are in force, and how often one was rejected."""
+    any_of = "|".join(map(re.escape, prefixes))
+    return stats(admin, rf"^({any_of})\.(version_text|update_rejected)$")
+
+
+def stats(admin: Admin, pattern: str) -> dict[str, str]:
+    """Envoy's statistics; empty while Envoy is away."""
+    lines = (admin.get(f"/stats?{urlencode({'filter': pattern})}") or "").splitlines()
+    return {name: value.strip('"') for name, _, value in (line.partition(": ") for line in lines)}
+
+
+def median(histogram: str) -> float | None:
+    """Milliseconds, from ``P0(interval,total) … P50(nan,2.05) …``: the total is since Envoy started."""
+    found = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
+    return float(found[1]) if found else None
+
+
+def clusters_known(admin: Admin, document: Json) -> bool:
+    """A cluster is there only when Envoy has warmed it up; its version is in force before."""
+    known = {line.partition("::")[0] for line in (admin.get("/clusters") or "").splitlines()}
+    return all(resource["name"] in known for resource in document["resources"])

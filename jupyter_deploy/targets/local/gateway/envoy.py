@@ -1,0 +1,274 @@
+"""Endpoints as Envoy configuration (v3 JSON). Pure: values in, documents out, no I/O.
+
+A request's way, with everything that has a name in the documents::
+
+    client ── edge listener (TCP) ─┬─ route <endpoint>/predict ─┬─ cluster <tag of stable>
+                                   │  (/invocations, /v2/…)     └─ cluster <tag of the canary>
+                                   ├─ route <endpoint>/feedback ── cluster <tag of stable>
+                                   ├─ route <endpoint>          ─── cluster <tag of stable>
+                                   └─ mirror ── cluster shadow-hop/<tag> ── shadow listener (pipe)
+                                                                            └─ cluster shadow/<tag>
+
+A mirror has no timeout of its own and its overflow leaves no line in a log. So copies go through a second
+listener, the shadow listener, which gives each its timeout, a small circuit breaker and a line in the shadow ledger.
+That a shadow has a cluster of its own (``shadow/<tag>``) keeps clusters constant: a promotion changes routes
+only, never a cluster that has requests in flight.
+
+The same routes stand without ``/<endpoint>`` before them for who asks ``<endpoint>.localhost``: clients of some
+protocols allow no path before their own. A name with ``_`` is no name of a host, and has none.
+
+Headers. What a client sends as ``x-pair-id``, ``x-rollout-*`` or ``x-envoy-*`` is removed before anything else
+happens; the edge then stamps ``x-pair-id`` with Envoy's own unique id, and a prediction with ``x-rollout-role``,
+``x-rollout-release``, ``x-rollout-endpoint`` and ``x-rollout-record`` (what is to be recorded of it).
+Feedback is stamped with ``x-rollout-record`` alone: it is no prediction, and so neither copied nor in the ledger.
+``x-request-id`` is the caller's, or made up when there is none.
+A client that sends ``x-sticky-key`` (a user's or a session's id) is answered by the same release, stable
+or canary, for as long as the shares stay; when the canary grows, keys only move towards it.
+
+Who may ask. A request for another host than those named is answered with 421: a web page whose name was made to
+point to this machine (DNS rebinding) gets no further. With a token, a request without it is answered with 401. Both
+are part of the routes, so that they come into force, and are confirmed, as any change of them. What proves who a
+client is (token, ``authorization``, ``cookie``) is removed before a release sees the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from jupyter_deploy.domain.release.endpoint import Endpoint
+
+from . import envoy_parts as parts
+from .envoy_names import EDGE, SHADOW, cluster_name, hop_name, own_host, shadow_name
+from .envoy_parts import Json
+from .envoy_routes import endpoint_routes
+
+Sockets = Mapping[tuple[str, str], Sequence[str]]
+"""(endpoint's name, release's tag) -> the unix sockets of its workers."""
+
+TOKEN_HEADER = "x-nbdeploy-token"  # noqa: S105 - a header's name
+
+OWN_DOMAIN = "localhost"
+"""Below it each endpoint has a host of its own; nobody else can point such a name anywhere (RFC 6761)."""
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+
+_DISCOVERY = {
+    "cluster": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+    "route": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+}
+
+# The first hop must never drop a copy unseen; the second keeps a hanging shadow from eating the machine: with
+# a breaker of 100000 there, Envoy grew to 247 MiB.
+_HOP_BREAKER = 4096
+_SHADOW_BREAKER = 64
+_BREAKER = 1024
+_MOST_OF_AN_EXPRESSION = 5000
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """What the documents depend on besides the endpoints.
+
+    Attributes
+    ----------
+    xds
+        The folder of the watched documents: ``<xds>/cds/cds.json``, ``<xds>/edge/edge.json``,
+        ``<xds>/shadow/shadow.json``. A folder each, since Envoy reads a document again whenever
+        something is renamed into its folder.
+    hosts
+        Names by which clients may call the gateway, beside those of this machine itself; ``*.`` may stand before one.
+    token
+        What every request must carry in ``x-nbdeploy-token``, or as a bearer token; empty: nothing.
+    request_timeout
+        Seconds in which the whole of a request must have come.
+    traces
+        URL of the OpenTelemetry collector; None, or one that is not plain ``http``: the gateway makes no spans, and
+        hands on what a client sends.
+    address
+        Where the edge listens.
+    """
+
+    port: int
+    admin_socket: str
+    shadow_socket: str
+    xds: str
+    edge_log: str
+    shadow_log: str
+    predict_timeout: float = 60.0
+    shadow_timeout: float = 30.0
+    request_timeout: float = 120.0
+    hosts: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
+    traces: str | None = None
+    address: str = "127.0.0.1"
+
+
+def document_path(settings: GatewaySettings, kind: str) -> str:
+    """Where the watched document ``cds``, ``edge`` or ``shadow`` lies."""
+    return f"{settings.xds}/{kind}/{kind}.json"
+
+
+def bootstrap(settings: GatewaySettings) -> Json:
+    """The static part: admin, both listeners, and where the watched documents lie."""
+    traces = settings.traces if settings.traces and settings.traces.startswith("http://") else None
+    return {
+        "node": {"id": "nbdeploy", "cluster": "nbdeploy"},
+        "admin": {"address": parts.pipe(settings.admin_socket), "ignore_global_conn_limit": True},
+        # An endpoint's name stands twice in an expression, and may have 63 characters.
+        "layered_runtime": {
+            "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": _MOST_OF_AN_EXPRESSION}}]
+        },
+        "overload_manager": parts.overload(),
+        "dynamic_resources": {"cds_config": parts.watched(document_path(settings, "cds"))},
+        "static_resources": {
+            "listeners": [
+                parts.edge_listener(
+                    (settings.address, settings.port),
+                    {"rds": _rds(settings, EDGE)},
+                    settings.edge_log,
+                    # A prediction may take predict_timeout without a byte going either way.
+                    idle=max(300.0, settings.predict_timeout + 10.0),
+                    arrival=settings.request_timeout,
+                    traces=traces,
+                ),
+                parts.shadow_listener(settings.shadow_socket, {"rds": _rds(settings, SHADOW)}, settings.shadow_log),
+            ],
+            **({"clusters": [parts.collector(traces)]} if traces else {}),
+        },
+    }
+
+
+def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings, version: str) -> Json:
+    """The CDS document."""
+    found: dict[str, Json] = {}
+    for endpoint in _running(endpoints):
+        for tag in endpoint.traffic.tags():
+            paths = sockets[endpoint.name, tag]
+            if tag in endpoint.traffic.shadows:
+                hop, shadow = hop_name(endpoint.name, tag), shadow_name(endpoint.name, tag)
+                found[hop] = parts.cluster(hop, [settings.shadow_socket], _HOP_BREAKER)
+                found[shadow] = parts.cluster(shadow, paths, _SHADOW_BREAKER)
+            else:
+                name = cluster_name(endpoint.name, tag)
+                found[name] = parts.cluster(name, paths, _BREAKER)
+    return _discovery("cluster", [found[name] for name in sorted(found)], version)
+
+
+def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
+    """The RDS document of the edge listener."""
+    running = _running(endpoints)
+    routes = [
+        route
+        for endpoint in running
+        for route in endpoint_routes(endpoint, settings.predict_timeout, f"/{endpoint.name}")
+    ]
+    hosts = list(dict.fromkeys([*LOCAL_HOSTS, *settings.hosts]))
+    known = _host(EDGE, hosts, [*routes, parts.refusal("unknown", 404, "unknown endpoint")], settings)
+    own = [
+        _host(
+            own_host(one.name),
+            [f"{one.name}.{OWN_DOMAIN}"],
+            endpoint_routes(one, settings.predict_timeout, ""),
+            settings,
+        )
+        for one in running
+        if "_" not in one.name
+    ]
+    words = (
+        f"this gateway answers to {', '.join(hosts)}, and to NAME.{OWN_DOMAIN} for a running endpoint whose name has "
+        "no '_'; the setting NBDEPLOY_HOSTS names more"
+    )
+    foreign = {"name": "foreign host", "domains": ["*"], "routes": [parts.refusal("foreign host", 421, words)]}
+    return _table(EDGE, [known, *own, foreign], version)
+
+
+def _host(name: str, domains: Sequence[str], routes: Sequence[Json], settings: GatewaySettings) -> Json:
+    return {
+        "name": name,
+        "domains": list(domains),
+        "routes": [*_guard(settings.token), *routes],
+        "request_headers_to_remove": [TOKEN_HEADER, "authorization", "cookie"],
+    }
+
+
+def _guard(token: str) -> list[Json]:
+    """The route of those who do not carry the token; it stands before all others."""
+    if not token:
+        return []
+    words = f"send the endpoint's token in the header '{TOKEN_HEADER}', or as 'authorization: Bearer …'"
+    refusal = parts.refusal("no token", 401, words)
+    missing = [parts.header_is_not(TOKEN_HEADER, token), parts.header_is_not("authorization", f"Bearer {token}")]
+    refusal["match"]["headers"] = missing
+    refusal["response_headers_to_add"] = [parts.overwrite("www-authenticate", 'Bearer realm="nbdeploy"')]
+    return [refusal]
+
+
+def shadow_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:
+    """The RDS document of the shadow listener: by endpoint and release, as the mirror stamped them."""
+    routes = [
+        {
+            "name": shadow_name(endpoint.name, tag),
+            "match": {
+                "prefix": "/",
+                "headers": [
+                    parts.header_is("x-rollout-endpoint", endpoint.name),
+                    parts.header_is("x-rollout-release", tag),
+                ],
+            },
+            "route": {
+                "cluster": shadow_name(endpoint.name, tag),
+                "timeout": parts.seconds(settings.shadow_timeout),
+                "retry_policy": parts.retry_policy(patient=False),
+            },
+        }
+        for endpoint in _running(endpoints)
+        for tag in endpoint.traffic.shadows
+    ]
+    return _table(SHADOW, [{"name": SHADOW, "domains": ["*"], "routes": routes}], version)
+
+
+def static(endpoints: Sequence[Endpoint], sockets: Sockets, settings: GatewaySettings) -> Json:
+    """Everything in one static document, for an Envoy whose endpoints do not change while it runs.
+
+    ``envoy --mode validate`` looks at this one, too: it does not load the watched ones.
+    """
+    document = bootstrap(settings)
+    del document["dynamic_resources"]
+    document["static_resources"]["clusters"] = _inlined(clusters(endpoints, sockets, settings, "static"))
+    edge, shadow = document["static_resources"]["listeners"]
+    for listener, routes in (
+        (edge, edge_routes(endpoints, settings, "static")),
+        (shadow, shadow_routes(endpoints, settings, "static")),
+    ):
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        del manager["rds"]
+        manager["route_config"] = _inlined(routes)[0]
+    return document
+
+
+def _running(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    return sorted((e for e in endpoints if e.running), key=lambda endpoint: endpoint.name)
+
+
+def _rds(settings: GatewaySettings, name: str) -> Json:
+    return {"route_config_name": name, "config_source": parts.watched(document_path(settings, name))}
+
+
+def _table(name: str, hosts: Sequence[Json], version: str) -> Json:
+    table = {"name": name, "ignore_port_in_host_matching": True, "virtual_hosts": list(hosts)}
+    return _discovery("route", [table], version)
+
+
+def _discovery(kind: str, resources: Sequence[Json], version: str) -> Json:
+    url = _DISCOVERY[kind]
+    return {
+        "version_info": version,
+        "type_url": url,
+        "resources": [{"@type": url, **resource} for resource in resources],
+    }
+
+
+def _inlined(document: Json) -> list[Json]:
+    """A discovery document's resources as they stand inside another message, where the type is known."""
+    return [{key: value for key, value in r.items() if key != "@type"} for r in document["resources"]]

@@ -1,0 +1,140 @@
+"""The routes of one endpoint: who answers, who gets a copy, and what is to be recorded (see ``envoy``). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.serving.telemetry.recording import Recording
+
+from . import envoy_parts as parts
+from .envoy_names import cluster_name, hop_name, stat_name
+from .envoy_parts import Json
+
+STICKY_HEADER = "x-sticky-key"
+
+
+def endpoint_routes(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]:
+    """One endpoint's routes below ``root``."""
+    name, stable = endpoint.name, cluster_name(endpoint.name, endpoint.traffic.stable)
+    beside = stat_name(stable)
+    # Feedback has no pair_id: it is written down whatever requests are sampled.
+    feedback = _recorded(endpoint.recording(None, 1), endpoint.traffic.stable)
+    recorded = _recorded(endpoint, endpoint.traffic.stable)
+    rest: Json = {
+        "cluster": stable,
+        "timeout": parts.seconds(predict_timeout),
+        "retry_policy": parts.retry_policy(patient=False),  # who asks for health wants to hear of it now
+    }
+    below: Json = {"prefix_rewrite": "/"} if root else {}
+    others: list[tuple[str, Json, Json, str]] = [
+        (
+            f"{name}/feedback",
+            {"path": f"{root}/feedback"},
+            {"prefix_rewrite": "/feedback", "retry_policy": parts.retry_policy(patient=True)},
+            feedback,
+        ),
+        (name, {"prefix": f"{root}/"}, below, recorded),
+        *([(f"{name} bare", {"path": root}, below, recorded)] if root else []),
+    ]
+    return [
+        *_asking(endpoint, predict_timeout, root),
+        *(
+            {
+                "name": route,
+                "match": match,
+                "stat_prefix": beside,
+                "route": rest | more,
+                "request_headers_to_add": [parts.overwrite("x-rollout-record", kept)],
+            }
+            for route, match, more, kept in others
+        ),
+    ]
+
+
+def _asking(endpoint: Endpoint, predict_timeout: float, root: str) -> list[Json]:
+    """The routes by which the model is asked: shared with the canary, copied to shadows and in the ledger.
+
+    A model may be called by stable's own name: a canary or a shadow, which may have another, hears the endpoint's. Who
+    asks for stable's version gets that, and no copy is made.
+    """
+    own, _, version = endpoint.traffic.stable.partition(":")
+    name = "|".join(sorted({endpoint.name, own}))
+    predicting, alone = _prediction(endpoint, predict_timeout), _of_stable(endpoint, predict_timeout)
+    v1, v2 = f"{root}/v1/models/({name}):predict", f"{root}/v2/models/({name})"
+    ways: list[tuple[str, Json, Json, Json]] = [
+        *((path, {"path": root + path}, predicting, {"prefix_rewrite": path}) for path in ("/predict", "/invocations")),
+        ("/v1", parts.matches(v1), predicting, parts.rewritten(v1, f"/v1/models/{endpoint.name}:predict")),
+        ("/v2", parts.matches(f"{v2}/infer"), predicting, parts.rewritten(v2, f"/v2/models/{endpoint.name}")),
+        (
+            "/v2 of a version",
+            parts.matches(f"{v2}/versions/{version}/infer"),
+            alone,
+            parts.rewritten(v2, f"/v2/models/{endpoint.name}"),
+        ),
+    ]
+    return [
+        {"name": f"{endpoint.name}{what}", "match": match, "route": route | rewrite}
+        for what, match, route, rewrite in ways
+    ]
+
+
+def _prediction(endpoint: Endpoint, predict_timeout: float) -> Json:
+    traffic = endpoint.traffic
+    # Of ten thousand; the canary last, so that a growing canary takes keys from stable and never gives one back.
+    canary = min(10_000, max(1, round(traffic.canary_percent * 100))) if traffic.canary else 0
+    weighted = [_weighted(endpoint, traffic.stable, "stable", 10_000 - canary)] if canary < 10_000 else []
+    if traffic.canary:
+        weighted.append(_weighted(endpoint, traffic.canary, "canary", canary))
+    route = _shared(weighted, predict_timeout)
+    mirrors = [_mirror(endpoint, tag, percent) for tag, percent in traffic.shadows.items() if percent > 0]
+    if mirrors:
+        route["request_mirror_policies"] = mirrors
+    return route
+
+
+def _of_stable(endpoint: Endpoint, predict_timeout: float) -> Json:
+    return _shared([_weighted(endpoint, endpoint.traffic.stable, "stable", 10_000)], predict_timeout)
+
+
+def _shared(weighted: Sequence[Json], predict_timeout: float) -> Json:
+    return {
+        "weighted_clusters": {"clusters": list(weighted), "use_hash_policy": True},
+        "hash_policy": [{"header": {"header_name": STICKY_HEADER}}],
+        "timeout": parts.seconds(predict_timeout),
+        "retry_policy": parts.retry_policy(patient=True),
+    }
+
+
+def _weighted(endpoint: Endpoint, tag: str, role: str, weight: int) -> Json:
+    return {
+        "name": cluster_name(endpoint.name, tag),
+        "weight": weight,
+        "request_headers_to_add": [
+            parts.overwrite("x-rollout-role", role),
+            parts.overwrite("x-rollout-release", tag),
+            parts.overwrite("x-rollout-endpoint", endpoint.name),
+            parts.overwrite("x-rollout-record", _recorded(endpoint, tag)),
+        ],
+    }
+
+
+def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
+    return {
+        "cluster": hop_name(endpoint.name, tag),
+        "runtime_fraction": {
+            "default_value": {"numerator": max(1, round(percent * 10_000)), "denominator": "MILLION"},
+        },
+        "disable_shadow_host_suffix_append": True,
+        # The copy is taken after the primary's headers were set: without these it would carry stable's.
+        "request_headers_mutations": [
+            {"append": parts.overwrite("x-rollout-role", "shadow")},
+            {"append": parts.overwrite("x-rollout-release", tag)},
+            {"append": parts.overwrite("x-rollout-record", _recorded(endpoint, tag))},
+        ],
+    }
+
+
+def _recorded(endpoint: Endpoint, tag: str) -> str:
+    """What a release is told to keep of a request."""
+    return Recording(endpoint.record, endpoint.record_sample, endpoint.release(tag).redact).header

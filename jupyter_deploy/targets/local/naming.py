@@ -1,0 +1,53 @@
+"""What a release's program and files are called in a runtime directory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from jupyter_deploy.domain.release.endpoint import Release
+
+from .gateway.envoy_names import cluster_name
+from .runtime import Runtime, read_json
+
+PREFIX = "release-"
+"""What the names of releases' programs, and of no others, begin with."""
+
+
+def program_name(endpoint: str, tag: str, generation: int = 0) -> str:
+    """The supervisor's name of a release, readable in ``logs/``."""
+    name = re.sub(r"[^A-Za-z0-9._-]", ".", cluster_name(endpoint, tag))
+    return f"{PREFIX}{name}{f'..{generation}' if generation else ''}"
+
+
+def generations(endpoint: str, tag: str, programs: Iterable[str]) -> set[int]:
+    """Those of a release that are among the supervisor's programs."""
+    pattern = re.compile(rf"{re.escape(program_name(endpoint, tag))}(?:\.\.(\d+))?")
+    found = (pattern.fullmatch(name) for name in programs)
+    return {int(one[1] or 0) for one in found if one}
+
+
+def sockets(runtime: Runtime, release: Release, generation: int | None = None) -> list[str]:
+    """The sockets of a release: of those that run as many as it was started with, else as its resources say."""
+    key = key_of(release.endpoint, release.tag)
+    record = read_json(runtime.path / "releases" / f"{key}.json")
+    current = record.get("generation", 0)
+    started = record.get("workers") if generation in (None, current) else None
+    stem = stem_of(key, current if generation is None else generation)
+    return [f"{runtime.path}/s/{stem}-{number}.sock" for number in range(started or how_many(release))]
+
+
+def how_many(release: Release) -> int:
+    """Sockets of a release that is to be started: of its processes, one each; those in a container share one."""
+    return 1 if release.image is not None else release.resources.processes
+
+
+def key_of(endpoint: str, tag: str) -> str:
+    # Short, since a socket's path must be.
+    return hashlib.sha256(f"{endpoint} {tag}".encode()).hexdigest()[:12]
+
+
+def stem_of(key: str, generation: int) -> str:
+    """What the names of a generation's files begin with."""
+    return f"{key}.{generation}" if generation else key

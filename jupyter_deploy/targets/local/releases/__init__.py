@@ -1,0 +1,4 @@
+"""Releases as processes or containers: start, limits, environment.
+
+Imports what its parent does.
+"""

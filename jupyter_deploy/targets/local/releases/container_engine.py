@@ -1,0 +1,216 @@
+"""The container engine of this machine: which one, what it can do, and how it is told to run a release's container.
+
+Podman is taken where it is installed, else docker. Their command lines differ in little, and all of that is here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jupyter_deploy.domain.errors import InvalidInput, TargetError, ToolMissing
+from jupyter_deploy.domain.images.images import IMAGE_USER
+from jupyter_deploy.domain.release.processes import for_engine, last_lines
+
+# A container has ten seconds to answer what is asked already; then it is killed.
+_END_SECONDS = 12
+_QUESTION_SECONDS = 60.0
+
+_PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A container engine as it says of itself.
+
+    Attributes
+    ----------
+    path
+        The program.
+    rootless
+        It runs by the rights of a user alone, whose own id is then that of root in a container, or what one chooses.
+    controllers
+        What it can limit, of ``memory`` and ``cpu``.
+    """
+
+    name: Literal["podman", "docker"]
+    path: str
+    rootless: bool
+    controllers: frozenset[str]
+
+    def identity(self, uid: int, gid: int) -> tuple[tuple[str, ...], int | None]:
+        """Options by which what a container writes is this user's, and whom folders have to be given to.
+
+        ``uid`` and ``gid`` are this user's. The second is None where folders of this user are the container's own.
+        """
+        image = f"--user={IMAGE_USER}:{IMAGE_USER}"
+        if self.rootless and self.name == "podman":
+            return (f"--userns=keep-id:uid={IMAGE_USER},gid={IMAGE_USER}", image), None
+        if self.rootless:
+            return ("--user=0:0",), None
+        if uid != 0:  # docker's daemon is root, and not this user
+            return (f"--user={uid}:{gid}",), None
+        return (image,), IMAGE_USER
+
+    def end(self, name: str) -> list[list[str]]:
+        """Command lines that end a container, what it is asked being answered, and remove it, if it is there."""
+        if self.name == "podman":
+            return [[self.path, "rm", "--force", "--ignore", f"--time={_END_SECONDS}", name]]
+        return [[self.path, "stop", f"--time={_END_SECONDS}", name], [self.path, "rm", "--force", name]]
+
+
+@dataclass(frozen=True)
+class Container:
+    """What is to run.
+
+    Attributes
+    ----------
+    image
+        As the engine knows it.
+    user
+        Options that say who it runs as, see ``Engine.identity``.
+    folders
+        A folder of this machine -> where the container sees it, and may write.
+    network
+        Whether it may use this machine's network; else it has none.
+    memory, cpu
+        Bytes and processors; None: any.
+    """
+
+    name: str
+    image: str
+    arguments: tuple[str, ...]
+    user: tuple[str, ...]
+    labels: Mapping[str, str]
+    variables: Mapping[str, str]
+    folders: Mapping[Path, str]
+    network: bool = False
+    memory: int | None = None
+    cpu: float | None = None
+
+
+def run_line(engine: Engine, container: Container) -> list[str]:
+    """The command line that runs a container in the foreground; it ends with the container, and removes it."""
+    line = [engine.path, "run", "--rm", f"--name={container.name}", "--pull=never"]
+    if engine.name == "podman":
+        # What it says goes where its client's output goes, whatever becomes of client and monitor.
+        line += ["--replace", "--read-only-tmpfs=false", "--log-driver=passthrough"]
+    else:
+        line.append("--log-driver=none")
+    line += ["--read-only", "--tmpfs=/tmp:mode=1777", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+    # Where SELinux is in force, a folder of the user's would else be closed to any container.
+    line += ["--security-opt=label=disable", f"--network={'host' if container.network else 'none'}"]
+    line += [f"--stop-timeout={_END_SECONDS}", *container.user]
+    if container.memory is not None:
+        line += [f"--memory={container.memory}", f"--memory-swap={container.memory}"]
+    if container.cpu is not None:
+        line += [f"--cpus={container.cpu:g}"]
+    line += [f"--label={name}={value}" for name, value in container.labels.items()]
+    line += [f"--env={name}={value}" for name, value in container.variables.items()]
+    for here, there in container.folders.items():
+        line += ["--mount", ",".join(map(_field, ("type=bind", f"source={here}", f"target={there}")))]
+    return [*line, container.image, *container.arguments]
+
+
+def _field(text: str) -> str:
+    """As a field of a line of CSV, which the value of ``--mount`` is."""
+    if not any(character in text for character in ',"\n'):
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def find_engine() -> Engine:
+    """Podman, else docker.
+
+    Raises
+    ------
+    ToolMissing
+        Neither is installed.
+    TargetError
+        It does not work for this user.
+    """
+    for name, ask in (("podman", _podman), ("docker", _docker)):
+        path = shutil.which(name)
+        if path is not None:
+            return ask(path)
+    raise ToolMissing(
+        "a release that runs from its image needs a container engine, and neither podman nor docker is installed",
+        "install the package 'podman', or deploy it without --image",
+    )
+
+
+def require_platform(wanted: str) -> None:
+    """Raise InvalidInput for an image of another platform than this machine's."""
+    own = f"{platform.system().lower()}/{_PROCESSORS.get(platform.machine(), platform.machine())}"
+    if sys.platform != "linux":
+        raise InvalidInput(
+            f"a release runs from its image on Linux alone, and this is {own}",
+            "deploy it without --image: it runs in the environment that it was captured in",
+        )
+    if wanted != own:
+        raise InvalidInput(
+            f"the image is for {wanted}, and this machine is {own}",
+            f"publish it on a machine like this one, with a base image for {own}, or deploy it without --image",
+        )
+
+
+def _podman(path: str) -> Engine:
+    host = _asked("podman", path, "info", "--format=json").get("host", {})
+    controllers = frozenset(host.get("cgroupControllers") or ())
+    rootless = bool(host.get("security", {}).get("rootless"))
+    # Of version 1 only root may limit anything, and may all.
+    return Engine("podman", path, rootless, controllers if rootless else controllers | {"memory", "cpu"})
+
+
+def _docker(path: str) -> Engine:
+    said = _asked("docker", path, "info", "--format={{json .}}")
+    if said.get("ServerErrors"):
+        raise unusable("docker", "; ".join(said["ServerErrors"]))
+    can = {"memory": said.get("MemoryLimit"), "cpu": said.get("CpuCfsQuota")}
+    rootless = any("rootless" in option for option in said.get("SecurityOptions") or ())
+    return Engine("docker", path, rootless, frozenset(name for name, able in can.items() if able))
+
+
+def _asked(name: str, path: str, *question: str) -> dict[str, Any]:
+    ended = ask(name, path, question)
+    try:
+        found: dict[str, Any] = json.loads(ended.stdout)
+    except ValueError:
+        raise unusable(name, last_lines(ended.stderr, 3)) from None
+    return found
+
+
+def ask(name: str, path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """An engine's answer, whatever its exit code.
+
+    Raises TargetError: it cannot be started, or says nothing for a minute.
+    """
+    try:
+        return subprocess.run(
+            [path, *arguments],
+            env=for_engine(os.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_QUESTION_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise unusable(name, str(error)) from error
+
+
+def unusable(name: str, why: str) -> TargetError:
+    """What is raised for an engine that is there and does not do what it is asked."""
+    return TargetError(
+        f"{name} is installed and does not work for this user: {why}",
+        f"see what '{name} info' says, or deploy it without --image",
+    )

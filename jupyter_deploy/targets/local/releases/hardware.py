@@ -1,0 +1,92 @@
+"""Processors, memory and devices of this machine: what a release may use of them, and how that is said."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.release.resources import Resources, require_room
+from jupyter_deploy.serving.hosting.pool import APART, THREADS
+from jupyter_deploy.serving.hosting.processors import processors, share
+
+from . import limits
+
+
+def require_hardware(resources: Resources) -> None:
+    """Raise InvalidInput for more than this machine has."""
+    memory = None
+    with suppress(ValueError, OSError):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    require_room(resources, cpus=share(), memory=memory)
+
+
+def variables(resources: Resources) -> dict[str, str]:
+    """By which libraries are told of threads and devices; a pool tells its workers itself."""
+    threads = resources.threads_on(processors())
+    found = {} if threads is None else dict.fromkeys(THREADS, str(threads))
+    if resources.gpu is not None:
+        found["CUDA_VISIBLE_DEVICES"] = "-1" if resources.gpu == "none" else resources.gpu
+    return found
+
+
+def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]:
+    """How what a running release may use is enforced, one line each.
+
+    ``state`` is what ``limits`` wrote of it, ``folder`` its pool's.
+    """
+    found = limits.read(state)
+    lines = []
+    if resources.processes > 1:
+        lines.append(f"{resources.processes} workers, {_sharing_words(folder / APART)}")
+    if "cpu" in found:
+        lines.append(_processor_words(found["cpu"]))
+    if "memory" in found:
+        lines.append(_memory_words(found["memory"], limits.killed(state)))
+    return (*lines, *thread_words(resources))
+
+
+def thread_words(resources: Resources) -> tuple[str, ...]:
+    """What libraries are told by ``variables``, one line each."""
+    lines, cpus = [], processors()
+    threads = resources.threads_on(cpus)
+    if threads is not None:
+        lines.append(f"{threads} thread{'s' * (threads != 1)} a worker, by the libraries' own settings")
+        at_once, allowed = threads * resources.processes, min(resources.cpu or cpus, cpus)
+        if at_once > max(allowed, 1):
+            lines.append(f"so {at_once} threads share {allowed:g} processor{'s' * (allowed != 1)}")
+    if resources.gpu is not None:
+        lines.append(f"gpu {resources.gpu}, by CUDA_VISIBLE_DEVICES")
+    return tuple(lines)
+
+
+def _sharing_words(apart: Path) -> str:
+    reason = apart.read_text("utf-8") if apart.exists() else ""
+    if reason:
+        return f"each of which has loaded the model, since that cannot be shared: {reason}"
+    return "forked from one process that has loaded the model"
+
+
+def _processor_words(limit: Mapping[str, Any]) -> str:
+    if limit["how"] == limits.CGROUP:
+        return f"cpu {limit['cpu']:g}, by a control group"
+    cores = ", ".join(map(str, limit["cores"]))
+    return f"cpu {limit['cpu']:g}, by keeping it to whole processors ({cores}): no control group can be made here"
+
+
+def _memory_words(limit: Mapping[str, Any], killed: tuple[int, float]) -> str:
+    ways = {
+        limits.CGROUP: "by a control group",
+        limits.WATCH: "of each process by RLIMIT_DATA, of all by a look every second: no control group here",
+        limits.RLIMIT: "of each process by RLIMIT_DATA: there are no control groups here",
+    }
+    count, last = killed
+    said = f"memory {size_in_words(limit['bytes'])}, {ways[limit['how']]}"
+    if not count:
+        return said
+    when = f"{datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{said}; out of memory {count} time{'s' * (count != 1)}, the last time at {when}"

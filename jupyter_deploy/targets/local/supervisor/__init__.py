@@ -1,0 +1,4 @@
+"""The supervisor: supervisord, its keeper, and the last step before a process.
+
+Imports what its parent does.
+"""

@@ -1,0 +1,252 @@
+"""The last step before a supervised process: run as a script, it becomes the process (``exec``).
+
+A program must run once, whatever happens to its supervisor. So each process holds a lock (``flock``) on its own file
+in ``pids/``, which names its process id, from before its start until it has gone: the kernel gives the lock back then,
+and at no other time. Whoever is to start a process that still runs (its supervisor was killed, and another one
+began) *adopts* it: waits here until it ends, forwards SIGTERM to it, and takes its place when it has gone.
+
+Only the standard library, and nothing of this package: it is started with ``-I -S``, in 20 ms.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_POLL_SECONDS = 0.2
+ORPHANS_SECONDS = 2.0
+_MOST_FILES = 65536
+_CLEAR_SECONDS = 60.0
+_TRIES = 3
+
+GIVEN_UP = 213
+"""The exit code that says: do not start this again."""
+
+
+def main(path: Path) -> None:
+    """Become the process that the plan at ``path`` describes (see ``supervision._plan``)."""
+    plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    begin(plan, path, supervisor=plan["supervisor"])
+    os.chdir(plan["folder"])
+    clear(plan)
+    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
+
+
+def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) -> None:
+    """Have the lock, the log and the limits of the plan's process; ``supervisor``: see ``_hold``."""
+    _write_to(plan["log"])
+    _hold(Path(plan["hold"]), plan["stop_seconds"], supervisor)
+    _count(Path(plan["ready"]), path.with_suffix(".starts"), plan["retries"])
+    _open_files()
+    limits = plan.get("limits")
+    if limits:
+        _bind(limits, plan["hold"], path.with_suffix(".limits"))
+
+
+def clear(plan: dict[str, Any]) -> None:
+    """End what a former process has left running outside of its group; while it cannot be ended nothing starts."""
+    for command in plan.get("clear") or ():
+        why = cleared(command, plan["environment"])
+        if why:
+            _say(why)
+            sys.exit(1)
+
+
+def cleared(command: list[str], environment: dict[str, str]) -> str:
+    """Why something could not be ended; empty: it has ended, or was not there.
+
+    Podman refuses at first where its monitor was killed, and does it the next time.
+    """
+    import subprocess  # noqa: PLC0415 - 10 ms that few programs need
+
+    said = ""
+    for _ in range(_TRIES):
+        try:
+            ended = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_CLEAR_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        said = ended.stderr.strip()
+        if ended.returncode == 0 or "no such container" in said.lower():
+            return ""
+    return said or f"{command[0]} ended with {ended.returncode}"
+
+
+def _write_to(log: str) -> None:
+    """Let output go to the log itself, not through the supervisor: it must not end with the supervisor."""
+    # The supervisor's pipe stays open, unused: that it closes tells the supervisor at once that the process has gone.
+    os.set_inheritable(os.dup(1), True)
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)
+
+
+def _hold(path: Path, stop_seconds: float, supervisor: str | None) -> None:
+    """Take the lock of this process when nobody has it any more, and note who holds it.
+
+    ``supervisor``: the file with the supervisor's process id. Whose parent it is not is to start nothing any more: its
+    supervisor was killed, and the next one has somebody wait here too.
+    """
+    until: list[float] = []
+
+    def stop(*_: object) -> None:
+        until.append(time.monotonic() + stop_seconds)
+        signal_group(holder(hold), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    hold = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(hold, True)
+    adopted, gone = 0, 0.0
+    while not locked(hold):
+        if _orphaned(supervisor):
+            sys.exit(0)
+        pid = holder(hold)
+        if pid != adopted:
+            adopted, gone = pid, 0.0
+            _say(f"process {pid} runs already: adopted")
+        if until and time.monotonic() > until[0]:
+            signal_group(pid, signal.SIGKILL)
+        if alive(pid):
+            _wait(pid)
+            continue
+        # It has gone and what it forked has the lock still.
+        signal_group(pid, signal.SIGKILL)
+        gone = gone or time.monotonic()
+        if time.monotonic() > gone + ORPHANS_SECONDS:
+            # A descendant that has left its group: it serves nothing, and must not stand in the way for ever.
+            path.unlink(missing_ok=True)
+            os.close(hold)
+            hold = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            os.set_inheritable(hold, True)
+        time.sleep(_POLL_SECONDS / 10)
+    forgotten = not (path.exists() and path.samefile(f"/dev/fd/{hold}"))
+    if until or forgotten or _orphaned(supervisor):
+        sys.exit(0)
+    # Always of one length, so that a reader never sees half of it.
+    os.pwrite(hold, f"{os.getpid():<10}\n".encode(), 0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _orphaned(supervisor: str | None) -> bool:
+    if supervisor is None:
+        return False
+    try:
+        return os.getppid() != int(Path(supervisor).read_text())
+    except (OSError, ValueError):
+        return True
+
+
+def locked(hold: int) -> bool:
+    """Whether the lock on a process's file could be taken: then no process has it."""
+    try:
+        fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def holder(hold: int) -> int:
+    """The process id in a process's file; 0: not written yet."""
+    text = os.pread(hold, 32, 0).split()
+    return int(text[0]) if text and text[0].isdigit() else 0
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and waits for its parent does not, 0 (not written yet) does."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        if pid == 0:
+            return True
+        if Path("/proc/self/stat").exists():
+            return False
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return False
+        return True
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def _wait(pid: int) -> None:
+    """Until it ends, a signal comes or a moment has passed."""
+    if pid and hasattr(os, "pidfd_open"):
+        with suppress(OSError):
+            handle = os.pidfd_open(pid)
+            try:
+                select.select([handle], [], [], _POLL_SECONDS)
+            finally:
+                os.close(handle)
+            return
+    time.sleep(_POLL_SECONDS)
+
+
+def signal_group(pid: int, number: int) -> None:
+    """To its whole group: supervised processes lead one."""
+    if pid > 1:
+        with suppress(OSError):
+            os.killpg(pid, number)
+
+
+def _count(ready: Path, starts: Path, retries: int) -> None:
+    """Give up after so many starts in a row that never got ready.
+
+    How long a process ran says nothing: one may need a minute to load, another be killed often. That it made what
+    says that it is ready does.
+    """
+    failures = 0
+    if ready.exists():
+        ready.unlink()
+    elif starts.exists():
+        with suppress(ValueError):
+            failures = int(starts.read_text()) + 1
+    if failures > retries:
+        _say(f"{failures} starts in a row have failed: given up; see above why")
+        sys.exit(GIVEN_UP)
+    starts.write_text(str(failures))
+    time.sleep(min(failures, 5))
+
+
+def _bind(limits: dict[str, Any], name: str, state: Path) -> None:
+    """Bind this process to its limits, and write down how."""
+    spec = importlib.util.spec_from_file_location("limits", Path(__file__).parents[1] / "releases" / "limits.py")
+    if spec is None or spec.loader is None:
+        raise ImportError("limits.py is missing beside launch.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = module.enforce(limits["memory"], limits["cpu"], name)
+    state.write_text(json.dumps(found), encoding="utf-8")
+
+
+def _open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # a full disk
+        os.write(2, f"{text}\n".encode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,117 @@
+"""Processes whose supervisor has gone: found by the locks that they hold (see ``launch``), and ended."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.targets.local.runtime import Runtime, read_json
+
+from . import launch
+
+_POLL_SECONDS = 0.03
+_PATIENCE_SECONDS = 5.0
+
+
+def end_leftovers(runtime: Runtime, program: str = "*", *, adoptable: bool = True) -> None:
+    """End what still runs of a program (default: of all): SIGTERM, and after five seconds SIGKILL.
+
+    Parameters
+    ----------
+    adoptable
+        False: only processes that hold no lock, which an nbdeploy without locks started and nobody can adopt.
+    """
+    pids = []
+    for path in (runtime.path / "pids").glob(f"{program}@*"):
+        with suppress(OSError, ValueError, IndexError):
+            pid = int(path.read_text().split()[0])
+            held = _held(path)
+            # Without a lock the process id may be somebody else's by now.
+            if (held and adoptable) or (not held and f"{runtime.path}/" in _command_line(pid)):
+                pids.append(pid)
+    _end(pids)
+
+
+def _end(pids: Iterable[int]) -> None:
+    left = [pid for pid in pids if pid > 1]
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in left:
+            launch.signal_group(pid, number)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while left and time.monotonic() < deadline:
+            left = [pid for pid in left if launch.alive(pid)]
+            time.sleep(_POLL_SECONDS)
+
+
+def forget(runtime: Runtime, program: str) -> None:
+    """End what still runs of a program, and see to it that what waits to take its place (``launch``) does not."""
+    for path in (runtime.path / "pids").glob(f"{program}@*"):
+        with suppress(FileNotFoundError):  # who waited there may have removed it
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                gone = 0.0
+                while not launch.locked(handle):
+                    end_leftovers(runtime, program)
+                    pid = launch.holder(handle)
+                    if pid > 1 and not launch.alive(pid):
+                        launch.signal_group(pid, signal.SIGKILL)  # what it forked
+                        gone = gone or time.monotonic()
+                        if time.monotonic() > gone + launch.ORPHANS_SECONDS:
+                            break  # a descendant that has left its group, see launch
+                    time.sleep(_POLL_SECONDS)
+                path.unlink()  # with the lock held: who gets it afterwards sees that its file has gone
+            finally:
+                os.close(handle)
+
+
+def clear(runtime: Runtime, program: str = "*") -> None:
+    """End what a program (default: all) has left running outside of its processes' groups (``Program.clear``).
+
+    Raises
+    ------
+    TargetError
+        Something is left all the same.
+    """
+    left = []
+    for path in sorted((runtime.path / "programs").glob(f"{program}@*.json")):
+        plan = read_json(path)
+        for command in plan.get("clear", ()):
+            said = launch.cleared(command, plan["environment"])
+            if said:
+                left.append(f"{shlex.join(command)}: {said}")
+    if left:
+        raise TargetError("a container could not be ended", "end it yourself, and say this again", "\n".join(left))
+
+
+def _held(path: Path) -> bool:
+    """Whether a process holds the lock on its file."""
+    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return not launch.locked(handle)
+    finally:
+        os.close(handle)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, pause: float = _POLL_SECONDS) -> bool:
+    """Wait for a condition; False when the time is over."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except FileNotFoundError:  # no such process, or no /proc (macOS)
+        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        return shown.stdout

@@ -1,0 +1,108 @@
+"""The systemd user unit that brings endpoints back after a reboot: written and enabled when a user asks for it."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import StoreError
+from jupyter_deploy.domain.results import AtBoot
+from jupyter_deploy.system.home import private_folder
+
+_LINGER = Path("/var/lib/systemd/linger")
+
+
+class SystemdUnit:
+    """The Boot port: one unit for each home.
+
+    Parameters
+    ----------
+    home : Path
+        The home whose endpoints come back.
+    settings : Mapping[str, str]
+        Variables that hold at boot, when no shell has set any.
+    """
+
+    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+        self._home = home
+        self._settings = settings
+        folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
+        self._unit = folder / f"nbdeploy-{hashlib.sha256(os.fsencode(home)).hexdigest()[:8]}.service"
+        self._wanted = folder / "default.target.wants" / self._unit.name
+
+    def switch(self, *, on: bool) -> AtBoot:
+        """Write the unit and have it wanted, as ``systemctl --user enable`` does, or remove both.
+
+        Works without a running user manager, which reads them when it starts.
+
+        Raises
+        ------
+        StoreError
+            The files cannot be written.
+        """
+        try:
+            self._wanted.unlink(missing_ok=True)
+            self._unit.unlink(missing_ok=True)
+            if on:
+                private_folder(self._wanted.parent)
+                self._unit.write_text(unit(sys.executable, self._home, self._settings), "utf-8")
+                self._wanted.symlink_to(self._unit)
+        except OSError as error:
+            raise StoreError(f"{self._unit} cannot be written: {error.strerror}", "see who may write there") from error
+        _reload()
+        user = getpass.getuser()
+        lingers = not on or (_LINGER / user).exists()
+        return AtBoot(unit=str(self._unit), on=on, todo=None if lingers else f"loginctl enable-linger {user}")
+
+
+def unit(python: str, home: Path, settings: Mapping[str, str]) -> str:
+    """The unit's text.
+
+    ``oneshot`` with ``RemainAfterExit``: what ``reconcile`` starts belongs to the unit and lives on when it has ended.
+    The ``-`` keeps one release that does not start from ending all others, which systemd would do with a unit that
+    has failed. At its stop ``down`` lets requests be answered; whatever is left then, systemd ends.
+    """
+    run = f"{_quoted(python, command=True)} -P -m jupyter_deploy"
+    variables = [f"Environment={_quoted(f'{name}={value}')}" for name, value in sorted(settings.items())]
+    return "\n".join(
+        [
+            "[Unit]",
+            f"Description=nbdeploy: the endpoints of {str(home).replace('%', '%%')}",
+            "",
+            "[Service]",
+            "Type=oneshot",
+            "RemainAfterExit=yes",
+            "TimeoutStartSec=infinity",
+            *variables,
+            f"ExecStart=-{run} reconcile",
+            f"ExecStop={run} down",
+            "",
+            "[Install]",
+            "WantedBy=default.target",
+            "",
+        ]
+    )
+
+
+def _quoted(text: str, *, command: bool = False) -> str:
+    """As systemd reads it: quotes and backslashes escaped, ``%`` and in commands ``$`` taken as they are."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
+    return f'"{escaped.replace("$", "$$") if command else escaped}"'
+
+
+def _reload() -> None:
+    """A user manager that runs looks again; where there is none, there is nothing to tell."""
+    if shutil.which("systemctl"):
+        subprocess.run(
+            ["systemctl", "--user", "daemon-reload"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )

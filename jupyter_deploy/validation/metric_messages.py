@@ -1,0 +1,289 @@
+"""What a notebook's cells displayed as metrics and checks, in any language: see docs/validation.md."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import sys
+import zlib
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
+from jupyter_deploy.domain.validation.validation import Check, Metric
+
+MOST_ROWS = 5_000_000
+"""Of one metric. Packed, so many are still one message of a kernel."""
+
+_DETAIL = 20_000  # characters; of those that are shown secrets are taken out before
+_MOST = 10_000  # metrics and checks of a run
+_CLOSE = 1e-6  # of a value that a notebook gives beside its rows, relatively
+
+_NOT_FINITE = {"nan": math.nan, "na": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+_KNOWN = {
+    "metric": {"kind", "number", "name", "value", "n", "group", "statistic", "rows", "replicates"},
+    "check": {"kind", "number", "name", "passed", "detail", "value"},
+}
+
+
+class Measured:
+    """Gathers what is displayed, while the notebook runs.
+
+    Attributes
+    ----------
+    problem
+        What is wrong with what was recorded, the first of it, with the cell that recorded it; None: nothing.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[object, Metric | Check] = {}
+        self._places: dict[object, object] = {}  # of what was found, by its name
+        self._numbers: set[int] = set()
+        self._expected = 0
+        self._last_cell = 1
+        self.problem: tuple[int, str] | None = None
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(one for one in self._found.values() if isinstance(one, Metric))
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return tuple(one for one in self._found.values() if isinstance(one, Check))
+
+    @property
+    def lost(self) -> tuple[int, str] | None:
+        """What was displayed and never came, with the last cell that was heard of; None: all came that has a number."""
+        missing = max(self._expected, *self._numbers, 0) - len(self._numbers)
+        if missing <= 0:
+            return None
+        words = f"{missing} of {len(self._numbers) + missing} metrics and checks never arrived"
+        return self._last_cell, f"{words}: were they captured by %%capture, or too many thousands in one cell?"
+
+    def expect(self, cell: int, number: int) -> None:
+        """Be told what number the last document has that was displayed until a cell's end."""
+        self._expected, self._last_cell = max(self._expected, number), cell
+
+    def take(self, cell: int, display_id: str | None, document: Any) -> Any:
+        """Take a document in; what of it the executed notebook keeps: all but rows and replicates.
+
+        One that is displayed again under its display id takes the former one's place. Text that holds a JSON object is
+        one: kernels such as R's round the numbers of what they display.
+        """
+        document = _opened(document)
+        self._last_cell = cell
+        try:
+            self._note_number(document)
+            one = _read(cell, document)
+            self._keep(one, ("display", display_id) if display_id else object())
+        except Unreadable as error:
+            self.problem = self.problem or (cell, str(error))
+        if not isinstance(document, Mapping):
+            return document
+        return {name: value for name, value in document.items() if name not in ("rows", "replicates")}
+
+    def _keep(self, one: Metric | Check, place: object) -> None:
+        at = self._places.get(_key(one), place)
+        if at != place:
+            other = self._found[at]
+            where = f"in cell {other.cell}" if other.cell != one.cell else "in the same cell"
+            raise Unreadable(f"{_named(one)} was recorded already, {where}: give each a name of its own")
+        if place in self._found:
+            del self._places[_key(self._found[place])]
+        elif len(self._found) >= _MOST:
+            raise Unreadable(f"more than {_MOST} metrics and checks")
+        self._found[place], self._places[_key(one)] = one, place
+
+    def _note_number(self, document: Any) -> None:
+        number = document.get("number") if isinstance(document, Mapping) else None
+        if number is None:
+            return
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise Unreadable(f"'number' is {_short(number)} and does not count what was recorded, from 1")
+        self._numbers.add(number)
+
+
+class Unreadable(ValueError):
+    """A document is not what docs/validation.md says; the message names its metric."""
+
+
+def _opened(document: Any) -> Any:
+    try:
+        return json.loads(document) if isinstance(document, str) else document
+    except (ValueError, RecursionError):
+        return document
+
+
+def _key(one: Metric | Check) -> tuple[object, ...]:
+    return type(one), one.name, tuple(sorted(one.group.items())) if isinstance(one, Metric) else ()
+
+
+def _named(one: Metric | Check) -> str:
+    if isinstance(one, Check):
+        return f"check '{one.name}'"
+    group = ", ".join(f"{name}={value}" for name, value in one.group.items())
+    return f"metric '{one.name}'" + (f"[{group}]" if group else "")
+
+
+def _read(cell: int, document: Any) -> Metric | Check:
+    if not isinstance(document, Mapping):
+        raise Unreadable("a metric is displayed as a JSON object")
+    kind, name = document.get("kind", "metric"), document.get("name")
+    if kind not in _KNOWN:
+        raise Unreadable(f"'kind' is {kind!r} and not 'metric' or 'check'")
+    if not isinstance(name, str) or not name.strip() or len(name) > 200:
+        raise Unreadable(f"a {kind} needs a 'name', a text")
+    if unknown := sorted(set(document) - _KNOWN[kind]):
+        raise Unreadable(f"{kind} '{name}': unknown {', '.join(map(repr, unknown))}")
+    if kind == "check":
+        return _check(cell, name, document)
+    try:
+        return _metric(cell, name, document)
+    except Unreadable as error:
+        raise Unreadable(f"metric '{name}': {error}") from None
+
+
+def _check(cell: int, name: str, document: Mapping[str, Any]) -> Check:
+    passed = document.get("passed", document.get("value"))
+    if not isinstance(passed, bool):
+        raise Unreadable(f"check '{name}': 'passed' is {_short(passed)} and not true or false")
+    return Check(name=name, passed=passed, detail=str(document.get("detail") or "")[:_DETAIL], cell=cell)
+
+
+def _metric(cell: int, name: str, document: Mapping[str, Any]) -> Metric:
+    statistic = document.get("statistic") or "mean"
+    if not isinstance(statistic, str):
+        raise Unreadable(f"'statistic' is {_short(statistic)} and not a text")
+    rows = _numbers("rows", document.get("rows"))
+    replicates = _numbers("replicates", document.get("replicates"), missing=True)
+    n = document.get("n")
+    whole = isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) and n == int(n)
+    if n is not None and not (whole and n >= 0):
+        raise Unreadable(f"'n' is {_short(n)} and not a count of rows")
+    if rows is not None and n is not None and len(rows) != n:
+        raise Unreadable(f"it has {len(rows)} rows, but n={int(n)}")
+    value = document.get("value")
+    if value is not None:
+        value = _number("value", value)
+    if rows is not None and statistic in STATISTICS:
+        own = _own(statistic, rows)
+        if value is not None and not math.isclose(value, own, rel_tol=_CLOSE, abs_tol=_CLOSE):
+            raise Unreadable(f"its value is {value:g}, but the {statistic} of its rows {own:g}")
+        value = own if value is None else value
+    if value is None:
+        raise Unreadable(
+            "it has neither a value nor rows"
+            if rows is None
+            else f"'{statistic}' is none of {', '.join(STATISTICS)}: give its value too"
+        )
+    return Metric(
+        name=name,
+        value=value,
+        n=int(n) if n is not None else len(rows) if rows is not None else None,
+        group=_group(document.get("group")),
+        statistic=statistic,
+        rows=rows,
+        replicates=replicates,
+        cell=cell,
+    )
+
+
+def _own(statistic: str, rows: tuple[float, ...]) -> float:
+    """The statistic of rows, a number: squares and sums of large ones may be beyond all numbers."""
+    try:
+        own = statistic_of(statistic, rows)
+    except OverflowError:
+        own = math.inf
+    if not math.isfinite(own):
+        raise Unreadable(f"the {statistic} of its rows is beyond all numbers: are they too large?")
+    return own
+
+
+def _group(given: Any) -> dict[str, str]:
+    if given is None or given == []:  # an empty list of R
+        return {}
+    if not isinstance(given, Mapping):
+        raise Unreadable(f"'group' is {_short(given)} and not an object such as {{'sex': 'F'}}")
+    return {str(name): value if isinstance(value, str) else f"{value}" for name, value in given.items()}
+
+
+def _number(where: str, given: Any) -> float:
+    if isinstance(given, str):  # JSON has no such numbers; Python's writer and R's put texts in their place
+        given = _NOT_FINITE.get(given.lower(), given)
+    if not isinstance(given, int | float):  # True counts as 1
+        raise Unreadable(f"'{where}' is {_short(given)} and not a number")
+    try:
+        number = float(given)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise Unreadable(f"'{where}' is {'not a number (NaN)' if math.isnan(number) else 'infinite'}")
+    return number
+
+
+def _numbers(where: str, given: Any, *, missing: bool = False) -> tuple[float, ...] | None:
+    """At least one finite number; with ``missing`` NaN and null may be among them."""
+    if given is None:
+        return None
+    if isinstance(given, Mapping):
+        found: tuple[float, ...] = tuple(_unpacked(where, given))
+    elif isinstance(given, list):
+        if len(given) > MOST_ROWS:
+            raise Unreadable(f"more than {MOST_ROWS} {where}")
+        found = tuple(math.nan if missing and one is None else _as_float(where, i, one) for i, one in enumerate(given))
+    else:
+        raise Unreadable(f"'{where}' is {_short(given)} and not a list of numbers")
+    if not found:
+        raise Unreadable(f"'{where}' is empty")
+    if not missing:
+        for place, one in enumerate(found):
+            if not math.isfinite(one):
+                what = "not a number (NaN)" if math.isnan(one) else "infinite"
+                raise Unreadable(f"the {_ordinal(place + 1)} of '{where}' is {what}")
+    return found
+
+
+def _as_float(where: str, place: int, given: Any) -> float:
+    if not isinstance(given, int | float):
+        raise Unreadable(f"the {_ordinal(place + 1)} of '{where}' is {_short(given)} and not a number")
+    try:
+        return float(given)
+    except OverflowError:
+        return math.inf
+
+
+def _unpacked(where: str, given: Mapping[str, Any]) -> array[float]:
+    if given.get("encoding") != "zlib+base64" or given.get("dtype") != "<f8" or not isinstance(given.get("data"), str):
+        raise Unreadable(
+            f"packed '{where}' are {{'encoding': 'zlib+base64', 'dtype': '<f8', 'data': …}}: a text in base64"
+        )
+    most = 8 * MOST_ROWS
+    try:
+        opened = zlib.decompressobj()
+        content = opened.decompress(base64.b64decode(given["data"], validate=True), most + 1)
+    except (zlib.error, binascii.Error, ValueError) as error:
+        raise Unreadable(f"'{where}' cannot be unpacked: {error}") from None
+    if len(content) > most:
+        raise Unreadable(f"more than {MOST_ROWS} {where}")
+    if not opened.eof or len(content) % 8:
+        raise Unreadable(f"'{where}' cannot be unpacked: it is cut off")
+    numbers = array("d")
+    numbers.frombytes(content)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def _ordinal(number: int) -> str:
+    """``2nd``: some languages count from 0 and some from 1, and people do not."""
+    last = number % 10 if number % 100 not in (11, 12, 13) else 0
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
+
+
+def _short(given: Any) -> str:
+    words = repr(given)
+    return words if len(words) <= 40 else f"{words[:40]}…"

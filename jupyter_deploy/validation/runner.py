@@ -1,0 +1,296 @@
+"""Validation notebooks run by Papermill, each in a kernel of its own; what fails is a value."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jupyter_deploy.domain.errors import Conflict, InvalidInput
+from jupyter_deploy.domain.evidence.statistic import RECORDED
+from jupyter_deploy.domain.parsing import parse_duration
+from jupyter_deploy.domain.validation.ports import Job, Notebook, Ran
+from jupyter_deploy.domain.validation.validation import CellError, Check, Metric
+from jupyter_deploy.notebooks.kernels.launch import Launch
+from jupyter_deploy.notebooks.kernels.provisioner import Fork, Forks
+from jupyter_deploy.notebooks.reader import (
+    code_cells,
+    did_you_mean,
+    is_remote,
+    kernel_of,
+    read_notebook,
+    shown,
+    tags_of,
+)
+from jupyter_deploy.notebooks.rerun import VARIABLE
+from jupyter_deploy.system.temp import scratch_folder
+
+from .metric_messages import Measured
+from .notebook_writer import Secrets, only_writer, write
+from .parameters import parameters_of, plain_values, require
+
+if TYPE_CHECKING:
+    from jupyter_deploy.notebooks.execution import Cancelled, Executed, Failure
+    from jupyter_deploy.notebooks.skipped_deploys import Excuses
+
+_ONE_LINE = 500  # characters of what is told of an exception
+_TRACEBACK = 8000
+_DETAIL = 2000
+_LOOKED_AT = 200_000  # characters in which secrets are looked for before they are cut to those: no part of one stays
+
+R_HELPER = Path(__file__).with_name("nbdeploy.R")
+"""What notebooks in R source, by the variable ``NBDEPLOY_R``."""
+
+_TOLD = ("gates", "traffic")
+
+# Of the notebook in whose kernel we may be, not of the one that is run.
+_NOT_PASSED_ON = ("JPY_SESSION_NAME", "NBDEPLOY_NOTEBOOK")
+
+_UNASKED = "input() asks a person, and nobody is there to answer: make it a parameter"
+
+
+class PapermillValidationRunner:
+    """The ValidationRunner port."""
+
+    def __init__(self) -> None:
+        self._running: set[Cancelled] = set()
+        self._forks = Forks()
+        self._cancelled = False
+        self._lock = threading.Lock()
+
+    def read(self, path: str, kernel: str | None = None) -> Notebook:
+        document = read_notebook(path)
+        name = shown(path)
+        kernel, language = kernel_of(document, name, kernel)
+        code = [cell.source for cell in code_cells(document)]
+        gates, traffic = _told(document.metadata.get("nbdeploy", {}), name)
+        known = parameters_of(document, kernel, language)
+        remote = is_remote(path)
+        return Notebook(
+            # What came from elsewhere runs here, as if it lay here.
+            path=Path.cwd() / (PurePosixPath(urlsplit(path).path).name or "notebook.ipynb")
+            if remote
+            else Path(path).resolve(),
+            origin=name if remote else str(Path(path).resolve()),
+            kernel=kernel,
+            language=language,
+            cells=len(code),
+            source="\n".join(code),
+            defaults=None if known is None else {one.name: one.default for one in known.values()},
+            gates=gates,
+            traffic=traffic,
+            tags=_tags(document),
+            digest=_digest(document),
+            lines=tuple((cell.strip().splitlines() or [""])[0] for cell in code),
+            document=document,
+        )
+
+    def require_parameters(self, notebook: Notebook, parameters: Mapping[str, Any]) -> None:
+        require(notebook.path.name, notebook.document, notebook.kernel, notebook.language, parameters)
+
+    def expect(self, notebooks: Iterable[tuple[Notebook, Path | None]]) -> None:
+        self._forks.expect(((one, cwd or one.path.parent) for one, cwd in notebooks), _environment())
+
+    def run(self, job: Job, on_cell: Callable[[int], None]) -> Ran:
+        from jupyter_deploy.notebooks.execution import Cancelled  # noqa: PLC0415 - slow to import
+
+        began, cancelled = time.monotonic(), Cancelled()
+        with self._lock:
+            if self._cancelled:
+                return Ran("not run", 0.0, detail="interrupted before it began")
+            self._running.add(cancelled)
+        try:
+            with only_writer(job.output), scratch_folder("run") as scratch:
+                fork = self._forks.fork(job.notebook)
+                return _Run(job, on_cell, cancelled, scratch, began).ran(fork)
+        except Conflict as busy:
+            return Ran("raised", time.monotonic() - began, detail=str(busy))
+        except OSError as error:
+            where = error.filename or job.output
+            return Ran("raised", time.monotonic() - began, detail=f"cannot write {where}: {error.strerror}")
+        finally:
+            with self._lock:
+                self._running.discard(cancelled)
+
+    def cancel(self) -> None:
+        self._end()
+        self._forks.cancel()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            for one in self._running:
+                one.set()
+
+    def close(self) -> None:
+        self._end()
+        with self._lock:
+            self._cancelled = False  # the next validation runs
+        self._forks.close()
+
+
+def _environment() -> dict[str, str]:
+    """The variables of all kernels."""
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    return {**kept, "NBDEPLOY_R": str(R_HELPER), VARIABLE: "1"}
+
+
+def _tags(document: Any) -> tuple[str, ...]:
+    """The notebook's own, as Jupyter keeps a cell's."""
+    told = document.metadata.get("tags", ())
+    return tuple(map(str, told)) if isinstance(told, list) else ()
+
+
+def _digest(document: Any) -> str:
+    """Of all cells that run, what Papermill put in before too."""
+    cells = [cell for cell in document.cells if cell.cell_type == "code"]
+    content = json.dumps([[cell.source, sorted(tags_of(cell))] for cell in cells])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _told(told: Any, name: str) -> tuple[tuple[str, ...], str | None]:
+    """Gates and traffic, as a notebook's own metadata have them."""
+    how = 'write {"nbdeploy": {"gates": ["accuracy >= 0.9"], "traffic": "1h"}} in the notebook\'s metadata'
+    if not isinstance(told, Mapping):
+        raise InvalidInput(f"{name}: metadata 'nbdeploy' is no object", how)
+    for unknown in sorted(set(told) - set(_TOLD)):
+        raise InvalidInput(f"{name}: unknown metadata 'nbdeploy.{unknown}'", did_you_mean(unknown, _TOLD) + how)
+    gates, traffic = told.get("gates", []), told.get("traffic")
+    if not isinstance(gates, list) or not all(isinstance(gate, str) for gate in gates):
+        raise InvalidInput(f"{name}: metadata 'nbdeploy.gates' is no list of texts", how)
+    if traffic is not None:
+        if not isinstance(traffic, str):
+            raise InvalidInput(f"{name}: metadata 'nbdeploy.traffic' is no text", how)
+        try:
+            parse_duration(traffic)
+        except InvalidInput as error:
+            raise InvalidInput(f"{name}: metadata 'nbdeploy.traffic': {error.message}", error.remedy) from None
+    return tuple(gates), traffic
+
+
+class _Run:
+    """One job while it runs."""
+
+    def __init__(
+        self, job: Job, on_cell: Callable[[int], None], cancelled: Cancelled, scratch: Path, began: float
+    ) -> None:
+        self._job, self._on_cell, self._cancelled = job, on_cell, cancelled
+        self._scratch, self._began = scratch, began
+        own = {"NBDEPLOY_NOTEBOOK": str(job.notebook.path), RECORDED: "1"}
+        self._environment = {**_environment(), **own, **job.variables}
+        self._secrets = Secrets(self._environment, addresses=job.variables, parameters=job.parameters)
+        self._measured = Measured()
+        self._unwritten: OSError | None = None
+        self._excuses: Excuses | None = None
+
+    def ran(self, fork: Fork | None) -> Ran:
+        from jupyter_deploy.notebooks.execution import Execution, execute  # noqa: PLC0415 - slow to import
+
+        job, notebook = self._job, self._job.notebook
+        document = copy.deepcopy(notebook.document)
+        write(document, job.output)  # where it cannot be written, nothing is run
+        self._secrets.prepare()
+        executed = execute(
+            Execution(
+                document,
+                Launch(notebook.kernel, self._environment, job.cwd or notebook.path.parent, self._scratch, fork=fork),
+                parameters={name: plain_values(value) for name, value in job.parameters.items()},
+                language=notebook.language,
+                origin=notebook.origin or str(notebook.path),
+                output=str(job.output),
+                save=self._save,
+                on_cell=lambda number, _: self._on_cell(number),
+                on_measured=self._take,
+                on_recorded=self._measured.expect,
+                timeout=job.timeout,
+                is_excused=self._is_excused,
+                cancelled=self._cancelled,
+            )
+        )
+        return self._told(executed)
+
+    def _take(self, cell: int, display_id: str | None, document: Any) -> Any:
+        document = self._secrets.within(document, ("rows", "replicates"))
+        if isinstance(document, dict) and isinstance(group := document.get("group"), dict):
+            document["group"] = {self._secrets.without(name): value for name, value in group.items()}
+        return self._measured.take(cell, display_id, document)
+
+    def _is_excused(self, number: int, index: int, *raised: str) -> bool:
+        del number, index
+        if self._excuses is None:
+            from jupyter_deploy.notebooks.skipped_deploys import Excuses  # noqa: PLC0415 - slow to import
+
+            self._excuses = Excuses([cell.source for cell in code_cells(self._job.notebook.document)], ())
+        return self._excuses.excused(*raised)
+
+    def _save(self, document: Any) -> None:
+        # A full disk while it runs ends nothing: there may be room again at the end.
+        try:
+            write(document, self._job.output, self._secrets)
+        except OSError as error:
+            self._unwritten = error
+        else:
+            self._unwritten = None
+
+    def _told(self, executed: Executed) -> Ran:
+        status, error, detail = executed.status, None, self._secrets.masked(executed.detail)
+        if executed.failure is not None:
+            error = self._error(executed.failure)
+            if status == "timeout":
+                detail = f"cell {error.cell} ran longer than {self._job.timeout:g} s"
+        problem = self._measured.problem or self._measured.lost
+        if problem is not None and status == "done":
+            cell, words = problem
+            status, detail = "raised", f"cell {cell}: {self._secrets.masked(words)}"
+        if self._unwritten is not None and status == "done":
+            status = "raised"
+        if self._unwritten is not None:
+            lost = f"the executed notebook could not be written to {self._job.output}: {self._unwritten.strerror}"
+            detail = f"{detail}\n{lost}" if detail else lost
+        return Ran(
+            status=status,
+            seconds=time.monotonic() - self._began,
+            metrics=self._masked_metrics(),
+            checks=self._masked_checks(),
+            error=error,
+            detail=detail,
+            executed=None if self._unwritten else self._job.output,
+        )
+
+    def _masked_metrics(self) -> tuple[Metric, ...]:
+        """By their looks too: nobody looks for a secret in the name of a metric, where it would stay for good."""
+        found = self._measured.metrics
+        names = self._secrets.all_masked([one.name for one in found])
+        groups = self._secrets.all_masked([text for one in found for pair in one.group.items() for text in pair])
+        rest = iter(groups)
+        return tuple(
+            one.model_copy(update={"name": name, "group": {next(rest): next(rest) for _ in one.group}})
+            for one, name in zip(found, names, strict=True)
+        )
+
+    def _masked_checks(self) -> tuple[Check, ...]:
+        found = self._measured.checks
+        names = self._secrets.all_masked([one.name for one in found])
+        details = self._secrets.all_masked([one.detail for one in found])
+        return tuple(
+            one.model_copy(update={"name": name, "detail": detail[:_DETAIL]})
+            for one, name, detail in zip(found, names, details, strict=True)
+        )
+
+    def _error(self, failure: Failure) -> CellError:
+        evalue, traceback = failure.evalue, failure.traceback
+        if failure.ename == "StdinNotImplementedError":
+            evalue, traceback = _UNASKED, traceback.partition("\n\nFile ")[0]  # without the kernel's own lines
+        return CellError(
+            cell=failure.cell,
+            ename=failure.ename,
+            evalue=self._secrets.masked(evalue[:_LOOKED_AT])[:_ONE_LINE],
+            traceback=self._secrets.masked(traceback[-_LOOKED_AT:])[-_TRACEBACK:],
+        )

@@ -1,0 +1,185 @@
+"""compose: from an endpoint to a Compose project that runs without nbdeploy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_deploy.domain.base import size_in_words
+from jupyter_deploy.domain.capture.artifacts import Environment
+from jupyter_deploy.domain.errors import InvalidInput, Refused
+from jupyter_deploy.domain.images.compose import FILES, Composed, ComposedFile, ComposedService, ComposePlan, service_of
+from jupyter_deploy.domain.images.images import Image, Reference, as_source
+from jupyter_deploy.domain.images.requests import ComposeRequest
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.validation.scaffold import FileState, quoted
+
+from .capture import stored
+from .change import find
+from .steps import Steps, noted_if_interrupted
+
+_INTERRUPTED = "of the project some files may be written; it can be said again, and makes it whole"
+
+
+def compose(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
+    """Make the gateway's image, send it, and write the project's files.
+
+    All that can be refused is refused before anything is made or written. Interrupted anywhere, it can be said again.
+    """
+    with noted_if_interrupted(lambda: _INTERRUPTED):
+        return _composed(request, ports, report)
+
+
+def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
+    asked = _possible(request, ports)
+    composing, registry = ports.images.composing, ports.images.registry
+    progress = Steps(report, total=2 if request.dry_run else 4)
+    progress(f"asking {asked.to.registry}")
+    registry.check(asked.to)
+    _require_there(asked, ports)
+    composing.gateways.check(asked.base, asked.environment)
+
+    progress("making the gateway's image")
+    image = composing.gateways.build(
+        asked.base, asked.environment, lambda words: progress(f"making the gateway's image: {words}", False)
+    )
+    gateway = asked.to.at(digest=image.digest)
+    plan = ComposePlan(asked.endpoint, asked.images, gateway, request.port, composing.composer.token)
+    texts = composing.composer.texts(plan)
+    there = composing.folders.there(asked.folder)
+    if not request.dry_run:
+        _send(image, asked.to, ports, progress)
+        progress(f"writing {asked.folder}")
+        composing.folders.require(asked.folder, overwrite=request.overwrite)  # somebody may have been there meanwhile
+        composing.folders.write(asked.folder, texts)
+    return Composed(
+        endpoint=asked.endpoint.name,
+        revision=asked.endpoint.revision,
+        folder=str(asked.folder),
+        files=tuple(
+            ComposedFile(path=name, state=_state(there.get(name), texts[name], request), text=texts[name])
+            for name in FILES
+        ),
+        releases=tuple(_service(plan, tag) for tag in asked.endpoint.traffic.tags()),
+        gateway=str(gateway),
+        url=f"http://127.0.0.1:{request.port}/{asked.endpoint.name}",
+        token=plan.token,
+        dry_run=request.dry_run,
+    )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A project that may be: of what, where to, and what its gateway's image is made of and goes to."""
+
+    endpoint: Endpoint
+    images: Mapping[str, Reference]
+    folder: Path
+    base: str
+    environment: Environment
+    to: Reference
+
+
+def _possible(request: ComposeRequest, ports: Ports) -> _Asked:
+    """What this machine alone can refuse."""
+    endpoint = find(ports, request.name)
+    published = _published(endpoint, ports)
+    stable, made = published[endpoint.traffic.stable]
+    folder = Path(request.output_dir.replace("{name}", endpoint.name)).expanduser().absolute()
+    ports.images.composing.folders.require(folder, overwrite=request.overwrite)
+    return _Asked(
+        endpoint=endpoint,
+        images={tag: one.at(digest=one.digest) for tag, (one, _) in published.items()},
+        folder=folder,
+        base=as_source(request.base) if request.base else _base_of(made, stable),
+        environment=stored(endpoint.traffic.stable, trust=False, ports=ports).manifest.environment,
+        to=_repository(request.push_to) if request.push_to else stable.at(),
+    )
+
+
+def _published(endpoint: Endpoint, ports: Ports) -> dict[str, tuple[Reference, Image | None]]:
+    """The image of each release that has traffic, by its tag, and what is known of it here.
+
+    It is the one that the release runs from, else the latest publication. Raises Refused, which names the others.
+    """
+    found: dict[str, tuple[Reference, Image | None]] = {}
+    publications = ports.store.publications()
+    for tag in endpoint.traffic.tags():
+        release = endpoint.release(tag)
+        latest = next((one for one in publications if one.image.snapshot_digest == release.digest), None)
+        if release.image:
+            runs = Reference.parse(release.image)
+            found[tag] = runs, ports.images.store.image(runs.digest or "")
+        elif latest:
+            found[tag] = Reference.parse(latest.reference), latest.image
+    lacking = [endpoint.release(tag) for tag in endpoint.traffic.tags() if tag not in found]
+    if lacking:
+        raise _unpublished(endpoint, lacking, "not published yet")
+    return found
+
+
+def _require_there(asked: _Asked, ports: Ports) -> None:
+    """Raise Refused for what was published and has gone from its registry."""
+    registry = ports.images.registry
+    gone = [tag for tag, reference in asked.images.items() if registry.digest(reference) is None]
+    if gone:
+        releases = [asked.endpoint.release(tag) for tag in gone]
+        raise _unpublished(asked.endpoint, releases, "no longer where it was published")
+
+
+def _unpublished(endpoint: Endpoint, releases: list[Release], how: str) -> Refused:
+    named = ", ".join(f"{one.tag} ({endpoint.traffic.role_of(one.tag)})" for one in releases)
+    commands = [f"'nbdeploy publish {quoted(endpoint.name)} --release {quoted(one.tag)}'" for one in releases]
+    return Refused(
+        f"a Compose file starts releases from their published images, and {how}: {named}",
+        f"publish {'it' if len(releases) == 1 else 'them'} first: {', '.join(commands)}",
+    )
+
+
+def _base_of(image: Image | None, reference: Reference) -> str:
+    """What an image was built on, as skopeo reads it. Raises InvalidInput: nobody here knows."""
+    if image is None or not image.base:
+        raise InvalidInput(
+            f"which base is the gateway's image to have? That of {reference} is not known here",
+            "name one that has the same Python: --base HOST/PATH@sha256:…",
+        )
+    name, _, _ = image.base.rpartition("@")
+    # What lies on this machine is named by its path alone.
+    return as_source(name if name.startswith(("oci:", "oci-archive:", "docker-archive:")) else image.base)
+
+
+def _repository(text: str) -> Reference:
+    found = Reference.parse(text)
+    if found.tag or found.digest:
+        raise InvalidInput(f"'{text}' names one image", f"write {found.name}: the gateway's tag is made of its digest")
+    return found
+
+
+def _send(image: Image, to: Reference, ports: Ports, progress: Steps) -> None:
+    """Under a tag of its own, made of its digest: without one, registries clear it away."""
+    sending = f"sending the gateway's image, {size_in_words(image.size)}, as far as {to.registry} has not"
+    progress(sending)
+    tagged = to.at(tag=f"gateway-{image.digest.removeprefix('sha256:')[:12]}")
+    if ports.images.registry.digest(tagged) != image.digest:
+        ports.images.registry.push(
+            image, ports.images.store.folder, tagged, lambda words: progress(f"{sending}: {words}", False)
+        )
+
+
+def _state(there: str | None, text: str, request: ComposeRequest) -> FileState:
+    if there == text:
+        return "as it is wanted"
+    return "would be written" if request.dry_run else "written"
+
+
+def _service(plan: ComposePlan, tag: str) -> ComposedService:
+    traffic = plan.endpoint.traffic
+    return ComposedService(
+        release=tag,
+        role=traffic.role_of(tag),
+        percent=traffic.percent_of(tag),
+        service=service_of(tag),
+        image=str(plan.images[tag]),
+    )

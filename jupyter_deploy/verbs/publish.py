@@ -1,0 +1,217 @@
+"""publish: from a release to an image in a registry."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_deploy.domain.base import now, size_in_words
+from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
+from jupyter_deploy.domain.errors import InvalidInput, Refused
+from jupyter_deploy.domain.images.images import SBOM_TYPE, Image, Publication, Reference, as_source, labels_of
+from jupyter_deploy.domain.images.ports import ImagePlan
+from jupyter_deploy.domain.images.published import Published, place_of, run_line
+from jupyter_deploy.domain.images.requests import PublishRequest
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+
+from .build import build
+from .capture import stored
+from .change import find
+from .publish_gate import forced_or_passed
+from .steps import Steps, noted_if_interrupted
+
+_LOOKED_AT = 3  # images of the same repository that are asked which layers they have, before anything is sent
+
+
+def publish(request: PublishRequest, ports: Ports, report: Report) -> Published:
+    """Build the image of a release, send it, attach its bill of materials, sign it, remember it.
+
+    All that can be refused is refused before the image is built. Interrupted anywhere, it can be said again: what was
+    made and sent is used, and a tag names a whole image or none. Ctrl-C leaves with a note of what is done by then.
+    """
+    so_far = _SoFar()
+    with noted_if_interrupted(lambda: f"{so_far.words}; it can be said again: what is finished is used"):
+        return _published(request, ports, report, so_far)
+
+
+@dataclass
+class _SoFar:
+    """What is done of a publication, for who interrupts it."""
+
+    words: str = "nothing was made or sent"
+
+
+def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _SoFar) -> Published:
+    asked = _possible(request, ports)
+    images = ports.images
+    progress = Steps(report, total=3 + (not request.dry_run) * (2 + bool(asked.key)))
+    progress(f"asking {asked.reference.registry}")
+    signer = images.registry.public_key(asked.key) if asked.key else None
+    _require_free(asked, images.registry.digest(asked.reference), _digests_of(asked.snapshot, ports), request)
+    builder = images.builder(request.builder)
+    builder.check(asked.plan(Bento(tag=asked.snapshot.tag, snapshot_digest=asked.snapshot.digest, path="")))
+
+    progress("building the bento")
+    so_far.words = "no image was made and nothing was sent; layers that were finished are kept"
+    bento = build(asked.snapshot, ports)
+    progress("building the image")
+    image = builder.build(asked.plan(bento), lambda words: progress(f"building the image: {words}", False))
+    so_far.words = f"the image was made, and nothing of it is in {asked.reference.registry} yet"
+    with ThreadPoolExecutor(1) as beside:  # the bill is written while the registry is asked and sent to
+        bill = beside.submit(images.bill_of_materials, asked.snapshot, image)
+        named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
+        _require_free(asked, named, {image.digest}, request)
+        reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
+        publication = Publication(
+            reference=str(reference),
+            image=image,
+            endpoint=request.name,
+            validation=asked.validation,
+            forced=asked.forced,
+            signed_by=signer,
+            published_at=now(),
+            user=getpass.getuser(),
+        )
+        before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
+        changed = named != image.digest or not before or (signer is not None and before.signed_by != signer)
+        if request.dry_run:
+            there = _there(image, asked.reference, ports)
+        elif before and not changed:
+            publication, there = before, tuple(layer.digest for layer in image.layers)
+        else:
+            there = _send(image, reference, ports, progress, so_far, bill=bill.result, key=asked.key)
+            ports.store.keep_publication(publication)
+        recipe = images.store.containerfile(image.digest)
+        return Published(
+            publication=publication,
+            release=asked.snapshot.tag,
+            there=there,
+            bill_of_materials=len(bill.result()),
+            command=run_line(reference, asked.release.resources),
+            containerfile=str(recipe) if recipe else None,
+            dry_run=request.dry_run,
+            changed=changed or request.dry_run,
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A publication that may be: what of, where to, what by."""
+
+    reference: Reference
+    snapshot: Snapshot
+    release: Release
+    base: str
+    key: Path | None
+    forced: str
+
+    @property
+    def validation(self) -> str | None:
+        return self.release.validation.id if self.release.validation else None
+
+    def plan(self, bento: Bento) -> ImagePlan:
+        gpu = self.release.resources.gpu
+        return ImagePlan(
+            snapshot=self.snapshot,
+            bento=bento,
+            base=self.base,
+            labels=labels_of(self.snapshot, validation=self.validation),
+            gpu=gpu is not None and gpu != "none",
+        )
+
+
+def _possible(request: PublishRequest, ports: Ports) -> _Asked:
+    """What this machine alone can refuse."""
+    endpoint = find(ports, request.name)
+    release = endpoint.release(request.release or endpoint.traffic.stable)
+    reference = _reference(request, endpoint, release, ports)
+    forced = forced_or_passed(endpoint, release, request, ports)
+    snapshot = stored(release.tag, trust=False, ports=ports)
+    ports.store.check()
+    base = request.base or ports.images.base
+    if base is None:
+        minor = snapshot.manifest.environment.minor
+        raise InvalidInput(
+            "which image is to be the base?",
+            f"it needs Python {minor} and nothing else: --base HOST/PATH@sha256:…, base_image in nbdeploy.yaml; for "
+            "JupyterLab, NBDEPLOY_BASE_IMAGE in its server's environment",
+        )
+    key = Path(request.sign).expanduser() if request.sign else ports.images.key
+    return _Asked(reference, snapshot, release, as_source(base), key, forced)
+
+
+def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
+    """Where to, with a tag.
+
+    Raises
+    ------
+    InvalidInput
+        It is no reference, has a digest, or nothing says where to.
+    """
+    place = place_of(endpoint.name, request.to or ports.images.to, ports.store.publications(endpoint=endpoint.name))
+    if not place:
+        raise InvalidInput(
+            f"where is {endpoint.name} to be published?",
+            "write --to HOST/PATH, such as registry.example/team/"
+            f"{endpoint.name}, or publish_to in nbdeploy.yaml; the next time it is remembered",
+        )
+    found = Reference.parse(place)
+    if found.digest:
+        raise InvalidInput(
+            f"'{found}' has a digest, which is only known when the image is built", f"write {found.name}"
+        )
+    return found if found.tag else found.at(tag=release.version)
+
+
+def _require_free(asked: _Asked, named: str | None, own: Iterable[str], request: PublishRequest) -> None:
+    """Raise Refused if the tag names another image than this release's."""
+    if named is None or named in own or request.overwrite:
+        return
+    raise Refused(
+        f"{asked.reference} names another image already: {named}",
+        f"choose another tag, --to {asked.reference.name}:TAG, or have the tag moved: --overwrite",
+    )
+
+
+def _digests_of(snapshot: Snapshot, ports: Ports) -> set[str]:
+    """Of the images of a snapshot that are known here."""
+    known = [*ports.images.store.images(), *(one.image for one in ports.store.publications())]
+    return {image.digest for image in known if image.snapshot_digest == snapshot.digest}
+
+
+def _there(image: Image, reference: Reference, ports: Ports) -> tuple[str, ...]:
+    """The layers that a registry has of an image, as far as the latest images of the same repository tell."""
+    known = [Reference.parse(one.reference) for one in ports.store.publications()]
+    latest = [one.at(digest=one.digest) for one in known if one.name == reference.name][:_LOOKED_AT]
+    found = frozenset[str]().union(*(ports.images.registry.layers(one) for one in (reference, *latest)))
+    return tuple(layer.digest for layer in image.layers if layer.digest in found)
+
+
+def _send(
+    image: Image,
+    reference: Reference,
+    ports: Ports,
+    progress: Steps,
+    so_far: _SoFar,
+    *,
+    bill: Callable[[], bytes],
+    key: Path | None,
+) -> tuple[str, ...]:
+    """Image, bill of materials, signature, in this order; digests of the layers that were there already."""
+    registry = ports.images.registry
+    progress(f"sending {len(image.layers)} layers, {size_in_words(image.size)}, as far as {reference.registry} has not")
+    so_far.words = f"the image was made; {reference.registry} may have some of its layers by now, the tag comes last"
+    tagged = reference.at(tag=reference.tag)
+    there = registry.push(image, ports.images.store.folder, tagged, lambda words: progress(f"sending: {words}", False))
+    so_far.words = "the image is in the registry, but it is not remembered yet, and what belongs to it may be missing"
+    exact = reference.at(digest=image.digest)
+    progress("attaching the bill of materials")
+    registry.attach(exact, SBOM_TYPE, bill())
+    if key:
+        progress("signing it")
+        registry.sign(exact, key)
+    return tuple(layer.digest for layer in image.layers if layer.digest in there)

@@ -1,0 +1,67 @@
+"""Whether a release passed what its endpoint asks, as far as that is known: nothing is run here."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.errors import GateFailed, GateInconclusive
+from jupyter_deploy.domain.images.requests import PublishRequest
+from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.validation.validation import Verdict
+
+from .enforce_gates import require_reason
+
+
+def forced_or_passed(endpoint: Endpoint, release: Release, request: PublishRequest, ports: Ports) -> str:
+    """Why a release is published although it did not pass; empty: it did, or nothing is asked.
+
+    Raises
+    ------
+    InvalidInput
+        ``--force`` without a reason.
+    GateFailed, GateInconclusive
+        It did not, and the request does not say --force.
+    """
+    require_reason(request)
+    against = _against(endpoint, release, ports)
+    if against is None:
+        return ""
+    if request.force:
+        return request.reason
+    raise against
+
+
+def _against(endpoint: Endpoint, release: Release, ports: Ports) -> GateFailed | None:
+    force = """'--force --reason "…"' publishes it all the same"""
+    found = release.validation
+    if found and found.verdict != "pass":
+        kind = GateFailed if found.verdict == "fail" else GateInconclusive
+        why = next((line.sentence for line in found.lines if line.verdict != "pass"), found.said)
+        return kind(f"{release.tag} did not pass: {' '.join(why.split())}", force, report=found.report or "")
+    if found is None and any(spec.notebook for spec in endpoint.validations):
+        return GateInconclusive(
+            f"{release.tag} was never asked what {endpoint.name} asks of releases",
+            f"'nbdeploy deploy {release.tag} --name {endpoint.name}' validates it; {force}",
+        )
+    undecided = _undecided(endpoint, release, ports)
+    if undecided:
+        return GateInconclusive(
+            f"{release.tag} did not show yet, on live traffic, that {undecided}",
+            f"'nbdeploy promote {endpoint.name} {release.tag}' asks that of it; {force}",
+        )
+    return None
+
+
+def _undecided(endpoint: Endpoint, release: Release, ports: Ports) -> str:
+    """The gates on live traffic that a candidate was not found to hold; stable is what others are compared with."""
+    gates = [
+        parse_gate(gate).expression for spec in endpoint.validations if spec.notebook is None for gate in spec.gates
+    ]
+    if not gates or release.tag == endpoint.traffic.stable:
+        return ""
+    found: dict[str, Verdict] = {}
+    for validation in ports.store.validations(endpoint=endpoint.name):  # newest first
+        if validation.snapshot == release.tag:
+            for result in validation.live:
+                found.setdefault(result.expression, result.verdict)
+    return ", ".join(gate for gate in gates if found.get(gate) != "pass")

@@ -1,0 +1,173 @@
+"""Who answers: traffic, promote, rollback. Each is a pure transition of the endpoint, brought into force."""
+
+from __future__ import annotations
+
+from jupyter_deploy.domain.errors import CandidateUnhealthy, DeployError, InvalidTraffic, UnknownRevision
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.requests import (
+    CompareRequest,
+    PromoteRequest,
+    RollbackRequest,
+    Step,
+    StopRequest,
+    TrafficRequest,
+)
+from jupyter_deploy.domain.results import TrafficChange
+from jupyter_deploy.domain.validation.validated import Validated
+
+from .change import (
+    change,
+    difference_in_words,
+    find,
+    keep,
+    require_revision,
+    require_signature,
+    roles_in_words,
+    target_of,
+)
+from .enforce_gates import gated, in_words, keep_forced
+from .observe import compare
+
+
+def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
+    """Set the shares of canary and shadows, and what is recorded."""
+    before, after = planned(request, ports)
+    after, validated = gated(request, before, after, ports, report)
+    report(Step(number=1, total=1, title="routing"))
+    return _changed(ports, before, after, request.reason, validated=validated)
+
+
+def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficChange:
+    """Make the candidate stable."""
+    before, after = planned(request, ports)
+    chosen = after.traffic.stable
+    target = target_of(ports, before.target)
+    health = target.observe(before).releases.get(chosen)
+    # After a reboot nothing is healthy: the change starts the candidate, and asks it, before it answers anybody.
+    looked_at = before.running and chosen in before.traffic.tags() and not target.lost()
+    if looked_at and not (health and health.healthy):
+        raise CandidateUnhealthy(
+            f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
+            f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
+        )
+    after, validated = gated(request, before, after, ports, report)
+    report(Step(number=1, total=1, title=f"promoting {chosen}"))
+    compared = _compared(before, chosen, ports)
+    changed = _changed(ports, before, after, request.reason, validated=validated)
+    return changed.model_copy(update={"compared": compared})
+
+
+def _compared(before: Endpoint, chosen: str, ports: Ports) -> str:
+    """The verdict of the comparison so far, for who promotes unasked; empty: there is none to be had."""
+    if chosen == before.traffic.stable:
+        return ""
+    try:
+        found = compare(CompareRequest(name=before.name, candidate=chosen), ports, lambda _: None)
+    except DeployError:
+        return ""
+    return f"{found.verdict.upper()}: {found.reason}"
+
+
+def rollback(request: RollbackRequest, ports: Ports, report: Report) -> TrafficChange:
+    """Back to an earlier revision, as a new one."""
+    before, after = planned(request, ports)
+    wanted = back_to(request, before)
+    report(Step(number=1, total=1, title=f"back to revision {wanted}"))
+    return _changed(ports, before, after, request.reason, prefix=f"rollback to revision {wanted}: ")
+
+
+def back_to(request: RollbackRequest, before: Endpoint) -> int:
+    """The revision that a rollback leads to; it may turn out that there is none."""
+    return before.previous_revision if request.to is None else request.to
+
+
+Change = TrafficRequest | PromoteRequest | RollbackRequest | StopRequest
+"""What an endpoint can be asked to become, and what of that can be seen before."""
+
+
+def planned(request: Change, ports: Ports) -> tuple[Endpoint, Endpoint]:
+    """The endpoint as it is and as the request would make it. Changes nothing: a panel shows it before it asks for it.
+
+    Raises
+    ------
+    Conflict
+        The endpoint is no longer at ``if_revision``.
+    InvalidInput
+        The request cannot be: unknown releases or revisions, wrong shares, a signature that clients would notice.
+    """
+    before = find(ports, request.name)
+    require_revision(before, request.if_revision)
+    match request:
+        case StopRequest():
+            return before, before.stopped() if before.running else before
+        case RollbackRequest():
+            return before, before.rolled_back_to(_earlier(request, before, ports))
+        case PromoteRequest():
+            after = before.promoted(request.tag)
+        case TrafficRequest():
+            if not request.shadow and not request.canary and (request.record, request.record_sample) == (None, None):
+                raise InvalidTraffic(
+                    "no share was given",
+                    f"write, for example, 'nbdeploy traffic {before.name} --canary TAG=20'; "
+                    f"'nbdeploy describe {before.name}' shows the tags",
+                )
+            after = before.with_traffic(request.shadow, request.canary).recording(request.record, request.record_sample)
+    _require_signatures(ports, before, after)
+    return before, after
+
+
+def _earlier(request: RollbackRequest, before: Endpoint, ports: Ports) -> Endpoint:
+    wanted = back_to(request, before)
+    earlier = {r.revision: r.state for r in ports.store.history(before.name)}
+    if wanted not in earlier or wanted == before.revision:
+        known = ", ".join(str(number) for number in sorted(earlier) if number != before.revision)
+        raise UnknownRevision(
+            f"{before.name} has no revision {wanted} to go back to"
+            if wanted != before.revision
+            else f"{before.name} is at revision {wanted} already",
+            f"name one of: {known}" if known else "there is no earlier revision yet",
+        )
+    return earlier[wanted]
+
+
+def _require_signatures(ports: Ports, before: Endpoint, after: Endpoint) -> None:
+    """What gains traffic must understand stable's requests: stable may have changed since it was deployed."""
+    for tag in after.traffic.tags():
+        if tag not in before.traffic.tags() or tag == after.traffic.stable:
+            require_signature(ports, before, ports.store.remembered(tag))
+
+
+def _changed(
+    ports: Ports,
+    before: Endpoint,
+    after: Endpoint,
+    reason: str,
+    prefix: str = "",
+    *,
+    validated: Validated | None = None,
+) -> TrafficChange:
+    if _in_force(after) == _in_force(before) and before.running:
+        url = keep(ports, before)  # a revision that changes nothing would only be in the way
+        return _traffic_change(before, before, url, "unchanged")
+    what = prefix + "; ".join((difference_in_words(before, after), *in_words(before.gaining(after) or "", validated)))
+    url = change(ports, before, after, reason=reason, what=what)
+    keep_forced(after.name, validated, ports)
+    return _traffic_change(before, after, url, what).model_copy(update={"validation": validated})
+
+
+def _in_force(endpoint: Endpoint) -> tuple[object, ...]:
+    """What a change can be of: shares, what is recorded, and what those run from that have a share."""
+    images = {tag: endpoint.release(tag).image for tag in endpoint.traffic.tags()}
+    return endpoint.traffic, endpoint.recorded, images
+
+
+def _traffic_change(before: Endpoint, after: Endpoint, url: str, what: str) -> TrafficChange:
+    return TrafficChange(
+        endpoint=after.name,
+        url=url,
+        revision=after.revision,
+        before=roles_in_words(before.traffic),
+        after=roles_in_words(after.traffic),
+        change=what,
+    )

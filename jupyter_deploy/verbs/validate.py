@@ -1,0 +1,347 @@
+"""``validate``: which notebooks, with which parameters and gates, against which snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jupyter_deploy.domain.base import now
+from jupyter_deploy.domain.capture.artifacts import Snapshot
+from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.ports import Ports, Report
+from jupyter_deploy.domain.requests import Step
+from jupyter_deploy.domain.validation.parameters import parse_matrix, parse_parameters
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+from jupyter_deploy.domain.validation.selection import parse_selection
+from jupyter_deploy.domain.validation.validation import Validation, ValidationSpec, titles
+
+from .capture import stored
+from .interrupts import heard_once
+from .recorded_requests import with_recorded
+from .run_plan import Given, Planned, Problems, parsed_gates, plan
+from .validation import in_words, run, run_all
+from .validation_runs import How, Side, Subject, output_names, output_of
+
+_LAST = 200  # so many stored validations are looked at for what failed the last time
+
+
+@heard_once()
+def validate(request: ValidateRequest, ports: Ports, report: Report) -> Validation:
+    """Run validation notebooks and judge what they measured."""
+    problems = Problems()
+    report(Step(number=1, total=2, title="reading what is to be validated"))
+    _check_places(request, problems)
+    everything = _planned(request, ports, problems)
+    _check_since(request, everything, problems)
+    planned, notes = _chosen(everything, request, ports, problems)
+    _check_outputs(request, planned, everything, problems)
+    subject = _subject(request, planned, ports, problems)
+    problems.refuse()
+    if not planned:
+        return Validation(id="", at=now(), runs=(), notes=tuple(notes), verdict="pass")
+    with with_recorded(planned, request.traffic, request.since, subject.endpoint, ports, report=report) as given:
+        report(Step(number=2, total=2, title=_starting(planned, subject, request.workers)))
+        validation, _ = run(given, subject, _how(request, notes), ports, report)
+    return _reported(validation, request, ports)
+
+
+def _starting(planned: Sequence[Planned], subject: Subject, workers: int) -> str:
+    """What a run waits for at first."""
+    kernels = min(workers, len(planned))
+    asked = "the model's server and " if subject.snapshot else ""
+    return f"starting {asked}{'a kernel' if kernels == 1 else f'{kernels} kernels'}"
+
+
+def runs_of(request: ValidateRequest, ports: Ports) -> list[Planned]:
+    """What a request would run, for whoever runs it one by one. Raises as ``validate`` does before it starts."""
+    problems = Problems()
+    planned = _planned(request, ports, problems)
+    _check_since(request, planned, problems)
+    problems.refuse()
+    return planned
+
+
+def validate_one(planned: Planned, request: ValidateRequest, ports: Ports, report: Report) -> Validation:
+    """One of ``runs_of``, as a validation of its own; Ctrl-C is raised."""
+    problems = Problems()
+    subject = _subject(request, [planned], ports, problems)
+    problems.refuse()
+    with with_recorded([planned], request.traffic, request.since, subject.endpoint, ports, report=report) as given:
+        return run_all(given, subject, _how(request), ports, report)
+
+
+def _how(request: ValidateRequest, notes: Sequence[str] = ()) -> How:
+    return How(
+        workers=request.workers,
+        timeout=request.timeout,
+        fail_fast=request.fail_fast,
+        cold=request.cold,
+        cwd=Path(request.cwd).absolute() if request.cwd else None,
+        executed=Path(request.executed).absolute() if request.executed else None,
+        notes=tuple(notes),
+    )
+
+
+def _reported(validation: Validation, request: ValidateRequest, ports: Ports) -> Validation:
+    """The reports that were asked for are written; one that cannot be takes neither the result nor the others along."""
+    asked: list[Callable[[], object]] = []
+    if request.html and validation.report:
+        asked.append(partial(ports.reports.publish, validation, Path(request.html)))
+    if request.junit:
+        asked.append(partial(ports.reports.junit, validation, Path(request.junit)))
+    if request.github:
+        asked.append(partial(ports.reports.github, validation))
+    for write in asked:
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - as in validating.py: nothing is lost by what only tells of it
+            validation = validation.unreported_since(in_words(error))
+    return validation
+
+
+def _check_since(request: ValidateRequest, planned: Sequence[Planned], problems: Problems) -> None:
+    """Whether anything wants the requests that ``--since`` is about."""
+    with problems.noted():
+        wanted = request.traffic is not None or any(one.traffic is not None for one in planned)
+        if request.since is not None and not wanted and planned:
+            raise InvalidInput(
+                "--since needs --traffic NAME: none of the notebooks asks for recorded requests by itself",
+                "add --traffic with an endpoint's name, or leave --since out",
+            )
+
+
+def _check_places(request: ValidateRequest, problems: Problems) -> None:
+    """Whether what is to be written can be, before anything runs for an hour."""
+    folders = {"--executed": request.executed, "--html": request.html}
+    for option, place in folders.items():
+        with problems.noted():
+            if place and Path(place).exists() and not Path(place).is_dir():
+                raise InvalidInput(f"{option} {place} is not a folder", "name a folder; it is made if it is not there")
+    with problems.noted():
+        if request.junit and (Path(request.junit).is_dir() or not Path(request.junit).absolute().parent.is_dir()):
+            raise InvalidInput(f"--junit {request.junit} cannot be a file", "name a file in a folder that exists")
+    with problems.noted():
+        if request.cwd and not Path(request.cwd).is_dir():
+            raise InvalidInput(f"--cwd {request.cwd} is not a folder", "name a folder that exists")
+
+
+def _check_outputs(
+    request: ValidateRequest, planned: Sequence[Planned], everything: Sequence[Planned], problems: Problems
+) -> None:
+    """Whether what is to be written is no notebook that was asked for, also where it is not run this time."""
+    sides: tuple[Side, ...] = ("candidate", "stable")
+    written = [("--junit", Path(request.junit))] if request.junit else []
+    for option, place in (("--executed", request.executed), ("--html", request.html)):
+        for name in output_names(planned) if place else ():
+            written += [(option, output_of(Path(place or "") / name, side)) for side in sides]
+    sources = {one.notebook.path.resolve() for one in everything}
+    for option, output in written:
+        with problems.noted():
+            if output.resolve() in sources or any(_same(output, source) for source in sources):
+                raise InvalidInput(f"{option} would write over the notebook {output}", "name another place")
+
+
+def _same(output: Path, source: Path) -> bool:
+    """Whether they are one file by other names, as upper and lower case are on some disks."""
+    try:
+        return output.samefile(source)
+    except OSError:  # not there
+        return False
+
+
+def _planned(request: ValidateRequest, ports: Ports, problems: Problems) -> list[Planned]:
+    parameters = _parameters(request, ports, problems)
+    matrix: Mapping[str, Sequence[Any]] = {}
+    with problems.noted():
+        matrix = parse_matrix(request.matrix)
+        if both := sorted(set(matrix) & set(parameters)):
+            raise InvalidInput(f"'{both[0]}' is a parameter and in the matrix", "name it once")
+    gates = parsed_gates(request.gate, "the command line", problems)
+    given = Given(parameters, matrix, gates, request.kernel)
+    return plan(_specs(request, ports, problems), given, ports, problems, origin="nbdeploy.yaml")
+
+
+def _parameters(request: ValidateRequest, ports: Ports, problems: Problems) -> dict[str, Any]:
+    """In Papermill's order: files, then YAML, then single ones, the later counting."""
+    parameters: dict[str, Any] = {}
+    for file in request.parameters_file:
+        with problems.noted():
+            parameters |= ports.project.parameters(file)
+    for text in request.parameters_yaml:
+        with problems.noted():
+            parameters |= ports.project.parsed(text)
+    given = request.parameter
+    for one in [given] if isinstance(given, dict) else [(text,) for text in given]:
+        with problems.noted():
+            parameters |= parse_parameters(one)
+    return parameters
+
+
+def _specs(request: ValidateRequest, ports: Ports, problems: Problems) -> list[ValidationSpec]:
+    """The entries of nbdeploy.yaml; of notebooks that were named only theirs, and an empty one where there is none."""
+    made = [Path(place).resolve() for place in (request.executed, request.html) if place]
+
+    def within(place: str) -> list[str]:
+        with problems.noted():
+            return ports.project.notebooks(place, made)
+        return []
+
+    specs = [spec for spec in ports.specs if spec.notebook is not None]
+    if request.notebooks:
+        named = dict.fromkeys(notebook for place in request.notebooks for notebook in within(place))
+        found = [(notebook, [spec for spec in specs if _means(spec, notebook)]) for notebook in named]
+        return [
+            spec.model_copy(update={"notebook": notebook})
+            for notebook, own in found
+            for spec in own or [ValidationSpec()]
+        ]
+    if not specs:
+        with problems.noted():
+            raise InvalidInput(
+                "which notebooks?", "name some, such as 'nbdeploy validate checks.ipynb', or list them in nbdeploy.yaml"
+            )
+    return [
+        spec.model_copy(update={"notebook": notebook}) for spec in specs for notebook in within(spec.notebook or "")
+    ]
+
+
+def _means(spec: ValidationSpec, notebook: str) -> bool:
+    """Whether an entry is of this notebook, or of a folder that holds it."""
+    place = Path(spec.notebook or "").resolve()
+    return Path(notebook).resolve() == place or (place.is_dir() and Path(notebook).resolve().is_relative_to(place))
+
+
+def _chosen(
+    planned: list[Planned], request: ValidateRequest, ports: Ports, problems: Problems
+) -> tuple[list[Planned], list[str]]:
+    """The runs that ``--select``, ``--changed-since`` and ``--last-failed`` mean; and what was left out, in words."""
+    notes: list[str] = []
+    names = dict(zip(map(id, planned), titles([(p.origin, p.parameters) for p in planned]), strict=True))
+
+    def keep(kept: list[Planned], why: str) -> list[Planned]:
+        out = [names[id(one)] for one in planned if one not in kept]
+        if out:
+            shown = ", ".join(out[:5]) + (", …" if len(out) > 5 else "")
+            notes.append(f"{len(out)} of {len(planned)} run{'s' * (len(planned) != 1)} left out, {why}: {shown}")
+        return kept
+
+    with problems.noted():
+        if request.select is not None:
+            selected = parse_selection(request.select)
+            found = [one for one in planned if selected((names[id(one)], *one.notebook.tags))]
+            if planned and not found:
+                titles_ = ", ".join(names.values())
+                raise InvalidInput(f"--select '{request.select}' is true of no run", f"the runs are: {titles_}")
+            planned = keep(found, f"not '{request.select}'")
+    with problems.noted():
+        if request.changed_since is not None:
+            changed = ports.project.changed_since(request.changed_since, [one.notebook for one in planned])
+            why = f"nothing of it changed since {request.changed_since}"
+            planned = keep([one for one in planned if one.notebook.path in changed], why)
+    if request.last_failed and planned:
+        failed = _not_passed(planned, ports)
+        if failed:
+            planned = keep(failed, "passed the last time")
+        else:
+            notes.append("all passed the last time, so all run again")
+    return planned, notes
+
+
+def _not_passed(planned: Sequence[Planned], ports: Ports) -> list[Planned]:
+    """What did not pass when it last ran, or never did."""
+    last: dict[tuple[str, str], str] = {}
+    for validation in ports.store.validations(limit=_LAST):
+        for one in validation.runs:
+            last.setdefault(_key(one.notebook, one.parameters), one.verdict)
+    return [one for one in planned if last.get(_key(one.origin, one.kept_parameters)) != "pass"]
+
+
+def _key(notebook: str, parameters: Mapping[str, Any]) -> tuple[str, str]:
+    return notebook, repr(sorted(parameters.items()))
+
+
+def _subject(request: ValidateRequest, planned: Sequence[Planned], ports: Ports, problems: Problems) -> Subject:
+    """What is validated: as said, else as the notebooks' parameters say, else the only endpoint's candidate."""
+    with problems.noted():
+        name = request.snapshot or _named_by_parameters(planned)
+        if name is None and any(one.asks_model or one.needs_stable for one in planned):
+            name = only_endpoint(ports)
+        return subject_of(name, ports, with_stable=any(one.needs_stable or one.asks_reference for one in planned))
+    return Subject(None)
+
+
+def _named_by_parameters(planned: Sequence[Planned]) -> str | None:
+    names: dict[str, dict[str, None]] = {}
+    for one in planned:
+        if not (one.asks_model or one.needs_stable):
+            continue  # what it calls an endpoint may be anything
+        known = {**(one.notebook.defaults or {}), **one.parameters}
+        told = next((known[key] for key in ("snapshot", "endpoint") if isinstance(known.get(key), str)), None)
+        if told:
+            names.setdefault(told, {})[one.origin] = None
+    if len(names) > 1:
+        origins = list(dict.fromkeys(one.origin for one in planned))
+        called = dict(zip(origins, titles([(origin, {}) for origin in origins]), strict=True))
+        each = [f"{', '.join(called[one] for one in notebooks)}: {name}" for name, notebooks in names.items()]
+        raise InvalidInput(
+            f"the notebooks' parameters name several models: {', '.join(names)}",
+            f"validate one at a time, or say which by --snapshot; {'; '.join(each)}",
+        )
+    return next(iter(names), None)
+
+
+def only_endpoint(ports: Ports) -> str:
+    """The name of the endpoint that is meant when nobody names one.
+
+    Raises
+    ------
+    InvalidInput
+        There are several, or none.
+    """
+    names = [endpoint.name for endpoint in ports.store.endpoints()]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise InvalidInput(
+            f"which model is to be validated? There are {len(names)} endpoints",
+            f"say --snapshot with one of: {', '.join(sorted(names))}; or with a snapshot's tag",
+        )
+    raise InvalidInput(
+        "which model is to be validated? There is no endpoint yet",
+        "deploy a model first, or say --snapshot with a snapshot's tag",
+    )
+
+
+def subject_of(name: str | None, ports: Ports, *, with_stable: bool = True) -> Subject:
+    """What a name means: a tag, or an endpoint's candidate (where it has none, its stable release).
+
+    Of a tag's endpoint, the one of the same name, the version's beginning will do. ``with_stable`` False: nobody will
+    ask what it is compared with, so that is not read.
+
+    Raises
+    ------
+    UnknownEndpoint, UnknownSource, Untrusted, NoCandidate
+        There is none, it was not captured by this store, or there are several shadows.
+    """
+    if name is None:
+        return Subject(None)
+    if ":" in name:
+        endpoint = ports.store.endpoint(name.partition(":")[0])
+        known = [r.tag for r in endpoint.releases if r.tag.startswith(name)] if endpoint else []
+        tag = known[0] if len(known) == 1 else name
+    else:
+        from .change import find  # noqa: PLC0415
+
+        endpoint = find(ports, name)
+        tag = endpoint.candidate(None) if endpoint.candidates() else endpoint.traffic.stable
+    snapshot = stored(tag, trust=False, ports=ports)
+    if endpoint is None:
+        return Subject(snapshot)
+    stable: Snapshot | None = None
+    if endpoint.traffic.stable == snapshot.tag:
+        stable = snapshot
+    elif with_stable:
+        stable = stored(endpoint.traffic.stable, trust=False, ports=ports)
+    return Subject(snapshot, endpoint.name, stable)

@@ -88,8 +88,8 @@ def quiet_bentoml() -> Iterator[Any]:
 
 def _imported() -> Any:
     try:
-        import bentoml  # noqa: PLC0415 - a quarter of a second that only storing needs
-        import bentoml._internal.configuration.containers  # noqa: PLC0415 - else it comes with the first use
+        import bentoml  # a quarter of a second that only storing needs
+        import bentoml._internal.configuration.containers  # else it comes with the first use
     except Exception as error:
         # Whoever comes first has the name: a module of the project instead of the one that BentoML imports.
         installed = metadata.packages_distributions()

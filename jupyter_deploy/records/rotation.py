@@ -86,7 +86,7 @@ def _reopen_logs(home: Path) -> bool:
 
 def _are_open(paths: list[Path]) -> bool:
     """Whether a process of this user has one of these files open."""
-    import psutil  # noqa: PLC0415 - only where no gateway answers
+    import psutil  # only where no gateway answers
 
     sought = {str(path.resolve()) for path in paths}
     for process in psutil.process_iter():

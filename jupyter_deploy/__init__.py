@@ -82,19 +82,19 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(import_module(_PLACES[name], __name__), name)
     if name in _IN_NOTEBOOKS:
-        from .faces.kernel import validation_api  # noqa: PLC0415
+        from .faces.kernel import validation_api
 
         return getattr(validation_api, name)
     if name in __all__ and _is_rerun():
-        from .notebooks.rerun import left_out  # noqa: PLC0415
+        from .notebooks.rerun import left_out
 
         return left_out(f"jupyter_deploy.{name}")
     if name == "panel":
-        from .faces.panel import panel  # noqa: PLC0415
+        from .faces.panel import panel
 
         return panel
     if name in __all__:
-        from .faces.kernel.python_api import verb  # noqa: PLC0415
+        from .faces.kernel.python_api import verb
 
         return verb(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -108,16 +108,16 @@ def __dir__() -> Iterable[str]:
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext jupyter_deploy``: the magics, and how results look in a notebook."""
     if _is_rerun():
-        from .notebooks import rerun  # noqa: PLC0415
+        from .notebooks import rerun
 
         rerun.load(shell, set(__all__) - {"deploy", "DeployError", "model_input", "serving_role", *_IN_NOTEBOOKS})
         return
-    from .faces.kernel.magics import load  # noqa: PLC0415
+    from .faces.kernel.magics import load
 
     load(shell)
 
 
 def _is_rerun() -> bool:
-    from .notebooks.rerun import is_rerun  # noqa: PLC0415
+    from .notebooks.rerun import is_rerun
 
     return is_rerun()

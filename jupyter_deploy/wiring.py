@@ -77,68 +77,68 @@ class _Parts:
 
     @cached_property
     def capturer(self) -> Capturer:
-        from .capture.capturer import ModelCapturer  # noqa: PLC0415 - as all of these: see Wiring
+        from .capture.capturer import ModelCapturer
 
         return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
 
     @cached_property
     def finder(self) -> Finder:
-        from .capture.candidates import NotebookFinder  # noqa: PLC0415
+        from .capture.candidates import NotebookFinder
 
         return NotebookFinder()
 
     @cached_property
     def environments(self) -> Environments:
-        from .artifacts.isolated import VirtualEnvironments  # noqa: PLC0415
+        from .artifacts.isolated import VirtualEnvironments
 
         return VirtualEnvironments(self.home / "environments")
 
     @cached_property
     def builder(self) -> Builder:
-        from .artifacts.bento import BentoBuilder  # noqa: PLC0415
+        from .artifacts.bento import BentoBuilder
 
         return BentoBuilder(self._bentoml_home)
 
     @cached_property
     def notebooks(self) -> NotebookRunner:
-        from .notebooks.papermill import PapermillRunner  # noqa: PLC0415
+        from .notebooks.papermill import PapermillRunner
 
         return PapermillRunner()
 
     @cached_property
     def store(self) -> Store:
-        from .store.store import SqliteStore  # noqa: PLC0415
+        from .store.store import SqliteStore
 
         return SqliteStore(self.home, getpass.getuser())
 
     @cached_property
     def log(self) -> InferenceLog:
-        from .comparison.record_log import RecordLog  # noqa: PLC0415
+        from .comparison.record_log import RecordLog
 
         return RecordLog(self.home)
 
     @cached_property
     def truth(self) -> GroundTruth:
-        from .records.ground_truth import RecordedTruth  # noqa: PLC0415
+        from .records.ground_truth import RecordedTruth
 
         return RecordedTruth(self.home)
 
     @cached_property
     def client(self) -> Client:
-        from .targets.local.gateway.token import token, token_file  # noqa: PLC0415
-        from .targets.local.http_client import HttpClient  # noqa: PLC0415
+        from .targets.local.gateway.token import token, token_file
+        from .targets.local.http_client import HttpClient
 
         return HttpClient(token_file(self.home), partial(token, self.home), self._settings.public_url)
 
     @cached_property
     def validations(self) -> ValidationRunner:
-        from .validation.runner import PapermillValidationRunner  # noqa: PLC0415
+        from .validation.runner import PapermillValidationRunner
 
         return PapermillValidationRunner()
 
     @cached_property
     def project(self) -> Project:
-        from .validation.project import FolderProject  # noqa: PLC0415
+        from .validation.project import FolderProject
 
         return FolderProject()
 
@@ -158,31 +158,31 @@ class _Parts:
 
     @cached_property
     def servers(self) -> ModelServers:
-        from .validation.model_servers import SnapshotServers  # noqa: PLC0415
+        from .validation.model_servers import SnapshotServers
 
         return SnapshotServers(self._settings.start_timeout)
 
     @cached_property
     def judge(self) -> Judge:
-        from .validation.judge import Statistician  # noqa: PLC0415
+        from .validation.judge import Statistician
 
         return Statistician()
 
     @cached_property
     def reports(self) -> Reports:
-        from .validation.reports import ValidationReports  # noqa: PLC0415
+        from .validation.reports import ValidationReports
 
         return ValidationReports(self.home)
 
     @cached_property
     def starter(self) -> Starter:
-        from .validation.scaffold import ProjectStarter  # noqa: PLC0415
+        from .validation.scaffold import ProjectStarter
 
         return ProjectStarter()
 
     @cached_property
     def jobs(self) -> Jobs:
-        from .store.jobs import SqliteJobs  # noqa: PLC0415
+        from .store.jobs import SqliteJobs
 
         return SqliteJobs(self.home)
 
@@ -192,13 +192,13 @@ class _Parts:
 
     @cached_property
     def boot(self) -> Boot:
-        from .targets.local.systemd import SystemdUnit  # noqa: PLC0415
+        from .targets.local.systemd import SystemdUnit
 
         return SystemdUnit(self.home, self._variables())
 
     @cached_property
     def _local(self) -> LocalSettings:
-        from .targets.local.settings import LocalSettings  # noqa: PLC0415
+        from .targets.local.settings import LocalSettings
 
         settings = self._settings
         return LocalSettings(
@@ -262,45 +262,45 @@ class _Imaging:
         self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
-        from .container_images.engine_builder import EngineBuilder  # noqa: PLC0415
-        from .container_images.layer_builder import DaemonlessBuilder  # noqa: PLC0415
-        from .container_images.layout import ImageFolder  # noqa: PLC0415
+        from .container_images.engine_builder import EngineBuilder
+        from .container_images.layer_builder import DaemonlessBuilder
+        from .container_images.layout import ImageFolder
 
         store = ImageFolder(self._store)
         return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
 
     @cached_property
     def store(self) -> ImageStore:
-        from .container_images.layout import ImageFolder  # noqa: PLC0415
+        from .container_images.layout import ImageFolder
 
         return ImageFolder(self._store)
 
     @cached_property
     def contents(self) -> ImageContents:
-        from .container_images.contents import LayerContents  # noqa: PLC0415
+        from .container_images.contents import LayerContents
 
         return LayerContents()
 
     @cached_property
     def registry(self) -> Registry:
-        from .container_images.attachments import Registries  # noqa: PLC0415
+        from .container_images.attachments import Registries
 
         return Registries()
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
-        from .container_images.sbom import bill_of_materials  # noqa: PLC0415
+        from .container_images.sbom import bill_of_materials
 
         return bill_of_materials(snapshot, image)
 
     @cached_property
     def containers(self) -> Containers:
-        from .container_images.running_containers import EngineContainers  # noqa: PLC0415
+        from .container_images.running_containers import EngineContainers
 
         return EngineContainers()
 
     @cached_property
     def engines(self) -> Engines:
-        from .container_images.engine_storage import EngineStorage  # noqa: PLC0415
+        from .container_images.engine_storage import EngineStorage
 
         return EngineStorage(self._store, self.registry)
 
@@ -313,20 +313,20 @@ class _Composing:
 
     @cached_property
     def gateways(self) -> GatewayImages:
-        from .container_images.gateway import GatewayBuilder  # noqa: PLC0415
-        from .container_images.layout import ImageFolder  # noqa: PLC0415
-        from .targets.local.gateway.gateway import envoy_binary  # noqa: PLC0415
+        from .container_images.gateway import GatewayBuilder
+        from .container_images.layout import ImageFolder
+        from .targets.local.gateway.gateway import envoy_binary
 
         return GatewayBuilder(ImageFolder(self._store), lambda: envoy_binary(self._local()))
 
     @cached_property
     def composer(self) -> Composer:
-        from .targets.local.compose.composer import LocalComposer  # noqa: PLC0415
+        from .targets.local.compose.composer import LocalComposer
 
         return LocalComposer(self._local())
 
     @cached_property
     def folders(self) -> ComposeFolders:
-        from .targets.local.compose.folder import ProjectFolders  # noqa: PLC0415
+        from .targets.local.compose.folder import ProjectFolders
 
         return ProjectFolders()

@@ -199,7 +199,7 @@ class ModelCapturer:
         """The executed cells that the model came from."""
         provenance = snapshot.manifest.provenance
         found = cells_behind(provenance.cells, provenance.source.variable)
-        # What an earlier version kept may hold more than would be kept now.
+        # Masked again: a snapshot from elsewhere may have been captured with other rules for secrets.
         return [cell.model_copy(update={"source": masked(cell.source)[0]}) for cell in found]
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:

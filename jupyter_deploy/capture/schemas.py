@@ -202,7 +202,7 @@ def _element(prototype: Any, values: Sequence[Any]) -> Schema:
 
 def type_of_series() -> Any:
     """Pandas' Series; there is a value of pandas, so that it is imported."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     return pd.Series
 
@@ -228,7 +228,7 @@ _OF_FORM: dict[str, Callable[..., Schema]] = {
 def _frame_schema(frame: Any, prototype: Any) -> Schema:
     """JSON Schema of a row."""
     if not hasattr(frame, "iloc"):
-        from .polars_schemas import columns_of  # noqa: PLC0415 - polars only where the kernel has it
+        from .polars_schemas import columns_of  # polars only where the kernel has it
 
         properties = columns_of(frame)
     else:

@@ -83,9 +83,9 @@ def _open(kind: str, path: Path, opened: ExitStack) -> tarfile.TarFile:
     if not kind.endswith("zstd"):
         return tarfile.open(path, mode="r|*")
     if sys.version_info >= (3, 14):
-        from compression import zstd  # noqa: PLC0415 - few bases are packed so
+        from compression import zstd  # few bases are packed so
     else:
-        from backports import zstd  # noqa: PLC0415
+        from backports import zstd
 
     unpacked: Any = opened.enter_context(zstd.open(path))
     return tarfile.open(fileobj=unpacked, mode="r|")

@@ -131,7 +131,7 @@ def _write_context(
     ImageNotBuilt
         Of a distribution that only exists here no wheel can be made.
     """
-    from uv import find_uv_bin  # noqa: PLC0415 - only isolated releases and images need it
+    from uv import find_uv_bin  # only isolated releases and images need it
 
     context.mkdir()
     tidy = _TIDY.read_text("utf-8")

@@ -53,7 +53,7 @@ def lock(modules: Iterable[str]) -> Environment:
 
 
 def lacking(environment: Environment) -> list[str]:
-    """What serving needs and a lock has not: it is of an older nbdeploy, whose serving code did without."""
+    """The distributions that serving needs and a lock lacks: another nbdeploy's serving code did without them."""
     held = {canonicalize_name(name) for name in environment.distributions}
     own = tuple(int(part) for part in environment.python.split(".")[:2]) >= _OWN_ZSTD
     return [name for name in NEEDED if canonicalize_name(name) not in held and not (own and name == "backports.zstd")]
@@ -62,7 +62,8 @@ def lacking(environment: Environment) -> list[str]:
 def without(missing: Iterable[str]) -> EnvironmentNotBuilt:
     """What is raised where something would be served without what it takes."""
     return EnvironmentNotBuilt(
-        f"an older nbdeploy captured this snapshot: its lock has no {' and no '.join(missing)}, which serving it needs",
+        "another version of nbdeploy captured this snapshot: "
+        f"its lock has no {' and no '.join(missing)}, which serving it needs",
         "deploy the notebook again: it is captured anew, with all that serving needs in its lock",
     )
 

@@ -57,7 +57,7 @@ class PapermillRunner:
         source = snapshot.manifest.provenance.source
         arguments = f"{source.variable!r}, {snapshot.path!r}, {snapshot.digest!r}"
         asking = f"from jupyter_deploy.notebooks.rerun import ask\nask({arguments})"
-        import nbformat  # noqa: PLC0415 - as in _run
+        import nbformat
 
         tags = {"tags": ["raises-exception"]}  # the next cells run all the same
         document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, metadata=tags) for cell in cells])
@@ -130,9 +130,9 @@ class Place:
 
 def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], place: Place) -> list[Any]:
     """The cells of code as they have run, the last one too."""
-    import nbformat  # noqa: PLC0415 - half a second that only headless runs need
+    import nbformat  # half a second that only headless runs need
 
-    from .execution import Execution, execute  # noqa: PLC0415
+    from .execution import Execution, execute
 
     document.cells.append(nbformat.v4.new_code_cell(last_cell))
     last, count = len(document.cells) - 1, len(code_cells(document)) - 1

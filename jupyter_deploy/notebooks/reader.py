@@ -43,7 +43,7 @@ def read_notebook(path: str) -> Any:
         raise InvalidInput(
             "'-', standard input, is not read", "write the notebook to a file and name that; './-' is one"
         )
-    import nbformat  # noqa: PLC0415 - half a second that only headless runs need
+    import nbformat  # half a second that only headless runs need
 
     text = _fetched(path) if is_remote(path) else _opened(path)
     try:
@@ -87,7 +87,7 @@ def _opened(path: str) -> str:
 
 
 def _fetched(address: str) -> str:
-    from papermill.iorw import papermill_io  # noqa: PLC0415 - slow to import
+    from papermill.iorw import papermill_io
 
     handler = papermill_io.get_handler(address)
     try:
@@ -135,7 +135,7 @@ def kernel_of(document: Any, name: str, chosen: str | None = None) -> tuple[str,
     InvalidInput
         The chosen one speaks another language than the notebook.
     """
-    from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415 - slow to import
+    from jupyter_client.kernelspec import KernelSpecManager
 
     specs = KernelSpecManager()
     told = document.metadata.get("kernelspec") or {}

@@ -66,11 +66,11 @@ def ask(expression: str, folder: str, digest: str) -> None:
     folder, digest
         The snapshot's; nothing is unpickled before its digests were verified.
     """
-    from IPython import get_ipython  # noqa: PLC0415 - there is a kernel only where this is called
-    from IPython.display import display  # noqa: PLC0415
+    from IPython import get_ipython  # there is a kernel only where this is called
+    from IPython.display import display
 
-    from jupyter_deploy.serving.replay import ask_again, describe  # noqa: PLC0415
-    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, to_be_asked  # noqa: PLC0415
+    from jupyter_deploy.serving.replay import ask_again, describe
+    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, to_be_asked
 
     found: dict[str, Any] = {"differences": [], "stochastic": False, "error": None}
     try:

@@ -18,15 +18,15 @@ __all__ = ["Front", "keep_writing", "load"]
 def __getattr__(name: str) -> Any:
     """Imported when asked for: who compares answers or asks for a role needs no NumPy."""
     if name == "Front":
-        from .asgi.front import Front  # noqa: PLC0415
+        from .asgi.front import Front
 
         return Front
     if name == "keep_writing":
-        from .output import keep_writing  # noqa: PLC0415
+        from .output import keep_writing
 
         return keep_writing
     if name == "load":
-        from .snapshot import load  # noqa: PLC0415
+        from .snapshot import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -184,7 +184,7 @@ def main() -> None:
     # As a release is asked its example before it is asked by anybody else: the first answer is often a slow one.
     with contextlib.suppress(Exception), asked_as("probe"):
         model.answer(model.manifest["instances"])
-    import uvicorn  # noqa: PLC0415 - only this process needs it
+    import uvicorn  # only this process needs it
 
     front = Front(nothing_else, model=model, recorder=Noted(root / CALLS))
     config = uvicorn.Config(

@@ -49,8 +49,7 @@ def is_there(home: Path, pid: int | None, at: str) -> bool:
     if pid is None or not at:
         return False
     if elsewhere(at) is None:
-        found = born(pid)
-        return found == at or found.startswith(f"{at} ")  # an older nbdeploy noted no namespace
+        return born(pid) == at
     return _is_held(_file(home, pid, at))
 
 

@@ -1280,7 +1280,7 @@ export interface Release {
   framework: string;
   stochastic: boolean;
   /**
-   * None: the first one, or of a former version's store.
+   * None: it is the endpoint's first release.
    */
   changes: Changes | null;
   /**

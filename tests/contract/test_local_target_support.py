@@ -21,6 +21,7 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from jupyter_deploy.artifacts.bento_format import FORMAT
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
 from jupyter_deploy.domain.release.resources import Resources
@@ -111,6 +112,7 @@ class Stage:
         (folder / "src" / "serving").mkdir(parents=True, exist_ok=True)
         (folder / "src" / "service.py").write_text(SERVICE)
         (folder / "src" / "serving" / "environment.py").write_text(ENVIRONMENT)
+        (folder / "src" / "serving" / "VERSION").write_text(FORMAT)
         (folder / "changes.json").write_text("[]")
         answer = version if answer is None else answer
         self.behave(version, answer=answer, endpoint=endpoint, **behaviour)

@@ -387,7 +387,7 @@ def test_views_of_100_000_records(scene):
                 '"error":null}\n'
             )
     for version, text in lines.items():
-        scene.world.raw(version, "".join(text), segment="1-1.v2.jsonl")
+        scene.world.raw(version, "".join(text), segment="1-1.v1.jsonl")
     for form in ("JSON lines", "Parquet"):
         for name, view, given in (
             ("a page", "records", {}),

@@ -69,16 +69,6 @@ def test_what_fails_on_the_way_says_how_much_was_written_and_that_it_can_be_sent
     assert "what comes twice counts once" in caught.value.remedy
 
 
-def test_a_release_that_knows_no_feedback_is_named():
-    with pytest.raises(InvalidInput, match="tumour:aaa takes no feedback: it was built by an older nbdeploy") as caught:
-        send(Client(404), 3)
-    assert "'nbdeploy stop tumour', then 'nbdeploy deploy tumour:aaa';" in caught.value.remedy
-    other = ENDPOINT.model_copy(update={"name": "lump"})
-    with pytest.raises(InvalidInput, match="tumour:aaa takes no feedback") as caught:
-        send(Client(404), 3, endpoint=other)
-    assert "'nbdeploy deploy tumour:aaa --name lump'" in caught.value.remedy
-
-
 def test_a_refusal_is_told_in_the_services_words():
     with pytest.raises(InvalidInput, match="tumour answers 413: the disk is full; 0 of 3"):
         send(Client(413), 3)

@@ -149,8 +149,8 @@ class OnnxWriter:
 def _beside(path: Path) -> list[str]:
     """Files beside it that hold its large weights. Without the library onnx it is not known; the replay will tell."""
     try:
-        import onnx  # noqa: PLC0415 - only these models need it
-        from onnx.external_data_helper import ExternalDataInfo, uses_external_data  # noqa: PLC0415
+        import onnx  # only these models need it
+        from onnx.external_data_helper import ExternalDataInfo, uses_external_data
     except ImportError:
         return []
     model = onnx.load(str(path), load_external_data=False)

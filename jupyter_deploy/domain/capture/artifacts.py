@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.errors import InvalidName
@@ -142,18 +142,6 @@ class Manifest(Value):
         default={"model.pkl": "cloudpickle"}, description="Format of each file that the model is made of."
     )
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _findings_of_older_ones(cls, given: Any) -> Any:
-        """Before checks had names, there were warnings, all of side effects."""
-        if isinstance(given, dict) and "warnings" in given:
-            given = dict(given)
-            warnings = given.pop("warnings")
-            given["findings"] = [
-                {"check": "side-effects", "severity": "warning", "message": warning.rstrip(".")} for warning in warnings
-            ]
-        return given
 
 
 class Snapshot(Value):

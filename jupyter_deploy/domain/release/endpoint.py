@@ -47,7 +47,7 @@ class Release(Value):
     source: Source
     framework: str = ""
     stochastic: bool = False
-    changes: Changes | None = Field(default=None, description="None: the first one, or of a former version's store.")
+    changes: Changes | None = Field(default=None, description="None: it is the endpoint's first release.")
     findings: tuple[Finding, ...] = Field(
         default=(), description="What the checks found when it was deployed, and what was waived then."
     )

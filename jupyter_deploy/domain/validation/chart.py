@@ -339,7 +339,7 @@ def _key(metric: Metric) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _parsed(result: GateResult) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """Which metric, of which subgroup, a gate is about; None: an older version wrote it in another form."""
+    """Which metric, of which subgroup, a gate is about; None: its text is no gate."""
     try:
         gate = parse_gate(result.expression)
     except InvalidInput:

@@ -114,9 +114,9 @@ def _terminate(*_: object) -> None:
 
 
 def _app() -> App:
-    from jupyter_deploy import __version__  # noqa: PLC0415
-    from jupyter_deploy.verbs import OPERATIONS  # noqa: PLC0415
-    from jupyter_deploy.verbs.interrupts import heard_once  # noqa: PLC0415
+    from jupyter_deploy import __version__
+    from jupyter_deploy.verbs import OPERATIONS
+    from jupyter_deploy.verbs.interrupts import heard_once
 
     app = App(
         name="nbdeploy",
@@ -129,7 +129,7 @@ def _app() -> App:
     for operation in OPERATIONS:
 
         def run(request: Request, output: Output, name: str = operation.name) -> int:
-            from jupyter_deploy.faces.kernel import python_api  # noqa: PLC0415 - the ports are not needed for --help
+            from jupyter_deploy.faces.kernel import python_api
 
             with heard_once() if name == "validate" else contextlib.nullcontext():  # until it is shown
                 result = python_api.run(python_api.BY_NAME[name], request)
@@ -140,7 +140,7 @@ def _app() -> App:
 
 
 def _joined(tokens: list[str]) -> list[str]:
-    from jupyter_deploy.verbs import OPERATIONS  # noqa: PLC0415
+    from jupyter_deploy.verbs import OPERATIONS
 
     verb = next((operation for operation in OPERATIONS if tokens[:1] == [operation.name]), None)
     return [tokens[0], *joined(verb.request, tokens[1:])] if verb else tokens
@@ -157,7 +157,7 @@ def _print(result: Any, output: Output, *, in_job: bool = False) -> int:
             if done != "written":
                 return INTERNAL if done == "failed" else 0
         return 0
-    from jupyter_deploy.faces.render.outcomes import exit_code  # noqa: PLC0415 - not needed for --help
+    from jupyter_deploy.faces.render.outcomes import exit_code
 
     code = exit_code(result)
     done = write(_shown(result, output, in_job=in_job), sys.stdout)
@@ -169,7 +169,7 @@ def _shown(result: Any, output: Output, *, in_job: bool = False) -> str:
 
 
 def _text(result: Any) -> str:
-    from jupyter_deploy.faces.render.render import text  # noqa: PLC0415 - rich is not needed for --help
+    from jupyter_deploy.faces.render.render import text
 
     return text(result)
 

@@ -97,7 +97,7 @@ def deploy(
         if isinstance(model, str) or (model is None and options.get("image")):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(DeployRequest, given))
-        from .kernel import live_from_object  # noqa: PLC0415 - what only a live object needs
+        from .kernel import live_from_object  # what only a live object needs
 
         given = {key: options.pop(key) for key in ("signature", "training") if key in options}
         request = request_from(DeployRequest, {"source": variable, "name": name, **options})

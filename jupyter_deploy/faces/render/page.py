@@ -52,9 +52,9 @@ class Page:
 
 
 def as_text(document: Page) -> str:
-    from rich import box  # noqa: PLC0415 - 50 ms that --help does without
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table as RichTable  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
 
     lines = [document.headline]
     lines += [f"  {mark(finding)} {told(finding)}" for finding in document.findings]

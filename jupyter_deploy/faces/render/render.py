@@ -73,7 +73,7 @@ def register_formatters(shell: Any) -> None:
 
 def _display_charted(result: Any) -> None:
     """The table, and below it the chart: as one output, a front end would show only the richer of the two."""
-    from IPython.display import display  # noqa: PLC0415 - only where IPython runs already
+    from IPython.display import display  # only where IPython runs already
 
     for bundle in charted_bundles(result):
         display(bundle, raw=True)

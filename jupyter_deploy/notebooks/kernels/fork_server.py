@@ -256,7 +256,7 @@ def _become(request: Json, imported: Mapping[str, str]) -> None:
 def _main() -> None:
     environment = dict(os.environ)
     os.environ.pop("JPY_PARENT_PID", None)
-    from ipykernel import kernelapp  # noqa: PLC0415 - after what stands above, as in a kernel
+    from ipykernel import kernelapp  # after what stands above, as in a kernel
 
     with overheard.listening():  # a debugger that warns of itself, where in a kernel nobody listens yet
         for name in _AT_START:

@@ -84,8 +84,8 @@ def _stand_in(asked: list[str]) -> Iterator[None]:
 
     pandas, plotly and tqdm look when they are imported, and behave accordingly for good.
     """
-    from ipykernel.zmqshell import ZMQInteractiveShell  # noqa: PLC0415 - see forkserver._main
-    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415
+    from ipykernel.zmqshell import ZMQInteractiveShell  # see forkserver._main
+    from IPython.core.interactiveshell import InteractiveShell
 
     class Part:
         def __init__(self, *known: str) -> None:

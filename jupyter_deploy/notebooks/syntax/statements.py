@@ -86,7 +86,7 @@ def _parsed(source: str) -> list[ast.stmt]:
 
 
 def _without_magics(source: str) -> str:
-    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - only for what is not plain Python
+    from IPython.core.inputtransformer2 import TransformerManager  # only for what is not plain Python
 
     return str(TransformerManager().transform_cell(source))
 

@@ -23,7 +23,7 @@ def bounded() -> None:
     """Have uvicorn refuse longer ones, in this process."""
     # In its place, since neither its command line nor `bentoml serve` takes another class.
     try:
-        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415 - other servers serve too
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # other servers serve too
     except ImportError:
         return
     received = HttpToolsProtocol.data_received

@@ -35,7 +35,7 @@ def redirect(leads: Mapping[str, str]) -> None:
             for name in names:
                 _wrap(module, name)
         with contextlib.suppress(ImportError):  # a Python without it opens no database
-            import sqlite3  # noqa: PLC0415 - only here
+            import sqlite3
 
             _wrap(sqlite3, "connect")
 

@@ -87,8 +87,8 @@ class Crew(pool.Pool):
             if self._threads is None:  # apart
                 running.load(self._chosen)
             app, tag = running.application()
-            from .outer_app import Contained  # noqa: PLC0415 - as its server, not needed by who only forks
-            from .server import serve  # noqa: PLC0415
+            from .outer_app import Contained  # as its server, not needed by who only forks
+            from .server import serve
 
             serve(Contained(app, self._chosen, state, proved), self._chosen, listener, ending, opened)
         except Failed as failed:

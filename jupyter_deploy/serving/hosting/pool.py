@@ -217,7 +217,7 @@ class Pool:
 
 def serve(listener: socket.socket, ready: int) -> None:
     """Serve the service at a socket until told to end; ``ready`` is written to when it can be asked."""
-    import uvicorn  # noqa: PLC0415 - whoever asks for THREADS needs no server
+    import uvicorn  # whoever asks for THREADS needs no server
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -274,7 +274,7 @@ def use_threads(count: int) -> None:
     if (numexpr := sys.modules.get("numexpr")) is not None:
         numexpr.set_num_threads(count)
     with contextlib.suppress(ImportError):
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415 - scikit-learn brings it, nothing else needs it
+        from threadpoolctl import threadpool_limits  # scikit-learn brings it, nothing else needs it
 
         threadpool_limits(count)
 
@@ -324,7 +324,7 @@ def _keep_in(folder: Path, apart: str) -> None:
 def _forget_gauges(pid: int) -> None:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         with contextlib.suppress(ImportError, OSError):
-            from prometheus_client import multiprocess  # noqa: PLC0415 - see _keep_in
+            from prometheus_client import multiprocess  # see _keep_in
 
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 

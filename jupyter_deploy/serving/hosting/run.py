@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
                     Path(_first(chosen.uds)).replace(chosen.uds)
 
             if chosen.workers > 1:
-                from .workers import run  # noqa: PLC0415 - few have several
+                from .workers import run  # few have several
 
                 return run(arguments, listener, state, ending, opened)
             return _run(chosen, listener, state, ending, opened)
@@ -164,8 +164,8 @@ def _run(chosen: Hosting, listener: socket.socket, state: State, ending: Ending,
             os.environ.setdefault(name, str(count))
     load(chosen)
     app, tag = application()
-    from .outer_app import Contained  # noqa: PLC0415 - the doorman has been answering for long
-    from .server import serve  # noqa: PLC0415
+    from .outer_app import Contained  # the startup responder answers meanwhile
+    from .server import serve
 
     def ready() -> None:
         opened()
@@ -196,7 +196,7 @@ def load(chosen: Hosting) -> None:
             raise Failed(NOT_LOADED, str(error)) from error
         why = f"the model could not be loaded: {type(error).__name__}: {error}"
         raise Failed(NOT_LOADED, why, traceback.format_exc()) from error
-    from ..snapshot import current  # noqa: PLC0415 - it is loaded now
+    from ..snapshot import current
 
     model = current()
     if model is None:
@@ -209,7 +209,7 @@ def load(chosen: Hosting) -> None:
 
 def application() -> tuple[App, str]:
     """The loaded bento's application, and the snapshot's tag. Raises Failed."""
-    from ..snapshot import current  # noqa: PLC0415 - it is loaded
+    from ..snapshot import current
 
     if not has_folder():
         do_without()

@@ -28,7 +28,7 @@ def serve(
     Failed
         It has not started: the example is answered otherwise, or something else went wrong.
     """
-    import uvicorn  # noqa: PLC0415 - the doorman has been answering for long
+    import uvicorn  # the startup responder answers meanwhile
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager

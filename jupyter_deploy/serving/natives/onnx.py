@@ -128,7 +128,7 @@ def session_of(source: str | bytes, settings: Settings | None = None) -> Any:
     RuntimeError
         onnxruntime has not all the providers: without one it would be slow, and say nothing.
     """
-    import onnxruntime as ort  # noqa: PLC0415 - only these models need it
+    import onnxruntime as ort  # only these models need it
 
     if settings is None:
         return ort.InferenceSession(source, providers=["CPUExecutionProvider"])

@@ -23,7 +23,7 @@ def load(folder: Path, file: str, name: str, dtype: Any, location: str) -> Any:
     RuntimeError
         There is no such device; torch says so.
     """
-    import torch  # noqa: PLC0415 - only models that hold tensors need it
+    import torch  # only models that hold tensors need it
 
     found, begin, length = buffer(folder / file, name)
     if length:

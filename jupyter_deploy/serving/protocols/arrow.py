@@ -57,7 +57,7 @@ def written(table: pa.Table, kind: str) -> bytes:
     """A table in one of the types."""
     sink = io.BytesIO()
     if kind == PARQUET:
-        from pyarrow import parquet  # noqa: PLC0415  only where it is spoken
+        from pyarrow import parquet  # only where it is spoken
 
         parquet.write_table(table, sink)
         return sink.getvalue()
@@ -93,7 +93,7 @@ def _until_end(messages: Any) -> Iterator[Any]:
 
 
 def _parquet(content: bytes, limit: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    from pyarrow import parquet  # noqa: PLC0415  as above
+    from pyarrow import parquet
 
     # Texts stay with their dictionary until it is known how long they are without it.
     source = pa.BufferReader(content)

@@ -58,7 +58,7 @@ class Columnar:
             415: pyarrow is not installed. 400: it is no table. 413: it is one too large. 422: of another form.
         """
         _installed()
-        from .arrow import table_in  # noqa: PLC0415  pyarrow only where tables are sent
+        from .arrow import table_in  # pyarrow only where tables are sent
 
         table = table_in(content, request.media_type, request.limit)
         names = table.column_names
@@ -85,7 +85,7 @@ class Columnar:
         if kind == JSON:
             return None
         _installed()
-        from .arrow import written  # noqa: PLC0415  as above
+        from .arrow import written
 
         return Answer(200, written(_table(native, predictions), kind), kind)
 
@@ -119,14 +119,14 @@ def _values(column: pa.ChunkedArray) -> Any:
 
 
 def _is_number(kind: Any) -> bool:
-    import pyarrow as pa  # noqa: PLC0415  as above
+    import pyarrow as pa
 
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def _array(table: pa.Table) -> np.ndarray[Any, Any] | None:
     """A row's numbers side by side: those of its columns, or the lists in its only one; None: neither."""
-    import pyarrow as pa  # noqa: PLC0415  as above
+    import pyarrow as pa
 
     columns = [column.combine_chunks() for column in table.columns]
     if any(column.null_count for column in columns):
@@ -147,7 +147,7 @@ def _array(table: pa.Table) -> np.ndarray[Any, Any] | None:
 
 def _table(native: Any, predictions: Raw) -> pa.Table:
     """The answer: a frame's columns, or one named ``prediction``."""
-    import pyarrow as pa  # noqa: PLC0415  as above
+    import pyarrow as pa
 
     if hasattr(native, "to_arrow"):  # polars
         return native.to_arrow()
@@ -174,7 +174,7 @@ def _numbers(native: Any) -> np.ndarray[Any, Any] | None:
 
 
 def _nested(array: np.ndarray[Any, Any]) -> Any:
-    import pyarrow as pa  # noqa: PLC0415  as above
+    import pyarrow as pa
 
     nested = pa.array(np.ascontiguousarray(array).ravel())
     for size in reversed(array.shape[1:]):
@@ -183,7 +183,7 @@ def _nested(array: np.ndarray[Any, Any]) -> Any:
 
 
 def _column(values: list[Any]) -> Any:
-    import pyarrow as pa  # noqa: PLC0415  as above
+    import pyarrow as pa
 
     try:
         return pa.array(values)

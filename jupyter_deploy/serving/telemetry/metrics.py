@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @cache
 def requests() -> Counter:
-    from prometheus_client import Counter  # noqa: PLC0415  see above
+    from prometheus_client import Counter
 
     return Counter("nbdeploy_requests_total", "Requests to /predict", ["status", "role"])
 
 
 @cache
 def seconds() -> Histogram:
-    from prometheus_client import Histogram  # noqa: PLC0415  see above
+    from prometheus_client import Histogram
 
     return Histogram("nbdeploy_request_seconds", "From the arrival of a request to /predict to its answer")
 
 
 @cache
 def waiting() -> Gauge:
-    from prometheus_client import Gauge  # noqa: PLC0415  see above
+    from prometheus_client import Gauge
 
     words = "Requests that wait for the model while it computes others"
     return Gauge("nbdeploy_requests_waiting", words, multiprocess_mode="livesum")
@@ -37,7 +37,7 @@ def waiting() -> Gauge:
 
 @cache
 def running() -> Gauge:
-    from prometheus_client import Gauge  # noqa: PLC0415  see above
+    from prometheus_client import Gauge
 
     words = "Requests that the model is computing, all of one call together"
     return Gauge("nbdeploy_requests_running", words, multiprocess_mode="livesum")
@@ -56,14 +56,14 @@ def _counter(status: str, role: str) -> Counter:
 
 @cache
 def records_lost() -> Counter:
-    from prometheus_client import Counter  # noqa: PLC0415  see above
+    from prometheus_client import Counter
 
     return Counter("nbdeploy_records_lost_total", "Records that could not be written")
 
 
 @cache
 def feedback() -> Counter:
-    from prometheus_client import Counter  # noqa: PLC0415  see above
+    from prometheus_client import Counter
 
     return Counter(
         "nbdeploy_feedback_total", "Actual values that were posted to /feedback, by what became of them", ["outcome"]
@@ -72,6 +72,6 @@ def feedback() -> Counter:
 
 def all_of_this_process() -> tuple[bytes, str]:
     """The default registry as text, and its content type."""
-    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415  see above
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
     return generate_latest(), CONTENT_TYPE_LATEST

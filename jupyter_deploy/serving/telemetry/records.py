@@ -22,8 +22,8 @@ from . import metrics
 from .logging import tell
 from .recording import EVERYTHING, Recording, error_without, inputs_without, without
 
-VERSION = 2
-"""The version of what is written, in a segment's name. A segment without one is of version 1."""
+VERSION = 1
+"""The version of the lines in a segment; it stands in the segment's name."""
 
 SEGMENT_BYTES = 32 * 1024 * 1024
 SEGMENT_SECONDS = 24 * 3600.0
@@ -72,7 +72,7 @@ class Records(Protocol):
 
 
 class SegmentWriter:
-    """Appends lines to segments ``<folder>/<start>-<pid>-<random>.v2.jsonl``.
+    """Appends lines to segments ``<folder>/<start>-<pid>-<random>.v1.jsonl``.
 
     Lines are written with one call: then they survive the death of the process. A thread brings them to the disk
     within a second: then they survive the death of the machine.

@@ -93,7 +93,7 @@ def unencoded(text: str) -> bytes:
 
 def to_tensor(values: Any, prototype: Any) -> Any:
     """``values`` as a torch tensor of the prototype's type, on its device."""
-    import torch  # noqa: PLC0415  only models that take tensors need it
+    import torch  # only models that take tensors need it
 
     return torch.from_numpy(np.array(to_array(values, numpy_type(prototype)))).to(prototype)
 

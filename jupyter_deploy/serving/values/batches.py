@@ -157,7 +157,7 @@ def batches_of(codec: Codec) -> Batches:
         case "frame" if hasattr(codec.prototype, "collect_schema"):
             return PolarsFrames(codec)
         case "frame":
-            from .blocks import Frames  # noqa: PLC0415  pandas only where a model takes it
+            from .blocks import Frames  # pandas only where a model takes it
 
             return Frames(codec)
         case _:

@@ -215,7 +215,7 @@ def _extension(values: list[Any], dtype: Any) -> Any:
 
 def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
     """What Arrow does not make of JSON by itself."""
-    import pyarrow as pa  # noqa: PLC0415  only where a column is Arrow's
+    import pyarrow as pa  # only where a column is Arrow's
 
     kind = dtype.pyarrow_dtype
     read: Turn | None = None

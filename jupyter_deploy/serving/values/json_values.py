@@ -86,7 +86,7 @@ def _learn(*modules: str) -> bool:
             _other.register(kind, _polars)
         _other.register(polars.Series, lambda series: to_json(series.to_list()))
     if "PIL.Image" in new:
-        from .images import image_json  # noqa: PLC0415  Pillow only where it is imported anyway
+        from .images import image_json  # Pillow only where it is imported anyway
 
         _other.register(sys.modules["PIL.Image"].Image, image_json)
     if "torch" in new:
@@ -95,7 +95,7 @@ def _learn(*modules: str) -> bool:
 
 
 def _polars(frame: Any) -> Any:
-    from .polars_frames import rows_of  # noqa: PLC0415  as above
+    from .polars_frames import rows_of
 
     return rows_of(frame)
 

@@ -70,21 +70,21 @@ def _reader_of_rows(prototype: Any) -> Turn:
     if isinstance(prototype, np.ndarray):
         return lambda value: to_array(value, prototype.dtype)
     if type(prototype).__module__.partition(".")[0] == "polars":
-        from .polars_frames import reader_of  # noqa: PLC0415  polars only where a model takes it
+        from .polars_frames import reader_of  # polars only where a model takes it
 
         return reader_of(prototype)
     if hasattr(prototype, "columns"):
         return _frame(prototype, {})
     if hasattr(prototype, "iloc"):
-        from .frames import to_series  # noqa: PLC0415  pandas only where a model takes it
+        from .frames import to_series  # pandas only where a model takes it
 
         return lambda value: to_series(value, prototype)
     return lambda value: to_tensor(value, prototype)
 
 
 def _typed(wanted: Any) -> Turn:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  only models that take such values need it
-    from pydantic_core import to_json as dumped  # noqa: PLC0415
+    from pydantic import TypeAdapter, ValidationError  # only models that take such values need it
+    from pydantic_core import to_json as dumped
 
     adapter = TypeAdapter(wanted)
 
@@ -100,8 +100,8 @@ def _typed(wanted: Any) -> Turn:
 
 
 def _typed_json(wanted: Any) -> Turn:
-    from pydantic import TypeAdapter  # noqa: PLC0415
-    from pydantic_core import PydanticSerializationError  # noqa: PLC0415
+    from pydantic import TypeAdapter
+    from pydantic_core import PydanticSerializationError
 
     adapter = TypeAdapter(wanted)
 
@@ -134,13 +134,13 @@ def _moment(zone: tzinfo | None) -> Turn:
 
 
 def _image(mode: str) -> Turn:
-    from .images import read_image  # noqa: PLC0415  Pillow only where a model takes images
+    from .images import read_image  # Pillow only where a model takes images
 
     return lambda text: read_image(unencoded(text), mode)
 
 
 def _image_json(_: str) -> Turn:
-    from .images import image_json  # noqa: PLC0415
+    from .images import image_json
 
     return image_json
 
@@ -212,20 +212,20 @@ def _object_json(_: type, fields: Mapping[str, Form]) -> Turn:
 
 
 def _element(prototype: Any) -> Turn:
-    from .frames import to_series  # noqa: PLC0415
+    from .frames import to_series
 
     return lambda value: to_series([value], prototype).iloc[0]
 
 
 def _frame(prototype: Any, forms: Mapping[str, Form]) -> Turn:
-    from .frames import FrameMaker  # noqa: PLC0415
+    from .frames import FrameMaker
 
     return FrameMaker(prototype, forms).frame
 
 
 def _frame_json(prototype: Any, forms: Mapping[str, Form]) -> Turn:
     del prototype
-    from .frames import frame_json  # noqa: PLC0415
+    from .frames import frame_json
 
     return lambda frame: frame_json(frame, forms)
 

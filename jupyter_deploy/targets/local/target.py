@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from jupyter_deploy.artifacts.bento_format import require_format
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
 from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -30,7 +31,7 @@ from .releases import limits
 from .releases.by_container import require_containable, sweep
 from .releases.container_engine import find_engine, require_platform
 from .releases.hardware import require_hardware
-from .releases.workers import Workers, check_recording
+from .releases.workers import Workers
 from .runtime import Runtime, locate
 from .settings import LocalSettings
 from .supervisor.orphans import clear, end_leftovers
@@ -71,7 +72,7 @@ class LocalTarget:
 
         Raises
         ------
-        StartFailed, EnvironmentChanged, EnvoyMissing
+        StartFailed, EnvironmentChanged, EnvoyMissing, TargetError
             It was stopped again, unless it had been running before: then it runs as it did.
         """
         require_hardware(release.resources)
@@ -89,6 +90,7 @@ class LocalTarget:
             if workers.outdated() and workers.alive(place.programs()):
                 place.take_down(workers)
                 workers = place.workers(release)
+            require_format(release)
             workers.way.require()
             if workers.altered() and workers.alive(place.programs()):
                 place.start_beside(workers)
@@ -133,9 +135,10 @@ class LocalTarget:
         RouteNotConfirmed
             Everything is as it was before.
         TargetError
-            A release would record more than it should.
+            The bento of a release has another format: it may not understand how requests are to be recorded.
         """
-        check_recording(endpoint)
+        for tag in endpoint.traffic.tags() if endpoint.running else ():
+            require_format(endpoint.release(tag))
         try:
             url, programs = self._route(endpoint)
         except OSError as error:

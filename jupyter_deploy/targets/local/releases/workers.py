@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import httpx
 
 from jupyter_deploy.domain.base import size_in_words
-from jupyter_deploy.domain.errors import StartFailed, TargetError
-from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.errors import StartFailed
+from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.release.processes import last_lines
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.serving.agreement import faults
@@ -215,7 +215,7 @@ class Workers:
         return () if known is None else self.way.limits(known, self._supervisor.limits(self.program))
 
     def resources(self) -> Resources | None:
-        """What it was started with; None: it was not, or by an nbdeploy that did not write it down."""
+        """What it was started with; None: it was not started."""
         known = self._record().get("resources")
         return None if known is None else Resources.model_validate(known)
 
@@ -286,42 +286,6 @@ class Workers:
             "generation": self._generation,
         }
         write_atomic(self._record_path, json.dumps(record))
-
-
-def check_recording(endpoint: Endpoint) -> None:
-    """Every release with traffic must understand how the endpoint records.
-
-    Raises
-    ------
-    TargetError
-        One was built by a version that does not: it would record everything, or, of a sample, no data.
-    """
-    if not endpoint.running:
-        return
-    for tag in endpoint.traffic.tags():
-        release = endpoint.release(tag)
-        if release.image is not None:
-            continue  # publishing is younger
-        serving = Path(release.path) / "src" / "serving"
-        if (serving / "telemetry" / "recording.py").exists() or not serving.exists():
-            continue  # not there at all: whoever starts it says so
-        if (
-            endpoint.record_sample < 1
-            or release.redact
-            or not _knows(serving / "telemetry" / "records.py", endpoint.record)
-        ):
-            raise TargetError(
-                f"{tag} was built by an older nbdeploy, which does not know what is to be recorded "
-                f"({', '.join([endpoint.recorded, *(f'without {name}' for name in release.redact)])})",
-                f"'nbdeploy stop {endpoint.name}', 'bentoml delete {tag}', and deploy it again",
-            )
-
-
-def _knows(code: Path, record: str) -> bool:
-    try:
-        return record == "full" or f'"{record}"' in code.read_text("utf-8")
-    except OSError:
-        return True
 
 
 def tail(logs: Sequence[Path]) -> str:

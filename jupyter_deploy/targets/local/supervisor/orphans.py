@@ -26,7 +26,7 @@ def end_leftovers(runtime: Runtime, program: str = "*", *, adoptable: bool = Tru
     Parameters
     ----------
     adoptable
-        False: only processes that hold no lock, which an nbdeploy without locks started and nobody can adopt.
+        False: only processes that hold no lock, so that nobody can adopt them.
     """
     pids = []
     for path in (runtime.path / "pids").glob(f"{program}@*"):

@@ -38,6 +38,8 @@ check-python:
 	.venv/bin/lint-imports --no-logo
 	$(PYTHON) scripts/reference.py --check
 	$(PYTHON) -m scripts.typescript --check
+	$(PYTHON) scripts/prose.py
+	.venv/bin/codespell
 
 check-lab:
 	cd labextension && npm run --silent check

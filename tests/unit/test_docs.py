@@ -88,3 +88,12 @@ def test_the_table_of_packages_is_the_contracts_and_the_folders():
         forbidden = {module.rpartition(".")[2] for module in contract["forbidden_modules"]}
         allowed = packages - forbidden - {name, "domain"}
         assert allowed == set(re.findall(r"\w+", rows[name])) & packages - {"domain"}, name
+
+
+@pytest.mark.parametrize("name", ["00-overview.md", "08-faces.md", "09-store.md"])
+def test_the_files_that_the_tour_names_exist(name):
+    text = (ROOT / "docs/architecture" / name).read_text("utf-8")
+    paths = set(re.findall(r"`((?:\w+/)+\w+\.py)\b", text))
+    assert paths
+    roots = [ROOT, ROOT / "jupyter_deploy", ROOT / "jupyter_deploy/faces"]
+    assert {path for path in paths if not any((root / path).exists() for root in roots)} == set()

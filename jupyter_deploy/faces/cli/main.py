@@ -133,7 +133,7 @@ def _app() -> App:
 
             with heard_once() if operation.heard_once else contextlib.nullcontext():  # until it is shown
                 result = python_api.run(operation, request)
-                return _print(result, operation, output, in_job=getattr(request, "github", False))
+                return _print(result, output, operation, in_job=getattr(request, "github", False))
 
         add_command(app, operation.name, operation.request, run)
     return app
@@ -144,25 +144,25 @@ def _joined(tokens: list[str]) -> list[str]:
     return [tokens[0], *joined(verb.request, tokens[1:])] if verb else tokens
 
 
-def _print(result: Any, operation: Operation, output: Output, *, in_job: bool = False) -> int:
+def _print(result: Any, output: Output, operation: Operation | None = None, *, in_job: bool = False) -> int:
     """Show a result on stdout; returns the exit code that it means, whatever becomes of the text.
 
     ``in_job``: a GitHub job's runner reads it.
     """
     if isinstance(result, Iterator):  # records that go on: one line each
         for record in result:
-            done = write(_shown(record, operation, output), sys.stdout)
+            done = write(_shown(record, output, operation), sys.stdout)
             if done != "written":
                 return INTERNAL if done == "failed" else 0
         return 0
     from jupyter_deploy.faces.render.render import exit_code  # noqa: PLC0415 - not needed for --help
 
     code = exit_code(result, operation)
-    done = write(_shown(result, operation, output, in_job=in_job), sys.stdout)
+    done = write(_shown(result, output, operation, in_job=in_job), sys.stdout)
     return code or (INTERNAL if done == "failed" else 0)
 
 
-def _shown(result: Any, operation: Operation, output: Output, *, in_job: bool = False) -> str:
+def _shown(result: Any, output: Output, operation: Operation | None, *, in_job: bool = False) -> str:
     if output == "json":
         return unread_json(as_json(result))
     from jupyter_deploy.faces.render.render import text  # noqa: PLC0415 - rich is not needed for --help

@@ -8,8 +8,7 @@ import pytest
 from jupyter_deploy.domain.evidence.inference import Comparison, Requirement, SideSummary
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.arguments import parse_line
-from jupyter_deploy.faces.render.outcomes import exit_code
-from jupyter_deploy.faces.render.render import text
+from jupyter_deploy.faces.render.render import exit_code, text
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import DeployError, GateFailed, InvalidInput
+from jupyter_deploy.domain.gates.figures import is_figure, require_figure, unknown_figure
+from jupyter_deploy.domain.gates.gate import Gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.validation.gate import Gate, parse_gate
-from jupyter_deploy.domain.validation.live_gate import is_figure, required, unknown_figure
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT, LATENCIES
 from jupyter_deploy.domain.validation.notebook_calls import asks_for
 from jupyter_deploy.domain.validation.parameters import parse_parameters
@@ -98,7 +99,7 @@ def named(request: DeployRequest, name: str, before: Endpoint | None, ports: Por
             gate = parse_gate(expression)
             if not is_figure(gate):
                 raise unknown_figure(gate)
-            required(gate)
+            require_figure(gate)
     problems.refuse()
     return found
 

@@ -19,6 +19,9 @@ from jupyter_deploy.domain.errors import (
     disk_faults,
 )
 from jupyter_deploy.domain.evidence.inference import Comparison
+from jupyter_deploy.domain.gates.figures import LIVE, dated, judge_live, needs_pairs, undecided
+from jupyter_deploy.domain.gates.gate import Gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -29,8 +32,6 @@ from jupyter_deploy.domain.requests import (
     Step,
     TrafficRequest,
 )
-from jupyter_deploy.domain.validation.gate import Gate, parse_gate
-from jupyter_deploy.domain.validation.live_gate import LIVE, judged_live, of_pairs, said_of, undecided
 from jupyter_deploy.domain.validation.validated import Validated, in_short, lines_of
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation
 
@@ -320,7 +321,7 @@ def _judged_live(asked: Asked, past: Sequence[Validation], ports: Ports) -> tupl
     for gate in gates:
         why = problem
         try:
-            judged = judged_live(gate, comparison) if comparison else None
+            judged = judge_live(gate, comparison) if comparison else None
         except InvalidInput as error:  # a canary has no pairs: what was found while it was a shadow counts
             why = error.message
             judged = _found_before(gate, asked.tag, asked.endpoint.traffic.stable, past)
@@ -335,7 +336,7 @@ def _found_before(gate: Gate, tag: str, stable: str, past: Iterable[Validation])
             if result.expression == gate.expression and result.verdict != "inconclusive":
                 when = f"as a shadow, on {validation.at:%Y-%m-%d %H:%M} UTC"
                 earlier = result.origin != LIVE  # was itself found before, and says when
-                return result if earlier else said_of(result, when)
+                return result if earlier else dated(result, when)
     return None
 
 
@@ -356,7 +357,7 @@ def _wait(asked: Asked, validation: Validation) -> str:
     role = endpoint.traffic.role_of(tag) if endpoint else "shadow"
     open_ = {gate.expression for gate in validation.live if gate.verdict == "inconclusive"}
     figures = [parse_gate(expression) for expression in asked.wanted.live if expression in open_]
-    if endpoint is None or not any(role == "idle" or (role == "canary" and of_pairs(gate)) for gate in figures):
+    if endpoint is None or not any(role == "idle" or (role == "canary" and needs_pairs(gate)) for gate in figures):
         return "more requests may decide it"
     if tag not in {release.tag for release in endpoint.releases}:
         return "deploy it without --role first: it starts as a shadow"

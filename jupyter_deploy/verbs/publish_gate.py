@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.errors import GateFailed, GateInconclusive
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
-from jupyter_deploy.domain.validation.gate import parse_gate
 from jupyter_deploy.domain.validation.validation import Verdict
 
 from .enforce_gates import require_reason

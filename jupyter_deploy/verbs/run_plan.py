@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_deploy.domain.errors import DeployError, InvalidInput
+from jupyter_deploy.domain.gates.gate import Gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.secret_names import shown
-from jupyter_deploy.domain.validation.gate import Gate, parse_gate
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT
 from jupyter_deploy.domain.validation.notebook_calls import asks_for
 from jupyter_deploy.domain.validation.parameters import combinations, parse_matrix, plain_keys

@@ -18,9 +18,9 @@ from typing import Literal
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
-from jupyter_deploy.domain.validation.gate import Gate
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT, metrics_of_calls
 from jupyter_deploy.domain.validation.ports import Job, Ran, Served
 from jupyter_deploy.domain.validation.validation import GateResult, Metric, Run, Underway, titles
@@ -325,11 +325,11 @@ def _job(number: int, side: Side) -> str:
 
 
 def _undecided(gate: Gate, judged: GateResult, of_stable: Ran) -> GateResult:
-    of = gate.of if judged.value is None else f"{gate.of} {judged.value:.4g}"
+    label = gate.label if judged.value is None else f"{gate.label} {judged.value:.4g}"
     return GateResult(
         expression=gate.expression,
         verdict="inconclusive",
-        sentence=f"{of}: {' '.join(_of_stable(of_stable).split())}: inconclusive",
+        sentence=f"{label}: {' '.join(_of_stable(of_stable).split())}: inconclusive",
         value=judged.value,
         n=judged.n,
     )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import StartFailed
-from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.validation.ports import Notebook, Ran
 from jupyter_deploy.domain.validation.validation import CellError, Metric
 from jupyter_deploy.validation.judge import Statistician

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.validation.ports import Notebook, Ran
 from jupyter_deploy.domain.validation.validation import GateResult, Metric
 from jupyter_deploy.verbs.run_plan import Planned

@@ -1,4 +1,4 @@
-"""Whether a release passed what its endpoint asks, as far as that is known: nothing is run here."""
+"""The gates of a release before it is published, by stored results: nothing runs here."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .enforce_gates import require_reason
 
 
 def forced_or_passed(endpoint: Endpoint, release: Release, request: PublishRequest, ports: Ports) -> str:
-    """Why a release is published although it did not pass; empty: it did, or nothing is asked.
+    """The reason that forces the publication of a release that did not pass; empty: it passed, or there are no gates.
 
     Raises
     ------
     InvalidInput
-        ``--force`` without a reason.
+        ``--force`` has no reason.
     GateFailed, GateInconclusive
-        It did not, and the request does not say --force.
+        The release did not pass, and the request does not say ``--force``.
     """
     require_reason(request)
     against = _against(endpoint, release, ports)
@@ -53,7 +53,7 @@ def _against(endpoint: Endpoint, release: Release, ports: Ports) -> GateFailed |
 
 
 def _undecided(endpoint: Endpoint, release: Release, ports: Ports) -> str:
-    """The gates on live traffic that a candidate was not found to hold; stable is what others are compared with."""
+    """The gates on live traffic that a candidate has not passed; empty for stable, which has none."""
     gates = [
         parse_gate(gate).expression for spec in endpoint.validations if spec.notebook is None for gate in spec.gates
     ]

@@ -92,15 +92,15 @@ def gate_source(request: DeployRequest, name: str, before: Endpoint | None, port
     if request.parameter and not request.validate:
         raise InvalidInput("-p is for a notebook's parameters cell", "name the notebook too: --validate NOTEBOOK")
     problems = Problems()
-    found = (
+    source = (
         GateSource(tuple(_fresh(request, ports, problems)))
         if request.validate
         else _in_file(name, before, ports, problems)
     )
     if request.gate:
-        specs = found.specs if found.specs is not None else before.validations if before else ()
-        found = replace(found, specs=tuple(_with_gates(specs, request, ports, problems)), file="")
-    chosen = found.specs or ()
+        specs = source.specs if source.specs is not None else before.validations if before else ()
+        source = replace(source, specs=tuple(_with_gates(specs, request, ports, problems)), file="")
+    chosen = source.specs or ()
     plan(chosen, _NO_OVERRIDES, ports, problems, origin="the endpoint")
     for expression in (gate for spec in chosen if spec.notebook is None for gate in spec.gates):
         with problems.noted():
@@ -109,7 +109,7 @@ def gate_source(request: DeployRequest, name: str, before: Endpoint | None, port
                 raise unknown_figure(gate)
             require_figure(gate)
     problems.refuse()
-    return found
+    return source
 
 
 def dropped_specs(before: Endpoint, specs: Iterable[ValidationSpec]) -> tuple[ValidationSpec, ...]:
@@ -155,16 +155,16 @@ def plan_gates(specs: tuple[ValidationSpec, ...], ports: Ports) -> GatePlan:
     missing: list[Run] = []
     for spec in specs:
         problems = Problems()
-        found = plan([spec], _NO_OVERRIDES, ports, problems, origin="the endpoint")
+        planned = plan([spec], _NO_OVERRIDES, ports, problems, origin="the endpoint")
         try:
             problems.refuse()
         except DeployError as error:
-            said = " ".join(f"{error.message} {error.details}".split())
+            detail = " ".join(f"{error.message} {error.details}".split())
             missing.append(
-                Run(notebook=spec.notebook or "", parameters=spec.told.parameters, status="not run", detail=said)
+                Run(notebook=spec.notebook or "", parameters=spec.told.parameters, status="not run", detail=detail)
             )
         else:
-            runs += found
+            runs += planned
     return GatePlan(specs, tuple(runs), tuple(missing))
 
 
@@ -183,7 +183,7 @@ def _fresh(request: DeployRequest, ports: Ports, problems: Problems) -> list[Val
     parameters = {}
     with problems.noted():
         parameters = parse_parameters(request.parameter)
-    empty = [ValidationSpec(notebook=given, parameters=parameters) for given in request.validate]
+    empty = [ValidationSpec(notebook=place, parameters=parameters) for place in request.validate]
     return [one for spec in empty for one in _within(spec, ports, problems)]
 
 
@@ -201,19 +201,19 @@ def _with_gates(
         with problems.noted():
             gates.append(parse_gate(expression))
     known = list(notebooks.values())
-    live = [gate for gate in gates if _is_live(gate, known, beside_notebooks=bool(request.validate))]
+    live = [gate for gate in gates if _is_live(gate, known, with_notebooks=bool(request.validate))]
     if live and not any(spec.notebook is None for spec in specs):
         specs = [*specs, ValidationSpec()]
-    found = []
+    extended = []
     for spec in specs:
         notebook = notebooks[spec.notebook] if spec.notebook else None
         more = [g for g in gates if g not in live and _measures(notebook, g, known)] if notebook else live
         expressions = dict.fromkeys((*spec.gates, *(gate.expression for gate in more)))
-        found.append(spec.model_copy(update={"gates": tuple(expressions)}))
-    return found
+        extended.append(spec.model_copy(update={"gates": tuple(expressions)}))
+    return extended
 
 
-def _is_live(gate: Gate, notebooks: Sequence[Notebook], *, beside_notebooks: bool) -> bool:
+def _is_live(gate: Gate, notebooks: Sequence[Notebook], *, with_notebooks: bool) -> bool:
     """Whether a gate is on live traffic.
 
     If the same command names notebooks, ``error_rate`` and ``agreement`` are about the calls of these notebooks, as in
@@ -221,25 +221,25 @@ def _is_live(gate: Gate, notebooks: Sequence[Notebook], *, beside_notebooks: boo
     """
     if not notebooks:
         return True
-    return is_figure(gate) and not _mentioned(notebooks, gate) and not (beside_notebooks and gate.metric in OF_CALLS)
+    return is_figure(gate) and not _mentioned(notebooks, gate) and not (with_notebooks and gate.metric in OF_CALLS)
 
 
 def _measures(notebook: Notebook, gate: Gate, notebooks: Sequence[Notebook]) -> bool:
     """Whether a gate belongs to this notebook; if no notebook names the metric, the gate belongs to all of them."""
     if _mentioned(notebooks, gate):
         return _mentioned([notebook], gate)
-    asking = [one for one in notebooks if asks_for("model", one.source)] if gate.metric in OF_CALLS else []
-    return notebook in asking or not asking
+    callers = [one for one in notebooks if asks_for("model", one.source)] if gate.metric in OF_CALLS else []
+    return notebook in callers or not callers
 
 
 def _within(spec: ValidationSpec, ports: Ports, problems: Problems) -> list[ValidationSpec]:
     """One validation for each notebook of a folder, with absolute paths."""
     if spec.notebook is None:
         return [spec]
-    found: list[str] = []
+    paths: list[str] = []
     with problems.noted():
-        found = ports.project.notebooks(spec.notebook)
-    places = [place if "://" in place else str(Path(place).absolute()) for place in found]
+        paths = ports.project.notebooks(spec.notebook)
+    places = [place if "://" in place else str(Path(place).absolute()) for place in paths]
     return [spec.model_copy(update={"notebook": place}) for place in places]
 
 
@@ -249,8 +249,8 @@ def _endpoint_of(spec: ValidationSpec, ports: Ports, problems: Problems) -> str 
         return None
     with problems.noted():
         defaults = ports.validations.read(spec.notebook).defaults or {}
-        told = {**defaults, **spec.parameters}.get("endpoint")
-        return told if isinstance(told, str) and told else None
+        endpoint = {**defaults, **spec.parameters}.get("endpoint")
+        return endpoint if isinstance(endpoint, str) and endpoint else None
     return None
 
 

@@ -44,7 +44,7 @@ from .run_plan import Planned
 from .validation import run_all
 from .validation_runs import Candidate, RunOptions
 
-_LOOKED_BACK = 50  # validations of the endpoint whose results may be used again
+_HISTORY = 50  # validations of the endpoint whose results may be used again
 
 # Options that a second deploy of the stored snapshot leaves out: they describe its capture, or force it.
 _CAPTURED = ("source", "model", "method", "example", "signature", "training", "include", "isolated", "force", "reason")
@@ -106,11 +106,11 @@ class GateCheck:
         """The gates that cannot be judged yet, each with the condition that it waits for."""
         judged = {gate.expression for one in self.upcoming.planned(self.candidate) for gate, _ in one.gates}
         gates = [gate.expression for one in self.upcoming.runs for gate, _ in one.gates]
-        beside = ", ".join(dict.fromkeys(gate for gate in gates if gate not in judged))
-        given = [one.notebook.path.name for one in self.upcoming.runs if one.traffic and self.first]
+        later = ", ".join(dict.fromkeys(gate for gate in gates if gate not in judged))
+        names = [one.notebook.path.name for one in self.upcoming.runs if one.traffic and self.first]
         return (
-            *([f"{beside}: from the next release on, beside stable"] if beside else []),
-            *(f"{name}: from the next release on, on recorded requests" for name in given),
+            *([f"{later}: from the next release on, beside stable"] if later else []),
+            *(f"{name}: from the next release on, on recorded requests" for name in names),
         )
 
     def matches(self, known: Validated | None) -> bool:
@@ -180,7 +180,7 @@ def check_at_deploy(
     enforced = upcoming.joined(plan_gates(dropped_specs(live, upcoming.specs), ports)) if live else upcoming
     own_stable = before is not None and before.traffic.stable == snapshot.tag
     candidate = Candidate(snapshot, name, None if own_stable else _stable(before, enforced, ports))
-    # A first release has had no requests that a notebook could be given.
+    # There are no recorded requests before the first release.
     planned = tuple(one for one in enforced.planned(candidate) if before is not None or one.traffic is None)
     known = before.release(snapshot.tag).validation if before and own_stable else None
     if known and known.verdict == "pass" and all(p.key for p in planned) and keys_of(planned) == known.keys_alone:
@@ -219,21 +219,21 @@ def enforce(check: GateCheck, ports: Ports, report: Report, begins: Callable[[],
     """
     if not check.planned and not check.enforced.missing and not (check.endpoint and check.enforced.live):
         return None
-    past = ports.store.validations(endpoint=check.name, limit=_LOOKED_BACK)
+    past = ports.store.validations(endpoint=check.name, limit=_HISTORY)
     known = _known(past, check)
     fresh = [planned for planned in check.planned if planned.key not in known]
     live = _judged_live(check, past, ports) if check.endpoint else ()
     runs = [*check.enforced.missing, *(known[planned.key] for planned in check.planned if planned.key in known)]
     whole = None if fresh or live or check.enforced.missing else _whole(past, check)
     if whole is None:
-        with _recorded(fresh, check, ports) as (given, waiting):
+        with _recorded(fresh, check, ports) as (runnable, waiting):
             live = (*live, *waiting)
-            if not (given or runs or live):
+            if not (runnable or runs or live):
                 return None
-            if given:
+            if runnable:
                 begins()
             options = RunOptions(trigger=check.trigger, runs=runs, live=live)
-            whole = run_all(given, check.candidate, options, ports, report)
+            whole = run_all(runnable, check.candidate, options, ports, report)
     if whole.verdict != "pass":
         if check.forced is None:
             raise _refusal(check, whole)
@@ -249,7 +249,7 @@ def keep_forced(name: str, validated: Validated | None, ports: Ports) -> None:
     if validated is None or validated.forced is None:
         return
     with contextlib.suppress(StoreError), disk_faults():
-        for validation in ports.store.validations(endpoint=name, limit=_LOOKED_BACK):
+        for validation in ports.store.validations(endpoint=name, limit=_HISTORY):
             if validation.id == validated.id:
                 ports.store.keep_validation(validation.model_copy(update={"forced": validated.forced}))
 
@@ -282,14 +282,14 @@ def _recorded(
     A release that answers no clients yet does not wait for requests.
     """
     with contextlib.ExitStack() as files:
-        given = [one for one in fresh if not one.traffic]
+        runnable = [one for one in fresh if not one.traffic]
         waiting: tuple[GateResult, ...] = ()
         try:
-            given = files.enter_context(with_recorded(fresh, None, None, check.name, ports))
+            runnable = files.enter_context(with_recorded(fresh, None, None, check.name, ports))
         except InvalidInput as error:
             wanting = [] if check.endpoint is None else [one for one in fresh if one.traffic]
             waiting = tuple(_without_requests(one, error.message) for one in wanting)
-        yield given, waiting
+        yield runnable, waiting
 
 
 def _without_requests(planned: Planned, why: str) -> GateResult:
@@ -300,11 +300,11 @@ def _without_requests(planned: Planned, why: str) -> GateResult:
 
 def _known(past: Iterable[Validation], check: GateCheck) -> dict[str, Run]:
     """The runs that can be used again, by key."""
-    found: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     for run in (run for validation in past for run in validation.runs):
         if run.key in check.keys and run.status == "done" and (run.verdict == "pass" or check.forced is not None):
-            found.setdefault(run.key, run)
-    return found
+            runs.setdefault(run.key, run)
+    return runs
 
 
 def _whole(past: Iterable[Validation], check: GateCheck) -> Validation | None:
@@ -328,19 +328,19 @@ def _judged_live(check: GateCheck, past: Sequence[Validation], ports: Ports) -> 
             comparison = compare(CompareRequest(name=check.name, candidate=check.tag), ports, lambda _: None)
     except DeployError as error:
         problem = error.message
-    found = []
+    results = []
     for gate in gates:
         why = problem
         try:
             judged = judge_live(gate, comparison) if comparison else None
         except InvalidInput as error:  # a canary has no pairs: its result as a shadow counts
             why = error.message
-            judged = _found_before(gate, check.tag, check.endpoint.traffic.stable, past)
-        found.append(judged or undecided(gate, why))
-    return tuple(found)
+            judged = _earlier_result(gate, check.tag, check.endpoint.traffic.stable, past)
+        results.append(judged or undecided(gate, why))
+    return tuple(results)
 
 
-def _found_before(gate: Gate, tag: str, stable: str, past: Iterable[Validation]) -> GateResult | None:
+def _earlier_result(gate: Gate, tag: str, stable: str, past: Iterable[Validation]) -> GateResult | None:
     """The last decided result of a gate for the same candidate and stable release, with its date."""
     for validation in (v for v in past if (v.snapshot, v.stable) == (tag, stable)):
         for result in validation.live:

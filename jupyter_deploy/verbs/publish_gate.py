@@ -33,20 +33,20 @@ def forced_or_passed(endpoint: Endpoint, release: Release, request: PublishReque
 
 def _against(endpoint: Endpoint, release: Release, ports: Ports) -> GateFailed | None:
     force = """'--force --reason "…"' publishes it all the same"""
-    found = release.validation
-    if found and found.verdict != "pass":
-        kind = GateFailed if found.verdict == "fail" else GateInconclusive
-        why = next((line.sentence for line in found.lines if line.verdict != "pass"), found.said)
-        return kind(f"{release.tag} did not pass: {' '.join(why.split())}", force, report=found.report or "")
-    if found is None and any(spec.notebook for spec in endpoint.validations):
+    validated = release.validation
+    if validated and validated.verdict != "pass":
+        kind = GateFailed if validated.verdict == "fail" else GateInconclusive
+        why = next((line.sentence for line in validated.lines if line.verdict != "pass"), validated.said)
+        return kind(f"{release.tag} did not pass: {' '.join(why.split())}", force, report=validated.report or "")
+    if validated is None and any(spec.notebook for spec in endpoint.validations):
         return GateInconclusive(
-            f"{release.tag} was never asked what {endpoint.name} asks of releases",
+            f"{release.tag} was never validated by the gates of {endpoint.name}",
             f"'nbdeploy deploy {release.tag} --name {endpoint.name}' validates it; {force}",
         )
     undecided = _undecided(endpoint, release, ports)
     if undecided:
         return GateInconclusive(
-            f"{release.tag} did not show yet, on live traffic, that {undecided}",
+            f"{release.tag} has not passed on live traffic yet: {undecided}",
             f"'nbdeploy promote {endpoint.name} {release.tag}' asks that of it; {force}",
         )
     return None
@@ -59,9 +59,9 @@ def _undecided(endpoint: Endpoint, release: Release, ports: Ports) -> str:
     ]
     if not gates or release.tag == endpoint.traffic.stable:
         return ""
-    found: dict[str, Verdict] = {}
+    verdicts: dict[str, Verdict] = {}
     for validation in ports.store.validations(endpoint=endpoint.name):  # newest first
         if validation.snapshot == release.tag:
             for result in validation.live:
-                found.setdefault(result.expression, result.verdict)
-    return ", ".join(gate for gate in gates if found.get(gate) != "pass")
+                verdicts.setdefault(result.expression, result.verdict)
+    return ", ".join(gate for gate in gates if verdicts.get(gate) != "pass")

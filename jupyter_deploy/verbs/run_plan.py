@@ -24,7 +24,7 @@ class Problems:
     """Collects the faults of a request, so that one error has all of them."""
 
     def __init__(self) -> None:
-        self._found: dict[str, DeployError] = {}
+        self._errors: dict[str, DeployError] = {}
 
     @contextmanager
     def noted(self, where: str = "") -> Iterator[None]:
@@ -34,7 +34,7 @@ class Problems:
         except DeployError as error:
             if where:
                 error = type(error)(f"{where}: {error.message}", error.remedy, error.details)
-            self._found.setdefault(str(error), error)
+            self._errors.setdefault(str(error), error)
 
     def refuse(self) -> None:
         """Raise the collected errors, if any.
@@ -44,11 +44,11 @@ class Problems:
         InvalidInput
             Several errors; a single error is raised unchanged.
         """
-        if len(self._found) == 1:
-            raise next(iter(self._found.values()))
-        if self._found:
-            details = "\n".join(f"  {text}".replace("\n", "\n  ") for text in self._found)
-            raise InvalidInput(f"{len(self._found)} things are wrong; nothing was started", details=details)
+        if len(self._errors) == 1:
+            raise next(iter(self._errors.values()))
+        if self._errors:
+            details = "\n".join(f"  {text}".replace("\n", "\n  ") for text in self._errors)
+            raise InvalidInput(f"{len(self._errors)} things are wrong; nothing was started", details=details)
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,8 @@ def parsed_gates(
     expressions: Iterable[str], origin: str, problems: Problems, where: str = ""
 ) -> list[tuple[Gate, str]]:
     """Parse gates and pair them with their origin; faults are collected as problems."""
-    found = []
+    gates = []
     for expression in expressions:
         with problems.noted(where):
-            found.append((parse_gate(expression), origin))
-    return found
+            gates.append((parse_gate(expression), origin))
+    return gates

@@ -51,7 +51,7 @@ def run(
             ports.validations.expect((one.notebook, options.cwd) for one in planned)
         with served(planned, candidate, ports) as servers:
             done, stopped = runs.all(servers)
-    found = (*options.runs, *done)
+    all_runs = (*options.runs, *done)
     validation = Validation(
         id=name,
         at=at,
@@ -60,12 +60,12 @@ def run(
         snapshot=candidate.snapshot.tag if candidate.snapshot else None,
         endpoint=candidate.endpoint,
         stable=candidate.stable.tag if candidate.stable else None,
-        runs=found,
+        runs=all_runs,
         live=tuple(options.live),
         seconds=time.monotonic() - began,
         notes=(*options.notes, *_notes(planned, candidate)),
         stopped=None if stopped is None else "interrupted" if isinstance(stopped, KeyboardInterrupt) else "terminated",
-        verdict=worst((*(run.verdict for run in found), *(gate.verdict for gate in options.live))),
+        verdict=worst((*(run.verdict for run in all_runs), *(gate.verdict for gate in options.live))),
     )
     return _kept(validation, folder, ports), stopped
 
@@ -93,11 +93,11 @@ def referred_to(ports: Ports) -> set[str]:
     A result that was used again lies in the folder of its first validation, which is kept too.
     """
     endpoints = ports.store.endpoints()
-    now_ = [found.validation for endpoint in endpoints for found in endpoint.releases]
+    current = [release.validation for endpoint in endpoints for release in endpoint.releases]
     revisions = [revision.state for endpoint in endpoints for revision in ports.store.history(endpoint.name)]
-    once = [found.validation for state in revisions for found in state.releases]
-    forced = [found for found in once if found and found.forced is not None and found.verdict != "pass"]
-    names = {found.id for found in (*now_, *forced) if found}
+    former = [release.validation for state in revisions for release in state.releases]
+    forced = [one for one in former if one and one.forced is not None and one.verdict != "pass"]
+    names = {validated.id for validated in (*current, *forced) if validated}
     runs = [run for validation in ports.store.validations(ids=names) for run in validation.runs]
     files = [file for run in runs for file in (run.executed, run.executed_stable) if file]
     return names | {Path(file).parent.name for file in files}

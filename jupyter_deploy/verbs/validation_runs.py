@@ -80,19 +80,19 @@ class Servers:
 
     def variables(self, candidate: Candidate, job: str, side: Side) -> dict[str, str]:
         """The environment variables of a job's kernel."""
-        found: dict[str, str] = {}
+        variables: dict[str, str] = {}
         model, snapshot = self.model_of(side), candidate.stable if side == "stable" else candidate.snapshot
         if model is not None and snapshot is not None:
-            found |= {"NBDEPLOY_MODEL_URL": model.url_for(job), "NBDEPLOY_MODEL": snapshot.tag}
+            variables |= {"NBDEPLOY_MODEL_URL": model.url_for(job), "NBDEPLOY_MODEL": snapshot.tag}
             if candidate.snapshot is not None:  # the candidate's names, for the run with stable too
-                found["NBDEPLOY_SUBJECT"] = candidate.snapshot.tag
-                found["NBDEPLOY_SUBJECT_ENDPOINT"] = candidate.endpoint or ""
+                variables["NBDEPLOY_SUBJECT"] = candidate.snapshot.tag
+                variables["NBDEPLOY_SUBJECT_ENDPOINT"] = candidate.endpoint or ""
         if self.stable is not None and candidate.stable is not None:
-            found |= {
+            variables |= {
                 "NBDEPLOY_REFERENCE_URL": self.stable.url_for(f"{job}.reference"),
                 "NBDEPLOY_REFERENCE": candidate.stable.tag,
             }
-        return found
+        return variables
 
 
 @contextmanager
@@ -282,14 +282,14 @@ class Runs:
         elif servers.stable is not None:
             others = servers.stable.calls(_job(number, "stable") if of_stable else f"{job}.reference")
         mine = servers.model.calls(job)
-        found = metrics_of_calls(mine, others, rule, done.metrics)
+        metrics = metrics_of_calls(mine, others, rule, done.metrics)
         nothing = _NOTHING_ASKED if done.status == "done" and self._planned[number].asks_model else ""
         unasked = nothing if not mine.calls and not mine.dropped else ""
         words = _joined(done.detail, mine.left_out, unasked)
-        done = replace(done, metrics=(*done.metrics, *found), detail=words)
+        done = replace(done, metrics=(*done.metrics, *metrics), detail=words)
         if of_stable is not None and others is not None:
-            found = metrics_of_calls(others, None, rule, of_stable.metrics)
-            of_stable = replace(of_stable, metrics=(*of_stable.metrics, *found))
+            metrics = metrics_of_calls(others, None, rule, of_stable.metrics)
+            of_stable = replace(of_stable, metrics=(*of_stable.metrics, *metrics))
         return done, of_stable
 
     def _with_intervals(self, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
@@ -300,21 +300,21 @@ class Runs:
     def _judged(self, planned: Planned, done: Ran, of_stable: Ran | None) -> tuple[GateResult, ...]:
         stable = of_stable.metrics if of_stable else None
         broken = of_stable if of_stable is not None and of_stable is not done and of_stable.status != "done" else None
-        found = []
+        results = []
         for gate, origin in planned.gates:
             judged = self._ports.judge.judge(gate, done.metrics, stable)
             # The metrics of a run that broke off are not stable's.
             if broken is not None and compares(gate) and (judged.value is not None or gate.metric == AGREEMENT):
                 judged = _undecided(gate, judged, broken)
-            found.append(judged.model_copy(update={"origin": origin}))
-        return tuple(found)
+            results.append(judged.model_copy(update={"origin": origin}))
+        return tuple(results)
 
     def _tell(self, number: int, cell: int = 0, **more: object) -> None:
         notebook = self._planned[number].notebook
         title, words = self._titles[number], notebook.lines[cell - 1] if 0 < cell <= len(notebook.lines) else ""
-        told = {"state": "running" if "side" in more else "waiting", "words": words, **more}
+        progress = {"state": "running" if "side" in more else "waiting", "words": words, **more}
         self._report(
-            Underway.model_validate({"run": number, "title": title, "cell": cell, "cells": notebook.cells} | told)
+            Underway.model_validate({"run": number, "title": title, "cell": cell, "cells": notebook.cells} | progress)
         )
 
 
@@ -358,7 +358,7 @@ def output_names(planned: Sequence[Planned]) -> list[str]:
     The run with stable has ``.stable`` in its name, so that name is reserved too.
     """
     stems = [one.notebook.path.stem for one in planned]
-    several, taken, found = Counter(stems), set[str](), dict[int, str]()
+    several, taken, names = Counter(stems), set[str](), dict[int, str]()
 
     def take(name: str) -> bool:
         both = {name.casefold(), f"{name}.stable".casefold()}  # a file system may take upper and lower case for one
@@ -368,8 +368,8 @@ def output_names(planned: Sequence[Planned]) -> list[str]:
 
     own = [number for number, stem in enumerate(stems) if several[stem] == 1 and take(stem)]
     for number, stem in enumerate(stems):
-        found[number] = stem if number in own else next(n for i in count(1) if take(n := f"{stem}-{i}"))
-    return [f"{found[number]}.ipynb" for number in range(len(stems))]
+        names[number] = stem if number in own else next(n for i in count(1) if take(n := f"{stem}-{i}"))
+    return [f"{names[number]}.ipynb" for number in range(len(stems))]
 
 
 def output_of(output: Path, side: Side) -> Path:

@@ -58,7 +58,7 @@ def test_since_is_refused_where_nothing_wants_recorded_requests(home):
     ended = home.run("validate", "checks.ipynb", "--since", "1h", check=False)
     assert ended.returncode == 2, ended.stderr
     assert "--since needs --traffic NAME" in ended.stderr
-    assert ended.stderr.splitlines()[0] == "[1/2] reading what is to be validated"
+    assert ended.stderr.splitlines()[0] == "[1/2] reading the validation notebooks"
     (home.path / "checks.ipynb").write_text(json.dumps(document | {"metadata": {"nbdeploy": {"traffic": "1h"}}}))
     assert "--traffic NAME: none" not in home.run("validate", "checks.ipynb", "--since", "1h", check=False).stderr
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_deploy.capture.schemas import Shown, instance_schema, prototype_of
 from jupyter_deploy.serving.asgi.problems import Problem
-from jupyter_deploy.serving.dispatch.parsed_request import Question
+from jupyter_deploy.serving.dispatch.parsed_request import ParsedRequest
 from jupyter_deploy.serving.values.codec import Codec, InvalidInstances, instances_of
 from jupyter_deploy.serving.values.decoding import Decoder
 
@@ -38,7 +38,7 @@ def slow(codec: Codec) -> Decoder:
     return decoder
 
 
-def outcome(ask, *arguments) -> Question | tuple[Any, ...]:
+def outcome(ask, *arguments) -> ParsedRequest | tuple[Any, ...]:
     try:
         return ask(*arguments)
     except Problem as problem:
@@ -49,10 +49,10 @@ def outcome(ask, *arguments) -> Question | tuple[Any, ...]:
 
 def assert_same(codec: Codec, found, expected) -> None:
     """The same refusal; or the same batch, and what a record keeps reads back to the same."""
-    if not isinstance(expected, Question):
+    if not isinstance(expected, ParsedRequest):
         assert found == expected
         return
-    assert isinstance(found, Question)
+    assert isinstance(found, ParsedRequest)
     assert found.rows == expected.rows
     assert _recorded(found.inputs) == _recorded(expected.inputs)
     if found.rows:

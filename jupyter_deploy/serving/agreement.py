@@ -16,42 +16,42 @@ def differences(
     """
     if len(expected) != len(got):
         return [f"expected {len(expected)} answers, got {len(got)}"]
-    found: list[str] = []
+    lines: list[str] = []
     more = 0
     for row, (one, other) in enumerate(zip(expected, got, strict=True)):
-        for difference in _unequal(one, other, f"row {row}", rtol, atol):
-            if len(found) < limit:
-                found.append(difference)
+        for difference in _value_differences(one, other, f"row {row}", rtol, atol):
+            if len(lines) < limit:
+                lines.append(difference)
             else:
                 more += 1
-    return [*found, f"… and {more} more differences"] if more else found
+    return [*lines, f"… and {more} more differences"] if more else lines
 
 
-def alike(expected: list[Any], got: list[Any]) -> list[str]:
+def structure_differences(expected: list[Any], got: list[Any]) -> list[str]:
     """Where ``got`` has another form than ``expected``: length, JSON types and nesting, but not the values."""
     if len(expected) != len(got):
         return [f"expected {len(expected)} answers, got {len(got)}"]
-    found: list[str] = []
+    lines: list[str] = []
     for row, (one, other) in enumerate(zip(expected, got, strict=True)):
-        found.extend(_unlike(one, other, f"row {row}"))
-    return found
+        lines.extend(_type_differences(one, other, f"row {row}"))
+    return lines
 
 
-def _unequal(expected: Any, got: Any, place: str, rtol: float, atol: float) -> Iterator[str]:
+def _value_differences(expected: Any, got: Any, path: str, rtol: float, atol: float) -> Iterator[str]:
     if _type(expected) != _type(got):
-        yield f"{place}: expected {_short(expected)}, got {_short(got)}"
+        yield f"{path}: expected {_short(expected)}, got {_short(got)}"
     elif isinstance(expected, dict):
-        yield from _keys(expected, got, place)
+        yield from _keys(expected, got, path)
         for key in expected.keys() & got.keys():
-            yield from _unequal(expected[key], got[key], f"{place}, '{key}'", rtol, atol)
+            yield from _value_differences(expected[key], got[key], f"{path}, '{key}'", rtol, atol)
     elif isinstance(expected, list):
         if len(expected) != len(got):
-            yield f"{place}: expected {len(expected)} items, got {len(got)}"
+            yield f"{path}: expected {len(expected)} items, got {len(got)}"
             return
         for position, (one, other) in enumerate(zip(expected, got, strict=True)):
-            yield from _unequal(one, other, f"{place}[{position}]", rtol, atol)
+            yield from _value_differences(one, other, f"{path}[{position}]", rtol, atol)
     elif expected != got and not _close(expected, got, rtol, atol):
-        yield f"{place}: expected {_short(expected)}, got {_short(got)}"
+        yield f"{path}: expected {_short(expected)}, got {_short(got)}"
 
 
 def _close(expected: Any, got: Any, rtol: float, atol: float) -> bool:
@@ -60,26 +60,26 @@ def _close(expected: Any, got: Any, rtol: float, atol: float) -> bool:
     return bool(abs(expected - got) <= atol + rtol * abs(expected))
 
 
-def _unlike(expected: Any, got: Any, place: str) -> Iterator[str]:
+def _type_differences(expected: Any, got: Any, path: str) -> Iterator[str]:
     if _type(expected) != _type(got):
-        yield f"{place}: expected {_a(expected)}, got {_a(got)}"
+        yield f"{path}: expected {_a(expected)}, got {_a(got)}"
     elif isinstance(expected, dict):
-        yield from _keys(expected, got, place)
+        yield from _keys(expected, got, path)
         for key in expected.keys() & got.keys():
-            yield from _unlike(expected[key], got[key], f"{place}, '{key}'")
+            yield from _type_differences(expected[key], got[key], f"{path}, '{key}'")
     elif isinstance(expected, list):
         if len(expected) != len(got):
-            yield f"{place}: expected {len(expected)} items, got {len(got)}"
+            yield f"{path}: expected {len(expected)} items, got {len(got)}"
             return
         for position, (one, other) in enumerate(zip(expected, got, strict=True)):
-            yield from _unlike(one, other, f"{place}[{position}]")
+            yield from _type_differences(one, other, f"{path}[{position}]")
 
 
-def _keys(expected: dict[str, Any], got: dict[str, Any], place: str) -> Iterator[str]:
+def _keys(expected: dict[str, Any], got: dict[str, Any], path: str) -> Iterator[str]:
     if missing := sorted(expected.keys() - got.keys()):
-        yield f"{place}: missing {', '.join(map(repr, missing))}"
+        yield f"{path}: missing {', '.join(map(repr, missing))}"
     if unknown := sorted(got.keys() - expected.keys()):
-        yield f"{place}: unexpected {', '.join(map(repr, unknown))}"
+        yield f"{path}: unexpected {', '.join(map(repr, unknown))}"
 
 
 def _type(value: Any) -> str:
@@ -113,6 +113,6 @@ def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
 def faults(manifest: dict[str, Any], got: list[Any]) -> list[str]:
     """Where the answers to a snapshot's example are not the notebook's; where it draws lots, of another form."""
     if manifest.get("stochastic"):
-        return alike(manifest["predictions"], got)
+        return structure_differences(manifest["predictions"], got)
     rtol, atol = tolerance_of(manifest)
     return differences(manifest["predictions"], got, rtol=rtol, atol=atol)

@@ -17,7 +17,7 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _CHANCE = ("random", "numpy.random")
 
 
-def described(value: Any, said: Callable[[str], str], known: dict[int, tuple[Any, str]], depth: int = 0) -> str:
+def describe_value(value: Any, mask: Callable[[str], str], known: dict[int, tuple[Any, str]], depth: int = 0) -> str:
     """Functions and classes by their names, else by type and content; by type alone where no content can be told.
 
     Parameters
@@ -31,25 +31,25 @@ def described(value: Any, said: Callable[[str], str], known: dict[int, tuple[Any
     if isinstance(value, FunctionType | type):
         return f"{value.__module__}.{value.__qualname__}"
     if kind in _PLAIN:
-        return _digest(kind.__name__, said(value) if kind is str else repr(value))
+        return _digest(kind.__name__, mask(value) if kind is str else repr(value))
     if id(value) in known:
         return known[id(value)][1]
     name = f"{kind.__module__}.{kind.__qualname__}"
-    found = f"a {name}"
-    known[id(value)] = (value, found)  # also what it is within itself
+    result = f"a {name}"
+    known[id(value)] = (value, result)  # also what it is within itself
     content: list[Any] | str | bytes | None = None
     with suppress(Exception):  # the code of an object of any class
-        content = _content(value, said) if depth < _DEPTH else None
+        content = _content(value, mask) if depth < _DEPTH else None
     if isinstance(content, list):
         if all(type(part) in _PLAIN for part in content):  # many times as fast, for long ones
-            told = [said(repr(part)) for part in content]
+            parts = [mask(repr(part)) for part in content]
         else:
-            told = [described(part, said, known, depth + 1) for part in content]
-        found = _digest(name, "\n".join(sorted(told) if isinstance(value, set | frozenset) else told))
+            parts = [describe_value(part, mask, known, depth + 1) for part in content]
+        result = _digest(name, "\n".join(sorted(parts) if isinstance(value, set | frozenset) else parts))
     elif content is not None:
-        found = _digest(name, content)
-    known[id(value)] = (value, found)
-    return found
+        result = _digest(name, content)
+    known[id(value)] = (value, result)
+    return result
 
 
 def _digest(name: str, content: str | bytes) -> str:
@@ -57,7 +57,7 @@ def _digest(name: str, content: str | bytes) -> str:
     return f"{name} {hashlib.sha256(data).hexdigest()}"
 
 
-def _content(value: Any, said: Callable[[str], str]) -> list[Any] | str | bytes | None:
+def _content(value: Any, mask: Callable[[str], str]) -> list[Any] | str | bytes | None:
     """What an object is made of; None: nothing that could be compared with another process's."""
     kind = type(value)
     if kind in (list, tuple) or isinstance(value, set | frozenset):
@@ -67,12 +67,12 @@ def _content(value: Any, said: Callable[[str], str]) -> list[Any] | str | bytes 
     if isinstance(value, ModuleType):
         return value.__name__
     if isinstance(value, PurePath):
-        return said(str(value))
+        return mask(str(value))
     if kind.__module__.startswith(_CHANCE) or hasattr(kind, "__next__"):
         return None
     table = _TABLES.get(kind.__module__.partition(".")[0])
-    found = table(value) if table is not None else None
-    return _as_pickled(value) if found is None else found
+    result = table(value) if table is not None else None
+    return _as_pickled(value) if result is None else result
 
 
 def _of_pandas(value: Any) -> list[Any] | None:

@@ -31,12 +31,12 @@ class Imports:
     """Notes who imports what, from ``ahead`` on until ``close``."""
 
     def __init__(self) -> None:
-        self._came: frozenset[str] = frozenset()
-        self._by: dict[str, set[str]] = {}  # what a module imported, and what came into the process with it
-        self._asked: set[str] = set()
+        self._preloaded: frozenset[str] = frozenset()
+        self._importers_of: dict[str, set[str]] = {}  # what a module imported, and what came into the process with it
+        self._requested: set[str] = set()
         self._import, self._import_module = builtins.__import__, importlib.import_module
 
-    def ahead(self, names: Iterable[str]) -> None:
+    def preload(self, names: Iterable[str]) -> None:
         """Import modules; one that cannot be imported is left to whoever needs it."""
         began = set(sys.modules)
         builtins.__import__ = self._noting
@@ -46,18 +46,18 @@ class Imports:
             with contextlib.suppress(Exception):  # a module may raise anything
                 self._import_module(name)
             self._note(None, name, set(), before)
-        self._came = frozenset(sys.modules) - began
+        self._preloaded = frozenset(sys.modules) - began
 
-    def left(self) -> list[str]:
+    def unused(self) -> list[str]:
         """The modules that were imported ahead and that nothing has asked for since, directly or by way of others."""
-        reached, queue = set[str](), list(self._asked)
+        reached, queue = set[str](), list(self._requested)
         while queue:
             name = queue.pop()
             if name not in reached:
                 reached.add(name)
                 parent = name.rpartition(".")[0]
-                queue += [*self._by.get(name, ()), *([parent] if parent else ())]
-        return sorted(self._came - reached)
+                queue += [*self._importers_of.get(name, ()), *([parent] if parent else ())]
+        return sorted(self._preloaded - reached)
 
     def close(self) -> None:
         """Note no more."""
@@ -74,8 +74,8 @@ class Imports:
         before = len(sys.modules)
         module = self._import(name, globals, locals, fromlist or (), level)
         named = _absolute(name, globals or {}, level)
-        found = {named, *(f"{named}.{part}" for part in fromlist or () if f"{named}.{part}" in sys.modules)}
-        self._note((globals or {}).get("__name__"), named, found, before)
+        imported = {named, *(f"{named}.{part}" for part in fromlist or () if f"{named}.{part}" in sys.modules)}
+        self._note((globals or {}).get("__name__"), named, imported, before)
         return module
 
     def _noting_module(self, name: str, package: str | None = None) -> ModuleType:
@@ -84,15 +84,15 @@ class Imports:
         self._note(sys._getframe(1).f_globals.get("__name__"), module.__name__, {module.__name__}, before)  # noqa: SLF001
         return module
 
-    def _note(self, by: str | None, named: str, found: set[str], before: int) -> None:
-        if self._came and by not in self._came:
-            self._asked |= found
+    def _note(self, by: str | None, named: str, imported: set[str], before: int) -> None:
+        if self._preloaded and by not in self._preloaded:
+            self._requested |= imported
         elif by is not None:  # what itself was imported ahead may have been reached by accident
-            self._by.setdefault(by, set()).update(found)
+            self._importers_of.setdefault(by, set()).update(imported)
         if (count := len(sys.modules) - before) > 0:  # by C code too, which asks in other ways
-            came = set(islice(reversed(sys.modules), count))
-            for name in found & came or {named}:
-                self._by.setdefault(name, set()).update(came - found)
+            added = set(islice(reversed(sys.modules), count))
+            for name in imported & added or {named}:
+                self._importers_of.setdefault(name, set()).update(added - imported)
 
 
 def _absolute(name: str, within: Mapping[str, Any], level: int) -> str:
@@ -112,12 +112,12 @@ def importable(known: tuple[str, ...]) -> list[str]:
     return [name for name, module in list(sys.modules.items()) if name != "__main__" and _is_of(module, name, known)]
 
 
-def strangers(known: tuple[str, ...], own: Path) -> list[str]:
+def foreign_modules(known: tuple[str, ...], own: Path) -> list[str]:
     """The modules that came along and lie neither below ``known`` nor in the folder ``own``."""
-    found = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    imported = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
     return [
         name
-        for name, file in found.items()
+        for name, file in imported.items()
         if name != "__main__" and isinstance(file, str) and not file.startswith((*known, f"{own}{os.sep}", "<"))
     ]
 

@@ -11,22 +11,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .describing import described
+from .describing import describe_value
 
 FOLDER = "code"
 
 
-def strangers(folder: Path, files: Iterable[str]) -> list[str]:
+def unlisted_files(folder: Path, files: Iterable[str]) -> list[str]:
     """Files in ``code/`` that could be imported and that the manifest does not name.
 
     What else lies there, such as a file that a package writes beside itself, is nobody's code.
     """
     known = set(files)
-    found = (path.relative_to(folder).as_posix() for path in sorted((folder / FOLDER).rglob("*")))
-    return [name for name in found if name.endswith((".py", *EXTENSION_SUFFIXES)) and name not in known]
+    result = (path.relative_to(folder).as_posix() for path in sorted((folder / FOLDER).rglob("*")))
+    return [name for name in result if name.endswith((".py", *EXTENSION_SUFFIXES)) and name not in known]
 
 
-def use(folder: Path, digests: Mapping[str, str]) -> None:
+def install(folder: Path, digests: Mapping[str, str]) -> None:
     """Put a snapshot's ``code/`` first on the path, as the project was in the notebook.
 
     A source file is compiled from the very bytes that have its digest; compiled files beside it are neither read nor
@@ -68,8 +68,8 @@ def use(folder: Path, digests: Mapping[str, str]) -> None:
 
 def _is_within(module: ModuleType, root: Path) -> bool:
     file = getattr(module, "__file__", None)
-    places = [file] if file else list(getattr(module, "__path__", ()))
-    return bool(places) and all(Path(place).is_relative_to(root) for place in places)
+    folders = [file] if file else list(getattr(module, "__path__", ()))
+    return bool(folders) and all(Path(place).is_relative_to(root) for place in folders)
 
 
 def loaded(root: Path) -> dict[str, ModuleType]:
@@ -78,7 +78,7 @@ def loaded(root: Path) -> dict[str, ModuleType]:
     return {name: module for name, module in modules.items() if _is_within(module, root)}
 
 
-def globals_of(module: ModuleType, places: Iterable[Path] = ()) -> dict[str, str]:
+def globals_of(module: ModuleType, folders: Iterable[Path] = ()) -> dict[str, str]:
     """What each global of a module is, comparable with the same module's in another process.
 
     Functions and classes by their names, anything else by its content, and by its type where it has none that could
@@ -90,21 +90,25 @@ def globals_of(module: ModuleType, places: Iterable[Path] = ()) -> dict[str, str
     places
         Folders that are elsewhere in another process, such as the one that holds the module; told alike in texts.
     """
-    roots = sorted({text for place in places for text in (str(place), os.path.realpath(place))}, key=len, reverse=True)
+    roots = sorted({text for place in folders for text in (str(place), os.path.realpath(place))}, key=len, reverse=True)
 
-    def said(text: str) -> str:
+    def mask(text: str) -> str:
         for root in roots:
             text = text.replace(root, "…") if len(root) > 1 else text
         return text
 
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for name, value in list(vars(module).items()):
-        if _is_told(name, value):
-            found[name] = described(value, said, {})
+        if _is_compared(name, value):
+            result[name] = describe_value(value, mask, {})
             if isinstance(value, type) and value.__module__ == module.__name__:
-                found |= {f"{name}.{k}": described(v, said, {}) for k, v in list(vars(value).items()) if _is_told(k, v)}
-    return found
+                result |= {
+                    f"{name}.{k}": describe_value(v, mask, {})
+                    for k, v in list(vars(value).items())
+                    if _is_compared(k, v)
+                }
+    return result
 
 
-def _is_told(name: str, value: Any) -> bool:
+def _is_compared(name: str, value: Any) -> bool:
     return not name.startswith("__") and name != "_abc_impl" and not isinstance(value, ModuleType)

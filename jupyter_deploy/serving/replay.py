@@ -18,37 +18,37 @@ from pathlib import Path
 from typing import Any
 
 from . import project_code
-from .agreement import alike, differences, tolerance_of
+from .agreement import differences, structure_differences, tolerance_of
 from .audit.callers import LIBRARIES
 from .audit.effects import Effects
-from .audit.reads import Read, Reads, of_the_machine
-from .audit.redirect import originals
+from .audit.reads import Read, Reads, machine_paths
+from .audit.redirect import redirected_paths
 from .imports import importable
-from .role import asked_as
+from .role import in_role
 from .snapshot import Model, load
-from .workplace import here
+from .workplace import current_workplace
 
 REPEATS = 30
 ASKED_ALONE = 3
 
 
-def main(folder: str, result: str) -> None:
+def main(folder: str, result_file: str) -> None:
     """Replay the snapshot in ``folder`` and write what was found to the file ``result``."""
-    found = replay(Path(folder))
-    Path(result).write_text(json.dumps(found), encoding="utf-8")
+    result = replay(Path(folder))
+    Path(result_file).write_text(json.dumps(result), encoding="utf-8")
 
 
-def ask(folder: str, digest: str, asked: str, result: str) -> None:
+def answer_instances(folder: str, digest: str, instances: str, result_file: str) -> None:
     """Ask the snapshot the instances in the JSON file ``asked``; its answers, or what went wrong, as JSON."""
-    found: dict[str, Any] = {"stage": "load", "differences": [], "answers": [], "error": None}
+    result: dict[str, Any] = {"stage": "load", "differences": [], "answers": [], "error": None}
     try:
         model = load(folder, digest)
-        found["stage"] = "call"
-        with asked_as("shadow"):
-            found["answers"] = model.answer(json.loads(Path(asked).read_text("utf-8")))
+        result["stage"] = "call"
+        with in_role("shadow"):
+            result["answers"] = model.answer(json.loads(Path(instances).read_text("utf-8")))
     except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
-        found["error"] = describe(error)
-    Path(result).write_text(json.dumps(found), encoding="utf-8")
+        result["error"] = describe(error)
+    Path(result_file).write_text(json.dumps(result), encoding="utf-8")
 
 
 def replay(folder: Path) -> dict[str, Any]:
@@ -66,62 +66,64 @@ def replay(folder: Path) -> dict[str, Any]:
 
     It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
     """
-    found: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
-    found |= {"globals": {}, "over_json": False, "batchable": False}
-    effects, reads = Effects(), Reads(originals)
-    elsewhere = Path.cwd()
+    result: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
+    result |= {"globals": {}, "over_json": False, "batchable": False}
+    effects, reads = Effects(), Reads(redirected_paths)
+    initial = Path.cwd()
     variables: set[str] = set()
-    with variables_noted(variables), reads.watching():
+    with missing_variables(variables), reads.watching():
         try:
             model = load(folder)
-            _look_at_globals(folder, found)
-            found["stage"] = "call"
-            with asked_as("shadow"), effects.watching():
-                ask_again(model, found)
+            _record_globals(folder, result)
+            result["stage"] = "call"
+            with in_role("shadow"), effects.watching():
+                check_example(model, result)
         except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
-            found["error"] = describe(error)
-    found["effects"] = effects.found()
-    found["reads"] = _told(reads.found.values(), folder, elsewhere)
-    found["variables"] = sorted(variables)
-    found["imported"] = importable(LIBRARIES)
-    _look_at_globals(folder, found)
+            result["error"] = describe(error)
+    result["effects"] = effects.sentences()
+    result["reads"] = _reads_in_words(reads.observed.values(), folder, initial)
+    result["variables"] = sorted(variables)
+    result["imported"] = importable(LIBRARIES)
+    _record_globals(folder, result)
     # What stands there for jupyter_deploy comes with the bento, the project's own with the snapshot: no distributions.
     modules = {name.partition(".")[0] for name in list(sys.modules)}
-    found["modules"] = sorted(modules - {"jupyter_deploy"} - set(project_code.loaded(folder / project_code.FOLDER)))
-    return found
+    result["modules"] = sorted(modules - {"jupyter_deploy"} - set(project_code.loaded(folder / project_code.FOLDER)))
+    return result
 
 
-def _look_at_globals(folder: Path, found: dict[str, Any]) -> None:
+def _record_globals(folder: Path, result: dict[str, Any]) -> None:
     root = folder / project_code.FOLDER
     for module, loaded in project_code.loaded(root).items():
-        seen = found["globals"].setdefault(module, {})
+        seen = result["globals"].setdefault(module, {})
         for places in ((), (root, Path.cwd())):
             for name, what in project_code.globals_of(loaded, places).items():
                 seen.setdefault(name, []).append(what)
 
 
-def ask_again(model: Model, found: dict[str, Any]) -> None:
+def check_example(model: Model, result: dict[str, Any]) -> None:
     """Ask the model the snapshot's example; ``differences``, ``stochastic`` and ``stage`` of ``found`` are set."""
     manifest = model.manifest
     expected = manifest["predictions"]
     rtol, atol = tolerance_of(manifest)
     first, second = model.replay_example(), model.replay_example()
-    found["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
-    found["over_json"] = True  # what fails from here on depends on the form of a request
+    result["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
+    result["over_json"] = True  # what fails from here on depends on the form of a request
     over_json = model.answer(manifest["instances"])
-    found["stage"] = "agree"
-    if found["stochastic"]:
+    result["stage"] = "agree"
+    if result["stochastic"]:
         repeats = [first, second, *(model.replay_example() for _ in range(REPEATS - 2))]
-        found["differences"] = alike(expected, over_json) or unlike(expected, repeats)
+        result["differences"] = structure_differences(expected, over_json) or distribution_differences(
+            expected, repeats
+        )
     else:
         natively = differences(expected, first, rtol=rtol, atol=atol)
-        found["over_json"] = not natively
-        found["differences"] = natively or [
+        result["over_json"] = not natively
+        result["differences"] = natively or [
             f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
         ]
-    if not found["differences"]:
-        found["stage"] = "done"
-        found["batchable"] = not found["stochastic"] and _is_batchable(model, over_json)
+    if not result["differences"]:
+        result["stage"] = "done"
+        result["batchable"] = not result["stochastic"] and _is_batchable(model, over_json)
 
 
 def _is_batchable(model: Model, together: list[Any]) -> bool:
@@ -144,17 +146,17 @@ def _is_batchable(model: Model, together: list[Any]) -> bool:
     )
 
 
-def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[str, Any]]:
+def _reads_in_words(reads: Iterable[Read], snapshot: Path, initial: Path) -> list[dict[str, Any]]:
     """What concerns the model's own files: ``{"path", "kind", "where"}``.
 
     A path below the working directory, or one that was relative, is told relative to where the model began; one that
     is missing beside the project's code, of the kind ``beside``, relative to the folder of that.
     """
     code = f"{snapshot / project_code.FOLDER}{os.sep}"
-    place, folder = here() or (elsewhere, elsewhere)
+    place, folder = current_workplace() or (initial, initial)
     own = [f"{path}{os.sep}" for path in (snapshot, Path(__file__).parent, tempfile.gettempdir())]
-    nobodys = (*own, *of_the_machine())
-    found = []
+    nobodys = (*own, *machine_paths())
+    result = []
     for read in reads:
         path, kind = read.path, str(read.kind)
         if read.library and kind == "folder":
@@ -165,51 +167,51 @@ def _told(reads: Iterable[Read], snapshot: Path, elsewhere: Path) -> list[dict[s
             path = os.path.relpath(path, folder)
         elif kind == "missing" or read.library or path.startswith(nobodys):
             continue
-        found.append({"path": path, "kind": kind, "where": read.where})
-    return found
+        result.append({"path": path, "kind": kind, "where": read.where})
+    return result
 
 
 @contextlib.contextmanager
-def variables_noted(names: set[str]) -> Iterator[None]:
+def missing_variables(names: set[str]) -> Iterator[None]:
     """Within, the names of environment variables that are asked for and not there are added."""
     kind = type(os.environ)
     original = kind.__getitem__
 
-    def noting(self: Any, name: Any) -> Any:
+    def noted(self: Any, name: Any) -> Any:
         try:
             return original(self, name)
         except KeyError:
             names.add(str(name))
             raise
 
-    kind.__getitem__ = noting  # type: ignore[method-assign]
+    kind.__getitem__ = noted  # type: ignore[method-assign]
     try:
         yield
     finally:
         kind.__getitem__ = original  # type: ignore[method-assign]
 
 
-def unlike(expected: list[Any], repeats: list[list[Any]]) -> list[str]:
+def distribution_differences(expected: list[Any], repeats: list[list[Any]]) -> list[str]:
     """Where the notebook's answers lie outside what the model gives when asked often.
 
     Numbers: further beyond the extremes of all repeats than those are apart, which one more draw of the same
     distribution does not do but for the heaviest tails. Labels: the notebook's most frequent one was never seen.
     """
-    found = []
+    result = []
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in expected):
         for row, value in enumerate(expected):
             seen = [answers[row] for answers in repeats if answers[row] is not None]
             low, high = min(seen), max(seen)
             if not low - (high - low) <= value <= high + (high - low):
-                found.append(
+                result.append(
                     f"row {row}: the notebook's {value!r} is far from {low!r} to {high!r}, seen in {len(seen)}"
                 )
     elif expected and all(isinstance(value, str) for value in expected):
         labels = {value for answers in repeats for value in answers}
         usual = max(set(expected), key=expected.count)
         if usual not in labels:
-            found.append(f"the notebook's usual answer {usual!r} never came in {len(repeats)} repeats")
-    return found
+            result.append(f"the notebook's usual answer {usual!r} never came in {len(repeats)} repeats")
+    return result
 
 
 def describe(error: Exception) -> dict[str, Any]:

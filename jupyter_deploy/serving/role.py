@@ -17,7 +17,7 @@ def serving_role() -> str | None:
 
 
 @contextlib.contextmanager
-def asked_as(role: str) -> Iterator[None]:
+def in_role(role: str) -> Iterator[None]:
     """Within, the model is asked in this role."""
     global _role  # noqa: PLW0603 - see above
     _role = role
@@ -27,7 +27,7 @@ def asked_as(role: str) -> Iterator[None]:
         _role = None
 
 
-def stand_in() -> None:
+def install_stub() -> None:
     """Give the model a ``jupyter_deploy`` that has ``serving_role`` and nothing else.
 
     A model's code names that package, which need not be installed where a bento is served. Where it is, this one

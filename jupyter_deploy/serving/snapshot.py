@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from . import project_code
-from .dispatch.deferred_answers import one_by_one, settled
+from .dispatch.deferred_answers import as_stream, resolve
 from .environment import EnvironmentChanged, another_python, changes
 from .natives import callable_of, restore
-from .role import stand_in
+from .role import install_stub
 from .values.codec import Codec
 from .values.decoding import Decoder
-from .workplace import settle
+from .workplace import enter
 
 __all__ = ["EnvironmentChanged", "Model", "SnapshotChanged", "current", "load"]
 
@@ -80,8 +80,8 @@ class Model:
         """
         if not instances:
             return []
-        asked = self.decoder.instances(list(instances))
-        return self.codec.encode(self.call_native(self.decoder.batch([asked])), asked.rows)
+        parsed = self.decoder.instances(list(instances))
+        return self.codec.encode(self.call_native(self.decoder.batch([parsed])), parsed.rows)
 
     def call_native(self, example: Any) -> Any:
         """The model's own answer on what it takes.
@@ -91,15 +91,15 @@ class Model:
         """
         with self._without_gradients():
             if self.codec.container != "call":
-                return settled(self._call(example))
+                return resolve(self._call(example))
             calls = [example] if isinstance(example, Mapping) else example
-            return [self._once(dict(call)) for call in calls]
+            return [self._resolved_call(dict(call)) for call in calls]
 
     @contextlib.contextmanager
     def yielding(self, arguments: Mapping[str, Any]) -> Iterator[tuple[bool, Any]]:
         """One call whose answer may come item by item: whether it does, and the iterator, or the answer itself."""
-        with self._without_gradients(), one_by_one(self._unsettled(dict(arguments))) as found:
-            yield found
+        with self._without_gradients(), as_stream(self._call_once(dict(arguments))) as result:
+            yield result
 
     def replay_example(self) -> list[Any]:
         """The predictions for the notebook's own example, asked as the notebook did: not by way of JSON."""
@@ -107,10 +107,10 @@ class Model:
         answer = self.call_native(copy.deepcopy(self._example))
         return self.codec.encode(answer, len(self.manifest["instances"]))
 
-    def _once(self, arguments: dict[str, Any]) -> Any:
-        return settled(self._unsettled(arguments))
+    def _resolved_call(self, arguments: dict[str, Any]) -> Any:
+        return resolve(self._call_once(arguments))
 
-    def _unsettled(self, arguments: dict[str, Any]) -> Any:
+    def _call_once(self, arguments: dict[str, Any]) -> Any:
         positional = [arguments.pop(name) for name in self._positional if name in arguments]
         return self._call(*positional, **arguments)
 
@@ -171,7 +171,7 @@ def load(path: str | os.PathLike[str], digest: str | None = None) -> Model:
         return _current
 
 
-def to_be_asked(native: Any, path: str | os.PathLike[str], digest: str) -> Model:
+def model_of(native: Any, path: str | os.PathLike[str], digest: str) -> Model:
     """An object of this process, to be asked what the snapshot in a folder was asked: no more than its example is read.
 
     Modules, classes and files of the project are this process's own; the snapshot's do not take their places.
@@ -204,10 +204,10 @@ def _example(folder: Path, digest: str) -> tuple[dict[str, Any], Mapping[str, An
 
 def _read(folder: Path, digest: str | None) -> Model:
     with _verified(folder, digest) as (manifest, files, actual):
-        stand_in()
-        project_code.use(folder, manifest["files"])
+        install_stub()
+        project_code.install(folder, manifest["files"])
         if manifest.get("packed"):
-            settle(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
+            enter(manifest["packed"], {name: (file, manifest["files"][name]) for name, file in files.items()})
         native = _Unpickler(files[MODEL], folder).load()
         example = _Unpickler(files[EXAMPLE], folder).load()
     return Model(native, manifest, example, _tag(folder), actual)
@@ -234,15 +234,15 @@ def _verified(folder: Path, digest: str | None) -> Iterator[tuple[dict[str, Any]
         files = {}
         for name in sorted({MODEL, EXAMPLE, *manifest["files"]}):
             file = files[name] = opened.enter_context(_open(folder / name))
-            found, expected = hashlib.file_digest(file, "sha256").hexdigest(), manifest["files"].get(name)
-            if found != expected:
+            result, expected = hashlib.file_digest(file, "sha256").hexdigest(), manifest["files"].get(name)
+            if result != expected:
                 raise SnapshotChanged(
-                    f"{folder / name} changed after it was captured: expected sha256 {expected}, found {found}"
+                    f"{folder / name} changed after it was captured: expected sha256 {expected}, found {result}"
                 )
             file.seek(0)
         if os.environ.get("NBDEPLOY_CHECK_ENVIRONMENT") == "1" and (lines := changes(manifest)):
             raise EnvironmentChanged(lines)
-        if unknown := project_code.strangers(folder, files):
+        if unknown := project_code.unlisted_files(folder, files):
             raise SnapshotChanged(f"{folder / unknown[0]} is not among what was captured")
         yield manifest, files, actual
 
@@ -256,10 +256,10 @@ class _Unpickler(pickle.Unpickler):
         self._restored: dict[str, Any] = {}
 
     def persistent_load(self, reference: tuple[Any, ...]) -> Any:
-        told = repr(reference)  # some hold dicts
-        if told not in self._restored:
-            self._restored[told] = restore(self._folder, reference)
-        return self._restored[told]
+        key = repr(reference)  # some hold dicts
+        if key not in self._restored:
+            self._restored[key] = restore(self._folder, reference)
+        return self._restored[key]
 
 
 def _content(path: Path) -> bytes:

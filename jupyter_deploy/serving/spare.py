@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .audit.callers import LIBRARIES
-from .audit.redirect import originals
-from .imports import Imports, strangers
+from .audit.redirect import redirected_paths
+from .imports import Imports, foreign_modules
 from .replay import replay
 
 IDLE_SECONDS = 600.0
@@ -28,19 +28,19 @@ def main(folder: str, imports: str) -> None:
     The result also says what was ``left``: imported ahead and asked for by nobody, or led elsewhere (``redirect``)
     after what was imported had got hold of the functions that open files.
     """
-    ahead = Imports()
-    ahead.ahead(json.loads(Path(imports).read_text("utf-8")))
+    preload = Imports()
+    preload.preload(json.loads(Path(imports).read_text("utf-8")))
     # What is the user's own may be changed while this waits.
-    job = None if strangers(LIBRARIES, Path(__file__).parent) else _line()
+    job = None if foreign_modules(LIBRARIES, Path(__file__).parent) else _read_job()
     if job is None:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    found = replay(Path(job["snapshot"]))
-    left = [*ahead.left(), *sorted(originals())]
-    Path(job["result"]).write_text(json.dumps(found | {"left": left}), encoding="utf-8")
+    result = replay(Path(job["snapshot"]))
+    unused = [*preload.unused(), *sorted(redirected_paths())]
+    Path(job["result"]).write_text(json.dumps(result | {"left": unused}), encoding="utf-8")
 
 
-def _line() -> Any:
+def _read_job() -> Any:
     """A line of standard input as JSON; None: it ends, or nothing comes."""
     text = b""
     while not text.endswith(b"\n"):

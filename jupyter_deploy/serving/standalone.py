@@ -31,17 +31,17 @@ from typing import Any
 
 from . import workplace
 from .asgi.front import Front
-from .asgi.messages import Answer, Receive, Scope, Send
+from .asgi.messages import Receive, Response, Scope, Send
 from .dispatch.parsed_request import Raw
-from .role import asked_as
+from .role import in_role
 from .snapshot import EnvironmentChanged, load
 from .telemetry.records import Entry
 
 LOG, STATE, CALLS = "log", "state.json", "calls"
 """Names in the server's folder: what the model writes, how the start went, and a file of calls for each job."""
 
-MOST_CALLS = 100_000
-MOST_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_CALLS = 100_000
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Of each job so many calls are noted, and answers of so many bytes of JSON together; the rest is counted."""
 
 _JOB = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -53,7 +53,7 @@ _LOOK_SECONDS = 0.5
 _KEEP_ALIVE_SECONDS = 24 * 3600
 
 
-class Noted:
+class CallLog:
     """What the model was asked, as one line a call in a file for each job; in place of a release's records.
 
     A line is written before the answer leaves: who has an answer can read what was noted of it. Of a call beyond the
@@ -89,8 +89,8 @@ class Noted:
     def _append(self, job: str, about: dict[str, Any], answers: str) -> None:
         self._calls[job] = self._calls.get(job, 0) + 1
         self._bytes[job] = self._bytes.get(job, 0) + len(answers)
-        kept = answers if self._bytes[job] <= MOST_ANSWER_BYTES else "null"
-        line = f'{json.dumps(about)[:-1]}, "answers": {kept}}}\n' if self._calls[job] <= MOST_CALLS else "\n"
+        kept = answers if self._bytes[job] <= MAX_ANSWER_BYTES else "null"
+        line = f'{json.dumps(about)[:-1]}, "answers": {kept}}}\n' if self._calls[job] <= MAX_CALLS else "\n"
         with open(self._folder / job, "ab", opener=_private) as file:
             file.write(line.encode())
 
@@ -102,9 +102,9 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _values(given: Any) -> Any:
+def _values(value: Any) -> Any:
     # Read, so that the same is known as the same however its JSON was written.
-    return json.loads(given) if isinstance(given, Raw) else given
+    return json.loads(value) if isinstance(value, Raw) else value
 
 
 def _digest(inputs: Any) -> str:
@@ -115,13 +115,13 @@ def _digest(inputs: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-async def nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
+async def fallback_app(scope: Scope, receive: Receive, send: Send) -> None:
     """What stands behind the front door: the paths that BentoML would answer."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http":
         alive = scope["path"].endswith(("/livez", "/readyz"))
-        await Answer(200 if alive else 404, b"{}").through(send)
+        await Response(200 if alive else 404, b"{}").send_to(send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
@@ -132,7 +132,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-class BelowSecret:
+class SecretPrefix:
     """Only who knows the secret that stands first in the path is let in; then stands the job that asks."""
 
     def __init__(self, app: Any, secret: str, log: Path) -> None:
@@ -148,14 +148,14 @@ class BelowSecret:
         secret, _, rest = path.partition("/")
         job, _, below = rest.partition("/")
         if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret) or not _JOB.fullmatch(job):
-            await Answer(404, b"{}").through(send)
+            await Response(404, b"{}").send_to(send)
         elif rest == LOG:
-            await Answer(200, self._tail(), "text/plain; charset=utf-8").through(send)
+            await Response(200, self._tail(), "text/plain; charset=utf-8").send_to(send)
         else:
             # What a gateway would say of the request nobody says here; the job takes the place of its own id.
-            told = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(b"x-rollout-")]
-            told = [(name, value) for name, value in told if name.lower() != b"x-pair-id"]
-            headers = [*told, (b"x-pair-id", job.encode())]
+            kept = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(b"x-rollout-")]
+            kept = [(name, value) for name, value in kept if name.lower() != b"x-pair-id"]
+            headers = [*kept, (b"x-pair-id", job.encode())]
             inner = {**scope, "path": f"/{below}", "raw_path": f"/{below}".encode(), "headers": headers}
             await self._app(inner, receive, send)
 
@@ -170,52 +170,52 @@ class BelowSecret:
 
 def main() -> None:
     """Serve what standard input says until it ends."""
-    told = json.loads(sys.stdin.buffer.readline() or b"{}")
-    if not told:
+    settings = json.loads(sys.stdin.buffer.readline() or b"{}")
+    if not settings:
         return  # who started this has gone already
-    root = Path(told["root"])
-    ending = _Ending(root, told["parent"])  # asked of the system, it could be somebody else by now
-    threading.Thread(target=ending.with_parent, daemon=True).start()
+    root = Path(settings["root"])
+    watch = _ParentWatch(root, settings["parent"])  # asked of the system, it could be somebody else by now
+    threading.Thread(target=watch.run, daemon=True).start()
     try:
-        model = load(told["path"], told["digest"])
+        model = load(settings["path"], settings["digest"])
     except EnvironmentChanged as changed:
-        _say(root, {"changes": changed.changes})
+        _write_state(root, {"changes": changed.changes})
         raise
     # As a release is asked its example before it is asked by anybody else: the first answer is often a slow one.
-    with contextlib.suppress(Exception), asked_as("probe"):
+    with contextlib.suppress(Exception), in_role("probe"):
         model.answer(model.manifest["instances"])
     import uvicorn  # noqa: PLC0415 - only this process needs it
 
-    front = Front(nothing_else, model=model, recorder=Noted(root / CALLS))
+    front = Front(fallback_app, model=model, recorder=CallLog(root / CALLS))
     config = uvicorn.Config(
-        BelowSecret(front, told["secret"], root / LOG),
+        SecretPrefix(front, settings["secret"], root / LOG),
         log_level="error",
         access_log=False,
         lifespan="on",
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
     )
-    ending.server = uvicorn.Server(config)
+    watch.server = uvicorn.Server(config)
     # It has listened since before this process began, so that who asked meanwhile has been waiting.
-    listener = socket.socket(fileno=told["listener"])
-    _say(root, {})
-    asyncio.run(ending.server.serve(sockets=[listener]))
+    listener = socket.socket(fileno=settings["listener"])
+    _write_state(root, {})
+    asyncio.run(watch.server.serve(sockets=[listener]))
 
 
-def _say(root: Path, state: dict[str, Any]) -> None:
+def _write_state(root: Path, state: dict[str, Any]) -> None:
     part = root / f"{STATE}.part"
     part.write_text(json.dumps(state), "utf-8")
     part.replace(root / STATE)
 
 
-class _Ending:
+class _ParentWatch:
     """Ends this process with the one that started it, also while the model loads or computes."""
 
     def __init__(self, root: Path, parent: int) -> None:
         self._root, self._parent = root, parent
         self.server: Any = None
 
-    def with_parent(self) -> None:
+    def run(self) -> None:
         while os.getppid() == self._parent:
             ready, _, _ = select.select([0], [], [], _LOOK_SECONDS)
             if ready and not os.read(0, 4096):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .audit.redirect import redirect
-from .hosting.read_only_bentoml import has_folder
+from .hosting.read_only_bentoml import has_temporary_folder
 from .telemetry.recording import STDOUT
 
 INSIDE, OUTSIDE = "data", "outside"
@@ -33,14 +33,14 @@ _BLOCK = 1 << 20
 
 # Folders that this process holds, with the descriptors whose locks say that it lives; and where it went last.
 _held: dict[Path, int] = {}
-_here: tuple[Path, Path] | None = None
+_current: tuple[Path, Path] | None = None
 
 
-class NoPlace(OSError):
+class NoTemporaryFolder(OSError):
     """There is no folder that packed files could be copied to."""
 
 
-class Changed(RuntimeError):
+class CopyChanged(RuntimeError):
     """What was copied is not what was verified."""
 
 
@@ -60,7 +60,7 @@ def location_of(name: str) -> str | None:
     return "../" * int(ups) + below if top == OUTSIDE and ups.isdecimal() else None
 
 
-def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) -> None:
+def enter(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) -> None:
     """Make a workplace, copy the packed files into it and go there.
 
     Parameters
@@ -79,15 +79,15 @@ def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) 
     OSError
         Its disk is full; nothing is left.
     """
-    global _here  # noqa: PLW0603 - as the working directory itself is the process's
+    global _current  # noqa: PLW0603 - as the working directory itself is the process's
     located = {at: opened for name, opened in files.items() if (at := location_of(name)) is not None}
     depth = max(at.split("/").count("..") for at in (data["folder"], *data["absolute"].values(), *located))
-    if not has_folder():
-        raise NoPlace(
+    if not has_temporary_folder():
+        raise NoTemporaryFolder(
             "the model has packed files, of which each process takes copies, and there is no folder to write them to: "
             "mount one at /tmp, or at a path that TMPDIR names"
         )
-    place = _made()
+    place = _new_folder()
     try:
         project = place.joinpath(*["above"] * depth, "project")
         for at, (file, sha256) in located.items():
@@ -98,16 +98,16 @@ def settle(data: Mapping[str, Any], files: Mapping[str, tuple[IO[bytes], str]]) 
         if records and records != STDOUT:
             os.environ[_RECORDS] = str(Path(records).absolute())
         os.chdir(folder)
-        _here = (place, folder)
+        _current = (place, folder)
         redirect({absolute: str(_below(place, project, at)) for absolute, at in data["absolute"].items()})
     except BaseException:
         _remove(place)
         raise
 
 
-def here() -> tuple[Path, Path] | None:
+def current_workplace() -> tuple[Path, Path] | None:
     """The workplace of this process, and the folder in it where it began; None: it has none."""
-    return _here
+    return _current
 
 
 def leave() -> None:
@@ -131,7 +131,7 @@ def sweep() -> None:
                 os.close(descriptor)
 
 
-def _made() -> Path:
+def _new_folder() -> Path:
     """A new folder with a lock on it; one that a ``sweep`` met before it was locked is made anew."""
     sweep()
     while True:
@@ -154,10 +154,10 @@ def _remove(place: Path) -> None:
 
 
 def _below(place: Path, project: Path, at: str) -> Path:
-    found = Path(os.path.normpath(project / at))
-    if not found.is_relative_to(place):
-        raise Changed(f"{at} is no place for a packed file")
-    return found
+    path = Path(os.path.normpath(project / at))
+    if not path.is_relative_to(place):
+        raise CopyChanged(f"{at} is no place for a packed file")
+    return path
 
 
 def _copy(file: IO[bytes], to: Path, sha256: str) -> None:
@@ -169,4 +169,4 @@ def _copy(file: IO[bytes], to: Path, sha256: str) -> None:
             digest.update(block)
             copy.write(block)
     if digest.hexdigest() != sha256:
-        raise Changed(f"{to.name} changed while it was copied")
+        raise CopyChanged(f"{to.name} changed while it was copied")

@@ -22,13 +22,13 @@ from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 SERVICE = """
 from serving import Front, load
-from serving.standalone import nothing_else
+from serving.standalone import fallback_app
 
 load({path!r}, digest={digest!r})
 
 
 def app():
-    return Front(nothing_else)
+    return Front(fallback_app)
 """
 
 FRAME = pd.DataFrame({"age": [30, 40, 50], "weight": [60.5, 70.0, 80.25], "sex": ["F", "M", "F"]})

@@ -128,11 +128,11 @@ WRITERS = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
 from serving import output
-output.among_processes()
+output.share_output_lock()
 for number in range(3):
     if not os.fork():
         for _ in range(50):
-            output.line_out(b"%d" % number * 200_000 + b"\\n")
+            output.write_lines(b"%d" % number * 200_000 + b"\\n")
         os._exit(0)
 """
 

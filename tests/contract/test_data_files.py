@@ -427,7 +427,7 @@ def test_what_changes_while_it_is_copied_is_refused_and_no_workplace_is_left(tmp
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files = {"data/a.csv": (io.BytesIO(b"other"), hashlib.sha256(b"verified").hexdigest())}
     with pytest.raises(workplace.Changed, match=r"a\.csv changed while it was copied"):
-        workplace.settle({"folder": ".", "absolute": {}}, files)
+        workplace.enter({"folder": ".", "absolute": {}}, files)
     assert list(tmp_path.iterdir()) == []
     assert workplace.here() is None
 

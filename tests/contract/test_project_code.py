@@ -277,10 +277,10 @@ RUN = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from serving.project_code import strangers, use
+from serving.project_code import install, unlisted_files
 folder, files = Path(sys.argv[2]), json.loads(sys.argv[3])
-print(strangers(folder, files))
-use(folder, files)
+print(unlisted_files(folder, files))
+install(folder, files)
 import safe
 print(safe.ANSWER, safe.__file__)
 """

@@ -178,12 +178,12 @@ def test_each_run_is_told_apart_and_its_calls_make_metrics(servers, captured):
 
 
 def test_beyond_its_limits_calls_are_counted_and_their_answers_left_out(tmp_path):
-    from jupyter_deploy.serving.standalone import MOST_ANSWER_BYTES, MOST_CALLS, Noted
+    from jupyter_deploy.serving.standalone import MAX_ANSWER_BYTES, MAX_CALLS, CallLog
     from jupyter_deploy.serving.telemetry.records import Entry
 
-    noted = Noted(tmp_path / "calls")
-    noted._calls["a"] = MOST_CALLS - 1
-    noted._bytes["b"] = MOST_ANSWER_BYTES
+    noted = CallLog(tmp_path / "calls")
+    noted._calls["a"] = MAX_CALLS - 1
+    noted._bytes["b"] = MAX_ANSWER_BYTES
     for job in ("a", "a", "b"):
         assert noted.write_all([Entry("r", job, 1, "direct", 200, 1.0, 1, [1], [2])])
     assert (tmp_path / "calls" / "a").read_text().count("\n") == 2
@@ -194,10 +194,10 @@ def test_beyond_its_limits_calls_are_counted_and_their_answers_left_out(tmp_path
 
 def test_the_same_question_is_known_as_the_same_however_its_json_was_written(tmp_path):
     from jupyter_deploy.serving.dispatch.parsed_request import Raw
-    from jupyter_deploy.serving.standalone import Noted
+    from jupyter_deploy.serving.standalone import CallLog
     from jupyter_deploy.serving.telemetry.records import Entry
 
-    noted = Noted(tmp_path / "calls")
+    noted = CallLog(tmp_path / "calls")
     asked = ([{"a": "é"}], Raw(b'[ {"a":\n"\\u00e9"} ]'), Raw('[{"a": "é"}]'.encode()), [{"a": "e"}])
     noted.write_all([Entry("r", "job", 1, "direct", 200, 1.0, 1, inputs, Raw(b"[2]")) for inputs in asked])
     lines = [json.loads(line) for line in (tmp_path / "calls" / "job").read_text().splitlines()]

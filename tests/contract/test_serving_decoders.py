@@ -73,7 +73,7 @@ def test_each_odd_value_in_each_place_is_taken_or_refused_alike(name):
 def test_several_questions_are_one_batch_of_all_their_rows(name, monkeypatch):
     codec, instances = CASES[name]
     decoder = fast(codec)
-    monkeypatch.setattr(decoder, "_slowly", None)
+    monkeypatch.setattr(decoder, "_slow_path", None)
     bodies = [json.dumps({"instances": rows}).encode() for rows in (instances, instances[:1], instances * 4)]
     together = slow(codec).json(json.dumps({"instances": instances + instances[:1] + instances * 4}).encode())
     assert_same_batch(decoder.batch(list(map(decoder.json, bodies))), decoder.batch([together]))

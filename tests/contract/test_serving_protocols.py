@@ -10,7 +10,7 @@ from protocol_models import FRAME, MODELS, ask, front_of
 
 from jupyter_deploy.domain.evidence.inference import Record
 from jupyter_deploy.serving import Front, snapshot
-from jupyter_deploy.serving.standalone import nothing_else
+from jupyter_deploy.serving.standalone import fallback_app
 
 ROWS = json.loads(FRAME.to_json(orient="records"))
 
@@ -196,7 +196,7 @@ def test_an_endpoint_of_another_name_is_found_by_both(tmp_path, monkeypatch):
 
 def test_before_the_model_is_loaded_it_lives_and_is_not_ready(monkeypatch):
     monkeypatch.setattr(snapshot, "_current", None)
-    front = Front(nothing_else)
+    front = Front(fallback_app)
     assert ask(front, "GET", "/v2/health/live").status_code == 200
     for method, path in (
         ("GET", "/v2/health/ready"), ("GET", "/ping"), ("POST", "/invocations"),

@@ -148,8 +148,8 @@ def test_rows_of_which_nothing_is_kept_are_not_even_written_out(mode):
             pytest.fail("a table's rows were written out")
 
     pair_id = next(str(number) for number in range(100) if place_of(str(number)) >= 0.1)
-    asked = SimpleNamespace(
+    context = SimpleNamespace(
         record=mode, pair_id=pair_id, request_id="r", ts_ns=1, role="stable", latency_ms=1.0, abandoned=False
     )
-    entry = Outcome(SimpleNamespace(asked=asked, question=Table()), 200, None).entry()
+    entry = Outcome(SimpleNamespace(context=context, parsed=Table()), 200, None).entry()
     assert (entry.inputs, entry.status) == (None, 200)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_deploy.serving.agreement import alike, differences
+from jupyter_deploy.serving.agreement import differences, structure_differences
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_the_tolerance_is_relative_to_what_was_expected():
     ],
 )
 def test_a_stochastic_model_must_answer_in_the_same_form_only(expected, got, told):
-    assert alike(expected, got) == told
+    assert structure_differences(expected, got) == told

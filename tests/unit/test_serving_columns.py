@@ -75,7 +75,7 @@ def test_columns_are_taken_as_their_rows_are(changed):
 
 def test_numbers_and_texts_need_no_look_at_each_row(monkeypatch):
     decoder = Decoder(CODEC)
-    monkeypatch.setattr(decoder, "_slowly", None)
+    monkeypatch.setattr(decoder, "_slow_path", None)
     asked = decoder.columns(COLUMNS)
     assert decoder.batch([asked]).dtypes.tolist() == FRAME.dtypes.tolist()
 

@@ -124,7 +124,7 @@ def test_the_example_goes_the_fast_way(name, monkeypatch):
     decoder = fast(codec)
     content = json.dumps({"instances": instances * 3}).encode()
     expected = slow(codec).json(content)
-    monkeypatch.setattr(decoder, "_slowly", None)
+    monkeypatch.setattr(decoder, "_slow_path", None)
     assert_same(codec, decoder.json(content), expected)
     assert_same(codec, decoder.instances(instances * 3), expected)
 
@@ -170,7 +170,7 @@ def test_a_refusal_knows_what_was_asked():
 def test_whole_numbers_may_be_written_as_floats_on_the_fast_way_too(monkeypatch):
     codec, _ = CASES["whole numbers among others"]
     decoder = fast(codec)
-    monkeypatch.setattr(decoder, "_slowly", None)
+    monkeypatch.setattr(decoder, "_slow_path", None)
     assert decoder.batch([decoder.json(b'{"instances":[{"c":3.0,"a":1,"d":5}]}')]).dtypes.astype(str).tolist() == [
         *("int64", "float64", "int64")
     ]

@@ -30,8 +30,8 @@ def test_what_cannot_be_printed_is_lost_and_nothing_else():
 SAYS = """
 import os, sys
 sys.path.insert(0, {path!r})
-from jupyter_deploy.serving.output import keep_writing, on_stdout
-on_stdout(as_json={as_json})
+from jupyter_deploy.serving.output import keep_writing, redirect_output
+redirect_output(as_json={as_json})
 keep_writing()
 print("one\\ntwo", end="")
 print(" and more")

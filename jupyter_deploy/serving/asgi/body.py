@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .messages import Asked, Receive
+from .messages import Receive, RequestContext
 from .problems import Problem
 
 DRAIN_SECONDS = 5.0
@@ -33,18 +33,20 @@ class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-def said_to_be_json(asked: Asked) -> None:
+def require_json_type(context: RequestContext) -> None:
     """Refuse, with 415, what is not said to be JSON, as it is."""
     # Without one too: that, like a form's, is what a web page of anybody may send to this machine without asking first.
-    content_type = asked.header(b"content-type")
+    content_type = context.header(b"content-type")
     if not JSON_TYPE.fullmatch(content_type.partition(";")[0].strip()):
         raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
-    encoding = asked.header(b"content-encoding")
+    encoding = context.header(b"content-encoding")
     if encoding and encoding.lower() != "identity":
         raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
 
 
-async def read(asked: Asked, receive: Receive, limit: int, take: Callable[[int], None] = lambda _: None) -> bytes:
+async def read(
+    context: RequestContext, receive: Receive, limit: int, reserve: Callable[[int], None] = lambda _: None
+) -> bytes:
     """The request's body.
 
     Parameters
@@ -59,21 +61,21 @@ async def read(asked: Asked, receive: Receive, limit: int, take: Callable[[int],
     ClientGone
         It never came completely.
     """
-    announced = asked.header(b"content-length")
+    announced = context.header(b"content-length")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > limit):
         await _drain(receive)
         raise too_large(limit)
     if announced.isdecimal() and int(announced) <= _SHORT_BYTES:
-        return await _whole(receive, limit, take)
+        return await _whole(receive, limit, reserve)
     try:
         async with asyncio.timeout(RECEIVE_SECONDS):
-            return await _whole(receive, limit, take)
+            return await _whole(receive, limit, reserve)
     except TimeoutError as error:
-        words = f"the request was not complete after {RECEIVE_SECONDS:g} s"
-        raise Problem(408, words, headers=[(b"connection", b"close")]) from error
+        detail = f"the request was not complete after {RECEIVE_SECONDS:g} s"
+        raise Problem(408, detail, headers=[(b"connection", b"close")]) from error
 
 
-async def _whole(receive: Receive, limit: int, take: Callable[[int], None]) -> bytes:
+async def _whole(receive: Receive, limit: int, reserve: Callable[[int], None]) -> bytes:
     chunks: list[bytes] = []
     length = 0
     while True:
@@ -87,13 +89,13 @@ async def _whole(receive: Receive, limit: int, take: Callable[[int], None]) -> b
             if message.get("more_body", False):
                 await _drain(receive)
             raise too_large(limit)
-        take(len(chunk))
+        reserve(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
 
 
-async def left(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
     """Returns when the client has closed the connection after its request was read."""
     if (await receive())["type"] != "http.disconnect":
         await asyncio.get_running_loop().create_future()  # more of a request than there is: nobody says any more

@@ -8,18 +8,18 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 """Far more than any gateway lets through; a piece that is read may hold the end of another request too."""
 
-_WORDS = b"the head of the request is too large"
+_DETAIL = b"the head of the request is too large"
 _REFUSAL = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_WORDS), _WORDS)
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_DETAIL), _DETAIL)
 )
 
 
 @cache
-def bounded() -> None:
+def install() -> None:
     """Have uvicorn refuse longer ones, in this process."""
     # In its place, since neither its command line nor `bentoml serve` takes another class.
     try:
@@ -34,7 +34,7 @@ def bounded() -> None:
             self.head_bytes = 0
             return
         self.head_bytes = getattr(self, "head_bytes", 0) + len(data)
-        if self.head_bytes > MOST_BYTES and not self.transport.is_closing():
+        if self.head_bytes > MAX_BYTES and not self.transport.is_closing():
             self.transport.write(_REFUSAL)
             self.transport.close()
 

@@ -20,15 +20,15 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
-_MOST_DIGITS = 12
-SANE_ID = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]{0,1022}[!-~\x80-\xff])?")
+_MAX_DIGITS = 12
+VALID_ID = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]{0,1022}[!-~\x80-\xff])?")
 
 # A label of a metric must not take whatever value a client invents.
 _ROLES: dict[bytes | None, str] = {role.encode(): role for role in ("direct", "stable", "canary", "shadow", "probe")}
 
 
 @dataclass(slots=True)
-class Asked:
+class RequestContext:
     """Who asks, as the headers say, and when it came in.
 
     Attributes
@@ -51,19 +51,19 @@ class Asked:
     abandoned: bool = False
 
     @classmethod
-    def by(cls, scope: Scope) -> Asked:
-        told = dict(reversed(scope["headers"]))
-        limit = told.get(b"x-request-timeout-ms")
-        asked = cls(
-            told,
-            _sane(told.get(b"x-request-id")) or _fresh_id(),
-            _sane(told.get(b"x-pair-id")),
-            _ROLES.get(told.get(b"x-rollout-role"), "direct"),
-            recording(record.decode("latin-1")) if (record := told.get(b"x-rollout-record")) else EVERYTHING,
+    def from_scope(cls, scope: Scope) -> RequestContext:
+        headers = dict(reversed(scope["headers"]))
+        limit = headers.get(b"x-request-timeout-ms")
+        context = cls(
+            headers,
+            _valid_id(headers.get(b"x-request-id")) or _fresh_id(),
+            _valid_id(headers.get(b"x-pair-id")),
+            _ROLES.get(headers.get(b"x-rollout-role"), "direct"),
+            recording(record.decode("latin-1")) if (record := headers.get(b"x-rollout-record")) else EVERYTHING,
         )
         if limit is not None:
-            asked.deadline = asked.started + _milliseconds(limit) / 1000
-        return asked
+            context.deadline = context.started + _milliseconds(limit) / 1000
+        return context
 
     def header(self, name: bytes) -> str:
         """A header by its lower-case name; empty if there is none."""
@@ -74,20 +74,20 @@ class Asked:
         return (time.perf_counter() - self.started) * 1000
 
 
-class Answered(Protocol):
+class Sendable(Protocol):
     """What is sent back: an ``Answer``, or one that comes piece by piece."""
 
-    async def through(self, send: Send, stamps: Headers = ()) -> None: ...
+    async def send_to(self, send: Send, stamps: Headers = ()) -> None: ...
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    async def through(self, send: Send, stamps: Headers = ()) -> None:
+    async def send_to(self, send: Send, stamps: Headers = ()) -> None:
         headers = [
             (b"content-type", self.content_type.encode("ascii")),
             (b"content-length", b"%d" % len(self.body)),
@@ -99,7 +99,7 @@ class Answer:
             await send({"type": "http.response.body", "body": self.body})
 
 
-class Stamped:
+class StampedSend:
     """A ``send`` that puts the same headers on every response and does not mind that the client has gone."""
 
     def __init__(self, send: Send, stamps: Headers) -> None:
@@ -132,10 +132,10 @@ def _fresh_id() -> str:
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"
 
 
-def _sane(value: bytes | None) -> str | None:
+def _valid_id(value: bytes | None) -> str | None:
     text = None if value is None else value.decode("latin-1")
-    return text if text is not None and SANE_ID.fullmatch(text) else None
+    return text if text is not None and VALID_ID.fullmatch(text) else None
 
 
 def _milliseconds(value: bytes) -> float:
-    return int(value) if value.isdigit() and len(value) <= _MOST_DIGITS else math.nan
+    return int(value) if value.isdigit() and len(value) <= _MAX_DIGITS else math.nan

@@ -8,9 +8,9 @@ from ..protocols import Protocols
 from ..protocols.columnar import TYPES as TABLES
 from ..snapshot import Model
 
-_SHOWN = 3  # of the example's instances
+_EXAMPLES = 3  # of the example's instances
 
-WORDS = "One prediction for each instance, in their order"
+SUMMARY = "One prediction for each instance, in their order"
 
 INVOCATION = {
     "type": "object",
@@ -98,7 +98,7 @@ ACTUAL = {
     },
 }
 
-NOT_TAKEN = {
+FEEDBACK_REFUSALS = {
     "400": REFUSALS["400"],
     "409": "The endpoint keeps no data of its requests",
     "408": REFUSALS["408"],
@@ -146,16 +146,18 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
     """
     manifest = model.manifest
     signature = manifest["signature"]
-    takes, named = _hoisted(signature["instance_schema"])
-    instances = manifest["instances"][:_SHOWN]
+    instance_schema, named = _hoisted(signature["instance_schema"])
+    instances = manifest["instances"][:_EXAMPLES]
     infer = Protocols(model, name).v2.example(instances)
-    answered = {
+    predictions = {
         "schema": _only("predictions", signature["answer_schema"]),
-        "example": {"predictions": manifest["predictions"][:_SHOWN]},
+        "example": {"predictions": manifest["predictions"][:_EXAMPLES]},
     }
-    by_instances = {"application/json": {"schema": _only("instances", takes), "example": {"instances": instances}}}
-    by_mlflow = {"application/json": {"schema": INVOCATION, "example": {"instances": instances}}, "text/csv": {}}
-    by_tensors = {"application/json": {"schema": INFER, "example": infer}}
+    json_body = {
+        "application/json": {"schema": _only("instances", instance_schema), "example": {"instances": instances}}
+    }
+    mlflow_body = {"application/json": {"schema": INVOCATION, "example": {"instances": instances}}, "text/csv": {}}
+    tensor_body = {"application/json": {"schema": INFER, "example": infer}}
     tables: dict[str, Any] = {kind: {} for kind in TABLES}
     v1, v2 = f"/v1/models/{name}", f"/v2/models/{name}"
     return {
@@ -168,20 +170,20 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
         # Relative to this document, wherever a gateway has put it.
         "servers": [{"url": "."}],
         "paths": {
-            "/predict": _asked("predict", WORDS, by_instances | tables, {"application/json": answered} | tables),
-            "/invocations": _asked(
+            "/predict": _post("predict", SUMMARY, json_body | tables, {"application/json": predictions} | tables),
+            "/invocations": _post(
                 "invocations",
                 "The same as MLflow's clients ask it",
-                by_mlflow | tables,
-                {"application/json": answered} | tables,
+                mlflow_body | tables,
+                {"application/json": predictions} | tables,
             ),
-            f"{v1}:predict": _asked(
-                "predictV1", "The same by KServe's first protocol", by_instances, {"application/json": answered}
+            f"{v1}:predict": _post(
+                "predictV1", "The same by KServe's first protocol", json_body, {"application/json": predictions}
             ),
-            f"{v2}/infer": _asked(
+            f"{v2}/infer": _post(
                 "infer",
                 "The same by the Open Inference Protocol, with its binary extension",
-                by_tensors,
+                tensor_body,
                 {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
             ),
             "/v1/models": _get("modelsV1", "The model's name", "application/json"),
@@ -220,7 +222,7 @@ def _hoisted(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return renamed(schema), named
 
 
-def _asked(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+def _post(name: str, summary: str, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
     return {
         "post": {
             "operationId": name,
@@ -260,19 +262,19 @@ def _feedback() -> dict[str, Any]:
                     "description": "All of it is written down",
                     "content": {"application/json": {"schema": count}},
                 },
-                **_problems(NOT_TAKEN),
+                **_problems(FEEDBACK_REFUSALS),
             },
         }
     }
 
 
 def _problems(refusals: dict[str, str]) -> dict[str, Any]:
-    return {status: _problem(words) for status, words in refusals.items()}
+    return {status: _problem(description) for status, description in refusals.items()}
 
 
-def _problem(words: str) -> dict[str, Any]:
+def _problem(description: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": words, "content": {"application/problem+json": {"schema": schema}}}
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _get(name: str, summary: str, content_type: str) -> dict[str, Any]:

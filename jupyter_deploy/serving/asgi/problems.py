@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from .messages import Answer, Message, Send
+from .messages import Message, Response, Send
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -56,7 +56,7 @@ class Problem(Exception):
         except ValueError:
             return "Error"
 
-    def answer(self, request_id: str) -> Answer:
+    def response(self, request_id: str) -> Response:
         content = {
             "type": "about:blank",
             "title": self.title,
@@ -66,10 +66,10 @@ class Problem(Exception):
             "errors": self.errors,
         }
         body = json.dumps(content).encode("ascii")  # ASCII: a key may hold what UTF-8 cannot say
-        return Answer(self.status, body, CONTENT_TYPE, self.headers)
+        return Response(self.status, body, CONTENT_TYPE, self.headers)
 
 
-class ProblemsOf:
+class ProblemSend:
     """A ``send`` for the inner application, whose errors become problems; all else goes through as it is."""
 
     def __init__(self, send: Send, request_id: str) -> None:
@@ -88,4 +88,4 @@ class ProblemsOf:
         if self._problem is None:
             await self._send(message)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
-            await self._problem.answer(self._request_id).through(self._send)
+            await self._problem.response(self._request_id).send_to(self._send)

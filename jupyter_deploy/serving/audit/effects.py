@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from ..workplace import here
-from .callers import where
+from ..workplace import current_workplace
+from .callers import find_caller
 
 _Database = tuple[Path, tuple[int, int] | None]
 
@@ -30,24 +30,24 @@ class Effects:
 
     def __init__(self) -> None:
         # With the database that was opened, as it was then: only afterwards it shows whether it was written to.
-        self._found: dict[tuple[str, str], _Database | None] = {}
+        self._effects: dict[tuple[str, str], _Database | None] = {}
         self._watching = False
-        passed_over = (tempfile.gettempdir(), "/dev", "/proc")
-        self._passed_over = tuple(f"{os.path.realpath(path)}{os.sep}" for path in passed_over)
+        ignored = (tempfile.gettempdir(), "/dev", "/proc")
+        self._ignored = tuple(f"{os.path.realpath(path)}{os.sep}" for path in ignored)
         self._own = self._folder = Path.cwd()
 
-        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        def audit_hook(event: str, arguments: tuple[Any, ...]) -> None:
             if self._watching:
-                self._hear(event, arguments)
+                self._handle_event(event, arguments)
 
         # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
-        sys.addaudithook(hear)
+        sys.addaudithook(audit_hook)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Within, effects are noted."""
         self._folder = Path.cwd()
-        place = here()
+        place = current_workplace()
         self._own = place[0] if place else self._folder
         self._watching = True
         try:
@@ -55,11 +55,11 @@ class Effects:
         finally:
             self._watching = False
 
-    def found(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """One sentence each, without its end: ``predict(), line 3, writes /data/log.csv``."""
-        return [f"{place} {what}" for (place, what), database in self._found.items() if not _only_read(database)]
+        return [f"{place} {what}" for (place, what), database in self._effects.items() if not _only_read(database)]
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _handle_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in _EVENTS:
             return
         self._watching = False  # what is done here is not the model's doing
@@ -69,9 +69,9 @@ class Effects:
             if isinstance(what, Path):
                 what = self._written(what)
             # The third frame: the way to look at one's callers.
-            caller = where(sys._getframe(2)) if what else None  # noqa: SLF001
+            caller = find_caller(sys._getframe(2)) if what else None  # noqa: SLF001
             if what and caller and caller.place and not caller.importing and not self._is_known(caller.place, event):
-                self._found.setdefault((caller.place, what), database)
+                self._effects.setdefault((caller.place, what), database)
         except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code
             sys.stderr.write(f"the replay could not tell what {event} was: {error!r}\n")
         finally:
@@ -80,14 +80,14 @@ class Effects:
     def _written(self, path: Path) -> str | None:
         real = Path(os.path.realpath(path))
         own = real.is_relative_to(self._own)
-        if f"{real}{os.sep}".startswith(self._passed_over) and not own:
+        if f"{real}{os.sep}".startswith(self._ignored) and not own:
             return None
         # A worker has a folder of its own too: a relative path is told as it is.
         return f"writes {os.path.relpath(real, self._folder) if own else real}"
 
     def _is_known(self, place: str, event: str) -> bool:
         """Whether a connection follows the look-up of its host, whose name says more than an address."""
-        return event == "socket.connect" and any(p == place and "connects to" in what for p, what in self._found)
+        return event == "socket.connect" and any(p == place and "connects to" in what for p, what in self._effects)
 
 
 def state_of(path: Path) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from .callers import LIBRARIES, where
+from .callers import LIBRARIES, find_caller
 from .effects import database_of, state_of
 
 LIMIT = 10_000  # reads that are kept: a model that opens more than that opens the same kind over and over
@@ -71,22 +71,22 @@ class Reads:
     """
 
     def __init__(self, refused: Callable[[], Collection[str]] = frozenset) -> None:
-        self.found: dict[tuple[str, str], Read] = {}
+        self.observed: dict[tuple[str, str], Read] = {}
         self._refused = refused
         self._watching = False
         self._own = threading.local()  # what is done here is not the model's doing
         self._written: set[str] = set()
 
-        def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        def audit_hook(event: str, arguments: tuple[Any, ...]) -> None:
             if self._watching:
-                self._hear(event, arguments)
+                self._handle_event(event, arguments)
 
         # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
-        sys.addaudithook(hear)
+        sys.addaudithook(audit_hook)
 
     def forget(self) -> None:
         """What was noted so far; what one model wrote is another's data."""
-        self.found.clear()
+        self.observed.clear()
         self._written.clear()
 
     @contextlib.contextmanager
@@ -98,7 +98,7 @@ class Reads:
         finally:
             self._watching = False
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def _handle_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in _EVENTS or getattr(self._own, "busy", False):
             return
         self._own.busy = True
@@ -123,17 +123,17 @@ class Reads:
         if event == "open" and arguments[2] & os.O_WRONLY:
             return False
         refused = given.startswith(os.sep) and _among(path, self._refused())
-        if path in self._written or len(self.found) >= LIMIT or (event, given) in self.found:
+        if path in self._written or len(self.observed) >= LIMIT or (event, given) in self.observed:
             return refused
         kind: Kind = "missing"
         if os.path.isdir(path):  # noqa: PTH112
             kind = "folder"
         elif os.path.exists(path):  # noqa: PTH110
             kind = "file"
-        caller = where(frame)
+        caller = find_caller(frame)
         if caller.place is not None and (kind != "folder" or event != "open"):
             looking = kind == "folder" and caller.by_library and _imported_from(path)
-            self.found[event, given] = Read(
+            self.observed[event, given] = Read(
                 given,
                 path,
                 kind,
@@ -145,7 +145,7 @@ class Reads:
         return refused
 
 
-def of_the_machine() -> tuple[str, ...]:
+def machine_paths() -> tuple[str, ...]:
     """What paths begin with that belong to the machine, its Python or its installed distributions, and to no model."""
     home = Path.home()
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix} - {"/", "/usr", "/usr/local", str(home)}
@@ -156,12 +156,12 @@ def of_the_machine() -> tuple[str, ...]:
 
 def _packages() -> tuple[str, ...]:
     """The folders of imported packages: one that is installed from a folder of its own is a distribution too."""
-    found = set()
+    folders = set()
     for name, module in list(sys.modules.items()):
         if "." not in name and name != "__main__":
             with contextlib.suppress(Exception):  # a module may be anything
-                found |= {f"{path}{os.sep}" for path in getattr(module, "__path__", ())}
-    return tuple(found)
+                folders |= {f"{path}{os.sep}" for path in getattr(module, "__path__", ())}
+    return tuple(folders)
 
 
 def _imported_from(path: str) -> bool:

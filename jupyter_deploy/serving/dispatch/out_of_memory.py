@@ -10,7 +10,7 @@ from ..asgi.problems import Problem
 _RETRY_AFTER = (b"retry-after", b"5")
 
 
-def exhausted(error: BaseException) -> Problem | None:
+def out_of_memory_problem(error: BaseException) -> Problem | None:
     """What is answered where the model ran out of memory; None: it failed otherwise.
 
     What torch keeps of a GPU's memory is given back, so that the next request, or another process, may have it.
@@ -22,6 +22,6 @@ def exhausted(error: BaseException) -> Problem | None:
     traceback.clear_frames(error.__traceback__)  # they hold what was made for this request
     if on_gpu and torch is not None:
         torch.cuda.empty_cache()  # does nothing where CUDA was never used
-    whose = "the GPU" if on_gpu else "the service"
-    detail = f"{whose} has no memory left for this request; try again, or send fewer rows"
+    owner = "the GPU" if on_gpu else "the service"
+    detail = f"{owner} has no memory left for this request; try again, or send fewer rows"
     return Problem(503, detail, headers=[_RETRY_AFTER])

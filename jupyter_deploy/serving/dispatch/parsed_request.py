@@ -13,7 +13,7 @@ class Raw(bytes):
 
 
 @dataclass(slots=True)
-class Question:
+class ParsedRequest:
     """One request's rows, found right.
 
     Attributes

@@ -7,18 +7,18 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from ..asgi.messages import Answer, Asked
+from ..asgi.messages import RequestContext, Response
 from ..asgi.problems import Problem
-from ..protocols import Asking, Events, Request
-from .parsed_request import Question
+from ..protocols import Events, ProtocolAdapter, Request
+from .parsed_request import ParsedRequest
 
-MOST_WAITING = 1024
-MOST_BYTES = 256 * 1024 * 1024
+MAX_WAITING = 1024
+MAX_BYTES = 256 * 1024 * 1024
 """Of all requests together that are read, wait or are computed; a lone one of any allowed length is always let in."""
 
 
 @dataclass(eq=False, slots=True)
-class Waiting:
+class PendingRequest:
     """One request on its way to the model.
 
     Attributes
@@ -33,35 +33,35 @@ class Waiting:
         When the model's call began and ended, as ``time.perf_counter()``, and how many rows it had in all.
     """
 
-    asked: Asked
-    asking: Asking
+    context: RequestContext
+    protocol: ProtocolAdapter
     request: Request
-    answered: asyncio.Future[Answer | None]
+    response: asyncio.Future[Response | None]
     content: bytes = b""
-    question: Question | None = None
+    parsed: ParsedRequest | None = None
     events: Events | None = None
     began: bool = False
-    called: tuple[float, float, int] | None = None
+    model_call: tuple[float, float, int] | None = None
 
     @property
     def remaining(self) -> float | None:
         """Seconds until its deadline; None: it has none."""
-        deadline = self.asked.deadline
+        deadline = self.context.deadline
         return None if deadline is None else deadline - time.perf_counter()
 
-    def refusal(self, problem: Problem) -> Answer:
+    def refusal(self, problem: Problem) -> Response:
         """The answer that it gets none, in its protocol's words."""
-        return self.asking.problem(problem, self.asked.request_id)
+        return self.protocol.problem(problem, self.context.request_id)
 
 
 @dataclass(slots=True)
-class Line:
+class RequestQueue:
     """Who waits, in the order of arrival."""
 
-    most: int
-    waiting: deque[Waiting] = field(default_factory=deque)
+    limit: int
+    waiting: deque[PendingRequest] = field(default_factory=deque)
 
-    def join(self, one: Waiting) -> None:
+    def put(self, pending: PendingRequest) -> None:
         """At its end.
 
         Raises
@@ -69,42 +69,42 @@ class Line:
         Problem
             503: it is full.
         """
-        if len(self.waiting) >= self.most:
-            raise Problem(503, f"{self.most} requests wait for the model already; try again")
-        self.waiting.append(one)
+        if len(self.waiting) >= self.limit:
+            raise Problem(503, f"{self.limit} requests wait for the model already; try again")
+        self.waiting.append(pending)
 
-    def next(self, rows: int) -> list[Waiting]:
+    def next_batch(self, rows: int) -> list[PendingRequest]:
         """Who is asked in the next call: the first, and of those behind it whose role is the same, up to ``rows``.
 
         Asked alone is one that is not read yet, and one whose answer comes as events.
         """
-        batch: list[Waiting] = []
-        room = rows
+        batch: list[PendingRequest] = []
+        capacity = rows
         while self.waiting:
-            one = self.waiting[0]
-            if one.answered.done():  # given up while it waited
+            pending = self.waiting[0]
+            if pending.response.done():  # given up while it waited
                 self.waiting.popleft()
                 continue
-            alone = one.events is not None or one.question is None
-            asks = room if alone or one.question is None else one.question.rows
-            if batch and (alone or asks > room or one.asked.role != batch[0].asked.role):
+            alone = pending.events is not None or pending.parsed is None
+            rows_needed = capacity if alone or pending.parsed is None else pending.parsed.rows
+            if batch and (alone or rows_needed > capacity or pending.context.role != batch[0].context.role):
                 break
-            room -= asks
-            one.began = True
+            capacity -= rows_needed
+            pending.began = True
             batch.append(self.waiting.popleft())
-            if room <= 0:
+            if capacity <= 0:
                 break
         return batch
 
 
 @dataclass(slots=True)
-class Room:
+class ByteBudget:
     """How many bytes of requests this process holds."""
 
-    most: int
+    limit: int
     held: int = 0
 
-    def take(self, length: int, already: int) -> None:
+    def reserve(self, length: int, already: int) -> None:
         """``length`` bytes more for a request that holds ``already`` so many.
 
         Raises
@@ -113,9 +113,9 @@ class Room:
             503: others hold too many.
         """
         others = self.held - already
-        if others and self.held + length > self.most:
+        if others and self.held + length > self.limit:
             raise Problem(503, "the requests that wait already are too large together; try again")
         self.held += length
 
-    def give_back(self, length: int) -> None:
+    def release(self, length: int) -> None:
         self.held -= length

@@ -19,18 +19,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import output, workplace
-from ..telemetry.logging import tell
+from ..telemetry.logging import log
 from . import pool
-from . import run as running
-from .exit_reasons import Failed
-from .options import Hosting
+from . import run as startup
+from .exit_reasons import StartupError
+from .options import HostingOptions
 from .processors import threads
-from .shutdown import Ending
-from .startup_responder import State
+from .shutdown import Shutdown
+from .startup_responder import Readiness
 from .workers import APART, PROGRAM
 
 
-class Crew(pool.Pool):
+class ContainerPool(pool.Pool):
     """The parent of the workers.
 
     Parameters
@@ -41,15 +41,17 @@ class Crew(pool.Pool):
         A descriptor, written to when all of them have proved the example.
     """
 
-    def __init__(self, chosen: Hosting, listener: socket.socket, ready: int, count: int, *, apart: bool) -> None:
+    def __init__(
+        self, options: HostingOptions, listener: socket.socket, ready: int, count: int, *, apart: bool
+    ) -> None:
         super().__init__([], count, apart=apart)
-        self._chosen, self._listener, self._said, self._count = chosen, listener, ready, count
-        self._opens, self._open = os.pipe()  # as long as its other end is open, who is ready waits for the others
+        self._options, self._listener, self._ready_pipe, self._count = options, listener, ready, count
+        self._gate, self._gate_opener = os.pipe()  # as long as its other end is open, who is ready waits for the others
         self._first = True
 
     def listeners(self) -> list[socket.socket]:
         """The same socket for each, by a descriptor of its own."""
-        copies = [self._listener.dup() for _ in range(self._chosen.workers)]
+        copies = [self._listener.dup() for _ in range(self._options.workers)]
         self._listener.close()
         for copy in copies:
             copy.setblocking(False)
@@ -58,68 +60,68 @@ class Crew(pool.Pool):
     def all_ready(self) -> None:
         """Let the workers and the world begin."""
         self._first = False
-        os.close(self._open)
-        os.write(self._said, b"r")
-        os.close(self._said)
+        os.close(self._gate_opener)
+        os.write(self._ready_pipe, b"r")
+        os.close(self._ready_pipe)
 
-    def tell(self, words: str) -> None:
+    def log(self, words: str) -> None:
         """As all that a container says."""
-        tell(words, level="warning")
+        log(words, level="warning")
 
     def serve(self, number: int, listener: socket.socket, ready: int) -> None:
         """Be a worker; ends with a container's exit code."""
-        state = State()
-        ending = Ending(state)
+        readiness = Readiness()
+        shutdown = Shutdown(readiness)
         if self._first:
-            os.close(self._open)
-            os.close(self._said)
+            os.close(self._gate_opener)
+            os.close(self._ready_pipe)
 
-        def proved() -> None:
+        def on_ready() -> None:
             os.write(ready, b"1")
             os.close(ready)
-            os.read(self._opens, 1)
+            os.read(self._gate, 1)
 
-        def opened() -> None:
+        def on_open() -> None:
             if self._first and number == 0:
-                running.tell_ready(tag, self._chosen, self._count)
+                startup.log_ready(tag, self._options, self._count)
 
         try:
             if self._threads is None:  # apart
-                running.load(self._chosen)
-            app, tag = running.application()
-            from .outer_app import Contained  # noqa: PLC0415 - as its server, not needed by who only forks
+                startup.load(self._options)
+            app, tag = startup.application()
+            from .outer_app import ContainerApp  # noqa: PLC0415 - as its server, not needed by who only forks
             from .server import serve  # noqa: PLC0415
 
-            serve(Contained(app, self._chosen, state, proved), self._chosen, listener, ending, opened)
-        except Failed as failed:
-            tell(failed.why, details=failed.details)
-            sys.exit(failed.code)
+            serve(ContainerApp(app, self._options, readiness, on_ready), self._options, listener, shutdown, on_open)
+        except StartupError as error:
+            log(error.reason, details=error.details)
+            sys.exit(error.code)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Load, fork, look after; the exit code."""
-    listener, ready, how, *rest = arguments
-    pool.end_with(os.getppid())
-    given = dict(os.environ)
-    running.prepared()
-    apart = how == APART
+    listener, ready, mode, *rest = arguments
+    pool.end_with_parent(os.getppid())
+    environment = dict(os.environ)
+    startup.prepare()
+    apart = mode == APART
     try:
-        chosen = running.decided(rest)
-        count = threads(chosen.threads, chosen.workers) or 1
+        options = startup.read_options(rest)
+        count = threads(options.threads, options.workers) or 1
         # Threads do not live through a fork: what is loaded is to start none.
         os.environ.update(dict.fromkeys(pool.THREADS, str(count if apart else 1)))
         folder = Path.cwd()
         if not apart:
-            running.load(chosen)
-            if reason := pool.not_to_be_forked():
-                tell(f"the model cannot be shared: {reason}; each worker loads it", level="info")
+            startup.load(options)
+            if reason := pool.fork_obstacle():
+                log(f"the model cannot be shared: {reason}; each worker loads it", level="info")
                 workplace.leave()
                 os.chdir(folder)
-                os.execve(PROGRAM[0], [*PROGRAM, listener, ready, APART, *rest], given)  # noqa: S606
+                os.execve(PROGRAM[0], [*PROGRAM, listener, ready, APART, *rest], environment)  # noqa: S606
             gc.collect()
             gc.freeze()  # the collector would write into every page that has an object
-    except Failed as failed:
-        tell(failed.why, details=failed.details)
-        return failed.code
-    output.among_processes()
-    return Crew(chosen, socket.socket(fileno=int(listener)), int(ready), count, apart=apart).run()
+    except StartupError as error:
+        log(error.reason, details=error.details)
+        return error.code
+    output.share_output_lock()
+    return ContainerPool(options, socket.socket(fileno=int(listener)), int(ready), count, apart=apart).run()

@@ -49,7 +49,7 @@ _GRACE_SECONDS = 20
 _FAILURES = 4  # starts in a row that never got ready, when others had before
 
 # Its fork handlers start it again in the child.
-_HARMLESS = frozenset({"jemalloc_bg_thd"})
+_RESTARTED_THREADS = frozenset({"jemalloc_bg_thd"})
 
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -61,7 +61,7 @@ class _Worker:
 
     listener: socket.socket
     pid: int = 0
-    told: int | None = None
+    ready_pipe: int | None = None
     due: float = 0.0
 
 
@@ -82,7 +82,7 @@ class Pool:
         for end in (self._woken, self._waker):
             os.set_blocking(end, False)
         for number in _SIGNALS:
-            signal.signal(number, self._note)
+            signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._waker)
         self._workers = [_Worker(listener) for listener in self.listeners()]
         while True:
@@ -90,7 +90,7 @@ class Pool:
                 return self._end(0)
             self._start()
             self._wait()
-            self._hear()
+            self._read_ready_pipes()
             if not self._reap():
                 return self._end(self._code)
 
@@ -106,11 +106,11 @@ class Pool:
     def all_ready(self) -> None:
         """Each worker can be asked, for the first time."""
 
-    def tell(self, words: str) -> None:
+    def log(self, words: str) -> None:
         """What happens to workers."""
-        _say(words)
+        _log(words)
 
-    def _note(self, number: int, _frame: object) -> None:
+    def _on_signal(self, number: int, _frame: object) -> None:
         self._stopping = self._stopping or number != signal.SIGCHLD
 
     def _start(self) -> None:
@@ -124,12 +124,12 @@ class Pool:
             worker.pid = os.fork()
             if not worker.pid:
                 os.close(reading)
-                self._become(worker, writing, parent)
+                self._run_worker(worker, writing, parent)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             os.close(writing)
-            worker.told = reading
+            worker.ready_pipe = reading
 
-    def _become(self, worker: _Worker, writing: int, parent: int) -> None:
+    def _run_worker(self, worker: _Worker, writing: int, parent: int) -> None:
         """Be this worker; never returns."""
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
@@ -138,10 +138,10 @@ class Pool:
         for other in self._workers:
             if other is not worker:
                 other.listener.close()
-                if other.told is not None:
-                    os.close(other.told)
-        end_with(parent)
-        _be_first_to_go()
+                if other.ready_pipe is not None:
+                    os.close(other.ready_pipe)
+        end_with_parent(parent)
+        _prefer_for_oom_kill()
         _reseed()
         if self._threads is not None:
             use_threads(self._threads)
@@ -150,23 +150,23 @@ class Pool:
 
     def _wait(self) -> None:
         """Until a signal comes, a worker is ready or has ended, or one is due."""
-        told = [worker.told for worker in self._workers if worker.told is not None]
+        pipes = [worker.ready_pipe for worker in self._workers if worker.ready_pipe is not None]
         due = [worker.due for worker in self._workers if not worker.pid]
         pause = max(0.0, min(due) - time.monotonic()) if due else None
-        found, _, _ = select.select([self._woken, *told], [], [], pause)
-        if self._woken in found:
+        readable, _, _ = select.select([self._woken, *pipes], [], [], pause)
+        if self._woken in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._woken, 4096)
 
-    def _hear(self) -> None:
+    def _read_ready_pipes(self) -> None:
         for worker in self._workers:
-            if worker.told is None or not select.select([worker.told], [], [], 0)[0]:
+            if worker.ready_pipe is None or not select.select([worker.ready_pipe], [], [], 0)[0]:
                 continue
-            if os.read(worker.told, 1):  # else it ended
+            if os.read(worker.ready_pipe, 1):  # else it ended
                 self._ever_ready, self._failures = True, 0
-                os.close(worker.told)
-                worker.told = None
-        if not self._all_ready and all(worker.pid and worker.told is None for worker in self._workers):
+                os.close(worker.ready_pipe)
+                worker.ready_pipe = None
+        if not self._all_ready and all(worker.pid and worker.ready_pipe is None for worker in self._workers):
             self._all_ready = True
             self.all_ready()
 
@@ -178,16 +178,16 @@ class Pool:
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if not pid:
                 continue
-            was_ready = worker.told is None
-            if worker.told is not None:
-                os.close(worker.told)
-            worker.pid, worker.told = 0, None
+            was_ready = worker.ready_pipe is None
+            if worker.ready_pipe is not None:
+                os.close(worker.ready_pipe)
+            worker.pid, worker.ready_pipe = 0, None
             _forget_gauges(pid)
             if self._stopping:
                 continue
             code = os.waitstatus_to_exitcode(status)
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-            self.tell(f"worker {number} (process {pid}) {how}{'' if was_ready else ' before it was ready'}")
+            self.log(f"worker {number} (process {pid}) {how}{'' if was_ready else ' before it was ready'}")
             if was_ready:
                 continue
             self._failures += 1
@@ -246,17 +246,17 @@ def load() -> None:
             made()
 
 
-def not_to_be_forked() -> str | None:
+def fork_obstacle() -> str | None:
     """Why what is loaded cannot be forked; None: it can."""
     if sys.platform != "linux":
         return "only Linux forks safely"
     tasks = [Path(f"/proc/self/task/{task}/comm") for task in os.listdir("/proc/self/task")]  # noqa: PTH208
     names = [task.read_text().strip() for task in tasks if task.parent.name != str(os.getpid())]
-    others = [name for name in names if name not in _HARMLESS]
+    others = [name for name in names if name not in _RESTARTED_THREADS]
     if others or threading.active_count() > 1:
         return f"it has started threads ({', '.join(sorted(set(others))) or 'of Python'})"
     workplace = sys.modules.get("serving.workplace")
-    if workplace is not None and workplace.here() is not None:
+    if workplace is not None and workplace.current_workplace() is not None:
         return "it has files of its own, which it may write to"
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
@@ -289,7 +289,7 @@ def _listening(path: str) -> socket.socket:
     return listener
 
 
-def end_with(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """Be told to end when the parent is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -297,7 +297,7 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
 
-def _be_first_to_go() -> None:
+def _prefer_for_oom_kill() -> None:
     """Where memory is short, the kernel is to end a worker and not the parent that starts it again."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
@@ -312,11 +312,11 @@ def _reseed() -> None:
         torch.seed()
 
 
-def _keep_in(folder: Path, apart: str) -> None:
+def _prepare_metrics(folder: Path, apart: str) -> None:
     """Have all workers' metrics summed (prometheus_client reads this when it is imported), and keep what was said."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in folder.glob("*.db"):
-        left.unlink()
+    for stale in folder.glob("*.db"):
+        stale.unlink()
     (folder / APART).write_text(apart, encoding="utf-8")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
@@ -329,7 +329,7 @@ def _forget_gauges(pid: int) -> None:
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     with contextlib.suppress(OSError):  # a full disk
         os.write(2, f"{text}\n".encode())
 
@@ -341,26 +341,26 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, help="where the workers' metrics are summed")
     parser.add_argument("--apart", default="", help="why each worker is to load the model itself")
     parser.add_argument("sockets", nargs="+")
-    given = parser.parse_args(arguments)
-    sys.path.insert(0, given.app_dir)
-    if given.folder:
-        _keep_in(given.folder, given.apart)
+    options = parser.parse_args(arguments)
+    sys.path.insert(0, options.app_dir)
+    if options.folder:
+        _prepare_metrics(options.folder, options.apart)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = given.threads or max(1, cpus // len(given.sockets))
+    threads = options.threads or max(1, cpus // len(options.sockets))
     # Threads do not live through a fork: what is loaded is to start none.
-    os.environ.update(dict.fromkeys(THREADS, str(threads if given.apart else 1)))
-    if not given.apart:
+    os.environ.update(dict.fromkeys(THREADS, str(threads if options.apart else 1)))
+    if not options.apart:
         folder = Path.cwd()
         load()
-        if reason := not_to_be_forked():
-            _say(f"the model cannot be shared: {reason}; each worker loads it")
+        if reason := fork_obstacle():
+            _log(f"the model cannot be shared: {reason}; each worker loads it")
             if (workplace := sys.modules.get("serving.workplace")) is not None:
                 workplace.leave()
             os.chdir(folder)
             os.execv(sys.executable, [sys.executable, "-P", __file__, "--apart", reason, *arguments])  # noqa: S606
         gc.collect()
         gc.freeze()  # the collector would write into every page that has an object
-    return Pool(given.sockets, threads, apart=bool(given.apart)).run()
+    return Pool(options.sockets, threads, apart=bool(options.apart)).run()
 
 
 if __name__ == "__main__":

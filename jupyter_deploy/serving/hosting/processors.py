@@ -16,7 +16,7 @@ _SELF = Path("/proc/self")
 
 def share() -> float:
     """What this process may use of the processors, such as 1.5 of them."""
-    return min(_seen(), quota() or _seen())
+    return min(_visible(), quota() or _visible())
 
 
 def processors() -> int:
@@ -24,13 +24,13 @@ def processors() -> int:
     return max(1, int(share()))
 
 
-def threads(asked: int | None, workers: int) -> int | None:
+def threads(requested: int | None, workers: int) -> int | None:
     """Of the libraries of each worker; None: they find out for themselves, and will be right.
 
     ``asked``: what somebody who knows better has said.
     """
-    if asked is not None or (workers == 1 and processors() == _seen()):
-        return asked
+    if requested is not None or (workers == 1 and processors() == _visible()):
+        return requested
     return max(1, processors() // workers)
 
 
@@ -43,7 +43,7 @@ def quota(about: Path = _SELF) -> float | None:
     return min((share for share in shares if share is not None), default=None)
 
 
-def _seen() -> int:
+def _visible() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -21,7 +21,7 @@ class _NoFolder:
         """Nothing was made."""
 
 
-def has_folder() -> bool:
+def has_temporary_folder() -> bool:
     """Whether this process has a temporary folder."""
     try:
         tempfile.gettempdir()
@@ -30,7 +30,7 @@ def has_folder() -> bool:
     return True
 
 
-def do_without() -> None:
+def disable_temporary_folder() -> None:
     """Have BentoML start without one."""
     client = importlib.import_module("_bentoml_impl.client.proxy2")
     vars(client)["tempfile"] = SimpleNamespace(

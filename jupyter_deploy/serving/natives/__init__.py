@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 # Classes whose objects are asked with a container of their own library: module, class -> who makes it of a request.
-_ASKED = {("xgboost.core", "Booster"): "xgboost"}
+_ADAPTERS = {("xgboost.core", "Booster"): "xgboost"}
 
 
 def callable_of(native: Any, method: str | None) -> Callable[..., Any]:
     """What answers a batch or a call's arguments, as a request brings them and as the notebook's example has them."""
     for base in type(native).__mro__ if method is not None else ():
-        module = _ASKED.get((base.__module__, base.__name__))
+        module = _ADAPTERS.get((base.__module__, base.__name__))
         if module is not None:
-            return import_module(f".{module}", __name__).asked(native, method)  # type: ignore[no-any-return]
+            return import_module(f".{module}", __name__).adapt(native, method)  # type: ignore[no-any-return]
     return native if method is None else getattr(native, method)  # type: ignore[no-any-return]
 
 
@@ -32,5 +32,5 @@ def restore(folder: Path, reference: tuple[Any, ...]) -> Any:
     """
     format_, *arguments = reference
     module, _, function = format_.partition(":")
-    found = import_module(module) if function else import_module(f".{module}", __name__)
-    return getattr(found, function or "load")(folder, *arguments)
+    loader = import_module(module) if function else import_module(f".{module}", __name__)
+    return getattr(loader, function or "load")(folder, *arguments)

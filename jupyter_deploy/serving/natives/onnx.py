@@ -56,13 +56,13 @@ class OnnxModel:
     def _answer(self, outputs: list[str] | None, *batch: Any, **inputs: Any) -> Any:
         feeds = self._from_batch(*batch) if batch else self._from_arrays(inputs)
         names = outputs or self._outputs
-        found = dict(zip(names, self.session.run(names, feeds), strict=True))
-        if len(found) == 1:
-            return found.popitem()[1]
+        values = dict(zip(names, self.session.run(names, feeds), strict=True))
+        if len(values) == 1:
+            return values.popitem()[1]
         if not batch:
-            return found
+            return values
         rows = len(batch[0])
-        by_row = {name: value for name, value in found.items() if len(value) == rows}
+        by_row = {name: value for name, value in values.items() if len(value) == rows}
         if not by_row:
             raise ValueError(f"none of the outputs {', '.join(names)} has one value a row")
         if len(by_row) == 1:
@@ -97,15 +97,17 @@ def parameter_of(name: str) -> str:
     return mended if mended.isidentifier() else f"_{mended}"
 
 
-def _cast(values: Any, wanted: Any) -> Any:
+def _cast(values: Any, model_input: Any) -> Any:
     """As the input's type, if that loses nothing but digits; one column, where the model takes a column."""
-    dtype = np.dtype(_DTYPES.get(wanted.type, "object"))
+    dtype = np.dtype(_DTYPES.get(model_input.type, "object"))
     array = np.asarray(values)
     if array.dtype != dtype:
         if array.dtype.hasobject:  # a frame of several types; what it holds decides
             array = np.array(array.tolist())
         array = array.astype(dtype, casting="unsafe" if dtype.hasobject else "same_kind")
-    return array.reshape(-1, 1) if array.ndim == 1 and len(wanted.shape) == 2 and wanted.shape[1] == 1 else array
+    return (
+        array.reshape(-1, 1) if array.ndim == 1 and len(model_input.shape) == 2 and model_input.shape[1] == 1 else array
+    )
 
 
 def settings_of(session: Any) -> Settings:

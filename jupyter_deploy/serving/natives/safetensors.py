@@ -25,9 +25,9 @@ def load(folder: Path, file: str, name: str, dtype: Any, location: str) -> Any:
     """
     import torch  # noqa: PLC0415 - only models that hold tensors need it
 
-    found, begin, length = buffer(folder / file, name)
+    data, begin, length = buffer(folder / file, name)
     if length:
-        storage = torch.frombuffer(found, dtype=torch.uint8, offset=begin, count=length).untyped_storage()
+        storage = torch.frombuffer(data, dtype=torch.uint8, offset=begin, count=length).untyped_storage()
     else:
         storage = torch.UntypedStorage(0)
     storage = torch.serialization.default_restore_location(storage, location)

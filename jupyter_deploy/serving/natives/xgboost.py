@@ -16,7 +16,7 @@ def load(folder: Path, name: str, kind: type, state: Callable[[], dict[str, Any]
     return booster
 
 
-def asked(booster: Any, method: str) -> Callable[..., Any]:
+def adapt(booster: Any, method: str) -> Callable[..., Any]:
     """``booster.predict`` for what a request brings: a data frame or an array instead of a DMatrix.
 
     Categorical columns are taken as such. An array gets the booster's own names of columns, if it has as many.

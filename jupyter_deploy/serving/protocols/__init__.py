@@ -2,8 +2,8 @@
 
 from .events import Events
 from .packing import packed, unpacked
-from .protocol import Asking
+from .protocol import ProtocolAdapter
 from .request import Request
 from .table import Protocols, health
 
-__all__ = ["Asking", "Events", "Protocols", "Request", "health", "packed", "unpacked"]
+__all__ = ["Events", "ProtocolAdapter", "Protocols", "Request", "health", "packed", "unpacked"]

@@ -18,7 +18,7 @@ from .columnar import FILE, PARQUET
 _TYPES = pa.types
 
 # Empty ones cost time and no bytes.
-_MOST_BATCHES = 10_000
+_MAX_BATCHES = 10_000
 
 
 def table_in(content: bytes, kind: str, limit: int) -> pa.Table:
@@ -41,8 +41,8 @@ def table_in(content: bytes, kind: str, limit: int) -> pa.Table:
             if left < 0:
                 raise too_large(limit)
             kept.append(batch)
-            if len(kept) > _MOST_BATCHES:
-                raise Problem(413, f"the table has more than {_MOST_BATCHES} batches; send larger ones")  # noqa: TRY301
+            if len(kept) > _MAX_BATCHES:
+                raise Problem(413, f"the table has more than {_MAX_BATCHES} batches; send larger ones")  # noqa: TRY301
         return _dense(pa.Table.from_batches(kept, schema))
     except Problem:
         raise

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
 from ..values.json_values import to_json
 from .request import Request
@@ -49,7 +49,7 @@ class Columnar:
         self._container = container
         self._rows = rows
 
-    def question(self, content: bytes, request: Request) -> Question:
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
         """What a table asks.
 
         Raises
@@ -74,10 +74,10 @@ class Columnar:
             return self._decoder.instances(columns[0] if columns else [])
         return self._decoder.instances(self._rows.instances(names, list(zip(*columns, strict=True))))
 
-    def answer(self, native: Any, predictions: Raw, request: Request) -> Answer | None:
+    def answer(self, native: Any, predictions: Raw, request: Request) -> Response | None:
         """The answer as a table, if the client asks for one or sent one and does not ask for JSON."""
-        asked = request.headers.get(b"accept", b"")
-        if b"vnd.apache" not in asked and request.headers.get(b"content-type") == b"application/json":
+        accept = request.headers.get(b"accept", b"")
+        if b"vnd.apache" not in accept and request.headers.get(b"content-type") == b"application/json":
             return None  # as most do; what follows takes its time
         sent = request.media_type
         default = sent if sent in TYPES else JSON
@@ -87,7 +87,7 @@ class Columnar:
         _installed()
         from .arrow import written  # noqa: PLC0415  as above
 
-        return Answer(200, written(_table(native, predictions), kind), kind)
+        return Response(200, written(_table(native, predictions), kind), kind)
 
 
 @cache

@@ -20,9 +20,9 @@ def outputs_of(signature: Mapping[str, Any]) -> list[Tensor]:
     schema = signature["answer_schema"]
     properties = schema.get("properties", {})
     if schema.get("type") == "object" and properties and set(properties) == set(schema.get("required", ())):
-        found = [tensor_of(name, inner) for name, inner in properties.items()]
-        if not any(tensor.as_json for tensor in found):
-            return found
+        tensors = [tensor_of(name, inner) for name, inner in properties.items()]
+        if not any(tensor.as_json for tensor in tensors):
+            return tensors
     return [tensor_of(DEFAULT, schema, _number(signature.get("answer_dtype", "")))]
 
 
@@ -52,10 +52,10 @@ class Part:
     raw: Raw | None
     content: Any
 
-    def told(self, data: bytes) -> bytes:
+    def render(self, data: bytes) -> bytes:
         """Its part of the response, with its data or their size."""
-        about = {"name": self.name, "datatype": self.datatype, "shape": self.shape}
-        return json.dumps(about, separators=(",", ":")).encode("utf-8")[:-1] + b"," + data + b"}"
+        description = {"name": self.name, "datatype": self.datatype, "shape": self.shape}
+        return json.dumps(description, separators=(",", ":")).encode("utf-8")[:-1] + b"," + data + b"}"
 
     def data(self) -> bytes:
         """Its elements in JSON; nested lists in row-major order say the same as a flat one."""

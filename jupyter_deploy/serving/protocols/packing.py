@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..asgi.body import too_large
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
 from .request import Request
 
@@ -19,13 +19,13 @@ else:
     from backports import zstd
 
 # Smaller answers cost more to compress than to send.
-LEAST_BYTES = 1024
+MIN_BYTES = 1024
 
 # Of answers: speed counts, and the highest levels gain little on numbers.
 _LEVEL = 1
 
 # Each takes a copy of the rest.
-_MOST_MEMBERS = 100
+_MAX_MEMBERS = 100
 
 _GZIP = 31  # zlib's word for a gzip header
 
@@ -70,7 +70,7 @@ def _joined(content: bytes, unpacker: Callable[[], Any], limit: int) -> bytes:
     """All of its members or frames, one after the other."""
     parts: list[bytes] = []
     left = limit
-    for _ in range(_MOST_MEMBERS):
+    for _ in range(_MAX_MEMBERS):
         member = unpacker()
         part = member.decompress(content, left + 1)
         if len(part) > left:
@@ -82,12 +82,12 @@ def _joined(content: bytes, unpacker: Callable[[], Any], limit: int) -> bytes:
         content = member.unused_data
         if not content:
             return b"".join(parts)
-    raise EOFError(f"it has more than {_MOST_MEMBERS} members")
+    raise EOFError(f"it has more than {_MAX_MEMBERS} members")
 
 
-def packed(answer: Answer, request: Request) -> Answer:
+def packed(answer: Response, request: Request) -> Response:
     """The answer in an encoding that the client takes, if it is long enough to be worth it."""
-    if len(answer.body) < LEAST_BYTES or b"accept-encoding" not in request.headers:
+    if len(answer.body) < MIN_BYTES or b"accept-encoding" not in request.headers:
         return answer
     encoding = request.encoding(list(_PACKERS))
     if encoding is None:

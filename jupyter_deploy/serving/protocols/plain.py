@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..asgi.body import JSON_TYPE
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
 from .columnar import TYPES, Columnar
 from .protocol import as_predictions, with_error
@@ -21,18 +21,18 @@ class Predict:
         self._decoder = decoder
         self._columnar = columnar
 
-    def question(self, content: bytes, request: Request) -> Question:
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
         if is_json(request):
             return self._decoder.json(content)
         if request.media_type in TYPES:
-            return self._columnar.question(content, request)
+            return self._columnar.parse(content, request)
         raise unknown_type(request, "JSON, with the header 'content-type: application/json', Arrow or Parquet")
 
-    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
         return self._columnar.answer(native, predictions, request) or as_predictions(predictions)
 
-    def problem(self, problem: Problem, request_id: str) -> Answer:
-        return problem.answer(request_id)
+    def problem(self, problem: Problem, request_id: str) -> Response:
+        return problem.response(request_id)
 
 
 class V1:
@@ -41,15 +41,15 @@ class V1:
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
 
-    def question(self, content: bytes, request: Request) -> Question:
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
         if is_json(request):
             return self._decoder.json(content)
         raise unknown_type(request, "JSON, with the header 'content-type: application/json'")
 
-    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
         return as_predictions(predictions)
 
-    def problem(self, problem: Problem, request_id: str) -> Answer:
+    def problem(self, problem: Problem, request_id: str) -> Response:
         return with_error(problem, request_id)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
-from ..asgi.messages import Answer
+from ..asgi.messages import Response
 from ..asgi.problems import CONTENT_TYPE, Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from .request import Request
 
 
-class Asking(Protocol):
+class ProtocolAdapter(Protocol):
     """How one protocol asks the model."""
 
-    def question(self, content: bytes, request: Request) -> Question:
+    def parse(self, content: bytes, request: Request) -> ParsedRequest:
         """What the body asks.
 
         Raises
@@ -24,7 +24,7 @@ class Asking(Protocol):
         """
         ...
 
-    def answer(self, question: Question, native: Any, predictions: Raw, request: Request) -> Answer:
+    def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
         """The response.
 
         Parameters
@@ -36,25 +36,25 @@ class Asking(Protocol):
         """
         ...
 
-    def problem(self, problem: Problem, request_id: str) -> Answer:
+    def problem(self, problem: Problem, request_id: str) -> Response:
         """The response to a request that gets no answer."""
         ...
 
 
-def as_predictions(predictions: Raw) -> Answer:
+def as_predictions(predictions: Raw) -> Response:
     """The answer of those protocols that have JSON alone."""
-    return Answer(200, b'{"predictions":' + predictions + b"}")
+    return Response(200, b'{"predictions":' + predictions + b"}")
 
 
-def with_error(problem: Problem, request_id: str) -> Answer:
+def with_error(problem: Problem, request_id: str) -> Response:
     """A problem document that is what KServe's clients look for too: ``error``, in words with their place."""
-    document = json.loads(problem.answer(request_id).body)
-    return Answer(
-        problem.status, json.dumps({"error": told(problem), **document}).encode(), CONTENT_TYPE, problem.headers
+    document = json.loads(problem.response(request_id).body)
+    return Response(
+        problem.status, json.dumps({"error": summary(problem), **document}).encode(), CONTENT_TYPE, problem.headers
     )
 
 
-def told(problem: Problem) -> str:
+def summary(problem: Problem) -> str:
     """All that is wrong, in one line."""
-    more = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors[1:]]
-    return "; ".join([problem.detail, *more])
+    details = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors[1:]]
+    return "; ".join([problem.detail, *details])

@@ -41,8 +41,8 @@ class Request:
         """A parameter of the body's type, such as ``charset``; empty if there is none."""
         parsed = Message()
         parsed["content-type"] = self.header(b"content-type")
-        found = parsed.get_param(name)
-        return found.strip().lower() if isinstance(found, str) else ""
+        value = parsed.get_param(name)
+        return value.strip().lower() if isinstance(value, str) else ""
 
     @property
     def wants_events(self) -> bool:
@@ -58,10 +58,10 @@ class Request:
         return _best(self.header(b"accept-encoding"), offered)
 
 
-def _best(wishes: str, offered: Sequence[str]) -> str | None:
+def _best(header_value: str, offered: Sequence[str]) -> str | None:
     weights: dict[str, float] = {}
-    for wish in wishes.lower().split(","):
-        name, *parameters = (part.strip() for part in wish.split(";"))
+    for choice in header_value.lower().split(","):
+        name, *parameters = (part.strip() for part in choice.split(";"))
         weights[name] = min((_weight(parameter) for parameter in parameters), default=1.0)
     ranked = max(offered, key=lambda name: weights.get(name, 0.0), default=None)
     return ranked if ranked is not None and weights.get(ranked, 0.0) > 0 else None

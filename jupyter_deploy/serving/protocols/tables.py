@@ -45,18 +45,18 @@ class Rows:
         """
         if self._objects:
             if len(set(names)) != len(names):
-                twice = next(name for at, name in enumerate(names) if name in names[:at])
-                raise unfit(["instances"], f"the column '{twice}' comes twice")
+                repeated = next(name for at, name in enumerate(names) if name in names[:at])
+                raise invalid_form(["instances"], f"the column '{repeated}' comes twice")
             return [dict(zip(names, row, strict=True)) for row in rows]
         if self._lists:
             return [list(row) for row in rows]
         if len(names) != 1:
-            raise unfit(["instances"], f"must have one column, not {len(names)}: an instance is a single value")
+            raise invalid_form(["instances"], f"must have one column, not {len(names)}: an instance is a single value")
         return [row[0] for row in rows]
 
 
-def unfit(loc: list[str | int], words: str) -> Problem:
+def invalid_form(loc: list[str | int], words: str) -> Problem:
     """The answer to a document of another form."""
     place = ".".join(map(str, loc))
-    said = f"{place}: {words}" if place else words
-    return Problem(422, f"the request does not have the expected form: {said}", [{"loc": loc, "msg": words}])
+    message = f"{place}: {words}" if place else words
+    return Problem(422, f"the request does not have the expected form: {message}", [{"loc": loc, "msg": words}])

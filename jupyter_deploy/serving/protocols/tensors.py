@@ -26,7 +26,7 @@ DATATYPES = {dtype: name for name, dtype in DTYPES.items()}
 
 BF16 = "BF16"
 
-_MOST_DIMENSIONS = 16
+_MAX_DIMENSIONS = 16
 
 _SCALARS = {"integer": "INT64", "number": "FP64", "boolean": "BOOL", "string": BYTES}
 
@@ -49,8 +49,8 @@ class Tensor:
     as_json: bool = False
 
     def metadata(self) -> dict[str, Any]:
-        about = {"name": self.name, "datatype": self.datatype, "shape": [-1, *self.sizes]}
-        return about | ({"parameters": {"content_type": "json"}} if self.as_json else {})
+        description = {"name": self.name, "datatype": self.datatype, "shape": [-1, *self.sizes]}
+        return description | ({"parameters": {"content_type": "json"}} if self.as_json else {})
 
 
 def tensor_of(name: str, schema: Mapping[str, Any], dtype: Any = None) -> Tensor:
@@ -79,7 +79,7 @@ def tensor_of(name: str, schema: Mapping[str, Any], dtype: Any = None) -> Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class InputTensor:
     """One tensor of a request.
 
     Attributes
@@ -128,7 +128,7 @@ class Sent:
             nested = [nested[at : at + size] for at in range(0, len(nested), size)]
         return nested
 
-    def one_a_row(self) -> Sent:
+    def single_column(self) -> InputTensor:
         """Itself, if there is one element a row.
 
         Raises
@@ -137,16 +137,18 @@ class Sent:
             400: it has another shape.
         """
         if len(self.values) != self.rows:
-            raise refused(self.name, f"must have the shape [{self.rows}] or [{self.rows}, 1], not {list(self.shape)}")
+            raise tensor_problem(
+                self.name, f"must have the shape [{self.rows}] or [{self.rows}, 1], not {list(self.shape)}"
+            )
         return self
 
 
-def refused(name: str, words: str) -> Problem:
+def tensor_problem(name: str, words: str) -> Problem:
     """What is wrong with one tensor."""
     return Problem(400, f"the tensor '{name[:80]}' {words}", [{"loc": ["inputs", name[:80]], "msg": words}])
 
 
-def sent_of(item: Any, number: int, content: memoryview) -> tuple[Sent, int]:
+def input_tensor(item: Any, number: int, content: memoryview) -> tuple[InputTensor, int]:
     """One item of ``inputs``, and how many of the bytes of ``content`` are its own."""
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(name, str):
@@ -154,47 +156,47 @@ def sent_of(item: Any, number: int, content: memoryview) -> tuple[Sent, int]:
         raise Problem(400, f"inputs.{number}: {words}", [{"loc": ["inputs", number], "msg": words}])
     datatype = item.get("datatype")
     if not isinstance(datatype, str) or datatype not in (*DTYPES, BYTES, BF16):
-        raise refused(name, f"has no known datatype; there are {', '.join([*DTYPES, BF16, BYTES])}")
+        raise tensor_problem(name, f"has no known datatype; there are {', '.join([*DTYPES, BF16, BYTES])}")
     shape = _shape(name, item.get("shape"))
     parameters = item.get("parameters") or {}
     if not isinstance(parameters, dict):
-        raise refused(name, "must have an object of parameters")
+        raise tensor_problem(name, "must have an object of parameters")
     if "shared_memory_region" in parameters:
-        raise refused(name, "is said to be in shared memory, which is not read here: send its data")
+        raise tensor_problem(name, "is said to be in shared memory, which is not read here: send its data")
     size = parameters.get("binary_data_size")
     if size is None:
         if datatype in ("FP16", BF16):
-            raise refused(name, f"of {datatype} must be sent as binary data: JSON has no such numbers")
-        return Sent(name, shape, _flat(name, item.get("data"), math.prod(shape))), 0
+            raise tensor_problem(name, f"of {datatype} must be sent as binary data: JSON has no such numbers")
+        return InputTensor(name, shape, _flat(name, item.get("data"), math.prod(shape))), 0
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(content):
-        raise refused(name, f"has a binary_data_size that is not one of the {len(content)} bytes that are there")
+        raise tensor_problem(name, f"has a binary_data_size that is not one of the {len(content)} bytes that are there")
     if "data" in item:
-        raise refused(name, "has data and a binary_data_size; send one of them")
-    return Sent(name, shape, _unpacked(name, datatype, shape, content[:size])), size
+        raise tensor_problem(name, "has data and a binary_data_size; send one of them")
+    return InputTensor(name, shape, _unpacked(name, datatype, shape, content[:size])), size
 
 
 def _shape(name: str, given: Any) -> tuple[int, ...]:
     if (
         not isinstance(given, list)
-        or not 0 < len(given) <= _MOST_DIMENSIONS
+        or not 0 < len(given) <= _MAX_DIMENSIONS
         or any(isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63 for size in given)
     ):
-        raise refused(name, "must have a shape: a list of sizes, the first of which counts the rows")
+        raise tensor_problem(name, "must have a shape: a list of sizes, the first of which counts the rows")
     if given[0] and not math.prod(given):
-        raise refused(name, f"of the shape {str(given)[:80]} has rows without elements")
+        raise tensor_problem(name, f"of the shape {str(given)[:80]} has rows without elements")
     return tuple(given)
 
 
 def _flat(name: str, data: Any, count: int) -> list[Any]:
     if not isinstance(data, list):
-        raise refused(name, "must have a list of data")
+        raise tensor_problem(name, "must have a list of data")
     flat = data
     while flat and isinstance(flat[0], list):
         if not all(isinstance(item, list) for item in flat):
-            raise refused(name, "has lists beside values in its data")
+            raise tensor_problem(name, "has lists beside values in its data")
         flat = [inner for item in flat for inner in item]
     if len(flat) != count:
-        raise refused(name, f"has {len(flat)} elements, where its shape says {str(count)[:40]}")
+        raise tensor_problem(name, f"has {len(flat)} elements, where its shape says {str(count)[:40]}")
     return flat
 
 
@@ -203,11 +205,11 @@ def _unpacked(name: str, datatype: str, shape: tuple[int, ...], content: memoryv
     if datatype == BYTES:
         texts = list(_texts(name, content))
         if len(texts) != count:
-            raise refused(name, f"has {len(texts)} elements, where its shape says {str(count)[:40]}")
+            raise tensor_problem(name, f"has {len(texts)} elements, where its shape says {str(count)[:40]}")
         return texts
     item = 2 if datatype == BF16 else DTYPES[datatype].itemsize
     if len(content) != count * item:
-        raise refused(name, f"has {len(content)} bytes, where its shape says {str(count * item)[:40]}")
+        raise tensor_problem(name, f"has {len(content)} bytes, where its shape says {str(count * item)[:40]}")
     if datatype == BF16:
         return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
     if datatype == "BOOL":  # any byte but 0 is true; numpy would take others for neither
@@ -219,15 +221,15 @@ def _texts(name: str, content: memoryview) -> Iterator[str]:
     at = 0
     while at < len(content):
         if at + 4 > len(content):
-            raise refused(name, "ends within the length of an element")
+            raise tensor_problem(name, "ends within the length of an element")
         (length,) = struct.unpack_from("<I", content, at)
         at += 4
         if at + length > len(content):
-            raise refused(name, "ends within an element")
+            raise tensor_problem(name, "ends within an element")
         try:
             yield bytes(content[at : at + length]).decode("utf-8")
         except UnicodeDecodeError as error:
-            raise refused(name, f"holds an element that is not UTF-8: {error.reason}") from error
+            raise tensor_problem(name, f"holds an element that is not UTF-8: {error.reason}") from error
         at += length
 
 

@@ -20,17 +20,17 @@ def log_format() -> str:
     ValueError
         Another one.
     """
-    wanted = os.environ.get(FORMAT) or "text"
-    if wanted not in FORMATS:
-        raise ValueError(f"{FORMAT} must be text or json, not {wanted!r}")
-    return wanted
+    name = os.environ.get(FORMAT) or "text"
+    if name not in FORMATS:
+        raise ValueError(f"{FORMAT} must be text or json, not {name!r}")
+    return name
 
 
-def tell(message: str, *, details: str = "", level: str = "error", **about: str) -> None:
+def log(message: str, *, details: str = "", level: str = "error", **about: str) -> None:
     """Write one message; ``details`` are more lines, such as a traceback."""
     if os.environ.get(FORMAT) == "json":
-        told = {"ts": datetime.now(UTC).isoformat(), "level": level, "message": message, **about}
-        line = json.dumps(told | ({"details": details} if details else {})) + "\n"
+        entry = {"ts": datetime.now(UTC).isoformat(), "level": level, "message": message, **about}
+        line = json.dumps(entry | ({"details": details} if details else {})) + "\n"
     else:
         line = f"{message}\n{details}"
     sys.stderr.write(line)
@@ -41,18 +41,18 @@ class JsonFormatter(logging.Formatter):
     """For the messages of the server and the libraries."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        entry = {
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if record.exc_info:
-            told["details"] = self.formatException(record.exc_info)
-        return json.dumps(told)
+            entry["details"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
 
 
-def in_one_format() -> None:
+def configure_log_format() -> None:
     """Have the server's own messages in the wanted format too."""
     if log_format() == "json":
         for name in ("", "uvicorn"):

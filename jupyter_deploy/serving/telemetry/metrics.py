@@ -43,10 +43,10 @@ def running() -> Gauge:
     return Gauge("nbdeploy_requests_running", words, multiprocess_mode="livesum")
 
 
-def count(status: str, role: str, taken: float) -> None:
+def count(status: str, role: str, elapsed: float) -> None:
     """One request to the model has been answered, in so many seconds."""
     _counter(status, role).inc()
-    seconds().observe(taken)
+    seconds().observe(elapsed)
 
 
 @cache
@@ -70,7 +70,7 @@ def feedback() -> Counter:
     )
 
 
-def all_of_this_process() -> tuple[bytes, str]:
+def exposition() -> tuple[bytes, str]:
     """The default registry as text, and its content type."""
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415  see above
 

@@ -47,7 +47,7 @@ class Recording(NamedTuple):
     redact: tuple[str, ...] = ()
 
     @property
-    def words(self) -> bool:
+    def keeps_messages(self) -> bool:
         """Whether an exception's words may be kept: they can hold any value of the request."""
         return self.kept == "full" and not self.redact
 
@@ -95,26 +95,26 @@ def place_of(request: str) -> float:
     return int(hashlib.sha256(request.encode()).hexdigest()[:13], 16) / 2**52
 
 
-def without(values: Any, names: Iterable[str]) -> Any:
+def drop_columns(values: Any, names: Iterable[str]) -> Any:
     """Rows without some columns; what is no row, such as a label, stays as it is."""
     if isinstance(values, Raw):
         values = json.loads(values)
     if isinstance(values, list):
-        return [_left(row, names) for row in values]
+        return [_drop(row, names) for row in values]
     return values
 
 
-def _left(row: Any, names: Iterable[str]) -> Any:
+def _drop(row: Any, names: Iterable[str]) -> Any:
     return {name: value for name, value in row.items() if name not in names} if isinstance(row, dict) else row
 
 
-def inputs_without(inputs: Any, names: Collection[str], status: int, columns: Collection[str]) -> Any:
+def redact_inputs(inputs: Any, names: Collection[str], status: int, columns: Collection[str]) -> Any:
     """A request's instances without some columns; nothing of a request that may have their values elsewhere.
 
     ``columns``: all that an instance can have; of a request that failed no others are kept.
     """
     if status == OK:
-        return without(inputs, names)
+        return drop_columns(inputs, names)
     if status != FAILED or inputs is None:
         return None
     rows = json.loads(inputs) if isinstance(inputs, Raw) else inputs
@@ -126,7 +126,7 @@ def _only(row: Any, names: Collection[str]) -> Any:
     return {name: value for name, value in row.items() if name in names} if isinstance(row, dict) else None
 
 
-def error_without(error: dict[str, str], names: Iterable[str]) -> dict[str, str]:
+def redact_error(error: dict[str, str], names: Iterable[str]) -> dict[str, str]:
     """An error without its message, unless that is of the value of another column."""
     message = error["message"]
     kept = error["type"] == "InvalidInstances" and _OF_A_COLUMN.match(message)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..dispatch.parsed_request import Raw
-from ..output import line_out
+from ..output import write_lines
 from . import metrics
-from .logging import tell
-from .recording import EVERYTHING, Recording, error_without, inputs_without, without
+from .logging import log
+from .recording import EVERYTHING, Recording, drop_columns, redact_error, redact_inputs
 
 VERSION = 2
 """The version of what is written, in a segment's name. A segment without one is of version 1."""
@@ -88,9 +88,9 @@ class SegmentWriter:
         self.path: Path | None = None
         self._file: int | None = None
         self._began = 0.0
-        self._left: list[int] = []  # files that were written to, still to be brought to the disk and closed
-        self._torn = False
-        self._told = False
+        self._unsynced: list[int] = []  # files that were written to, still to be brought to the disk and closed
+        self._incomplete = False
+        self._loss_logged = False
         self._lock = threading.Lock()
         self._dirty = False  # something is still to be brought to the disk
         self._closed = threading.Event()
@@ -102,8 +102,8 @@ class SegmentWriter:
         self._closed.set()
         self._syncer.join()
         with self._lock:
-            self._leave()
-        self._sync_left()
+            self._close_segment()
+        self._sync_closed()
 
     def append(self, lines: bytes) -> int:
         """Write whole lines, all at once; never raises.
@@ -117,35 +117,35 @@ class SegmentWriter:
             with self._lock:
                 written = self._append(lines)
         except OSError as failure:
-            self._tell(str(failure))
+            self._log_loss(str(failure))
             return 0
         if written < len(lines):
-            self._tell(f"only {written} of {len(lines)} bytes could be written (is the disk full?)")
+            self._log_loss(f"only {written} of {len(lines)} bytes could be written (is the disk full?)")
         return written
 
     def _append(self, lines: bytes) -> int:
-        if self._file is not None and self._is_over(self._file):
-            self._leave()
+        if self._file is not None and self._is_full(self._file):
+            self._close_segment()
         file = self._file if self._file is not None else self._open()
-        if self._torn:  # a half-written record must not spoil the next one
+        if self._incomplete:  # a half-written record must not spoil the next one
             if os.write(file, b"\n") == 0:
                 return 0
-            self._torn = False
+            self._incomplete = False
         written = os.write(file, lines)
         self._dirty = True
-        self._torn = 0 < written < len(lines)
+        self._incomplete = 0 < written < len(lines)
         return written
 
-    def _tell(self, failure: str) -> None:
-        if not self._told:
-            self._told = True
-            tell(f"records are being lost: {self.path or self._folder}: {failure}")
+    def _log_loss(self, failure: str) -> None:
+        if not self._loss_logged:
+            self._loss_logged = True
+            log(f"records are being lost: {self.path or self._folder}: {failure}")
 
-    def _is_over(self, file: int) -> bool:
-        found = os.fstat(file)
+    def _is_full(self, file: int) -> bool:
+        status = os.fstat(file)
         # No link: somebody deleted the file; do not write into nothing.
         old = time.monotonic() - self._began >= SEGMENT_SECONDS
-        return found.st_nlink == 0 or found.st_size >= self._segment_bytes or old
+        return status.st_nlink == 0 or status.st_size >= self._segment_bytes or old
 
     def _open(self) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -155,43 +155,43 @@ class SegmentWriter:
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}-{secrets.token_hex(4)}.v{VERSION}.jsonl"
             path = self._folder / name
             file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            if _claimed(file):
-                self.path, self._file, self._began, self._torn = path, file, time.monotonic(), False
+            if _lock_segment(file):
+                self.path, self._file, self._began, self._incomplete = path, file, time.monotonic(), False
                 return file
             os.close(file)  # whoever tends the folder was faster and took it for a closed one
         raise OSError(f"no new segment can be begun in {self._folder}")
 
-    def _leave(self) -> None:
+    def _close_segment(self) -> None:
         """The segment is closed; the caller holds the lock. Its end is brought to the disk by the thread."""
         if self._file is not None:
-            self._left.append(self._file)
+            self._unsynced.append(self._file)
             self._file = None
 
     def _sync_for_ever(self) -> None:
         while not self._closed.wait(FSYNC_SECONDS):
             # No descriptor to be had, a folder that nobody may write: what is left undone is tried in a second again.
             with contextlib.suppress(OSError):
-                self._look()
-            self._sync_left()
+                self._check_segment()
+            self._sync_closed()
 
-    def _look(self) -> None:
+    def _check_segment(self) -> None:
         with self._lock:
             if self._file is not None and self.path is not None:
-                asked = self.path.with_name(f"{self.path.name}.close")
-                if asked.exists() or self._is_over(self._file):
-                    self._leave()
-                    asked.unlink(missing_ok=True)
+                marker = self.path.with_name(f"{self.path.name}.close")
+                if marker.exists() or self._is_full(self._file):
+                    self._close_segment()
+                    marker.unlink(missing_ok=True)
             copy = os.dup(self._file) if self._file is not None and self._dirty else None
             self._dirty = False  # only now: without a copy it is still to be brought to the disk
         if copy is not None:  # outside the lock: a slow disk must not hold up answers
             _sync_and_close(copy)
 
-    def _sync_left(self) -> None:
-        while self._left:
-            _sync_and_close(self._left.pop())  # gives the segment's lock back
+    def _sync_closed(self) -> None:
+        while self._unsynced:
+            _sync_and_close(self._unsynced.pop())  # gives the segment's lock back
 
 
-class _Lines:
+class _RecordLines:
     """A record of each request as a line, for ``append``; what cannot be written is counted.
 
     Parameters
@@ -202,7 +202,7 @@ class _Lines:
 
     def __init__(self, endpoint: str, release: str, columns: Collection[str]) -> None:
         self._columns = columns
-        self._whose = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
+        self._release_fields = f'"endpoint":{_text(endpoint)},"release":{_text(release)},"role":'
         metrics.records_lost()  # so that it is seen as 0 before anything is lost
 
     def append(self, lines: bytes) -> int:
@@ -229,7 +229,7 @@ class _Lines:
         request_id, pair_id, ts_ns, role, status, latency_ms, rows, inputs, outputs, error, mode = entry
         head = (
             f'{{"request_id":{_text(request_id)},"pair_id":{"null" if pair_id is None else _text(pair_id)},'
-            f'"ts":"{timestamp(ts_ns)}",{self._whose}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
+            f'"ts":"{timestamp(ts_ns)}",{self._release_fields}{_text(role)},"status":{status},"latency_ms":{latency_ms:.4f},'
             f'"rows":{"null" if rows is None else rows},"inputs":'
         ).encode("ascii")
         more = b"" if mode.sample == 1 else f',"sample":{mode.sample!r}'.encode("ascii")
@@ -237,13 +237,16 @@ class _Lines:
             inputs = outputs = None
             error = error and {**error, "message": ""}
         elif mode.redact:
-            inputs, outputs = inputs_without(inputs, mode.redact, status, self._columns), without(outputs, mode.redact)
-            error = error and error_without(error, mode.redact)
+            inputs, outputs = (
+                redact_inputs(inputs, mode.redact, status, self._columns),
+                drop_columns(outputs, mode.redact),
+            )
+            error = error and redact_error(error, mode.redact)
             more += b',"redacted":' + _json(mode.redact)
         return b"".join((head, _json(inputs), b',"outputs":', _json(outputs), b',"error":', _json(error), more, b"}\n"))
 
 
-class Recorder(SegmentWriter, _Lines):
+class Recorder(SegmentWriter, _RecordLines):
     """Appends a record of each request to segments, before its answer leaves.
 
     If one cannot be written, ``nbdeploy_records_lost_total`` counts it and the first failure is told on stderr.
@@ -258,11 +261,11 @@ class Recorder(SegmentWriter, _Lines):
         columns: Collection[str] = (),
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
-        _Lines.__init__(self, endpoint, release, columns)
+        _RecordLines.__init__(self, endpoint, release, columns)
         SegmentWriter.__init__(self, folder, segment_bytes=segment_bytes)
 
 
-class OnStdout(_Lines):
+class StdoutRecorder(_RecordLines):
     """Writes a record of each request to standard output, before its answer leaves."""
 
     def __init__(self, endpoint: str, release: str, *, columns: Collection[str] = ()) -> None:
@@ -270,7 +273,7 @@ class OnStdout(_Lines):
 
     def append(self, lines: bytes) -> int:
         """Write whole lines; so many bytes of them were written."""
-        return line_out(lines)
+        return write_lines(lines)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -287,7 +290,7 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _claimed(file: int) -> bool:
+def _lock_segment(file: int) -> bool:
     """Whether the new file is this process's, for as long as it lives."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .arrays import numpy_type
 from .codec import Codec
-from .msgspec_types import NotPlain, Rows, row_type, value_type
+from .msgspec_types import NoFastPath, RowStruct, msgspec_type, row_struct
 from .numeric import Numbers, are_numbers
 
 
@@ -32,16 +32,16 @@ class Batches:
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self.rows: Rows | None = None
+        self.rows: RowStruct | None = None
         self.type: Any = None
         try:
-            self.type = self._typed()
-        except NotPlain:
+            self.type = self._msgspec_type()
+        except NoFastPath:
             self.rows = None
 
     def content(self, instances: list[Any]) -> Any:
         """Of what was decoded by ``type``; raises whatever it likes if it cannot."""
-        return self._codec.built(self.rows.objects(instances) if self.rows else instances)
+        return self._codec.build(self.rows.objects(instances) if self.rows else instances)
 
     def content_of(self, rows: list[Any]) -> Any:
         """Of validated JSON values.
@@ -51,7 +51,7 @@ class Batches:
         InvalidInstances
             A value has no place in the model's types.
         """
-        return self._codec.built(rows)
+        return self._codec.build(rows)
 
     def content_of_columns(self, columns: Mapping[str, Any]) -> Any:
         """Of columns by name.
@@ -61,7 +61,7 @@ class Batches:
         NotPlain
             It takes a look at each value.
         """
-        raise NotPlain(f"{len(columns)} columns")
+        raise NoFastPath(f"{len(columns)} columns")
 
     def content_of_array(self, array: np.ndarray[Any, Any]) -> Any:
         """Of an array of all rows.
@@ -71,7 +71,7 @@ class Batches:
         NotPlain
             It takes a look at each value.
         """
-        raise NotPlain(f"an array of {array.dtype}")
+        raise NoFastPath(f"an array of {array.dtype}")
 
     def batch(self, contents: Sequence[Any]) -> Any:
         """What the model is called with for all of them."""
@@ -80,11 +80,11 @@ class Batches:
     def _joined(self, contents: Sequence[Any]) -> Any:
         return list(chain.from_iterable(contents))
 
-    def _typed(self) -> Any:
+    def _msgspec_type(self) -> Any:
         schema = self._codec.schema
         if schema.get("type") != "object":
-            return value_type(schema)
-        self.rows = row_type(schema)
+            return msgspec_type(schema)
+        self.rows = row_struct(schema)
         return self.rows.type
 
 
@@ -103,25 +103,25 @@ class Arrays(Batches):
     def content(self, instances: list[Any]) -> Any:
         if self._numbers is None:
             return super().content(instances)
-        return self._rightly_shaped(self._numbers.array(instances, self._width))
+        return self._check_shape(self._numbers.array(instances, self._width))
 
     def content_of_array(self, array: np.ndarray[Any, Any]) -> Any:
         if self._numbers is None:
-            raise NotPlain("no numbers")
-        return self._rightly_shaped(self._numbers.of_array(array, self._leaf))
+            raise NoFastPath("no numbers")
+        return self._check_shape(self._numbers.of_array(array, self._leaf))
 
     def batch(self, contents: Sequence[Any]) -> Any:
         # One tensor costs as much to make as one of all rows. What was read slowly is one already.
         if self._tensor and len(contents) > 1 and not all(isinstance(one, np.ndarray) for one in contents):
-            return sys.modules["torch"].cat([self._as_taken(one) for one in contents])
-        return self._as_taken(super().batch(contents))
+            return sys.modules["torch"].cat([self._to_model_type(one) for one in contents])
+        return self._to_model_type(super().batch(contents))
 
-    def _rightly_shaped(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _check_shape(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if array.shape[1:] != self._shape:
-            raise NotPlain("another shape")
+            raise NoFastPath("another shape")
         return array
 
-    def _as_taken(self, content: Any) -> Any:
+    def _to_model_type(self, content: Any) -> Any:
         if self._tensor and isinstance(content, np.ndarray):
             return sys.modules["torch"].from_numpy(content).to(self._codec.prototype)
         return content
@@ -129,13 +129,13 @@ class Arrays(Batches):
     def _joined(self, contents: Sequence[Any]) -> Any:
         return np.concatenate(contents, dtype=self._dtype if self._numbers else None)
 
-    def _typed(self) -> Any:
+    def _msgspec_type(self) -> Any:
         leaf, lengths = self._codec.schema, []
         while leaf.get("type") == "array":
             lengths.append(leaf["minItems"] if leaf.get("minItems") == leaf.get("maxItems") else None)
             leaf = leaf.get("items") or {}
         if len(lengths) != len(self._shape) or not are_numbers(leaf, self._dtype):
-            return super()._typed()
+            return super()._msgspec_type()
         if len(lengths) == 1 and "null" not in leaf["type"]:
             self._width = lengths[0]
         self._numbers, self._leaf = Numbers(self._dtype), leaf

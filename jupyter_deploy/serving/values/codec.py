@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from .arrays import Unfit, batch_of, blame, to_array, to_tensor
+from .arrays import ConversionError, batch_of, invalid_rows, to_array, to_tensor
 from .json_values import to_json
 from .validation import InvalidInstances, Validator
-from .value_types import Form, Turn, is_form, reader, writer
+from .value_types import Converter, ValueType, is_value_type, reader, writer
 
 __all__ = ["BadAnswer", "Codec", "InvalidInstances", "encode", "instances_of", "to_json"]
 
@@ -42,8 +42,10 @@ class Codec:
         self.prototype = prototype
         calls = self.container == "call"
         self._validator = Validator(self.schema, noun="parameter" if calls else "feature")
-        self._read: Turn = reader(prototype) if self.container in ("frame", "list") else _as_it_is
-        self._arguments_read = {name: reader(form) for name, form in (prototype or {}).items()} if calls else {}
+        self._read: Converter = reader(prototype) if self.container in ("frame", "list") else _identity
+        self._arguments_read = (
+            {name: reader(value_type) for name, value_type in (prototype or {}).items()} if calls else {}
+        )
         self.defaults = _defaults(self.schema) if self.container == "frame" else {}
 
     def decode(self, instances: Sequence[Any]) -> Any:
@@ -54,7 +56,7 @@ class Codec:
         InvalidInstances
             It names each row, and in it the feature, that does not fit.
         """
-        return self.built(self.validated(instances))
+        return self.build(self.validated(instances))
 
     def validated(self, instances: Sequence[Any]) -> list[Any]:
         """The instances as the schema has them, with what it puts where a column is left out.
@@ -67,7 +69,7 @@ class Codec:
         rows = self._validator.validated(instances)
         return [self.defaults | row for row in rows] if self.defaults else rows
 
-    def built(self, rows: list[Any]) -> Any:
+    def build(self, rows: list[Any]) -> Any:
         """The batch of validated rows.
 
         Raises
@@ -94,8 +96,8 @@ class Codec:
     def _rows(self, rows: list[Any]) -> list[Any]:
         try:
             return [self._read(row) for row in rows]
-        except Unfit as unfit:
-            raise blame(rows, self._read, unfit) from unfit
+        except ConversionError as error:
+            raise invalid_rows(rows, self._read, error) from error
 
     def _arguments(self, row: int, instance: Any) -> dict[str, Any]:
         if len(self.parameters) == 1:
@@ -108,14 +110,14 @@ class Codec:
             return value
         try:
             return read(value)
-        except Unfit as unfit:
-            raise InvalidInstances([{"loc": ["instances", row, *key, *unfit.loc], "msg": str(unfit)}]) from unfit
+        except ConversionError as error:
+            raise InvalidInstances([{"loc": ["instances", row, *key, *error.loc], "msg": str(error)}]) from error
         except InvalidInstances as invalid:  # of a table among the arguments: its rows are not the request's
             errors = [error | {"loc": ["instances", row, *key, *error["loc"][1:]]} for error in invalid.errors]
             raise InvalidInstances(errors) from invalid
 
 
-def _as_it_is(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
@@ -179,15 +181,15 @@ def instances_of(example: Any, container: str, parameters: Sequence[str] = (), p
     ``prototype`` is the codec's.
     """
     if container == "frame":
-        return list(writer(prototype if is_form(prototype, "frame") else None)(example))
+        return list(writer(prototype if is_value_type(prototype, "frame") else None)(example))
     if container == "list" and prototype is not None:
         write = writer(prototype)
         return [write(row) for row in example]
     if container != "call":
         return list(to_json(example))
     calls = [example] if isinstance(example, Mapping) else example
-    forms: Mapping[str, Form] = prototype or {}
+    value_types: Mapping[str, ValueType] = prototype or {}
     if len(parameters) == 1:
         name = parameters[0]
-        return [writer(forms.get(name))(call[name]) for call in calls]
-    return [{name: writer(forms.get(name))(value) for name, value in call.items()} for call in calls]
+        return [writer(value_types.get(name))(call[name]) for call in calls]
+    return [{name: writer(value_types.get(name))(value) for name, value in call.items()} for call in calls]

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from .json_values import to_json
-from .msgspec_types import NotPlain, Rows
+from .msgspec_types import NoFastPath, RowStruct
 from .validation import InvalidInstances
 
 
-class LateQuestion(Question):
+class LazyParsedRequest(ParsedRequest):
     """A question whose ``inputs`` are written when somebody asks for them: of many columns that takes its time.
 
     What they are written from must not change in between.
@@ -53,7 +53,7 @@ def as_numpy(column: Any) -> np.ndarray[Any, Any]:
     try:
         array: np.ndarray[Any, Any] = column.to_numpy(zero_copy_only=False)
     except Exception as error:  # Arrow has types that numpy has not
-        raise NotPlain(str(error)) from error
+        raise NoFastPath(str(error)) from error
     return array
 
 
@@ -78,7 +78,7 @@ def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*map(plain, columns.values()), strict=True)]
 
 
-def rows_json(columns: Mapping[str, Any], rows: Rows) -> Raw:
+def rows_json(columns: Mapping[str, Any], rows: RowStruct) -> Raw:
     """``rows_of`` in JSON, of columns with the names of complete ``rows``."""
     # NaN becomes null, as with to_json.
     values = (_listed(columns[name]) for name in rows.names)

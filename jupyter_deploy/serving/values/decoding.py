@@ -17,10 +17,10 @@ import numpy as np
 
 from ..asgi import body
 from ..asgi.problems import Problem
-from ..dispatch.parsed_request import Question, Raw
+from ..dispatch.parsed_request import ParsedRequest, Raw
 from .batches import batches_of
 from .codec import Codec, InvalidInstances
-from .columns import LateQuestion, array_json, length_of, plain, rows_json, rows_of
+from .columns import LazyParsedRequest, array_json, length_of, plain, rows_json, rows_of
 
 _LONG = 4096
 """Bytes; from here on numpy counts faster than bytes do."""
@@ -57,7 +57,7 @@ class Decoder:
         self._countable = rows is None or rows.complete
         self._escapable = self._colons > len(names)
 
-    def json(self, content: bytes) -> Question:
+    def json(self, content: bytes) -> ParsedRequest:
         """The question in ``{"instances": [...]}``.
 
         Raises
@@ -74,15 +74,15 @@ class Decoder:
             except Exception:  # noqa: BLE001, S110  whatever it is, the slow way decides
                 pass
             else:
-                return Question(made, len(instances), self._inputs(content, len(instances)))
+                return ParsedRequest(made, len(instances), self._inputs(content, len(instances)))
         document = body.parse(content)
         try:
-            return self._slowly(body.instances_in(document))
+            return self._slow_path(body.instances_in(document))
         except Problem as problem:
             problem.inputs = document.get("instances") if isinstance(document, dict) else None
             raise
 
-    def instances(self, instances: list[Any]) -> Question:
+    def instances(self, instances: list[Any]) -> ParsedRequest:
         """The question of JSON values.
 
         Raises
@@ -93,12 +93,12 @@ class Decoder:
         if self._type is not None:
             try:
                 read = msgspec.convert(instances, self._type, strict=True)
-                return Question(self._batches.content(read) if read else None, len(read), instances)
+                return ParsedRequest(self._batches.content(read) if read else None, len(read), instances)
             except Exception:  # noqa: BLE001, S110  as above
                 pass
-        return self._slowly(instances)
+        return self._slow_path(instances)
 
-    def columns(self, columns: Mapping[str, Any]) -> Question:
+    def columns(self, columns: Mapping[str, Any]) -> ParsedRequest:
         """The question of columns of one length by name: numpy's arrays or Arrow's, which nobody changes.
 
         What is missing in Arrow and what is NaN counts as ``null``.
@@ -116,10 +116,10 @@ class Decoder:
             except Exception:  # noqa: BLE001, S110  as above
                 pass
             else:
-                return LateQuestion(made, count, partial(rows_json, columns, rows))
-        return self._slowly(rows_of(columns))
+                return LazyParsedRequest(made, count, partial(rows_json, columns, rows))
+        return self._slow_path(rows_of(columns))
 
-    def array(self, array: np.ndarray[Any, Any]) -> Question:
+    def array(self, array: np.ndarray[Any, Any]) -> ParsedRequest:
         """The question of an array with a row for each answer, which nobody changes; NaN counts as ``null``.
 
         Raises
@@ -130,24 +130,24 @@ class Decoder:
         try:
             made = self._batches.content_of_array(array)
         except Exception:  # noqa: BLE001  as above
-            return self._slowly(plain(array))
-        return LateQuestion(made if len(array) else None, len(array), partial(array_json, array))
+            return self._slow_path(plain(array))
+        return LazyParsedRequest(made if len(array) else None, len(array), partial(array_json, array))
 
-    def batch(self, questions: Sequence[Question]) -> Any:
+    def batch(self, parsed_requests: Sequence[ParsedRequest]) -> Any:
         """What the model is called with, for the rows of all the questions in their order.
 
         A model may change what it is given: a question that was asked alone is not asked again. One without rows has
         nothing to ask.
         """
-        return self._batches.batch([question.content for question in questions if question.rows])
+        return self._batches.batch([parsed.content for parsed in parsed_requests if parsed.rows])
 
-    def _slowly(self, instances: list[Any]) -> Question:
+    def _slow_path(self, instances: list[Any]) -> ParsedRequest:
         try:
             made = self._batches.content_of(self._codec.validated(instances)) if instances else None
         except InvalidInstances as invalid:
             invalid.inputs = instances
             raise
-        return Question(made, len(instances), instances)
+        return ParsedRequest(made, len(instances), instances)
 
     def _inputs(self, content: bytes, rows: int) -> Raw:
         """The list of instances as it came, on one line; written anew if a key stands in it twice.
@@ -155,12 +155,12 @@ class Decoder:
         What is decoded has at least these colons: if it has no more, no key is there twice and no string holds one.
         """
         if self._countable and not (self._escapable and b"\\" in content):
-            found = (
+            colons = (
                 content.count(b":")
                 if len(content) < _LONG
                 else int(np.count_nonzero(np.frombuffer(content, np.uint8) == _COLON))
             )
-            if found == 1 + rows * self._colons:
+            if colons == 1 + rows * self._colons:
                 if b"\n" in content or b"\r" in content:
                     content = content.translate(_SPACES)
                 return Raw(memoryview(content)[content.index(b"[") : content.rindex(b"]") + 1])

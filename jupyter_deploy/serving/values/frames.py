@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-from .arrays import Unfit, blame, to_array, unencoded
+from .arrays import ConversionError, decode_base64, invalid_rows, to_array
 from .json_values import records, to_json
-from .value_types import Form, Turn, is_form, reader, writer
+from .value_types import Converter, ValueType, is_value_type, reader, writer
 
 # Of pandas 3 and later: what took 150 µs takes 8.
 _from_blocks: Any = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
 
 
-class FrameMaker:
+class FrameBuilder:
     """Builds data frames with the columns and the types of ``prototype``, which has no rows.
 
     Parameters
@@ -31,11 +31,11 @@ class FrameMaker:
         none.
     """
 
-    def __init__(self, prototype: pd.DataFrame, forms: Mapping[str, Form] = MappingProxyType({})) -> None:
+    def __init__(self, prototype: pd.DataFrame, value_types: Mapping[str, ValueType] = MappingProxyType({})) -> None:
         self._columns = prototype.columns
         self.keys = [str(name) for name in prototype.columns]
         self._casts = [
-            partial(_objects, form=forms[key]) if key in forms else partial(_cast, dtype=dtype)
+            partial(_objects, value_type=value_types[key]) if key in value_types else partial(_cast, dtype=dtype)
             for key, dtype in zip(self.keys, prototype.dtypes, strict=True)
         ]
 
@@ -61,8 +61,8 @@ class FrameMaker:
         for key, cast, column in zip(self.keys, self._casts, values, strict=True):
             try:
                 columns.append(cast(column))
-            except Unfit as unfit:
-                raise blame(column, partial(_one, cast=cast), unfit, key) from unfit
+            except ConversionError as error:
+                raise invalid_rows(column, partial(_one, cast=cast), error, key) from error
         return columns
 
     def assembled(self, columns: Sequence[Any], rows: int) -> pd.DataFrame:
@@ -118,25 +118,25 @@ def to_series(values: list[Any], prototype: Any) -> Any:
     return pd.Series(_cast(values, prototype.dtype), name=prototype.name)
 
 
-def frame_json(frame: pd.DataFrame, forms: Mapping[str, Form]) -> list[dict[str, Any]]:
+def frame_json(frame: pd.DataFrame, value_types: Mapping[str, ValueType]) -> list[dict[str, Any]]:
     """The rows of ``frame`` as objects by column name, its objects by their forms."""
     rows = records(frame)
     for position, name in enumerate(map(str, frame.columns)):
-        if name in forms:
-            write, values = writer(forms[name]), frame.iloc[:, position]
+        if name in value_types:
+            write, values = writer(value_types[name]), frame.iloc[:, position]
             for row, value, missing in zip(rows, values, values.isna(), strict=True):
                 row[name] = None if missing else write(value)
     return rows
 
 
-def _objects(values: list[Any], form: Form) -> Any:
-    read = reader(form)
+def _objects(values: list[Any], value_type: ValueType) -> Any:
+    read = reader(value_type)
     # Where the example has None, None; else what pandas itself puts where an object is missing.
-    missing = None if is_form(form, "optional") else np.nan
+    missing = None if is_value_type(value_type, "optional") else np.nan
     return pd.Series([missing if value is None else read(value) for value in values], dtype=object)
 
 
-def _one(value: Any, cast: Turn) -> None:
+def _one(value: Any, cast: Converter) -> None:
     cast([value])
 
 
@@ -151,7 +151,7 @@ def _cast(values: list[Any], dtype: Any) -> Any:
         case "O":  # NaN is what pandas itself puts where an object is missing
             return pd.Series([np.nan if value is None else value for value in values], dtype=object)
         case "i" | "u" | "b" if None in values:
-            raise Unfit(f"must not be missing: a column of {dtype} has no missing values")
+            raise ConversionError(f"must not be missing: a column of {dtype} has no missing values")
         case _:
             return to_array(values, dtype)
 
@@ -160,7 +160,7 @@ def _durations(values: list[Any], dtype: Any) -> Any:
     try:  # as seconds: see to_json
         return pd.to_timedelta(np.asarray(values, dtype=np.float64), unit="s").astype(dtype)
     except (ValueError, OverflowError) as error:  # OutOfBoundsTimedelta is a ValueError
-        raise Unfit(f"is not a duration that {dtype} can hold: {error}") from error
+        raise ConversionError(f"is not a duration that {dtype} can hold: {error}") from error
 
 
 def _categorical(values: list[Any], dtype: pd.CategoricalDtype) -> pd.Categorical:
@@ -170,7 +170,7 @@ def _categorical(values: list[Any], dtype: pd.CategoricalDtype) -> pd.Categorica
         return pd.Categorical.from_codes([-1 if v is None else codes[v] for v in values], dtype=dtype)
     except KeyError as error:
         known = ", ".join(map(repr, list(codes)[:10]))
-        raise Unfit(f"is the unknown category {error}; the model knows {known}") from error
+        raise ConversionError(f"is the unknown category {error}; the model knows {known}") from error
 
 
 def _moments(values: list[Any], dtype: Any) -> Any:
@@ -182,7 +182,7 @@ def _moments(values: list[Any], dtype: Any) -> Any:
         moments = [_moment(value, UTC) for value in values]
         return pd.DatetimeIndex(moments, dtype=pd.DatetimeTZDtype(dtype.unit, UTC)).tz_convert(zone).array
     except (ValueError, TypeError, OverflowError) as error:  # OutOfBoundsDatetime is a ValueError
-        raise Unfit(f"is not a moment that {dtype} can hold: {error}") from error
+        raise ConversionError(f"is not a moment that {dtype} can hold: {error}") from error
 
 
 def _moment(value: Any, zone: Any) -> Any:
@@ -210,7 +210,7 @@ def _extension(values: list[Any], dtype: Any) -> Any:
     try:
         return pd.array(values, dtype=dtype)
     except Exception as error:  # any extension may come along, each with errors of its own
-        raise Unfit(f"does not fit {dtype}: {error}") from error
+        raise ConversionError(f"does not fit {dtype}: {error}") from error
 
 
 def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
@@ -218,7 +218,7 @@ def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
     import pyarrow as pa  # noqa: PLC0415  only where a column is Arrow's
 
     kind = dtype.pyarrow_dtype
-    read: Turn | None = None
+    read: Converter | None = None
     if pa.types.is_timestamp(kind):
         read = partial(_moment, zone=kind.tz)
     elif pa.types.is_duration(kind):  # as seconds: see to_json
@@ -226,13 +226,13 @@ def _for_arrow(values: list[Any], dtype: pd.ArrowDtype) -> list[Any]:
     elif pa.types.is_decimal(kind):
         read = _decimal
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        read = unencoded
+        read = decode_base64
     if read is None:
         return values
     try:
         return [None if value is None else read(value) for value in values]
     except (ValueError, TypeError, OverflowError) as error:
-        raise Unfit(f"does not fit {dtype}: {error}") from error
+        raise ConversionError(f"does not fit {dtype}: {error}") from error
 
 
 def _decimal(value: float | str) -> Decimal:

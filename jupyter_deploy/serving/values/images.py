@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from .arrays import Unfit
+from .arrays import ConversionError
 
 # Without loss; TIFF takes what PNG cannot.
 _FORMATS = dict.fromkeys(("1", "L", "LA", "P", "RGB", "RGBA", "I;16"), "PNG") | dict.fromkeys(
@@ -47,12 +47,12 @@ def read_image(content: bytes, mode: str) -> Any:
             image = Image.open(io.BytesIO(content))
             image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unfit(f"is an image of more than {Image.MAX_IMAGE_PIXELS} pixels") from error
+        raise ConversionError(f"is an image of more than {Image.MAX_IMAGE_PIXELS} pixels") from error
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise Unfit("must be an image, such as a PNG or JPEG file in base64") from error
+        raise ConversionError("must be an image, such as a PNG or JPEG file in base64") from error
     if image.mode == mode:
         return image
     try:
         return image.convert(mode)
     except ValueError as error:
-        raise Unfit(f"is an image of mode {image.mode}, which cannot become {mode}") from error
+        raise ConversionError(f"is an image of mode {image.mode}, which cannot become {mode}") from error

@@ -17,7 +17,7 @@ from uuid import UUID
 import numpy as np
 
 _PLAIN = (type(None), bool, int, str)
-_learnt: set[str] = set()
+_registered: set[str] = set()
 
 
 def to_json(value: Any) -> Any:
@@ -59,7 +59,7 @@ def column(values: Any) -> list[Any]:
 
 @singledispatch
 def _other(value: Any) -> Any:
-    if _learn("pandas", "torch", "polars", "PIL.Image"):
+    if _register_libraries("pandas", "torch", "polars", "PIL.Image"):
         return _other(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
@@ -68,10 +68,10 @@ def _other(value: Any) -> Any:
     raise TypeError(f"a {type(value).__module__}.{type(value).__qualname__} has no JSON form")
 
 
-def _learn(*modules: str) -> bool:
+def _register_libraries(*modules: str) -> bool:
     """Teach the types of libraries that are imported by now; importing them here would cost seconds."""
-    new = {name for name in modules if name in sys.modules} - _learnt
-    _learnt.update(new)
+    new = {name for name in modules if name in sys.modules} - _registered
+    _registered.update(new)
     if "pandas" in new:
         pandas = sys.modules["pandas"]
         _other.register(pandas.DataFrame, records)
@@ -79,7 +79,7 @@ def _learn(*modules: str) -> bool:
             _other.register(kind, column)
         for kind in (pandas.Period, pandas.Interval):
             _other.register(kind, str)
-        _other.register(type(pandas.NA), _nothing)
+        _other.register(type(pandas.NA), _null)
     if "polars" in new:
         polars = sys.modules["polars"]
         for kind in (polars.DataFrame, polars.LazyFrame):
@@ -100,7 +100,7 @@ def _polars(frame: Any) -> Any:
     return rows_of(frame)
 
 
-def _nothing(_: Any) -> None:
+def _null(_: Any) -> None:
     return None
 
 

@@ -16,7 +16,7 @@ import msgspec
 from .pydantic_schemas import allowed_values
 
 # What is only told, or looked at here.
-_TOLD = frozenset(
+_ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "deprecated", "x-seen", "contentEncoding", "contentMediaType")
 )
 _BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
@@ -28,11 +28,11 @@ EVERY_FLOAT: Range = (-sys.float_info.max, sys.float_info.max)
 INT64: Range = (-(2**63), 2**63 - 1)
 
 
-class NotPlain(ValueError):
+class NoFastPath(ValueError):
     """The schema says more than msgspec can check."""
 
 
-class Rows:
+class RowStruct:
     """Objects with these keys; decoded as structs, which are smaller and faster than dicts.
 
     Parameters
@@ -50,7 +50,7 @@ class Rows:
 
     def __init__(self, types: Mapping[str, Any], absent: Mapping[str, Any]) -> None:
         if not types:
-            raise NotPlain("objects without keys")
+            raise NoFastPath("objects without keys")
         self.names = tuple(types)
         self.complete = not absent
         # Keys that may be left out last, as structs want them.
@@ -60,29 +60,29 @@ class Rows:
         try:
             self.type = msgspec.defstruct("Row", fields, rename=renamed, forbid_unknown_fields=True, gc=False)
         except (TypeError, ValueError) as error:
-            raise NotPlain(str(error)) from error
-        self._moved = None if order == list(self.names) else [order.index(name) for name in self.names]
+            raise NoFastPath(str(error)) from error
+        self._order = None if order == list(self.names) else [order.index(name) for name in self.names]
 
     def values(self, rows: Iterable[msgspec.Struct]) -> list[tuple[Any, ...]]:
         """Each row's values in the order of ``names``."""
-        told = list(map(msgspec.structs.astuple, rows))
-        if self._moved is None:
-            return told
-        return [tuple(row[at] for at in self._moved) for row in told]
+        tuples = list(map(msgspec.structs.astuple, rows))
+        if self._order is None:
+            return tuples
+        return [tuple(row[at] for at in self._order) for row in tuples]
 
     def objects(self, rows: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
         """Each row as a dict, without the keys that were left out."""
-        found = [dict(zip(self.names, row, strict=True)) for row in self.values(rows)]
+        objects = [dict(zip(self.names, row, strict=True)) for row in self.values(rows)]
         if self.complete:
-            return found
-        return [{name: value for name, value in row.items() if value is not msgspec.UNSET} for row in found]
+            return objects
+        return [{name: value for name, value in row.items() if value is not msgspec.UNSET} for row in objects]
 
 
 def _default(name: str, absent: Mapping[str, Any]) -> tuple[Any, ...]:
     return (absent[name],) if name in absent else ()
 
 
-def value_type(
+def msgspec_type(
     schema: Mapping[str, Any], floats: Range = EVERY_FLOAT, ints: Range = INT64, *, whole: bool = False
 ) -> Any:
     """The type of values that are no objects, and hold none.
@@ -104,7 +104,7 @@ def value_type(
     some = [name for name in names if name != "null"]
     either = len(some) > 1 and ("array" in some or allowed_values(schema))
     if not some or either or {"integer", "number"} <= set(some):
-        raise NotPlain("several readings of one value")
+        raise NoFastPath("several readings of one value")
     kinds: list[Any] = [None] if len(some) < len(names) else []
     for name in some:
         match name:
@@ -113,17 +113,17 @@ def value_type(
             case "integer" | "number" | "string" | "boolean":
                 kinds += _scalar(name, schema, floats, ints, whole=whole)
             case _:
-                raise NotPlain(f"the type {name}")
+                raise NoFastPath(f"the type {name}")
     return Union[tuple(kinds)]  # noqa: UP007  a choice that is made while it runs
 
 
-def row_type(
+def row_struct(
     schema: Mapping[str, Any],
     names: Sequence[str] | None = None,
     *,
-    column: Callable[[str, Mapping[str, Any]], Any] = lambda _, schema: value_type(schema),
+    column: Callable[[str, Mapping[str, Any]], Any] = lambda _, schema: msgspec_type(schema),
     absent: Callable[[str], Any] = lambda _: msgspec.UNSET,
-) -> Rows:
+) -> RowStruct:
     """The type of objects that hold no objects.
 
     Parameters
@@ -145,16 +145,16 @@ def row_type(
     required = set(schema.get("required", ()))
     names = list(properties) if names is None else list(names)
     if schema.get("type") != "object" or schema.get("additionalProperties", True) is not False:
-        raise NotPlain("not an object with known keys alone")
+        raise NoFastPath("not an object with known keys alone")
     if set(names) != set(properties) or len(set(names)) < len(names) or not required <= set(properties):
-        raise NotPlain("other keys")
+        raise NoFastPath("other keys")
     types = {name: column(name, properties[name]) for name in names}
-    return Rows(types, {name: absent(name) for name in names if name not in required})
+    return RowStruct(types, {name: absent(name) for name in names if name not in required})
 
 
 def _array(schema: Mapping[str, Any], floats: Range, ints: Range, *, whole: bool) -> Any:
     _only(schema, "items", "minItems", "maxItems")
-    kind = GenericAlias(list, value_type(schema.get("items") or {}, floats, ints, whole=whole))
+    kind = GenericAlias(list, msgspec_type(schema.get("items") or {}, floats, ints, whole=whole))
     lengths = {ours: schema[theirs] for ours, theirs in _LENGTHS.items() if theirs in schema}
     return Annotated[kind, msgspec.Meta(**lengths)] if lengths else kind
 
@@ -164,7 +164,7 @@ def _scalar(name: str, schema: Mapping[str, Any], floats: Range, ints: Range, *,
     if allowed:
         _only(schema, "enum", "const")
         if {type(value) for value in allowed} != {{"integer": int, "string": str}.get(name)}:
-            raise NotPlain("a choice of such values")
+            raise NoFastPath("a choice of such values")
         return [Literal[tuple(allowed)]]
     match name:
         case "boolean":
@@ -191,11 +191,11 @@ def _number(kind: type, schema: Mapping[str, Any], within: Range) -> Any:
     if "lt" not in bounds:
         bounds["le"] = min(high, bounds.get("le", high))
     if len(bounds) > 2 or not all(low <= bound <= high and isinstance(bound, (kind, int)) for bound in bounds.values()):
-        raise NotPlain("bounds that the type does not reach")
+        raise NoFastPath("bounds that the type does not reach")
     return Annotated[kind, msgspec.Meta(**bounds)]
 
 
 def _only(schema: Mapping[str, Any], *known: str) -> None:
     """Whether the schema of one type says no more than this."""
-    if unknown := set(schema) - _TOLD - {"type", *known}:
-        raise NotPlain(f"{sorted(unknown)}")
+    if unknown := set(schema) - _ANNOTATIONS - {"type", *known}:
+        raise NoFastPath(f"{sorted(unknown)}")

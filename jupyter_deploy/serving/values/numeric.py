@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .msgspec_types import EVERY_FLOAT, INT64, NotPlain, value_type
+from .msgspec_types import EVERY_FLOAT, INT64, NoFastPath, msgspec_type
 
 _FEW = 4
 """Rows; from here on numpy is faster when it is given one number after the other."""
@@ -16,7 +16,7 @@ _FEW = 4
 _EXACT = 2.0**53
 
 # NaN is within all bounds.
-_BEYOND: dict[str, Callable[[Any, Any], Any]] = {
+_VIOLATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "minimum": np.less,
     "maximum": np.greater,
     "exclusiveMinimum": np.less_equal,
@@ -27,16 +27,16 @@ _BEYOND: dict[str, Callable[[Any, Any], Any]] = {
 def are_numbers(schema: Mapping[str, Any], dtype: Any) -> bool:
     """Whether all values of the schema are numbers (or booleans) that the numpy type holds."""
     types = schema.get("type", ())
-    found = {types} if isinstance(types, str) else set(types)
+    declared = {types} if isinstance(types, str) else set(types)
     if not isinstance(dtype, np.dtype) or "enum" in schema or "const" in schema:
         return False
     match dtype.kind:
         case "f":  # in which None becomes NaN
-            return dtype.itemsize <= 8 and bool(found - {"null"}) and found <= {"number", "integer", "null"}
+            return dtype.itemsize <= 8 and bool(declared - {"null"}) and declared <= {"number", "integer", "null"}
         case "i" | "u":
-            return found == {"integer"}
+            return declared == {"integer"}
         case "b":
-            return found == {"boolean"}
+            return declared == {"boolean"}
         case _:
             return False
 
@@ -58,7 +58,7 @@ class Numbers:
 
     def type(self, schema: Mapping[str, Any]) -> Any:
         """What msgspec decodes the schema's values to (lists of values too), for ``array``."""
-        return value_type(schema, self._floats, self._ints, whole=self._whole)
+        return msgspec_type(schema, self._floats, self._ints, whole=self._whole)
 
     def array(self, rows: Sequence[Any], width: int | None = None) -> np.ndarray[Any, Any]:
         """What was decoded by ``type`` as an array.
@@ -74,7 +74,7 @@ class Numbers:
             Perhaps a fraction is given for a whole number.
         """
         if self._whole:
-            return self._whole_ones(np.array(rows))
+            return self._integers(np.array(rows))
         if width and len(rows) > _FEW:
             return np.fromiter(chain.from_iterable(rows), self._dtype, len(rows) * width).reshape(-1, width)
         return np.array(rows, self._dtype)
@@ -89,29 +89,29 @@ class Numbers:
         """
         kind = given.dtype.kind
         if kind not in ("b" if self._dtype.kind == "b" else "iuf") or given.itemsize > 8:
-            raise NotPlain(f"{given.dtype} for {self._dtype}")
+            raise NoFastPath(f"{given.dtype} for {self._dtype}")
         if kind == "f" and not (np.isfinite(given) | (np.isnan(given) & ("null" in schema["type"]))).all():
-            raise NotPlain("values that are no numbers")
+            raise NoFastPath("values that are no numbers")
         if "integer" in schema["type"] and not self._whole and kind == "f":
-            raise NotPlain("perhaps no whole numbers")
-        if any(compare(given, schema[word]).any() for word, compare in _BEYOND.items() if word in schema):
-            raise NotPlain("out of bounds")
+            raise NoFastPath("perhaps no whole numbers")
+        if any(compare(given, schema[word]).any() for word, compare in _VIOLATIONS.items() if word in schema):
+            raise NoFastPath("out of bounds")
         if self._whole:
-            return self._whole_ones(given)
+            return self._integers(given)
         with np.errstate(over="ignore"):  # looked for
             made = given.astype(self._dtype)
         if self._dtype.itemsize < given.dtype.itemsize and np.isinf(made).any():
-            raise NotPlain("out of range")
+            raise NoFastPath("out of range")
         return made
 
-    def _whole_ones(self, given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def _integers(self, given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if given.dtype.kind == "f":
             # Beyond 2**53 a float may be what an integer beside it was rounded to.
             if not ((np.abs(given) < _EXACT) & (given % 1 == 0)).all():
-                raise NotPlain("perhaps no whole numbers")
+                raise NoFastPath("perhaps no whole numbers")
         elif given.dtype.kind not in "iu":
-            raise NotPlain(f"{given.dtype} for {self._dtype}")
+            raise NoFastPath(f"{given.dtype} for {self._dtype}")
         low, high = self._ints
         if given.size and not (low <= given.min() and given.max() <= high):
-            raise NotPlain("out of range")
+            raise NoFastPath("out of range")
         return given.astype(self._dtype)

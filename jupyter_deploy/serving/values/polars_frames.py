@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from .arrays import Unfit, blame, unencoded
+from .arrays import ConversionError, decode_base64, invalid_rows
 from .json_values import to_json
 
-Turn = Callable[[Any], Any]
+Converter = Callable[[Any], Any]
 
 
-class PolarsMaker:
+class PolarsFrameBuilder:
     """Builds frames with the schema of ``prototype``, which has no rows; lazy ones if it is lazy."""
 
     def __init__(self, prototype: pl.DataFrame | pl.LazyFrame) -> None:
@@ -35,17 +35,17 @@ class PolarsMaker:
             values = [row.get(name) for row in rows]
             try:
                 columns.append(_series(name, values, dtype))
-            except Unfit as unfit:
-                raise blame(values, _one(dtype), unfit, name) from unfit
+            except ConversionError as error:
+                raise invalid_rows(values, _one(dtype), error, name) from error
         frame = pl.DataFrame(columns)
         return frame.lazy() if self._lazy else frame
 
 
-def reader_of(prototype: Any) -> Turn:
+def reader_of(prototype: Any) -> Converter:
     """A function from rows or values to a frame or Series like ``prototype``."""
     if isinstance(prototype, pl.Series):
         return lambda values: _series(prototype.name, values, prototype.dtype)
-    return PolarsMaker(prototype).frame
+    return PolarsFrameBuilder(prototype).frame
 
 
 def rows_of(frame: Any) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def rows_of(frame: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _one(dtype: Any) -> Turn:
+def _one(dtype: Any) -> Converter:
     return lambda value: _series("", [value], dtype)
 
 
@@ -72,20 +72,20 @@ def _series(name: str, values: Sequence[Any], dtype: Any) -> pl.Series:
     read = _reader(dtype)
     try:
         return pl.Series(name, [None if value is None else read(value) for value in values], dtype=dtype, strict=True)
-    except Unfit:
+    except ConversionError:
         raise
     except Exception as error:  # polars has an exception of its own for each type
-        raise Unfit(f"does not fit {dtype}: {str(error).splitlines()[0]}") from error
+        raise ConversionError(f"does not fit {dtype}: {str(error).splitlines()[0]}") from error
 
 
 def _moments(name: str, values: Sequence[Any], dtype: pl.Datetime) -> pl.Series:
     if dtype.time_zone is not None and any(value and datetime.fromisoformat(value).tzinfo is None for value in values):
-        raise Unfit('needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
+        raise ConversionError('needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
     in_utc = [_in_utc(value) for value in values]
     try:
         moments = pl.Series(name, in_utc, dtype=pl.String).str.to_datetime(time_unit=dtype.time_unit, time_zone="UTC")
     except Exception as error:
-        raise Unfit(f"is not a moment that {dtype} can hold") from error
+        raise ConversionError(f"is not a moment that {dtype} can hold") from error
     if dtype.time_zone is None:
         return moments.dt.replace_time_zone(None)
     return moments.dt.convert_time_zone(dtype.time_zone)
@@ -102,7 +102,7 @@ def _in_utc(text: str | None) -> str | None:
     return f"{moment.replace(microsecond=0, tzinfo=None).isoformat()}.{digits[:9]}{offset}"
 
 
-def _reader(dtype: Any) -> Turn:
+def _reader(dtype: Any) -> Converter:
     """From the JSON of one value to what polars makes of the type."""
     match dtype:
         case pl.List() | pl.Array():
@@ -115,7 +115,7 @@ def _reader(dtype: Any) -> Turn:
             return _SCALARS.get(dtype.base_type(), lambda value: value)
 
 
-def _optional(read: Turn) -> Turn:
+def _optional(read: Converter) -> Converter:
     return lambda value: None if value is None else read(value)
 
 
@@ -125,17 +125,17 @@ def _duration(seconds: float) -> timedelta:
 
 def _whole(value: Any) -> int:
     if int(value) != value:
-        raise Unfit("must be a whole number")
+        raise ConversionError("must be a whole number")
     return int(value)
 
 
-_SCALARS: dict[Any, Turn] = {
+_SCALARS: dict[Any, Converter] = {
     pl.Date: date.fromisoformat,
     pl.Time: time.fromisoformat,
     pl.Datetime: datetime.fromisoformat,
     pl.Duration: _duration,
     pl.Decimal: lambda value: Decimal(str(value)),
-    pl.Binary: unencoded,
+    pl.Binary: decode_base64,
     pl.Float32: float,
     pl.Float64: float,
     **dict.fromkeys((pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64), _whole),

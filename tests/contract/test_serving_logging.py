@@ -10,7 +10,7 @@ import pytest
 from test_serving_front import front, inner, model, predict, records
 
 from jupyter_deploy.serving import Front
-from jupyter_deploy.serving.telemetry.logging import in_one_format
+from jupyter_deploy.serving.telemetry.logging import configure_log_format
 from jupyter_deploy.serving.telemetry.tracing import ENDPOINT, tracing
 
 __all__ = ["front", "model", "records"]
@@ -32,7 +32,7 @@ def test_the_servers_own_messages_take_the_same_form(monkeypatch):
     handler = logging.StreamHandler()
     logging.getLogger("uvicorn").addHandler(handler)
     try:
-        in_one_format()
+        configure_log_format()
         record = logging.LogRecord("uvicorn.error", logging.WARNING, "", 0, "%s came late", ("it",), None)
         said = json.loads(handler.format(record))
     finally:

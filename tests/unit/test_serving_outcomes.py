@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.serving.asgi.messages import Asked
+from jupyter_deploy.serving.asgi.messages import RequestContext
 from jupyter_deploy.serving.dispatch.outcomes import Outcome
 from jupyter_deploy.serving.telemetry.recording import recording
 
@@ -21,6 +21,6 @@ def test_the_inputs_of_a_table_are_written_out_only_for_a_record_that_has_them(k
             times.append(1)
             return [[1.0], [2.0]]
 
-    asked = Asked({}, "seven", None, "direct", recording(kept))
-    entry = Outcome(SimpleNamespace(asked=asked, question=Table()), 200, None).entry()
+    context = RequestContext({}, "seven", None, "direct", recording(kept))
+    entry = Outcome(SimpleNamespace(context=context, parsed=Table()), 200, None).entry()
     assert (len(times), entry.rows, entry.inputs is not None) == (written, 2, bool(written))

@@ -78,7 +78,7 @@ def while_it_computes(front, *asked):
             tasks = [post(99.0, {})]
             await asyncio.to_thread(STARTED.wait, 30)
             tasks += [post(*one) for one in asked]
-            line = front._predictor._line
+            line = front._predictor._queue
             await asyncio.to_thread(until, lambda: len(line.waiting) + sum(map(is_done, tasks)) >= len(asked))
             done = [task.done() for task in tasks]
             RELEASED.set()
@@ -194,7 +194,7 @@ def test_a_client_that_has_gone_is_not_computed_for_but_recorded(fronts, records
             headers = [(b"content-type", b"application/json"), (b"x-request-id", b"gone")]
             scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
             leaving = asyncio.create_task(front(scope, receive, send))
-            await asyncio.to_thread(until, lambda: front._predictor._line.waiting)
+            await asyncio.to_thread(until, lambda: front._predictor._queue.waiting)
             gone.set()
             await leaving
             RELEASED.set()
@@ -206,7 +206,7 @@ def test_a_client_that_has_gone_is_not_computed_for_but_recorded(fronts, records
 
 
 def test_requests_that_are_too_large_together_are_refused_while_others_wait(fronts, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor.MOST_BYTES", 30)
+    monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor.MAX_BYTES", 30)
     answers, _ = while_it_computes(fronts(), (1.0, {}), (2.0, {}))
     # Each has 22 bytes: the first is let in alone, and counts until it is answered.
     assert [answer.status_code for answer in answers] == [200, 503, 503]

@@ -1,4 +1,4 @@
-"""Do two lists of answers agree? Plain JSON values and the standard library only."""
+"""Comparison of two lists of answers: plain JSON values, standard library only."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 def differences(
     expected: list[Any], got: list[Any], *, rtol: float = 0.0, atol: float = 0.0, limit: int = 10
 ) -> list[str]:
-    """Where ``got`` is not what was ``expected``, one line a place; empty when they agree.
+    """List the differences between ``got`` and ``expected``, one line for each; empty if they agree.
 
-    Labels, strings, booleans and integers must be equal, ``1`` and ``1.0`` being one number. Where a side is a
-    float, ``|expected - got| <= atol + rtol * |expected|``. At most ``limit`` places are told, and how many more.
+    Labels, strings, booleans and integers must be equal; ``1`` and ``1.0`` are the same number. If a value is a float,
+    ``|expected - got| <= atol + rtol * |expected|`` must hold. The list has at most ``limit`` differences and a last
+    line with the number of the others.
     """
     if len(expected) != len(got):
         return [f"expected {len(expected)} answers, got {len(got)}"]
@@ -28,7 +29,7 @@ def differences(
 
 
 def structure_differences(expected: list[Any], got: list[Any]) -> list[str]:
-    """Where ``got`` has another form than ``expected``: length, JSON types and nesting, but not the values."""
+    """List the differences in length, JSON type and nesting between ``got`` and ``expected``; values are ignored."""
     if len(expected) != len(got):
         return [f"expected {len(expected)} answers, got {len(got)}"]
     lines: list[str] = []
@@ -104,14 +105,14 @@ def _short(value: Any) -> str:
 
 
 def tolerance_of(manifest: dict[str, Any]) -> tuple[float, float]:
-    """``(rtol, atol)`` for the answers' type."""
+    """Return ``(rtol, atol)`` for the dtype of the answers, from the manifest's ``tolerance``."""
     size = "float32" if manifest["signature"]["answer_dtype"] in ("float16", "bfloat16", "float32") else "float64"
     tolerance = manifest["tolerance"]
     return tolerance[f"{size}_rtol"], tolerance[f"{size}_atol"]
 
 
 def faults(manifest: dict[str, Any], got: list[Any]) -> list[str]:
-    """Where the answers to a snapshot's example are not the notebook's; where it draws lots, of another form."""
+    """Compare the answers to a snapshot's example with the notebook's; of a stochastic model only the structure."""
     if manifest.get("stochastic"):
         return structure_differences(manifest["predictions"], got)
     rtol, atol = tolerance_of(manifest)

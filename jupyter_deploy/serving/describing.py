@@ -1,4 +1,4 @@
-"""What an object is, in words that are the same in another process where its content is."""
+"""Descriptions of objects that are equal in two processes if the objects' content is equal."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 
 _DEPTH = 20
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
-# What a generator of random numbers has come to is no content.
+# The state of a random generator is not content.
 _CHANCE = ("random", "numpy.random")
 
 
 def describe_value(value: Any, mask: Callable[[str], str], known: dict[int, tuple[Any, str]], depth: int = 0) -> str:
-    """Functions and classes by their names, else by type and content; by type alone where no content can be told.
+    """Describe functions and classes by name, other objects by type and content, or by type alone.
 
     Parameters
     ----------
-    said
-        Of a text what stands for it.
+    mask
+        Maps a text to its comparable form.
     known
-        What was described before, by its address, with the object itself, which keeps that.
+        Objects described so far by ``id``, each with its description. The reference keeps the ``id`` valid.
     """
     kind = type(value)
     if isinstance(value, FunctionType | type):
@@ -36,12 +36,12 @@ def describe_value(value: Any, mask: Callable[[str], str], known: dict[int, tupl
         return known[id(value)][1]
     name = f"{kind.__module__}.{kind.__qualname__}"
     result = f"a {name}"
-    known[id(value)] = (value, result)  # also what it is within itself
+    known[id(value)] = (value, result)  # ends the recursion of an object that contains itself
     content: list[Any] | str | bytes | None = None
-    with suppress(Exception):  # the code of an object of any class
+    with suppress(Exception):  # any class may run its own code here
         content = _content(value, mask) if depth < _DEPTH else None
     if isinstance(content, list):
-        if all(type(part) in _PLAIN for part in content):  # many times as fast, for long ones
+        if all(type(part) in _PLAIN for part in content):  # many times faster for long lists
             parts = [mask(repr(part)) for part in content]
         else:
             parts = [describe_value(part, mask, known, depth + 1) for part in content]
@@ -58,7 +58,7 @@ def _digest(name: str, content: str | bytes) -> str:
 
 
 def _content(value: Any, mask: Callable[[str], str]) -> list[Any] | str | bytes | None:
-    """What an object is made of; None: nothing that could be compared with another process's."""
+    """Return the parts of an object; None if no part can be compared with those of another process."""
     kind = type(value)
     if kind in (list, tuple) or isinstance(value, set | frozenset):
         return list(value)
@@ -76,7 +76,7 @@ def _content(value: Any, mask: Callable[[str], str]) -> list[Any] | str | bytes 
 
 
 def _of_pandas(value: Any) -> list[Any] | None:
-    """Not how it keeps its columns: they may be joined to blocks any time."""
+    """Return columns and index. The block layout is left out, since pandas may consolidate it at any time."""
     if hasattr(value, "columns") and hasattr(value, "iloc"):
         return [value.columns, value.index, *(value.iloc[:, at] for at in range(value.shape[1]))]
     if hasattr(value, "to_numpy") and hasattr(value, "name"):
@@ -107,7 +107,7 @@ _TABLES: dict[str, Callable[[Any], list[Any] | bytes | None]] = {
 
 
 def _as_pickled(value: Any) -> list[Any] | str:
-    """What an object would be pickled as: locks and connections have nothing of that kind, loggers are their names."""
+    """Return the parts that pickle would store: locks and connections have none, loggers have their names."""
     kind = type(value)
     reduced = copyreg.dispatch_table[kind](value) if kind in copyreg.dispatch_table else value.__reduce_ex__(4)
     if isinstance(reduced, str):

@@ -1,7 +1,7 @@
-"""Whether what is installed here is what the notebook's model was captured with.
+"""Comparison of the installed distributions with those of the capture.
 
-Runs on its own too: ``python -P serving/environment.py snapshot.json`` prints the changes as a JSON list and exits
-with 1 if there are any. So it imports nothing but the standard library.
+Also a program: ``python -P serving/environment.py snapshot.json`` prints the differences as a JSON list and exits with
+1 if there are any. It therefore imports the standard library only.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any
 
 
 class EnvironmentChanged(RuntimeError):
-    """The installed versions are not those that the snapshot was captured with."""
+    """The installed versions differ from those of the snapshot's capture."""
 
     def __init__(self, lines: list[str]) -> None:
         self.changes = lines
-        super().__init__("this is not the environment that the model was captured in:\n  " + "\n  ".join(lines))
+        super().__init__("the environment differs from that of the capture:\n  " + "\n  ".join(lines))
 
 
 def changes(manifest: Mapping[str, Any]) -> list[str]:
-    """What differs from ``manifest["environment"]``, one line a difference; empty when all is as captured."""
+    """List the differences from ``manifest["environment"]``, one line for each; empty if there are none."""
     captured = manifest["environment"]
     lines = [
         f"{name}: captured {captured_version}, installed {version}"
@@ -47,7 +47,7 @@ def changes(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def another_python(manifest: Mapping[str, Any]) -> str | None:
-    """What to say if this Python cannot load the pickle: code in it is that of one minor version. None: it can."""
+    """Return the reason why this Python cannot load the pickle, or None. Pickled code needs the same minor version."""
     captured_version, version = manifest["environment"]["python"], platform.python_version()
     if captured_version.split(".")[:2] == version.split(".")[:2]:
         return None
@@ -55,6 +55,7 @@ def another_python(manifest: Mapping[str, Any]) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
+    """Print the differences as JSON; return 1 if there are any."""
     lines = changes(json.loads(Path(arguments[0]).read_bytes()))
     sys.stdout.write(json.dumps(lines) + "\n")
     return 1 if lines else 0

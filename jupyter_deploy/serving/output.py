@@ -1,4 +1,4 @@
-"""What a process prints: never a reason to fail a request, and in a container all of it lines on standard output."""
+"""Standard output and error of a process: write errors never fail a request, and a container writes JSON lines."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _shared_lock: int | None = None
 
 class _LenientFile(io.FileIO):
     def write(self, data: Any, /) -> int:
-        """Write what can be written, and say that it was all."""
+        """Write as much as possible and report the whole length as written."""
         with contextlib.suppress(OSError):
             super().write(data)
         return memoryview(data).nbytes
 
 
 class _JsonLines(io.RawIOBase):
-    """Lines that a process prints, each as one object of JSON on standard output.
+    """A stream that wraps each printed line in a JSON object and writes it to standard output.
 
-    A line that is an object already, such as those of ``telling``, stays as it is.
+    A line that is a JSON object, such as those of ``telemetry.logging``, is written unchanged.
     """
 
     def __init__(self, name: str, level: str) -> None:
@@ -42,7 +42,7 @@ class _JsonLines(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        """Of standard output: for processes that are started, which write as they like."""
+        """Return standard output, for child processes, whose output is not wrapped."""
         return _STDOUT
 
     def write(self, data: Any, /) -> int:
@@ -68,12 +68,12 @@ class _JsonLines(io.RawIOBase):
 
 
 def write_lines(lines: bytes) -> int:
-    """Write whole lines to standard output, with none of another thread or worker in between; never raises.
+    """Write whole lines to standard output, uninterrupted by other threads and workers; never raises.
 
     Returns
     -------
     int
-        So many of the bytes are written: all, if it can be written to.
+        The number of bytes written: all, unless standard output fails.
     """
     written = 0
     with _lock, contextlib.suppress(OSError):
@@ -89,14 +89,14 @@ def write_lines(lines: bytes) -> int:
 
 
 def share_output_lock() -> None:
-    """Keep lines whole among those of processes that are forked from now on, too: a pipe keeps short ones so."""
-    global _shared_lock  # noqa: PLW0603 - as standard output is the process's
+    """Keep lines whole among processes that are forked from now on. A pipe guarantees this for short lines only."""
+    global _shared_lock  # noqa: PLW0603 - standard output belongs to the process
     if hasattr(os, "memfd_create"):
-        _shared_lock = os.memfd_create("nbdeploy-lines")  # where nothing can be written to, too
+        _shared_lock = os.memfd_create("nbdeploy-lines")  # works without a writable folder
 
 
 def keep_writing() -> None:
-    """Have ``print`` and ``sys.stderr`` of this process lose what cannot be written, instead of raising."""
+    """Make ``print`` and ``sys.stderr`` drop output that cannot be written, instead of raising."""
     if not _redirected:
         for number, name in ((1, "stdout"), (2, "stderr")):
             setattr(sys, name, _text(io.BufferedWriter(_LenientFile(number, "w", closefd=False))))
@@ -106,8 +106,8 @@ _redirected = False
 
 
 def redirect_output(*, as_json: bool) -> None:
-    """Have all that this process prints on standard output, in lines of JSON or as it is; for good."""
-    global _redirected  # noqa: PLW0603 - as sys.stdout is the process's
+    """Send all output of this process to standard output, as JSON lines or unchanged; permanent."""
+    global _redirected  # noqa: PLW0603 - sys.stdout belongs to the process
     _redirected = True
     for name, level in (("stdout", "info"), ("stderr", "warning")):
         raw = _JsonLines(name, level) if as_json else _LenientFile(_STDOUT, "w", closefd=False)

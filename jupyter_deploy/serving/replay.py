@@ -1,7 +1,7 @@
-"""Ask a snapshot its example in this process and say whether it answers as the notebook did.
+"""The replay: a snapshot answers its example in this process, and the answers are compared with the notebook's.
 
-Run as ``python -P -c "from serving.replay import main; main(FOLDER, RESULT)"`` in a clean process: another folder,
-no project on the path. The result is a JSON document; a snapshot that fails is a result, not a crash.
+Run as ``python -P -c "from serving.replay import main; main(FOLDER, RESULT)"`` in a clean process: another folder, no
+project on the path. The result is a JSON document. A snapshot that fails is a result, not a crash.
 """
 
 from __future__ import annotations
@@ -33,38 +33,46 @@ ASKED_ALONE = 3
 
 
 def main(folder: str, result_file: str) -> None:
-    """Replay the snapshot in ``folder`` and write what was found to the file ``result``."""
+    """Replay the snapshot in ``folder`` and write the result to ``result_file`` as JSON."""
     result = replay(Path(folder))
     Path(result_file).write_text(json.dumps(result), encoding="utf-8")
 
 
 def answer_instances(folder: str, digest: str, instances: str, result_file: str) -> None:
-    """Ask the snapshot the instances in the JSON file ``asked``; its answers, or what went wrong, as JSON."""
+    """Answer the instances in a JSON file; write the answers or the error to ``result_file`` as JSON."""
     result: dict[str, Any] = {"stage": "load", "differences": [], "answers": [], "error": None}
     try:
         model = load(folder, digest)
         result["stage"] = "call"
         with in_role("shadow"):
             result["answers"] = model.answer(json.loads(Path(instances).read_text("utf-8")))
-    except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
+    except Exception as error:  # noqa: BLE001 - the model may raise anything; the error is the result
         result["error"] = describe(error)
     Path(result_file).write_text(json.dumps(result), encoding="utf-8")
 
 
 def replay(folder: Path) -> dict[str, Any]:
-    """``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects", "reads", "variables"}``.
+    """Replay a snapshot's folder.
 
-    ``stage`` is where it ended: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message, traceback
-    and, where it can be told, what is missing. ``effects`` are what the model did to the world while it was asked,
-    ``reads`` what it opened (``_told``), ``variables`` the environment variables that it asked for in vain,
-    ``globals`` by module and name what was there in the project's modules before and after that.
+    Returns
+    -------
+    dict
+        ``{"stage", "differences", "stochastic", "modules", "globals", "error", "effects", "reads", "variables"}`` and
+        ``imported``, ``over_json``, ``batchable``.
 
-    ``imported`` names the modules that another process can import ahead (``imports``).
+        ``stage`` is the last stage reached: ``load``, ``call``, ``agree`` or ``done``. ``error`` holds type, message,
+        traceback and, if known, the missing thing. ``effects`` lists the model's side effects during its calls,
+        ``reads`` the files that it opened (``_reads_in_words``), ``variables`` the environment variables that it looked
+        up and that are not set, ``globals`` the project's module globals before and after the calls, by module and
+        name.
 
-    ``over_json``: only the form that a request gives the example made it fail. ``batchable``: rows that are asked
-    together get the answers that each gets alone.
+        ``imported`` names the modules that another process can preload (``imports``). ``over_json`` is true if the
+        example fails only in the JSON form of a request. ``batchable`` is true if rows get the same answers together as
+        alone.
 
-    It is asked as a shadow: what it leaves out then is not done here either, and no effect of a shadow.
+    Notes
+    -----
+    The model runs in the role ``shadow``: an effect that the model skips in a shadow is not reported.
     """
     result: dict[str, Any] = {"stage": "load", "differences": [], "stochastic": False, "modules": [], "error": None}
     result |= {"globals": {}, "over_json": False, "batchable": False}
@@ -78,14 +86,14 @@ def replay(folder: Path) -> dict[str, Any]:
             result["stage"] = "call"
             with in_role("shadow"), effects.watching():
                 check_example(model, result)
-        except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding
+        except Exception as error:  # noqa: BLE001 - the model may raise anything; the error is the result
             result["error"] = describe(error)
     result["effects"] = effects.sentences()
     result["reads"] = _reads_in_words(reads.observed.values(), folder, initial)
     result["variables"] = sorted(variables)
     result["imported"] = importable(LIBRARIES)
     _record_globals(folder, result)
-    # What stands there for jupyter_deploy comes with the bento, the project's own with the snapshot: no distributions.
+    # The stub of jupyter_deploy belongs to the bento and the project's code to the snapshot; neither is a distribution.
     modules = {name.partition(".")[0] for name in list(sys.modules)}
     result["modules"] = sorted(modules - {"jupyter_deploy"} - set(project_code.loaded(folder / project_code.FOLDER)))
     return result
@@ -101,13 +109,13 @@ def _record_globals(folder: Path, result: dict[str, Any]) -> None:
 
 
 def check_example(model: Model, result: dict[str, Any]) -> None:
-    """Ask the model the snapshot's example; ``differences``, ``stochastic`` and ``stage`` of ``found`` are set."""
+    """Answer the snapshot's example and set the keys of the result from ``differences`` to ``batchable``."""
     manifest = model.manifest
     expected = manifest["predictions"]
     rtol, atol = tolerance_of(manifest)
     first, second = model.replay_example(), model.replay_example()
     result["stochastic"] = bool(differences(first, second, rtol=rtol, atol=atol))
-    result["over_json"] = True  # what fails from here on depends on the form of a request
+    result["over_json"] = True  # a failure from here on depends on the JSON form
     over_json = model.answer(manifest["instances"])
     result["stage"] = "agree"
     if result["stochastic"]:
@@ -119,7 +127,7 @@ def check_example(model: Model, result: dict[str, Any]) -> None:
         natively = differences(expected, first, rtol=rtol, atol=atol)
         result["over_json"] = not natively
         result["differences"] = natively or [
-            f"asked over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
+            f"over JSON: {line}" for line in differences(expected, over_json, rtol=rtol, atol=atol)
         ]
     if not result["differences"]:
         result["stage"] = "done"
@@ -127,9 +135,9 @@ def check_example(model: Model, result: dict[str, Any]) -> None:
 
 
 def _is_batchable(model: Model, together: list[Any]) -> bool:
-    """Whether some rows of the example get, alone and in another order, the answers that all got ``together``.
+    """Return whether rows of the example get the same answers alone, and in reverse order, as ``together``.
 
-    That cannot be seen of rows that are all alike, and is not asked where a call is not one of rows.
+    Equal rows cannot show a difference, and a call has no rows: both count as not batchable.
     """
     instances = model.manifest["instances"]
     if model.codec.container == "call" or all(one == instances[0] for one in instances[1:]):
@@ -138,7 +146,7 @@ def _is_batchable(model: Model, together: list[Any]) -> bool:
     try:
         alone = [model.answer([one])[0] for one in instances[:ASKED_ALONE]]
         turned = model.answer(instances[::-1])[::-1]
-    except Exception:  # noqa: BLE001 - it takes its rows in one way only, which is no failure
+    except Exception:  # noqa: BLE001 - the model accepts one number of rows only, which is no fault
         return False
     return not (
         differences(together[:ASKED_ALONE], alone, rtol=rtol, atol=atol)
@@ -147,10 +155,10 @@ def _is_batchable(model: Model, together: list[Any]) -> bool:
 
 
 def _reads_in_words(reads: Iterable[Read], snapshot: Path, initial: Path) -> list[dict[str, Any]]:
-    """What concerns the model's own files: ``{"path", "kind", "where"}``.
+    """Return the reads of the model's own files: ``{"path", "kind", "where"}``.
 
-    A path below the working directory, or one that was relative, is told relative to where the model began; one that
-    is missing beside the project's code, of the kind ``beside``, relative to the folder of that.
+    A path below the working directory, and one that was relative, is relative to the initial working directory. A
+    missing file next to the project's code has the kind ``beside`` and a path relative to the code folder.
     """
     code = f"{snapshot / project_code.FOLDER}{os.sep}"
     place, folder = current_workplace() or (initial, initial)
@@ -173,7 +181,7 @@ def _reads_in_words(reads: Iterable[Read], snapshot: Path, initial: Path) -> lis
 
 @contextlib.contextmanager
 def missing_variables(names: set[str]) -> Iterator[None]:
-    """Within, the names of environment variables that are asked for and not there are added."""
+    """Within this context, add the names of environment variables that are looked up and not set."""
     kind = type(os.environ)
     original = kind.__getitem__
 
@@ -192,10 +200,10 @@ def missing_variables(names: set[str]) -> Iterator[None]:
 
 
 def distribution_differences(expected: list[Any], repeats: list[list[Any]]) -> list[str]:
-    """Where the notebook's answers lie outside what the model gives when asked often.
+    """List the notebook's answers that lie outside the answers of repeated calls.
 
-    Numbers: further beyond the extremes of all repeats than those are apart, which one more draw of the same
-    distribution does not do but for the heaviest tails. Labels: the notebook's most frequent one was never seen.
+    A number differs if it lies beyond the repeats' range by more than the width of that range; another draw of the same
+    distribution does so only for the heaviest tails. Labels differ if no repeat has the notebook's most frequent one.
     """
     result = []
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in expected):
@@ -215,7 +223,7 @@ def distribution_differences(expected: list[Any], repeats: list[list[Any]]) -> l
 
 
 def describe(error: Exception) -> dict[str, Any]:
-    """An exception with what is missing: the first thing that a reader can act on."""
+    """Describe an exception, with the missing thing if there is one: the first thing a reader can act on."""
     missing = None
     text = str(error)
     if isinstance(error, ModuleNotFoundError):

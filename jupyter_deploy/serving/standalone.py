@@ -1,13 +1,13 @@
-"""One snapshot behind HTTP on loopback, for who validates it: the same answers as a release gives, and no records.
+"""A server of one snapshot on loopback, for a validation: the same answers as a release, and no records.
 
     python -P -c "…; main()"
 
-What it serves it is told in one line of JSON on its standard input, so that the secret stands neither in its arguments
-nor in its environment. It ends when its standard input does, or the process that started it (whose forked children may
-still hold the other end), and takes its folder with it.
+It reads its settings from one line of JSON on standard input, so the secret is neither in its arguments nor in its
+environment. It exits and removes its folder if standard input ends or the parent process dies (whose forked children
+may still hold the other end of the pipe).
 
-    /<secret>/<job>/predict, …   what a release answers at /predict, …; what is asked is noted for the job
-    /<secret>/log                the end of what the model wrote
+    /<secret>/<job>/predict, …   the same as /predict, … of a release; each call is logged for the job
+    /<secret>/log                the end of the model's output
 """
 
 from __future__ import annotations
@@ -38,46 +38,46 @@ from .snapshot import EnvironmentChanged, load
 from .telemetry.records import Entry
 
 LOG, STATE, CALLS = "log", "state.json", "calls"
-"""Names in the server's folder: what the model writes, how the start went, and a file of calls for each job."""
+"""Names in the server's folder: the model's output, the result of the start, the folder of call logs."""
 
 MAX_CALLS = 100_000
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""Of each job so many calls are noted, and answers of so many bytes of JSON together; the rest is counted."""
+"""Limits of one job's call log: calls, and bytes of answers in JSON; further calls are counted only."""
 
 _JOB = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _LOG_BYTES = 16_000
 _GRACE_SECONDS = 2.0
 _LOOK_SECONDS = 0.5
 
-# Longer than any notebook leaves its connection idle: a closed one would have to be told from an ended server.
+# Longer than any notebook leaves a connection idle, so a closed connection means that the server has ended.
 _KEEP_ALIVE_SECONDS = 24 * 3600
 
 
 class CallLog:
-    """What the model was asked, as one line a call in a file for each job; in place of a release's records.
+    """A log of the model's calls, one line a call in a file for each job; replaces a release's records.
 
-    A line is written before the answer leaves: who has an answer can read what was noted of it. Of a call beyond the
-    limits the line holds less, and at last nothing.
+    A line is written before its answer is sent, so a client that has an answer finds its line. Beyond the limits a line
+    has no answer, then no content.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(mode=0o700)
-        self._lock = threading.Lock()  # what is refused unread is told by another thread than the model's
+        self._lock = threading.Lock()  # requests refused early are logged by another thread than the model's
         self._calls: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
 
     def write_all(self, entries: Sequence[Entry]) -> bool:
-        """Note calls, each of the job that the outer application put into its ``pair_id``.
+        """Log calls; ``pair_id`` holds the job, set by ``SecretPrefix``.
 
-        Always True: a full disk loses the note, not the answer.
+        Returns True: a full disk loses the line, not the answer.
         """
         try:
             with self._lock:
                 for entry in entries:
                     self._note(entry)
         except OSError as failure:
-            sys.stderr.write(f"a call could not be noted: {failure}\n")
+            sys.stderr.write(f"a call could not be logged: {failure}\n")
         return True
 
     def _note(self, entry: Entry) -> None:
@@ -95,7 +95,7 @@ class CallLog:
             file.write(line.encode())
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no file stays open."""
 
 
 def _private(path: str, flags: int) -> int:
@@ -103,7 +103,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _values(value: Any) -> Any:
-    # Read, so that the same is known as the same however its JSON was written.
+    # Parsed, so equal values get equal digests however their JSON is written.
     return json.loads(value) if isinstance(value, Raw) else value
 
 
@@ -116,7 +116,7 @@ def _digest(inputs: Any) -> str:
 
 
 async def fallback_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """What stands behind the front door: the paths that BentoML would answer."""
+    """Answer the paths that BentoML answers in a release."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http":
@@ -133,7 +133,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 class SecretPrefix:
-    """Only who knows the secret that stands first in the path is let in; then stands the job that asks."""
+    """An application that checks the secret in the path and takes the job from the next segment."""
 
     def __init__(self, app: Any, secret: str, log: Path) -> None:
         self._app = app
@@ -152,7 +152,7 @@ class SecretPrefix:
         elif rest == LOG:
             await Response(200, self._tail(), "text/plain; charset=utf-8").send_to(send)
         else:
-            # What a gateway would say of the request nobody says here; the job takes the place of its own id.
+            # There is no gateway, so its headers are removed; the job takes the place of the pair id.
             kept = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(b"x-rollout-")]
             kept = [(name, value) for name, value in kept if name.lower() != b"x-pair-id"]
             headers = [*kept, (b"x-pair-id", job.encode())]
@@ -169,19 +169,19 @@ class SecretPrefix:
 
 
 def main() -> None:
-    """Serve what standard input says until it ends."""
+    """Serve the snapshot that standard input names until standard input ends."""
     settings = json.loads(sys.stdin.buffer.readline() or b"{}")
     if not settings:
-        return  # who started this has gone already
+        return  # the parent has ended already
     root = Path(settings["root"])
-    watch = _ParentWatch(root, settings["parent"])  # asked of the system, it could be somebody else by now
+    watch = _ParentWatch(root, settings["parent"])  # os.getppid() might already be another process
     threading.Thread(target=watch.run, daemon=True).start()
     try:
         model = load(settings["path"], settings["digest"])
     except EnvironmentChanged as changed:
         _write_state(root, {"changes": changed.changes})
         raise
-    # As a release is asked its example before it is asked by anybody else: the first answer is often a slow one.
+    # As in a release, the example comes first: the first answer is often slow.
     with contextlib.suppress(Exception), in_role("probe"):
         model.answer(model.manifest["instances"])
     import uvicorn  # noqa: PLC0415 - only this process needs it
@@ -196,7 +196,7 @@ def main() -> None:
         timeout_graceful_shutdown=1,
     )
     watch.server = uvicorn.Server(config)
-    # It has listened since before this process began, so that who asked meanwhile has been waiting.
+    # The parent listened before it started this process, so early connections wait in the backlog.
     listener = socket.socket(fileno=settings["listener"])
     _write_state(root, {})
     asyncio.run(watch.server.serve(sockets=[listener]))
@@ -209,7 +209,7 @@ def _write_state(root: Path, state: dict[str, Any]) -> None:
 
 
 class _ParentWatch:
-    """Ends this process with the one that started it, also while the model loads or computes."""
+    """Ends this process with its parent, also while the model loads or computes."""
 
     def __init__(self, root: Path, parent: int) -> None:
         self._root, self._parent = root, parent
@@ -223,6 +223,6 @@ class _ParentWatch:
         shutil.rmtree(self._root, ignore_errors=True)
         if self.server is not None:
             self.server.should_exit = True
-            time.sleep(_GRACE_SECONDS)  # usually it has ended before that, and this thread with it
+            time.sleep(_GRACE_SECONDS)  # usually the process has ended before, and this thread with it
         workplace.leave()
         os._exit(0)

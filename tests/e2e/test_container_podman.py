@@ -67,7 +67,7 @@ def test_packed_files_need_a_folder_and_it_says_so(engine, bento, home):
     with running(engine, bento("table"), home) as one:
         code, (said,) = one.ended()
     assert code == 1
-    assert said["message"].startswith("the model has packed files, of which each process takes copies, and there is no")
+    assert said["message"].startswith("the model has packed files, and there is no writable folder for the copies")
     with running(engine, bento("table"), home, "--tmpfs=/tmp:mode=1777") as one:
         one.until_ready()
         assert one.predict(ROW).status_code == 200

@@ -121,8 +121,10 @@ def test_a_long_body_is_read_in_the_models_thread_and_asked_apart(fronts, monkey
     monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor._SHORT_BYTES", 22)
     reads = []
     front = fronts()
-    read = front._given.decoder.json
-    front._given.decoder.json = lambda content: reads.append((len(content), threading.get_ident())) or read(content)
+    read = front._explicit_model.decoder.json
+    front._explicit_model.decoder.json = lambda content: (
+        reads.append((len(content), threading.get_ident())) or read(content)
+    )
     while_it_computes(front, (1.0, {}), (1000.0, {}), (2.0, {}))
     assert CALLS == [[99], [1], [1000], [2]]
     assert {length > 22: thread == threading.get_ident() for length, thread in reads} == {False: True, True: False}

@@ -1,10 +1,10 @@
-"""The service's front door: an ASGI application that asks the model itself and leaves the rest to BentoML.
+"""The service's front: an ASGI application that calls the model and passes all other requests to BentoML.
 
     client -> Front -> POST /predict, /invocations, /v2/models/<name>/infer, …    answered here (``protocols``)
                     -> POST /feedback, GET /metadata, /openapi.json               answered here
                     -> /livez, /readyz, /metrics, /, …                BentoML's own application
 
-Every response gets ``x-request-id`` and ``x-model-version``; every error is RFC 9457's problem+json.
+Every response has ``x-request-id`` and ``x-model-version``; every error is problem+json (RFC 9457).
 """
 
 from __future__ import annotations
@@ -41,19 +41,20 @@ NOT_LOADED = "not-loaded"
 class Front:
     """Wraps an ASGI application.
 
-    It may stand outermost, ``Front(Service.to_asgi())``, or inside, ``Service.add_asgi_middleware(Front)``; where a
-    request meets two, the outer one does the work. Settings come from the environment:
+    It may be the outermost application, ``Front(Service.to_asgi())``, or inside BentoML's,
+    ``Service.add_asgi_middleware(Front)``; if a request meets both, the outer one handles it. Settings come from the
+    environment:
 
     ==========================  ========================================================================
-    NBDEPLOY_RECORDS            folder for the records of all requests, or stdout (default: none are written)
-    NBDEPLOY_FEEDBACK           folder for what is posted to /feedback (default: none is taken)
+    NBDEPLOY_RECORDS            folder for the records of all requests, or stdout (default: no records)
+    NBDEPLOY_FEEDBACK           folder for what is posted to /feedback (default: /feedback answers 501)
     NBDEPLOY_ENDPOINT           the endpoint's name in records (default: the snapshot's)
-    NBDEPLOY_SEGMENT_BYTES      a file of records is closed at this size (default: 32 MiB)
-    NBDEPLOY_WHEN_RECORD_FAILS  answer (default) or refuse, with 503, what cannot be recorded
+    NBDEPLOY_SEGMENT_BYTES      size at which a file of records is closed (default: 32 MiB)
+    NBDEPLOY_WHEN_RECORD_FAILS  answer (default) or refuse, with 503, a request that cannot be recorded
     NBDEPLOY_MAX_BODY_BYTES     longest request (default: 32 MiB)
-    NBDEPLOY_MAX_WAITING        so many requests may wait for the model (default: 1024); more are refused with 503
-    NBDEPLOY_LOG_FORMAT         text (default) or json: what the service says in its log
-    OTEL_EXPORTER_OTLP_ENDPOINT where traces go, such as http://127.0.0.1:4318 (default: nowhere)
+    NBDEPLOY_MAX_WAITING        requests that may wait for the model (default: 1024); others get 503
+    NBDEPLOY_LOG_FORMAT         format of the service's log: text (default) or json
+    OTEL_EXPORTER_OTLP_ENDPOINT URL of the trace collector, such as http://127.0.0.1:4318 (default: none)
     NBDEPLOY_CHECK_ENVIRONMENT  1: refuse to start with other versions than those of the capture (``load``)
     ==========================  ========================================================================
 
@@ -62,9 +63,14 @@ class Front:
     app
         BentoML's application.
     model
-        Default: the one that ``load`` loaded last in this process.
+        Default: the model that ``load`` loaded last in this process.
     recorder
-        Where requests are recorded, whatever ``NBDEPLOY_RECORDS`` says.
+        Recorder of all requests; overrides ``NBDEPLOY_RECORDS``.
+
+    Raises
+    ------
+    ValueError
+        A setting is invalid.
     """
 
     def __init__(self, app: App, *, model: Model | None = None, recorder: Records | None = None) -> None:
@@ -87,7 +93,7 @@ class Front:
                 await self._app(scope, receive, _freeze_on_startup(send))
             finally:
                 self._close()
-                workplace.leave()  # a server that is told to end ends by the signal, without Python's own clearing up
+                workplace.leave()  # a server that is stopped by a signal skips Python's exit handlers
         elif scope["type"] != "http" or HANDLED in scope:
             await self._app(scope, receive, send)
         else:
@@ -106,7 +112,7 @@ class Front:
                     answer = await self._predict(context, protocol, scope, receive)
                 case "/feedback" | "/feedback/":
                     answer = await self._take_feedback(context, model, scope, receive)
-                # BentoML's own start page would load a tracker from elsewhere.
+                # BentoML's own start page loads a tracker from another site.
                 case "/metadata" | "/":
                     answer = _document(scope, model, metadata)
                 case "/openapi.json":
@@ -127,7 +133,7 @@ class Front:
             await answer.send_to(send, stamps)
 
     def _protocol_at(self, model: Model | None, path: str) -> ProtocolAdapter | None:
-        """The protocol that is spoken at a path."""
+        """Return the protocol that is spoken at a path, or None; create the predictor on the first request."""
         if model is None:
             if path in ("/predict", "/invocations") or path.startswith(("/v1/models", "/v2/models")):
                 raise _not_loaded()
@@ -143,16 +149,16 @@ class Front:
         self, context: RequestContext, protocol: ProtocolAdapter, scope: Scope, receive: Receive
     ) -> Sendable | None:
         if scope["method"] != "POST":
-            problem = Problem(405, "the model is asked with POST", headers=[(b"allow", b"POST")])
+            problem = Problem(405, "the model is called with POST", headers=[(b"allow", b"POST")])
             return protocol.problem(problem, context.request_id)
         return await self._predictor.answer(context, protocol, receive) if self._predictor is not None else None
 
     def _page(self, context: RequestContext, path: str, scope: Scope, *, loaded: bool) -> Response | None:
-        """What the protocols tell beside predictions."""
+        """Return a page of the protocols, such as health and metadata; None if the path is BentoML's."""
         page = health(path, loaded=loaded)
         if page is None and self._protocols is not None:
             if path.endswith("/") and self._protocols.adapter_at(path[:-1]) is not None:
-                raise Problem(404, f"the model is asked at {path[:-1]}, without the slash at the end")
+                raise Problem(404, f"the model is served at {path[:-1]}, without the slash at the end")
             page = self._protocols.page(path)
             if page is None:
                 return self._protocols.unknown(path, context.request_id)
@@ -164,10 +170,10 @@ class Front:
     async def _take_feedback(
         self, context: RequestContext, model: Model | None, scope: Scope, receive: Receive
     ) -> Response | None:
-        model = _posted_to(scope, "feedback is taken", model)
+        model = _posted_to(scope, "feedback is accepted", model)
         folder = os.environ.get("NBDEPLOY_FEEDBACK")
         if not folder:
-            raise Problem(501, "feedback is not taken here: NBDEPLOY_FEEDBACK names no folder for it")
+            raise Problem(501, "feedback is not accepted here: NBDEPLOY_FEEDBACK is not set; set it to a folder")
         if self._feedback is None:
             limit, size = self._max_body_bytes, self._segment_bytes
             self._feedback = Feedback(folder, _endpoint_of(model), limit, segment_bytes=size)
@@ -178,7 +184,7 @@ class Front:
             await self._app({**scope, HANDLED: True}, receive, ProblemSend(stamped, context.request_id))
         except Exception as error:
             if stamped.started and not stamped.finished:
-                raise  # half an answer is out: only the server can cut it off
+                raise  # part of the response is sent: only the server can abort it
             message = f"request {context.request_id}: {scope['method']} {scope['path']} failed"
             log(message, details="".join(traceback.format_exception(error)), request_id=context.request_id)
             if not stamped.started:
@@ -210,7 +216,7 @@ class Front:
 
 
 def _freeze_on_startup(send: Send) -> Send:
-    """Then a full collection does not walk through all that was imported, which takes a tenth of a second."""
+    """Freeze the garbage collector's objects at startup: a full collection of all imports takes a tenth of a second."""
 
     async def send_frozen(message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
@@ -221,14 +227,14 @@ def _freeze_on_startup(send: Send) -> Send:
 
 
 def _path(scope: Scope) -> str:
-    """The path below the place where this application is mounted."""
+    """Return the path relative to the mount point of this application."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path.removeprefix(root.rstrip("/")) if root else path
 
 
 def _posted_to(scope: Scope, what: str, model: Model | None) -> Model:
-    """The model of a request that was posted, to a path without a slash too many."""
+    """Return the loaded model of a POST request whose path has no trailing slash; else raise Problem."""
     path = _path(scope)
     if path.endswith("/"):
         raise Problem(404, f"{what} at {path[:-1]}, without the slash at the end")
@@ -256,7 +262,7 @@ def _openapi(model: Model) -> dict[str, Any]:
 
 
 def _metrics(scope: Scope) -> Response:
-    # BentoML's own page works only where `bentoml serve` has prepared for many processes.
+    # BentoML's own page works only if `bentoml serve` has set up several processes.
     _only_get(scope)
     text, content_type = metrics.exposition()
     return _for_method(scope, Response(200, text, content_type))
@@ -268,11 +274,11 @@ def _many_processes() -> bool:
 
 def _only_get(scope: Scope) -> None:
     if scope["method"] not in ("GET", "HEAD"):
-        raise Problem(405, "this path is only read", headers=[(b"allow", b"GET, HEAD")])
+        raise Problem(405, "this path is read-only", headers=[(b"allow", b"GET, HEAD")])
 
 
 def _for_method(scope: Scope, answer: Response) -> Response:
-    """Without its body, if only the head was asked for."""
+    """Remove the body from the response to a HEAD request."""
     return answer if scope["method"] != "HEAD" else Response(answer.status, b"", answer.content_type, answer.headers)
 
 

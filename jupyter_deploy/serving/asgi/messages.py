@@ -1,4 +1,4 @@
-"""The few ASGI words that are needed here, and what is read from a request's headers."""
+"""ASGI types, responses, and the context of a request from its headers."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ Headers = Iterable[tuple[bytes, bytes]]
 _MAX_DIGITS = 12
 VALID_ID = re.compile(r"[!-~\x80-\xff](?:[ -~\x80-\xff]{0,1022}[!-~\x80-\xff])?")
 
-# A label of a metric must not take whatever value a client invents.
+# A metric's label must not take a value that a client invents.
 _ROLES: dict[bytes | None, str] = {role.encode(): role for role in ("direct", "stable", "canary", "shadow", "probe")}
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """Who asks, as the headers say, and when it came in.
+    """Identity, role, deadline and arrival time of a request, from its headers.
 
     Attributes
     ----------
     headers
-        By lower-case name; of a repeated one the first.
+        By lower-case name; of a repeated header the first.
     deadline
-        As ``time.perf_counter()``: who has not been asked by then is not asked any more. Not a number: nor was what
-        the header ``x-request-timeout-ms`` said.
+        As ``time.perf_counter()``, from ``x-request-timeout-ms``: afterwards the model is not called any more. NaN if
+        the header is not a number.
+    abandoned
+        True if nobody waits for the response any more.
     """
 
     headers: dict[bytes, bytes]
@@ -66,22 +68,25 @@ class RequestContext:
         return context
 
     def header(self, name: bytes) -> str:
-        """A header by its lower-case name; empty if there is none."""
+        """Return a header by its lower-case name; empty if it is missing."""
         return header(self.headers, name)
 
     @property
     def latency_ms(self) -> float:
+        """Milliseconds since the arrival of the request."""
         return (time.perf_counter() - self.started) * 1000
 
 
 class Sendable(Protocol):
-    """What is sent back: an ``Answer``, or one that comes piece by piece."""
+    """A response that is sent whole or piece by piece."""
 
     async def send_to(self, send: Send, stamps: Headers = ()) -> None: ...
 
 
 @dataclass(frozen=True)
 class Response:
+    """A response with its whole body."""
+
     status: int
     body: bytes
     content_type: str = "application/json"
@@ -100,7 +105,7 @@ class Response:
 
 
 class StampedSend:
-    """A ``send`` that puts the same headers on every response and does not mind that the client has gone."""
+    """A ``send`` that adds the same headers to every response and ignores a closed connection."""
 
     def __init__(self, send: Send, stamps: Headers) -> None:
         self._send = send
@@ -121,13 +126,13 @@ class StampedSend:
 
 
 def header(headers: Mapping[bytes, bytes], name: bytes) -> str:
-    """One of them by its lower-case name; empty if there is none."""
+    """Return a header by its lower-case name; empty if it is missing."""
     value = headers.get(name)
     return "" if value is None else value.decode("latin-1")
 
 
 def _fresh_id() -> str:
-    """A UUID of version 4 (RFC 9562), of 120 random bits, in a quarter of the time that ``uuid`` takes."""
+    """Return a UUID of version 4 (RFC 9562) with 120 random bits, in a quarter of the time of ``uuid``."""
     h = os.urandom(16).hex()
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"
 

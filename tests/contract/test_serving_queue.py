@@ -135,7 +135,7 @@ def test_a_full_line_is_refused_at_once_with_when_to_come_again(fronts, monkeypa
     answers, done = while_it_computes(fronts(), (1.0, {}), (2.0, {}), (3.0, {"x-request-id": "third"}))
     assert done == [False, False, False, True]
     refused = answers[3]
-    assert problem(refused, 503)["detail"].startswith("2 requests wait for the model already")
+    assert problem(refused, 503)["detail"].startswith("2 requests are waiting for the model already")
     assert refused.headers["retry-after"] == "1"
     assert refused.headers["x-request-id"] == "third"
     assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]

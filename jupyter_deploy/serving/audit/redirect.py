@@ -1,7 +1,7 @@
-"""Absolute paths of the notebook's machine that a model opens lead to the packed copies.
+"""Redirection of absolute paths of the notebook's machine to the packed copies.
 
-Python's functions are wrapped, for exactly those paths and what is below them; without any nothing is touched. What C
-code opens by itself is not led anywhere, nor refused in the replay; a deploy warns of the files that a model names so.
+Python's functions are wrapped, for exactly those paths and their contents; without any, nothing is wrapped. Paths that
+C code opens are neither redirected nor refused in the replay; a deploy warns about them.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _wrapped: list[Callable[..., Any]] = []
 
 
 def redirect(targets: Mapping[str, str]) -> None:
-    """From now on, these absolute paths mean those: files, and folders with what is in them."""
+    """Redirect absolute paths to their copies from now on: files, and folders with their contents."""
     _targets.update(targets)
     if _targets and not _wrapped:
         for module, names in _NAMES.items():
             for name in names:
                 _wrap(module, name)
-        with contextlib.suppress(ImportError):  # a Python without it opens no database
+        with contextlib.suppress(ImportError):  # a Python without sqlite3 opens no database
             import sqlite3  # noqa: PLC0415 - only here
 
             _wrap(sqlite3, "connect")
@@ -44,19 +44,19 @@ def _wrap(module: ModuleType, name: str) -> None:
     function = getattr(module, name)
     wrapped = _redirecting(function)
     _wrapped.append(wrapped)
-    for supporting in _SUPPORT:  # os says in sets of functions what they can do
+    for supporting in _SUPPORT:  # os lists the capabilities of functions in sets
         if function in supporting:
             supporting.add(wrapped)
     setattr(module, name, wrapped)
 
 
 def redirected_paths() -> frozenset[str]:
-    """The paths that lead elsewhere."""
+    """Return the redirected paths."""
     return frozenset(_targets)
 
 
 def target_of(path: str) -> str | None:
-    """Where an absolute path leads; None: it means itself."""
+    """Return the target of an absolute path; None if it is not redirected."""
     if not path.startswith("/"):
         return None
     path = os.path.normpath(path)

@@ -1,4 +1,4 @@
-"""Answers that come later: what a coroutine returns, what a generator yields."""
+"""Deferred answers: results of coroutines and items of generators."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _local = threading.local()
 
 
 def resolve(answer: Any) -> Any:
-    """``answer`` itself; of an awaitable its result, of an iterator or asynchronous iterator a list of what it yields.
+    """Return ``answer``; await an awaitable, and collect the items of an iterator or asynchronous iterator in a list.
 
-    Each thread awaits in one event loop of its own, which stays: clients that a model keeps belong to it. Where a loop
-    runs already, as in a notebook, it is awaited in a thread.
+    Each thread has its own event loop, which it keeps: clients that a model holds belong to that loop. If a loop is
+    running already, as in a notebook, another thread awaits the answer.
     """
     if inspect.isawaitable(answer) or isinstance(answer, AsyncIterator):
         try:
@@ -30,12 +30,12 @@ def resolve(answer: Any) -> Any:
 
 @contextlib.contextmanager
 def as_stream(answer: Any) -> Iterator[tuple[bool, Any]]:
-    """Whether an answer comes item by item, and an iterator of its items, else the answer, settled.
+    """Yield whether an answer is an iterator, and the iterator of its items or the resolved answer.
 
-    What is not taken to its end is closed: a generator gets to clear up after itself.
+    An iterator that is not exhausted is closed, so a generator can clean up.
     """
     if inspect.isawaitable(answer):
-        answer = resolve(answer)  # a coroutine may answer with a generator
+        answer = resolve(answer)  # a coroutine may return a generator
     if not isinstance(answer, Iterator | AsyncIterator):
         yield False, answer
         return
@@ -64,7 +64,7 @@ def _await(answer: Any) -> Any:
 
 
 def _await_in_thread(answer: Any) -> Any:
-    """Awaited in a thread; what interrupts the wait (Ctrl-C) ends that too."""
+    """Await in another thread; an interruption of the wait (Ctrl-C) cancels the task."""
     running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any] | None]] = Future()
 
     async def started() -> Any:
@@ -79,7 +79,7 @@ def _await_in_thread(answer: Any) -> Any:
             if not result.done():
                 loop, task = running.result()
                 if task is not None:
-                    with contextlib.suppress(RuntimeError):  # it ended meanwhile
+                    with contextlib.suppress(RuntimeError):  # the loop has ended
                         loop.call_soon_threadsafe(task.cancel)
             raise
 

@@ -1,4 +1,4 @@
-"""Where all that becomes of requests is told: records, metrics, traces."""
+"""The sink of all outcomes: records, metrics, traces."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from ..telemetry.records import Records
 from ..telemetry.tracing import Tracing
 from .outcomes import Outcome
 
-_NOT_RECORDED = "the request cannot be recorded now (is the disk full?), and nothing is answered unrecorded; try again"
+_NOT_RECORDED = (
+    "the request cannot be recorded now (is the disk full?), and this service answers recorded requests only; try again"
+)
 
 
 class OutcomeSink:
-    """Tells of outcomes before their answers leave.
+    """Records, counts and traces outcomes before their responses are sent.
 
     Parameters
     ----------
     records, tracing
-        None: there are none.
+        None: no records, no traces.
     required
-        What cannot be recorded is not answered, but refused with 503.
+        Refuse with 503 a request that cannot be recorded.
     """
 
     def __init__(self, records: Records | None, tracing: Tracing | None, *, required: bool) -> None:
         self._records, self._tracing, self._required = records, tracing, required
 
     def commit(self, outcomes: Sequence[Outcome]) -> list[Response | None]:
-        """Record them in one write and count them; what may be answered."""
+        """Record outcomes in one write, count and trace them; return the responses to send."""
         entries = [outcome.entry() for outcome in outcomes]
         written = self._records is None or self._records.write_all(entries)
         answered = written or not self._required
@@ -44,7 +46,7 @@ class OutcomeSink:
         return [outcome.pending.refusal(problem) for outcome in outcomes]
 
     def close(self) -> None:
-        """What is still to be written or sent is."""
+        """Write the pending records and send the pending spans."""
         if self._records is not None:
             self._records.close()
         if self._tracing is not None:

@@ -1,4 +1,4 @@
-"""What becomes of a request: its answer, and what its record says."""
+"""The outcome of a request: its response and its record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INTERNAL = "the model failed on this request; the service's log has the reason 
 
 @dataclass(slots=True)
 class Outcome:
-    """Of one request; without an answer if nobody is there to read it."""
+    """One request's outcome; ``answer`` is None if no client waits for it."""
 
     pending: PendingRequest
     status: int
@@ -33,9 +33,9 @@ class Outcome:
     error: dict[str, str] | None = None
 
     def entry(self) -> Entry:
-        """Its record."""
+        """Return the record."""
         context, parsed = self.pending.context, self.pending.parsed
-        # Those of a table are only written out here, which takes longer than many a model.
+        # A table's inputs are converted to JSON only here; that takes longer than many models.
         recorded = context.record.kept == "full" and context.record.keeps(context.pair_id, context.request_id)
         inputs = parsed.inputs if parsed is not None and recorded else None
         return Entry(
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def of_error(pending: PendingRequest, error: BaseException) -> Outcome:
-    """What a request that led to ``error`` gets."""
+    """Return the outcome of a request that raised ``error``."""
     if isinstance(error, Problem):
         _keep_inputs(pending, error)
         return _refused(pending, error, error.title)
@@ -68,12 +68,12 @@ def of_error(pending: PendingRequest, error: BaseException) -> Outcome:
 
 
 def timed_out(pending: PendingRequest) -> Outcome:
-    """Its time was over before the model was asked."""
-    return of_error(pending, Problem(504, "given up before the model was asked"))
+    """Return the outcome of a request whose deadline passed before the model was called."""
+    return of_error(pending, Problem(504, "the deadline passed before the model was called"))
 
 
 def _keep_inputs(pending: PendingRequest, refused: Problem | InvalidInstances) -> None:
-    """For the record: the instances, if they could be read."""
+    """Keep the instances for the record if they could be read."""
     inputs = refused.inputs
     if pending.parsed is None and inputs is not None:
         pending.parsed = ParsedRequest(None, len(inputs) if isinstance(inputs, list) else 0, inputs)
@@ -84,12 +84,12 @@ def _refused(pending: PendingRequest, problem: Problem, kind: str) -> Outcome:
 
 
 def _failed(pending: PendingRequest, error: BaseException) -> Outcome:
-    """The model raised, or answered what is no answer."""
-    # The whole of it goes to the log, none of it to the client: it may hold other callers' data and paths.
+    """Return the outcome if the model raised, or its answer is invalid."""
+    # The whole error goes to the log and none of it to the client: it may hold other callers' data and paths.
     trace = _model_frames(error.__traceback__)
     if pending.context.record.keeps_messages:
         report = "".join(traceback.format_exception(type(error), error, trace))
-    else:  # where it failed and by what, without its words: they may hold what must not be kept
+    else:  # location and type without the message, which may hold data that must not be kept
         report = "".join(traceback.format_tb(trace)) + f"{type(error).__name__}\n"
     request_id = pending.context.request_id
     log(f"request {request_id}: the model failed", details=report, request_id=request_id)
@@ -98,7 +98,7 @@ def _failed(pending: PendingRequest, error: BaseException) -> Outcome:
 
 
 def _model_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Without the way to the model, which is the same each time."""
+    """Return the traceback without the frames of this package, which are the same each time."""
     while trace is not None and trace.tb_next is not None and trace.tb_frame.f_code.co_filename.startswith(_HERE):
         trace = trace.tb_next
     return trace
@@ -107,6 +107,6 @@ def _model_frames(trace: TracebackType | None) -> TracebackType | None:
 def _error(kind: str, reason: BaseException) -> dict[str, str]:
     try:
         message = str(reason)
-    except Exception:  # noqa: BLE001  an exception whose own text fails must still be recorded
-        message = "(its text could not be made)"
+    except Exception:  # noqa: BLE001  an exception whose __str__ fails must still be recorded
+        message = "(its message cannot be formatted)"
     return {"type": kind, "message": message}

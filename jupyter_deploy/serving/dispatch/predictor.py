@@ -1,4 +1,4 @@
-"""Requests to the model: read, asked together where that pays, recorded, answered."""
+"""The predictor: reads requests, calls the model in batches, records and answers."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from .parsed_request import ParsedRequest, Raw
 from .request_queue import MAX_BYTES, ByteBudget, PendingRequest, RequestQueue
 from .streaming import stream_events
 
-# What is longer, or may become so, is read in the model's thread, and so is what makes objects of the notebook's own
-# classes: meanwhile the loop answers others.
+# Longer bodies, compressed bodies, and those that become objects of the notebook's classes are parsed in the model's
+# thread; the event loop stays free meanwhile.
 _SHORT_BYTES = 32 * 1024
 _SLICE_SECONDS = 0.005
 
-# Their calls compute and do nothing else. What a function does, nobody knows: it never holds up the event loop.
+# Frameworks whose calls only compute. A function may do anything, so it never runs in the event loop.
 _PURE_FRAMEWORKS = frozenset(
     {"sklearn", "torch", "xgboost", "lightgbm", "catboost", "numpy", "onnx", "skorch", "statsmodels"}
 )
 
 
 class Predictor:
-    """Asks one model, one call at a time: models seldom are made for several at once.
+    """Calls one model, one call at a time: few models support concurrent calls.
 
-    While a call is made, who comes waits, and the next call takes who is there. Calls that are known to be short are
-    made in the event loop: a thread would cost more than they do. All others are made in one thread, and the loop
-    answers ``/livez`` meanwhile.
+    Requests that arrive during a call wait, and the next call takes as many as pay off. Calls that are known to be
+    short run in the event loop, where a thread would cost more than the call. All others run in one thread, and the
+    loop answers ``/livez`` meanwhile.
     """
 
     def __init__(self, model: Model, sink: OutcomeSink, *, max_body_bytes: int, max_waiting: int) -> None:
@@ -51,11 +51,11 @@ class Predictor:
         self._limit = max_body_bytes
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
         self._queue, self._budget = RequestQueue(max_waiting), ByteBudget(MAX_BYTES)
-        self._calling = False  # a call is being made, or will be in this turn of the loop
+        self._calling = False  # a call is running or scheduled
         container = model.codec.container
         self._yields = container == "call"
         prototype = model.codec.prototype
-        self._parse_early = not self._yields and not isinstance(prototype, tuple)  # which would be a form
+        self._parse_early = not self._yields and not isinstance(prototype, tuple)  # a tuple is a value type
         self._waiting, self._running, self._crowded = metrics.waiting(), metrics.running(), False
         self._sizer = BatchSizer(
             inline=model.manifest["framework"] in _PURE_FRAMEWORKS and container in ("frame", "array", "tensor"),
@@ -63,7 +63,7 @@ class Predictor:
         )
 
     async def answer(self, context: RequestContext, protocol: ProtocolAdapter, receive: Receive) -> Sendable | None:
-        """The answer, recorded before it is given; None when the client left before it was asked."""
+        """Return the response, which is recorded before; None if the client disconnected before the call."""
         response = asyncio.get_running_loop().create_future()
         pending = PendingRequest(context, protocol, Request(context.headers, self._limit), response)
         held = 0
@@ -86,7 +86,7 @@ class Predictor:
             ):
                 pending.parsed = protocol.parse(pending.content, pending.request)
             self._queue.put(pending)
-        except Exception as error:  # noqa: BLE001  a request is refused, and recorded, whatever reading it raises
+        except Exception as error:  # noqa: BLE001  any error of reading refuses the request, and is recorded
             self._budget.release(held)
             return self._commit(outcomes.of_error(pending, error))
         try:
@@ -107,7 +107,7 @@ class Predictor:
                 return await pending.response
             return await self._wait(pending, receive)
         except asyncio.CancelledError:
-            # What is begun is finished and recorded, even if a time limit cancels this task.
+            # A started call is completed and recorded, even if a time limit cancels this task.
             pending.context.abandoned = True
             if not pending.began:
                 pending.response.cancel()
@@ -115,7 +115,7 @@ class Predictor:
             raise
 
     async def _wait(self, pending: PendingRequest, receive: Receive) -> Response | None:
-        """As long as the client stays and its deadline is not over."""
+        """Wait for the response until the client disconnects or the deadline passes."""
         gone = asyncio.ensure_future(body.disconnected(receive))
         try:
             waited_for: set[asyncio.Future[Any]] = {pending.response, gone}
@@ -126,7 +126,7 @@ class Predictor:
                 return pending.response.result()
             pending.response.cancel()
             if gone.done():
-                reason = body.ClientGone("the client closed the connection before the model was asked")
+                reason = body.ClientGone("the client closed the connection before the model was called")
                 return self._commit(outcomes.of_error(pending, reason))
             pending.context.abandoned = True
             timed_out = outcomes.timed_out(pending)
@@ -135,7 +135,7 @@ class Predictor:
             gone.cancel()
 
     def _schedule(self) -> None:
-        """A call will be made when all that has arrived in this turn of the loop waits in line."""
+        """Schedule a call for after all requests of this turn of the event loop are queued."""
         if self._calling:
             self._update_waiting()
         else:
@@ -148,14 +148,12 @@ class Predictor:
             if not self._sizer.quick or batch[0].parsed is None:
                 work = asyncio.get_running_loop().run_in_executor(self._thread, self._process, batch)
                 work.add_done_callback(partial(self._finish, batch))
-                self._running.set(
-                    len(batch)
-                )  # of a call in the loop nobody could be told: it answers nothing meanwhile
+                self._running.set(len(batch))  # during a call in the event loop nobody could read the gauge
                 self._update_waiting()
                 return
             _deliver(batch, partial(self._process, batch))
             if time.perf_counter() > until:
-                asyncio.get_running_loop().call_soon(self._run_batches)  # who has come in meanwhile is looked at first
+                asyncio.get_running_loop().call_soon(self._run_batches)  # newly arrived requests are read first
                 return
         self._calling = False
         if self._crowded:
@@ -172,7 +170,7 @@ class Predictor:
         self._run_batches()
 
     def _process(self, batch: list[PendingRequest]) -> list[Response | None]:
-        """One call of the model, its records in one write, its answers."""
+        """Parse a batch, call the model, record in one write, and return the responses."""
         results: dict[PendingRequest, Outcome] = {}
         ready: list[PendingRequest] = []
         for pending in batch:
@@ -205,7 +203,7 @@ class Predictor:
                 )
             ]
         except BaseException as error:  # noqa: BLE001  a model may raise anything, even SystemExit
-            if len(requests) > 1:  # each alone: one that cannot be answered takes no other with it
+            if len(requests) > 1:  # each alone, so one bad request fails alone
                 return [outcome for pending in requests for outcome in self._predict([pending])]
             return [outcomes.of_error(requests[0], error)]
 
@@ -220,7 +218,7 @@ class Predictor:
             ended, used = time.perf_counter(), time.thread_time() - used
         for pending in requests:
             pending.model_call = (began, ended, rows)
-        if rows <= MAX_ROWS:  # the time of a long table's call says nothing about those of others
+        if rows <= MAX_ROWS:  # the duration of a long table's call says nothing about other calls
             self._sizer.observe(rows, ended - began, used)
         return native
 
@@ -229,20 +227,20 @@ class Predictor:
 
 
 def _parse(pending: PendingRequest) -> Outcome | None:
-    """Why it will not be asked; None: its question is read."""
+    """Parse the request; return an outcome if it is not answered, else None."""
     remaining = pending.remaining
     if pending.context.abandoned or (remaining is not None and remaining <= 0):
         return outcomes.timed_out(pending)
     try:
         if pending.parsed is None:
             pending.parsed = pending.protocol.parse(unpacked(pending.content, pending.request), pending.request)
-    except BaseException as error:  # noqa: BLE001  the classes of a function's parameters may raise anything
+    except BaseException as error:  # noqa: BLE001  a parameter's class may raise anything
         return outcomes.of_error(pending, error)
     return None
 
 
 def _split(native: Any, parsed_requests: list[ParsedRequest]) -> Iterable[tuple[Any, Raw]]:
-    """Each question's own part of the answer, and that as predictions."""
+    """Yield each request's part of the answer, and that part as predictions in JSON."""
     if len(parsed_requests) == 1:
         rows = parsed_requests[0].rows
         yield native, strict_json(native, rows) if rows else Raw(b"[]")
@@ -257,12 +255,12 @@ def _split(native: Any, parsed_requests: list[ParsedRequest]) -> Iterable[tuple[
 
 
 def _deliver(batch: list[PendingRequest], answers: Callable[[], list[Response | None]]) -> None:
-    """To those who still wait; nobody waits for ever, whatever went wrong."""
+    """Set the response of each request that still waits; on failure set the exception, so no client waits for ever."""
     try:
         for pending, answer in zip(batch, answers(), strict=True):
             if not pending.response.done():
                 pending.response.set_result(answer)
-    except Exception as failure:  # noqa: BLE001  the front door logs it
+    except Exception as failure:  # noqa: BLE001  Front logs it
         for pending in batch:
             if not pending.response.done():
                 pending.response.set_exception(failure)

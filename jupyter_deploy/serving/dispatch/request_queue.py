@@ -1,4 +1,4 @@
-"""Requests that wait for the model, and how many of them, and of their bytes, may."""
+"""The queue of requests that wait for the model, and its limits in requests and bytes."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from .parsed_request import ParsedRequest
 
 MAX_WAITING = 1024
 MAX_BYTES = 256 * 1024 * 1024
-"""Of all requests together that are read, wait or are computed; a lone one of any allowed length is always let in."""
+"""Limit of the bytes of all requests that are read, wait or run; a lone request of any allowed length is accepted."""
 
 
 @dataclass(eq=False, slots=True)
 class PendingRequest:
-    """One request on its way to the model.
+    """A request on its way to the model.
 
     Attributes
     ----------
-    question
-        None: it is not read yet.
-    answered
-        Its answer, for the task that waits for it; None where there is nobody to answer, or it went as events.
+    parsed
+        None: not parsed yet.
+    response
+        Future of the response; None if there is no client, or the response was sent as events.
     began
-        Whether it was taken up: what has not been is given up without a trace in the model.
-    called
-        When the model's call began and ended, as ``time.perf_counter()``, and how many rows it had in all.
+        Whether a call has taken the request; until then it can be dropped without a trace in the model.
+    model_call
+        Begin and end of the model's call as ``time.perf_counter()``, and the rows of the whole call.
     """
 
     context: RequestContext
@@ -45,44 +45,44 @@ class PendingRequest:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until its deadline; None: it has none."""
+        """Seconds until the deadline; None: no deadline."""
         deadline = self.context.deadline
         return None if deadline is None else deadline - time.perf_counter()
 
     def refusal(self, problem: Problem) -> Response:
-        """The answer that it gets none, in its protocol's words."""
+        """Return the response to a request that is not answered, in its protocol's form."""
         return self.protocol.problem(problem, self.context.request_id)
 
 
 @dataclass(slots=True)
 class RequestQueue:
-    """Who waits, in the order of arrival."""
+    """Waiting requests in the order of arrival."""
 
     limit: int
     waiting: deque[PendingRequest] = field(default_factory=deque)
 
     def put(self, pending: PendingRequest) -> None:
-        """At its end.
+        """Append a request.
 
         Raises
         ------
         Problem
-            503: it is full.
+            503: the queue is full.
         """
         if len(self.waiting) >= self.limit:
-            raise Problem(503, f"{self.limit} requests wait for the model already; try again")
+            raise Problem(503, f"{self.limit} requests are waiting for the model already; try again")
         self.waiting.append(pending)
 
     def next_batch(self, rows: int) -> list[PendingRequest]:
-        """Who is asked in the next call: the first, and of those behind it whose role is the same, up to ``rows``.
+        """Remove and return the requests of the next call: the first, and the next ones of its role, up to ``rows``.
 
-        Asked alone is one that is not read yet, and one whose answer comes as events.
+        A request that is not parsed yet, or whose answer is sent as events, gets a call of its own.
         """
         batch: list[PendingRequest] = []
         capacity = rows
         while self.waiting:
             pending = self.waiting[0]
-            if pending.response.done():  # given up while it waited
+            if pending.response.done():  # dropped while it waited
                 self.waiting.popleft()
                 continue
             alone = pending.events is not None or pending.parsed is None
@@ -99,22 +99,22 @@ class RequestQueue:
 
 @dataclass(slots=True)
 class ByteBudget:
-    """How many bytes of requests this process holds."""
+    """The bytes of requests that this process holds."""
 
     limit: int
     held: int = 0
 
     def reserve(self, length: int, already: int) -> None:
-        """``length`` bytes more for a request that holds ``already`` so many.
+        """Reserve ``length`` more bytes for a request that holds ``already`` bytes.
 
         Raises
         ------
         Problem
-            503: others hold too many.
+            503: the other requests hold too many.
         """
         others = self.held - already
         if others and self.held + length > self.limit:
-            raise Problem(503, "the requests that wait already are too large together; try again")
+            raise Problem(503, "the waiting requests are too large together; try again")
         self.held += length
 
     def release(self, length: int) -> None:

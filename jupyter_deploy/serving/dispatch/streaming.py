@@ -1,4 +1,4 @@
-"""One call of a function whose answer goes out item by item, as it yields them."""
+"""A call of a function whose items are sent as it yields them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def stream_events(
     events: Events,
     commit: Callable[[Outcome], Response | None],
 ) -> Response | None:
-    """Ask it; None: the answer went as events. If it yields nothing, the answer is one as ever.
+    """Call the function; return None if the answer was sent as events, else the response.
 
-    What was yielded is recorded before the last event leaves.
+    The items are recorded before the last event is sent.
     """
     context = pending.context
     items: list[Any] = []
@@ -52,12 +52,12 @@ def stream_events(
         return None
     if events.disconnected:
         commit(of_error(pending, ClientGone("the client closed the connection before the last item")))
-        events.end(len(items))  # nobody reads it: it ends the task that sends
+        events.end(len(items))  # nobody reads the event: it ends the sending task
         return None
     last = Response(200, b"")
     response = commit(Outcome(pending, 200, last, Raw(msgspec.json.encode([items]))))
     if response is last:
         events.end(len(items))
-    elif response is not None:  # it cannot be recorded, and must be
+    elif response is not None:  # required, but it cannot be recorded
         events.fail(response)
     return None

@@ -67,8 +67,8 @@ def test_it_listens_on_all_addresses(churn, tmp_path):
 @pytest.mark.parametrize(
     ("variables", "arguments", "said"),
     [
-        ({"PORT": "http"}, (), "PORT=http: a port is a number from 1 to 65535"),
-        ({"NBDEPLOY_WORKERS": "0"}, (), "NBDEPLOY_WORKERS=0: it has to be a number from 1 to 64"),
+        ({"PORT": "http"}, (), "PORT=http: a port must be a number from 1 to 65535"),
+        ({"NBDEPLOY_WORKERS": "0"}, (), "NBDEPLOY_WORKERS=0: must be a number from 1 to 64"),
         ({"NBDEPLOY_LOG_FORMAT": "xml"}, (), "NBDEPLOY_LOG_FORMAT must be text or json, not 'xml'"),
         ({"NBDEPLOY_MAX_BODY_BYTES": "x"}, (), "NBDEPLOY_MAX_BODY_BYTES must be a number of bytes above 0, not 'x'"),
         (
@@ -76,8 +76,8 @@ def test_it_listens_on_all_addresses(churn, tmp_path):
             (),
             "NBDEPLOY_REDACT: the model has no column 'ssn'; its columns are age, weight, sex",
         ),
-        ({}, ("train",), "'train' is not understood; usage: container.py [serve] [--uds PATH]"),
-        ({}, ("--uds", "/nowhere/s"), "it cannot listen on /nowhere/s: No such file or directory"),
+        ({}, ("train",), "'train' is not a valid argument list; usage: container.py [serve] [--uds PATH]"),
+        ({}, ("--uds", "/nowhere/s"), "cannot listen on /nowhere/s: No such file or directory"),
     ],
 )
 def test_a_wrong_setting_ends_it_with_one_line(churn, tmp_path, variables, arguments, said):
@@ -94,7 +94,7 @@ def test_a_port_that_is_taken_ends_it_with_one_line(churn, tmp_path):
         with container(churn, tmp_path, ready=False, PORT=str(port)) as running:
             assert running.process.wait(120) == 2
             (line,) = running.said()
-    assert line["message"] == f"it cannot listen on port {port}: something else listens there already"
+    assert line["message"] == f"cannot listen on port {port}: another process is listening there"
 
 
 def test_it_ends_with_a_reason_when_the_example_is_answered_otherwise(churn, tmp_path):
@@ -112,7 +112,7 @@ def test_it_ends_with_a_reason_when_the_model_cannot_be_loaded(churn, tmp_path):
     with container(churn, tmp_path, ready=False, LOADING_FAILS="1") as running:
         assert running.process.wait(120) == 1
         line = running.said()[-1]
-    assert line["message"] == "the model could not be loaded: RuntimeError: the weights are broken"
+    assert line["message"] == "the model cannot be loaded: RuntimeError: the weights are broken"
     assert line["details"].startswith("Traceback")
 
 
@@ -126,7 +126,7 @@ def test_vertex_ai_names_port_and_routes(churn, tmp_path):
     routes = {"AIP_PREDICT_ROUTE": "/v1/endpoints/7:predict", "AIP_HEALTH_ROUTE": "/health"}
     with container(churn, tmp_path, PORT="", AIP_HTTP_PORT="0", ready=False) as running:
         assert running.process.wait(120) == 2
-        assert running.said()[0]["message"] == "AIP_HTTP_PORT=0: a port is a number from 1 to 65535"
+        assert running.said()[0]["message"] == "AIP_HTTP_PORT=0: a port must be a number from 1 to 65535"
     with container(churn, tmp_path, **routes) as running:
         assert running.get("/health").status_code == 200
         assert running.predict(ROW, path="/v1/endpoints/7:predict").json() == {"predictions": [RIGHT]}
@@ -182,8 +182,8 @@ def test_told_to_end_it_does_so_whatever_hangs(waits, tmp_path):
             assert running.end() == 0
         refused = hanging.result()
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-        assert refused.json()["detail"] == "the service is ending"
-    assert "what is still asked is not waited for any more" in running.out.read_text()
+        assert refused.json()["detail"] == "the service is shutting down"
+    assert "requests in progress are aborted: the time for the shutdown is over" in running.out.read_text()
 
 
 def test_told_to_end_while_it_loads_it_does_so_at_once(churn, tmp_path):
@@ -212,7 +212,7 @@ def test_behind_a_gateway_it_has_a_private_socket_as_soon_as_it_can_be_asked(chu
         assert (record["role"], record["pair_id"], record["inputs"]) == ("shadow", "p", None)
         with container(churn, tmp_path / "second", "--uds", str(path), ready=False) as second:
             assert second.process.wait(120) == 2
-            assert second.said()[0]["message"] == f"it cannot listen on {path}: something else listens there already"
+            assert second.said()[0]["message"] == f"cannot listen on {path}: another process is listening there"
         assert running.end() == 0
     assert list(tmp_path.glob("s*")) == [tmp_path / "second"]
 

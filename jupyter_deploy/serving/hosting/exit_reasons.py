@@ -1,4 +1,4 @@
-"""Why a container ends by itself."""
+"""Reasons for which a container exits by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ NOT_LOADED, WRONG_SETTING, EXAMPLE_DIFFERS = 1, 2, 3
 
 
 class StartupError(Exception):
-    """It cannot go on: the exit code and why."""
+    """The container cannot start: exit code, reason and details."""
 
     def __init__(self, code: int, reason: str, details: str = "") -> None:
         super().__init__(reason)

@@ -1,9 +1,9 @@
-"""The outermost application of a container: it starts with the example, and lets no client speak as a gateway does.
+"""The outermost application of a container: proves the example at startup and drops headers of a gateway.
 
-    client -> Contained -> Front -> …
+    client -> ContainerApp -> Front -> …
 
-When it starts up it asks what it wraps the snapshot's example, as a client would. Only if that is answered as in the
-notebook does it say that it has started.
+At startup it sends the snapshot's example to the wrapped application, as a client would. The startup completes only if
+the answers agree with the notebook's.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class ContainerApp:
 
     Parameters
     ----------
-    proved
-        Called when the example was answered, before anybody is let in.
+    on_ready
+        Called after the example was answered, before any client is accepted.
 
     Attributes
     ----------
     failed
-        Why it has not started; empty: it has, or was not told to.
+        The reason of a failed startup; empty: no failure so far.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ContainerApp:
         await self._app(scope, receive, send)
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ``app`` does; who is not waited for any more is told so."""
+        """Pass a request to the wrapped application; if the server cancels it at shutdown, answer 503."""
         started = False
 
         async def send_on(message: Message) -> None:
@@ -97,7 +97,7 @@ class ContainerApp:
                 self.failed = await self._example_fault()
                 if self.failed:
                     self._readiness.reason = self.failed
-                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it knows no reason, but a traceback
+                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # uvicorn logs a traceback only
                     message = {"type": "lifespan.startup.failed", "message": ""}
                 else:
                     self._on_ready()
@@ -106,11 +106,11 @@ class ContainerApp:
         return send_on
 
     async def _example_fault(self) -> str:
-        """Why it is not to be started; empty: it is."""
+        """Return the reason why the container must not start; empty if the example is answered as in the notebook."""
         model = current()
         if model is None:
             return "service.py has loaded no model"
-        self._readiness.reason = "the model is being asked the notebook's example"
+        self._readiness.reason = "the model is answering the notebook's example"
         status, body = await self._post({"instances": model.manifest["instances"]})
         if status != 200:
             return f"{model.tag} answers its example with {status}: {body[:500].decode('utf-8', 'replace')}"
@@ -138,7 +138,7 @@ class ContainerApp:
         async def receive() -> Message:
             if messages:
                 return messages.pop()
-            await asyncio.get_running_loop().create_future()  # who asks stays until there is an answer
+            await asyncio.get_running_loop().create_future()  # the client stays connected until the response
             raise AssertionError
 
         async def send(message: Message) -> None:
@@ -153,5 +153,5 @@ def _is_readiness_path(path: str) -> bool:
 
 
 def _is_client_header(name: bytes) -> bool:
-    """Whether a header may be the client's: what a gateway says, nobody says in its place."""
+    """Return whether a client may set the header: ``x-rollout-…`` and ``x-pair-id`` are the gateway's."""
     return not name.startswith(b"x-rollout-") and name != b"x-pair-id"

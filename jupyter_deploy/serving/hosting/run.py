@@ -1,4 +1,4 @@
-"""A container from its start to its end: settings, socket, model, example, server. See ``container``."""
+"""The run of a container: settings, socket, model, example, server. See ``container``."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from .startup_responder import Readiness, StartupResponder
 _BACKLOG = 2048
 
 _REASONS = {
-    errno.EADDRINUSE: "something else listens there already",
-    errno.EACCES: "this user may not listen there; a port from 1024 on is free to all",
+    errno.EADDRINUSE: "another process is listening there",
+    errno.EACCES: "this user may not listen there; use a port from 1024",
 }
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until told to end; the exit code."""
+    """Serve until a signal stops the process; return the exit code."""
     prepare()
     readiness = Readiness()
     shutdown = Shutdown(readiness)
     try:
         options = read_options(arguments)
         with _listening(options) as listener:
-            # A gateway waits for the socket, as for that of any release of nbdeploy, and tries again meanwhile.
+            # A gateway of nbdeploy waits for the socket and retries meanwhile.
             responder = StartupResponder(listener, readiness) if options.uds is None else None
 
             def on_open() -> None:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
                     Path(_provisional(options.uds)).replace(options.uds)
 
             if options.workers > 1:
-                from .workers import run  # noqa: PLC0415 - few have several
+                from .workers import run  # noqa: PLC0415 - few containers have several
 
                 return run(arguments, listener, readiness, shutdown, on_open)
             return _run(options, listener, readiness, shutdown, on_open)
@@ -64,10 +64,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def prepare() -> None:
-    """Variables that libraries read when they are imported, and where all that is said goes."""
+    """Set the variables that libraries read at import, and the destination and format of all output."""
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
     bentos = Path(__file__).parents[5:6]
-    if bentos and bentos[0].name == "bentos":  # this is BentoML's own store, with the model in it
+    if bentos and bentos[0].name == "bentos":  # this is BentoML's own store, which holds the model
         os.environ.setdefault("BENTOML_HOME", str(bentos[0].parent))
     if not os.environ.get(FORMAT):
         os.environ[FORMAT] = "json"
@@ -89,11 +89,11 @@ def _log_exception(kind: type[BaseException], error: BaseException | None, trace
 
 
 def read_options(arguments: Sequence[str]) -> HostingOptions:
-    """What arguments and variables say. Raises Failed."""
+    """Parse arguments and environment variables; raise StartupError if one is invalid."""
     try:
         log_format()
     except ValueError as wrong:
-        os.environ[FORMAT] = "json"  # in which it is said
+        os.environ[FORMAT] = "json"  # the format of the following error
         raise StartupError(WRONG_SETTING, str(wrong)) from wrong
     try:
         return parse_options(arguments, os.environ, _writable)
@@ -107,12 +107,12 @@ def _writable(folder: str) -> bool:
 
 @contextlib.contextmanager
 def _listening(options: HostingOptions) -> Iterator[socket.socket]:
-    """Its socket; a port listens, and a path has its name when it can be asked."""
+    """Yield the socket: a port listens at once, a path gets its final name when the model is ready."""
     try:
         listener = _on_port(options.port) if options.uds is None else _on_path(options.uds)
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise StartupError(WRONG_SETTING, f"it cannot listen on {options.address}: {reason}") from error
+        raise StartupError(WRONG_SETTING, f"cannot listen on {options.address}: {reason}") from error
     try:
         listener.setblocking(False)
         yield listener
@@ -124,7 +124,7 @@ def _listening(options: HostingOptions) -> Iterator[socket.socket]:
 
 
 def _on_port(port: int) -> socket.socket:
-    """On all addresses: of IPv6 and IPv4 together, or of IPv4 where there is no other."""
+    """Bind all addresses: IPv6 and IPv4 together, or IPv4 if there is no IPv6."""
     try:
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
     except (OSError, ValueError) as error:
@@ -134,7 +134,7 @@ def _on_port(port: int) -> socket.socket:
 
 
 def _on_path(path: str) -> socket.socket:
-    """For this user alone. What a killed process has left is taken away."""
+    """Bind a unix socket for this user only; a stale socket of a killed process is removed."""
     with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         probe.connect(path)
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
@@ -153,7 +153,7 @@ def _on_path(path: str) -> socket.socket:
 
 
 def _provisional(path: str) -> str:
-    """What a unix socket is called until it can be asked: who waits for its path waits for the model."""
+    """Return the name of a unix socket until it accepts requests: a gateway waits for the final name."""
     return f"{path}~"
 
 
@@ -170,7 +170,7 @@ def _run(
             os.environ.setdefault(name, str(count))
     load(options)
     app, tag = application()
-    from .outer_app import ContainerApp  # noqa: PLC0415 - the doorman has been answering for long
+    from .outer_app import ContainerApp  # noqa: PLC0415 - the startup responder answers meanwhile
     from .server import serve  # noqa: PLC0415
 
     def ready() -> None:
@@ -182,7 +182,7 @@ def _run(
 
 
 def log_ready(tag: str, options: HostingOptions, count: int | None) -> None:
-    """Say what is ready, where, and with how much of the machine; ``count``: threads of each worker's libraries."""
+    """Log the tag, the address, the workers and ``count``, the threads of each worker's libraries."""
     sharing = [f"{options.workers} workers"] if options.workers > 1 else []
     sharing += [f"{count} thread{'s' * (count != 1)}{' each' * bool(sharing)}"] if count is not None else []
     sharing_text = f" with {' of '.join(sharing)}" if sharing else ""
@@ -190,7 +190,7 @@ def log_ready(tag: str, options: HostingOptions, count: int | None) -> None:
 
 
 def load(options: HostingOptions) -> None:
-    """Import the bento's service and load its model. Raises Failed."""
+    """Import the bento's service and load its model; raise StartupError if that fails."""
     if options.records is None:
         os.environ.pop("NBDEPLOY_RECORDS", None)
     else:
@@ -200,9 +200,9 @@ def load(options: HostingOptions) -> None:
     except BaseException as error:
         if isinstance(error, workplace.NoTemporaryFolder):
             raise StartupError(NOT_LOADED, str(error)) from error
-        reason = f"the model could not be loaded: {type(error).__name__}: {error}"
+        reason = f"the model cannot be loaded: {type(error).__name__}: {error}"
         raise StartupError(NOT_LOADED, reason, traceback.format_exc()) from error
-    from ..snapshot import current  # noqa: PLC0415 - it is loaded now
+    from ..snapshot import current  # noqa: PLC0415 - loaded by pool.load()
 
     model = current()
     if model is None:
@@ -214,8 +214,8 @@ def load(options: HostingOptions) -> None:
 
 
 def application() -> tuple[App, str]:
-    """The loaded bento's application, and the snapshot's tag. Raises Failed."""
-    from ..snapshot import current  # noqa: PLC0415 - it is loaded
+    """Return the bento's application and the snapshot's tag; raise StartupError if a setting is invalid."""
+    from ..snapshot import current  # noqa: PLC0415 - loaded before
 
     if not has_temporary_folder():
         disable_temporary_folder()

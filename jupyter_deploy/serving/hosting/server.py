@@ -1,4 +1,4 @@
-"""The server of a container: uvicorn, which proves the example first and ends as ``ending`` says."""
+"""The server of a container: uvicorn with a proof of the example at startup and a bounded shutdown."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _KEEP_ALIVE_SECONDS = 75
 def serve(
     app: ContainerApp, options: HostingOptions, listener: socket.socket, shutdown: Shutdown, on_open: Callable[[], None]
 ) -> None:
-    """Serve at a socket until told to end; ``opened`` is called when it can be asked.
+    """Serve on a socket until a signal stops the process; ``on_open`` is called when it accepts requests.
 
     Raises
     ------
-    Failed
-        It has not started: the example is answered otherwise, or something else went wrong.
+    StartupError
+        The startup failed: the example is answered differently, or another error occurred.
     """
-    import uvicorn  # noqa: PLC0415 - the doorman has been answering for long
+    import uvicorn  # noqa: PLC0415 - the startup responder answers meanwhile
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
         def capture_signals(self) -> Iterator[None]:
-            yield  # they are heard elsewhere
+            yield  # Shutdown handles them
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            shutdown.listen()  # uvloop has taken them
+            shutdown.listen()  # uvloop has replaced the wakeup descriptor
             await super().startup(sockets)
             shutdown.on_signal(self.end)
             on_open()
@@ -57,7 +57,7 @@ def serve(
         logging.getLogger("uvicorn.access").setLevel(logging.INFO)
     try:
         Server(config).run(sockets=[listener])
-    except SystemExit:  # what uvicorn says where the application has not started
+    except SystemExit:  # uvicorn's reaction to a failed startup
         if not app.failed:
-            raise StartupError(NOT_LOADED, "the service has not started; what went wrong stands above") from None
+            raise StartupError(NOT_LOADED, "the service did not start; the log lines above have the reason") from None
         raise StartupError(EXAMPLE_DIFFERS, app.failed) from None

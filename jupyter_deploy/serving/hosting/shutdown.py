@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT of a container: heard at once, whatever the main thread does, and obeyed in ten seconds."""
+"""Shutdown of a container on SIGTERM and SIGINT: within ten seconds, whatever the main thread is doing."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..telemetry.logging import log
 from .startup_responder import Readiness
 
 GRACE_SECONDS = 8
-"""So long the server waits for requests that it is answering."""
+"""Time that the server gives to requests in progress."""
 
 TIMEOUT_SECONDS = 9.2
-"""So long after the signal nobody is waited for any more."""
+"""Time after the signal at which the process exits in any case."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Shutdown:
-    """Ends this process when it is told to: gently once it serves, at once before.
+    """Ends this process on a signal: at once until it serves, gracefully afterwards.
 
-    Python's own handlers run in the main thread, which may be in a library for long. What a signal writes into a pipe
-    (``set_wakeup_fd``) a thread reads.
+    Python's own handlers run in the main thread, which a library may block for long. A thread therefore reads the
+    signals from a pipe (``set_wakeup_fd``).
     """
 
     def __init__(self, readiness: Readiness) -> None:
@@ -43,7 +43,7 @@ class Shutdown:
         threading.Thread(target=self._wait, args=(reading,), name="ending", daemon=True).start()
 
     def listen(self) -> None:
-        """Have signals written to the pipe: said again where an event loop has taken them for itself."""
+        """Have signals written to the pipe; called again after an event loop has replaced the descriptor."""
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
 
     def on_signal(
@@ -53,7 +53,7 @@ class Shutdown:
         timeout_seconds: float = TIMEOUT_SECONDS,
         on_timeout: Callable[[], None] | None = None,
     ) -> None:
-        """From now on ``end`` is called, which ends what serves; ``at_last``, if that takes too long."""
+        """Set the function that stops the server, and ``on_timeout``, which is called if that takes too long."""
         with self._lock:
             self._end = end
             self._timeout_seconds, self._on_timeout = timeout_seconds, on_timeout or self._on_timeout
@@ -64,7 +64,7 @@ class Shutdown:
         self._readiness.stopping = True
         with self._lock:
             if self._end is None:
-                _leave()  # nobody has been let in
+                _leave()  # no client is connected yet
             else:
                 self._end()
         time.sleep(self._timeout_seconds)
@@ -73,7 +73,7 @@ class Shutdown:
 
 
 def _log_timeout() -> None:
-    log("what is still asked is not waited for any more", level="warning")
+    log("requests in progress are aborted: the time for the shutdown is over", level="warning")
 
 
 def _leave() -> None:
@@ -83,4 +83,4 @@ def _leave() -> None:
 
 
 def _ignore(_number: int, _frame: object) -> None:
-    """Something has to be there, or a signal writes nothing."""
+    """Do nothing: without a handler, a signal is not written to the pipe."""

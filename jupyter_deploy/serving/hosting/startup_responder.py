@@ -1,7 +1,7 @@
-"""Who answers while the model is loaded: that the process lives, and why it is not ready.
+"""The responder that answers while the model is loading: the process is alive, and the reason why it is not ready.
 
-A thread of its own, since the main one imports and unpickles; what it accepts it answers once and closes. Then the
-server takes over the very socket: no connection is refused in between.
+It runs in its own thread, since the main thread imports and unpickles. It answers each connection once and closes it.
+The server then takes over the same socket, so no connection is refused in between.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ _PHRASES = {200: b"OK", 503: b"Service Unavailable"}
 
 @dataclass
 class Readiness:
-    """What is said of a container that is not ready, or is ending.
+    """The readiness of a container.
 
     Attributes
     ----------
     reason
-        Why it is not ready, as long as it is not.
+        The reason why it is not ready.
+    stopping
+        Whether it is shutting down.
     """
 
     reason: str = "the model is being loaded"
@@ -40,28 +42,28 @@ class Readiness:
 
     @property
     def not_ready(self) -> Problem:
-        """What is answered to who asks whether it is ready, or asks too early."""
-        return Problem(503, "the service is ending" if self.stopping else self.reason)
+        """The problem 503 for a readiness probe or an early request."""
+        return Problem(503, "the service is shutting down" if self.stopping else self.reason)
 
 
 class StartupResponder:
-    """Answers at a socket until it is told to go.
+    """Answers on a socket until it is stopped.
 
     Parameters
     ----------
     listener
-        It goes on listening afterwards.
+        The socket; it keeps listening afterwards.
     """
 
     def __init__(self, listener: socket.socket, readiness: Readiness) -> None:
         self._listener, self._readiness = listener.dup(), readiness
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
-        threading.Thread(target=self._run, name="doorman", daemon=True).start()
+        threading.Thread(target=self._run, name="startup-responder", daemon=True).start()
 
     def stop(self) -> None:
-        """Accept nobody any more; those who have been accepted are still answered."""
-        with contextlib.suppress(RuntimeError):  # it has ended
+        """Stop accepting; accepted connections are still answered."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._stopped.set)
 
     def _run(self) -> None:
@@ -74,11 +76,11 @@ class StartupResponder:
         server.close()
         until = self._loop.time() + _LAST_SECONDS
         while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) and self._loop.time() < until:
-            await asyncio.wait(tasks, timeout=_POLL_SECONDS)  # one that was just accepted becomes a task, and another
+            await asyncio.wait(tasks, timeout=_POLL_SECONDS)  # a connection that was just accepted becomes a task
         for task in tasks:
-            task.cancel()  # who has not asked by now asks the server, on another connection
+            task.cancel()  # a client without a request by now connects to the server
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # then what was closed is
+        await asyncio.sleep(0)  # completes the closing of transports
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
@@ -87,7 +89,7 @@ class StartupResponder:
                     head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(_serialise(self._answer(head)))
                 writer.write_eof()
-                # Closed with something unread, the connection would be reset, and the answer lost.
+                # If unread bytes were left, closing would reset the connection and lose the response.
                 async with asyncio.timeout(_LAST_SECONDS):
                     while await reader.read(_MAX_HEAD_BYTES):
                         pass

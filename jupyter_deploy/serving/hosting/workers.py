@@ -1,7 +1,7 @@
-"""Several workers of a container, as its first process sees them: it starts ``crew``, and ends it.
+"""The first process of a container with several workers: it starts and stops ``container_pool``.
 
-The first process stays small: it has the socket and answers until all workers are ready, hears the signals, and its end
-is the container's.
+It stays small: it holds the socket, answers until all workers are ready, receives the signals, and its exit ends the
+container.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run(
     shutdown: Shutdown,
     on_open: Callable[[], None],
 ) -> int:
-    """Serve by several workers until told to end; the exit code."""
+    """Serve with several workers until a signal stops the process; return the exit code."""
     with _shared_metrics() as variables:
         hearing, ready = os.pipe()
         descriptors = (listener.fileno(), ready)
@@ -58,7 +58,7 @@ def run(
 
             return send
 
-        # Workers keep the same promise for themselves, and are told a moment later.
+        # Workers have the same time limit and receive the signal a moment later.
         shutdown.on_signal(
             send_signal_later(signal.SIGTERM),
             timeout_seconds=TIMEOUT_SECONDS + 0.4,
@@ -69,25 +69,25 @@ def run(
             listener.close()
         os.close(hearing)
         code = pool.wait()
-        send_signal_later(signal.SIGKILL)()  # those that it left behind, if it was killed itself
+        send_signal_later(signal.SIGKILL)()  # workers that a killed pool left behind
         if has_temporary_folder():
             workplace.sweep()
     if readiness.stopping:
         return 0
     if code < 0:
-        log(f"the process that the workers are forked from was killed by {signal.Signals(-code).name}")
-        return 128 - code  # as of any killed process: 137 where there was no memory
+        log(f"the parent process of the workers was killed by {signal.Signals(-code).name}")
+        return 128 - code  # as for any killed process: 137 if memory ran out
     return code
 
 
 @contextlib.contextmanager
 def _shared_metrics() -> Iterator[dict[str, str]]:
-    """The variable that has the metrics of all workers summed, where there is a folder for that."""
+    """Yield the variable that has the metrics of all workers summed, if there is a writable folder."""
     if os.environ.get(_METRICS):
         yield {}
     elif has_temporary_folder():
         with tempfile.TemporaryDirectory(prefix="nbdeploy-metrics-", ignore_cleanup_errors=True) as folder:
             yield {_METRICS: folder}
     else:
-        log("/metrics are those of whichever worker answers: to have them summed, mount a folder at /tmp", level="info")
+        log("/metrics shows one worker's metrics: mount a folder at /tmp to sum those of all workers", level="info")
         yield {}

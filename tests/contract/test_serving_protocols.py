@@ -113,8 +113,8 @@ X = {"name": "input-0", "datatype": "FP32", "shape": [1, 2]}
 @pytest.mark.parametrize(
     ("header", "content", "claimed", "words"),
     [
-        (X, b"1234567", None, "has 7 bytes, where its shape says 8"),
-        (X | {"shape": [2**62, 2**62]}, b"", None, "has 0 bytes, where its shape says"),
+        (X, b"1234567", None, "has 7 bytes, but its shape has 8"),
+        (X | {"shape": [2**62, 2**62]}, b"", None, "has 0 bytes, but its shape has"),
         (X | {"shape": [2**64, 1]}, b"", None, "must have a shape"),
         (X | {"shape": [-1, 2]}, b"", None, "must have a shape"),
         (X | {"shape": [10**12, 0]}, b"", None, "rows without elements"),
@@ -155,7 +155,11 @@ def test_numbers_that_are_none_are_named_by_row(fronts):
         ({"inputs": [*COLUMNS[:3], tensor("member", "BOOL", [True], [2])]}, 400, "has 1 elements"),
         ({"inputs": COLUMNS[:3]}, 422, "missing feature 'member'"),
         ({"inputs": [tensor("age", "INT64", [30, "x"]), *COLUMNS[1:]]}, 422, "instances.1.age: must be a whole number"),
-        ({"inputs": COLUMNS, "outputs": [{"name": "what"}]}, 400, "wants the output 'what'; there are output-0"),
+        (
+            {"inputs": COLUMNS, "outputs": [{"name": "what"}]},
+            400,
+            "selects the unknown output 'what'; the outputs are output-0",
+        ),
         ({"inputs": COLUMNS, "id": 7}, 400, "must have a text as its id"),
         ({"inputs": COLUMNS, "parameters": 7}, 400, "object of parameters"),
         ({"inputs": [COLUMNS[0] | {"parameters": {"shared_memory_region": "x"}}]}, 400, "shared memory"),

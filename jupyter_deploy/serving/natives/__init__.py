@@ -1,4 +1,4 @@
-"""Parts of a model that are stored in a format of their framework's own: one module a format, with a ``load``."""
+"""Loaders of model parts in their framework's own format: one module a format, each with ``load``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-# Classes whose objects are asked with a container of their own library: module, class -> who makes it of a request.
+# Classes that take a container of their own library: module, class -> the module of this package that converts to it.
 _ADAPTERS = {("xgboost.core", "Booster"): "xgboost"}
 
 
 def callable_of(native: Any, method: str | None) -> Callable[..., Any]:
-    """What answers a batch or a call's arguments, as a request brings them and as the notebook's example has them."""
+    """Return the function that answers a batch or a call's arguments, for requests and for the notebook's example."""
     for base in type(native).__mro__ if method is not None else ():
         module = _ADAPTERS.get((base.__module__, base.__name__))
         if module is not None:
@@ -21,14 +21,14 @@ def callable_of(native: Any, method: str | None) -> Callable[..., Any]:
 
 
 def restore(folder: Path, reference: tuple[Any, ...]) -> Any:
-    """The part that a pickle refers to.
+    """Load a part that a pickle refers to.
 
     Parameters
     ----------
     folder
-        The snapshot's; its files' digests have been verified.
+        The snapshot's folder, whose digests are verified.
     reference
-        The format's name, or the loader of another distribution as ``package.module:function``; and what it needs.
+        The format's name, or another distribution's loader as ``package.module:function``, followed by its arguments.
     """
     format_, *arguments = reference
     module, _, function = format_.partition(":")

@@ -9,19 +9,19 @@ from .mapped import buffer
 
 
 def load(folder: Path, file: str, name: str, dtype: Any, location: str) -> Any:
-    """The storage, mapped from the file; on the device where it was.
+    """Map the storage from the file, on the device that it was on.
 
     Parameters
     ----------
     dtype
-        That of a typed storage; of an untyped one uint8, as for torch.load.
+        The dtype of a typed storage; uint8 for an untyped one, as in torch.load.
     location
-        torch's word for the device, such as ``cpu`` or ``cuda:0``.
+        torch's name of the device, such as ``cpu`` or ``cuda:0``.
 
     Raises
     ------
     RuntimeError
-        There is no such device; torch says so.
+        The device does not exist; the message is torch's.
     """
     import torch  # noqa: PLC0415 - only models that hold tensors need it
 

@@ -1,4 +1,4 @@
-"""The protocols by which a model is asked: each reads its body into a Question and writes the answer."""
+"""Inference protocols: each parses its body into a ParsedRequest and writes the response."""
 
 from .events import Events
 from .packing import packed, unpacked

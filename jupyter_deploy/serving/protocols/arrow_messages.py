@@ -1,8 +1,8 @@
-"""How large a message of Arrow's IPC says that it is, before anything is unpacked.
+"""Declared sizes of Arrow IPC messages, read before anything is decompressed.
 
-Compressed buffers begin with their length unpacked, for which pyarrow makes room before it looks further. Where they
-are is said in the message's metadata, a flatbuffer (Message.fbs), and where a file's messages are, in its footer
-(File.fbs); of both this reads what it needs.
+A compressed buffer begins with its decompressed length, and pyarrow allocates that many bytes first. The position of
+the buffers is in the message's metadata, a flatbuffer (Message.fbs), and the position of a file's messages in its
+footer (File.fbs). This module reads the needed fields of both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 _DICTIONARY, _RECORDS = 2, 3
 
-# The places of fields in their tables.
+# Positions of fields in their tables.
 _HEADER_TYPE, _HEADER = 1, 2
 _DICTIONARY_DATA = 1
 _BUFFERS, _COMPRESSION = 2, 3
@@ -27,19 +27,19 @@ _CONTINUED = -1
 
 
 def announced_in_file(content: bytes) -> int:
-    """The same of all messages of a file, each as often as its footer names it.
+    """Return the declared bytes of all messages of a file, each counted as often as the footer lists it.
 
     Raises
     ------
     ValueError
-        It cannot be read.
+        The footer or a message cannot be read.
     """
     view = memoryview(content)
     try:
         end = len(content) - len(_END) - 4
         (length,) = struct.unpack_from("<i", content, end)
         if not content.endswith(_END) or not 0 < length <= end:
-            raise IndexError  # noqa: TRY301  what is read wrongly ends below too
+            raise IndexError  # noqa: TRY301  malformed offsets raise the same errors
         footer = view[end - length : end]
         root = _follow(footer, 0)
         return sum(_announced_by(view, footer, _field(footer, root, number)) for number in (_DICTIONARIES, _BATCHES))
@@ -65,12 +65,12 @@ def _announced_by(view: memoryview, footer: memoryview, blocks: int | None) -> i
 
 
 def announced(metadata: Any, body: Any) -> int:
-    """The bytes that a message's compressed buffers say to hold; 0: it has none.
+    """Return the bytes that a message's compressed buffers declare; 0 if there are none.
 
     Raises
     ------
     ValueError
-        It cannot be read.
+        The metadata cannot be read.
     """
     view = memoryview(metadata)
     try:
@@ -110,13 +110,13 @@ def _sum(view: memoryview, buffers: int | None, body: memoryview) -> int:
 
 
 def _follow(view: memoryview, at: int) -> int:
-    """Where an offset leads."""
+    """Return the target of an offset."""
     (offset,) = struct.unpack_from("<I", view, at)
     return int(at + offset)
 
 
 def _field(view: memoryview, table: int, number: int) -> int | None:
-    """Where a table's field is; None: it has none."""
+    """Return the position of a table's field; None if the table lacks it."""
     (back,) = struct.unpack_from("<i", view, table)
     vtable = table - back
     if vtable < 0:

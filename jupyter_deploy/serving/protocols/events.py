@@ -1,4 +1,4 @@
-"""An answer that comes piece by piece, as server-sent events."""
+"""Responses as server-sent events."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _HEADERS = [(b"content-type", f"{EVENTS}; charset=utf-8".encode("ascii")), (b"ca
 
 
 class Events:
-    """From the thread in which a function yields to the client.
+    """Sends items from the thread in which a function yields them to the client.
 
-    Each item is an event with its JSON as ``data``; the last event is named ``end`` and counts them, or ``error`` and
-    holds the problem document. The function is never held up by a client that reads slowly.
+    Each item is an event with its JSON as ``data``. The last event is named ``end`` and has the number of items, or
+    ``error`` and has the problem document. A slow client never delays the function.
 
     Attributes
     ----------
-    gone
-        The client has left.
+    disconnected
+        Whether the client has disconnected.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -32,17 +32,17 @@ class Events:
         self.disconnected = False
 
     def put(self, item: Any) -> None:
-        """Send one item."""
+        """Send an item."""
         text = json.dumps(item, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         self._enqueue(f"data: {text}\n\n".encode())
 
     def end(self, items: int) -> None:
-        """There are no more."""
+        """Send the last event."""
         self._enqueue(f'event: end\ndata: {{"items":{items}}}\n\n'.encode())
         self._enqueue(None)
 
     def fail(self, problem: Response) -> None:
-        """There are no more, and why."""
+        """Send the problem as the last event."""
         self._enqueue(b"event: error\ndata: " + problem.body + b"\n\n")
         self._enqueue(None)
 
@@ -50,7 +50,7 @@ class Events:
         self._loop.call_soon_threadsafe(self._events.put_nowait, event)
 
     async def start(self, work: Awaitable[Response | None]) -> Response | Events:
-        """Itself once there is a first event; before that the work may end with an answer of the usual kind."""
+        """Return this object after the first event, or the response if the work ends without an event."""
         ended = asyncio.ensure_future(work)
         first = asyncio.ensure_future(self._events.get())
         try:
@@ -63,7 +63,7 @@ class Events:
         return self
 
     async def send_to(self, send: Send, stamps: Headers = ()) -> None:
-        """All events, as they come."""
+        """Send all events as they arrive."""
         watch = asyncio.ensure_future(self._watch_disconnect())
         try:
             await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *stamps]})

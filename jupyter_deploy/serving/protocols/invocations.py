@@ -1,4 +1,4 @@
-"""``/invocations`` as MLflow's and SageMaker's clients ask it."""
+"""``/invocations``, the protocol of MLflow and SageMaker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class Invocations:
-    """JSON by one of MLflow's four keys, CSV, Arrow and Parquet."""
+    """JSON with one of MLflow's four keys, CSV, Arrow and Parquet."""
 
     def __init__(self, decoder: Decoder, columnar: Columnar, rows: Rows) -> None:
         self._decoder = decoder
@@ -59,7 +59,7 @@ class Invocations:
             raise invalid_form([], f"must be an object with exactly one of the keys {known}")
         for key in document:
             if key != keys[0] and not (key == "params" and not document[key]):
-                reason = "this model takes none" if key == "params" else f"understood is one of {known}"
+                reason = "this model takes none" if key == "params" else f"the known keys are {known}"
                 raise invalid_form([key[:80]], f"unknown key '{key[:80]}': {reason}")
         value = document[keys[0]]
         match keys[0]:
@@ -77,7 +77,7 @@ class Invocations:
         if not isinstance(value, dict) or not isinstance(value.get("data"), list):
             raise invalid_form(place, 'must be an object such as {"columns": ["a", "b"], "data": [[1, 2]]}')
         if unknown := sorted(value.keys() - {"columns", "data", "index"}):
-            raise invalid_form([*place, unknown[0][:80]], "unknown key; understood are columns, index and data")
+            raise invalid_form([*place, unknown[0][:80]], "unknown key; the known keys are columns, index and data")
         data = value["data"]
         columns = value.get("columns")
         if columns is None and not self._rows.by_name:
@@ -107,7 +107,7 @@ class Invocations:
     def _inputs(self, value: Any) -> list[Any]:
         if not isinstance(value, dict):
             return value if isinstance(value, list) else [value]
-        if not self._rows.by_name and len(value) == 1:  # one tensor, whatever its name
+        if not self._rows.by_name and len(value) == 1:  # a single tensor, whatever its name
             return _a_list(next(iter(value.values())), ["inputs", *value])
         columns = [_a_list(items, ["inputs", name]) for name, items in value.items()]
         for name, items in zip(value, columns, strict=True):
@@ -126,7 +126,7 @@ class Invocations:
             raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
         except csv.Error as error:
             raise Problem(400, f"the body is not CSV: {error}") from error
-        # RFC 4180 names the parameter; without it a first line of names is what MLflow's clients send.
+        # The parameter is RFC 4180's; without it the first line has the names, as MLflow's clients send it.
         if request.media_parameter("header") == "absent":
             names = self._rows.names or [str(at) for at in range(len(lines[0]) if lines else 0)]
         else:
@@ -150,7 +150,7 @@ def _name(column: Any) -> str:
 
 
 def _cell(text: str, kind: Mapping[str, Any]) -> Any:
-    """One value by the schema of its column; what it cannot be stays text, which validation names."""
+    """Convert a cell by its column's schema; a text that does not fit stays a text, which the validation reports."""
     types = _types(kind)
     if not text and ("null" in types or "string" not in types):
         return None

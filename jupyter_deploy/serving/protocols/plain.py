@@ -1,4 +1,4 @@
-"""``/predict`` and KServe's first protocol: ``{"instances": [...]}`` to ``{"predictions": [...]}``."""
+"""``/predict`` and KServe's V1 protocol: ``{"instances": [...]}`` to ``{"predictions": [...]}``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Predict:
 
 
 class V1:
-    """``/v1/models/<name>:predict``."""
+    """JSON at ``/v1/models/<name>:predict``."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -54,9 +54,10 @@ class V1:
 
 
 def is_json(request: Request) -> bool:
-    """Whether the body is said to be JSON.
+    """Return whether the body is declared as JSON.
 
-    Said it must be: what is said to be nothing, or a form, any web page may send to this machine without asking first.
+    The declaration is required: without a type, or with a form's, any web page may send a body to this machine without
+    a preflight request.
     """
     if request.headers.get(b"content-type") == b"application/json":
         return True
@@ -64,5 +65,5 @@ def is_json(request: Request) -> bool:
 
 
 def unknown_type(request: Request, known: str) -> Problem:
-    """The answer to a body of another type."""
+    """Return the problem for a body of another type."""
     return Problem(415, f"send {known} (it is {request.header(b'content-type')[:80]!r})")

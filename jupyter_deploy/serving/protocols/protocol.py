@@ -1,4 +1,4 @@
-"""The words of one protocol; what is asked by them is the same for all."""
+"""The interface of a protocol, and the parts that several share."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from .request import Request
 
 
 class ProtocolAdapter(Protocol):
-    """How one protocol asks the model."""
+    """Parses requests and writes responses of one protocol."""
 
     def parse(self, content: bytes, request: Request) -> ParsedRequest:
-        """What the body asks.
+        """Parse a body.
 
         Raises
         ------
         Problem, InvalidInstances
-            It asks nothing that the model could answer.
+            The body does not fit the protocol or the model.
         """
         ...
 
     def answer(self, parsed: ParsedRequest, native: Any, predictions: Raw, request: Request) -> Response:
-        """The response.
+        """Write the response.
 
         Parameters
         ----------
         native
-            This request's part of the model's answer; None when it asked for no rows.
+            This request's part of the model's answer; None if the request has no rows.
         predictions
-            The same as a list in JSON.
+            The same as a JSON list.
         """
         ...
 
     def problem(self, problem: Problem, request_id: str) -> Response:
-        """The response to a request that gets no answer."""
+        """Write the response to a request that is not answered."""
         ...
 
 
 def as_predictions(predictions: Raw) -> Response:
-    """The answer of those protocols that have JSON alone."""
+    """Return the JSON response ``{"predictions": [...]}``."""
     return Response(200, b'{"predictions":' + predictions + b"}")
 
 
 def with_error(problem: Problem, request_id: str) -> Response:
-    """A problem document that is what KServe's clients look for too: ``error``, in words with their place."""
+    """Return a problem document with the key ``error`` that KServe's clients read: all errors in one line."""
     document = json.loads(problem.response(request_id).body)
     return Response(
         problem.status, json.dumps({"error": summary(problem), **document}).encode(), CONTENT_TYPE, problem.headers
@@ -55,6 +55,6 @@ def with_error(problem: Problem, request_id: str) -> Response:
 
 
 def summary(problem: Problem) -> str:
-    """All that is wrong, in one line."""
+    """Return all errors in one line."""
     details = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in problem.errors[1:]]
     return "; ".join([problem.detail, *details])

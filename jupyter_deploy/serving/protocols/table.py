@@ -1,4 +1,4 @@
-"""Which protocol a path is of, and what the protocols only read."""
+"""The table of paths: protocol adapters, and the read-only pages of the protocols."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FAMILIES = ("/v1/", "/v2/")
 
 
 def health(path: str, *, loaded: bool) -> Response | None:
-    """Whether the service lives, or can be asked, in a protocol's own words; None: another path."""
+    """Return a protocol's health page; None for another path."""
     match path:
         case "/v2/health/live":
             return Response(200, b'{"live":true}')
@@ -40,7 +40,7 @@ class Protocols:
     Parameters
     ----------
     endpoint
-        The name it is served under; the snapshot's own is understood too.
+        The model's name in paths; the snapshot's own name is accepted too.
 
     Attributes
     ----------
@@ -75,16 +75,16 @@ class Protocols:
                 self._pages[f"{place}/ready"] = {"name": name, "ready": True}
 
     def adapter_at(self, path: str) -> ProtocolAdapter | None:
-        """How a path asks the model; None: it does not."""
+        """Return the adapter of a path; None if the path does not call the model."""
         return self._adapters.get(path)
 
     def page(self, path: str) -> Response | None:
-        """What is read at a path; None: nothing."""
+        """Return the page at a path; None if there is none."""
         page = self._pages.get(path)
         return None if page is None else Response(200, json.dumps(page, separators=(",", ":")).encode("utf-8"))
 
     def unknown(self, path: str, request_id: str) -> Response | None:
-        """The answer to a path that a protocol could have, but not here; None: it is of none."""
+        """Return a problem 404 for an unknown path of a protocol; None if the path belongs to no protocol."""
         if not path.startswith(_FAMILIES):
             return None
         _, family, models, name, *_ = [*path.split("/"), "", ""]

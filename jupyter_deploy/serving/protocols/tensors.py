@@ -1,4 +1,4 @@
-"""The tensors by which the Open Inference Protocol asks and answers: their names, types, bytes and JSON."""
+"""Tensors of the Open Inference Protocol: names, datatypes, bytes and JSON."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SCALARS = {"integer": "INT64", "number": "FP64", "boolean": "BOOL", "string": B
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor as it is announced.
+    """The declaration of a tensor.
 
     Attributes
     ----------
     sizes
-        Of one instance's part: empty for one value.
+        The shape of one instance; empty for a single value.
     as_json
-        Its elements are texts of JSON: what they say has no type of tensors.
+        Whether the elements are JSON texts, since no datatype can hold the values.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Tensor:
 
 
 def tensor_of(name: str, schema: Mapping[str, Any], dtype: Any = None) -> Tensor:
-    """The tensor for values that satisfy ``schema``; ``dtype`` says more of its numbers."""
+    """Return the tensor for values that satisfy ``schema``; ``dtype`` refines the datatype of numbers."""
     sizes: list[int] = []
     inner = schema
     while inner.get("type") == "array" and "prefixItems" not in inner:
@@ -80,12 +80,12 @@ def tensor_of(name: str, schema: Mapping[str, Any], dtype: Any = None) -> Tensor
 
 @dataclass(frozen=True, slots=True)
 class InputTensor:
-    """One tensor of a request.
+    """A tensor of a request.
 
     Attributes
     ----------
     values
-        Its elements in row-major order: a list, or an array where they came as bytes.
+        The elements in row-major order: a list, or an array if they arrived as bytes.
     """
 
     name: str
@@ -97,17 +97,17 @@ class InputTensor:
         return self.shape[0]
 
     def array(self) -> np.ndarray[Any, Any]:
-        """As an array of its shape, of one that came as bytes."""
+        """Return the array in its shape; only for elements that arrived as bytes."""
         array: np.ndarray[Any, Any] = self.values.reshape(self.shape)
         return array
 
     def listed(self) -> list[Any]:
-        """Its elements as JSON values; what is no number is missing.
+        """Return the elements as JSON values; NaN becomes null.
 
         Raises
         ------
         InvalidInstances
-            One is infinite.
+            An element is infinite.
         """
         if isinstance(self.values, list):
             return self.values
@@ -120,7 +120,7 @@ class InputTensor:
         return listed
 
     def nested(self) -> list[Any]:
-        """As lists of lists, an item a row."""
+        """Return nested lists, one item a row."""
         nested = self.listed()
         if not nested:
             return []
@@ -129,7 +129,7 @@ class InputTensor:
         return nested
 
     def single_column(self) -> InputTensor:
-        """Itself, if there is one element a row.
+        """Return this tensor if it has one element a row.
 
         Raises
         ------
@@ -144,12 +144,12 @@ class InputTensor:
 
 
 def tensor_problem(name: str, words: str) -> Problem:
-    """What is wrong with one tensor."""
+    """Return the problem of one tensor."""
     return Problem(400, f"the tensor '{name[:80]}' {words}", [{"loc": ["inputs", name[:80]], "msg": words}])
 
 
 def input_tensor(item: Any, number: int, content: memoryview) -> tuple[InputTensor, int]:
-    """One item of ``inputs``, and how many of the bytes of ``content`` are its own."""
+    """Parse an item of ``inputs``; return the tensor and the number of bytes that it takes from ``content``."""
     name = item.get("name") if isinstance(item, dict) else None
     if not isinstance(name, str):
         words = "must be an object with name, shape, datatype and data"
@@ -162,14 +162,14 @@ def input_tensor(item: Any, number: int, content: memoryview) -> tuple[InputTens
     if not isinstance(parameters, dict):
         raise tensor_problem(name, "must have an object of parameters")
     if "shared_memory_region" in parameters:
-        raise tensor_problem(name, "is said to be in shared memory, which is not read here: send its data")
+        raise tensor_problem(name, "is in shared memory, which is not supported; send its data")
     size = parameters.get("binary_data_size")
     if size is None:
         if datatype in ("FP16", BF16):
             raise tensor_problem(name, f"of {datatype} must be sent as binary data: JSON has no such numbers")
         return InputTensor(name, shape, _flat(name, item.get("data"), math.prod(shape))), 0
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(content):
-        raise tensor_problem(name, f"has a binary_data_size that is not one of the {len(content)} bytes that are there")
+        raise tensor_problem(name, f"has a binary_data_size beyond the {len(content)} bytes of the body")
     if "data" in item:
         raise tensor_problem(name, "has data and a binary_data_size; send one of them")
     return InputTensor(name, shape, _unpacked(name, datatype, shape, content[:size])), size
@@ -193,10 +193,10 @@ def _flat(name: str, data: Any, count: int) -> list[Any]:
     flat = data
     while flat and isinstance(flat[0], list):
         if not all(isinstance(item, list) for item in flat):
-            raise tensor_problem(name, "has lists beside values in its data")
+            raise tensor_problem(name, "mixes lists and values in its data")
         flat = [inner for item in flat for inner in item]
     if len(flat) != count:
-        raise tensor_problem(name, f"has {len(flat)} elements, where its shape says {str(count)[:40]}")
+        raise tensor_problem(name, f"has {len(flat)} elements, but its shape has {str(count)[:40]}")
     return flat
 
 
@@ -205,14 +205,14 @@ def _unpacked(name: str, datatype: str, shape: tuple[int, ...], content: memoryv
     if datatype == BYTES:
         texts = list(_texts(name, content))
         if len(texts) != count:
-            raise tensor_problem(name, f"has {len(texts)} elements, where its shape says {str(count)[:40]}")
+            raise tensor_problem(name, f"has {len(texts)} elements, but its shape has {str(count)[:40]}")
         return texts
     item = 2 if datatype == BF16 else DTYPES[datatype].itemsize
     if len(content) != count * item:
-        raise tensor_problem(name, f"has {len(content)} bytes, where its shape says {str(count * item)[:40]}")
+        raise tensor_problem(name, f"has {len(content)} bytes, but its shape has {str(count * item)[:40]}")
     if datatype == BF16:
         return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
-    if datatype == "BOOL":  # any byte but 0 is true; numpy would take others for neither
+    if datatype == "BOOL":  # any byte but 0 is true; NumPy would treat other bytes as neither
         return np.frombuffer(content, np.uint8) != 0
     return np.frombuffer(content, DTYPES[datatype])
 
@@ -234,12 +234,12 @@ def _texts(name: str, content: memoryview) -> Iterator[str]:
 
 
 def in_bytes(values: Any, datatype: str) -> bytes:
-    """Elements as the binary extension writes them.
+    """Write elements as the binary extension does.
 
     Raises
     ------
     TypeError, ValueError
-        The datatype has no such element, such as a missing whole number.
+        The datatype cannot hold an element, such as a missing whole number.
     """
     if datatype == BYTES:
         if any(value is None for value in values):

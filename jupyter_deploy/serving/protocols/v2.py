@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, with its binary extension, as KServe's and Triton's clients speak it."""
+"""The Open Inference Protocol (V2) with its binary extension, as KServe's and Triton's clients use it."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ DEFAULT = "input-0"
 
 @dataclass(slots=True)
 class OutputSelection:
-    """What a request says of its answer: the outputs by name, each with whether as bytes; None: all."""
+    """The outputs that a request selects, by name, each with whether it is sent as bytes; None: all outputs."""
 
     id: str | None = None
     outputs: dict[str, bool] | None = None
     binary: bool = False
 
     def binary_for(self, tensor: Tensor) -> bool | None:
-        """Whether as bytes; None: not at all."""
+        """Return whether an output is sent as bytes; None: not selected."""
         return self.binary if self.outputs is None else self.outputs.get(tensor.name)
 
 
 class V2:
-    """``/v2/models/<name>/infer``.
+    """The protocol at ``/v2/models/<name>/infer``.
 
     Parameters
     ----------
     name, version
-        What is answered under.
+        The model's name and version in responses.
     prototype
-        The codec's: it says which numbers an array has.
+        The codec's, with the dtype of an array.
     """
 
     def __init__(self, decoder: Decoder, signature: Mapping[str, Any], prototype: Any, name: str, version: str) -> None:
@@ -64,7 +64,7 @@ class V2:
         self._known = {tensor.name: tensor for tensor in self.inputs}
 
     def metadata(self, platform: str) -> dict[str, Any]:
-        """What a client is told of the model."""
+        """Return the model's metadata."""
         return {
             "name": self._name,
             "versions": [self._version],
@@ -74,7 +74,7 @@ class V2:
         }
 
     def example(self, instances: Sequence[Any]) -> dict[str, Any]:
-        """A request that asks these instances."""
+        """Return a request with these instances."""
 
         def column(tensor: Tensor) -> list[Any]:
             values = [row[tensor.name] for row in instances] if self._by_column else list(instances)
@@ -132,7 +132,7 @@ class V2:
         return with_error(problem, request_id)
 
     def _split(self, content: bytes, request: Request) -> tuple[bytes, memoryview]:
-        """The JSON, and the tensors' bytes behind it."""
+        """Split a body into the JSON and the tensors' bytes behind it."""
         length = request.header(HEADER_LENGTH)
         if not length:
             if not (is_json(request) or _is_api_client(request)):
@@ -162,15 +162,17 @@ class V2:
         for item in outputs:
             name = item.get("name") if isinstance(item, dict) else None
             if name not in names:
-                raise _unfit(f"wants the output {str(name)[:80]!r}; there are {', '.join(names)}", "outputs")
+                raise _unfit(
+                    f"selects the unknown output {str(name)[:80]!r}; the outputs are {', '.join(names)}", "outputs"
+                )
             own = _object(item, "parameters")
             if own.get("classification"):
-                raise _unfit("wants a classification, which is not made here: ask for the output itself", "outputs")
+                raise _unfit("selects a classification, which is not supported; select the output itself", "outputs")
             selection.outputs[name] = own.get("binary_data", selection.binary) is True
         return selection
 
     def _parse_inputs(self, inputs: dict[str, InputTensor]) -> ParsedRequest:
-        if self._by_column or len(inputs) != 1:  # one tensor is the one, whatever a client calls it
+        if self._by_column or len(inputs) != 1:  # a single tensor may have any name
             self._check_names(inputs)
         if len({sent.rows for sent in inputs.values()}) > 1:
             raise _unfit("must have the same number of rows in each tensor")
@@ -203,7 +205,7 @@ class V2:
 
 
 def _values(tensor: Tensor, sent: InputTensor) -> list[Any]:
-    """The elements of a tensor that has one a row."""
+    """Return the elements of a tensor with one element a row."""
     values = sent.listed()
     if not tensor.as_json:
         return values
@@ -213,7 +215,7 @@ def _values(tensor: Tensor, sent: InputTensor) -> list[Any]:
 
 
 def inputs_of(signature: Mapping[str, Any], rows: Rows, prototype: Any, *, by_column: bool) -> list[Tensor]:
-    """The tensors that a model takes: one a column or parameter, or one of all."""
+    """Return the model's input tensors: one a column or parameter, or one in all."""
     schema = signature["instance_schema"]
     parameters: Sequence[str] = signature.get("parameters") or ()
     if by_column:
@@ -230,7 +232,7 @@ def _unfit(words: str, *loc: str) -> Problem:
 
 
 def _is_api_client(request: Request) -> bool:
-    """Whether a body without a type is none that a web page sent: Triton's client says no type of its JSON."""
+    """Return whether a body without a type comes from no web page: Triton's client sends JSON without a type."""
     return not request.headers.keys() & {b"content-type", b"origin", b"sec-fetch-site"}
 
 
@@ -245,7 +247,7 @@ def _parsed(name: str, text: str) -> Any:
     try:
         return body.parse(text.encode("utf-8"))
     except Problem as problem:
-        raise tensor_problem(name, f"holds what is no JSON: {problem.detail}") from problem
+        raise tensor_problem(name, f"holds an element that is not JSON: {problem.detail}") from problem
 
 
 def _json(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What the service itself says in its log: lines of text, or with ``NBDEPLOY_LOG_FORMAT=json`` one object each."""
+"""The service's log: lines of text, or with ``NBDEPLOY_LOG_FORMAT=json`` one JSON object a line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ FORMATS = ("text", "json")
 
 
 def log_format() -> str:
-    """Which of ``FORMATS`` is wanted.
+    """Return the format that the environment sets, one of ``FORMATS``.
 
     Raises
     ------
     ValueError
-        Another one.
+        Another format is set.
     """
     name = os.environ.get(FORMAT) or "text"
     if name not in FORMATS:
@@ -27,7 +27,15 @@ def log_format() -> str:
 
 
 def log(message: str, *, details: str = "", level: str = "error", **about: str) -> None:
-    """Write one message; ``details`` are more lines, such as a traceback."""
+    """Write one message to standard error.
+
+    Parameters
+    ----------
+    details
+        Further lines, such as a traceback.
+    about
+        Further keys of the JSON object.
+    """
     if os.environ.get(FORMAT) == "json":
         entry = {"ts": datetime.now(UTC).isoformat(), "level": level, "message": message, **about}
         line = json.dumps(entry | ({"details": details} if details else {})) + "\n"
@@ -38,7 +46,7 @@ def log(message: str, *, details: str = "", level: str = "error", **about: str) 
 
 
 class JsonFormatter(logging.Formatter):
-    """For the messages of the server and the libraries."""
+    """A formatter for messages of the server and the libraries."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -53,7 +61,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_log_format() -> None:
-    """Have the server's own messages in the wanted format too."""
+    """Use the JSON format for the server's own messages too, if it is set."""
     if log_format() == "json":
         for name in ("", "uvicorn"):
             for handler in logging.getLogger(name).handlers:

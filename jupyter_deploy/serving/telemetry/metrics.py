@@ -1,7 +1,7 @@
-"""What Prometheus is told, in the default registry, so that BentoML's own ``/metrics`` shows it.
+"""Prometheus metrics in the default registry, so BentoML's own ``/metrics`` includes them.
 
-The metrics are made when they are first needed: prometheus_client decides at its import whether it works for one
-process or for many, and ``bentoml serve`` tells it only when it starts its workers.
+A metric is created on first use: prometheus_client decides at import whether it serves one process or many, and
+``bentoml serve`` sets that only when it starts its workers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def running() -> Gauge:
 
 
 def count(status: str, role: str, elapsed: float) -> None:
-    """One request to the model has been answered, in so many seconds."""
+    """Count a request to the model and observe its duration in seconds."""
     _counter(status, role).inc()
     seconds().observe(elapsed)
 
@@ -71,7 +71,7 @@ def feedback() -> Counter:
 
 
 def exposition() -> tuple[bytes, str]:
-    """The default registry as text, and its content type."""
+    """Return the default registry as text, and its content type."""
     from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415  see above
 
     return generate_latest(), CONTENT_TYPE_LATEST

@@ -1,7 +1,7 @@
-"""Spans of requests, for OpenTelemetry: nothing is made or sent unless a variable says where to.
+"""Spans of requests for OpenTelemetry; without the variable ``ENDPOINT`` nothing is created or sent.
 
-They continue the trace of ``traceparent``, which the gateway hands to a release and to its shadows alike. No value of
-a request or an answer, and no words of an exception, are in them.
+Spans continue the trace of ``traceparent``, which the gateway sends to a release and its shadows alike. They hold no
+value of a request or response and no exception message.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """The variable with the collector's URL, such as ``http://127.0.0.1:4318``."""
 
 _MISSING = (
-    f"{ENDPOINT} is set, but what sends traces is not installed, so none are sent: pip install 'nbdeploy[otlp]', "
-    "and deploy again"
+    f"{ENDPOINT} is set, but the OpenTelemetry exporter is not installed: run pip install 'nbdeploy[otlp]', "
+    "then deploy again"
 )
 
 
 def tracing(endpoint: str, release: str) -> Tracing | None:
-    """For the requests of a release; None unless it is said where traces go, and can be done."""
+    """Return the tracing of a release; None if no collector is set or the exporter is not installed."""
     if not os.environ.get(ENDPOINT):
         return None
     try:
@@ -35,9 +35,9 @@ def tracing(endpoint: str, release: str) -> Tracing | None:
 
 
 class Tracing:
-    """Makes a span for each request, with one in it for the model's call, and sends them in the background.
+    """Creates a span for each request, with a child span for the model's call, and sends them in the background.
 
-    Which share of new traces is kept is said by the usual ``OTEL_TRACES_SAMPLER``.
+    ``OTEL_TRACES_SAMPLER`` sets the share of new traces that are kept.
     """
 
     def __init__(self, endpoint: str, release: str) -> None:
@@ -59,7 +59,7 @@ class Tracing:
         self._release = release
 
     def record_span(self, outcome: Outcome, status: int, latency_ms: float) -> None:
-        """Of one request, which has just been dealt with."""
+        """Record the span of a completed request; ``latency_ms`` is its duration."""
         pending = outcome.pending
         context = pending.context
         carrier = {name: context.header(name.encode()) for name in ("traceparent", "tracestate")}
@@ -90,5 +90,5 @@ class Tracing:
         span.end(context.ts_ns + int(latency_ms * 1e6))
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the pending spans."""
         self._provider.shutdown()

@@ -11,7 +11,7 @@ import pytest
 from jupyter_deploy.domain.capture.signature import infer_schema
 from jupyter_deploy.serving.values.codec import BadAnswer, Codec, InvalidInstances, encode, instances_of
 
-MISSING = " (a missing value is taken only where the deployed example or its signature has one)"
+MISSING = " (a missing value is accepted only if the deployed example or its signature has one)"
 
 
 def codec_for(example, container, parameters=(), schema=None, prototype=None, **changes):

@@ -1,4 +1,4 @@
-"""JSON values as numpy arrays and torch tensors of the type that the model was shown; never a silent wrap-around."""
+"""Conversion of JSON values to NumPy arrays and torch tensors of the example's type, without silent overflow."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .validation import MAX_ERRORS, InvalidInstances, Location
 
 
 class ConversionError(ValueError):
-    """The values have no place in the wanted type; the message completes "the value …".
+    """A value does not fit the target type; the message completes "the value …".
 
     Parameters
     ----------
     loc
-        Where in the value it is, as keys and positions.
+        The location in the value, as keys and positions.
     """
 
     def __init__(self, message: str, loc: Sequence[str | int] = ()) -> None:
@@ -26,26 +26,24 @@ class ConversionError(ValueError):
 
 
 def to_array(values: Any, dtype: Any) -> np.ndarray[Any, Any]:
-    """``values`` (nested lists or one scalar) as an array of ``dtype``.
+    """Convert ``values`` (nested lists or one scalar) to an array of ``dtype``.
 
     Raises
     ------
-    Unfit
-        A value is out of range, missing where nothing may be missing, or the nesting is uneven.
+    ConversionError
+        A value is out of range or missing where it must not be, or the nesting is uneven.
     """
     target = np.dtype(dtype)
     try:
-        with np.errstate(over="ignore"):  # looked for below
+        with np.errstate(over="ignore"):  # checked below
             array = _cast(values, target)
     except ConversionError:
         raise
     except OverflowError as error:
         raise ConversionError(f"is out of the range of {target}") from error
     except (ValueError, TypeError) as error:
-        if "inhomogeneous" in str(error):  # numpy's word
-            raise ConversionError(
-                "holds lists of different lengths; they must be of one: pad the shorter ones"
-            ) from error
+        if "inhomogeneous" in str(error):  # NumPy's word
+            raise ConversionError("holds lists of different lengths; pad them to one length") from error
         raise ConversionError(f"does not fit {target}: {error}") from error
     if target.kind == "f" and np.isinf(array).any():
         raise ConversionError(f"is out of the range of {target}")
@@ -53,7 +51,7 @@ def to_array(values: Any, dtype: Any) -> np.ndarray[Any, Any]:
 
 
 def _cast(values: Any, target: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    """Without what numpy does in silence: cut off fractions and long texts, turn None into False or ``'None'``."""
+    """Cast without NumPy's silent conversions: truncated fractions and texts, None as False or ``'None'``."""
     natural = np.asarray(values)
     match target.kind:
         case "i" | "u":
@@ -64,7 +62,7 @@ def _cast(values: Any, target: np.dtype[Any]) -> np.ndarray[Any, Any]:
         case "S":  # base64: see to_json
             texts = np.asarray(values, dtype=object)
             return np.asarray(np.frompyfunc(decode_base64, 1, 1)(texts)).astype("S")
-        case "U":  # long enough for these texts, not only for the example's
+        case "U":  # long enough for these texts too, not only for the example's
             return natural.astype(max(natural.dtype, target, key=lambda dtype: dtype.itemsize))
         case "M":
             moments = np.asarray(values, dtype="datetime64")
@@ -80,12 +78,12 @@ def _cast(values: Any, target: np.dtype[Any]) -> np.ndarray[Any, Any]:
 
 
 def decode_base64(text: str) -> bytes:
-    """The bytes that are written in base64.
+    """Decode base64.
 
     Raises
     ------
-    Unfit
-        They are not.
+    ConversionError
+        The text is not base64.
     """
     try:
         return base64.b64decode(text, validate=True)
@@ -94,14 +92,14 @@ def decode_base64(text: str) -> bytes:
 
 
 def to_tensor(values: Any, prototype: Any) -> Any:
-    """``values`` as a torch tensor of the prototype's type, on its device."""
+    """Convert ``values`` to a torch tensor of the prototype's dtype, on its device."""
     import torch  # noqa: PLC0415  only models that take tensors need it
 
     return torch.from_numpy(np.array(to_array(values, numpy_type(prototype)))).to(prototype)
 
 
 def numpy_type(tensor: Any) -> np.dtype[Any]:
-    """The type by which values become ones of the tensor's."""
+    """Return the NumPy dtype with which values become a tensor of this dtype."""
     try:
         dtype: np.dtype[Any] = tensor.detach().cpu().numpy().dtype
     except TypeError:  # bfloat16 and its like have no numpy type
@@ -110,12 +108,12 @@ def numpy_type(tensor: Any) -> np.dtype[Any]:
 
 
 def batch_of(instances: Sequence[Any], prototype: Any, convert: Callable[[Any], Any]) -> Any:
-    """``convert(instances)``, with rows of the prototype's shape.
+    """Return ``convert(instances)`` with rows of the prototype's shape.
 
     Raises
     ------
     InvalidInstances
-        It names the rows that do not fit.
+        Some rows do not fit; the errors name them.
     """
     shape = tuple(prototype.shape[1:])
     try:
@@ -131,7 +129,7 @@ def batch_of(instances: Sequence[Any], prototype: Any, convert: Callable[[Any], 
 def invalid_rows(
     values: Sequence[Any], convert: Callable[[Any], Any], error: ConversionError, *key: str
 ) -> InvalidInstances:
-    """The error that names each row whose value ``convert`` refuses."""
+    """Return the error with each row whose value ``convert`` refuses."""
     errors: list[dict[str, Any]] = []
     for row, value in enumerate(values):
         try:

@@ -1,4 +1,4 @@
-"""pandas' frames made of blocks: one array for all columns that are numbers of one type, and one for each other."""
+"""pandas frames from blocks: one array for all columns of numbers of one dtype, and one for each other column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .value_types import is_value_type
 
 
 class Frames(Batches):
-    """A content is a list of blocks, in the order of ``self._places``."""
+    """Contents that are lists of blocks, in the order of ``self._places``."""
 
     def __init__(self, codec: Codec) -> None:
         prototype, value_types = codec.prototype, {}
@@ -72,7 +72,7 @@ class Frames(Batches):
         columns = self._builder.columns([[row.get(key) for row in rows] for key in self._builder.keys])
         blocks = [np.stack([columns[at] for at in places]) for _, places in self._numbers]
         blocks += [block_of(columns[at]) for at in self._others]
-        return blocks or [np.empty((0, len(rows)))]  # of a frame without columns
+        return blocks or [np.empty((0, len(rows)))]  # a frame without columns
 
     def batch(self, contents: Sequence[Any]) -> Any:
         blocks = contents[0] if len(contents) == 1 else [joined(parts) for parts in zip(*contents, strict=True)]

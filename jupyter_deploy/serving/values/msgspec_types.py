@@ -1,7 +1,7 @@
-"""JSON Schema as types that msgspec decodes straight from bytes.
+"""msgspec types from JSON Schema, for decoding instances directly from bytes.
 
-Only what both understand alike is taken. A type refuses some documents that the schema allows (``3.0`` for a whole
-number); it never takes one that the schema refuses, and gives what ``Validator`` gives of those that it takes.
+Only schemas that both interpret alike are supported. A type may refuse documents that the schema allows (``3.0`` for a
+whole number); it never accepts one that the schema refuses, and it gives the same values as ``Validator``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from .pydantic_schemas import allowed_values
 
-# What is only told, or looked at here.
+# Keywords that do not restrict values, or that this module reads.
 _ANNOTATIONS = frozenset(
     ("title", "description", "default", "examples", "deprecated", "x-seen", "contentEncoding", "contentMediaType")
 )
@@ -29,23 +29,23 @@ INT64: Range = (-(2**63), 2**63 - 1)
 
 
 class NoFastPath(ValueError):
-    """The schema says more than msgspec can check."""
+    """msgspec cannot check the whole schema, or the values need a check each."""
 
 
 class RowStruct:
-    """Objects with these keys; decoded as structs, which are smaller and faster than dicts.
+    """Objects with fixed keys, decoded as structs, which are smaller and faster than dicts.
 
     Parameters
     ----------
     types
-        By key, in the order in which ``values`` gives them.
+        The types by key, in the order of ``values``.
     absent
-        What stands for a key that may be left out.
+        The defaults of optional keys.
 
     Raises
     ------
-    NotPlain
-        A key cannot be one of msgspec's.
+    NoFastPath
+        A key cannot be a field of a struct.
     """
 
     def __init__(self, types: Mapping[str, Any], absent: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ class RowStruct:
             raise NoFastPath("objects without keys")
         self.names = tuple(types)
         self.complete = not absent
-        # Keys that may be left out last, as structs want them.
+        # Optional keys last, as structs require.
         order = sorted(types, key=lambda name: name in absent)
         fields = [(f"f{at}", types[name], *_default(name, absent)) for at, name in enumerate(order)]
         renamed = {f"f{at}": name for at, name in enumerate(order)}
@@ -64,14 +64,14 @@ class RowStruct:
         self._order = None if order == list(self.names) else [order.index(name) for name in self.names]
 
     def values(self, rows: Iterable[msgspec.Struct]) -> list[tuple[Any, ...]]:
-        """Each row's values in the order of ``names``."""
+        """Return each row's values in the order of ``names``."""
         tuples = list(map(msgspec.structs.astuple, rows))
         if self._order is None:
             return tuples
         return [tuple(row[at] for at in self._order) for row in tuples]
 
     def objects(self, rows: Iterable[msgspec.Struct]) -> list[dict[str, Any]]:
-        """Each row as a dict, without the keys that were left out."""
+        """Return each row as a dict, without the keys that were left out."""
         objects = [dict(zip(self.names, row, strict=True)) for row in self.values(rows)]
         if self.complete:
             return objects
@@ -85,19 +85,19 @@ def _default(name: str, absent: Mapping[str, Any]) -> tuple[Any, ...]:
 def msgspec_type(
     schema: Mapping[str, Any], floats: Range = EVERY_FLOAT, ints: Range = INT64, *, whole: bool = False
 ) -> Any:
-    """The type of values that are no objects, and hold none.
+    """Return the type of values that are not objects and hold none.
 
     Parameters
     ----------
     floats, ints
-        Numbers beyond are refused, whatever the schema says of them.
+        Ranges of accepted numbers, in addition to the schema's bounds.
     whole
-        Whole numbers may come as floats, of which somebody looks whether they are whole.
+        Whether whole numbers may be floats; the caller checks that they are whole.
 
     Raises
     ------
-    NotPlain
-        The schema says more.
+    NoFastPath
+        The schema has further restrictions.
     """
     declared = schema.get("type")
     names = [declared] if isinstance(declared, str) else list(declared or ())
@@ -114,7 +114,7 @@ def msgspec_type(
                 kinds += _scalar(name, schema, floats, ints, whole=whole)
             case _:
                 raise NoFastPath(f"the type {name}")
-    return Union[tuple(kinds)]  # noqa: UP007  a choice that is made while it runs
+    return Union[tuple(kinds)]  # noqa: UP007  the members are known at run time only
 
 
 def row_struct(
@@ -124,21 +124,21 @@ def row_struct(
     column: Callable[[str, Mapping[str, Any]], Any] = lambda _, schema: msgspec_type(schema),
     absent: Callable[[str], Any] = lambda _: msgspec.UNSET,
 ) -> RowStruct:
-    """The type of objects that hold no objects.
+    """Return the struct of objects that hold no objects.
 
     Parameters
     ----------
     names
         The order of the keys; default: the schema's.
     column
-        The type of a key's values, from its name and its schema.
+        Returns the type of a key's values from its name and schema.
     absent
-        What stands for a key that is left out where it may be.
+        Returns the default of an optional key.
 
     Raises
     ------
-    NotPlain
-        The schema says more, or has other keys.
+    NoFastPath
+        The schema has further restrictions, or other keys.
     """
     _only(schema, "properties", "required", "additionalProperties")
     properties = schema.get("properties", {})
@@ -196,6 +196,6 @@ def _number(kind: type, schema: Mapping[str, Any], within: Range) -> Any:
 
 
 def _only(schema: Mapping[str, Any], *known: str) -> None:
-    """Whether the schema of one type says no more than this."""
+    """Raise NoFastPath if the schema of a type has further restrictions."""
     if unknown := set(schema) - _ANNOTATIONS - {"type", *known}:
         raise NoFastPath(f"{sorted(unknown)}")

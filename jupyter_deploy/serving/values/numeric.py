@@ -1,4 +1,4 @@
-"""Numbers of one numpy type, from JSON whose values are known to be within its range, or from other arrays."""
+"""Arrays of one NumPy dtype, from JSON numbers within its range or from other arrays."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 from .msgspec_types import EVERY_FLOAT, INT64, NoFastPath, msgspec_type
 
 _FEW = 4
-"""Rows; from here on numpy is faster when it is given one number after the other."""
+"""Rows; above this NumPy is faster with a flat iterator of numbers."""
 
 _EXACT = 2.0**53
 
-# NaN is within all bounds.
+# NaN violates no bound.
 _VIOLATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "minimum": np.less,
     "maximum": np.greater,
@@ -25,13 +25,13 @@ _VIOLATIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def are_numbers(schema: Mapping[str, Any], dtype: Any) -> bool:
-    """Whether all values of the schema are numbers (or booleans) that the numpy type holds."""
+    """Return whether all values of the schema are numbers (or booleans) that the NumPy dtype holds."""
     types = schema.get("type", ())
     declared = {types} if isinstance(types, str) else set(types)
     if not isinstance(dtype, np.dtype) or "enum" in schema or "const" in schema:
         return False
     match dtype.kind:
-        case "f":  # in which None becomes NaN
+        case "f":  # None becomes NaN
             return dtype.itemsize <= 8 and bool(declared - {"null"}) and declared <= {"number", "integer", "null"}
         case "i" | "u":
             return declared == {"integer"}
@@ -42,7 +42,7 @@ def are_numbers(schema: Mapping[str, Any], dtype: Any) -> bool:
 
 
 class Numbers:
-    """Makes arrays of one type."""
+    """Makes arrays of one dtype."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
@@ -57,21 +57,21 @@ class Numbers:
             self._ints = max(INT64[0], int(known.min)), min(INT64[1], int(known.max))
 
     def type(self, schema: Mapping[str, Any]) -> Any:
-        """What msgspec decodes the schema's values to (lists of values too), for ``array``."""
+        """Return the msgspec type of the schema's values, or lists of them, for ``array``."""
         return msgspec_type(schema, self._floats, self._ints, whole=self._whole)
 
     def array(self, rows: Sequence[Any], width: int | None = None) -> np.ndarray[Any, Any]:
-        """What was decoded by ``type`` as an array.
+        """Return the values decoded as ``type`` as an array.
 
         Parameters
         ----------
         width
-            How many each row has, if there are as many in each and none of them is None.
+            The number of values in each row, if it is the same in all rows and none of them is None.
 
         Raises
         ------
-        NotPlain
-            Perhaps a fraction is given for a whole number.
+        NoFastPath
+            A whole number may have a fraction.
         """
         if self._whole:
             return self._integers(np.array(rows))
@@ -80,12 +80,12 @@ class Numbers:
         return np.array(rows, self._dtype)
 
     def of_array(self, given: np.ndarray[Any, Any], schema: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-        """A copy of another array's numbers, which satisfy the schema of one.
+        """Return a copy of another array's numbers that satisfies the schema of one number.
 
         Raises
         ------
-        NotPlain
-            Perhaps one does not, or has no place in this type.
+        NoFastPath
+            A number may violate the schema or not fit the dtype.
         """
         kind = given.dtype.kind
         if kind not in ("b" if self._dtype.kind == "b" else "iuf") or given.itemsize > 8:
@@ -98,7 +98,7 @@ class Numbers:
             raise NoFastPath("out of bounds")
         if self._whole:
             return self._integers(given)
-        with np.errstate(over="ignore"):  # looked for
+        with np.errstate(over="ignore"):  # checked below
             made = given.astype(self._dtype)
         if self._dtype.itemsize < given.dtype.itemsize and np.isinf(made).any():
             raise NoFastPath("out of range")
@@ -106,7 +106,7 @@ class Numbers:
 
     def _integers(self, given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if given.dtype.kind == "f":
-            # Beyond 2**53 a float may be what an integer beside it was rounded to.
+            # Beyond 2**53 a float may be a rounded integer.
             if not ((np.abs(given) < _EXACT) & (given % 1 == 0)).all():
                 raise NoFastPath("perhaps no whole numbers")
         elif given.dtype.kind not in "iu":

@@ -1,4 +1,4 @@
-"""Objects by column name as a polars frame like the one that the model was shown."""
+"""Polars frames like the example's from objects by column name."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ Converter = Callable[[Any], Any]
 
 
 class PolarsFrameBuilder:
-    """Builds frames with the schema of ``prototype``, which has no rows; lazy ones if it is lazy."""
+    """Builds frames with the schema of ``prototype``, which has no rows; lazy frames if it is lazy."""
 
     def __init__(self, prototype: pl.DataFrame | pl.LazyFrame) -> None:
         self._lazy = isinstance(prototype, pl.LazyFrame)
         self._schema = prototype.collect_schema()
 
     def frame(self, rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame | pl.LazyFrame:
-        """One row for each object, whatever the order of its keys.
+        """Build one row for each object, whatever the order of its keys.
 
         Raises
         ------
         InvalidInstances
-            It names the rows and the column of values that the column's type cannot hold.
+            A column's dtype cannot hold a value; the errors name rows and column.
         """
         columns = []
         for name, dtype in self._schema.items():
@@ -42,14 +42,14 @@ class PolarsFrameBuilder:
 
 
 def reader_of(prototype: Any) -> Converter:
-    """A function from rows or values to a frame or Series like ``prototype``."""
+    """Return a converter from rows or values to a frame or Series like ``prototype``."""
     if isinstance(prototype, pl.Series):
         return lambda values: _series(prototype.name, values, prototype.dtype)
     return PolarsFrameBuilder(prototype).frame
 
 
 def rows_of(frame: Any) -> list[dict[str, Any]]:
-    """The rows of a frame, eager or lazy, as objects by column name."""
+    """Return the rows of a frame, eager or lazy, as objects by column name."""
     eager = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     rows: list[dict[str, Any]] = to_json(eager.to_dicts())
     for name, dtype in eager.schema.items():
@@ -74,7 +74,7 @@ def _series(name: str, values: Sequence[Any], dtype: Any) -> pl.Series:
         return pl.Series(name, [None if value is None else read(value) for value in values], dtype=dtype, strict=True)
     except ConversionError:
         raise
-    except Exception as error:  # polars has an exception of its own for each type
+    except Exception as error:  # Polars has an exception for each type
         raise ConversionError(f"does not fit {dtype}: {str(error).splitlines()[0]}") from error
 
 
@@ -103,7 +103,7 @@ def _in_utc(text: str | None) -> str | None:
 
 
 def _reader(dtype: Any) -> Converter:
-    """From the JSON of one value to what polars makes of the type."""
+    """Return the converter from the JSON of a value to the value that Polars takes for the dtype."""
     match dtype:
         case pl.List() | pl.Array():
             inner = _optional(_reader(dtype.inner))

@@ -1,4 +1,4 @@
-"""Is this what the model takes? A JSON Schema compiled once into a strict validator that speaks plain words."""
+"""Validation of instances: a JSON Schema compiled once into a strict validator with messages in plain words."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Location = list[str | int]
 
 MAX_ERRORS = 20
 
-# What is wrong with a long request is looked for part by part, and no further than this: each error that is found at
-# once takes some hundred bytes, and a body has room for millions.
+# Long requests are validated in parts, and errors are counted up to a limit: each error of a part takes some hundred
+# bytes, and a body may have millions.
 _ROWS = 1000
 _MAX_COUNTED = 10_000
 
@@ -27,16 +27,17 @@ class InvalidInstances(ValueError):
     Parameters
     ----------
     errors
-        What is wrong and where: ``{"loc": ["instances", 3, "mean radius"], "msg": "must be a number, not 'x'"}``.
+        Message and location of each error: ``{"loc": ["instances", 3, "mean radius"], "msg": "must be a number, not
+        'x'"}``.
     more
-        How many errors were found besides; the last of ``errors`` then says so.
+        The number of further errors, which the last item of ``errors`` then states.
     counted
-        False: there may be still more.
+        False: there may be even more errors.
 
     Attributes
     ----------
     inputs
-        What was asked, for its record; None where that is not known.
+        The request's instances for its record; None if they are unknown.
     """
 
     def __init__(self, errors: Sequence[Mapping[str, Any]], more: int = 0, *, counted: bool = True) -> None:
@@ -50,10 +51,10 @@ class InvalidInstances(ValueError):
 
 
 class Validator:
-    """Checks lists of instances against the JSON Schema of one instance.
+    """Validates lists of instances against the JSON Schema of one instance.
 
-    Strings are no numbers, booleans are no numbers, nothing is infinite, and ``null`` is accepted only where the
-    schema has it. A whole number may be written ``3.0``: that is what a row of a mixed data frame gives.
+    Strings and booleans are not numbers, infinities are refused, and ``null`` is accepted only if the schema has it. A
+    whole number may be written ``3.0``, as rows of a mixed data frame are.
     """
 
     def __init__(self, schema: Mapping[str, Any], *, noun: str = "feature") -> None:
@@ -64,7 +65,7 @@ class Validator:
         self._most_keys = len(self._known) + MAX_ERRORS if closed else None
 
     def validated(self, instances: Sequence[Any]) -> list[Any]:
-        """A copy of ``instances`` in which numbers have the type that the schema gives them.
+        """Return a copy of ``instances`` with numbers of the schema's types.
 
         Raises
         ------
@@ -81,7 +82,7 @@ class Validator:
         return result
 
     def _refusal(self, instances: Sequence[Any], begin: int) -> InvalidInstances:
-        """What is wrong, from a row on."""
+        """Collect the errors from a row on."""
         errors: list[dict[str, Any]] = []
         total, counted = 0, True
         for first in range(begin, len(instances), _ROWS):
@@ -113,7 +114,7 @@ class Validator:
         return []
 
     def _truncated(self, instances: Sequence[Any]) -> Sequence[Any]:
-        """The same; or copies, in which rows with far too many keys have a few of those, and are refused as well."""
+        """Return the instances; rows with far too many keys are truncated copies, which are refused as well."""
         most = self._most_keys
         if most is None or not any(isinstance(one, dict) and len(one) > most for one in instances):
             return instances
@@ -125,7 +126,7 @@ class Validator:
 
     def _in_words(self, error: ErrorDetails, row: int) -> dict[str, Any]:
         loc: Location = ["instances", row, *error["loc"][1:]]
-        # Deeper than the instance's own keys nothing is called a feature.
+        # Below the instance's own keys the noun is "key".
         noun = self._noun if len(loc) == 3 else "key"
         match error["type"]:
             case "missing":
@@ -141,12 +142,12 @@ class Validator:
             case _:
                 message = f"{error['msg']}{_instead(error['input'])}"
         if error["input"] is None:
-            message += " (a missing value is taken only where the deployed example or its signature has one)"
+            message += " (a missing value is accepted only if the deployed example or its signature has one)"
         return {"loc": loc, "msg": message}
 
 
 def _instead(given: Any) -> str:
-    """What was given instead, short enough to be read (and not the caller's whole row)."""
+    """Name the given value, shortened, without the caller's whole row."""
     if isinstance(given, (list, dict)):
         return f", not {'a list' if isinstance(given, list) else 'an object'}"
     if isinstance(given, str):

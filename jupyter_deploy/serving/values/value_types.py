@@ -1,24 +1,24 @@
-"""What JSON cannot say of a value: its *form*, by which a request brings back what the notebook gave.
+"""Value types: descriptions of values that plain JSON cannot hold, with which a request restores the notebook's types.
 
-A form is plain data, since it is pickled with the example (a class of this package would tie the snapshot to it):
+A value type is plain data, since it is pickled with the example (a class would tie the snapshot to this package):
 
 =======================================  ==============================================================
-None                                     JSON says it all
-an array, tensor, Series or frame        of that kind and type; it has no rows
-``("type", T)``                          a class or annotation that pydantic reads and writes as JSON
+None                                     a plain JSON value
+an array, tensor, Series or frame        of that class and dtype; the prototype has no rows
+``("type", T)``                          a class or annotation that pydantic converts
 ``("bytes", cls)``                       base64
 ``("moment", zone)``                     a datetime in that zone, or (None) without one
 ``("image", mode)``                      a PIL image of that mode, in base64
-``("list", cls, item)``                  a list, tuple or set whose items have one form
-``("tuple", cls, (form, …))``            each place has a form of its own; ``cls`` may be a named tuple
-``("dict", {name: (key, form)})``        by the key's name in JSON
-``("object", cls, {field: form})``       a dataclass
+``("list", cls, item)``                  a list, tuple or set with items of one value type
+``("tuple", cls, (type, …))``            a value type for each position; ``cls`` may be a named tuple
+``("dict", {name: (key, type)})``        by the key's name in JSON
+``("object", cls, {field: type})``       a dataclass
 ``("element", series)``                  one value of a pandas type
-``("frame", frame, {name: form})``       a data frame with columns of objects
-``("optional", form)``                   that or None
+``("frame", frame, {name: type})``       a data frame with object columns
+``("optional", type)``                   a value of that type, or None
 =======================================  ==============================================================
 
-``writer`` and ``reader`` are each other's inverse.
+``writer`` is the inverse of ``reader``.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ Converter = Callable[[Any], Any]
 
 
 def is_value_type(value: Any, *kinds: str) -> bool:
-    """Whether ``value`` is a form of one of these kinds."""
+    """Return whether ``value`` is a value type of one of these kinds."""
     return isinstance(value, tuple) and bool(value) and value[0] in kinds
 
 
 def reader(value_type: ValueType) -> Converter:
-    """A function from a value's JSON to the value; it raises Unfit where that cannot be made."""
+    """Return the converter from a value's JSON to the value; it raises ConversionError if the JSON does not fit."""
     if value_type is None:
         return _identity
     if not isinstance(value_type, tuple):
@@ -52,7 +52,10 @@ def reader(value_type: ValueType) -> Converter:
 
 
 def writer(value_type: ValueType) -> Converter:
-    """A function from a value of this form to its JSON; it raises TypeError or ValueError for another value."""
+    """Return the converter from a value of this type to its JSON.
+
+    It raises TypeError or ValueError for another value.
+    """
     if value_type is None or not isinstance(value_type, tuple):
         return to_json
     kind, *parts = value_type
@@ -64,19 +67,19 @@ def _identity(value: Any) -> Any:
 
 
 def _reader_of_rows(prototype: Any) -> Converter:
-    """Arrays, tensors, Series and frames, by their kind."""
+    """Return the reader of arrays, tensors, Series and frames."""
     if isinstance(prototype, np.generic):
         return lambda value: to_array(value, prototype.dtype)[()]
     if isinstance(prototype, np.ndarray):
         return lambda value: to_array(value, prototype.dtype)
     if type(prototype).__module__.partition(".")[0] == "polars":
-        from .polars_frames import reader_of  # noqa: PLC0415  polars only where a model takes it
+        from .polars_frames import reader_of  # noqa: PLC0415  Polars only if the model takes it
 
         return reader_of(prototype)
     if hasattr(prototype, "columns"):
         return _frame(prototype, {})
     if hasattr(prototype, "iloc"):
-        from .frames import to_series  # noqa: PLC0415  pandas only where a model takes it
+        from .frames import to_series  # noqa: PLC0415  pandas only if the model takes it
 
         return lambda value: to_series(value, prototype)
     return lambda value: to_tensor(value, prototype)
@@ -89,7 +92,7 @@ def _pydantic(wanted: Any) -> Converter:
     adapter = TypeAdapter(wanted)
 
     def read(value: Any) -> Any:
-        # By way of JSON, in which a date may be a string even where a model is strict.
+        # Through JSON, in which a date may be a string even if the pydantic model is strict.
         try:
             return adapter.validate_json(dumped(value))
         except ValidationError as invalid:
@@ -124,7 +127,7 @@ def _bytes(kind: type) -> Converter:
 def _moment(zone: tzinfo | None) -> Converter:
     def read(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
-        if zone is None:  # an offset where none is wanted: the same moment in UTC
+        if zone is None:  # an offset in a value without a zone: the same moment in UTC
             return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
         if moment.tzinfo is None:
             raise ConversionError('needs its offset from UTC, such as "2026-11-25T12:00:00+00:00"')
@@ -134,7 +137,7 @@ def _moment(zone: tzinfo | None) -> Converter:
 
 
 def _image(mode: str) -> Converter:
-    from .images import read_image  # noqa: PLC0415  Pillow only where a model takes images
+    from .images import read_image  # noqa: PLC0415  Pillow only if the model takes images
 
     return lambda text: read_image(decode_base64(text), mode)
 
@@ -152,7 +155,7 @@ def _list(kind: type, item: ValueType) -> Converter:
 
 def _list_json(kind: type, item: ValueType) -> Converter:
     write = writer(item)
-    if kind in (set, frozenset):  # in one order whatever the process
+    if kind in (set, frozenset):  # in the same order in each process
         return lambda values: sorted((write(value) for value in values), key=repr)
     return lambda values: [write(value) for value in values]
 
@@ -200,8 +203,8 @@ def _object(kind: type, fields: Mapping[str, ValueType]) -> Converter:
             return kind(**{name: _at(reads[name], value, name) for name, value in given.items()})
         except ConversionError:
             raise
-        except Exception as error:  # its own __post_init__ may raise anything
-            raise ConversionError(f"makes no {kind.__name__}: {error}") from error
+        except Exception as error:  # its __post_init__ may raise anything
+            raise ConversionError(f"is not a valid {kind.__name__}: {error}") from error
 
     return read
 

@@ -29,7 +29,7 @@ def test_an_answered_tensor_becomes_a_list(answer):
 
 
 def test_one_number_as_a_tensor_for_the_whole_batch_is_refused_in_words():
-    with pytest.raises(BadAnswer, match="must answer one value a row"):
+    with pytest.raises(BadAnswer, match="must return one value a row"):
         encode(torch.tensor(1), 1)
 
 

@@ -90,9 +90,9 @@ def test_half_a_character_is_refused():
 
 @pytest.mark.parametrize("answer", [[1, 2], np.array([1, 2]), np.array([[1], [2]]), pd.Series([1, 2])], ids=repr)
 def test_too_few_answers_are_refused(answer):
-    with pytest.raises(BadAnswer, match="gave 2 answers for 3 rows"):
+    with pytest.raises(BadAnswer, match="returned 2 answers for 3 rows"):
         strict_json(answer, 3)
-    with pytest.raises(BadAnswer, match="gave 2 answers for 3 rows"):
+    with pytest.raises(BadAnswer, match="returned 2 answers for 3 rows"):
         checked(answer, 3)
 
 

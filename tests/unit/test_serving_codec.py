@@ -282,10 +282,10 @@ def test_an_answered_frame_becomes_objects():
 
 @pytest.mark.parametrize("answer", [5, 5.0, "yes", {"a": 1}, np.float64(1), np.array(1), (1,), None])
 def test_one_answer_for_the_whole_batch_is_refused_in_words(answer):
-    with pytest.raises(BadAnswer, match="must answer one value a row"):
+    with pytest.raises(BadAnswer, match="must return one value a row"):
         encode(answer, 1)
 
 
 def test_too_few_answers_are_refused_in_words():
-    with pytest.raises(BadAnswer, match="gave 2 answers for 3 rows"):
+    with pytest.raises(BadAnswer, match="returned 2 answers for 3 rows"):
         encode([1, 2], 3)

@@ -74,7 +74,7 @@ MODELS: dict[str, tuple[Any, Any, str, dict[str, Any]]] = {
 
 
 def made(folder: Any, name: str) -> Model:
-    """One of them, captured and loaded."""
+    """Capture and load a model."""
     native, example, container, more = MODELS[name]
     answers = more.get("answers")
     known = {key: value for key, value in more.items() if key != "answers"}
@@ -88,7 +88,7 @@ def front_of(folder: Any, name: str, **more: Any) -> Front:
 
 
 def ask(app: Any, method: str, path: str, **options: Any) -> httpx.Response:
-    """The response to one request; what httpx takes of itself for granted is not sent."""
+    """Return the response to one request, without httpx's default headers."""
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)

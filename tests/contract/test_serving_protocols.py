@@ -1,4 +1,4 @@
-"""What each protocol's clients are told, model by model."""
+"""Each protocol's responses, model by model."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ INFER = {
 
 
 @pytest.mark.parametrize("name", INFER)
-def test_version_2_asks_and_answers_by_the_tensors_that_its_metadata_announce(fronts, name):
+def test_v2_uses_the_tensors_of_its_metadata(fronts, name):
     inputs, outputs = INFER[name]
     about = ask(fronts[name], "GET", f"/v2/models/{name}").json()
     response = ask(fronts[name], "POST", f"/v2/models/{name}/infer", json={"id": "7", "inputs": inputs})
@@ -71,7 +71,7 @@ def test_version_2_asks_and_answers_by_the_tensors_that_its_metadata_announce(fr
     assert ask(fronts[name], "GET", f"/v2/models/{name}/versions/v1").json() == about
 
 
-def test_wanted_outputs_come_alone_and_as_bytes_where_that_is_wanted(fronts):
+def test_selected_outputs_are_sent_alone_and_as_bytes_if_requested(fronts):
     wanted = [{"name": "label", "parameters": {"binary_data": True}}]
     response = ask(fronts["both"], "POST", "/v2/models/both/infer", json={"inputs": COLUMNS, "outputs": wanted})
     length = int(response.headers["inference-header-content-length"])
@@ -91,7 +91,7 @@ def test_wanted_outputs_come_alone_and_as_bytes_where_that_is_wanted(fronts):
         ("INT16", np.array([1, 2], "<i2").tobytes()),
     ],
 )
-def test_numbers_of_each_size_come_as_bytes(fronts, datatype, content):
+def test_numbers_of_each_datatype_may_be_bytes(fronts, datatype, content):
     header = {"name": "input-0", "datatype": datatype, "shape": [1, 2]}
     response = infer_bytes(fronts["array"], "array", [header], [content])
     assert response.json()["outputs"][0]["data"] == [[2.0, 4.0, 1.0]], response.text
@@ -127,14 +127,14 @@ X = {"name": "input-0", "datatype": "FP32", "shape": [1, 2]}
         (X, b"12345678", "x", "inference-header-content-length says"),
     ],
 )
-def test_bytes_that_are_not_what_they_are_said_to_be_are_a_400(fronts, header, content, claimed, words):
+def test_bytes_that_contradict_their_header_get_a_400(fronts, header, content, claimed, words):
     response = infer_bytes(fronts["array"], "array", [header], [content], claimed)
     assert response.status_code == 400
     assert words in response.json()["error"]
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
-def test_numbers_that_are_none_are_named_by_row(fronts):
+def test_infinite_numbers_are_named_by_row(fronts):
     content = np.array([[1, 2], [3, np.inf]], "<f4").tobytes()
     response = infer_bytes(fronts["array"], "array", [X | {"shape": [2, 2]}], [content])
     assert response.status_code == 422
@@ -165,14 +165,14 @@ def test_numbers_that_are_none_are_named_by_row(fronts):
         ({"inputs": [COLUMNS[0] | {"parameters": {"shared_memory_region": "x"}}]}, 400, "shared memory"),
     ],
 )
-def test_what_is_not_asked_well_is_said_in_the_words_of_version_2(fronts, document, status, words):
+def test_invalid_v2_requests_get_an_error_in_v2s_form(fronts, document, status, words):
     response = ask(fronts["frame"], "POST", "/v2/models/frame/infer", json=document, headers={"x-request-id": "mine"})
     assert response.status_code == status
     assert words in response.json()["error"]
     assert response.json()["request_id"] == "mine"
 
 
-def test_other_names_versions_and_paths_are_404_and_say_the_right_one(fronts):
+def test_other_names_versions_and_paths_get_a_404_with_the_right_one(fronts):
     for method, path, words in (
         ("GET", "/v2/models/other", "there is no model 'other' here: this is 'frame', at /v2/models/frame"),
         ("POST", "/v2/models/other/infer", "this is 'frame'"),
@@ -188,7 +188,7 @@ def test_other_names_versions_and_paths_are_404_and_say_the_right_one(fronts):
     assert "without the slash" in ask(fronts["frame"], "POST", "/invocations/").json()["detail"]
 
 
-def test_an_endpoint_of_another_name_is_found_by_both(tmp_path, monkeypatch):
+def test_the_endpoints_name_and_the_snapshots_name_both_work(tmp_path, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_ENDPOINT", "my-churn")
     front = front_of(tmp_path, "frame")
     for name in ("my-churn", "frame"):
@@ -198,7 +198,7 @@ def test_an_endpoint_of_another_name_is_found_by_both(tmp_path, monkeypatch):
     assert ask(front, "GET", "/v1/models").json() == {"models": ["my-churn"]}
 
 
-def test_before_the_model_is_loaded_it_lives_and_is_not_ready(monkeypatch):
+def test_before_the_model_is_loaded_the_health_pages_are_alive_and_not_ready(monkeypatch):
     monkeypatch.setattr(snapshot, "_current", None)
     front = Front(fallback_app)
     assert ask(front, "GET", "/v2/health/live").status_code == 200
@@ -218,7 +218,7 @@ INVOCATIONS = [
 
 
 @pytest.mark.parametrize("document", INVOCATIONS, ids=[next(iter(document)) for document in INVOCATIONS])
-def test_mlflows_forms_of_a_frame_are_one_question(fronts, document):
+def test_mlflows_forms_of_a_frame_are_equivalent(fronts, document):
     response = ask(fronts["frame"], "POST", "/invocations", json=document)
     assert response.json() == {"predictions": [1816.0, 2800.0]}
 
@@ -257,7 +257,7 @@ def test_mlflows_forms_fit_other_models_too(fronts, name, document, expected):
         ({"dataframe_records": [ROWS[0], ROWS[1] | {"age": "old"}]}, "instances.1.age: must be a whole number"),
     ],
 )
-def test_other_forms_are_a_422_that_names_the_place(fronts, document, words):
+def test_other_forms_get_a_422_with_the_location(fronts, document, words):
     response = ask(fronts["frame"], "POST", "/invocations", json=document)
     assert response.status_code == 422
     assert words in response.json()["detail"]
@@ -275,12 +275,12 @@ CSV = "age,weight,sex,member\n30,60.5,F,true\n40,7e1,M,False\n"
         ("text/csv; header=absent", CSV.partition("\n")[2]),
     ],
 )
-def test_csv_is_read_by_the_types_of_the_signature(fronts, kind, text):
+def test_the_signatures_types_decide_how_csv_is_read(fronts, kind, text):
     response = ask(fronts["frame"], "POST", "/invocations", content=text, headers={"content-type": kind})
     assert response.json() == {"predictions": [1816.0, 2800.0]}
 
 
-def test_csv_of_arrays_and_texts_is_read_by_their_one_type(fronts):
+def test_the_single_type_of_arrays_and_texts_decides_how_csv_is_read(fronts):
     headers = {"content-type": "text/csv"}
     numbers = ask(fronts["array"], "POST", "/invocations", content="a,b\n1,2\n", headers=headers)
     assert numbers.json() == {"predictions": [[2.0, 4.0, 1.0]]}
@@ -302,14 +302,14 @@ def test_csv_of_arrays_and_texts_is_read_by_their_one_type(fronts):
         ("age\n" + "1" * 200_000, 400, "not CSV"),
     ],
 )
-def test_csv_that_does_not_fit_says_where(fronts, text, status, words):
+def test_invalid_csv_gets_an_error_with_the_location(fronts, text, status, words):
     response = ask(fronts["frame"], "POST", "/invocations", content=text, headers={"content-type": "text/csv"})
     assert response.status_code == status
     assert words in response.json()["detail"]
 
 
-def test_a_page_of_anybody_cannot_ask_by_a_body_without_a_type(fronts):
-    """Triton's client says no type, a browser says where its page is from."""
+def test_a_foreign_web_page_cannot_call_the_model_with_a_body_without_a_type(fronts):
+    """Triton's client sends no type; a browser sends its page's origin."""
     content = json.dumps({"inputs": COLUMNS})
     assert ask(fronts["frame"], "POST", "/v2/models/frame/infer", content=content).status_code == 200
     for headers in ({"origin": "null"}, {"sec-fetch-site": "cross-site"}, {"content-type": "text/plain"}):
@@ -319,7 +319,7 @@ def test_a_page_of_anybody_cannot_ask_by_a_body_without_a_type(fronts):
         assert ask(fronts["frame"], "POST", path, content=content).status_code == 415
 
 
-def test_what_came_by_any_protocol_is_recorded_the_same(tmp_path, monkeypatch):
+def test_each_protocol_leaves_the_same_record(tmp_path, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_RECORDS", str(tmp_path / "records"))
     front = front_of(tmp_path, "frame")
     ask(front, "POST", "/predict", json={"instances": ROWS})

@@ -1,4 +1,4 @@
-"""Where a container listens and what it records, parsed from arguments and variables."""
+"""A container's options, parsed from arguments and variables."""
 
 import asyncio
 
@@ -29,12 +29,12 @@ def test_the_platforms_variable_names_the_port(variables, port):
 
 
 @pytest.mark.parametrize("text", ["x", "0", "65536", "-1", "8080 ", "٨٠", "1" * 5000])
-def test_what_is_no_port_is_refused(text):
+def test_an_invalid_port_is_refused(text):
     with pytest.raises(InvalidSetting, match="a port must be a number from 1 to 65535"):
         parsed(PORT=text)
 
 
-def test_behind_a_gateway_no_port_matters():
+def test_behind_a_gateway_the_port_is_ignored():
     assert parsed("--uds", "/run/s", PORT="x").uds == "/run/s"
     with pytest.raises(InvalidSetting, match="a unix socket's path has at most 102 bytes"):
         parsed("--uds", "/" + "x" * 102)
@@ -46,7 +46,7 @@ def test_other_arguments_are_refused(arguments):
         parsed(*arguments)
 
 
-def test_records_go_where_there_is_a_folder_or_it_is_said():
+def test_records_go_to_a_mounted_or_named_folder():
     assert parsed().records is None
     assert parsed(folders=["/records"]).records == "/records"
     assert parsed(folders=["/records", "/r"], NBDEPLOY_RECORDS="/r").records == "/r"
@@ -56,7 +56,7 @@ def test_records_go_where_there_is_a_folder_or_it_is_said():
         parsed(folders=["/records"], NBDEPLOY_RECORDS="/r")
 
 
-def test_what_is_kept_is_said_by_two_variables():
+def test_two_variables_set_the_recording_mode():
     assert parsed().recording == Recording()
     assert parsed(NBDEPLOY_RECORD="meta").recording == Recording("meta")
     assert parsed(NBDEPLOY_REDACT="a, b,,a").recording == Recording(redact=("a", "b"))
@@ -80,15 +80,15 @@ def test_vertex_ai_names_paths():
         parsed(AIP_PREDICT_ROUTE="/p", AIP_HEALTH_ROUTE="/p")
 
 
-def test_yes_and_no_are_said_in_a_few_words():
+def test_flags_accept_a_few_spellings():
     assert parsed(NBDEPLOY_ACCESS_LOG="True").access_log
     assert not parsed(NBDEPLOY_ACCESS_LOG="0").access_log
     with pytest.raises(InvalidSetting, match="NBDEPLOY_ACCESS_LOG=on: must be true or false"):
         parsed(NBDEPLOY_ACCESS_LOG="on")
 
 
-def asked(path, state, chosen, **headers):
-    """The status of the answer, and what the bento's application sees."""
+def response(path, readiness, options, **headers):
+    """Return the status of the response, and the scope that the bento's application gets."""
     seen, sent = [], []
 
     async def app(scope, receive, send):
@@ -98,24 +98,24 @@ def asked(path, state, chosen, **headers):
     async def send(message):
         sent.append(message)
 
-    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "path": path, "raw_path": path.encode(), "headers": told}
-    asyncio.run(ContainerApp(app, chosen, state)(scope, None, send))
+    given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "path": path, "raw_path": path.encode(), "headers": given}
+    asyncio.run(ContainerApp(app, options, readiness)(scope, None, send))
     return sent[0]["status"], *seen
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/ping", "/v2/health/ready", "/v2/models/churn/ready", "/healthy"])
-def test_one_that_is_ending_is_not_ready_and_answers_all_else(path):
-    chosen = HostingOptions(routes={"/healthy": "/readyz"})
-    assert asked(path, Readiness(stopping=True), chosen) == (503,)
-    assert asked(path, Readiness(), chosen)[0] == 200
-    assert asked("/livez", Readiness(stopping=True), chosen)[0] == 200
-    assert asked("/predict", Readiness(stopping=True), chosen)[0] == 200
+def test_during_shutdown_it_is_not_ready_and_answers_other_requests(path):
+    options = HostingOptions(routes={"/healthy": "/readyz"})
+    assert response(path, Readiness(stopping=True), options) == (503,)
+    assert response(path, Readiness(), options)[0] == 200
+    assert response("/livez", Readiness(stopping=True), options)[0] == 200
+    assert response("/predict", Readiness(stopping=True), options)[0] == 200
 
 
-def test_what_a_gateway_says_only_a_gateway_may_say():
+def test_headers_of_a_gateway_are_dropped_without_a_gateway():
     forged = {"x_rollout_role": "shadow", "x_pair_id": "p", "x_request_id": "r"}
-    _, seen = asked("/predict", Readiness(), HostingOptions(recording=Recording("meta")), **forged)
+    _, seen = response("/predict", Readiness(), HostingOptions(recording=Recording("meta")), **forged)
     assert seen["headers"] == [(b"x-request-id", b"r"), (b"x-rollout-record", b"meta")]
-    _, seen = asked("/predict", Readiness(), HostingOptions(uds="/s", recording=Recording("meta")), **forged)
+    _, seen = response("/predict", Readiness(), HostingOptions(uds="/s", recording=Recording("meta")), **forged)
     assert [name for name, _ in seen["headers"]] == [b"x-rollout-role", b"x-pair-id", b"x-request-id"]

@@ -1,4 +1,4 @@
-"""Answers that come later are answers all the same."""
+"""Deferred answers of coroutines and generators."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ async def numbers():
     return (n for n in range(2))
 
 
-def test_what_is_no_promise_is_itself():
+def test_a_plain_answer_is_returned_unchanged():
     frame = {"a": [1]}
     assert resolve(frame) is frame
     assert resolve("text") == "text"
@@ -38,7 +38,7 @@ def test_generators_and_coroutines_of_them_become_lists():
     assert resolve(numbers()) == [0, 1]
 
 
-def test_where_a_loop_runs_a_coroutine_is_awaited_in_a_thread():
+def test_if_a_loop_is_running_a_coroutine_is_awaited_in_a_thread():
     async def cell():
         return resolve(later(threading.main_thread())), resolve(stream())
 
@@ -56,7 +56,7 @@ def test_one_threads_coroutines_share_a_loop_so_that_a_client_of_the_first_works
     assert resolve(asks())
 
 
-def test_an_interrupt_ends_what_is_awaited_in_a_thread():
+def test_an_interrupt_cancels_the_awaited_task():
     async def long():
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.sleep(20)

@@ -1,4 +1,4 @@
-"""What becomes of a request: what its record is made of."""
+"""Outcomes of requests and their records."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from jupyter_deploy.serving.telemetry.recording import recording
 
 
 @pytest.mark.parametrize(("kept", "written"), [("full", 1), ("meta", 0), ("off", 0)])
-def test_the_inputs_of_a_table_are_written_out_only_for_a_record_that_has_them(kept, written):
+def test_a_tables_inputs_are_converted_only_for_a_record_with_inputs(kept, written):
     times = []
 
     class Table:

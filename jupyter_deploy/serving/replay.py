@@ -218,7 +218,7 @@ def distribution_differences(expected: list[Any], repeats: list[list[Any]]) -> l
         labels = {value for answers in repeats for value in answers}
         usual = max(set(expected), key=expected.count)
         if usual not in labels:
-            result.append(f"the notebook's usual answer {usual!r} never came in {len(repeats)} repeats")
+            result.append(f"the notebook's usual answer {usual!r} did not occur in {len(repeats)} repeats")
     return result
 
 

@@ -151,7 +151,7 @@ def test_invalid_values_of_a_table_are_named_by_row_and_feature(fronts, columns,
 def test_a_repeated_column_is_refused(fronts):
     twice = pa.Table.from_arrays([TABLE["age"], TABLE["age"]], names=["age", "age"])
     response = post(fronts["frame"], stream(twice), STREAM)
-    assert (response.status_code, "the column 'age' comes twice" in response.text) == (422, True)
+    assert (response.status_code, "the column 'age' is repeated" in response.text) == (422, True)
 
 
 def test_without_pyarrow_the_error_names_the_remedy(fronts, monkeypatch):

@@ -41,7 +41,7 @@ def require_json_type(context: RequestContext) -> None:
         raise Problem(415, f"send JSON, with the header 'content-type: application/json' (it is {content_type[:80]!r})")
     encoding = context.header(b"content-encoding")
     if encoding and encoding.lower() != "identity":
-        raise Problem(415, f"send the JSON as it is, without 'content-encoding: {encoding[:80]}'")
+        raise Problem(415, f"send the JSON uncompressed, without 'content-encoding: {encoding[:80]}'")
 
 
 async def read(
@@ -142,7 +142,9 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Problem(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
     except UnicodeEncodeError as error:
-        raise Problem(400, "a string holds half of a surrogate pair, such as \\ud800, which is no character") from error
+        raise Problem(
+            400, "a string holds half of a surrogate pair, such as \\ud800, which is not a character"
+        ) from error
     except json.JSONDecodeError as error:
         raise Problem(400, f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
     except RecursionError as error:
@@ -163,14 +165,14 @@ def instances_in(document: Any) -> list[Any]:
     if not isinstance(document, dict):
         raise _unfit([{"loc": [], "msg": 'must be an object such as {"instances": [...]}'}])
     errors: list[dict[str, Any]] = [
-        {"loc": [key], "msg": f"unknown key '{key}'; only 'instances' is understood"}
+        {"loc": [key], "msg": f"unknown key '{key}'; the only key is 'instances'"}
         for key in list(document)[:20]
         if key != "instances"
     ]
     if "instances" not in document:
         errors.insert(0, {"loc": ["instances"], "msg": "missing: the body must be an object with a list of instances"})
     elif not isinstance(document["instances"], list):
-        errors.insert(0, {"loc": ["instances"], "msg": "must be a list, with one item for each answer that is wanted"})
+        errors.insert(0, {"loc": ["instances"], "msg": "must be a list with one item for each prediction"})
     if errors:
         raise _unfit(errors)
     instances: list[Any] = document["instances"]

@@ -99,7 +99,7 @@ class Response:
             *self.headers,
             *stamps,
         ]
-        with contextlib.suppress(OSError):  # what servers raise when the client has closed the connection
+        with contextlib.suppress(OSError):  # raised by servers after a disconnect
             await send({"type": "http.response.start", "status": self.status, "headers": headers})
             await send({"type": "http.response.body", "body": self.body})
 
@@ -121,7 +121,7 @@ class StampedSend:
             message = {**message, "headers": [*kept, *self._stamps]}
         elif message["type"] == "http.response.body":
             self.finished = not message.get("more_body", False)
-        with contextlib.suppress(OSError):  # what servers raise when the client has closed the connection
+        with contextlib.suppress(OSError):  # raised by servers after a disconnect
             await self._send(message)
 
 

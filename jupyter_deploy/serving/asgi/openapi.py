@@ -104,7 +104,7 @@ FEEDBACK_REFUSALS = {
     "408": REFUSALS["408"],
     "413": REFUSALS["413"],
     "415": REFUSALS["415"],
-    "422": "The feedback has another form; `errors` names each place",
+    "422": "The feedback has another form; `errors` has each location",
     "501": "This service was started without a folder for feedback",
     "503": "The feedback cannot be written now, or the model is not loaded yet",
 }
@@ -173,16 +173,14 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
             "/predict": _post("predict", SUMMARY, json_body | tables, {"application/json": predictions} | tables),
             "/invocations": _post(
                 "invocations",
-                "The same as MLflow's clients send it",
+                "The protocol of MLflow and SageMaker",
                 mlflow_body | tables,
                 {"application/json": predictions} | tables,
             ),
-            f"{v1}:predict": _post(
-                "predictV1", "The same by KServe's first protocol", json_body, {"application/json": predictions}
-            ),
+            f"{v1}:predict": _post("predictV1", "KServe's V1 protocol", json_body, {"application/json": predictions}),
             f"{v2}/infer": _post(
                 "infer",
-                "The same by the Open Inference Protocol, with its binary extension",
+                "The Open Inference Protocol with its binary extension",
                 tensor_body,
                 {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
             ),
@@ -195,7 +193,7 @@ def openapi(model: Model, name: str) -> dict[str, Any]:
             f"{v2}/ready": _get("modelReadyV2", "Whether the model is ready", "application/json"),
             "/ping": _get("ping", "Whether the model is ready, for SageMaker", "text/plain"),
             "/feedback": _feedback(),
-            "/metadata": _get("metadata", "Where the model came from and what it takes", "application/json"),
+            "/metadata": _get("metadata", "The model's provenance and signature", "application/json"),
             "/openapi.json": _get("openapi", "This document", "application/json"),
             "/livez": _get("livez", "Whether the process runs", "text/plain"),
             "/readyz": _get("readyz", "Whether the model is ready", "text/plain"),

@@ -74,14 +74,14 @@ class Reads:
         self.observed: dict[tuple[str, str], Read] = {}
         self._refused = refused
         self._watching = False
-        self._own = threading.local()  # what is done here is not the model's doing
+        self._own = threading.local()  # ``busy`` while a thread runs the hook
         self._written: set[str] = set()
 
         def audit_hook(event: str, arguments: tuple[Any, ...]) -> None:
             if self._watching:
                 self._handle_event(event, arguments)
 
-        # A function and no method: Python asks it for an attribute at each event, and a method is ten times as slow.
+        # A function, not a method: Python reads one of its attributes at each event, and a method is ten times slower.
         sys.addaudithook(audit_hook)
 
     def forget(self) -> None:
@@ -107,7 +107,7 @@ class Reads:
             given = _EVENTS[event](arguments)
             if given is not None and not given.startswith(LIBRARIES):  # most events come from imports
                 refused = self._note(given, event, arguments, sys._getframe(2))  # noqa: SLF001 - the caller's frame
-        except Exception as error:  # noqa: BLE001 - an exception here would be raised in the model's code
+        except Exception as error:  # noqa: BLE001 - an exception would reach the model's code
             sys.stderr.write(f"the event {event} cannot be interpreted: {error!r}\n")
         finally:
             self._own.busy = False

@@ -116,23 +116,23 @@ class Predictor:
 
     async def _wait(self, pending: PendingRequest, receive: Receive) -> Response | None:
         """Wait for the response until the client disconnects or the deadline passes."""
-        gone = asyncio.ensure_future(body.disconnected(receive))
+        disconnect = asyncio.ensure_future(body.disconnected(receive))
         try:
-            waited_for: set[asyncio.Future[Any]] = {pending.response, gone}
-            await asyncio.wait(waited_for, timeout=pending.remaining, return_when=asyncio.FIRST_COMPLETED)
-            if pending.began and gone.done():
+            futures: set[asyncio.Future[Any]] = {pending.response, disconnect}
+            await asyncio.wait(futures, timeout=pending.remaining, return_when=asyncio.FIRST_COMPLETED)
+            if pending.began and disconnect.done():
                 return await pending.response
             if pending.response.done():
                 return pending.response.result()
             pending.response.cancel()
-            if gone.done():
+            if disconnect.done():
                 reason = body.ClientGone("the client closed the connection before the model was called")
                 return self._commit(outcomes.of_error(pending, reason))
             pending.context.abandoned = True
             timed_out = outcomes.timed_out(pending)
             return timed_out.answer if pending.began else self._commit(timed_out)
         finally:
-            gone.cancel()
+            disconnect.cancel()
 
     def _schedule(self) -> None:
         """Schedule a call for after all requests of this turn of the event loop are queued."""

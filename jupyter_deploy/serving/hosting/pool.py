@@ -324,7 +324,7 @@ def _prepare_metrics(folder: Path, apart: str) -> None:
 def _forget_gauges(pid: int) -> None:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         with contextlib.suppress(ImportError, OSError):
-            from prometheus_client import multiprocess  # noqa: PLC0415 - see _keep_in
+            from prometheus_client import multiprocess  # noqa: PLC0415 - see _prepare_metrics
 
             multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 

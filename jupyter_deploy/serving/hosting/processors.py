@@ -50,7 +50,7 @@ def _visible() -> int:
 def _of_version_2(group: Path) -> float | None:
     with suppress(OSError, ValueError):
         allowed, period = (group / "cpu.max").read_text().split()
-        return int(allowed) / int(period)  # "max" is no number
+        return int(allowed) / int(period)  # "max" is not a number
     return None
 
 

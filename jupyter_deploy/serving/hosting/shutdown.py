@@ -40,7 +40,7 @@ class Shutdown:
         for number in _SIGNALS:
             signal.signal(number, _ignore)
         self.listen()
-        threading.Thread(target=self._wait, args=(reading,), name="ending", daemon=True).start()
+        threading.Thread(target=self._wait, args=(reading,), name="shutdown", daemon=True).start()
 
     def listen(self) -> None:
         """Have signals written to the pipe; called again after an event loop has replaced the descriptor."""

@@ -76,7 +76,7 @@ class OnnxModel:
             columns = {parameter_of(str(column)): column for column in batch.columns}
             missing = [one.name for name, one in self._inputs.items() if name not in columns]
             if missing:
-                raise ValueError(f"the model's input '{missing[0]}' is no column of the data frame")
+                raise ValueError(f"the model's input '{missing[0]}' is not a column of the data frame")
             return {one.name: _cast(batch[columns[name]].to_numpy(), one) for name, one in self._inputs.items()}
         if len(self._inputs) != 1:
             names = ", ".join(self._inputs)
@@ -138,7 +138,7 @@ def session_of(source: str | bytes, settings: Settings | None = None) -> Any:
     within, between, mode, level, providers = settings
     missing = set(providers) - set(ort.get_available_providers())
     if missing:
-        raise RuntimeError(f"onnxruntime has no {', '.join(sorted(missing))} here, with which the model ran")
+        raise RuntimeError(f"onnxruntime lacks {', '.join(sorted(missing))}, which the model used; install it")
     options = ort.SessionOptions()
     # If the notebook left the threads to onnxruntime, the release's limit applies (see ``pool``).
     options.intra_op_num_threads = within or int(os.environ.get("NBDEPLOY_THREADS", "0"))

@@ -16,7 +16,7 @@ def load(folder: Path, kind: Any, state: Callable[[], dict[str, Any]], names: Ca
     data = kind.__new__(kind)
     known = {**names(), "_restore": lambda: data.__setstate__(state())}
     for _ in range(_CALLERS):
-        exec("def _again(_inner=_restore):\n    return _inner()", known)  # noqa: S102 - our own words
+        exec("def _again(_inner=_restore):\n    return _inner()", known)  # noqa: S102 - constant code
         known["_restore"] = known["_again"]
     known["_restore"]()
     return data

@@ -26,7 +26,7 @@ def adapt(booster: Any, method: str) -> Callable[..., Any]:
         return call
 
     def predict(rows: Any) -> Any:
-        from xgboost import DMatrix  # noqa: PLC0415  only where there is a booster
+        from xgboost import DMatrix  # noqa: PLC0415  only if there is a booster
 
         names = booster.feature_names
         named = hasattr(rows, "columns") or names is None or len(names) != rows.shape[-1]

@@ -106,8 +106,8 @@ def _installed() -> None:
         least = ".".join(map(str, _OLDEST))
         raise Problem(
             415,
-            f"Arrow and Parquet need pyarrow {least} or newer, which this release was built without: send and accept "
-            "JSON, or install pyarrow where the notebook runs and deploy again",
+            f"Arrow and Parquet need pyarrow {least} or newer, which this release lacks: send and accept "
+            "JSON, or install pyarrow in the notebook's environment and deploy again",
         )
 
 

@@ -72,7 +72,7 @@ class Events:
                 await send({"type": "http.response.body", "body": event, "more_body": True})
                 event = await self._events.get()
             await send({"type": "http.response.body", "body": b""})
-        except OSError:  # what servers raise when the client has closed the connection
+        except OSError:  # raised by servers after a disconnect
             pass
         finally:
             self.disconnected = True

@@ -89,7 +89,7 @@ def _plain(native: Any) -> np.ndarray[Any, Any] | None:
         native = native.detach().cpu()
         try:
             native = native.numpy()
-        except TypeError:  # bfloat16 and its like
+        except TypeError:  # bfloat16 and similar dtypes
             native = native.float().numpy()
     if not isinstance(native, np.ndarray) or native.dtype not in DATATYPES:
         return None

@@ -46,7 +46,7 @@ class Rows:
         if self._objects:
             if len(set(names)) != len(names):
                 repeated = next(name for at, name in enumerate(names) if name in names[:at])
-                raise invalid_form(["instances"], f"the column '{repeated}' comes twice")
+                raise invalid_form(["instances"], f"the column '{repeated}' is repeated")
             return [dict(zip(names, row, strict=True)) for row in rows]
         if self._lists:
             return [list(row) for row in rows]

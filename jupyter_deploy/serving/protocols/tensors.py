@@ -156,7 +156,7 @@ def input_tensor(item: Any, number: int, content: memoryview) -> tuple[InputTens
         raise Problem(400, f"inputs.{number}: {words}", [{"loc": ["inputs", number], "msg": words}])
     datatype = item.get("datatype")
     if not isinstance(datatype, str) or datatype not in (*DTYPES, BYTES, BF16):
-        raise tensor_problem(name, f"has no known datatype; there are {', '.join([*DTYPES, BF16, BYTES])}")
+        raise tensor_problem(name, f"has an unknown datatype; the datatypes are {', '.join([*DTYPES, BF16, BYTES])}")
     shape = _shape(name, item.get("shape"))
     parameters = item.get("parameters") or {}
     if not isinstance(parameters, dict):

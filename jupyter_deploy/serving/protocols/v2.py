@@ -98,7 +98,7 @@ class V2:
             sent, size = input_tensor(item, number, rest)
             rest = rest[size:]
             if sent.name in inputs:
-                raise tensor_problem(sent.name, "comes twice")
+                raise tensor_problem(sent.name, "is repeated")
             inputs[sent.name] = sent
         if len(rest):
             raise _unfit(f"has {len(rest)} bytes that belong to no tensor")

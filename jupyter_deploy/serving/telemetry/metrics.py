@@ -65,9 +65,7 @@ def records_lost() -> Counter:
 def feedback() -> Counter:
     from prometheus_client import Counter  # noqa: PLC0415  see above
 
-    return Counter(
-        "nbdeploy_feedback_total", "Actual values that were posted to /feedback, by what became of them", ["outcome"]
-    )
+    return Counter("nbdeploy_feedback_total", "Ground truth posted to /feedback, by outcome", ["outcome"])
 
 
 def exposition() -> tuple[bytes, str]:

@@ -102,7 +102,7 @@ def numpy_type(tensor: Any) -> np.dtype[Any]:
     """Return the NumPy dtype with which values become a tensor of this dtype."""
     try:
         dtype: np.dtype[Any] = tensor.detach().cpu().numpy().dtype
-    except TypeError:  # bfloat16 and its like have no numpy type
+    except TypeError:  # bfloat16 and similar dtypes have no NumPy dtype
         dtype = np.dtype(np.float32)
     return dtype
 

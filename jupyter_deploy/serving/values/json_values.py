@@ -86,7 +86,7 @@ def _register_libraries(*modules: str) -> bool:
             _other.register(kind, _polars)
         _other.register(polars.Series, lambda series: to_json(series.to_list()))
     if "PIL.Image" in new:
-        from .images import image_json  # noqa: PLC0415  Pillow only where it is imported anyway
+        from .images import image_json  # noqa: PLC0415  Pillow only if it is imported already
 
         _other.register(sys.modules["PIL.Image"].Image, image_json)
     if "torch" in new:

@@ -53,9 +53,7 @@ def rows_of(frame: Any) -> list[dict[str, Any]]:
     eager = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     rows: list[dict[str, Any]] = to_json(eager.to_dicts())
     for name, dtype in eager.schema.items():
-        if (
-            isinstance(dtype, pl.Datetime) and dtype.time_unit == "ns"
-        ):  # of which Python's own datetime has only microseconds
+        if isinstance(dtype, pl.Datetime) and dtype.time_unit == "ns":  # Python's datetime has microseconds only
             texts = eager[name].dt.to_string("iso:strict").to_list()
             for row, text in zip(rows, texts, strict=True):
                 row[name] = text
@@ -94,7 +92,7 @@ def _moments(name: str, values: Sequence[Any], dtype: pl.Datetime) -> pl.Series:
 def _in_utc(text: str | None) -> str | None:
     if text is None:
         return None
-    moment = datetime.fromisoformat(text)  # a space, a Z, a date alone
+    moment = datetime.fromisoformat(text)  # accepts a space, a Z, a date without a time
     whole, _, fraction = text.partition(".")
     del whole
     digits = "".join(next((fraction[:n] for n, c in enumerate(fraction) if not c.isdigit()), fraction)).ljust(9, "0")

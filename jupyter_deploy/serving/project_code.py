@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .describing import describe_value
+from .descriptions import describe_value
 
 FOLDER = "code"
 

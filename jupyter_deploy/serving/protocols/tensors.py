@@ -175,16 +175,16 @@ def input_tensor(item: Any, number: int, content: memoryview) -> tuple[InputTens
     return InputTensor(name, shape, _unpacked(name, datatype, shape, content[:size])), size
 
 
-def _shape(name: str, given: Any) -> tuple[int, ...]:
+def _shape(name: str, sizes: Any) -> tuple[int, ...]:
     if (
-        not isinstance(given, list)
-        or not 0 < len(given) <= _MAX_DIMENSIONS
-        or any(isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63 for size in given)
+        not isinstance(sizes, list)
+        or not 0 < len(sizes) <= _MAX_DIMENSIONS
+        or any(isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < 2**63 for size in sizes)
     ):
         raise tensor_problem(name, "must have a shape: a list of sizes, the first of which counts the rows")
-    if given[0] and not math.prod(given):
-        raise tensor_problem(name, f"of the shape {str(given)[:80]} has rows without elements")
-    return tuple(given)
+    if sizes[0] and not math.prod(sizes):
+        raise tensor_problem(name, f"of the shape {str(sizes)[:80]} has rows without elements")
+    return tuple(sizes)
 
 
 def _flat(name: str, data: Any, count: int) -> list[Any]:

@@ -74,13 +74,13 @@ def recording(header: str | None) -> Recording:
     if header is None:
         return EVERYTHING
     kept, *parameters = header.split(";")
-    given = dict(parameter.partition("=")[::2] for parameter in parameters)
+    options = dict(parameter.partition("=")[::2] for parameter in parameters)
     try:
-        sample = float(given.pop("sample", "1"))
-        redact = tuple(unquote(name, errors="strict") for name in given.pop("redact", "").split(",") if name)
+        sample = float(options.pop("sample", "1"))
+        redact = tuple(unquote(name, errors="strict") for name in options.pop("redact", "").split(",") if name)
     except ValueError:
         return Recording("meta")
-    if kept not in KEPT or given or not 0 < sample <= 1:
+    if kept not in KEPT or options or not 0 < sample <= 1:
         return Recording("meta")
     return Recording(kept, sample, redact)
 

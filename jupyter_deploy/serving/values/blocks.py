@@ -60,8 +60,8 @@ class Frames(Batches):
         keys, properties = self._builder.keys, self._codec.schema["properties"]
         blocks = []
         for numbers, places in self._numbers:
-            given = [(as_numpy(columns[keys[at]]), properties[keys[at]]) for at in places]
-            blocks.append(np.stack([numbers.of_array(array, schema) for array, schema in given]))
+            pairs = [(as_numpy(columns[keys[at]]), properties[keys[at]]) for at in places]
+            blocks.append(np.stack([numbers.of_array(array, schema) for array, schema in pairs]))
         for at in self._others:
             values = msgspec.convert(plain(columns[keys[at]]), self._lists[at], strict=True)
             self._check(at, values)

@@ -79,7 +79,7 @@ class Numbers:
             return np.fromiter(chain.from_iterable(rows), self._dtype, len(rows) * width).reshape(-1, width)
         return np.array(rows, self._dtype)
 
-    def of_array(self, given: np.ndarray[Any, Any], schema: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    def of_array(self, source: np.ndarray[Any, Any], schema: Mapping[str, Any]) -> np.ndarray[Any, Any]:
         """Return a copy of another array's numbers that satisfies the schema of one number.
 
         Raises
@@ -87,31 +87,31 @@ class Numbers:
         NoFastPath
             A number may violate the schema or not fit the dtype.
         """
-        kind = given.dtype.kind
-        if kind not in ("b" if self._dtype.kind == "b" else "iuf") or given.itemsize > 8:
-            raise NoFastPath(f"{given.dtype} for {self._dtype}")
-        if kind == "f" and not (np.isfinite(given) | (np.isnan(given) & ("null" in schema["type"]))).all():
+        kind = source.dtype.kind
+        if kind not in ("b" if self._dtype.kind == "b" else "iuf") or source.itemsize > 8:
+            raise NoFastPath(f"{source.dtype} for {self._dtype}")
+        if kind == "f" and not (np.isfinite(source) | (np.isnan(source) & ("null" in schema["type"]))).all():
             raise NoFastPath("values that are no numbers")
         if "integer" in schema["type"] and not self._whole and kind == "f":
             raise NoFastPath("perhaps no whole numbers")
-        if any(compare(given, schema[word]).any() for word, compare in _VIOLATIONS.items() if word in schema):
+        if any(compare(source, schema[word]).any() for word, compare in _VIOLATIONS.items() if word in schema):
             raise NoFastPath("out of bounds")
         if self._whole:
-            return self._integers(given)
+            return self._integers(source)
         with np.errstate(over="ignore"):  # checked below
-            made = given.astype(self._dtype)
-        if self._dtype.itemsize < given.dtype.itemsize and np.isinf(made).any():
+            made = source.astype(self._dtype)
+        if self._dtype.itemsize < source.dtype.itemsize and np.isinf(made).any():
             raise NoFastPath("out of range")
         return made
 
-    def _integers(self, given: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        if given.dtype.kind == "f":
+    def _integers(self, source: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        if source.dtype.kind == "f":
             # Beyond 2**53 a float may be a rounded integer.
-            if not ((np.abs(given) < _EXACT) & (given % 1 == 0)).all():
+            if not ((np.abs(source) < _EXACT) & (source % 1 == 0)).all():
                 raise NoFastPath("perhaps no whole numbers")
-        elif given.dtype.kind not in "iu":
-            raise NoFastPath(f"{given.dtype} for {self._dtype}")
+        elif source.dtype.kind not in "iu":
+            raise NoFastPath(f"{source.dtype} for {self._dtype}")
         low, high = self._ints
-        if given.size and not (low <= given.min() and given.max() <= high):
+        if source.size and not (low <= source.min() and source.max() <= high):
             raise NoFastPath("out of range")
-        return given.astype(self._dtype)
+        return source.astype(self._dtype)

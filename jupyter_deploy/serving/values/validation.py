@@ -86,9 +86,9 @@ class Validator:
         errors: list[dict[str, Any]] = []
         total, counted = 0, True
         for first in range(begin, len(instances), _ROWS):
-            given = instances[first : first + _ROWS]
-            part = self._truncated(given)
-            counted = counted and part is given
+            rejected = instances[first : first + _ROWS]
+            part = self._truncated(rejected)
+            counted = counted and part is rejected
             try:
                 self._validator.validate_python(part)
             except ValidationError as invalid:
@@ -146,13 +146,13 @@ class Validator:
         return {"loc": loc, "msg": message}
 
 
-def _instead(given: Any) -> str:
+def _instead(rejected: Any) -> str:
     """Name the given value, shortened, without the caller's whole row."""
-    if isinstance(given, (list, dict)):
-        return f", not {'a list' if isinstance(given, list) else 'an object'}"
-    if isinstance(given, str):
-        return f", not the string {json.dumps(given[:40], ensure_ascii=False)}"
+    if isinstance(rejected, (list, dict)):
+        return f", not {'a list' if isinstance(rejected, list) else 'an object'}"
+    if isinstance(rejected, str):
+        return f", not the string {json.dumps(rejected[:40], ensure_ascii=False)}"
     try:
-        return f", not {json.dumps(given)[:40]}"
+        return f", not {json.dumps(rejected)[:40]}"
     except (TypeError, ValueError):
-        return f", not a {type(given).__name__}"
+        return f", not a {type(rejected).__name__}"

@@ -85,11 +85,11 @@ def _reader_of_rows(prototype: Any) -> Converter:
     return lambda value: to_tensor(value, prototype)
 
 
-def _pydantic(wanted: Any) -> Converter:
+def _pydantic(annotation: Any) -> Converter:
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  only models that take such values need it
     from pydantic_core import to_json as dumped  # noqa: PLC0415
 
-    adapter = TypeAdapter(wanted)
+    adapter = TypeAdapter(annotation)
 
     def read(value: Any) -> Any:
         # Through JSON, in which a date may be a string even if the pydantic model is strict.
@@ -102,11 +102,11 @@ def _pydantic(wanted: Any) -> Converter:
     return read
 
 
-def _pydantic_json(wanted: Any) -> Converter:
+def _pydantic_json(annotation: Any) -> Converter:
     from pydantic import TypeAdapter  # noqa: PLC0415
     from pydantic_core import PydanticSerializationError  # noqa: PLC0415
 
-    adapter = TypeAdapter(wanted)
+    adapter = TypeAdapter(annotation)
 
     def write(value: Any) -> Any:
         try:
@@ -180,9 +180,9 @@ def _tuple_json(_: type, places: tuple[ValueType, ...]) -> Converter:
 def _dict(names: Mapping[str, tuple[Any, ValueType]]) -> Converter:
     reads = {name: (key, reader(value_type)) for name, (key, value_type) in names.items()}
 
-    def read(given: Mapping[str, Any]) -> dict[Any, Any]:
+    def read(document: Mapping[str, Any]) -> dict[Any, Any]:
         result = {}
-        for name, value in given.items():
+        for name, value in document.items():
             key, one = reads.get(name, (name, _identity))
             result[key] = _at(one, value, name)
         return result
@@ -198,9 +198,9 @@ def _dict_json(names: Mapping[str, tuple[Any, ValueType]]) -> Converter:
 def _object(kind: type, fields: Mapping[str, ValueType]) -> Converter:
     reads = {name: reader(value_type) for name, value_type in fields.items()}
 
-    def read(given: Mapping[str, Any]) -> Any:
+    def read(document: Mapping[str, Any]) -> Any:
         try:
-            return kind(**{name: _at(reads[name], value, name) for name, value in given.items()})
+            return kind(**{name: _at(reads[name], value, name) for name, value in document.items()})
         except ConversionError:
             raise
         except Exception as error:  # its __post_init__ may raise anything

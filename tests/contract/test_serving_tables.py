@@ -169,7 +169,7 @@ def test_without_pyarrow_the_error_names_the_remedy(fronts, monkeypatch):
         monkeypatch.setattr(importlib.metadata, "version", version)
         response = post(fronts["frame"], *reversed(BODIES["pyarrow stream"]))
         assert response.status_code == 415
-        assert "install pyarrow where the notebook runs and deploy again" in response.json()["detail"]
+        assert "install pyarrow in the notebook's environment and deploy again" in response.json()["detail"]
         assert ask(fronts["frame"], "POST", "/predict", json={"instances": FRAME.to_dict("records")}).status_code == 200
     columnar._version.cache_clear()
 

@@ -16,7 +16,7 @@ from jupyter_deploy.artifacts.snapshots import content_fingerprint, write_manife
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
-from jupyter_deploy.serving.audit.reads import of_the_machine
+from jupyter_deploy.serving.audit.reads import machine_paths
 from jupyter_deploy.serving.workplace import location_of
 
 from .data_files import DataFiles
@@ -159,7 +159,7 @@ def _named(files: DataFiles, found: dict[str, Any], folder: Path) -> Iterator[Fi
     """One for each file that is named by an absolute path and was not seen to be opened: C code may have done it."""
     seen = {files.original(read["path"]) for read in found["reads"]}
     seen |= {Path(effect.rpartition(" writes ")[2]) for effect in found["effects"]}  # which are told as such
-    nobodys = of_the_machine()
+    nobodys = machine_paths()
     for name in dict.fromkeys(_strings(folder)):
         if not name.startswith(os.sep) or len(name) > _PATH_LIMIT or not name.isprintable():
             continue

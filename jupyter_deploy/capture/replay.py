@@ -109,7 +109,7 @@ def run_ask(snapshot: Snapshot, instances: Sequence[Any], timeout: float) -> lis
     def call(root: Path, result: Path) -> str:
         asked = root / "asked.json"
         asked.write_text(json.dumps(instances), encoding="utf-8")
-        return f"ask({snapshot.path!r}, {snapshot.digest!r}, {str(asked)!r}, {str(result)!r})"
+        return f"answer_instances({snapshot.path!r}, {snapshot.digest!r}, {str(asked)!r}, {str(result)!r})"
 
     found = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout)
     require_agreement(found)
@@ -127,7 +127,7 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
         result = root / "result.json"
         try:
             ended = subprocess.run(
-                place.command(interpreter, "from serving.replay import ask, main", call(root, result)),
+                place.command(interpreter, "from serving.replay import answer_instances, main", call(root, result)),
                 **place.options,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -12,7 +12,7 @@ from jupyter_deploy.domain.capture.signature import Container, Schema, infer_sch
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.serving.values import codec
 from jupyter_deploy.serving.values.validation import InvalidInstances, Validator
-from jupyter_deploy.serving.values.value_types import Form, is_form, writer
+from jupyter_deploy.serving.values.value_types import ValueType, is_value_type, writer
 
 from .annotations import annotations_of, described, json_schema, only_json
 from .forms import common_form, form_of, frame_form
@@ -45,7 +45,7 @@ def prototype_of(native: Any, container: Container, call: Callable[..., Any]) ->
     return {name: form for name, form in forms.items() if form is not None}
 
 
-def _argument_form(name: str, value: Any) -> Form:
+def _argument_form(name: str, value: Any) -> ValueType:
     try:
         return form_of(value)
     except TypeError as error:
@@ -108,7 +108,7 @@ def _call_schema(shown: Shown) -> Schema:
     return {**closed(properties, required), **refs}
 
 
-def _argument_schema(name: str, value: Any, annotation: Any, form: Form) -> Schema:
+def _argument_schema(name: str, value: Any, annotation: Any, form: ValueType) -> Schema:
     said = None if annotation is None else described(annotation)
     if said is None:
         return _of_form(form, [value])
@@ -130,10 +130,10 @@ def _annotation_in_words(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
 
 
-def _of_form(form: Form, values: Sequence[Any]) -> Schema:
+def _of_form(form: ValueType, values: Sequence[Any]) -> Schema:
     """The schema of values of one form."""
     some = [value for value in values if value is not None]
-    if is_form(form, "optional"):
+    if is_value_type(form, "optional"):
         schema = _of_form(form[1], some)
         return nullable(schema) if len(some) < len(values) else schema
     if not isinstance(form, tuple):
@@ -168,22 +168,22 @@ def _image(mode: str, _: Sequence[Any]) -> Schema:
     return {**_BASE64, "contentMediaType": "image/*", "description": f"An image; the model gets it in mode {mode}."}
 
 
-def _list(_: type, item: Form, values: Sequence[Any]) -> Schema:
+def _list(_: type, item: ValueType, values: Sequence[Any]) -> Schema:
     return {"type": "array", "items": _of_form(item, [one for value in values for one in value])}
 
 
-def _tuple(_: type, places: tuple[Form, ...], values: Sequence[Any]) -> Schema:
+def _tuple(_: type, places: tuple[ValueType, ...], values: Sequence[Any]) -> Schema:
     items = [_of_form(place, [value[at] for value in values]) for at, place in enumerate(places)]
     return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
-def _dict(names: Mapping[str, tuple[Any, Form]], values: Sequence[Any]) -> Schema:
+def _dict(names: Mapping[str, tuple[Any, ValueType]], values: Sequence[Any]) -> Schema:
     inner = {name: _of_form(form, [v[key] for v in values if key in v]) for name, (key, form) in names.items()}
     always = [name for name, (key, _) in names.items() if all(key in value for value in values)]
     return closed(inner, always)
 
 
-def _object(kind: Any, fields: Mapping[str, Form], values: Sequence[Any]) -> Schema:
+def _object(kind: Any, fields: Mapping[str, ValueType], values: Sequence[Any]) -> Schema:
     inner = {name: _of_form(form, [getattr(v, name) for v in values]) for name, form in fields.items()}
     needed = [
         field.name
@@ -207,7 +207,7 @@ def type_of_series() -> Any:
     return pd.Series
 
 
-def _frame(prototype: Any, forms: Mapping[str, Form], values: Sequence[Any]) -> Schema:
+def _frame(prototype: Any, forms: Mapping[str, ValueType], values: Sequence[Any]) -> Schema:
     return {"type": "array", "items": _frame_schema(values[0], ("frame", prototype, forms))}
 
 
@@ -232,12 +232,12 @@ def _frame_schema(frame: Any, prototype: Any) -> Schema:
 
         properties = columns_of(frame)
     else:
-        forms: Mapping[str, Form] = prototype[2] if is_form(prototype, "frame") else {}
+        forms: Mapping[str, ValueType] = prototype[2] if is_value_type(prototype, "frame") else {}
         properties = {str(name): _column_schema(frame[name], forms.get(str(name))) for name in frame.columns}
     return closed(properties)
 
 
-def _column_schema(column: Any, form: Form) -> Schema:
+def _column_schema(column: Any, form: ValueType) -> Schema:
     """JSON Schema of a column of pandas': by its dtype, and for ``object`` by its values."""
     dtype = column.dtype
     missing = column.isna()

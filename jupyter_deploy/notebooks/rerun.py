@@ -69,13 +69,13 @@ def ask(expression: str, folder: str, digest: str) -> None:
     from IPython import get_ipython  # there is a kernel only where this is called
     from IPython.display import display
 
-    from jupyter_deploy.serving.replay import ask_again, describe
-    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, to_be_asked
+    from jupyter_deploy.serving.replay import check_example, describe
+    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, model_of
 
     found: dict[str, Any] = {"differences": [], "stochastic": False, "error": None}
     try:
         native = eval(expression, get_ipython().user_ns)  # noqa: S307 - the words that the user deployed it by
-        ask_again(to_be_asked(native, folder, digest), found)
+        check_example(model_of(native, folder, digest), found)
     except (SnapshotChanged, EnvironmentChanged):
         raise  # there is nothing to compare with
     except Exception as error:  # noqa: BLE001 - whatever the model raises is the finding

@@ -237,8 +237,8 @@ def test_with_several_workers_it_is_started_beside_what_runs_and_a_killed_worker
 
     def workers():
         """Children of the process that they are forked from, the first one's only child."""
-        (crew,) = psutil.Process(world.serving()[0]).children()
-        return {one.pid for one in crew.children()}
+        (pool,) = psutil.Process(world.serving()[0]).children()
+        return {one.pid for one in pool.children()}
 
     before = workers()
     assert len(before) == 2

@@ -64,8 +64,8 @@ def main(state: Path) -> None:
         for name in _OWN:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-        noted.ahead(told["imports"])
-        if imports.strangers(callers.LIBRARIES, Path(__file__).parents[3]):
+        noted.preload(told["imports"])
+        if imports.foreign_modules(callers.LIBRARIES, Path(__file__).parents[3]):
             return  # what is the user's own may be changed while it waits
         try:
             asked, _ = listener.accept()
@@ -111,11 +111,11 @@ def _become(plan: dict[str, Any], noted: Any, serving: Path) -> None:
 def _is_as_fresh(noted: Any, serving: Path) -> bool:
     """Load the model and ask it its example; whether all that was imported ahead was needed for that."""
     try:
-        _by_path(serving / "pool.py").load()
+        _by_path(serving / "hosting" / "pool.py").load()
         model = sys.modules["serving.snapshot"].current()
-        with sys.modules["serving.role"].asked_as("probe"):
+        with sys.modules["serving.role"].in_role("probe"):
             model.answer(model.manifest["instances"])
-        return not noted.left() and not sys.modules["serving.audit.redirect"].originals()
+        return not noted.unused() and not sys.modules["serving.audit.redirect"].redirected_paths()
     except Exception:  # noqa: BLE001 - a fresh process fails likewise, and says it as it should be said
         return False
 

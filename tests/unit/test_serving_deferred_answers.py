@@ -1,4 +1,4 @@
-"""Answers that come later are answers all the same."""
+"""Deferred answers of coroutines and generators."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from jupyter_deploy.serving.dispatch.deferred_answers import settled
+from jupyter_deploy.serving.dispatch.deferred_answers import resolve
 
 
 async def later(value):
@@ -24,23 +24,23 @@ async def numbers():
     return (n for n in range(2))
 
 
-def test_what_is_no_promise_is_itself():
+def test_a_plain_answer_is_returned_unchanged():
     frame = {"a": [1]}
-    assert settled(frame) is frame
-    assert settled("text") == "text"
+    assert resolve(frame) is frame
+    assert resolve("text") == "text"
 
 
 def test_generators_and_coroutines_of_them_become_lists():
-    assert settled(n * 2 for n in range(3)) == [0, 2, 4]
-    assert settled(map(str, [1])) == ["1"]
-    assert settled(later(5)) == 5
-    assert settled(stream()) == [0, 1, 2]
-    assert settled(numbers()) == [0, 1]
+    assert resolve(n * 2 for n in range(3)) == [0, 2, 4]
+    assert resolve(map(str, [1])) == ["1"]
+    assert resolve(later(5)) == 5
+    assert resolve(stream()) == [0, 1, 2]
+    assert resolve(numbers()) == [0, 1]
 
 
-def test_where_a_loop_runs_a_coroutine_is_awaited_in_a_thread():
+def test_if_a_loop_is_running_a_coroutine_is_awaited_in_a_thread():
     async def cell():
-        return settled(later(threading.main_thread())), settled(stream())
+        return resolve(later(threading.main_thread())), resolve(stream())
 
     assert asyncio.run(cell()) == (threading.main_thread(), [0, 1, 2])
 
@@ -52,18 +52,18 @@ def test_one_threads_coroutines_share_a_loop_so_that_a_client_of_the_first_works
         kept.append(asyncio.get_running_loop())
         return kept[0] is kept[-1] and not kept[0].is_closed()
 
-    assert settled(asks())
-    assert settled(asks())
+    assert resolve(asks())
+    assert resolve(asks())
 
 
-def test_an_interrupt_ends_what_is_awaited_in_a_thread():
+def test_an_interrupt_cancels_the_awaited_task():
     async def long():
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.sleep(20)
         finished.append(True)
 
     async def cell():
-        return settled(long())
+        return resolve(long())
 
     loop = asyncio.new_event_loop()  # as a kernel's: asyncio.run() has a handler of its own
     finished = []

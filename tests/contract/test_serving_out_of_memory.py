@@ -1,6 +1,6 @@
-"""A model without room for a request: the client may try again, and the next request is answered.
+"""A model that runs out of memory: the client may retry, and the next request is answered.
 
-No GPU is asked here: torch's own exception is raised by a model, as CUDA's allocator raises it.
+No GPU is used: the model raises torch's own exception, as CUDA's allocator does.
 """
 
 import json

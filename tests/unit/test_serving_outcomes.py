@@ -1,16 +1,16 @@
-"""What becomes of a request: what its record is made of."""
+"""Outcomes of requests and their records."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.serving.asgi.messages import Asked
+from jupyter_deploy.serving.asgi.messages import RequestContext
 from jupyter_deploy.serving.dispatch.outcomes import Outcome
 from jupyter_deploy.serving.telemetry.recording import recording
 
 
 @pytest.mark.parametrize(("kept", "written"), [("full", 1), ("meta", 0), ("off", 0)])
-def test_the_inputs_of_a_table_are_written_out_only_for_a_record_that_has_them(kept, written):
+def test_a_tables_inputs_are_converted_only_for_a_record_with_inputs(kept, written):
     times = []
 
     class Table:
@@ -21,6 +21,6 @@ def test_the_inputs_of_a_table_are_written_out_only_for_a_record_that_has_them(k
             times.append(1)
             return [[1.0], [2.0]]
 
-    asked = Asked({}, "seven", None, "direct", recording(kept))
-    entry = Outcome(SimpleNamespace(asked=asked, question=Table()), 200, None).entry()
+    context = RequestContext({}, "seven", None, "direct", recording(kept))
+    entry = Outcome(SimpleNamespace(context=context, parsed=Table()), 200, None).entry()
     assert (len(times), entry.rows, entry.inputs is not None) == (written, 2, bool(written))

@@ -1,4 +1,4 @@
-"""Tensors, polars' frames and Arrow's columns: the fast way gives what the slow way gives."""
+"""Decoding with torch, Polars and Arrow: both paths accept the same requests with equal results."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from jupyter_deploy.serving.dispatch.json_answers import checked, part, strict_j
 from jupyter_deploy.serving.values.codec import encode
 from jupyter_deploy.serving.values.decoding import Decoder
 from tests.decodings import (
-    assert_odd_ones_are_taken_or_refused_alike,
+    assert_paths_agree,
+    assert_paths_agree_on_odd_values,
+    assert_requests_are_joined,
     assert_same,
-    assert_same_batch,
     captured,
     documents,
-    fast,
     outcome,
     slow,
 )
@@ -49,41 +49,26 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_both_ways_take_the_same_and_give_the_same(name, data):
+def test_both_paths_accept_the_same_requests_with_the_same_results(name, data):
     codec, instances = CASES[name]
-    content = data.draw(documents(instances))
-    assert_same(codec, outcome(fast(codec).json, content), outcome(slow(codec).json, content))
+    assert_paths_agree(codec, data.draw(documents(instances)))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_was_read_quickly_and_what_was_read_slowly_is_asked_together(name):
-    codec, instances = CASES[name]
-    body, twice = (json.dumps({"instances": rows}).encode() for rows in (instances, instances * 2))
-    decoder = fast(codec)
-    mixed = [decoder.json(body), slow(codec).json(body)]
-    assert_same_batch(decoder.batch(mixed), decoder.batch([decoder.json(twice)]))
+def test_both_paths_treat_odd_values_the_same(name):
+    assert_paths_agree_on_odd_values(*CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_odd_value_in_each_place_is_taken_or_refused_alike(name):
-    assert_odd_ones_are_taken_or_refused_alike(*CASES[name])
+def test_several_requests_become_one_batch_of_all_their_rows(name):
+    assert_requests_are_joined(*CASES[name])
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_several_questions_are_one_batch_of_all_their_rows(name, monkeypatch):
-    codec, instances = CASES[name]
-    decoder = fast(codec)
-    monkeypatch.setattr(decoder, "_slowly", None)
-    bodies = [json.dumps({"instances": rows}).encode() for rows in (instances, instances[:1], instances * 4)]
-    together = slow(codec).json(json.dumps({"instances": instances + instances[:1] + instances * 4}).encode())
-    assert_same_batch(decoder.batch(list(map(decoder.json, bodies))), decoder.batch([together]))
-
-
-def test_a_tensor_of_the_prototypes_kind_comes_of_an_array():
+def test_an_array_becomes_a_tensor_of_the_prototypes_dtype():
     codec, _ = CASES["tensor"]
     decoder = Decoder(codec)
-    asked = decoder.array(np.array([[1, 2], [3, 4]]))
-    assert_same(codec, asked, slow(codec).instances([[1, 2], [3, 4]]))
+    parsed = decoder.array(np.array([[1, 2], [3, 4]]))
+    assert_same(codec, parsed, slow(codec).instances([[1, 2], [3, 4]]))
 
 
 FRAME = pd.DataFrame(
@@ -125,15 +110,15 @@ COLUMNS = {
         {"size": pa.nulls(3)},
     ],
 )
-def test_columns_of_arrow_are_taken_as_their_rows_are(changed):
+def test_arrow_columns_are_decoded_like_their_rows(changed):
     codec, _ = captured(FRAME, "frame")
     columns = COLUMNS | changed
-    lists = {name: [_told(value) for value in column.to_pylist()] for name, column in columns.items()}
+    lists = {name: [_json_value(value) for value in column.to_pylist()] for name, column in columns.items()}
     rows = [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
     assert_same(codec, outcome(Decoder(codec).columns, columns), outcome(slow(codec).instances, rows))
 
 
-def _told(value):
+def _json_value(value):
     if isinstance(value, float) and math.isnan(value):
         return None
     return value.isoformat() if hasattr(value, "isoformat") else value
@@ -153,7 +138,7 @@ def _told(value):
     ],
     ids=lambda answer: type(answer).__module__,
 )
-def test_answers_are_written_whole_and_in_parts_with_the_same_values(answer):
+def test_answers_have_the_same_json_whole_and_in_parts(answer):
     expected = json.dumps(encode(answer, 2))
     assert json.dumps(json.loads(strict_json(answer, 2))) == expected
     whole = checked(answer, 2)

@@ -1,4 +1,4 @@
-"""Requests that wait while the model computes: who is asked together, who alone, and who not at all."""
+"""Requests that wait while the model computes: shared calls, separate calls, refusals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def half(rows):
 
 @pytest.fixture
 def fronts(tmp_path, records):
-    """Front of a model of arrays; ``batchable``: replay showed that its rows may be asked together."""
+    """Make a Front of an array model; ``batchable``: the replay allows joint calls."""
     made = []
 
     def front(*, batchable=True, framework="python"):
@@ -65,8 +65,8 @@ def is_done(task):
     return task.done()
 
 
-def while_it_computes(front, *asked):
-    """The answers to a request that is computed while ``asked`` come in, and to those; each is (value, headers)."""
+def while_it_computes(front, *others):
+    """Return the responses, as (value, headers), to a running request and to the ``others`` that arrive meanwhile."""
 
     async def all_of_them():
         transport = httpx.ASGITransport(app=front)
@@ -77,9 +77,9 @@ def while_it_computes(front, *asked):
 
             tasks = [post(99.0, {})]
             await asyncio.to_thread(STARTED.wait, 30)
-            tasks += [post(*one) for one in asked]
-            line = front._predictor._line
-            await asyncio.to_thread(until, lambda: len(line.waiting) + sum(map(is_done, tasks)) >= len(asked))
+            tasks += [post(*one) for one in others]
+            queue = front._predictor._queue
+            await asyncio.to_thread(until, lambda: len(queue.waiting) + sum(map(is_done, tasks)) >= len(others))
             done = [task.done() for task in tasks]
             RELEASED.set()
             return await asyncio.gather(*tasks), done
@@ -87,19 +87,19 @@ def while_it_computes(front, *asked):
     return asyncio.run(all_of_them())
 
 
-def test_who_comes_while_the_model_computes_is_asked_in_one_call(fronts):
+def test_requests_that_arrive_during_a_call_share_the_next_one(fronts):
     answers, _ = while_it_computes(fronts(), *((float(n), {}) for n in range(5)))
     assert CALLS == [[99], [0, 1, 2, 3, 4]]
     assert [answer.json()["predictions"] for answer in answers] == [[49.5], [0], [0.5], [1], [1.5], [2]]
 
 
-def test_each_of_them_has_its_own_record(fronts, records):
+def test_each_request_of_a_batch_has_its_own_record(fronts, records):
     while_it_computes(fronts(), (1.0, {"x-request-id": "one"}), (2.0, {"x-request-id": "two"}))
-    found = {record.request_id: (record.inputs, record.outputs, record.rows) for record in records()[1:]}
-    assert found == {"one": ([[1.0]], [0.5], 1), "two": ([[2.0]], [1.0], 1)}
+    recorded = {record.request_id: (record.inputs, record.outputs, record.rows) for record in records()[1:]}
+    assert recorded == {"one": ([[1.0]], [0.5], 1), "two": ([[2.0]], [1.0], 1)}
 
 
-def test_what_replay_did_not_show_is_asked_one_by_one(fronts):
+def test_a_model_that_is_not_batchable_gets_one_request_a_call(fronts):
     while_it_computes(fronts(batchable=False), (1.0, {}), (2.0, {}))
     assert CALLS == [[99], [1], [2]]
 
@@ -111,36 +111,38 @@ def test_one_bad_row_fails_alone(fronts, records):
     assert sorted(record.status for record in records()) == [200, 200, 200, 500]
 
 
-def test_those_of_another_role_are_asked_apart(fronts):
+def test_requests_of_different_roles_share_no_call(fronts):
     shadow = {"x-rollout-role": "shadow"}
     while_it_computes(fronts(), (1.0, shadow), (2.0, shadow), (3.0, {}), (4.0, shadow))
     assert CALLS == [[99], [1, 2], [3], [4]]
 
 
-def test_a_long_body_is_read_in_the_models_thread_and_asked_apart(fronts, monkeypatch):
+def test_a_long_body_is_parsed_in_the_models_thread_and_called_alone(fronts, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor._SHORT_BYTES", 22)
     reads = []
     front = fronts()
-    read = front._given.decoder.json
-    front._given.decoder.json = lambda content: reads.append((len(content), threading.get_ident())) or read(content)
+    read = front._explicit_model.decoder.json
+    front._explicit_model.decoder.json = lambda content: (
+        reads.append((len(content), threading.get_ident())) or read(content)
+    )
     while_it_computes(front, (1.0, {}), (1000.0, {}), (2.0, {}))
     assert CALLS == [[99], [1], [1000], [2]]
     assert {length > 22: thread == threading.get_ident() for length, thread in reads} == {False: True, True: False}
 
 
-def test_a_full_line_is_refused_at_once_with_when_to_come_again(fronts, monkeypatch, records):
+def test_a_full_queue_refuses_at_once_with_retry_after(fronts, monkeypatch, records):
     monkeypatch.setenv("NBDEPLOY_MAX_WAITING", "2")
     answers, done = while_it_computes(fronts(), (1.0, {}), (2.0, {}), (3.0, {"x-request-id": "third"}))
     assert done == [False, False, False, True]
     refused = answers[3]
-    assert problem(refused, 503)["detail"].startswith("2 requests wait for the model already")
+    assert problem(refused, 503)["detail"].startswith("2 requests are waiting for the model already")
     assert refused.headers["retry-after"] == "1"
     assert refused.headers["x-request-id"] == "third"
     assert [answer.status_code for answer in answers[:3]] == [200, 200, 200]
     assert {record.request_id: record.status for record in records()}["third"] == 503
 
 
-def test_who_waits_beyond_its_deadline_is_answered_then_and_not_computed(fronts, records):
+def test_a_request_that_waits_beyond_its_deadline_is_answered_then_and_not_computed(fronts, records):
     answers, _ = while_it_computes(fronts(), (1.0, {"x-request-timeout-ms": "1", "x-request-id": "late"}), (2.0, {}))
     assert problem(answers[1], 504)
     assert answers[2].status_code == 200
@@ -148,14 +150,14 @@ def test_who_waits_beyond_its_deadline_is_answered_then_and_not_computed(fronts,
     assert {record.request_id: record.status for record in records()}["late"] == 504
 
 
-def test_who_is_computed_beyond_its_deadline_is_answered_then_and_recorded_later(fronts, records):
+def test_a_request_that_runs_beyond_its_deadline_is_answered_then_and_recorded_later(fronts, records):
     front = fronts()
 
     async def late():
         transport = httpx.ASGITransport(app=front)
         async with httpx.AsyncClient(transport=transport, base_url="http://model") as client:
-            asked = {"x-request-timeout-ms": "200"}
-            answer = await client.post("/predict", json={"instances": [[99]]}, headers=asked)
+            headers = {"x-request-timeout-ms": "200"}
+            answer = await client.post("/predict", json={"instances": [[99]]}, headers=headers)
             assert not RELEASED.is_set()
             RELEASED.set()
             await client.post("/predict", json={"instances": [[1]]})  # after it
@@ -166,12 +168,12 @@ def test_who_is_computed_beyond_its_deadline_is_answered_then_and_recorded_later
 
 
 @pytest.mark.parametrize("limit", ["soon", "-1", "1.5", "", "9" * 30])
-def test_a_deadline_that_is_no_number_of_milliseconds_is_a_400(fronts, limit):
+def test_an_invalid_deadline_gets_a_400(fronts, limit):
     answers, _ = while_it_computes(fronts(), (1.0, {"x-request-timeout-ms": limit}))
     assert "x-request-timeout-ms must be a whole number of milliseconds" in problem(answers[1], 400)["detail"]
 
 
-def test_a_client_that_has_gone_is_not_computed_for_but_recorded(fronts, records):
+def test_a_request_of_a_disconnected_client_is_recorded_and_not_computed(fronts, records):
     front = fronts()
     gone = asyncio.Event()
 
@@ -194,7 +196,7 @@ def test_a_client_that_has_gone_is_not_computed_for_but_recorded(fronts, records
             headers = [(b"content-type", b"application/json"), (b"x-request-id", b"gone")]
             scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
             leaving = asyncio.create_task(front(scope, receive, send))
-            await asyncio.to_thread(until, lambda: front._predictor._line.waiting)
+            await asyncio.to_thread(until, lambda: front._predictor._queue.waiting)
             gone.set()
             await leaving
             RELEASED.set()
@@ -205,18 +207,18 @@ def test_a_client_that_has_gone_is_not_computed_for_but_recorded(fronts, records
     assert {record.request_id: record.status for record in records()}["gone"] == 499
 
 
-def test_requests_that_are_too_large_together_are_refused_while_others_wait(fronts, monkeypatch):
-    monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor.MOST_BYTES", 30)
+def test_requests_beyond_the_byte_budget_are_refused_while_others_wait(fronts, monkeypatch):
+    monkeypatch.setattr("jupyter_deploy.serving.dispatch.predictor.MAX_BYTES", 30)
     answers, _ = while_it_computes(fronts(), (1.0, {}), (2.0, {}))
     # Each has 22 bytes: the first is let in alone, and counts until it is answered.
     assert [answer.status_code for answer in answers] == [200, 503, 503]
     assert "too large together" in problem(answers[1], 503)["detail"]
 
 
-def test_metrics_tell_how_many_are_computed_and_how_many_wait(fronts):
+def test_metrics_have_the_running_and_the_waiting_requests(fronts):
     front = fronts()
 
-    def told():
+    def gauges():
         return [REGISTRY.get_sample_value(f"nbdeploy_requests_{what}") for what in ("running", "waiting")]
 
     async def crowd():
@@ -229,18 +231,18 @@ def test_metrics_tell_how_many_are_computed_and_how_many_wait(fronts):
             tasks = [post(99.0)]
             await asyncio.to_thread(STARTED.wait, 30)
             tasks += [post(float(n)) for n in range(3)]
-            await asyncio.to_thread(until, lambda: told() == [1, 3])
+            await asyncio.to_thread(until, lambda: gauges() == [1, 3])
             RELEASED.set()
             await asyncio.gather(*tasks)
             return (await client.get("/metrics")).text
 
     text = asyncio.run(crowd())
-    assert told() == [0, 0]
+    assert gauges() == [0, 0]
     assert "# TYPE nbdeploy_requests_running gauge" in text
     assert "# TYPE nbdeploy_requests_waiting gauge" in text
 
 
-def test_a_model_that_is_known_to_be_quick_is_called_without_a_thread_until_a_call_is_slow(fronts, monkeypatch):
+def test_a_quick_model_runs_in_the_event_loop_until_a_call_is_slow(fronts, monkeypatch):
     monkeypatch.setattr(batch_sizing, "SLOW_SECONDS", 0.25)  # no trivial call takes so long, however busy the machine
     monkeypatch.setattr(batch_sizing, "QUICK_SECONDS", 0.2)
 

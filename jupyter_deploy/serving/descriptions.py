@@ -1,4 +1,4 @@
-"""What an object is, in words that are the same in another process where its content is."""
+"""Descriptions of objects that are equal in two processes if the objects' content is equal."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from typing import Any
 
 _DEPTH = 20
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
-# What a generator of random numbers has come to is no content.
+# The state of a random generator is not content.
 _CHANCE = ("random", "numpy.random")
 
 
-def described(value: Any, said: Callable[[str], str], known: dict[int, tuple[Any, str]], depth: int = 0) -> str:
-    """Functions and classes by their names, else by type and content; by type alone where no content can be told.
+def describe_value(value: Any, mask: Callable[[str], str], known: dict[int, tuple[Any, str]], depth: int = 0) -> str:
+    """Describe functions and classes by name, other objects by type and content, or by type alone.
 
     Parameters
     ----------
-    said
-        Of a text what stands for it.
+    mask
+        Maps a text to its comparable form.
     known
-        What was described before, by its address, with the object itself, which keeps that.
+        Objects described so far by ``id``, each with its description. The reference keeps the ``id`` valid.
     """
     kind = type(value)
     if isinstance(value, FunctionType | type):
         return f"{value.__module__}.{value.__qualname__}"
     if kind in _PLAIN:
-        return _digest(kind.__name__, said(value) if kind is str else repr(value))
+        return _digest(kind.__name__, mask(value) if kind is str else repr(value))
     if id(value) in known:
         return known[id(value)][1]
     name = f"{kind.__module__}.{kind.__qualname__}"
-    found = f"a {name}"
-    known[id(value)] = (value, found)  # also what it is within itself
+    result = f"a {name}"
+    known[id(value)] = (value, result)  # ends the recursion of an object that contains itself
     content: list[Any] | str | bytes | None = None
-    with suppress(Exception):  # the code of an object of any class
-        content = _content(value, said) if depth < _DEPTH else None
+    with suppress(Exception):  # any class may run its own code here
+        content = _content(value, mask) if depth < _DEPTH else None
     if isinstance(content, list):
-        if all(type(part) in _PLAIN for part in content):  # many times as fast, for long ones
-            told = [said(repr(part)) for part in content]
+        if all(type(part) in _PLAIN for part in content):  # many times faster for long lists
+            parts = [mask(repr(part)) for part in content]
         else:
-            told = [described(part, said, known, depth + 1) for part in content]
-        found = _digest(name, "\n".join(sorted(told) if isinstance(value, set | frozenset) else told))
+            parts = [describe_value(part, mask, known, depth + 1) for part in content]
+        result = _digest(name, "\n".join(sorted(parts) if isinstance(value, set | frozenset) else parts))
     elif content is not None:
-        found = _digest(name, content)
-    known[id(value)] = (value, found)
-    return found
+        result = _digest(name, content)
+    known[id(value)] = (value, result)
+    return result
 
 
 def _digest(name: str, content: str | bytes) -> str:
@@ -57,8 +57,8 @@ def _digest(name: str, content: str | bytes) -> str:
     return f"{name} {hashlib.sha256(data).hexdigest()}"
 
 
-def _content(value: Any, said: Callable[[str], str]) -> list[Any] | str | bytes | None:
-    """What an object is made of; None: nothing that could be compared with another process's."""
+def _content(value: Any, mask: Callable[[str], str]) -> list[Any] | str | bytes | None:
+    """Return the parts of an object; None if no part can be compared with those of another process."""
     kind = type(value)
     if kind in (list, tuple) or isinstance(value, set | frozenset):
         return list(value)
@@ -67,16 +67,16 @@ def _content(value: Any, said: Callable[[str], str]) -> list[Any] | str | bytes 
     if isinstance(value, ModuleType):
         return value.__name__
     if isinstance(value, PurePath):
-        return said(str(value))
+        return mask(str(value))
     if kind.__module__.startswith(_CHANCE) or hasattr(kind, "__next__"):
         return None
     table = _TABLES.get(kind.__module__.partition(".")[0])
-    found = table(value) if table is not None else None
-    return _as_pickled(value) if found is None else found
+    result = table(value) if table is not None else None
+    return _as_pickled(value) if result is None else result
 
 
 def _of_pandas(value: Any) -> list[Any] | None:
-    """Not how it keeps its columns: they may be joined to blocks any time."""
+    """Return columns and index. The block layout is left out, since pandas may consolidate it at any time."""
     if hasattr(value, "columns") and hasattr(value, "iloc"):
         return [value.columns, value.index, *(value.iloc[:, at] for at in range(value.shape[1]))]
     if hasattr(value, "to_numpy") and hasattr(value, "name"):
@@ -107,7 +107,7 @@ _TABLES: dict[str, Callable[[Any], list[Any] | bytes | None]] = {
 
 
 def _as_pickled(value: Any) -> list[Any] | str:
-    """What an object would be pickled as: locks and connections have nothing of that kind, loggers are their names."""
+    """Return the parts that pickle would store: locks and connections have none, loggers have their names."""
     kind = type(value)
     reduced = copyreg.dispatch_table[kind](value) if kind in copyreg.dispatch_table else value.__reduce_ex__(4)
     if isinstance(reduced, str):

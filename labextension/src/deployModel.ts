@@ -5,7 +5,14 @@ import { Signal } from '@lumino/signaling';
 import { problemsHere } from './deployProblems';
 import type { DeployValues } from './deployValues';
 import { empty, filled, requestOf, valuesOf } from './deployValues';
-import type { BesideView, DeployRequest, FieldProblem, Found, Job, Table } from './generated';
+import type {
+  DeployRequest,
+  FieldProblem,
+  Job,
+  KernelReport,
+  NotebookContextView,
+  Table
+} from './generated';
 import { type Checked, installs } from './kernel';
 import { asProblem, problem, ProblemError } from './request';
 
@@ -21,8 +28,8 @@ export interface DeployWorld {
   readonly kernelChanged: ISignal<unknown, void>;
   /** Whether the kernel answers now what is only looked at; else it does once its cells have run. */
   readonly answers: () => boolean;
-  readonly found: () => Promise<Found>;
-  readonly beside: (found: Found) => Promise<BesideView>;
+  readonly found: () => Promise<KernelReport>;
+  readonly beside: (found: KernelReport) => Promise<NotebookContextView>;
   readonly preview: (expression: string) => Promise<Table>;
   readonly check: (request: DeployRequest) => Promise<Checked>;
   /** Saves the notebook where that is needed, makes the job, and has the kernel capture for it. */
@@ -39,8 +46,8 @@ export interface Trouble {
 
 export interface DeployState {
   kernel: KernelState;
-  found: Found | null;
-  beside: BesideView | null;
+  found: KernelReport | null;
+  beside: NotebookContextView | null;
   /** Why there are no fields to fill. */
   trouble: Trouble | null;
   values: DeployValues;
@@ -177,7 +184,7 @@ export class DeployModel implements IDisposable {
     }
   }
 
-  private _fill(found: Found, beside: BesideView): void {
+  private _fill(found: KernelReport, beside: NotebookContextView): void {
     const given = this._given;
     if (given === null) this._set({ values: filled(found, beside) });
     else if ('notebooks' in given) this._set({ values: given, roleChosen: true });

@@ -1,4 +1,4 @@
-import type { BesideView, DeployRequest, Found, ModelFound } from './generated';
+import type { DeployRequest, KernelReport, ModelFound,NotebookContextView } from './generated';
 
 export type RoleWanted = 'stable' | 'shadow' | 'canary';
 
@@ -57,7 +57,7 @@ export const empty: DeployValues = {
 export const usualPercent: Record<RoleWanted, string> = { stable: '', shadow: '100', canary: '10' };
 
 /** What the dialog opens with: the best model, its best example, and what lies beside the notebook. */
-export function filled(found: Found, beside: BesideView): DeployValues {
+export function filled(found: KernelReport, beside: NotebookContextView): DeployValues {
   const model = found.models[0];
   const role = nextRole(beside.name, beside);
   return {
@@ -75,7 +75,7 @@ export function filled(found: Found, beside: BesideView): DeployValues {
  * Those that have gates and are of no other model by their names, where the endpoint asks nothing yet: the others may be
  * any notebooks with parameters.
  */
-function chosenAtFirst(beside: BesideView): string[] {
+function chosenAtFirst(beside: NotebookContextView): string[] {
   if (asksAlready(beside)) return [];
   return beside.notebooks
     .filter(notebook => notebook.gates.length > 0 && notebook.of === '')
@@ -83,22 +83,26 @@ function chosenAtFirst(beside: BesideView): string[] {
 }
 
 /** Whether the endpoint, or nbdeploy.yaml, asks something of releases when nothing is named. */
-export function asksAlready(beside: BesideView): boolean {
+export function asksAlready(beside: NotebookContextView): boolean {
   return beside.asked.length > 0 || beside.gates.length > 0;
 }
 
 /** The role of a next release with this name. */
-export function nextRole(name: string, beside: BesideView): 'stable' | 'shadow' {
+export function nextRole(name: string, beside: NotebookContextView): 'stable' | 'shadow' {
   return Object.hasOwn(beside.endpoints, name) ? (beside.endpoints[name] ?? 'shadow') : 'stable';
 }
 
 /** The model that was found with this name. */
-export function modelOf(values: DeployValues, found: Found): ModelFound | undefined {
+export function modelOf(values: DeployValues, found: KernelReport): ModelFound | undefined {
   return found.models.find(model => model.variable === values.model.trim());
 }
 
 /** The same with another model: its own best example takes the place of one that was only guessed. */
-export function withModel(values: DeployValues, variable: string, found: Found): DeployValues {
+export function withModel(
+  values: DeployValues,
+  variable: string,
+  found: KernelReport
+): DeployValues {
   const before = modelOf(values, found);
   const guessed =
     !values.example.trim() || before?.examples.some(guess => guess.expression === values.example);
@@ -111,7 +115,7 @@ export function withModel(values: DeployValues, variable: string, found: Found):
 export function withName(
   values: DeployValues,
   name: string,
-  beside: BesideView,
+  beside: NotebookContextView,
   chosen: boolean
 ): DeployValues {
   const next = nextRole(name.trim(), beside);
@@ -125,7 +129,7 @@ export function withRole(values: DeployValues, role: RoleWanted): DeployValues {
 }
 
 /** The request; what is as it would be anyway is left out. */
-export function requestOf(values: DeployValues, beside: BesideView): DeployRequest {
+export function requestOf(values: DeployValues, beside: NotebookContextView): DeployRequest {
   const next = nextRole(values.name.trim(), beside);
   const first = next === 'stable';
   const lines = (text: string): string[] =>
@@ -164,7 +168,7 @@ export function requestOf(values: DeployValues, beside: BesideView): DeployReque
 }
 
 /** The fields of a request that was made before: to try it again. */
-export function valuesOf(request: DeployRequest, beside: BesideView): DeployValues {
+export function valuesOf(request: DeployRequest, beside: NotebookContextView): DeployValues {
   const text = (value: unknown): string => (typeof value === 'string' ? value : '');
   const list = (value: unknown): string[] =>
     Array.isArray(value) ? value.map(String) : typeof value === 'string' ? [value] : [];

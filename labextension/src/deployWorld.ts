@@ -5,7 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { DeployWorld, KernelState } from './deployModel';
-import type { BesideView, DeployRequest, Found, Job, Table } from './generated';
+import type { DeployRequest, Job, KernelReport, NotebookContextView, Table } from './generated';
 import { type Checked, Kernel } from './kernel';
 import { lost, refusalOf } from './lost';
 import { requestAPI } from './request';
@@ -53,16 +53,17 @@ export class NotebookWorld implements DeployWorld, IDisposable {
 
   readonly answers = (): boolean => this._kernel.answers;
 
-  readonly found = async (): Promise<Found> => {
+  readonly found = async (): Promise<KernelReport> => {
     const found = await this._kernel.found();
     this._pid = found.pid;
     return found;
   };
 
-  readonly beside = async (found: Found): Promise<BesideView> => {
+  readonly beside = async (found: KernelReport): Promise<NotebookContextView> => {
     const query = { path: notebookPath(this.panel, found) };
     const settings = this.nbdeploy.serverSettings;
-    return (await requestAPI<BesideView>('views/beside', { query, settings })).value;
+    return (await requestAPI<NotebookContextView>('views/notebook_context', { query, settings }))
+      .value;
   };
 
   readonly preview = async (expression: string): Promise<Table> => this._kernel.preview(expression);
@@ -147,7 +148,7 @@ function runningCells(panel: NotebookPanel): number {
 }
 
 /** The notebook's file on the server. The kernel's own word is from its start: it may have been renamed since then. */
-export function notebookPath(panel: NotebookPanel, found: Found): string {
+export function notebookPath(panel: NotebookPanel, found: KernelReport): string {
   return pathOnServer(panel) ?? found.notebook ?? panel.context.localPath;
 }
 

@@ -1,7 +1,7 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { Token } from '@lumino/coreutils';
 
-import type { Job, ToldView } from './generated';
+import type { Job, ResultPageView } from './generated';
 
 /** What the widgets of a job ask of Lab. */
 export interface JobActions {
@@ -19,7 +19,7 @@ export interface JobActions {
   force: (job: Job, reason: string) => Promise<Job>;
   cancel: (job: Job) => Promise<void>;
   /** What came of a job that is done, as all faces tell it. */
-  told: (job: Job, signal: AbortSignal) => Promise<ToldView>;
+  told: (job: Job, signal: AbortSignal) => Promise<ResultPageView>;
   rendermime: IRenderMimeRegistry;
   /** Shows another job in the place of this one. */
   show: (id: string) => void;

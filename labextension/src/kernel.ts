@@ -3,7 +3,7 @@ import { type Kernel as KernelType, KernelMessage } from '@jupyterlab/services';
 import {
   type DeployRequest,
   type FieldProblem,
-  type Found,
+  type KernelReport,
   type Table,
   VERSION
 } from './generated';
@@ -52,8 +52,8 @@ export class Kernel {
   }
 
   /** What can be deployed. */
-  async found(): Promise<Found> {
-    const found = (await this._look('found()')) as Found;
+  async found(): Promise<KernelReport> {
+    const found = (await this._look('found()')) as KernelReport;
     if (found.version !== VERSION) {
       throw problem({
         code: 'other_version',

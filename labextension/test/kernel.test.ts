@@ -143,7 +143,12 @@ describe('Kernel', () => {
     ['no_nbdeploy', { answer: raised('ModuleNotFoundError', "No module named 'jupyter_deploy'") }],
     [
       'other_version',
-      { answer: raised('ModuleNotFoundError', "No module named 'jupyter_deploy.faces.kernel.lab_bridge'") }
+      {
+        answer: raised(
+          'ModuleNotFoundError',
+          "No module named 'jupyter_deploy.faces.kernel.lab_bridge'"
+        )
+      }
     ],
     ['other_version', { answer: told({ ...FOUND, version: '0.0.1' }) }],
     ['kernel_failed', { answer: raised('RecursionError', 'too deep') }]

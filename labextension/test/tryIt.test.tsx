@@ -183,13 +183,13 @@ describe('the history', () => {
     const asked = vi.fn(async () => Promise.resolve(job({ id: 'j7', verb: 'diff' })));
     const told = { title: '', html: '<p>40 hyperparameters changed</p>' };
     const view = vi.fn(async (name: string) =>
-      Promise.resolve((name === 'told' ? told : { validations: [], charts: [] }) as never)
+      Promise.resolve((name === 'result_page' ? told : { validations: [], charts: [] }) as never)
     );
     shown(<History view={endpoint()} now={0} ask={vi.fn()} />, { job: asked, view });
     await userEvent.click(screen.getByRole('button', { name: 'Show' }));
     expect(await screen.findByText('40 hyperparameters changed')).toBeInTheDocument();
     expect(asked).toHaveBeenCalledWith('diff', { a: 'clf:aaaaaaaabbbb', b: SHADOW.tag });
-    expect(view).toHaveBeenCalledWith('told', { job: 'j7' }, expect.anything());
+    expect(view).toHaveBeenCalledWith('result_page', { job: 'j7' }, expect.anything());
   });
 });
 

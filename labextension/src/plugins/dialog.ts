@@ -10,7 +10,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
 import { Begun } from '../begun';
 import { CommandIDs, commandOf } from '../commands';
-import type { DeployRequest, Job, PublishRequest, ToldView, Verb } from '../generated';
+import type { DeployRequest, Job, PublishRequest, ResultPageView, Verb } from '../generated';
 import { deployIcon } from '../icons';
 import { IJobActions, type JobActions } from '../jobActions';
 import type { Started } from '../jobs';
@@ -90,7 +90,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       cancel: async job => jobs.cancel(job.id),
       told: async (job, signal) => {
         const asked = { query: { job: job.id }, settings: nbdeploy.serverSettings, signal };
-        return (await requestAPI<ToldView>('views/told', asked)).value;
+        return (await requestAPI<ResultPageView>('views/result_page', asked)).value;
       },
       rendermime,
       listImages: () => void app.commands.execute(commandOf('images')),

@@ -5,7 +5,7 @@ import { type DeployModel, type DeployState, isOf } from '../deployModel';
 import { findingOf, problemsHere, whyNot } from '../deployProblems';
 import type { DeployValues } from '../deployValues';
 import { modelOf, nextRole, withModel, withName, withRole } from '../deployValues';
-import type { BesideView, FieldProblem, Finding, Found, Job } from '../generated';
+import type { FieldProblem, Finding, Job,KernelReport, NotebookContextView } from '../generated';
 import { ExampleField } from './exampleField';
 import { Field, Problems } from './field';
 import { Findings } from './findings';
@@ -120,7 +120,7 @@ function NoModel({
 }
 
 function Fields(
-  props: DeployFormProps & { state: DeployState; found: Found; beside: BesideView }
+  props: DeployFormProps & { state: DeployState; found: KernelReport; beside: NotebookContextView }
 ): React.ReactElement {
   const { model, state, found, beside, openCell, trans } = props;
   const { values } = state;

@@ -28,7 +28,7 @@ export function ExampleField(props: ExampleFieldProps): React.ReactElement {
       {control => (
         <>
           {guesses.length ? (
-            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Found')}>
+            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Suggestions')}>
               {guesses.map(guess => (
                 <button
                   key={guess.expression}

@@ -2,11 +2,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { BesideView, FieldProblem } from '../generated';
+import type { FieldProblem,NotebookContextView } from '../generated';
 import { FieldGroup, Problems } from './field';
 
 export interface GatesFieldProps {
-  beside: BesideView;
+  beside: NotebookContextView;
   notebooks: readonly string[];
   gates: readonly string[];
   problems: readonly FieldProblem[];
@@ -134,7 +134,7 @@ function Gate(props: {
 
 /** What is asked of the release when nothing is named here. */
 function wordsOf(
-  beside: BesideView,
+  beside: NotebookContextView,
   notebooks: readonly string[],
   trans: TranslationBundle
 ): string {

@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { Trouble } from '../changes';
 import { troubleOf, troubleOfJob } from '../changes';
-import type { EndpointView, Models, RevisionRow, ToldView } from '../generated';
+import type { EndpointView, Models, ResultPageView,RevisionRow } from '../generated';
 import { ago, clock, short, version } from '../words';
 import { useLoaded } from './hooks';
 import { Button, Empty, Notice, Waiting } from './parts';
@@ -149,10 +149,10 @@ function Difference(props: { pair: Models }): React.JSX.Element {
   const { a, b } = props.pair;
   const { trans, rendermime, job, view } = useServices();
   const box = React.useRef<HTMLDivElement>(null);
-  const loaded = useLoaded<ToldView | Trouble>(`${a} ${b}`, async signal => {
+  const loaded = useLoaded<ResultPageView | Trouble>(`${a} ${b}`, async signal => {
     const ended = await job('diff', { a, b });
     return ended.state === 'done'
-      ? view<ToldView>('told', { job: ended.id }, signal)
+      ? view<ResultPageView>('result_page', { job: ended.id }, signal)
       : troubleOfJob(ended);
   });
   const { value, error } = loaded;

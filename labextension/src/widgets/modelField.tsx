@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { FieldProblem, Found, ModelFound } from '../generated';
+import type { FieldProblem, KernelReport, ModelFound } from '../generated';
 import { FieldGroup } from './field';
 import { CellLink } from './findings';
 
@@ -9,7 +9,7 @@ import { CellLink } from './findings';
 const SHOWN = 4;
 
 export interface ModelFieldProps {
-  found: Found;
+  found: KernelReport;
   value: string;
   problems: readonly FieldProblem[];
   trans: TranslationBundle;

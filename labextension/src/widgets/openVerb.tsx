@@ -7,7 +7,7 @@ import { Panel } from '@lumino/widgets';
 import * as React from 'react';
 
 import { CommandIDs, SHOWN } from '../commands';
-import { type EndpointView, type ToldView, type Verb, VERBS } from '../generated';
+import { type EndpointView, type ResultPageView, type Verb, VERBS } from '../generated';
 import { deployIcon } from '../icons';
 import { asProblem, requestAPI } from '../request';
 import type { INbdeploy } from '../tokens';
@@ -88,7 +88,7 @@ async function ask(
 /** What a verb gave at once, as all faces tell it. */
 async function tell(asking: Asking, verb: Verb, result: unknown): Promise<void> {
   const { app, nbdeploy, rendermime, label } = asking;
-  const { value } = await requestAPI<ToldView>('views/told', {
+  const { value } = await requestAPI<ResultPageView>('views/result_page', {
     method: 'POST',
     body: { verb, result },
     settings: nbdeploy.serverSettings

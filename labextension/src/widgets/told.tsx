@@ -2,11 +2,11 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import * as React from 'react';
 
-import type { ToldView } from '../generated';
+import type { ResultPageView } from '../generated';
 import { Rendered } from './rendered';
 
 export function Told(props: {
-  told: ToldView;
+  told: ResultPageView;
   rendermime: IRenderMimeRegistry;
 }): React.JSX.Element {
   const { rendermime } = props;

@@ -3,13 +3,13 @@ import { Signal } from '@lumino/signaling';
 
 import type { DeployWorld, KernelState } from '../../src/deployModel';
 import type {
-  BesideView,
   DeployRequest,
   FieldProblem,
-  Found,
   Job,
   JobEvent,
+  KernelReport,
   ModelFound,
+  NotebookContextView,
   Table
 } from '../../src/generated';
 import type { Checked } from '../../src/kernel';
@@ -33,7 +33,7 @@ export function model(variable: string, given: Partial<ModelFound> = {}): ModelF
   };
 }
 
-export function found(...models: ModelFound[]): Found {
+export function found(...models: ModelFound[]): KernelReport {
   return {
     version: '0.1.0',
     interpreter: '/python',
@@ -46,7 +46,7 @@ export function found(...models: ModelFound[]): Found {
   };
 }
 
-export function beside(given: Partial<BesideView> = {}): BesideView {
+export function beside(given: Partial<NotebookContextView> = {}): NotebookContextView {
   return {
     name: 'churn',
     endpoints: {},
@@ -70,7 +70,7 @@ export const table: Table = {
 export class World implements DeployWorld {
   state: KernelState = { kind: 'idle' };
   models: ModelFound[] = [model('clf')];
-  around: BesideView = beside();
+  around: NotebookContextView = beside();
   problems: FieldProblem[] = [];
   complete = true;
   asked: DeployRequest[] = [];
@@ -84,13 +84,13 @@ export class World implements DeployWorld {
   readonly kernel = (): KernelState => this.state;
   /** A kernel that can do one thing at once, while it runs a cell, does not. */
   readonly answers = (): boolean => this.state.kind !== 'busy' || this.hasSubshells;
-  readonly found = async (): Promise<Found> => {
+  readonly found = async (): Promise<KernelReport> => {
     if (this.cannotLook !== null) {
       throw this.cannotLook as Error;
     }
     return Promise.resolve(found(...this.models));
   };
-  readonly beside = async (): Promise<BesideView> => Promise.resolve(this.around);
+  readonly beside = async (): Promise<NotebookContextView> => Promise.resolve(this.around);
   readonly preview = async (expression: string): Promise<Table> => {
     this.previewed.push(expression);
     return Promise.resolve(table);

@@ -4,12 +4,15 @@ import type { DeployState } from './deployModel';
 import type { FieldProblem, Finding } from './generated';
 
 /** What stands against the deploy, as far as it is known; each at its field. */
-export function problemsHere(state: DeployState): FieldProblem[] {
-  return [...typed(state), ...state.told.filter(problem => refuses(problem, state))];
+export function openProblems(state: DeployState): FieldProblem[] {
+  return [
+    ...valueProblems(state),
+    ...state.fieldProblems.filter(problem => refuses(problem, state))
+  ];
 }
 
 /** What can be said of the fields by themselves. */
-function typed(state: DeployState): FieldProblem[] {
+function valueProblems(state: DeployState): FieldProblem[] {
   const { values, preview } = state;
   const problems: FieldProblem[] = [];
   const percent = values.percent.trim();
@@ -24,7 +27,7 @@ function typed(state: DeployState): FieldProblem[] {
       });
     }
   }
-  if (preview?.problem && !state.told.some(problem => problem.field === 'example')) {
+  if (preview?.problem && !state.fieldProblems.some(problem => problem.field === 'example')) {
     problems.push({
       field: 'example',
       message: preview.problem,
@@ -56,16 +59,16 @@ export function findingOf(problem: FieldProblem): Finding | null {
 }
 
 /** Why it cannot be deployed now; empty: it can. */
-export function whyNot(state: DeployState, trans: TranslationBundle): string {
-  const { kernel, found, beside, values, submitting } = state;
+export function blockingReason(state: DeployState, trans: TranslationBundle): string {
+  const { kernel, report, context, values, submitting } = state;
   if (submitting) return trans.__('It is being asked for…');
   if (kernel.kind === 'dead' || kernel.kind === 'none') {
     return trans.__('There is no kernel that holds a model.');
   }
-  if (!found || !beside) return trans.__('The kernel has not answered yet.');
+  if (!report || !context) return trans.__('The kernel has not answered yet.');
   if (!values.model.trim()) return trans.__('Choose a model first.');
   if (!values.name.trim()) return trans.__('The endpoint needs a name.');
-  const problems = problemsHere(state);
+  const problems = openProblems(state);
   const findings = problems.filter(problem => findingOf(problem));
   if (findings.length && findings.length === problems.length) {
     return trans._n(

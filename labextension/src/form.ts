@@ -7,7 +7,7 @@ import type { FormField } from './generated';
 /** By a field's name: what its control holds. */
 export type Texts = Readonly<Record<string, string>>;
 
-export interface Made {
+export interface FormInstance {
   readonly instance: Readonly<Record<string, unknown>>;
   /** By a field's name: what cannot be. */
   readonly problems: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export function instanceOf(
   fields: readonly FormField[],
   texts: Texts,
   trans: TranslationBundle
-): Made {
+): FormInstance {
   const instance: Record<string, unknown> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {
@@ -74,8 +74,8 @@ function numberOf(field: FormField, text: string, trans: TranslationBundle): unk
   if (!Number.isFinite(value)) throw new Error(trans.__('not a number'));
   if (field.kind === 'integer' && !Number.isInteger(value))
     throw new Error(trans.__('not a whole number'));
-  const limit = (said: unknown): number | null =>
-    said === null || said === undefined ? null : Number(exact.stringify(said));
+  const limit = (bound: unknown): number | null =>
+    bound === null || bound === undefined ? null : Number(exact.stringify(bound));
   const [minimum, maximum] = [limit(field.minimum), limit(field.maximum)];
   if (minimum !== null && value < minimum) throw new Error(trans.__('less than %1', minimum));
   if (maximum !== null && value > maximum) throw new Error(trans.__('more than %1', maximum));

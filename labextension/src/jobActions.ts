@@ -19,7 +19,7 @@ export interface JobActions {
   force: (job: Job, reason: string) => Promise<Job>;
   cancel: (job: Job) => Promise<void>;
   /** What came of a job that is done, as all faces tell it. */
-  told: (job: Job, signal: AbortSignal) => Promise<ResultPageView>;
+  resultPage: (job: Job, signal: AbortSignal) => Promise<ResultPageView>;
   rendermime: IRenderMimeRegistry;
   /** Shows another job in the place of this one. */
   show: (id: string) => void;

@@ -40,7 +40,7 @@ export interface VerbField {
 
 export type Texts = Readonly<Record<string, string>>;
 
-export interface Asked {
+export interface FormResult {
   readonly request: Readonly<Record<string, unknown>>;
   /** By a field's name. */
   readonly problems: Readonly<Record<string, string>>;
@@ -53,11 +53,11 @@ export function fieldsOf(schema: Schema): VerbField[] {
   const required = schema.required ?? [];
   return Object.entries(schema.properties ?? {})
     .filter(([name]) => !NO_CONTROL.includes(name))
-    .map(([name, given]) => fieldOf(name, given, required.includes(name)));
+    .map(([name, schema]) => fieldOf(name, schema, required.includes(name)));
 }
 
-function fieldOf(name: string, given: Schema, required: boolean): VerbField {
-  const options = given.anyOf ?? [given];
+function fieldOf(name: string, schema: Schema, required: boolean): VerbField {
+  const options = schema.anyOf ?? [schema];
   const nullable = options.some(option => option.type === 'null');
   const shape = options.filter(option => option.type !== 'null');
   const kind = kindOf(shape);
@@ -71,13 +71,13 @@ function fieldOf(name: string, given: Schema, required: boolean): VerbField {
     name,
     label: labelOf(name),
     kind,
-    help: given.description ?? '',
+    help: schema.description ?? '',
     choices: nullable && choices.length > 0 ? ['', ...choices] : choices,
     required,
     important:
-      given.important ??
-      (required || given.positional === true || name === 'reason' || kind === 'shares'),
-    text: textOf(kind, given.default),
+      schema.important ??
+      (required || schema.positional === true || name === 'reason' || kind === 'shares'),
+    text: textOf(kind, schema.default),
     ...limits
   };
 }
@@ -121,7 +121,11 @@ function textOf(kind: Kind, value: unknown): string {
 }
 
 /** Of the less important ones, what is as it was at first is left out: the defaults are the server's. */
-export function asked(fields: readonly VerbField[], texts: Texts, trans: TranslationBundle): Asked {
+export function readForm(
+  fields: readonly VerbField[],
+  texts: Texts,
+  trans: TranslationBundle
+): FormResult {
   const request: Record<string, unknown> = {};
   const problems: Record<string, string> = {};
   for (const field of fields) {

@@ -5,20 +5,20 @@ import { describe, expect, it, vi } from 'vitest';
 
 import { DeployModel } from '../src/deployModel';
 import type { Job } from '../src/generated';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { DeployForm } from '../src/widgets/deployForm';
-import { beside, model, problemIn, trans, World } from './made/deploying';
+import { context, model, problemIn, trans, World } from './made/deploying';
 
 async function open(world: World, notes: string[] = []) {
   const dialog = new DeployModel(world);
   const said = {
-    begun: vi.fn<(job: Job) => void>(),
+    onStarted: vi.fn<(job: Job) => void>(),
     close: vi.fn(),
     openCell: vi.fn(),
     kernelActions: { restart: vi.fn(), choose: vi.fn(), insert: vi.fn(), lookAgain: vi.fn() }
   };
   render(<DeployForm model={dialog} notes={notes} trans={trans} {...said} />);
-  await dialog.look();
+  await dialog.loadModels();
   await waitFor(() => {
     expect(dialog.state.checking).toBe(false);
   });
@@ -30,14 +30,14 @@ const deploy = (): HTMLElement => screen.getByRole('button', { name: 'Deploy' })
 describe('the fields', () => {
   it('are filled at once, so that one click deploys', async () => {
     const world = new World();
-    const { begun, user } = await open(world);
+    const { onStarted, user } = await open(world);
     expect(screen.getByRole('radio', { name: /clf/ })).toBeChecked();
     expect(screen.getByLabelText('Example')).toHaveValue('X_test[:5]');
     expect(screen.getByLabelText('Name')).toHaveValue('churn');
     expect(screen.getByRole('radio', { name: /stable/ })).toBeChecked();
     expect(screen.getByRole('cell', { name: '<b>gold</b>' })).toBeInTheDocument(); // as text
     await user.click(deploy());
-    expect(begun).toHaveBeenCalledWith(expect.objectContaining({ id: 'j1' }));
+    expect(onStarted).toHaveBeenCalledWith(expect.objectContaining({ id: 'j1' }));
   });
 
   it('the method is chosen from those of the model, or typed', async () => {
@@ -51,7 +51,7 @@ describe('the fields', () => {
 
   it('resources are told as they are anyway, and asked for as they are typed', async () => {
     const world = new World();
-    world.around = beside({
+    world.around = context({
       resources: { cpu: null, memory: 512e6, gpu: null, workers: 2, threads: null }
     });
     world.problems = [problemIn('resources', 'memory cannot be 12 parsecs')];
@@ -125,7 +125,7 @@ describe('the fields', () => {
 
   it('roles that a first release cannot have are not offered; a percent belongs to the others', async () => {
     const world = new World();
-    world.around = beside({ endpoints: { churn: 'shadow' } });
+    world.around = context({ endpoints: { churn: 'shadow' } });
     const { user } = await open(world);
     expect(screen.getByRole('radio', { name: /shadow/ })).toBeChecked();
     await user.click(screen.getByRole('radio', { name: /canary/ }));
@@ -168,7 +168,7 @@ describe('the fields', () => {
       gates: ['accuracy >= 0.9'],
       parameters: {}
     };
-    world.around = beside({ notebooks: [notebook], asked: ['b.ipynb, 2 gates'] });
+    world.around = context({ notebooks: [notebook], asked: ['b.ipynb, 2 gates'] });
     const { user } = await open(world);
     expect(screen.getByText('Asked of it already: b.ipynb, 2 gates')).toBeInTheDocument();
     await user.click(screen.getByRole('checkbox', { name: /^a/ }));
@@ -237,7 +237,7 @@ describe('a kernel that cannot tell', () => {
 
   it('has no nbdeploy: the line that installs it can be inserted', async () => {
     const world = new World();
-    world.cannotLook = problem({
+    world.cannotLook = problemError({
       code: 'no_nbdeploy',
       title: "The kernel's environment has no nbdeploy.",
       remedy: 'Run in a cell: …'

@@ -6,8 +6,8 @@ import { describe, expect, it, vi } from 'vitest';
 
 import type { Job, JobEvent, Published } from '../src/generated';
 import type { JobActions } from '../src/jobActions';
-import { after, nothing } from '../src/progress';
-import { problem as problemError, type ProblemError, unreachable } from '../src/request';
+import { noProgress, withEvent } from '../src/progress';
+import { type ProblemError, problemError as problemError, unreachable } from '../src/request';
 import { JobView } from '../src/widgets/jobView';
 import { event, job, trans } from './made/deploying';
 
@@ -20,7 +20,7 @@ function actions() {
     listImages: vi.fn(),
     force: vi.fn<JobActions['force']>(),
     cancel: vi.fn<JobActions['cancel']>(),
-    told: vi.fn<JobActions['told']>(),
+    resultPage: vi.fn<JobActions['resultPage']>(),
     rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
     show: vi.fn()
   };
@@ -31,7 +31,7 @@ function show(one: Job, events: JobEvent[] = [], away: ProblemError | null = nul
   const view = (shown: Job): React.ReactElement => (
     <JobView
       job={shown}
-      progress={events.reduce(after, nothing)}
+      progress={events.reduce(withEvent, noProgress)}
       away={away}
       actions={said}
       trans={trans}
@@ -195,18 +195,21 @@ describe('a job that has ended', () => {
 
   it('another verb tells its result as all faces do', async () => {
     const said = actions();
-    said.told.mockResolvedValue({ title: 'diff', html: '<table><td>C: 1.0 -> 0.1</td></table>' });
+    said.resultPage.mockResolvedValue({
+      title: 'diff',
+      html: '<table><td>C: 1.0 -> 0.1</td></table>'
+    });
     const done = job({ verb: 'diff', state: 'done', endpoint: null, result: {} });
-    render(<JobView job={done} progress={nothing} away={null} actions={said} trans={trans} />);
+    render(<JobView job={done} progress={noProgress} away={null} actions={said} trans={trans} />);
     expect(await screen.findByText(/C: 1.0 -> 0.1/)).toBeInTheDocument();
-    expect(said.told.mock.calls.map(([one]) => one)).toEqual([done]);
+    expect(said.resultPage.mock.calls.map(([one]) => one)).toEqual([done]);
   });
 
   it('says why its result cannot be shown', async () => {
     const said = actions();
-    said.told.mockRejectedValue(new Error('the server has another version'));
+    said.resultPage.mockRejectedValue(new Error('the server has another version'));
     const done = job({ verb: 'validate', state: 'done', result: {} });
-    render(<JobView job={done} progress={nothing} away={null} actions={said} trans={trans} />);
+    render(<JobView job={done} progress={noProgress} away={null} actions={said} trans={trans} />);
     expect(await screen.findByText(/cannot be shown: .*another version/)).toBeInTheDocument();
   });
 
@@ -253,7 +256,7 @@ describe('a job that has ended', () => {
     const said = actions();
     const opened = vi.fn();
     said.cellOpener.mockReturnValue(opened);
-    render(<JobView job={failed} progress={nothing} away={null} actions={said} trans={trans} />);
+    render(<JobView job={failed} progress={noProgress} away={null} actions={said} trans={trans} />);
     const user = userEvent.setup();
     await user.click(screen.getByRole('button', { name: 'In [4]' }));
     expect(opened).toHaveBeenCalledWith(4);

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import type { EndpointRow, RecordRow, RecordsView } from '../src/generated';
 import { NO_PAGES, withNewer, withOlder } from '../src/paging';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { EndpointList } from '../src/widgets/endpointList';
 import { Records } from '../src/widgets/records';
 import { endpoint, shown } from './sidebarWorld';
@@ -196,7 +196,7 @@ describe('the records', () => {
     let away = false;
     const view = async (_: string, request: { before?: string }): Promise<never> => {
       asked.push(request.before ?? 'newest');
-      if (away) throw problem({ code: 'unreachable', title: 'nobody answers' });
+      if (away) throw problemError({ code: 'unreachable', title: 'nobody answers' });
       const older = request.before === 'c16';
       return Promise.resolve((older ? page(15, 1, 30) : page(30, 16, 30, 'c16')) as never);
     };
@@ -217,7 +217,8 @@ describe('the records', () => {
     let away = true;
     const view = async (_: string, request: { before?: string }): Promise<never> => {
       asked.push(request.before ?? 'newest');
-      if (away && request.before) throw problem({ code: 'unreachable', title: 'nobody answers' });
+      if (away && request.before)
+        throw problemError({ code: 'unreachable', title: 'nobody answers' });
       return Promise.resolve((request.before ? page(15, 1, 30) : page(30, 16, 30, 'c16')) as never);
     };
     shown(<Records view={endpoint()} />, { view: view });
@@ -242,7 +243,7 @@ describe('the records', () => {
       let [away, count] = [false, 0];
       const view = async (): Promise<never> => {
         count += 1;
-        if (away) throw problem({ code: 'unreachable', title: 'nobody answers' });
+        if (away) throw problemError({ code: 'unreachable', title: 'nobody answers' });
         return Promise.resolve(page(30 + count, 1, 30 + count) as never);
       };
       shown(<Records view={endpoint()} />, { view });

@@ -3,13 +3,13 @@ import userEvent from '@testing-library/user-event';
 import * as React from 'react';
 import { describe, expect, it, vi } from 'vitest';
 
-import { troubleOf } from '../src/changes';
-import { fitted } from '../src/charts';
+import { fitChart } from '../src/charts';
 import { exact } from '../src/exact';
 import { instanceOf, textsOf } from '../src/form';
 import type { FormField, FormView } from '../src/generated';
 import { withinServer } from '../src/paths';
-import { problem, requestAPI } from '../src/request';
+import { problemOf } from '../src/problem';
+import { problemError, requestAPI } from '../src/request';
 import { History } from '../src/widgets/history';
 import { Sidebar, type SidebarState } from '../src/widgets/sidebar';
 import { TryIt } from '../src/widgets/tryIt';
@@ -123,13 +123,13 @@ describe('trying an endpoint', () => {
         );
       }
     });
-    const ask = async (path: string, body: unknown): Promise<never> => {
+    const propose = async (path: string, body: unknown): Promise<never> => {
       const given = { method: 'POST' as const, body, json: exact, settings: server.settings };
       return (await requestAPI<never>(path, given)).value;
     };
     shown(<TryIt view={endpoint()} />, {
-      view: async (name, request) => ask(`views/${name}`, request),
-      call: async (verb, request) => ask(verb, request)
+      view: async (name, request) => propose(`views/${name}`, request),
+      call: async (verb, request) => propose(verb, request)
     });
     const id = await screen.findByLabelText('id');
     expect(id).toHaveValue(large);
@@ -154,7 +154,7 @@ describe('trying an endpoint', () => {
   });
 
   it('says what the server refused', async () => {
-    const refused = problem({
+    const refused = problemError({
       code: 'x',
       title: 'No',
       detail: 'the endpoint has gone',
@@ -185,7 +185,7 @@ describe('the history', () => {
     const view = vi.fn(async (name: string) =>
       Promise.resolve((name === 'result_page' ? told : { validations: [], charts: [] }) as never)
     );
-    shown(<History view={endpoint()} now={0} ask={vi.fn()} />, { job: asked, view });
+    shown(<History view={endpoint()} now={0} propose={vi.fn()} />, { job: asked, view });
     await userEvent.click(screen.getByRole('button', { name: 'Show' }));
     expect(await screen.findByText('40 hyperparameters changed')).toBeInTheDocument();
     expect(asked).toHaveBeenCalledWith('diff', { a: 'clf:aaaaaaaabbbb', b: SHADOW.tag });
@@ -197,7 +197,7 @@ describe('the sidebar', () => {
   const state: SidebarState = {
     endpoints: [],
     home: '',
-    trouble: null,
+    problem: null,
     connected: true,
     heard: null,
     expired: false,
@@ -223,8 +223,8 @@ describe('the sidebar', () => {
   });
 
   it('asks for a new log-in, once', () => {
-    const trouble = troubleOf(problem({ code: 'not_signed_in', title: 'ended', status: 403 }));
-    shown(sidebar({ expired: true, trouble }));
+    const problem = problemOf(problemError({ code: 'not_signed_in', title: 'ended', status: 403 }));
+    shown(sidebar({ expired: true, problem }));
     expect(screen.getByRole('alert')).toHaveTextContent('Log in again in another tab');
     expect(screen.getByRole('link', { name: 'Log in…' })).toHaveAttribute('target', '_blank');
   });
@@ -251,23 +251,23 @@ describe('a chart', () => {
       description: 'words',
       hconcat: [{ mark: 'bar', width: 999 }, { mark: 'line' }]
     };
-    const found = fitted(spec, 300);
+    const found = fitChart(spec, 300);
     expect(found).toMatchObject({ title: 'A', caption: ['one', 'two'], description: 'words' });
     expect(found.specs.map(one => [one.mark, one.width])).toEqual([
       ['bar', 300],
       ['line', 300]
     ]);
-    const facet = fitted({ ...shared, facet: {}, spec: { mark: 'line' } }, 300);
+    const facet = fitChart({ ...shared, facet: {}, spec: { mark: 'line' } }, 300);
     expect(facet.specs[0]?.spec).toMatchObject({ width: 244 });
-    const below = fitted({ ...shared, vconcat: [{ mark: 'line', width: 380 }] }, 300);
+    const below = fitChart({ ...shared, vconcat: [{ mark: 'line', width: 380 }] }, 300);
     expect(below.specs[0]?.vconcat).toEqual([{ mark: 'line', width: 244 }]);
   });
 
   it('has its legend as a list where there is little room', () => {
     const spec = { config: { legend: { orient: 'bottom', columns: 2 } }, mark: 'line' };
-    expect(fitted(spec, 200).specs[0]?.config).toMatchObject({
+    expect(fitChart(spec, 200).specs[0]?.config).toMatchObject({
       legend: { orient: 'bottom', columns: 1 }
     });
-    expect(fitted(spec, 400).specs[0]?.config).toEqual(spec.config);
+    expect(fitChart(spec, 400).specs[0]?.config).toEqual(spec.config);
   });
 });

@@ -17,18 +17,18 @@ export function ChangePreview(props: {
   const { phase, number } = pending;
   React.useEffect(() => {
     // The focus follows the question; a step of the work does not move it.
-    if (phase !== 'working' && phase !== 'looking') box.current?.focus({ preventScroll: true });
+    if (phase !== 'working' && phase !== 'loading') box.current?.focus({ preventScroll: true });
     box.current?.scrollIntoView({ block: 'nearest' });
   }, [phase, number]);
   const title = pending.title || titleOf(trans, pending);
   const heads = {
-    looking: trans.__('Looking at what would change: %1', title),
+    loading: trans.__('Looking at what would change: %1', title),
     preview: trans.__('Before you confirm: %1', title),
     working: trans.__('Working: %1', title),
     failed: trans.__('Not done: %1', title),
     conflict: trans.__('Somebody was faster: %1', title)
   };
-  const working = phase === 'working' || phase === 'looking';
+  const working = phase === 'working' || phase === 'loading';
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- Escape, wherever the focus is within
     <div
@@ -53,7 +53,7 @@ export function ChangePreview(props: {
         <Difference pending={pending} />
       )}
       {phase === 'preview' && <Confirm changes={changes} />}
-      {phase === 'failed' && pending.trouble && <Failed pending={pending} changes={changes} />}
+      {phase === 'failed' && pending.problem && <Failed pending={pending} changes={changes} />}
       {phase === 'conflict' && (
         <div className="nbd-row">
           <AgainOrNot changes={changes} />
@@ -72,7 +72,7 @@ function titleOf(trans: ReturnType<typeof useServices>['trans'], pending: Pendin
     stop: trans.__('Stop'),
     traffic: trans.__('Set the traffic')
   };
-  const tags = [pending.given.shadow, pending.given.canary].flatMap(shares =>
+  const tags = [pending.fields.shadow, pending.fields.canary].flatMap(shares =>
     typeof shares === 'object' && shares !== null ? Object.keys(shares) : []
   );
   return [names[pending.verb], ...tags.map(short)].join(' ');
@@ -116,7 +116,7 @@ function Confirm(props: { changes: Changes }): React.JSX.Element {
   const [reason, setReason] = React.useState('');
   return (
     <form
-      className="nbd-Pending-ask"
+      className="nbd-Pending-form"
       onSubmit={event => {
         event.preventDefault();
         void changes.confirm(reason.trim());
@@ -151,26 +151,26 @@ function Failed(props: { pending: Pending; changes: Changes }): React.JSX.Elemen
   const { pending, changes } = props;
   const { trans, openReport } = useServices();
   const [why, setWhy] = React.useState('');
-  const trouble = pending.trouble;
-  if (!trouble) return <></>;
+  const problem = pending.problem;
+  if (!problem) return <></>;
   return (
     <>
-      <Notice trouble={trouble} />
+      <Notice problem={problem} />
       <div className="nbd-row">
         <AgainOrNot changes={changes} />
-        {trouble.report && (
+        {problem.report && (
           <Button
             onClick={() => {
-              openReport({ job: trouble.report }, trans.__('Report on %1', pending.title));
+              openReport({ job: problem.report }, trans.__('Report on %1', pending.title));
             }}
           >
             {trans.__('Report')}
           </Button>
         )}
       </div>
-      {trouble.gates && (
+      {problem.gates && (
         <form
-          className="nbd-Pending-ask"
+          className="nbd-Pending-form"
           onSubmit={event => {
             event.preventDefault();
             void changes.force(why);
@@ -231,7 +231,7 @@ function AgainOrNot({ changes }: { changes: Changes }): React.JSX.Element {
   const { trans } = useServices();
   return (
     <>
-      <Button look="primary" onClick={() => void changes.again()}>
+      <Button look="primary" onClick={() => void changes.previewAgain()}>
         {trans.__('Look again')}
       </Button>
       <Button

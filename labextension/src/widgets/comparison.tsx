@@ -1,8 +1,8 @@
 /** A candidate against stable: the verdict, how agreement developed, latencies, and the rows that flipped. */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { ComparisonView, EndpointView, FlippedRow } from '../generated';
+import { problemOf } from '../problem';
 import { short, time } from '../words';
 import { Chart } from './chart';
 import { useLoaded, useVisible } from './hooks';
@@ -73,8 +73,8 @@ function Against(props: { name: string; candidate: string; revision: number }): 
   return (
     <div ref={root}>
       {loaded.error !== null && (
-        <Notice trouble={troubleOf(loaded.error)}>
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+        <Notice problem={problemOf(loaded.error)}>
+          <Button onClick={loaded.reload}>{trans.__('Look again')}</Button>
         </Notice>
       )}
       {!shown && loaded.error === null && (

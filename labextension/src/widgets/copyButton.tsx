@@ -12,16 +12,16 @@ export function CopyButton({
   label: string;
   trans: TranslationBundle;
 }): React.ReactElement {
-  const [said, setSaid] = React.useState('');
+  const [status, setStatus] = React.useState('');
   const copy = async (): Promise<void> => {
     try {
       await navigator.clipboard.writeText(text);
-      setSaid(trans.__('Copied'));
+      setStatus(trans.__('Copied'));
     } catch {
-      setSaid(trans.__('This browser does not let it be copied: select the text instead'));
+      setStatus(trans.__('This browser does not let it be copied: select the text instead'));
     }
   };
-  const Icon = said ? checkIcon : copyIcon;
+  const Icon = status ? checkIcon : copyIcon;
   return (
     <span className="nbdeploy-copy">
       <button
@@ -33,8 +33,8 @@ export function CopyButton({
       >
         <Icon.react tag="span" elementSize="normal" />
       </button>
-      <span role="status" className="nbdeploy-said">
-        {said}
+      <span role="status" className="nbdeploy-announcement">
+        {status}
       </span>
     </span>
   );

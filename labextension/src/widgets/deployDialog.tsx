@@ -60,7 +60,7 @@ function DeployBody(props: DeployDialogOptions & { close: () => void }): React.R
           notes={notes()}
           kernelActions={kernelActions}
           openCell={openCell}
-          begun={one => {
+          onStarted={one => {
             show(one.id);
           }}
           close={close}

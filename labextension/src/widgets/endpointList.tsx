@@ -33,8 +33,8 @@ export function EndpointList(props: Props): React.JSX.Element {
       </Empty>
     );
   }
-  const wanted = filter.trim().toLowerCase();
-  const shown = wanted ? endpoints.filter(one => fits(one, wanted)) : endpoints;
+  const query = filter.trim().toLowerCase();
+  const shown = query ? endpoints.filter(one => matches(one, query)) : endpoints;
   return (
     <div className="nbd-Endpoints">
       <input
@@ -53,7 +53,7 @@ export function EndpointList(props: Props): React.JSX.Element {
         }}
       />
       <p className="nbd-unseen" role="status">
-        {wanted ? trans._n('%1 endpoint fits', '%1 endpoints fit', shown.length) : ''}
+        {query ? trans._n('%1 endpoint fits', '%1 endpoints fit', shown.length) : ''}
       </p>
       {shown.length === 0 ? (
         <Empty
@@ -88,8 +88,8 @@ function nameOf(row: EndpointRow): string {
   return row.name;
 }
 
-function fits(row: EndpointRow, wanted: string): boolean {
-  return row.name.toLowerCase().includes(wanted) || row.words.toLowerCase().includes(wanted);
+function matches(row: EndpointRow, query: string): boolean {
+  return row.name.toLowerCase().includes(query) || row.words.toLowerCase().includes(query);
 }
 
 function Row(props: { row: EndpointRow }): React.JSX.Element {

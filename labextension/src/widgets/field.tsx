@@ -101,7 +101,7 @@ export function sentence(words: string): string {
 }
 
 /** What may be meant; anything else can be typed all the same. */
-export function Offered(props: { id: string; choices: readonly string[] }): React.ReactElement {
+export function Suggestions(props: { id: string; choices: readonly string[] }): React.ReactElement {
   return (
     <datalist id={props.id}>
       {props.choices.map(choice => (

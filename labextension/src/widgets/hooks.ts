@@ -5,9 +5,9 @@ import * as React from 'react';
 /** A model's present value, drawn anew when its signal comes; `read` must give the same object until then. */
 export function useSignal<S, A, T>(signal: ISignal<S, A>, read: () => T): T {
   const subscribe = React.useCallback(
-    (told: () => void) => {
+    (notify: () => void) => {
       const slot = (): void => {
-        told();
+        notify();
       };
       signal.connect(slot);
       return () => {
@@ -63,7 +63,7 @@ export interface Loaded<T> {
   readonly error: unknown;
   readonly loading: boolean;
   /** Asks again. */
-  readonly again: () => void;
+  readonly reload: () => void;
 }
 
 /**
@@ -89,7 +89,7 @@ export function useLoaded<T>(
     if (!active) return undefined;
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const ask = async (): Promise<void> => {
+    const request = async (): Promise<void> => {
       setLoading(true);
       try {
         const value = await latest.current(stop.signal);
@@ -100,17 +100,17 @@ export function useLoaded<T>(
       }
       if (stop.signal.aborted) return;
       setLoading(false);
-      if (everyMs > 0) timer = setTimeout(() => void ask(), everyMs);
+      if (everyMs > 0) timer = setTimeout(() => void request(), everyMs);
     };
-    void ask();
+    void request();
     return () => {
       stop.abort();
       clearTimeout(timer);
     };
   }, [key, everyMs, active, round]);
-  const again = React.useCallback(() => {
+  const reload = React.useCallback(() => {
     setRound(before => before + 1);
   }, []);
   const fits = state.key === key;
-  return { value: fits ? state.value : null, error: fits ? state.error : null, loading, again };
+  return { value: fits ? state.value : null, error: fits ? state.error : null, loading, reload };
 }

@@ -3,7 +3,8 @@ import * as React from 'react';
 
 import type { Deployment, Finding, Job, Problem, Published as Publication } from '../generated';
 import type { JobActions } from '../jobActions';
-import { asProblem, type FieldError } from '../request';
+import { isGateRefusal } from '../problem';
+import { type FieldError, toProblemError } from '../request';
 import { roleIcons } from '../roleIcons';
 import { percent, roleName, short } from '../words';
 import { CopyButton } from './copyButton';
@@ -11,8 +12,8 @@ import { sentence } from './field';
 import { Findings } from './findings';
 import { useLoaded } from './hooks';
 import { Published } from './published';
+import { ResultPage } from './resultPage';
 import { Scrolled } from './scrolled';
-import { Told } from './told';
 
 export interface JobEndProps {
   job: Job;
@@ -56,7 +57,7 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
   const endpoint = job.verb === 'deploy' ? (job.result as Deployment).endpoint : job.endpoint;
   return (
     <div className="nbdeploy-end" data-state="done">
-      <Came job={job} actions={actions} trans={trans} />
+      <Outcome job={job} actions={actions} trans={trans} />
       {endpoint ? (
         <div className="nbdeploy-buttons">
           <button
@@ -75,7 +76,7 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
 }
 
 /** What came of it, by its verb. */
-function Came({ job, actions, trans }: JobEndProps): React.ReactElement {
+function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement {
   switch (job.verb) {
     case 'deploy':
       return <Deployed deployment={job.result as Deployment} trans={trans} />;
@@ -88,19 +89,19 @@ function Came({ job, actions, trans }: JobEndProps): React.ReactElement {
         />
       );
     default:
-      return <Gave job={job} actions={actions} trans={trans} />;
+      return <OtherResult job={job} actions={actions} trans={trans} />;
   }
 }
 
 /** The page of its result. */
-function Gave({ job, actions, trans }: JobEndProps): React.ReactElement {
-  const { value, error } = useLoaded(job.id, async signal => actions.told(job, signal));
-  if (value) return <Told told={value} rendermime={actions.rendermime} />;
+function OtherResult({ job, actions, trans }: JobEndProps): React.ReactElement {
+  const { value, error } = useLoaded(job.id, async signal => actions.resultPage(job, signal));
+  if (value) return <ResultPage page={value} rendermime={actions.rendermime} />;
   return (
     <p>
       {error === null
         ? trans.__('Done.')
-        : trans.__('Done; what came of it cannot be shown: %1', asProblem(error).message)}
+        : trans.__('Done; what came of it cannot be shown: %1', toProblemError(error).message)}
     </p>
   );
 }
@@ -161,7 +162,7 @@ function Failed({
   trans
 }: JobEndProps & { problem: Problem }): React.ReactElement {
   const findings = problem.findings as unknown as Finding[];
-  const refusedByGates = problem.code === 'gate_failed' || problem.code === 'gate_inconclusive';
+  const refusedByGates = isGateRefusal(problem.code);
   const waivable = [
     ...new Set(findings.filter(one => one.severity !== 'note').map(one => one.check))
   ];
@@ -244,14 +245,14 @@ function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | nu
 /** What gates refused, done all the same, for a reason that is kept. */
 function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
   const [reason, setReason] = React.useState('');
-  const [said, setSaid] = React.useState('');
+  const [error, setError] = React.useState('');
   const id = React.useId();
   const force = async (): Promise<void> => {
     try {
       const next = await actions.force(job, reason.trim());
       actions.show(next.id);
     } catch (error) {
-      setSaid(error instanceof Error ? error.message : String(error));
+      setError(error instanceof Error ? error.message : String(error));
     }
   };
   return (
@@ -281,7 +282,7 @@ function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
         </button>
       </div>
       <p role="status" className="nbdeploy-problems">
-        {said}
+        {error}
       </p>
     </form>
   );

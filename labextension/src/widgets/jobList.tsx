@@ -6,7 +6,8 @@ import type { ChangeVerb } from '../changes';
 import type { Job } from '../generated';
 import type { JobActions } from '../jobActions';
 import type { JobsModel } from '../jobs';
-import { asProblem } from '../request';
+import {} from '../problem';
+import { toProblemError } from '../request';
 import { ago } from '../words';
 import { useNow } from './hooks';
 import { JobPanel } from './jobPanel';
@@ -29,7 +30,7 @@ export interface JobListProps {
 export function JobList({ jobs, actions, trans, opened, open }: JobListProps): React.ReactElement {
   const version = useVersion(jobs);
   const [own, setOwn] = React.useState<string | null>(null);
-  const [trouble, setTrouble] = React.useState('');
+  const [problem, setProblem] = React.useState('');
   const shown = opened === undefined ? own : opened;
   const show = open ?? setOwn;
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version stands for what is in the model
@@ -38,13 +39,13 @@ export function JobList({ jobs, actions, trans, opened, open }: JobListProps): R
   const listed = all.filter(job => job.id === shown || !isOver(job, now));
   React.useEffect(() => {
     jobs.refresh().catch((error: unknown) => {
-      setTrouble(asProblem(error).message);
+      setProblem(toProblemError(error).message);
     });
   }, [jobs]);
   if (!listed.length) {
     return (
       <p className="nbdeploy-help" role="status">
-        {trouble ||
+        {problem ||
           (all.length
             ? trans.__('Nothing goes on. What was changed is in the history of its endpoint.')
             : trans.__(

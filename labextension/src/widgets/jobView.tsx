@@ -128,7 +128,7 @@ function Cancel({
   trans
 }: Pick<JobViewProps, 'job' | 'actions' | 'trans'>): React.ReactElement {
   const [phase, setPhase] = React.useState<'no' | 'asks' | 'stops'>('no');
-  const [said, setSaid] = React.useState('');
+  const [error, setError] = React.useState('');
   const stop = React.useRef<HTMLButtonElement>(null);
   const open = React.useRef<HTMLButtonElement>(null);
   const asked = React.useRef(false);
@@ -139,11 +139,11 @@ function Cancel({
   }, [phase]);
   const cancel = async (): Promise<void> => {
     setPhase('stops');
-    setSaid('');
+    setError('');
     try {
       await actions.cancel(job);
     } catch (error) {
-      setSaid(error instanceof Error ? error.message : String(error));
+      setError(error instanceof Error ? error.message : String(error));
       setPhase('no');
     }
   };
@@ -184,7 +184,7 @@ function Cancel({
         </button>
       )}
       <p role="status" className="nbdeploy-problems">
-        {said}
+        {error}
       </p>
     </div>
   );

@@ -1,7 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { KernelState, Trouble } from '../deployModel';
+import type { KernelState } from '../deployModel';
+import { type Problem } from '../problem';
 import { LogIn } from './logIn';
 
 /** What the dialog can have done about a kernel that does not answer. */
@@ -15,7 +16,7 @@ export interface KernelActions {
 
 export interface KernelNoticeProps {
   kernel: KernelState;
-  trouble: Trouble | null;
+  problem: Problem | null;
   looked: boolean;
   actions: KernelActions;
   trans: TranslationBundle;
@@ -23,7 +24,7 @@ export interface KernelNoticeProps {
 
 /** What keeps the kernel from telling its models, or from capturing at once; and what to do about it. */
 export function KernelNotice(props: KernelNoticeProps): React.ReactElement | null {
-  const { kernel, trouble, looked, actions, trans } = props;
+  const { kernel, problem, looked, actions, trans } = props;
   const notice = (words: string, ...children: React.ReactNode[]): React.ReactElement => (
     <div className="nbdeploy-notice" role="status">
       <p>{words}</p>
@@ -56,20 +57,20 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
     case 'idle':
     case 'busy':
   }
-  if (trouble) {
-    const { insert } = trouble;
+  if (problem) {
+    const { cell } = problem;
     return (
       <div className="nbdeploy-notice" role="alert">
-        <p>{trouble.message}</p>
-        {trouble.remedy ? <p>{trouble.remedy}</p> : null}
-        {insert ? <pre>{insert}</pre> : null}
+        <p>{problem.message}</p>
+        {problem.remedy ? <p>{problem.remedy}</p> : null}
+        {cell ? <pre>{cell}</pre> : null}
         <div className="nbdeploy-buttons">
-          {trouble.logIn === true ? <LogIn trans={trans} /> : null}
-          {insert ? (
+          {problem.logIn ? <LogIn trans={trans} /> : null}
+          {cell ? (
             <Button
               words={trans.__('Insert as a cell')}
               act={() => {
-                actions.insert(insert);
+                actions.insert(cell);
               }}
             />
           ) : null}

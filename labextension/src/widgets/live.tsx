@@ -1,8 +1,8 @@
 /** The last minutes: rate, errors and latency of each release, drawn anew every few seconds while it is seen. */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { LiveView } from '../generated';
+import { problemOf } from '../problem';
 import { Chart } from './chart';
 import { useLoaded, useVisible } from './hooks';
 import { Button, Empty, Notice, Waiting } from './parts';
@@ -55,10 +55,10 @@ export function Live(props: { name: string }): React.JSX.Element {
       </div>
       {loaded.error !== null && (
         <Notice
-          trouble={troubleOf(loaded.error)}
+          problem={problemOf(loaded.error)}
           before={shown ? trans.__('What is shown may be out of date: ') : ''}
         >
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+          <Button onClick={loaded.reload}>{trans.__('Look again')}</Button>
         </Notice>
       )}
       {!shown && loaded.error === null && (

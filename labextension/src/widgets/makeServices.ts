@@ -15,7 +15,7 @@ import type { INbdeploy } from '../tokens';
 import type { Lab } from './deployments';
 import type { Services } from './services';
 
-type Asked = Readonly<Record<string, unknown>>;
+type RequestBody = Readonly<Record<string, unknown>>;
 
 /** The services of one view, until it is disposed. */
 export function makeServices({
@@ -27,12 +27,12 @@ export function makeServices({
   const { trans, jobs, serverSettings: settings } = nbdeploy;
   if (rendermime === null) throw new Error('this Lab has no renderer of results');
 
-  const view = async <T>(name: string, request: Asked, signal?: AbortSignal): Promise<T> => {
+  const view = async <T>(name: string, request: RequestBody, signal?: AbortSignal): Promise<T> => {
     const json = name === 'form' ? { json: exact } : {}; // it has data of users as values, the others as texts
     const asked = { method: 'POST' as const, body: request, settings, ...json };
     return (await requestAPI<T>(`views/${name}`, { ...asked, ...(signal && { signal }) })).value;
   };
-  const run = async (verb: Verb, request: Asked, revision?: number): Promise<Job> => {
+  const run = async (verb: Verb, request: RequestBody, revision?: number): Promise<Job> => {
     const started = await jobs.start(verb, request, revision);
     if (!('job' in started)) throw new Error(`${verb} is not slow`);
     return started.job;
@@ -46,7 +46,7 @@ export function makeServices({
     trans,
     rendermime,
     view,
-    call: async <T>(verb: string, request: Asked, signal?: AbortSignal) => {
+    call: async <T>(verb: string, request: RequestBody, signal?: AbortSignal) => {
       const asked = {
         method: 'POST' as const,
         body: request,
@@ -105,21 +105,21 @@ function endpointModel(
   { jobs }: INbdeploy,
   name: string,
   view: Services['view'],
-  run: (verb: Verb, request: Asked, revision?: number) => Promise<Job>
+  run: (verb: Verb, request: RequestBody, revision?: number) => Promise<Job>
 ): EndpointModel {
   return new EndpointModel(name, async () => view<EndpointView>('endpoint', { name }), {
-    preview: async (verb, given, revision) =>
-      view<Preview>('preview', { name, verb, given, if_revision: revision }),
-    run: async (verb, given, revision, step) => {
-      const job = await run(verb, { name, ...given }, revision);
-      const told = (_: unknown, changed: Job): void => {
+    preview: async (verb, fields, revision) =>
+      view<Preview>('preview', { name, verb, given: fields, if_revision: revision }),
+    run: async (verb, fields, revision, step) => {
+      const job = await run(verb, { name, ...fields }, revision);
+      const onJob = (_: unknown, changed: Job): void => {
         if (changed.id === job.id && changed.step) step(changed.step);
       };
-      jobs.changed.connect(told);
+      jobs.changed.connect(onJob);
       try {
         return await jobs.ended(job.id);
       } finally {
-        jobs.changed.disconnect(told);
+        jobs.changed.disconnect(onJob);
       }
     }
   });
@@ -127,10 +127,10 @@ function endpointModel(
 
 /** Says something to who does not see: one live region for the page. */
 function say(words: string): void {
-  let region = document.getElementById('nbdeploy-said');
+  let region = document.getElementById('nbdeploy-announcement');
   if (!region) {
     region = document.createElement('div');
-    region.id = 'nbdeploy-said';
+    region.id = 'nbdeploy-announcement';
     region.className = 'nbd-unseen';
     region.setAttribute('role', 'status');
     region.setAttribute('aria-live', 'polite');

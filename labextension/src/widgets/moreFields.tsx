@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { DeployValues } from '../deployValues';
 import type { FieldProblem, Resources } from '../generated';
-import { Field, FieldGroup, Offered } from './field';
+import { Field, FieldGroup, Suggestions } from './field';
 import { ResourceFields } from './resourceFields';
 
 export interface MoreFieldsProps {
@@ -12,7 +12,7 @@ export interface MoreFieldsProps {
   methods: readonly string[];
   problemsOf: (field: string) => readonly FieldProblem[];
   /** What a release may use where nothing is said. */
-  usual: Resources;
+  defaults: Resources;
   trans: TranslationBundle;
   change: (values: DeployValues) => void;
   commit: () => void;
@@ -34,7 +34,7 @@ export const MORE_FIELDS = [
 
 /** What is rarely asked for. It opens by itself when something in it is wrong. */
 export function MoreFields(props: MoreFieldsProps): React.ReactElement {
-  const { values, methods, problemsOf, usual, trans, change, commit } = props;
+  const { values, methods, problemsOf, defaults, trans, change, commit } = props;
   const wrong = MORE_FIELDS.some(field => problemsOf(field).length);
   const [open, setOpen] = React.useState(false);
   const text = (
@@ -42,7 +42,7 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
     label: string,
     help: string,
     placeholder: string,
-    offered: readonly string[] = []
+    suggestions: readonly string[] = []
   ): React.ReactElement => (
     <Field label={label} help={help} problems={problemsOf(field)}>
       {control => (
@@ -54,14 +54,16 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
             placeholder={placeholder}
             spellCheck={false}
             autoComplete="off"
-            {...(offered.length > 0 && { list: `${control.id}-offered` })}
+            {...(suggestions.length > 0 && { list: `${control.id}-offered` })}
             value={values[field]}
             onChange={event => {
               change({ ...values, [field]: event.target.value });
             }}
             onBlur={commit}
           />
-          {offered.length > 0 ? <Offered id={`${control.id}-offered`} choices={offered} /> : null}
+          {suggestions.length > 0 ? (
+            <Suggestions id={`${control.id}-offered`} choices={suggestions} />
+          ) : null}
         </>
       )}
     </Field>
@@ -187,7 +189,7 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       </FieldGroup>
       <ResourceFields
         values={values.resources}
-        usual={usual}
+        defaults={defaults}
         problems={problemsOf('resources')}
         trans={trans}
         change={resources => {

@@ -1,8 +1,8 @@
 /** Small parts that several widgets show. */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
 import type { ReleaseCard } from '../generated';
+import { type Problem } from '../problem';
 import { percent, roleName } from '../words';
 import { useServices } from './services';
 
@@ -56,26 +56,26 @@ export function RoleBadge(props: {
 
 /** What went wrong, and what to do. */
 export function Notice(props: {
-  trouble: Trouble;
+  problem: Problem;
   before?: string;
   children?: React.ReactNode;
 }): React.JSX.Element {
-  const { trouble, before = '', children } = props;
+  const { problem, before = '', children } = props;
   return (
     <div className="nbd-Notice" role="alert">
       <p className="nbd-Notice-what">
         {before}
-        {trouble.message}
+        {problem.message}
       </p>
-      {trouble.lines.length > 0 && (
+      {problem.lines.length > 0 && (
         <ul>
-          {trouble.lines.map((line, i) => (
+          {problem.lines.map((line, i) => (
             <li key={i}>{line}</li>
           ))}
         </ul>
       )}
-      {trouble.details && <pre>{trouble.details}</pre>}
-      {trouble.remedy && <p>→ {trouble.remedy}</p>}
+      {problem.details && <pre>{problem.details}</pre>}
+      {problem.remedy && <p>→ {problem.remedy}</p>}
       {children !== undefined && <div className="nbd-row">{children}</div>}
     </div>
   );

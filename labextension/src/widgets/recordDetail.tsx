@@ -1,8 +1,8 @@
 /** One request: its input, and what each release answered, side by side. All of it is data: text, never HTML. */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { Answered, RecordRow, RecordView } from '../generated';
+import { problemOf } from '../problem';
 import { clock, milliseconds, short } from '../words';
 import { useLoaded } from './hooks';
 import { Button, Copy, Notice, Waiting } from './parts';
@@ -41,8 +41,8 @@ export function RecordDetail(props: {
         </h4>
       </div>
       {loaded.error !== null && (
-        <Notice trouble={troubleOf(loaded.error)}>
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+        <Notice problem={problemOf(loaded.error)}>
+          <Button onClick={loaded.reload}>{trans.__('Look again')}</Button>
         </Notice>
       )}
       {!shown && loaded.error === null && <Waiting words={trans.__('Reading the record …')} />}

@@ -1,9 +1,9 @@
 /** The Deployments sidebar: the list of endpoints, or the one that is opened, and the jobs below. */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
 import type { EndpointRow } from '../generated';
 import type { Section } from '../model';
+import { type Problem } from '../problem';
 import { clock } from '../words';
 import { Endpoint } from './endpoint';
 import { EndpointList } from './endpointList';
@@ -15,7 +15,7 @@ import { useServices } from './services';
 export interface SidebarState {
   readonly endpoints: readonly EndpointRow[] | null;
   readonly home: string;
-  readonly trouble: Trouble | null;
+  readonly problem: Problem | null;
   /** False: the server does not answer. */
   readonly connected: boolean;
   /** When it was last heard of; null: never. */
@@ -80,12 +80,12 @@ export function Sidebar(props: Props): React.JSX.Element {
       <div className="nbd-Body">
         {opened === null ? (
           <>
-            {state.trouble && state.connected && !state.expired && (
-              <Notice trouble={state.trouble}>
+            {state.problem && state.connected && !state.expired && (
+              <Notice problem={state.problem}>
                 <Button onClick={onAgain}>{trans.__('Look again')}</Button>
               </Notice>
             )}
-            {state.endpoints === null && !state.trouble && state.connected && (
+            {state.endpoints === null && !state.problem && state.connected && (
               <Waiting words={trans.__('Looking for endpoints …')} />
             )}
             {state.endpoints !== null && (

@@ -1,12 +1,11 @@
 /** Try it: a form of the signature, filled with the example, or the request as JSON; the answer; and snippets. */
 import * as React from 'react';
 
-import type { Trouble } from '../changes';
-import { troubleOf } from '../changes';
 import { exact } from '../exact';
 import type { Texts } from '../form';
 import { instanceOf, textsOf } from '../form';
 import type { EndpointView, FormField, FormView, Prediction } from '../generated';
+import { type Problem, problemOf } from '../problem';
 import { milliseconds, short } from '../words';
 import { useLoaded } from './hooks';
 import { Button, Copy, Empty, Notice, Waiting } from './parts';
@@ -27,8 +26,8 @@ export function TryIt(props: { view: EndpointView }): React.JSX.Element {
   );
   if (loaded.error !== null) {
     return (
-      <Notice trouble={troubleOf(loaded.error)}>
-        <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+      <Notice problem={problemOf(loaded.error)}>
+        <Button onClick={loaded.reload}>{trans.__('Look again')}</Button>
       </Notice>
     );
   }
@@ -55,28 +54,28 @@ function Form(props: { form: FormView }): React.JSX.Element {
   const [texts, setTexts] = React.useState<Texts>(() => textsOf(form.fields));
   const [json, setJson] = React.useState(() => exact.stringify(form.instance, 2));
   const [answer, setAnswer] = React.useState<Answer | null>(null);
-  const [trouble, setTrouble] = React.useState<Trouble | null>(null);
-  const [asking, setAsking] = React.useState(false);
+  const [problem, setProblem] = React.useState<Problem | null>(null);
+  const [sending, setSending] = React.useState(false);
   const made = instanceOf(form.fields, texts, trans);
   const parsed = parse(json);
   const wrong = asJson ? parsed.problem !== '' : Object.keys(made.problems).length > 0;
 
-  const ask = async (): Promise<void> => {
+  const send = async (): Promise<void> => {
     if (wrong) return;
-    setAsking(true);
-    const began = performance.now();
+    setSending(true);
+    const startedAt = performance.now();
     try {
       const data = [asJson ? parsed.value : made.instance];
       const prediction = await call<Prediction>('predict', { name: form.name, data });
-      const ms = performance.now() - began;
+      const ms = performance.now() - startedAt;
       setAnswer({ prediction, ms });
-      setTrouble(null);
+      setProblem(null);
       say(trans.__('answered with %1', prediction.status));
     } catch (error) {
       setAnswer(null);
-      setTrouble(troubleOf(error));
+      setProblem(problemOf(error));
     }
-    setAsking(false);
+    setSending(false);
   };
   const toJson = (): void => {
     if (!asJson && Object.keys(made.problems).length === 0)
@@ -89,7 +88,7 @@ function Form(props: { form: FormView }): React.JSX.Element {
       noValidate
       onSubmit={event => {
         event.preventDefault();
-        void ask();
+        void send();
       }}
     >
       {asJson ? (
@@ -125,10 +124,10 @@ function Form(props: { form: FormView }): React.JSX.Element {
         <Button
           type="submit"
           look="primary"
-          disabled={wrong || asking}
+          disabled={wrong || sending}
           title={trans.__('Ask %1', form.url)}
         >
-          {asking ? trans.__('Asking …') : trans.__('Ask')}
+          {sending ? trans.__('Asking …') : trans.__('Ask')}
         </Button>
         {form.fields.length > 0 && (
           <Button onClick={toJson} aria-pressed={asJson}>
@@ -145,7 +144,7 @@ function Form(props: { form: FormView }): React.JSX.Element {
           {trans.__('The example again')}
         </Button>
       </div>
-      {trouble && <Notice trouble={trouble} />}
+      {problem && <Notice problem={problem} />}
       {answer && <Answered answer={answer} />}
     </form>
   );

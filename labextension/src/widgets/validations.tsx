@@ -1,8 +1,8 @@
 /** What was validated of an endpoint: how the latest validations ended, and what they measured, release by release. */
 import * as React from 'react';
 
-import { troubleOf } from '../changes';
 import type { ValidationRow, ValidationsView } from '../generated';
+import { problemOf } from '../problem';
 import { ago, clock, short } from '../words';
 import { Chart } from './chart';
 import { useLoaded, useVisible } from './hooks';
@@ -31,8 +31,8 @@ export function Validations(props: {
     <section ref={root}>
       <h4>{trans.__('Validations')}</h4>
       {loaded.error !== null && (
-        <Notice trouble={troubleOf(loaded.error)}>
-          <Button onClick={loaded.again}>{trans.__('Look again')}</Button>
+        <Notice problem={problemOf(loaded.error)}>
+          <Button onClick={loaded.reload}>{trans.__('Look again')}</Button>
         </Notice>
       )}
       {!shown && loaded.error === null && <Waiting words={trans.__('Reading validations …')} />}

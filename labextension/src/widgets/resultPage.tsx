@@ -5,14 +5,14 @@ import * as React from 'react';
 import type { ResultPageView } from '../generated';
 import { Rendered } from './rendered';
 
-export function Told(props: {
-  told: ResultPageView;
+export function ResultPage(props: {
+  page: ResultPageView;
   rendermime: IRenderMimeRegistry;
 }): React.JSX.Element {
   const { rendermime } = props;
   return (
-    <div className="nbd-Told">
-      <Rendered rendermime={rendermime} mime="text/html" data={props.told.html} trusted={false} />
+    <div className="nbd-ResultPage">
+      <Rendered rendermime={rendermime} mime="text/html" data={props.page.html} trusted={false} />
     </div>
   );
 }

@@ -1,10 +1,10 @@
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
-const KEY = 'nbdeploy:begun';
+const KEY = 'nbdeploy:tab-jobs';
 const KEPT = 50;
 
 /** The jobs that were asked for in this browser tab, each with its notebook; they are known after a reload too. */
-export class Begun {
+export class TabJobs {
   constructor(
     private readonly notebooks: INotebookTracker | null,
     private readonly storage: Storage = window.sessionStorage

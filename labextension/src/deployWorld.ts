@@ -87,7 +87,7 @@ export class NotebookWorld implements DeployWorld, IDisposable {
       reporting = reporting
         .then(async () => this.nbdeploy.jobs.assignKernel(job.id, pid, pathOnServer(this.panel)))
         .catch((error: unknown) => {
-          console.warn('nbdeploy: the server does not know which kernel is waited for', error);
+          console.warn('nbdeploy: the server could not be told the kernel of the job', error);
         });
     };
     context.pathChanged.connect(reportKernel);
@@ -133,8 +133,8 @@ export function kernelState(panel: NotebookPanel, trans: TranslationBundle): Ker
   return {
     kind: 'busy',
     words: trans._n(
-      'The kernel is busy: a cell runs. You can deploy all the same; the capture waits until it has ended.',
-      'The kernel is busy: %1 cells run or wait. You can deploy all the same; the capture waits until they have ended.',
+      'The kernel is busy: a cell runs. You can deploy now; the capture waits until the cell has ended.',
+      'The kernel is busy: %1 cells run or wait. You can deploy now; the capture waits until the cells have ended.',
       running
     )
   };

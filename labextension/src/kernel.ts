@@ -113,14 +113,14 @@ export class Kernel {
       throw problemError({
         code: 'no_kernel',
         title: 'This notebook has no kernel.',
-        remedy: 'Choose one, and run the cells that make the model.'
+        remedy: 'Choose a kernel, and run the cells that make the model.'
       });
     }
     if (kernel.status === 'dead') {
       throw problemError({
         code: 'kernel_dead',
         title: 'The kernel has died.',
-        remedy: 'Restart it, and run the cells that make the model again.'
+        remedy: 'Restart the kernel, and run the cells that make the model again.'
       });
     }
     const info = await kernel.info;
@@ -128,7 +128,7 @@ export class Kernel {
     if (language !== 'python') {
       throw problemError({
         code: 'not_python',
-        title: `Only models in Python kernels can be deployed; this one speaks ${language}.`,
+        title: `The language of this kernel is ${language}: only models in Python kernels can be deployed.`,
         remedy: 'Validation notebooks may be in any language: see the command ‘Validate’.'
       });
     }
@@ -224,6 +224,6 @@ function kernelFailed(name: string, words: string): ProblemError {
   return problemError({
     code: 'kernel_failed',
     title: `The kernel could not answer: ${name}${words === '' ? '' : `: ${words}`}`,
-    remedy: 'If it comes again, restart the kernel.'
+    remedy: 'If the error recurs, restart the kernel.'
   });
 }

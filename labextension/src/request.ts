@@ -179,7 +179,7 @@ export function unreachable(error: unknown): ProblemError {
     code: 'unreachable',
     title: 'The Jupyter server does not answer.',
     details: error instanceof Error ? error.message : String(error),
-    remedy: 'Look whether it still runs; what is shown here is what was seen last.'
+    remedy: 'Check whether it still runs. This page shows the last known data.'
   });
 }
 
@@ -191,8 +191,8 @@ function notSignedIn(status: number): ProblemError {
   return problemError({
     code: 'not_signed_in',
     status,
-    title: 'Your log-in at the Jupyter server has ended.',
-    remedy: 'Log in again in another tab: this page goes on then, and nothing in it is lost.'
+    title: 'Your session on the Jupyter server has expired.',
+    remedy: 'Log in again in another tab. This page then continues, and nothing in it is lost.'
   });
 }
 
@@ -212,7 +212,7 @@ export function refused(response: Response, text: string): ProblemError {
       status,
       title: 'The Jupyter server does not know nbdeploy.',
       remedy:
-        "Run 'jupyter server extension list' where the server was started: jupyter_deploy.faces.server has to be OK."
+        "Run 'jupyter server extension list' where the server was started: jupyter_deploy.faces.server must be OK."
     });
   }
   return problemError({

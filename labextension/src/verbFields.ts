@@ -2,6 +2,8 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
+import { parseNumber } from './numbers';
+
 /** As pydantic writes it. */
 export interface Schema {
   type?: string;
@@ -132,7 +134,7 @@ export function readForm(
     const text = texts[field.name] ?? field.text;
     const isEmpty = text.trim() === '';
     if (field.required && isEmpty) {
-      problems[field.name] = trans.__('a value is needed');
+      problems[field.name] = trans.__('a value is required');
     }
     const isDefault = text === field.text && !field.important;
     if (isDefault || (isEmpty && field.kind !== 'lines')) {
@@ -156,7 +158,7 @@ function valueOf(field: VerbField, text: string, trans: TranslationBundle): unkn
       return text === 'true';
     case 'number':
     case 'integer':
-      return numberOf(field, text, trans);
+      return parseNumber(text, { ...field, integer: field.kind === 'integer' }, trans);
     case 'lines':
       return lines(text);
     case 'shares':
@@ -190,25 +192,4 @@ function shareOf(line: string, trans: TranslationBundle): [string, number] {
     throw new Error(trans.__('‘%1’ is not TAG=PERCENT', line));
   }
   return [line.slice(0, at).trim(), value];
-}
-
-function numberOf(
-  { kind, minimum, maximum }: VerbField,
-  text: string,
-  trans: TranslationBundle
-): number {
-  const value = Number(text);
-  if (!Number.isFinite(value)) {
-    throw new Error(trans.__('it is not a number'));
-  }
-  if (kind === 'integer' && !Number.isInteger(value)) {
-    throw new Error(trans.__('it is not a whole number'));
-  }
-  if (minimum !== undefined && value < minimum) {
-    throw new Error(trans.__('it is less than %1', minimum));
-  }
-  if (maximum !== undefined && value > maximum) {
-    throw new Error(trans.__('it is more than %1', maximum));
-  }
-  return value;
 }

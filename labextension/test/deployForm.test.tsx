@@ -99,7 +99,7 @@ describe('the fields', () => {
     const name = await screen.findByRole('textbox', { name: 'Name', description: /is no name/ });
     expect(name).toBeInvalid();
     expect(deploy()).toHaveAttribute('aria-disabled', 'true');
-    expect(deploy()).toHaveAccessibleDescription('Mend what is marked first.');
+    expect(deploy()).toHaveAccessibleDescription('Fix the marked fields first.');
     await user.click(deploy());
     expect(world.asked).toEqual([]);
     expect(name).toHaveFocus();
@@ -149,7 +149,7 @@ describe('the fields', () => {
     };
     world.problems = [problemIn('', finding.message, finding)];
     const { openCell, user } = await open(world);
-    const found = await screen.findByRole('region', { name: 'What the checks found' });
+    const found = await screen.findByRole('region', { name: 'Findings of the checks' });
     await user.click(within(found).getByRole('button', { name: 'In [7]' }));
     expect(openCell).toHaveBeenCalledWith(7);
     await user.click(within(found).getByRole('checkbox'));
@@ -170,9 +170,9 @@ describe('the fields', () => {
     };
     world.around = context({ notebooks: [notebook], asked: ['b.ipynb, 2 gates'] });
     const { user } = await open(world);
-    expect(screen.getByText('Asked of it already: b.ipynb, 2 gates')).toBeInTheDocument();
+    expect(screen.getByText('Present gates: b.ipynb, 2 gates')).toBeInTheDocument();
     await user.click(screen.getByRole('checkbox', { name: /^a/ }));
-    expect(screen.getByText(/^Instead of what is asked so far/)).toBeInTheDocument();
+    expect(screen.getByText(/^Instead of the present gates/)).toBeInTheDocument();
     await user.click(deploy());
     expect(world.asked).toMatchObject([{ validate: ['/w/a.ipynb'] }]);
   });
@@ -200,7 +200,7 @@ describe('the fields', () => {
   });
 
   it('what is to be known is said beside the button', async () => {
-    await open(new World(), ['The notebook has changes that are not saved: it is saved first.']);
+    await open(new World(), ['The notebook has unsaved changes: it is saved first.']);
     expect(screen.getByText(/saved first/)).toBeInTheDocument();
   });
 });
@@ -223,7 +223,7 @@ describe('a kernel that cannot tell', () => {
     const world = new World();
     world.state = { kind: 'starting' };
     await open(world);
-    expect(screen.getByText('The kernel starts…')).toBeInTheDocument();
+    expect(screen.getByText('The kernel is starting…')).toBeInTheDocument();
   });
 
   it('is busy: the models are there all the same, and what the capture waits for is said', async () => {
@@ -244,7 +244,7 @@ describe('a kernel that cannot tell', () => {
     });
     const { kernelActions, user } = await open(world);
     expect(screen.getByRole('alert')).toHaveTextContent('has no nbdeploy');
-    await user.click(screen.getByRole('button', { name: 'Insert as a cell' }));
+    await user.click(screen.getByRole('button', { name: 'Insert cell' }));
     expect(kernelActions.insert).toHaveBeenCalledWith(expect.stringContaining('%pip install'));
   });
 
@@ -253,7 +253,7 @@ describe('a kernel that cannot tell', () => {
     world.models = [];
     const { kernelActions, user } = await open(world);
     expect(screen.getByText(/holds no model yet/)).toBeInTheDocument();
-    await user.click(screen.getByRole('button', { name: 'Look again' }));
+    await user.click(screen.getByRole('button', { name: 'Refresh' }));
     expect(kernelActions.lookAgain).toHaveBeenCalled();
     await user.type(screen.getByLabelText('Expression for the model'), 'rules');
     await user.click(deploy());

@@ -182,7 +182,7 @@ describe('the records', () => {
     expect(await screen.findByText('ValueError: 😀')).toBeInTheDocument();
     expect(screen.getByText(/<script>/)).toBeInTheDocument();
     expect(document.querySelector('script')).toBeNull();
-    expect(screen.getByText(/Cut here/)).toBeInTheDocument();
+    expect(screen.getByText(/Truncated/)).toBeInTheDocument();
     await userEvent.click(screen.getByRole('button', { name: 'Copy as cell' }));
     expect(insertCell).toHaveBeenCalledWith('X = 1');
     await userEvent.keyboard('{Escape}');
@@ -203,7 +203,7 @@ describe('the records', () => {
     // In jsdom all fifteen rows are in sight, so the older page is asked for at once.
     away = true;
     shown(<Records view={endpoint()} />, { view: view });
-    const again = await screen.findByRole('button', { name: 'Look again' });
+    const again = await screen.findByRole('button', { name: 'Refresh' });
     away = false;
     await userEvent.click(again);
     await screen.findByText('{"x": 30}');
@@ -225,7 +225,7 @@ describe('the records', () => {
     const list = await screen.findByRole('listbox', { name: 'Records, newest first' });
     list.scrollTop = 400;
     fireEvent.scroll(list);
-    const again = await screen.findByRole('button', { name: 'Look again' });
+    const again = await screen.findByRole('button', { name: 'Refresh' });
     expect(asked).toEqual(['newest', 'c16']);
     away = false;
     await userEvent.click(again);
@@ -233,7 +233,7 @@ describe('the records', () => {
       expect(asked).toEqual(['newest', 'c16', 'c16']);
     });
     await waitFor(() => {
-      expect(screen.queryByRole('button', { name: 'Look again' })).toBeNull();
+      expect(screen.queryByRole('button', { name: 'Refresh' })).toBeNull();
     });
   });
 
@@ -250,7 +250,7 @@ describe('the records', () => {
       const list = await screen.findByRole('listbox', { name: 'Records, newest first' });
       away = true;
       await vi.advanceTimersByTimeAsync(4000);
-      const again = await screen.findByRole('button', { name: 'Look again' });
+      const again = await screen.findByRole('button', { name: 'Refresh' });
       list.scrollTop = 400;
       fireEvent.scroll(list);
       away = false;
@@ -260,7 +260,7 @@ describe('the records', () => {
         expect(count).toBe(before + 1);
       });
       await waitFor(() => {
-        expect(screen.queryByRole('button', { name: 'Look again' })).toBeNull();
+        expect(screen.queryByRole('button', { name: 'Refresh' })).toBeNull();
       });
       await vi.advanceTimersByTimeAsync(10_000);
       expect(count).toBe(before + 1); // what is new would move what is read

@@ -81,7 +81,7 @@ describe('requestAPI', () => {
     const saving = toProblemError(
       new ServerConnection.ResponseError(new Response('', { status: 403 }), 'Forbidden')
     );
-    expect(ours.message).toBe('Your log-in at the Jupyter server has ended.');
+    expect(ours.message).toBe('Your session on the Jupyter server has expired.');
     expect([saving.code, saving.message]).toEqual([ours.code, ours.message]);
   });
 

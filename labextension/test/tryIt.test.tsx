@@ -70,7 +70,9 @@ describe('what is typed into a form', () => {
     expect(instanceOf(FIELDS, { ...typed, age: '1.5' }, trans).problems.age).toBe(
       'not a whole number'
     );
-    expect(instanceOf(FIELDS, { ...typed, age: '' }, trans).problems.age).toBe('a value is needed');
+    expect(instanceOf(FIELDS, { ...typed, age: '' }, trans).problems.age).toBe(
+      'a value is required'
+    );
   });
 });
 
@@ -88,8 +90,8 @@ describe('trying an endpoint', () => {
     shown(<TryIt view={endpoint()} />, { view: async () => Promise.resolve(FORM as never), call });
     const age = await screen.findByLabelText('age');
     await userEvent.clear(age);
-    expect(screen.getByRole('button', { name: 'Ask' })).toBeDisabled();
-    expect(age).toHaveAccessibleDescription('a value is needed');
+    expect(screen.getByRole('button', { name: 'Send' })).toBeDisabled();
+    expect(age).toHaveAccessibleDescription('a value is required');
     await userEvent.type(age, '50{Enter}');
     expect(call).toHaveBeenCalledWith('predict', {
       name: 'clf',
@@ -134,8 +136,8 @@ describe('trying an endpoint', () => {
     const id = await screen.findByLabelText('id');
     expect(id).toHaveValue(large);
     await userEvent.type(screen.getByLabelText('x'), '2.50');
-    await userEvent.click(screen.getByRole('button', { name: 'Ask' }));
-    const answer = await screen.findByLabelText('The answer', { selector: 'pre' });
+    await userEvent.click(screen.getByRole('button', { name: 'Send' }));
+    const answer = await screen.findByLabelText('Answer', { selector: 'pre' });
     expect(answer.textContent.replace(/\s/g, '')).toBe(`{"predictions":[${large},1.0,2e-7]}`);
     await userEvent.clear(id);
     await userEvent.type(id, '-12345678901234567890{Enter}');
@@ -143,7 +145,7 @@ describe('trying an endpoint', () => {
     const text = screen.getByRole('textbox');
     expect(text).toHaveValue('{\n  "id": -12345678901234567890,\n  "x": 2.5\n}');
     fireEvent.change(text, { target: { value: `{"id": ${large}, "x": 1.0}` } });
-    await userEvent.click(screen.getByRole('button', { name: 'Ask' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Send' }));
     await waitFor(() => {
       expect(asked).toEqual([
         `{"name":"clf","data":[{"id":${large},"x":2.5}]}`,
@@ -165,7 +167,7 @@ describe('trying an endpoint', () => {
       view: async () => Promise.resolve(FORM as never),
       call: async () => Promise.reject(refused)
     });
-    await userEvent.click(await screen.findByRole('button', { name: 'Ask' }));
+    await userEvent.click(await screen.findByRole('button', { name: 'Send' }));
     expect(await screen.findByRole('alert')).toHaveTextContent('the endpoint has gone→ look');
   });
 
@@ -217,7 +219,7 @@ describe('the sidebar', () => {
   it('keeps what it shows while the server is away', async () => {
     shown(sidebar({ connected: false, heard: '2026-11-26T02:00:00Z' }));
     await waitFor(() => {
-      expect(screen.getByRole('alert')).toHaveTextContent('What is deployed goes on.');
+      expect(screen.getByRole('alert')).toHaveTextContent('Endpoints keep running.');
     });
     expect(screen.getByText('Nothing is deployed yet')).toBeInTheDocument();
   });

@@ -96,7 +96,7 @@ describe('the fields of a verb', () => {
   it('say what cannot be', () => {
     const { problems } = readForm(FIELDS, { shadow: 'clf', workers: '65', data: '{' }, trans);
     expect(Object.keys(problems)).toEqual(['name', 'shadow', 'workers', 'data']);
-    expect(problems.workers).toBe('it is more than 64');
+    expect(problems.workers).toBe('more than 64');
   });
 });
 

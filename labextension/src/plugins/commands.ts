@@ -79,10 +79,10 @@ function labels({ trans }: INbdeploy): { readonly [verb in Verb]: string } {
     rollback: trans.__('Roll Back…'),
     history: trans.__('Show History…'),
     compare: trans.__('Compare Candidate with Stable…'),
-    diff: trans.__('What Changed Between Models…'),
+    diff: trans.__('Compare Two Models…'),
     logs: trans.__('Show Records…'),
     predict: trans.__('Try an Endpoint…'),
-    feedback: trans.__('Tell Actual Values…'),
+    feedback: trans.__('Send Feedback…'),
     reproduce: trans.__('Reproduce a Snapshot…'),
     publish: trans.__('Publish…'),
     verify: trans.__('Verify an Image…'),
@@ -92,6 +92,6 @@ function labels({ trans }: INbdeploy): { readonly [verb in Verb]: string } {
     purge: trans.__('Purge Records…'),
     stop: trans.__('Stop Endpoint…'),
     down: trans.__('Stop Everything…'),
-    reconcile: trans.__('Bring Back What Should Run…')
+    reconcile: trans.__('Reconcile…')
   };
 }

@@ -99,7 +99,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
 
     app.commands.addCommand(CommandIDs.deploy, {
       label: args => (args.toolbar === true ? trans.__('Deploy') : trans.__('Deploy Model…')),
-      caption: trans.__('Make a running service of a model in this notebook'),
+      caption: trans.__('Deploy a model of this notebook as a running service'),
       icon: deployIcon,
       execute: async () => deploy()
     });
@@ -154,7 +154,7 @@ export const dialog: JupyterFrontEndPlugin<JobActions> = {
       }
     };
     resume().catch((error: unknown) => {
-      console.warn('nbdeploy: the jobs that went on cannot be told of', error);
+      console.warn('nbdeploy: the notifications of running jobs cannot be resumed', error);
     });
     return actions;
   }
@@ -175,7 +175,7 @@ async function forceJob(nbdeploy: INbdeploy, job: Job, reason: string): Promise<
   }
   const request = { ...(job.request as DeployRequest), force: true, reason };
   if (typeof request.source !== 'string') {
-    throw new Error(nbdeploy.trans.__('Its model was not captured: try again instead.'));
+    throw new Error(nbdeploy.trans.__('The model was not captured. Try the deploy again.'));
   }
   for (const field of ['model', 'method', 'example', 'signature', 'training', 'include'] as const) {
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- they are of the capture alone
@@ -186,7 +186,7 @@ async function forceJob(nbdeploy: INbdeploy, job: Job, reason: string): Promise<
 
 function startedJob(started: Started<Verb>): Job {
   if (!('job' in started)) {
-    throw new Error('it is no job');
+    throw new Error('the verb has no job');
   }
   return started.job;
 }

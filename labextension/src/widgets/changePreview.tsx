@@ -22,11 +22,11 @@ export function ChangePreview(props: {
   }, [phase, number]);
   const title = pending.title || titleOf(trans, pending);
   const heads = {
-    loading: trans.__('Looking at what would change: %1', title),
-    preview: trans.__('Before you confirm: %1', title),
-    working: trans.__('Working: %1', title),
-    failed: trans.__('Not done: %1', title),
-    conflict: trans.__('Somebody was faster: %1', title)
+    loading: trans.__('Loading the preview: %1', title),
+    preview: trans.__('Preview: %1', title),
+    working: trans.__('In progress: %1', title),
+    failed: trans.__('Failed: %1', title),
+    conflict: trans.__('Conflict: %1', title)
   };
   const working = phase === 'working' || phase === 'loading';
   return (
@@ -113,36 +113,56 @@ function Difference(props: { pending: Pending }): React.JSX.Element {
 function Confirm(props: { changes: Changes }): React.JSX.Element {
   const { changes } = props;
   const { trans } = useServices();
+  return (
+    <ReasonForm
+      label={trans.__('Reason (optional)')}
+      placeholder={trans.__('Reason (optional)')}
+      onReason={reason => void changes.confirm(reason)}
+    >
+      {() => (
+        <>
+          <Button type="submit" look="primary">
+            {trans.__('Confirm')}
+          </Button>
+          <Button
+            onClick={() => {
+              changes.dismiss();
+            }}
+          >
+            {trans.__('Cancel')}
+          </Button>
+        </>
+      )}
+    </ReasonForm>
+  );
+}
+
+/** A field for the reason, with the buttons that use it. */
+function ReasonForm(props: {
+  label: string;
+  placeholder: string;
+  onReason: (reason: string) => void;
+  children: (reason: string) => React.ReactNode;
+}): React.JSX.Element {
   const [reason, setReason] = React.useState('');
   return (
     <form
       className="nbd-Pending-form"
       onSubmit={event => {
         event.preventDefault();
-        void changes.confirm(reason.trim());
+        props.onReason(reason.trim());
       }}
     >
       <input
         type="text"
         value={reason}
-        aria-label={trans.__('Why (optional)')}
-        placeholder={trans.__('Why? (optional)')}
+        aria-label={props.label}
+        placeholder={props.placeholder}
         onChange={event => {
           setReason(event.target.value);
         }}
       />
-      <div className="nbd-row">
-        <Button type="submit" look="primary">
-          {trans.__('Confirm')}
-        </Button>
-        <Button
-          onClick={() => {
-            changes.dismiss();
-          }}
-        >
-          {trans.__('Cancel')}
-        </Button>
-      </div>
+      <div className="nbd-row">{props.children(reason.trim())}</div>
     </form>
   );
 }
@@ -150,7 +170,6 @@ function Confirm(props: { changes: Changes }): React.JSX.Element {
 function Failed(props: { pending: Pending; changes: Changes }): React.JSX.Element {
   const { pending, changes } = props;
   const { trans, openReport } = useServices();
-  const [why, setWhy] = React.useState('');
   const problem = pending.problem;
   if (!problem) return <></>;
   return (
@@ -169,28 +188,17 @@ function Failed(props: { pending: Pending; changes: Changes }): React.JSX.Elemen
         )}
       </div>
       {problem.gates && (
-        <form
-          className="nbd-Pending-form"
-          onSubmit={event => {
-            event.preventDefault();
-            void changes.force(why);
-          }}
+        <ReasonForm
+          label={trans.__('Reason for the override')}
+          placeholder={trans.__('Reason (stored permanently)')}
+          onReason={reason => void changes.force(reason)}
         >
-          <input
-            type="text"
-            value={why}
-            aria-label={trans.__('Why it is done all the same')}
-            placeholder={trans.__('Why? (kept for good)')}
-            onChange={event => {
-              setWhy(event.target.value);
-            }}
-          />
-          <div className="nbd-row">
-            <Button type="submit" look="danger" disabled={!why.trim()}>
-              {trans.__('Do it all the same')}
+          {reason => (
+            <Button type="submit" look="danger" disabled={reason === ''}>
+              {trans.__('Override the gates')}
             </Button>
-          </div>
-        </form>
+          )}
+        </ReasonForm>
       )}
     </>
   );
@@ -206,12 +214,12 @@ function Newer(props: { pending: Pending; now: number }): React.JSX.Element {
       <div className="nbd-Notice" role="alert">
         <p className="nbd-Notice-what">
           {trans.__(
-            'Not done: it is at revision %1 by now, you saw revision %2.',
+            'The endpoint is at revision %1, you saw revision %2: nothing was changed.',
             latest,
             pending.revision
           )}
         </p>
-        <p>→ {trans.__('See what changed, and look again at what yours would do.')}</p>
+        <p>→ {trans.__('Review the newer revisions, then refresh the preview.')}</p>
       </div>
       <ul className="nbd-Newer">
         {pending.newer.map(row => (
@@ -232,7 +240,7 @@ function AgainOrNot({ changes }: { changes: Changes }): React.JSX.Element {
   return (
     <>
       <Button look="primary" onClick={() => void changes.previewAgain()}>
-        {trans.__('Look again')}
+        {trans.__('Refresh')}
       </Button>
       <Button
         onClick={() => {

@@ -25,7 +25,7 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
   if (!rendermime.mimeTypes.includes(MIME)) {
     return (
       <p className="nbd-faint">
-        {trans.__('Charts need the Vega renderer, which this Lab has switched off.')}
+        {trans.__('Charts need the Vega renderer, which is disabled in this JupyterLab.')}
       </p>
     );
   }

@@ -2,6 +2,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { checkIcon, copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { copyText } from '../clipboard';
+
 /** Puts a text on the clipboard, and says so. */
 export function CopyButton({
   text,
@@ -14,12 +16,12 @@ export function CopyButton({
 }): React.ReactElement {
   const [status, setStatus] = React.useState('');
   const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setStatus(trans.__('Copied'));
-    } catch {
-      setStatus(trans.__('This browser does not let it be copied: select the text instead'));
-    }
+    const copied = await copyText(text);
+    setStatus(
+      copied
+        ? trans.__('Copied')
+        : trans.__('The browser denies access to the clipboard. Select the text instead.')
+    );
   };
   const Icon = status ? checkIcon : copyIcon;
   return (

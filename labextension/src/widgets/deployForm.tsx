@@ -111,11 +111,11 @@ function NoModel({
     <div className="nbdeploy-notice" role="status">
       <p>
         {trans.__(
-          'The kernel holds no model yet. Run the cell that fits one, then look again; or name an expression below: any function or object with a predict method will do.'
+          'The kernel holds no model yet. Run the cell that fits one, then refresh; or enter an expression below: a function, or an object with a predict method.'
         )}
       </p>
       <button type="button" className="jp-Button jp-mod-styled" onClick={lookAgain}>
-        {trans.__('Look again')}
+        {trans.__('Refresh')}
       </button>
     </div>
   );
@@ -167,7 +167,7 @@ function Fields(
         help={
           first
             ? trans.__('A new endpoint: clients call it by this name.')
-            : trans.__('An endpoint that is there: this becomes one more release behind it.')
+            : trans.__('An existing endpoint: the model becomes another release of it.')
         }
         problems={problemsOf('name')}
       >
@@ -215,7 +215,7 @@ function Fields(
       />
       <Field
         label={trans.__('Reason')}
-        help={trans.__('Why; kept in the history of the endpoint.')}
+        help={trans.__('Stored in the history of the endpoint.')}
         problems={problemsOf('reason')}
       >
         {control => (
@@ -231,8 +231,8 @@ function Fields(
         )}
       </Field>
       {findings.length ? (
-        <section className="nbdeploy-checkFindings" aria-label={trans.__('What the checks found')}>
-          <h3>{trans.__('What the checks found')}</h3>
+        <section className="nbdeploy-checkFindings" aria-label={trans.__('Findings of the checks')}>
+          <h3>{trans.__('Findings of the checks')}</h3>
           <Findings
             findings={findings}
             trans={trans}

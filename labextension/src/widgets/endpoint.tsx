@@ -36,9 +36,9 @@ export function Endpoint(props: Props): React.JSX.Element {
   if (state.gone) {
     return (
       <Empty
-        title={trans.__('%1 is not there any more', model.name)}
+        title={trans.__('%1 does not exist', model.name)}
         text={trans.__(
-          'It was removed, or this server looks at another home (NBDEPLOY_HOME) by now. Deploy a model as %1 to have it again.',
+          'It was removed, or this server uses another home (NBDEPLOY_HOME). Deploy a model as %1 to create it again.',
           model.name
         )}
       >
@@ -48,12 +48,12 @@ export function Endpoint(props: Props): React.JSX.Element {
   }
   if (!state.view) {
     if (state.problem) return <Notice problem={state.problem} />;
-    return <Waiting words={trans.__('Looking at %1 …', model.name)} />;
+    return <Waiting words={trans.__('Loading %1 …', model.name)} />;
   }
   return (
     <>
       {state.problem && (
-        <Notice problem={state.problem} before={trans.__('What is shown may be out of date: ')} />
+        <Notice problem={state.problem} before={trans.__('The data below may be out of date: ')} />
       )}
       <Shown {...props} view={state.view} />
     </>
@@ -90,7 +90,7 @@ function Shown(props: Props & { view: EndpointView }): React.JSX.Element {
       <Tabs
         tabs={tabs}
         shown={tab}
-        label={trans.__('Ways to look at %1', view.name)}
+        label={trans.__('Sections of %1', view.name)}
         onShow={onTab}
         end={
           !wide && (
@@ -177,7 +177,7 @@ function useChanges(
       const row = state.view?.history[0];
       say(
         what === 'dismissed' || !row
-          ? trans.__('nothing was changed')
+          ? trans.__('Nothing was changed')
           : trans.__('revision %1 is in force: %2', row.revision, row.what)
       );
       focusBack(from.current);
@@ -251,7 +251,7 @@ function Header(props: { view: EndpointView; propose: ProposeChange }): React.JS
         {view.running && (
           <Button
             look="quiet"
-            title={trans.__('Records and history stay; it can be started again')}
+            title={trans.__('Records and history are kept; the endpoint can be started again')}
             onClick={() => {
               propose('stop', {});
             }}
@@ -264,8 +264,8 @@ function Header(props: { view: EndpointView; propose: ProposeChange }): React.JS
         <details className="nbd-faint">
           <summary>
             {trans._n(
-              'Asked of every release: %1 validation',
-              'Asked of every release: %1 validations',
+              '%1 validation of every release',
+              '%1 validations of every release',
               view.validations.length
             )}
           </summary>

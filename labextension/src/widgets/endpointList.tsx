@@ -23,13 +23,13 @@ export function EndpointList(props: Props): React.JSX.Element {
       <Empty
         title={trans.__('Nothing is deployed yet')}
         text={trans.__(
-          'Open a notebook, train a model in it, and press Deploy: the model gets a URL, and everything about it is seen here.'
+          'Open a notebook, train a model in it, and press Deploy. The model gets a URL, and its releases, traffic and records appear here.'
         )}
       >
         <Button look="primary" onClick={deploy}>
           {trans.__('Deploy…')}
         </Button>
-        {home && <p className="nbd-faint nbd-home">{trans.__('Looked in %1', home)}</p>}
+        {home && <p className="nbd-faint nbd-home">{trans.__('Home: %1', home)}</p>}
       </Empty>
     );
   }
@@ -53,11 +53,11 @@ export function EndpointList(props: Props): React.JSX.Element {
         }}
       />
       <p className="nbd-unseen" role="status">
-        {query ? trans._n('%1 endpoint fits', '%1 endpoints fit', shown.length) : ''}
+        {query ? trans._n('%1 endpoint matches', '%1 endpoints match', shown.length) : ''}
       </p>
       {shown.length === 0 ? (
         <Empty
-          title={trans.__('None fits')}
+          title={trans.__('No match')}
           text={trans.__('No endpoint has "%1" in its name.', filter.trim())}
         >
           <Button

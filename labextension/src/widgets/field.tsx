@@ -28,12 +28,7 @@ export function Field({ label, help, problems, children }: FieldProps): React.Re
           'aria-invalid': problems.length > 0,
           'aria-describedby': `${id}-problem ${id}-help`
         })}
-        <Problems id={`${id}-problem`} problems={problems} />
-        {help ? (
-          <p id={`${id}-help`} className="nbdeploy-help">
-            {help}
-          </p>
-        ) : null}
+        <Notes id={id} problems={problems} help={help} />
       </div>
     </div>
   );
@@ -60,14 +55,24 @@ export function FieldGroup({
       </span>
       <div className="nbdeploy-control">
         {children}
-        <Problems id={`${id}-problem`} problems={problems} />
-        {help ? (
-          <p id={`${id}-help`} className="nbdeploy-help">
-            {help}
-          </p>
-        ) : null}
+        <Notes id={id} problems={problems} help={help} />
       </div>
     </div>
+  );
+}
+
+/** The problems of a field, then its help. */
+function Notes(props: Pick<FieldProps, 'problems' | 'help'> & { id: string }): React.ReactElement {
+  const { id, problems, help } = props;
+  return (
+    <>
+      <Problems id={`${id}-problem`} problems={problems} />
+      {help ? (
+        <p id={`${id}-help`} className="nbdeploy-help">
+          {help}
+        </p>
+      ) : null}
+    </>
   );
 }
 

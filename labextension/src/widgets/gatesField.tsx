@@ -51,7 +51,7 @@ export function GatesField(props: GatesFieldProps): React.ReactElement {
             <span className="nbdeploy-faint">
               {[
                 notebook.gates.join(' · ') || trans.__('its own checks, no gates'),
-                notebook.of ? trans.__('of %1', notebook.of) : ''
+                notebook.of ? trans.__('for %1', notebook.of) : ''
               ]
                 .filter(Boolean)
                 .join(' · ')}
@@ -139,12 +139,12 @@ function wordsOf(
   trans: TranslationBundle
 ): string {
   const asked = [...context.asked, ...context.gates].join(' · ');
-  if (asked && notebooks.length) return trans.__('Instead of what is asked so far: %1', asked);
-  if (asked) return trans.__('Asked of it already: %1', asked);
+  if (asked && notebooks.length) return trans.__('Instead of the present gates: %1', asked);
+  if (asked) return trans.__('Present gates: %1', asked);
   if (context.notebooks.length) {
-    return trans.__('A release that does not pass is not started. Later ones are asked the same.');
+    return trans.__(
+      'A release that fails is not started. Later releases must pass the same gates.'
+    );
   }
-  return trans.__(
-    'No validation notebook lies beside this one: nbdeploy init writes a first one to start from.'
-  );
+  return trans.__('This folder has no validation notebook. Run nbdeploy init to create one.');
 }

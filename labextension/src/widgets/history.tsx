@@ -20,7 +20,9 @@ export function History(props: {
   const { trans } = useServices();
   const [pair, setPair] = React.useState<Models | null>(null);
   if (view.history.length === 0) {
-    return <Empty title={trans.__('No revisions')} text={trans.__('Each change is kept here.')} />;
+    return (
+      <Empty title={trans.__('No revisions')} text={trans.__('Each change is listed here.')} />
+    );
   }
   return (
     <div className="nbd-History">
@@ -79,12 +81,12 @@ function Revision(props: {
           key={`${pair.a} ${pair.b}`}
           look="quiet"
           className="nbd-Revision-diff"
-          aria-label={trans.__('What changed from %1 to %2', short(pair.a), short(pair.b))}
+          aria-label={trans.__('Changes from %1 to %2', short(pair.a), short(pair.b))}
           onClick={() => {
             onPair(pair);
           }}
         >
-          {trans.__('What changed since %1', version(pair.a))}
+          {trans.__('Changes since %1', version(pair.a))}
         </Button>
       ))}
       {row.reason && <p className="nbd-faint">“{row.reason}”</p>}
@@ -121,10 +123,10 @@ function Compare(props: {
   );
   return (
     <section>
-      <h4>{trans.__('What changed from one release to another')}</h4>
+      <h4>{trans.__('Changes between two releases')}</h4>
       {tags.length < 2 ? (
         <p className="nbd-faint">
-          {trans.__('One release is kept: deploy another to see what differs.')}
+          {trans.__('Only one release is kept. Deploy another one to compare them.')}
         </p>
       ) : (
         <form
@@ -176,7 +178,7 @@ function Difference(props: { pair: Models }): React.JSX.Element {
       )}
       {problem && (
         <Notice problem={problem}>
-          <Button onClick={loaded.reload}>{trans.__('Look again')}</Button>
+          <Button onClick={loaded.reload}>{trans.__('Refresh')}</Button>
         </Notice>
       )}
       {value && 'html' in value && <ResultPage page={value} rendermime={rendermime} />}

@@ -43,17 +43,18 @@ export function useVisible(element: React.RefObject<Element>): boolean {
   return inView && page;
 }
 
-/** The time, so that "3 min ago" stays true: told anew every half minute. */
-export function useNow(): number {
+/** The time, updated every `everyMs` while `active`. */
+export function useNow(everyMs = 30_000, active = true): number {
   const [now, setNow] = React.useState(() => Date.now());
   React.useEffect(() => {
+    if (!active) return undefined;
     const timer = setInterval(() => {
       setNow(Date.now());
-    }, 30_000);
+    }, everyMs);
     return () => {
       clearInterval(timer);
     };
-  }, []);
+  }, [everyMs, active]);
   return now;
 }
 

@@ -38,7 +38,7 @@ export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement
               ? `${sentence(job.problem.detail)} ${sentence(job.problem.remedy)}`
               : job.endpoint
                 ? trans.__(
-                    'Cancelled. What was half-made is taken back; %1 shows what is in force.',
+                    'Cancelled. Incomplete results are removed; open %1 for the present state.',
                     job.endpoint
                   )
                 : trans.__('Cancelled.')}
@@ -101,7 +101,7 @@ function OtherResult({ job, actions, trans }: JobEndProps): React.ReactElement {
     <p>
       {error === null
         ? trans.__('Done.')
-        : trans.__('Done; what came of it cannot be shown: %1', toProblemError(error).message)}
+        : trans.__('Done. The result cannot be shown: %1', toProblemError(error).message)}
     </p>
   );
 }
@@ -125,17 +125,17 @@ function Deployed({
         <span>
           {deployment.changed ? null : <>{trans.__('Unchanged:')} </>}
           <code title={deployment.release}>{short(deployment.release)}</code> {trans.__('is')}{' '}
-          <strong>{roleName(trans, deployment.role)}</strong> {share} {trans.__('behind')}{' '}
+          <strong>{roleName(trans, deployment.role)}</strong> {share} {trans.__('of')}{' '}
           <strong>{deployment.endpoint}</strong>
           {deployment.replaced
-            ? ` ${trans.__('in the place of %1', short(deployment.replaced))}`
+            ? ` ${trans.__('in place of %1', short(deployment.replaced))}`
             : null}
         </span>
       </p>
       {deployment.role === 'shadow' ? (
         <p className="nbdeploy-help">
           {trans.__(
-            "Clients get stable's answers. What this one would say is recorded, and compared in the sidebar."
+            'Clients get the answers of stable. The answers of the shadow are recorded, and the sidebar compares them.'
           )}
         </p>
       ) : null}
@@ -205,7 +205,7 @@ function Failed({
               actions.tryAgain(job, waivable);
             }}
           >
-            {trans.__('Let it pass…')}
+            {trans.__('Waive the checks…')}
           </button>
         ) : null}
         <TryAgain job={job} actions={actions} trans={trans} />
@@ -263,7 +263,7 @@ function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
         if (reason.trim()) void force();
       }}
     >
-      <label htmlFor={id}>{trans.__('Why it may be done all the same (kept for good)')}</label>
+      <label htmlFor={id}>{trans.__('Reason for the override (stored permanently)')}</label>
       <div className="nbdeploy-buttons">
         <input
           id={id}
@@ -278,7 +278,7 @@ function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
           className="jp-Button jp-mod-styled jp-mod-warn"
           disabled={!reason.trim()}
         >
-          {trans.__('Do it all the same')}
+          {trans.__('Override the gates')}
         </button>
       </div>
       <p role="status" className="nbdeploy-problems">

@@ -39,7 +39,7 @@ export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.Rea
   if (!job) {
     return (
       <p role="status" className="nbdeploy-help">
-        {gone || trans.__('Looking at the job…')}
+        {gone || trans.__('Loading the job…')}
       </p>
     );
   }

@@ -49,11 +49,11 @@ function wordsOf(run: Run, trans: TranslationBundle): string {
     case 'not run':
       return trans.__('– not run');
     case 'waiting':
-      return trans.__('waits');
+      return trans.__('waiting');
     case 'running': {
       const asked = stable ?? latest;
       const whom = stable ? `${trans.__('stable')}: ` : '';
-      if (!asked.cell) return whom + trans.__('its kernel starts');
+      if (!asked.cell) return whom + trans.__('starting the kernel');
       const [cell, cells] = [Math.min(asked.cell, asked.cells), asked.cells];
       return `${whom}${trans.__('cell %1 of %2', cell, cells)}  ${asked.words}`;
     }

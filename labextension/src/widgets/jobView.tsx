@@ -8,6 +8,7 @@ import type { Progress } from '../progress';
 import { elapsed } from '../progress';
 import type { ProblemError } from '../request';
 import { sentence } from './field';
+import { useNow } from './hooks';
 import { JobEnd } from './jobEnd';
 import { JobLog } from './jobLog';
 import { JobRuns } from './jobRuns';
@@ -26,7 +27,7 @@ export interface JobViewProps {
 /** One job: what it does and did, and what came of it. */
 export function JobView(props: JobViewProps): React.ReactElement {
   const { job, progress, away, actions, trans } = props;
-  const now = useSeconds(!hasEnded(job));
+  const now = useNow(1000, !hasEnded(job));
   return (
     <section className="nbdeploy-job" data-state={job.state} aria-label={job.title}>
       <header>
@@ -71,7 +72,7 @@ export function JobState({
 function stateWords(job: Job, trans: TranslationBundle): string {
   const words: Record<Job['state'], string> = {
     waiting: job.kernel === null ? trans.__('waiting for the kernel') : trans.__('capturing'),
-    queued: trans.__('about to start'),
+    queued: trans.__('queued'),
     running: trans.__('running'),
     done: trans.__('done'),
     failed: trans.__('failed'),
@@ -84,20 +85,20 @@ function stateWords(job: Job, trans: TranslationBundle): string {
 function awayWords({ code, message, remedy }: ProblemError, trans: TranslationBundle): string {
   switch (code) {
     case 'unreachable':
-      return trans.__('The server does not answer. Reconnecting; the job goes on meanwhile.');
+      return trans.__('The server does not answer. Reconnecting. The job continues meanwhile.');
     case 'not_signed_in':
       return trans.__(
-        'Your log-in at the Jupyter server has ended. Log in again in another tab: this page goes on then. The job goes on meanwhile.'
+        'Your session on the Jupyter server has expired. Log in again in another tab: this page then continues. The job continues meanwhile.'
       );
     default:
-      return `${sentence(message)} ${sentence(remedy)} ${trans.__('The job goes on meanwhile.')}`;
+      return `${sentence(message)} ${sentence(remedy)} ${trans.__('The job continues meanwhile.')}`;
   }
 }
 
 /** What keeps it from going on; empty: nothing. */
 function waitsFor(job: Job, trans: TranslationBundle): string {
   return job.state === 'waiting' && job.kernel === null
-    ? trans.__('The kernel captures the model as soon as it is free.')
+    ? trans.__('The kernel captures the model as soon as it is idle.')
     : '';
 }
 
@@ -151,14 +152,14 @@ function Cancel({
     <div className="nbdeploy-cancel">
       {phase === 'asks' ? (
         <div role="group" className="nbdeploy-buttons" aria-label={trans.__('Stop this job?')}>
-          <span>{trans.__('Stop it? What is only half-made is taken back.')}</span>
+          <span>{trans.__('Stop this job? Incomplete results are removed.')}</span>
           <button
             type="button"
             ref={stop}
             className="jp-Button jp-mod-styled jp-mod-warn"
             onClick={() => void cancel()}
           >
-            {trans.__('Stop it')}
+            {trans.__('Stop job')}
           </button>
           <button
             type="button"
@@ -167,7 +168,7 @@ function Cancel({
               setPhase('no');
             }}
           >
-            {trans.__('Let it go on')}
+            {trans.__('Keep running')}
           </button>
         </div>
       ) : (
@@ -188,19 +189,4 @@ function Cancel({
       </p>
     </div>
   );
-}
-
-/** The time, told each second while it matters. */
-function useSeconds(ticks: boolean): number {
-  const [now, setNow] = React.useState(() => Date.now());
-  React.useEffect(() => {
-    if (!ticks) return undefined;
-    const timer = setInterval(() => {
-      setNow(Date.now());
-    }, 1000);
-    return () => {
-      clearInterval(timer);
-    };
-  }, [ticks]);
-  return now;
 }

@@ -38,11 +38,11 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
         <Button key="choose" words={trans.__('Choose a kernel…')} act={actions.choose} />
       );
     case 'starting':
-      return notice(trans.__('The kernel starts…'));
+      return notice(trans.__('The kernel is starting…'));
     case 'dead':
       return notice(
         trans.__(
-          'The kernel has died, and its variables with it. Restart it and run the cells that make your model.'
+          'The kernel has died, and its variables are lost. Restart it and run the cells that make your model.'
         ),
         <Button key="restart" words={trans.__('Restart the kernel')} act={actions.restart} />
       );
@@ -68,13 +68,13 @@ export function KernelNotice(props: KernelNoticeProps): React.ReactElement | nul
           {problem.logIn ? <LogIn trans={trans} /> : null}
           {cell ? (
             <Button
-              words={trans.__('Insert as a cell')}
+              words={trans.__('Insert cell')}
               act={() => {
                 actions.insert(cell);
               }}
             />
           ) : null}
-          <Button words={trans.__('Look again')} act={actions.lookAgain} />
+          <Button words={trans.__('Refresh')} act={actions.lookAgain} />
         </div>
       </div>
     );

@@ -3,6 +3,7 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import { NotebookActions } from '@jupyterlab/notebook';
 import type { IDisposable } from '@lumino/disposable';
 
+import { copyText } from '../clipboard';
 import { CommandIDs, commandOf } from '../commands';
 import { EndpointModel } from '../endpoint';
 import { EndpointModels } from '../endpoints';
@@ -25,7 +26,7 @@ export function makeServices({
   rendermime
 }: Lab): Services & IDisposable {
   const { trans, jobs, serverSettings: settings } = nbdeploy;
-  if (rendermime === null) throw new Error('this Lab has no renderer of results');
+  if (rendermime === null) throw new Error('JupyterLab has no renderer of results');
 
   const view = async <T>(name: string, request: RequestBody, signal?: AbortSignal): Promise<T> => {
     const json = name === 'form' ? { json: exact } : {}; // it has data of users as values, the others as texts
@@ -34,7 +35,7 @@ export function makeServices({
   };
   const run = async (verb: Verb, request: RequestBody, revision?: number): Promise<Job> => {
     const started = await jobs.start(verb, request, revision);
-    if (!('job' in started)) throw new Error(`${verb} is not slow`);
+    if (!('job' in started)) throw new Error(`the verb ${verb} has no job`);
     return started.job;
   };
 
@@ -83,14 +84,7 @@ export function makeServices({
       void NotebookActions.focusActiveCell(notebook);
       return true;
     },
-    copy: async text => {
-      try {
-        await navigator.clipboard.writeText(text);
-        return true;
-      } catch {
-        return false; // plain HTTP from elsewhere
-      }
-    },
+    copy: copyText,
     say,
     get isDisposed() {
       return models.isDisposed;

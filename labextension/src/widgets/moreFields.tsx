@@ -111,30 +111,32 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       {text(
         'method',
         trans.__('Method'),
-        trans.__('The method that answers; predict, or the call itself, when this is empty.'),
+        trans.__('The method that answers. If empty: predict, or the object itself.'),
         methods.find(one => one !== 'predict') ?? 'predict_proba',
         methods
       )}
       {text(
         'signature',
         trans.__('Signature'),
-        trans.__('An expression for a pydantic model that says what one instance may be.'),
+        trans.__('An expression for a pydantic model of one instance.'),
         'Customer'
       )}
       {text(
         'training',
         trans.__('Training table'),
-        trans.__('What it was fitted on; found in the cells when this is empty.'),
+        trans.__(
+          'The data that the model was fitted on. If empty, nbdeploy finds it in the cells.'
+        ),
         'X_train'
       )}
       {lines(
         'include',
         trans.__('Include'),
-        trans.__('Files or folders that it opens outside of the project, one a line.')
+        trans.__('Files or folders outside the project that the model opens, one per line.')
       )}
       <Field
         label={trans.__('Record')}
-        help={trans.__('What is kept of each request.')}
+        help={trans.__('The data that is stored for each request.')}
         problems={problemsOf('record')}
       >
         {control => (
@@ -146,18 +148,16 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
               change({ ...values, record: event.target.value as DeployValues['record'] });
             }}
           >
-            <option value="">{trans.__('as the endpoint has it (a new one: full)')}</option>
+            <option value="">{trans.__('as the endpoint (new endpoint: full)')}</option>
             <option value="full">{trans.__('full: inputs, outputs and errors')}</option>
-            <option value="meta">{trans.__('meta: times, sizes and status alone')}</option>
+            <option value="meta">{trans.__('meta: times, sizes and status only')}</option>
             <option value="off">{trans.__('off: nothing')}</option>
           </select>
         )}
       </Field>
       <Field
         label={trans.__('Recorded share')}
-        help={trans.__(
-          'Percent of the requests that are recorded; as the endpoint has it when empty.'
-        )}
+        help={trans.__('Percent of the requests that are recorded. If empty: as the endpoint.')}
         problems={problemsOf('record_sample')}
       >
         {control => (
@@ -178,14 +178,14 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       {lines(
         'redact',
         trans.__('Redact'),
-        trans.__('Columns whose values are never written down, one a line.')
+        trans.__('Columns whose values are never stored, one per line.')
       )}
       <FieldGroup
-        label={trans.__('Care')}
+        label={trans.__('Safety')}
         problems={[...problemsOf('strict'), ...problemsOf('isolated')]}
       >
-        {check('strict', trans.__('Warnings of the checks refuse it too'))}
-        {check('isolated', trans.__('Serve it from an environment of its own, made of the lock'))}
+        {check('strict', trans.__('Treat warnings of the checks as errors'))}
+        {check('isolated', trans.__('Serve it from an isolated environment, built from the lock'))}
       </FieldGroup>
       <ResourceFields
         values={values.resources}

@@ -136,12 +136,12 @@ async function replaceKernel(context: ISessionContext): Promise<void> {
 function notesFor(panel: NotebookPanel, { trans }: INbdeploy): string[] {
   const notes = [];
   if (panel.context.model.dirty) {
-    notes.push(trans.__('The notebook has changes that are not saved: it is saved first.'));
+    notes.push(trans.__('The notebook has unsaved changes: it is saved first.'));
   }
   if (panel.content.widgets.some(cell => cell.model.type === 'code' && !cell.model.trusted)) {
     notes.push(
       trans.__(
-        'The notebook is not trusted: some of its outputs were not made here. What is deployed is what its kernel holds now.'
+        'The notebook is not trusted: some of its outputs come from elsewhere. Deploy takes the model that its kernel holds now.'
       )
     );
   }

@@ -2,8 +2,9 @@
 import * as React from 'react';
 
 import type { ReleaseCard } from '../generated';
-import { type Problem } from '../problem';
+import { type Problem, problemOf } from '../problem';
 import { percent, roleName } from '../words';
+import type { Loaded } from './hooks';
 import { useServices } from './services';
 
 type ButtonProps = React.ButtonHTMLAttributes<HTMLButtonElement> & {
@@ -81,6 +82,20 @@ export function Notice(props: {
   );
 }
 
+/** A load that failed, with a button that repeats it. `before` goes before the message. */
+export function LoadFailure(props: {
+  loaded: Pick<Loaded<unknown>, 'error' | 'reload'>;
+  before?: string;
+}): React.JSX.Element {
+  const { loaded, before = '' } = props;
+  const { trans } = useServices();
+  return (
+    <Notice problem={problemOf(loaded.error)} before={before}>
+      <Button onClick={loaded.reload}>{trans.__('Refresh')}</Button>
+    </Notice>
+  );
+}
+
 /** A list with nothing in it: what it would show, and what to do next. */
 export function Empty(props: {
   title: string;
@@ -129,8 +144,8 @@ export function Copy(props: { text: string; label: string }): React.JSX.Element 
           setDone(ok);
           say(
             ok
-              ? trans.__('copied')
-              : trans.__('The browser gives no clipboard here: select the text instead.')
+              ? trans.__('Copied')
+              : trans.__('The browser denies access to the clipboard. Select the text instead.')
           );
         });
       }}

@@ -57,10 +57,10 @@ export function Records(props: { view: EndpointView }): React.JSX.Element {
         <Filters key={resets} filter={filter} view={view} onFilter={setFilter} />
         {problem && (
           <Notice problem={problem}>
-            <Button onClick={reload}>{trans.__('Look again')}</Button>
+            <Button onClick={reload}>{trans.__('Refresh')}</Button>
           </Notice>
         )}
-        {pages === null && !problem && <Waiting words={trans.__('Reading the records …')} />}
+        {pages === null && !problem && <Waiting words={trans.__('Loading the records …')} />}
         {pages?.notes.map(note => (
           <p key={note} className="nbd-faint">
             {note}
@@ -71,13 +71,13 @@ export function Records(props: { view: EndpointView }): React.JSX.Element {
             title={trans.__('No records yet')}
             text={
               view.record === 'off'
-                ? trans.__('This endpoint records nothing: it was deployed so.')
-                : trans.__('Each request is recorded here: send one with "Try it".')
+                ? trans.__('This endpoint records no requests (record: off).')
+                : trans.__('Each request is listed here: send one with "Try it".')
             }
           />
         )}
         {pages?.rows.length === 0 && filtered && (
-          <Empty title={trans.__('None fits')} text={trans.__('No record is like that.')}>
+          <Empty title={trans.__('No match')} text={trans.__('No record matches the filters.')}>
             <Button
               onClick={() => {
                 setFilter(NO_FILTER);
@@ -94,7 +94,7 @@ export function Records(props: { view: EndpointView }): React.JSX.Element {
               {trans
                 ._n('%1 record', '%1 records', pages.total)
                 .replace(String(pages.total), pages.total.toLocaleString())}
-              {loading && ` · ${trans.__('reading …')}`}
+              {loading && ` · ${trans.__('loading …')}`}
             </p>
             <VirtualList
               items={pages.rows}

@@ -104,7 +104,7 @@ export function ReleaseCard(props: Props): React.JSX.Element {
         )}
         <div className="nbd-row nbd-mod-end">
           <Button
-            title={trans.__('Make a container image of it and send it to a registry')}
+            title={trans.__('Build a container image of this release and push it to a registry')}
             aria-label={trans.__('Publish %1', short(card.tag))}
             onClick={() => {
               publish(props.endpoint, card.tag);
@@ -116,7 +116,11 @@ export function ReleaseCard(props: Props): React.JSX.Element {
             <>
               <Button
                 disabled={card.role === 'idle'}
-                title={card.role === 'idle' ? trans.__('It gets no traffic to compare') : undefined}
+                title={
+                  card.role === 'idle'
+                    ? trans.__('An idle release gets no traffic to compare')
+                    : undefined
+                }
                 aria-label={trans.__('Compare %1 with stable', short(card.tag))}
                 onClick={props.onCompare}
               >

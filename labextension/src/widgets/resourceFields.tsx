@@ -24,13 +24,13 @@ export function ResourceFields({
     workers: trans.__('workers'),
     cpu: trans.__('processors'),
     memory: trans.__('memory'),
-    threads: trans.__('threads a worker'),
+    threads: trans.__('threads per worker'),
     gpu: trans.__('GPU')
   };
   return (
     <FieldGroup
       label={trans.__('Resources')}
-      help={trans.__('Limits that are enforced, such as 4 workers, 512MB or 2GiB; ‘any’ for none.')}
+      help={trans.__('Enforced limits, such as 4 workers, 512MB or 2GiB; ‘any’ means no limit.')}
       problems={problems}
     >
       <div className="nbdeploy-resources">

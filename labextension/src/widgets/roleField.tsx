@@ -30,8 +30,8 @@ export function RoleField(props: RoleFieldProps): React.ReactElement {
   const help: Record<DeployRole, string> = {
     stable: first
       ? trans.__('The first release of an endpoint answers all requests.')
-      : trans.__('It takes the place of the present stable release: all clients get its answers.'),
-    shadow: trans.__('It gets copies of requests. Clients go on getting the answers of stable.'),
+      : trans.__('It replaces the present stable release: all clients get its answers.'),
+    shadow: trans.__('It gets copies of requests. Clients still get the answers of stable.'),
     canary: trans.__('It answers a share of the requests; stable answers the others.')
   };
   const percentId = `${group}-percent`;

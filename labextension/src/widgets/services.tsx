@@ -51,6 +51,6 @@ export const ServicesProvider = Context.Provider;
 
 export function useServices(): Services {
   const services = React.useContext(Context);
-  if (services === null) throw new Error('a widget of the sidebar is drawn outside of it');
+  if (services === null) throw new Error('a sidebar widget needs a ServicesProvider');
   return services;
 }

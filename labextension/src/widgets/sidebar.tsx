@@ -55,7 +55,7 @@ export function Sidebar(props: Props): React.JSX.Element {
         {opened === null ? (
           <h2>{trans.__('Deployments')}</h2>
         ) : (
-          <nav aria-label={trans.__('Where you are')}>
+          <nav aria-label={trans.__('Breadcrumb')}>
             <Button
               look="quiet"
               onClick={back}
@@ -82,11 +82,11 @@ export function Sidebar(props: Props): React.JSX.Element {
           <>
             {state.problem && state.connected && !state.expired && (
               <Notice problem={state.problem}>
-                <Button onClick={onAgain}>{trans.__('Look again')}</Button>
+                <Button onClick={onAgain}>{trans.__('Refresh')}</Button>
               </Notice>
             )}
             {state.endpoints === null && !state.problem && state.connected && (
-              <Waiting words={trans.__('Looking for endpoints …')} />
+              <Waiting words={trans.__('Loading the endpoints …')} />
             )}
             {state.endpoints !== null && (
               <EndpointList
@@ -122,7 +122,7 @@ function Banner(props: { state: SidebarState }): React.JSX.Element | null {
       <div className="nbd-Banner" role="alert">
         <span>
           {trans.__(
-            'Your log-in at the Jupyter server has ended. Log in again in another tab: this page goes on then. What is deployed goes on meanwhile.'
+            'Your session on the Jupyter server has expired. Log in again in another tab: this page then continues. Endpoints keep running meanwhile.'
           )}
         </span>
         <LogIn trans={trans} />
@@ -134,10 +134,10 @@ function Banner(props: { state: SidebarState }): React.JSX.Element | null {
     <div className="nbd-Banner" role="alert">
       {heard
         ? trans.__(
-            'The Jupyter server does not answer; what is shown is of %1. What is deployed goes on.',
+            'The Jupyter server does not answer; the data below is from %1. Endpoints keep running.',
             clock(heard)
           )
-        : trans.__('The Jupyter server does not answer. It is tried again.')}
+        : trans.__('The Jupyter server does not answer. Reconnecting.')}
     </div>
   );
 }

@@ -8,7 +8,7 @@ import type { EndpointView, FormField, FormView, Prediction } from '../generated
 import { type Problem, problemOf } from '../problem';
 import { milliseconds, short } from '../words';
 import { useLoaded } from './hooks';
-import { Button, Copy, Empty, Notice, Waiting } from './parts';
+import { Button, Copy, Empty, LoadFailure, Notice, Waiting } from './parts';
 import { useServices } from './services';
 import { Snippets } from './snippets';
 
@@ -25,21 +25,17 @@ export function TryIt(props: { view: EndpointView }): React.JSX.Element {
     view('form', { name }, signal)
   );
   if (loaded.error !== null) {
-    return (
-      <Notice problem={problemOf(loaded.error)}>
-        <Button onClick={loaded.reload}>{trans.__('Look again')}</Button>
-      </Notice>
-    );
+    return <LoadFailure loaded={loaded} />;
   }
-  if (!loaded.value) return <Waiting words={trans.__('Making the form …')} />;
+  if (!loaded.value) return <Waiting words={trans.__('Loading the form …')} />;
   return (
     <div className="nbd-Try">
       {running ? (
         <Form form={loaded.value} key={loaded.value.release} />
       ) : (
         <Empty
-          title={trans.__('It is stopped')}
-          text={trans.__('"Start again…" above brings back what ran last; then it can be asked.')}
+          title={trans.__('Stopped endpoint')}
+          text={trans.__('Press "Start again…" above, then send a request.')}
         />
       )}
       <Snippets snippets={loaded.value.snippets} />
@@ -125,9 +121,9 @@ function Form(props: { form: FormView }): React.JSX.Element {
           type="submit"
           look="primary"
           disabled={wrong || sending}
-          title={trans.__('Ask %1', form.url)}
+          title={trans.__('Send to %1', form.url)}
         >
-          {sending ? trans.__('Asking …') : trans.__('Ask')}
+          {sending ? trans.__('Sending …') : trans.__('Send')}
         </Button>
         {form.fields.length > 0 && (
           <Button onClick={toJson} aria-pressed={asJson}>
@@ -141,7 +137,7 @@ function Form(props: { form: FormView }): React.JSX.Element {
             setJson(exact.stringify(form.instance, 2));
           }}
         >
-          {trans.__('The example again')}
+          {trans.__('Reset to example')}
         </Button>
       </div>
       {problem && <Notice problem={problem} />}
@@ -229,15 +225,15 @@ function Answered(props: { answer: Answer }): React.JSX.Element {
   const body =
     typeof prediction.body === 'string' ? prediction.body : exact.stringify(prediction.body, 2);
   return (
-    <section className="nbd-Answer" data-bad={!good} aria-label={trans.__('The answer')}>
+    <section className="nbd-Answer" data-bad={!good} aria-label={trans.__('Answer')}>
       <h5>
         <span className={good ? undefined : 'nbd-Status-bad'}>{prediction.status}</span>
-        <span title={trans.__('from this browser and back')}>{milliseconds(ms)}</span>
+        <span title={trans.__('round trip from this browser')}>{milliseconds(ms)}</span>
         {prediction.release && <span title={prediction.release}>{short(prediction.release)}</span>}
         <Copy text={body} label={trans.__('Copy the answer')} />
       </h5>
       {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a long answer scrolls */}
-      <pre className="nbd-Data" tabIndex={0} aria-label={trans.__('The answer')}>
+      <pre className="nbd-Data" tabIndex={0} aria-label={trans.__('Answer')}>
         {body}
       </pre>
       {prediction.request_id && (

@@ -41,7 +41,7 @@ export function VerbControl(props: VerbControlProps): React.ReactElement {
         <select {...common} className="jp-mod-styled" value={text} onChange={onChange}>
           {field.choices.map(choice => (
             <option key={choice} value={choice}>
-              {choice === '' ? trans.__('as it is') : choice}
+              {choice === '' ? trans.__('unchanged') : choice}
             </option>
           ))}
         </select>
@@ -89,10 +89,10 @@ export function VerbControl(props: VerbControlProps): React.ReactElement {
 function placeholder(field: VerbField, trans: TranslationBundle): string {
   switch (field.kind) {
     case 'shares':
-      return trans.__('TAG=PERCENT, one a line');
+      return trans.__('TAG=PERCENT, one per line');
     case 'json':
       return trans.__('JSON');
     default:
-      return trans.__('one a line');
+      return trans.__('one per line');
   }
 }

@@ -110,7 +110,7 @@ export function VerbForm(props: VerbFormProps): React.ReactElement {
                 {refused.message} {unplaced.map(error => error.msg).join('; ')} {refused.remedy}
               </p>
             ) : null}
-            <p role="status">{sending ? trans.__('It is being asked for…') : ''}</p>
+            <p role="status">{sending ? trans.__('Sending the request…') : ''}</p>
           </div>
           <button type="button" className="jp-Button jp-mod-styled jp-mod-reject" onClick={close}>
             {trans.__('Cancel')}

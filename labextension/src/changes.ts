@@ -1,4 +1,4 @@
-/** A change of one endpoint on its way: asked for, shown, confirmed, in force; or why not. One at a time. */
+/** A pending change of one endpoint: proposed, previewed, confirmed, applied or failed. One at a time. */
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { EndpointView, Job, Preview, RevisionRow, RoleChange } from './generated';
@@ -7,7 +7,7 @@ import { ProblemError } from './request';
 
 export type ChangeVerb = 'traffic' | 'promote' | 'rollback' | 'stop';
 
-/** What the user wants, without the endpoint's name: `{shadow: {"clf:abc": 50}}`. */
+/** The fields of a change request without the endpoint's name: `{shadow: {"clf:abc": 50}}`. */
 export type ChangeFields = Readonly<Record<string, unknown>>;
 
 export type Phase = 'loading' | 'preview' | 'working' | 'failed' | 'conflict';
@@ -29,21 +29,21 @@ export interface Pending {
   readonly newer: readonly RevisionRow[];
 }
 
-/** What a change needs of the world. */
+/** The server as the changes of an endpoint use it. */
 export interface ChangeWorld {
   preview(verb: ChangeVerb, fields: ChangeFields, revision: number): Promise<Preview>;
-  /** Starts it and waits for its end; `step` is told what goes on. */
+  /** Starts the job of a change and waits for its end; calls `step` with the title of each step. */
   run(
     verb: ChangeVerb,
     fields: ChangeFields,
     revision: number,
     step: (title: string) => void
   ): Promise<Job>;
-  /** The endpoint as it is now; with a revision, what is known of it suffices if that is as new. */
+  /** The present endpoint; with a revision, a known view of that revision or a later one. */
   fetchEndpoint(revision?: number): Promise<EndpointView>;
 }
 
-/** Only other shares of copies: no client can notice, so it is done without a question. */
+/** Whether a change affects shadow copies only: clients are not affected, so it needs no preview. */
 export function onlyCopies(verb: ChangeVerb, fields: ChangeFields, view: EndpointView): boolean {
   if (verb !== 'traffic' || !view.running) return false;
   const { shadow, ...rest } = fields;
@@ -64,16 +64,16 @@ function withPreview(pending: Pending, preview: Preview): Pending {
   return { ...pending, title, rows, notes, comparison, verdict };
 }
 
-/** Looks, asks, does; each change carries the revision that was shown when the user clicked. */
+/** Previews, confirms and applies changes, each with the revision that the user saw. */
 export class Changes {
   constructor(private readonly world: ChangeWorld) {}
 
-  /** What is pending has changed. */
+  /** Emitted when the pending change is updated. */
   get changed(): ISignal<this, void> {
     return this._changed;
   }
 
-  /** Something to be said aloud. */
+  /** Emitted with a text for screen readers. */
   get announced(): ISignal<this, string> {
     return this._announced;
   }
@@ -82,7 +82,7 @@ export class Changes {
     return this._pending;
   }
 
-  /** Shows what a change would do; other shares of copies are set at once. While one is done, the next one waits. */
+  /** Previews a change; changes of shadow copies are applied at once. A change in progress delays the next one. */
   async propose(verb: ChangeVerb, fields: ChangeFields, view: EndpointView): Promise<void> {
     if (this._pending?.phase === 'working') {
       this._next = { verb, fields };
@@ -105,19 +105,19 @@ export class Changes {
     }
   }
 
-  /** Does what is shown. */
+  /** Applies the change in the preview. */
   async confirm(reason: string): Promise<void> {
     const pending = this._pending;
     if (pending?.phase === 'preview') await this.run(pending, reason ? { reason } : {});
   }
 
-  /** Does what gates refused, for a reason that is kept. */
+  /** Applies a change that gates refused; the reason is stored. */
   async force(reason: string): Promise<void> {
     const pending = this._pending;
     if (pending?.problem?.gates && reason.trim()) await this.run(pending, { reason, force: true });
   }
 
-  /** Shows what the same would do to the endpoint as it is by now. */
+  /** Previews the same change on the present endpoint. */
   async previewAgain(): Promise<void> {
     let pending = this._pending;
     if (!pending || pending.phase === 'working') return;
@@ -135,7 +135,7 @@ export class Changes {
     }
   }
 
-  /** Gives it up; what is being done already goes on. */
+  /** Discards the pending change; a change in progress continues. */
   dismiss(): void {
     if (this._pending && this._pending.phase !== 'working') {
       this.set(null);
@@ -143,7 +143,7 @@ export class Changes {
     }
   }
 
-  /** The endpoint has moved on: what is shown is no longer what would happen. */
+  /** Reports a conflict if the endpoint is newer than the preview. */
   checkRevision(view: EndpointView): void {
     const pending = this._pending;
     // An older one is a look that was under way when the newer was saved.
@@ -198,7 +198,7 @@ export class Changes {
     }
   }
 
-  /** What was asked for while another change was done. */
+  /** Proposes the change that was delayed. */
   private async runNext(view: EndpointView): Promise<void> {
     const next = this._next;
     this._next = null;

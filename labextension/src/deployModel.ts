@@ -23,17 +23,17 @@ export type KernelState =
   | { kind: 'busy'; words: string }
   | { kind: 'other'; language: string };
 
-/** What the dialog needs of the notebook, its kernel and the server. */
+/** The notebook, its kernel and the server as the deploy dialog uses them. */
 export interface DeployWorld {
   readonly kernel: () => KernelState;
   readonly kernelChanged: ISignal<unknown, void>;
-  /** Whether the kernel answers now what is only looked at; else it does once its cells have run. */
+  /** Whether the kernel answers queries now; if not, it answers after its cells. */
   readonly canAnswer: () => boolean;
   readonly report: () => Promise<KernelReport>;
   readonly context: (report: KernelReport) => Promise<NotebookContextView>;
   readonly preview: (expression: string) => Promise<Table>;
   readonly check: (request: DeployRequest) => Promise<CheckResult>;
-  /** Saves the notebook where that is needed, makes the job, and has the kernel capture for it. */
+  /** Saves the notebook if needed, creates the job, and starts the capture in the kernel. */
   readonly submit: (request: DeployRequest) => Promise<Job>;
 }
 
@@ -41,31 +41,31 @@ export interface DeployState {
   kernel: KernelState;
   report: KernelReport | null;
   context: NotebookContextView | null;
-  /** Why there are no fields to fill. */
+  /** The reason why there are no fields. */
   problem: Problem | null;
   values: DeployValues;
   roleChosen: boolean;
   preview: Table | null | undefined;
-  /** What the kernel and the server say of the fields. */
+  /** The problems of the fields, from the kernel and the server. */
   fieldProblems: readonly FieldProblem[];
   checking: boolean;
   submitting: boolean;
-  /** Why it was not accepted, as far as it is no field's. */
+  /** The reason for a refusal that belongs to no field. */
   refusal: Problem | null;
 }
 
 /** Fields that the kernel evaluates. */
 const EXPRESSIONS = ['example', 'signature', 'training'] as const;
 
-/** Typing that pauses for so long is looked at. */
+/** A pause in typing of this length starts a check. */
 export const PAUSE_MS = 350;
 
-/** What a check looks for in the background is asked for so much later. */
+/** The delay before an incomplete check is repeated. */
 export const LATER_MS = 1000;
 
-/** The dialog's fields, and what is known of them. */
+/** The fields of the deploy dialog, their problems, and the submission. */
 export class DeployModel implements IDisposable {
-  /** `given`: what was typed before, or a request to be tried again. */
+  /** `initial`: a draft, or a request to try again. */
   constructor(world: DeployWorld, initial: DeployValues | DeployRequest | null = null) {
     this._world = world;
     this._initial = initial;
@@ -104,7 +104,7 @@ export class DeployModel implements IDisposable {
     Signal.clearData(this);
   }
 
-  /** Asks the kernel for its models, where it can be asked. */
+  /** Loads the models of the kernel, if it can answer. */
   async loadModels(): Promise<void> {
     const { kind } = this._world.kernel();
     if (kind !== 'idle' && kind !== 'busy') return;
@@ -126,7 +126,7 @@ export class DeployModel implements IDisposable {
     }
   }
 
-  /** Other values; what is typed is looked at when the typing pauses. */
+  /** Sets the values; checks them when the typing pauses. */
   change(values: DeployValues, { roleChosen = this._state.roleChosen } = {}): void {
     const before = this._state.values;
     const changed = (Object.keys(values) as (keyof DeployValues)[]).filter(
@@ -159,7 +159,7 @@ export class DeployModel implements IDisposable {
     void this._check();
   }
 
-  /** Deploys what stands in the fields; the job, or null where something is to be mended first. */
+  /** Deploys the model of the fields; the job, or null if a field has a problem. */
   async submit(): Promise<Job | null> {
     const { context, submitting } = this._state;
     if (!context || submitting) return null;
@@ -186,7 +186,7 @@ export class DeployModel implements IDisposable {
     else this._set({ values: valuesOf(initial, context), roleChosen: true });
   }
 
-  /** Looks at everything anew. */
+  /** Previews the example and checks all fields. */
   private _checkAll(): void {
     const { example, signature, training } = this._state.values;
     this._committed = { example, signature, training };

@@ -3,7 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { DeployState } from './deployModel';
 import type { FieldProblem, Finding } from './generated';
 
-/** What stands against the deploy, as far as it is known; each at its field. */
+/** The known problems that prevent the deploy, each with its field. */
 export function openProblems(state: DeployState): FieldProblem[] {
   return [
     ...valueProblems(state),
@@ -11,7 +11,7 @@ export function openProblems(state: DeployState): FieldProblem[] {
   ];
 }
 
-/** What can be said of the fields by themselves. */
+/** The problems that the values alone show. */
 function valueProblems(state: DeployState): FieldProblem[] {
   const { values, preview } = state;
   const problems: FieldProblem[] = [];
@@ -58,7 +58,7 @@ export function findingOf(problem: FieldProblem): Finding | null {
   return (problem.finding as Finding | null | undefined) ?? null;
 }
 
-/** Why it cannot be deployed now; empty: it can. */
+/** The reason why the deploy is not possible now; empty: it is possible. */
 export function blockingReason(state: DeployState, trans: TranslationBundle): string {
   const { kernel, report, context, values, submitting } = state;
   if (submitting) return trans.__('Sending the request…');

@@ -1,4 +1,4 @@
-/** One endpoint that is looked at: what the server says of it, and the change that is on its way. */
+/** One endpoint: its view from the server, and its pending change. */
 import { type IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
 
@@ -10,7 +10,7 @@ import { ProblemError } from './request';
 /** Health and counts change although nobody changed the endpoint. */
 const LOOK_EVERY_MS = 2000;
 
-/** What is known of it; `view` stays while looks fail. */
+/** The state of an endpoint; `view` stays while requests fail. */
 export interface EndpointState {
   readonly view: EndpointView | null;
   readonly problem: Problem | null;
@@ -43,7 +43,7 @@ export class EndpointModel implements IDisposable {
     return this._changed;
   }
 
-  /** Nobody sees it, and no change is on its way. */
+  /** No widget shows the endpoint, and no change is pending. */
   get isIdle(): boolean {
     return this._watchers === 0 && this.changes.pending === null;
   }
@@ -52,7 +52,7 @@ export class EndpointModel implements IDisposable {
     return this._disposed;
   }
 
-  /** Somebody sees it, until the returned function is called: it is looked at every two seconds. */
+  /** Polls the endpoint every two seconds until the returned function is called. */
   watch(): () => void {
     this._watchers += 1;
     if (this._watchers === 1) void this.poll();
@@ -103,7 +103,7 @@ export class EndpointModel implements IDisposable {
     });
   }
 
-  /** The stream said that it is at this revision, or gone (null). */
+  /** Handles a revision from the stream; null: the endpoint was removed. */
   onRevision(revision: number | null): void {
     if (this._watchers > 0 && revision !== this._state.view?.revision) void this.refreshQuietly();
   }

@@ -14,7 +14,7 @@ import type {
 import { type ProblemError, requestAPI, type RequestOptions } from './request';
 import type { EventStream } from './stream';
 
-/** What asking for a verb gave: a slow one is a job, another one is done. */
+/** A started verb: the job of a slow verb, or the result of a fast one. */
 export type Started<V extends Verb> = { job: Job } | { result: Results[V] };
 
 const NOTHING: readonly JobEvent[] = [];
@@ -24,7 +24,7 @@ export function hasEnded(job: Job): boolean {
   return ENDED.includes(job.state);
 }
 
-/** The slow verbs that were asked for, here or elsewhere, and what is told of them. */
+/** The jobs of the server and their events, whichever client started them. */
 export class JobsModel implements IDisposable {
   constructor(
     private readonly stream: EventStream,
@@ -44,12 +44,12 @@ export class JobsModel implements IDisposable {
     return this._all;
   }
 
-  /** Those that go on. */
+  /** The jobs that have not ended. */
   get active(): readonly Job[] {
     return this._active;
   }
 
-  /** Why nothing is told of them; null: it is. */
+  /** The reason why no events arrive; null: the stream is connected. */
   get problem(): ProblemError | null {
     return this.stream.problem;
   }

@@ -51,7 +51,7 @@ export class Kernel {
     return !this.busy || this.connection?.supportsSubshells === true;
   }
 
-  /** What can be deployed. */
+  /** The models in the kernel, and its version of nbdeploy. */
   async report(): Promise<KernelReport> {
     const report = (await this._query('found()')) as KernelReport;
     if (report.version !== VERSION) {
@@ -69,7 +69,7 @@ export class Kernel {
     return (await this._query(`preview(${literal(expression)})`)) as Table;
   }
 
-  /** What can be said of a deploy at once, while somebody types. */
+  /** The problems of a deploy that need no slow check. */
   async check(request: DeployRequest): Promise<CheckResult> {
     const asked = literal(JSON.stringify(request));
     return (await this._query(`check(${asked})`)) as CheckResult;

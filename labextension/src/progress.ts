@@ -8,13 +8,13 @@ export interface Step {
   at: string;
 }
 
-/** One run of a validation notebook: what was told last of it, and of its asking stable. */
+/** One run of a validation notebook: its latest state, and that of the run against stable. */
 export interface Run {
   latest: Underway;
   stable?: Underway;
 }
 
-/** What the events of one job tell, put together. */
+/** The progress of one job, from its events. */
 export interface Progress {
   steps: readonly Step[];
   runs: readonly Run[];

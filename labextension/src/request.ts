@@ -9,7 +9,7 @@ export interface FieldError {
   msg: string;
 }
 
-/** What the server refused, or that it could not be asked: `status` is 0 then. */
+/** A refusal of the server, or a server that does not answer: its `status` is 0. */
 export class ProblemError extends Error {
   constructor(readonly problem: Problem) {
     super(problem.detail === '' ? problem.title : problem.detail);
@@ -32,7 +32,7 @@ export class ProblemError extends Error {
     return this.problem.errors as unknown as FieldError[];
   }
 
-  /** Somebody else was faster: `problem.revision` is the present one, and `history` what has led to it. */
+  /** A conflict: `problem.revision` is the present revision, `history` lists the newer ones. */
   get stale(): boolean {
     return this.status === 412;
   }
@@ -173,7 +173,7 @@ function revisionOf(response: Response): number | null {
   return found ? Number(found[1]) : null;
 }
 
-/** The server could not be asked. */
+/** The problem of a server that does not answer. */
 export function unreachable(error: unknown): ProblemError {
   return problemError({
     code: 'unreachable',

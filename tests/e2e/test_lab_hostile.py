@@ -210,7 +210,7 @@ def test_an_answer_that_is_no_number_is_null_in_records_try_it_and_compare_as_cl
     person.sidebar.get_by_role("tab", name="Try it").click()
     person.sidebar.get_by_label("x", exact=True).fill("-1")
     person.sidebar.get_by_role("button", name="Send", exact=True).click()
-    tried = person.sidebar.locator("pre[aria-label='The answer']")
+    tried = person.sidebar.locator("pre[aria-label='Answer']")
     expect(tried).to_have_text(re.compile(r'"predictions": \[\s*null\s*\]'), timeout=60_000)
 
     person.sidebar.get_by_role("button", name="As JSON").click()

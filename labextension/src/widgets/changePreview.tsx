@@ -1,4 +1,4 @@
-/** A change before it is done, while it is done, and why it was not. */
+/** A pending change: its preview, its progress, or its failure. */
 import * as React from 'react';
 
 import type { Changes, Pending } from '../changes';
@@ -204,7 +204,7 @@ function Failed(props: { pending: Pending; changes: Changes }): React.JSX.Elemen
   );
 }
 
-/** Who changed what meanwhile; what the user wanted is kept. */
+/** The newer revisions; the pending change is kept. */
 function Newer(props: { pending: Pending; now: number }): React.JSX.Element {
   const { pending, now } = props;
   const { trans } = useServices();
@@ -234,7 +234,7 @@ function Newer(props: { pending: Pending; now: number }): React.JSX.Element {
   );
 }
 
-/** What is left to do with a change that did not come. */
+/** The actions for a change that failed. */
 function AgainOrNot({ changes }: { changes: Changes }): React.JSX.Element {
   const { trans } = useServices();
   return (

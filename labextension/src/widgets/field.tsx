@@ -76,7 +76,7 @@ function Notes(props: Pick<FieldProps, 'problems' | 'help'> & { id: string }): R
   );
 }
 
-/** What is wrong; there from the start, so that what comes into it is read aloud. */
+/** The problems of a field. The element always exists, so that screen readers announce new problems. */
 export function Problems({
   id,
   problems
@@ -105,7 +105,7 @@ export function sentence(words: string): string {
   return /[.?!…:]$/.test(first) ? first : `${first}.`;
 }
 
-/** What may be meant; anything else can be typed all the same. */
+/** Suggested values; the user can type any other. */
 export function Suggestions(props: { id: string; choices: readonly string[] }): React.ReactElement {
   return (
     <datalist id={props.id}>

@@ -21,7 +21,7 @@ export interface JobEndProps {
   trans: TranslationBundle;
 }
 
-/** What came of a job. */
+/** The outcome of a job. */
 export function JobEnd({ job, actions, trans }: JobEndProps): React.ReactElement | null {
   switch (job.state) {
     case 'done':
@@ -75,7 +75,7 @@ function Done({ job, actions, trans }: JobEndProps): React.ReactElement {
   );
 }
 
-/** What came of it, by its verb. */
+/** The outcome of a finished job, by its verb. */
 function Outcome({ job, actions, trans }: JobEndProps): React.ReactElement {
   switch (job.verb) {
     case 'deploy':
@@ -242,7 +242,7 @@ function TryAgain({ job, actions, trans }: JobEndProps): React.ReactElement | nu
   );
 }
 
-/** What gates refused, done all the same, for a reason that is kept. */
+/** A form that overrides the gates with a reason, which is stored. */
 function Force({ job, actions, trans }: JobEndProps): React.ReactElement {
   const [reason, setReason] = React.useState('');
   const [error, setError] = React.useState('');

@@ -81,7 +81,7 @@ function stateWords(job: Job, trans: TranslationBundle): string {
   return words[job.state];
 }
 
-/** Why nothing new is shown of it, and what to do. */
+/** The reason why the job shows no news, and the remedy. */
 function awayWords({ code, message, remedy }: ProblemError, trans: TranslationBundle): string {
   switch (code) {
     case 'unreachable':
@@ -95,7 +95,7 @@ function awayWords({ code, message, remedy }: ProblemError, trans: TranslationBu
   }
 }
 
-/** What keeps it from going on; empty: nothing. */
+/** The reason why the job waits; empty: it does not wait. */
 function waitsFor(job: Job, trans: TranslationBundle): string {
   return job.state === 'waiting' && job.kernel === null
     ? trans.__('The kernel captures the model as soon as it is idle.')

@@ -22,7 +22,7 @@ export interface KernelNoticeProps {
   trans: TranslationBundle;
 }
 
-/** What keeps the kernel from telling its models, or from capturing at once; and what to do about it. */
+/** The reason why the kernel does not list its models or capture at once, and the remedy. */
 export function KernelNotice(props: KernelNoticeProps): React.ReactElement | null {
   const { kernel, problem, looked, actions, trans } = props;
   const notice = (words: string, ...children: React.ReactNode[]): React.ReactElement => (

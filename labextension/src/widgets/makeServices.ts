@@ -119,7 +119,7 @@ function endpointModel(
   });
 }
 
-/** Says something to who does not see: one live region for the page. */
+/** Announces a text to screen readers: one live region for the page. */
 function say(words: string): void {
   let region = document.getElementById('nbdeploy-announcement');
   if (!region) {

@@ -32,7 +32,7 @@ export const MORE_FIELDS = [
   'resources'
 ];
 
-/** What is rarely asked for. It opens by itself when something in it is wrong. */
+/** The less common fields. The section opens if one of them has a problem. */
 export function MoreFields(props: MoreFieldsProps): React.ReactElement {
   const { values, methods, problemsOf, defaults, trans, change, commit } = props;
   const wrong = MORE_FIELDS.some(field => problemsOf(field).length);

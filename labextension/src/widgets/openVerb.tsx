@@ -85,7 +85,7 @@ async function send(
   }
 }
 
-/** What a verb gave at once, as all faces tell it. */
+/** Shows the result page of a fast verb in a tab. */
 async function showResult(options: VerbOptions, verb: Verb, result: unknown): Promise<void> {
   const { app, nbdeploy, rendermime, label } = options;
   const { value } = await requestAPI<ResultPageView>('views/result_page', {

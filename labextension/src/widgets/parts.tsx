@@ -55,7 +55,7 @@ export function RoleBadge(props: {
   );
 }
 
-/** What went wrong, and what to do. */
+/** A problem and its remedy. */
 export function Notice(props: {
   problem: Problem;
   before?: string;

@@ -1,4 +1,4 @@
-/** A result as all faces tell it: a page that Python made, its data escaped there, sanitised again by Lab here. */
+/** A result page: HTML from Python, escaped there and sanitised again by JupyterLab. */
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import * as React from 'react';
 

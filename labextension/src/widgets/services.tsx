@@ -41,7 +41,7 @@ export interface Services {
   insertCell(source: string): boolean;
   /** Puts a text on the clipboard; false: the browser has none to give. */
   copy(text: string): Promise<boolean>;
-  /** Says something to who does not see. */
+  /** Announces a text to screen readers. */
   say(words: string): void;
 }
 

@@ -18,7 +18,7 @@ export namespace CommandIDs {
 }
 
 /** The verbs that the sidebar shows: which part of an endpoint; null: the list. The others are asked by a form. */
-export const SHOWN: Partial<Record<Verb, Section | null>> = {
+export const SIDEBAR_SECTIONS: Partial<Record<Verb, Section | null>> = {
   list: null,
   describe: 'releases',
   traffic: 'releases',

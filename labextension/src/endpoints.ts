@@ -50,7 +50,7 @@ export class EndpointModels implements IDisposable {
 
   private _onRevisions(_: unknown, revisions: Record<string, number>): void {
     this._models.forEach((model, name) => {
-      model.told(revisions[name] ?? null);
+      model.onRevision(revisions[name] ?? null);
     });
   }
 

@@ -46,78 +46,6 @@ export interface AtBoot {
   todo: string | null;
 }
 /**
- * What a deploy from a notebook finds around it.
- */
-export interface BesideRequest {
-  /**
-   * The notebook's file: an absolute path, or one relative to the server's folder.
-   */
-  path: string;
-}
-/**
- * What the dialog finds around a notebook.
- *
- * Attributes
- * ----------
- * name
- *     The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
- * endpoints
- *     Names that are taken, each with its role for a next release.
- * gates, notebooks
- *     What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
- * resources
- *     What a release gets where nothing is said.
- */
-export interface BesideView {
-  name: string;
-  endpoints: {
-    [k: string]: 'stable' | 'shadow';
-  };
-  notebooks: NotebookBeside[];
-  gates: string[];
-  asked: string[];
-  resources: Resources;
-}
-/**
- * A validation notebook near the one that is open.
- *
- * ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
- */
-export interface NotebookBeside {
-  path: string;
-  title: string;
-  of: string;
-  gates: string[];
-  parameters: {
-    [k: string]: unknown;
-  };
-}
-/**
- * What a release may use: None is any, of workers and threads the usual number.
- */
-export interface Resources {
-  /**
-   * Processors, such as 2 or 0.5, for all its workers.
-   */
-  cpu: number | null;
-  /**
-   * Memory for all its workers together, such as 512MB or 2GiB.
-   */
-  memory: number | null;
-  /**
-   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
-   */
-  gpu: string | null;
-  /**
-   * Processes, which share the loaded model's memory (default: 1).
-   */
-  workers: number | null;
-  /**
-   * Threads of a worker's numerical libraries (default: cpu / workers).
-   */
-  threads: number | null;
-}
-/**
  * What a cell raised; ``traceback`` without colours and without secrets.
  */
 export interface CellError {
@@ -1295,7 +1223,7 @@ export interface Release {
    * Columns whose values are never written down.
    */
   redact: string[];
-  resources: Resources1;
+  resources: Resources;
   /**
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
@@ -1305,7 +1233,7 @@ export interface Release {
 /**
  * What a release may use: None is any, of workers and threads the usual number.
  */
-export interface Resources1 {
+export interface Resources {
   /**
    * Processors, such as 2 or 0.5, for all its workers.
    */
@@ -1413,7 +1341,7 @@ export interface ReleaseStatus {
    * HOST/PATH@sha256:… of the image that it runs from.
    */
   image: string | null;
-  resources: Resources2;
+  resources: Resources1;
   /**
    * How its resources are enforced.
    */
@@ -1434,7 +1362,7 @@ export interface Source1 {
 /**
  * What a release may use: None is any, of workers and threads the usual number.
  */
-export interface Resources2 {
+export interface Resources1 {
   /**
    * Processors, such as 2 or 0.5, for all its workers.
    */
@@ -1687,39 +1615,6 @@ export interface Snippet {
   text: string;
 }
 /**
- * What the kernel tells of itself: the bridge's answer.
- *
- * Attributes
- * ----------
- * version
- *     nbdeploy's there.
- * problem, remedy
- *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
- */
-export interface Found {
-  version: string;
-  interpreter: string;
-  pid: number;
-  notebook: string | null;
-  home: string;
-  models: ModelFound[];
-  problem: string;
-  remedy: string;
-}
-/**
- * A model in the kernel. ``cell``: the last executed one that made or changed it; None: not known.
- */
-export interface ModelFound {
-  variable: string;
-  kind: string;
-  framework: string;
-  methods: string[];
-  method: string | null;
-  examples: ExampleGuess[];
-  why: string;
-  cell: number | null;
-}
-/**
  * A gate and whether it holds; ``sentence`` explains it in one line, ``method`` names the statistic behind it.
  */
 export interface GateResult {
@@ -1934,6 +1829,39 @@ export interface JobWithEvents {
   events: JobEvent[];
 }
 /**
+ * What the kernel tells of itself: the bridge's answer.
+ *
+ * Attributes
+ * ----------
+ * version
+ *     nbdeploy's there.
+ * problem, remedy
+ *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
+ */
+export interface KernelReport {
+  version: string;
+  interpreter: string;
+  pid: number;
+  notebook: string | null;
+  home: string;
+  models: ModelFound[];
+  problem: string;
+  remedy: string;
+}
+/**
+ * A model in the kernel. ``cell``: the last executed one that made or changed it; None: not known.
+ */
+export interface ModelFound {
+  variable: string;
+  kind: string;
+  framework: string;
+  methods: string[];
+  method: string | null;
+  examples: ExampleGuess[];
+  why: string;
+  cell: number | null;
+}
+/**
  * All endpoints.
  */
 export interface ListRequest {}
@@ -2022,6 +1950,78 @@ export interface Metric {
    * Of the value; None: it was given without rows.
    */
   interval: Interval | null;
+}
+/**
+ * A validation notebook near the one that is open.
+ *
+ * ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
+ */
+export interface NearbyNotebook {
+  path: string;
+  title: string;
+  of: string;
+  gates: string[];
+  parameters: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * What a deploy from a notebook finds around it.
+ */
+export interface NotebookContextRequest {
+  /**
+   * The notebook's file: an absolute path, or one relative to the server's folder.
+   */
+  path: string;
+}
+/**
+ * What the dialog finds around a notebook.
+ *
+ * Attributes
+ * ----------
+ * name
+ *     The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
+ * endpoints
+ *     Names that are taken, each with its role for a next release.
+ * gates, notebooks
+ *     What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
+ * resources
+ *     What a release gets where nothing is said.
+ */
+export interface NotebookContextView {
+  name: string;
+  endpoints: {
+    [k: string]: 'stable' | 'shadow';
+  };
+  notebooks: NearbyNotebook[];
+  gates: string[];
+  asked: string[];
+  resources: Resources2;
+}
+/**
+ * What a release may use: None is any, of workers and threads the usual number.
+ */
+export interface Resources2 {
+  /**
+   * Processors, such as 2 or 0.5, for all its workers.
+   */
+  cpu: number | null;
+  /**
+   * Memory for all its workers together, such as 512MB or 2GiB.
+   */
+  memory: number | null;
+  /**
+   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
+   */
+  gpu: string | null;
+  /**
+   * Processes, which share the loaded model's memory (default: 1).
+   */
+  workers: number | null;
+  /**
+   * Threads of a worker's numerical libraries (default: cpu / workers).
+   */
+  threads: number | null;
 }
 /**
  * Call the endpoint through its gateway.
@@ -2459,6 +2459,30 @@ export interface Resources3 {
   threads: number | null;
 }
 /**
+ * A verb's result as a page.
+ */
+export interface ResultPageRequest {
+  /**
+   * The id of the job whose result it is.
+   */
+  job?: string | null;
+  /**
+   * Without a job: the verb that gave 'result' at once.
+   */
+  verb?: string | null;
+  /**
+   * With 'verb': what it gave.
+   */
+  result?: unknown;
+}
+/**
+ * A job's result as a page: HTML without scripts, in which data are escaped.
+ */
+export interface ResultPageView {
+  title: string;
+  html: string;
+}
+/**
  * One change of an endpoint: who, when, why, what.
  */
 export interface Revision {
@@ -2613,30 +2637,6 @@ export interface Table {
   words: string;
   problem: string;
   remedy: string;
-}
-/**
- * A verb's result as a page.
- */
-export interface ToldRequest {
-  /**
-   * The id of the job whose result it is.
-   */
-  job?: string | null;
-  /**
-   * Without a job: the verb that gave 'result' at once.
-   */
-  verb?: string | null;
-  /**
-   * With 'verb': what it gave.
-   */
-  result?: unknown;
-}
-/**
- * A job's result as a page: HTML without scripts, in which data are escaped.
- */
-export interface ToldView {
-  title: string;
-  html: string;
 }
 /**
  * How closely floating-point answers must agree (labels and integers: exactly).
@@ -3014,8 +3014,8 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
-  told: { request: ToldRequest; document: ToldView };
-  beside: { request: BesideRequest; document: BesideView };
+  result_page: { request: ResultPageRequest; document: ResultPageView };
+  notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }
 
 export type Verb = keyof Requests;
@@ -3063,10 +3063,10 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     rollback: trans.__("Roll Back…"),
     history: trans.__("Show History…"),
     compare: trans.__("Compare Candidate with Stable…"),
-    diff: trans.__("What Changed Between Models…"),
+    diff: trans.__("Compare Two Models…"),
     logs: trans.__("Show Records…"),
     predict: trans.__("Try an Endpoint…"),
-    feedback: trans.__("Tell Actual Values…"),
+    feedback: trans.__("Send Feedback…"),
     reproduce: trans.__("Reproduce a Snapshot…"),
     publish: trans.__("Publish…"),
     verify: trans.__("Verify an Image…"),
@@ -3076,7 +3076,7 @@ export function labelsOf(trans: { __(text: string): string }): { readonly [verb 
     purge: trans.__("Purge Records…"),
     stop: trans.__("Stop Endpoint…"),
     down: trans.__("Stop Everything…"),
-    reconcile: trans.__("Bring Back What Should Run…"),
+    reconcile: trans.__("Reconcile…"),
   };
 }
 

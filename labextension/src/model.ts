@@ -4,7 +4,7 @@ import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { EndpointRow, EndpointsView } from './generated';
-import { asProblem, type ProblemError, requestAPI } from './request';
+import { type ProblemError, requestAPI, toProblemError } from './request';
 import type { EventStream } from './stream';
 
 /** Health and request rates are nobody's change of the store: while somebody looks, they are asked this often. */
@@ -107,7 +107,7 @@ export class DeploymentsModel implements IDisposable {
       if (signal.aborted) {
         return;
       }
-      this._problem = asProblem(error);
+      this._problem = toProblemError(error);
     }
     this._changed.emit();
   }

@@ -92,7 +92,7 @@ export class Notices implements IDisposable {
       case 'running':
         return job.step
           ? trans.__('%1: %2', job.title, job.step)
-          : trans.__('%1: about to begin', job.title);
+          : trans.__('%1: queued', job.title);
     }
   }
 

@@ -93,7 +93,7 @@ def test_an_endpoint_without_a_request_has_nothing_to_show_and_says_so(scene):
     assert scene.view("records").records == ()
     assert scene.view("records").total == 0
     live = scene.view("live")
-    assert (live.requests, live.note) == (0, "No request in this time.")
+    assert (live.requests, live.note) == (0, "No requests in this period.")
     for chart in live.charts.values():
         drawn(chart)
 

@@ -205,7 +205,7 @@ def test_what_gates_refuse_is_refused_in_one_line_and_done_all_the_same_for_a_re
     asking = SHADOWED.validating((ValidationSpec(gates=("agreement >= 0.99",)),)).model_copy(update={"revision": 3})
     ports.store.save(asking, based_on=2, reason="", change="validations")
     ask(panel, "promote", {"tag": TWO.tag}, 3)
-    asked = "Validated first, and refused if it does not hold, tumour:two: live traffic: agreement >= 0.99."
+    asked = "Validated first, and refused if a gate fails, tumour:two: live traffic: agreement >= 0.99."
     assert asked in pending(panel)["notes"]
     panel._changes.noticed(SHADOWED)  # as revision 2 was read while 3 was saved
     told(panel, do="force", number=pending(panel)["number"], reason="nothing was refused yet")

@@ -103,7 +103,7 @@ def _card(
 
 def _health(found: ReleaseStatus | None) -> str:
     if found is None:
-        return "not looked at yet"
+        return "not checked yet"
     return found.detail or ("healthy" if found.healthy else "not healthy")
 
 

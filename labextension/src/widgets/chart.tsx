@@ -2,8 +2,8 @@
 import * as React from 'react';
 
 import type { Spec } from '../charts';
-import { fitted } from '../charts';
-import { asProblem } from '../request';
+import { fitChart } from '../charts';
+import { toProblemError } from '../request';
 import { Waiting } from './parts';
 import { Rendered } from './rendered';
 import { useServices } from './services';
@@ -25,11 +25,11 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
   if (!rendermime.mimeTypes.includes(MIME)) {
     return (
       <p className="nbd-faint">
-        {trans.__('Charts need the Vega renderer, which this Lab has switched off.')}
+        {trans.__('Charts need the Vega renderer, which is disabled in this JupyterLab.')}
       </p>
     );
   }
-  const shown = fitted(spec, width);
+  const shown = fitChart(spec, width);
   return (
     // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reached by keyboard
     <figure className="nbd-Chart" ref={place} tabIndex={scrolls ? 0 : undefined}>
@@ -59,7 +59,7 @@ export function Chart(props: { spec: Spec; caption?: boolean }): React.JSX.Eleme
                 onDrawn={error => {
                   const seen = place.current;
                   setScrolls(seen !== null && seen.scrollWidth > seen.clientWidth);
-                  setFailed(error === null ? '' : asProblem(error).message);
+                  setFailed(error === null ? '' : toProblemError(error).message);
                 }}
               />
             ))}

@@ -21,14 +21,14 @@ export interface ExampleFieldProps {
 export function ExampleField(props: ExampleFieldProps): React.ReactElement {
   const { guesses, value, problems, preview, trans, change, commit } = props;
   const help = trans.__(
-    'Rows like those that clients will send. The model must answer them again, in a clean process, as it does here.'
+    'Rows like those that clients send. In a clean process the model must give the same answers to them as here.'
   );
   return (
     <Field label={trans.__('Example')} help={help} problems={problems}>
       {control => (
         <>
           {guesses.length ? (
-            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Found')}>
+            <div className="nbdeploy-chips" role="group" aria-label={trans.__('Suggestions')}>
               {guesses.map(guess => (
                 <button
                   key={guess.expression}

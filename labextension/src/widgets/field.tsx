@@ -28,12 +28,7 @@ export function Field({ label, help, problems, children }: FieldProps): React.Re
           'aria-invalid': problems.length > 0,
           'aria-describedby': `${id}-problem ${id}-help`
         })}
-        <Problems id={`${id}-problem`} problems={problems} />
-        {help ? (
-          <p id={`${id}-help`} className="nbdeploy-help">
-            {help}
-          </p>
-        ) : null}
+        <Notes id={id} problems={problems} help={help} />
       </div>
     </div>
   );
@@ -60,18 +55,28 @@ export function FieldGroup({
       </span>
       <div className="nbdeploy-control">
         {children}
-        <Problems id={`${id}-problem`} problems={problems} />
-        {help ? (
-          <p id={`${id}-help`} className="nbdeploy-help">
-            {help}
-          </p>
-        ) : null}
+        <Notes id={id} problems={problems} help={help} />
       </div>
     </div>
   );
 }
 
-/** What is wrong; there from the start, so that what comes into it is read aloud. */
+/** The problems of a field, then its help. */
+function Notes(props: Pick<FieldProps, 'problems' | 'help'> & { id: string }): React.ReactElement {
+  const { id, problems, help } = props;
+  return (
+    <>
+      <Problems id={`${id}-problem`} problems={problems} />
+      {help ? (
+        <p id={`${id}-help`} className="nbdeploy-help">
+          {help}
+        </p>
+      ) : null}
+    </>
+  );
+}
+
+/** The problems of a field. The element always exists, so that screen readers announce new problems. */
 export function Problems({
   id,
   problems
@@ -100,8 +105,8 @@ export function sentence(words: string): string {
   return /[.?!…:]$/.test(first) ? first : `${first}.`;
 }
 
-/** What may be meant; anything else can be typed all the same. */
-export function Offered(props: { id: string; choices: readonly string[] }): React.ReactElement {
+/** Suggested values; the user can type any other. */
+export function Suggestions(props: { id: string; choices: readonly string[] }): React.ReactElement {
   return (
     <datalist id={props.id}>
       {props.choices.map(choice => (

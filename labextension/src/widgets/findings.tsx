@@ -23,7 +23,7 @@ export function Findings({
   waived = []
 }: FindingsProps): React.ReactElement {
   const words = {
-    error: trans.__('refuses'),
+    error: trans.__('error'),
     warning: trans.__('warning'),
     note: trans.__('note')
   };
@@ -50,7 +50,7 @@ export function Findings({
                   waive(finding.check, event.target.checked);
                 }}
               />
-              {trans.__('Let it pass; the reason above is kept')}
+              {trans.__('Waive this check; the reason above is stored')}
             </label>
           ) : null}
         </li>

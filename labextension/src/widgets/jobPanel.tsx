@@ -3,8 +3,8 @@ import * as React from 'react';
 
 import type { JobActions } from '../jobActions';
 import type { JobsModel } from '../jobs';
-import { after, nothing } from '../progress';
-import { asProblem } from '../request';
+import { noProgress, withEvent } from '../progress';
+import { toProblemError } from '../request';
 import { useSignal } from './hooks';
 import { JobView } from './jobView';
 
@@ -25,11 +25,11 @@ export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.Rea
   const problem = useSignal(jobs.changed, () => jobs.problem);
   const isLost = useLasting(problem !== null, LOST_MS);
   const [gone, setGone] = React.useState('');
-  const progress = React.useMemo(() => events.reduce(after, nothing), [events]);
+  const progress = React.useMemo(() => events.reduce(withEvent, noProgress), [events]);
   React.useEffect(() => {
     let isShown = true;
     jobs.load(id).catch((error: unknown) => {
-      const problem = asProblem(error);
+      const problem = toProblemError(error);
       if (isShown && problem.status === 404) setGone(problem.message);
     });
     return () => {
@@ -39,7 +39,7 @@ export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.Rea
   if (!job) {
     return (
       <p role="status" className="nbdeploy-help">
-        {gone || trans.__('Looking at the job…')}
+        {gone || trans.__('Loading the job…')}
       </p>
     );
   }

@@ -1,10 +1,10 @@
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
-const KEY = 'nbdeploy:begun';
+const KEY = 'nbdeploy:tab-jobs';
 const KEPT = 50;
 
-/** The jobs that were asked for in this browser tab, each with its notebook; they are known after a reload too. */
-export class Begun {
+/** The jobs that this browser tab started, each with its notebook; they survive a reload. */
+export class TabJobs {
   constructor(
     private readonly notebooks: INotebookTracker | null,
     private readonly storage: Storage = window.sessionStorage
@@ -20,9 +20,9 @@ export class Begun {
     this.storage.setItem(KEY, JSON.stringify(Object.fromEntries(all.slice(-KEPT))));
   }
 
-  /** The notebook that a job was asked for from, if it is open. */
+  /** The notebook that started a job, if it is open. */
   panel(job: string): NotebookPanel | null {
-    const known = this._panels.get(job); // the same one, although it was renamed
+    const known = this._panels.get(job); // the same panel, also after a rename
     if (known && !known.isDisposed) return known;
     const path = this._read()[job];
     if (!path) return null;

@@ -11,7 +11,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.validation.validation import ValidationSpec
 from jupyter_deploy.faces.views import VIEWS
-from jupyter_deploy.faces.views.requests import BesideRequest
+from jupyter_deploy.faces.views.requests import NotebookContextRequest
 from jupyter_deploy.wiring import Wiring
 from tests import notebooks
 from tests.releases import release
@@ -35,8 +35,8 @@ def folder(tmp_path):
     return made
 
 
-def beside(path, ports):
-    return VIEWS["beside"].function(BesideRequest(path=str(path)), ports)
+def context_of(path, ports):
+    return VIEWS["notebook_context"].function(NotebookContextRequest(path=str(path)), ports)
 
 
 def keep(ports, name, notebook, variable="clf", *, created=1, validations=()):
@@ -62,10 +62,10 @@ def write(path, *cells, tags=(), gates=(), heading=None):
 
 
 def test_around_a_notebook_there_may_be_nothing(ports, folder):
-    found = beside(folder / "train_churn.ipynb", ports)
+    found = context_of(folder / "train_churn.ipynb", ports)
     assert (found.name, found.endpoints, found.notebooks, found.gates, found.asked) == ("churn", {}, (), (), ())
     assert found.resources == Resources()
-    assert beside(folder / "gone" / "Größe & Preis.ipynb", ports).name == "gr-e-preis"
+    assert context_of(folder / "gone" / "Größe & Preis.ipynb", ports).name == "gr-e-preis"
 
 
 def test_the_name_is_that_of_the_endpoint_to_which_this_notebook_went_last(ports, folder):
@@ -73,27 +73,27 @@ def test_the_name_is_that_of_the_endpoint_to_which_this_notebook_went_last(ports
     keep(ports, "older", path, created=1)
     keep(ports, "newer", path, created=2)
     keep(ports, "foreign", folder / "other.ipynb", created=3)
-    found = beside(path, ports)
+    found = context_of(path, ports)
     assert found.name == "newer"
     assert found.endpoints == {"older": "shadow", "newer": "shadow", "foreign": "shadow"}
 
 
 def test_else_it_is_what_a_cell_says_and_else_made_of_the_files_name(ports, folder):
     said = notebooks.write(folder / "said.ipynb", "%deploy clf --name tumour --example 'X[:5]'")
-    assert beside(said, ports).name == "tumour"
-    assert beside(notebooks.write(folder / "churn model.ipynb", "x = 1"), ports).name == "churn"
+    assert context_of(said, ports).name == "tumour"
+    assert context_of(notebooks.write(folder / "churn model.ipynb", "x = 1"), ports).name == "churn"
 
 
 def test_a_notebook_is_known_by_way_of_a_link_too(ports, folder, tmp_path):
     keep(ports, "churn-of-old", notebooks.write(folder / "train.ipynb", "x = 1"))
     (tmp_path / "link").symlink_to(folder)
-    assert beside(tmp_path / "link" / "train.ipynb", ports).name == "churn-of-old"
+    assert context_of(tmp_path / "link" / "train.ipynb", ports).name == "churn-of-old"
 
 
 def test_a_name_that_another_notebooks_model_has_is_taken(ports, folder):
     keep(ports, "churn", folder / "elsewhere" / "churn.ipynb")
     keep(ports, "churn-2", None)
-    assert beside(notebooks.write(folder / "churn.ipynb", "x = 1"), ports).name == "churn-3"
+    assert context_of(notebooks.write(folder / "churn.ipynb", "x = 1"), ports).name == "churn-3"
 
 
 def test_validation_notebooks_near_it_are_found_with_gates_and_parameters(ports, folder):
@@ -107,7 +107,7 @@ def test_validation_notebooks_near_it_are_found_with_gates_and_parameters(ports,
     write(folder / "notes" / "far.ipynb", VALIDATES, gates=["accuracy >= 0.9"])
     (folder / "broken.ipynb").write_text("{")
     (folder / "checks" / ".ipynb_checkpoints").mkdir()
-    found = {one.path: one for one in beside(path, ports).notebooks}
+    found = {one.path: one for one in context_of(path, ports).notebooks}
     names = ["accuracy.ipynb", "checks/deep/fair.ipynb", "untagged.ipynb"]
     assert sorted(found) == [str(folder / name) for name in names]
     accuracy = found[str(folder / "accuracy.ipynb")]
@@ -131,7 +131,7 @@ def test_a_validation_notebook_that_bears_the_name_of_another_notebook_is_of_tha
         write(folder / name, "x = 1")
     write(folder / "validate_wine.ipynb", VALIDATES, gates=["accuracy >= 0.9"])
     write(folder / "checks.ipynb", VALIDATES)
-    found = beside(folder / opened, ports).notebooks
+    found = context_of(folder / opened, ports).notebooks
     assert {one.title: one.of for one in found} == {"validate_wine": of, "checks": ""}
 
 
@@ -144,7 +144,7 @@ def test_what_is_asked_already_and_in_the_folders_file_is_told(ports, folder):
         "  - gates: [agreement >= 0.99]\n"
     )
     keep(ports, "churn", path, validations=[ValidationSpec(gates=("error_rate <= 0.1",))])
-    found = beside(path, ports)
+    found = context_of(path, ports)
     assert found.gates == ("accuracy.ipynb: accuracy >= 0.93", "live traffic: agreement >= 0.99")
     assert found.asked == ("live traffic: error_rate <= 0.1",)
 
@@ -152,4 +152,4 @@ def test_what_is_asked_already_and_in_the_folders_file_is_told(ports, folder):
 def test_a_wrong_settings_file_is_said(ports, folder):
     (folder / "nbdeploy.yaml").write_text("validate: [{gates: 5}]\n")
     with pytest.raises(InvalidInput, match="a setting is wrong"):
-        beside(folder / "churn.ipynb", ports)
+        context_of(folder / "churn.ipynb", ports)

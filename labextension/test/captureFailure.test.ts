@@ -1,13 +1,13 @@
 import { Notification } from '@jupyterlab/apputils';
 import { afterEach, expect, it, vi } from 'vitest';
 
+import { refusalOf, reportCaptureFailure } from '../src/captureFailure';
 import type { Job } from '../src/generated';
 import type { JobsModel } from '../src/jobs';
-import { lost, refusalOf } from '../src/lost';
-import { problem } from '../src/request';
+import { problemError } from '../src/request';
 import { job } from './made/deploying';
 
-const REFUSAL = problem({
+const REFUSAL = problemError({
   code: 'unknown_job',
   title: 'There is no such job',
   detail: 'there is no job j1',
@@ -29,7 +29,7 @@ it('a job to which its kernel does not come waits no more, and why is said', asy
   vi.spyOn(console, 'warn').mockReturnValue();
   const { cancel, model } = jobs({ state: 'waiting', kernel: null });
   const why = refusalOf({ job: 'j1', state: 'failed', problem: REFUSAL.problem });
-  await lost('j1', why, model);
+  await reportCaptureFailure('j1', why, model);
   expect(cancel).toHaveBeenCalledWith('j1');
   const [said] = Notification.manager.notifications;
   expect(said?.type).toBe('error');
@@ -38,14 +38,14 @@ it('a job to which its kernel does not come waits no more, and why is said', asy
 
 it('a capture goes on although its notebook was closed, and what has ended is left as it is', async () => {
   vi.spyOn(console, 'warn').mockReturnValue();
-  const cut = problem({ code: 'kernel_restarted', title: 'Canceled future' });
+  const cut = problemError({ code: 'kernel_restarted', title: 'Canceled future' });
   for (const given of [
     { state: 'waiting', kernel: 7 },
     { state: 'waiting', kernel: null, asked: 7 },
     { state: 'failed' }
   ] as Partial<Job>[]) {
     const { cancel, model } = jobs(given);
-    await lost('j1', cut, model);
+    await reportCaptureFailure('j1', cut, model);
     expect(cancel).not.toHaveBeenCalled();
   }
   expect(Notification.manager.notifications).toEqual([]);

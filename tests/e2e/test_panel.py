@@ -167,7 +167,7 @@ def test_a_change_that_somebody_else_made_meanwhile_is_shown_and_none_is_lost(st
     expect(panel.get_by_role("row", name=name(story.one))).to_contain_text("stable 80 %")
     shot(page, "preview")
     story.home.run("traffic", "churn", "--shadow", f"{story.two}=55", "--reason", "more evidence")
-    expect(panel.get_by_text("Conflict:")).to_be_visible(timeout=SECONDS * 1000)
+    expect(panel.get_by_role("heading", name="Conflict:")).to_be_visible(timeout=SECONDS * 1000)
     expect(panel.get_by_role("alert").last).to_contain_text("churn is at revision 7, you saw revision 6")
     expect(panel.locator(".newer")).to_contain_text("shadow 40 % → shadow 55 % (more evidence)")
     expect(slider).to_have_value("20")

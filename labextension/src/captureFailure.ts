@@ -6,9 +6,9 @@ import type { CaptureResult } from './kernel';
 import { ProblemError, toProblemError } from './request';
 
 /**
- * The kernel was away, or refused, before it began to capture: no other will, so the job is not left to wait, and why is
- * said here. Once it has begun the job tells what comes of it, also of a kernel that goes; a notebook that is closed
- * only ends the connection to it.
+ * The kernel was away, or refused, before it began to capture: no other will, so the job is not
+ * left to wait, and why is said here. Once it has begun the job tells what comes of it, also of a
+ * kernel that goes; a notebook that is closed only ends the connection to it.
  */
 export async function reportCaptureFailure(
   id: string,

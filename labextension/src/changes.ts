@@ -1,4 +1,7 @@
-/** A pending change of one endpoint: proposed, previewed, confirmed, applied or failed. One at a time. */
+/**
+ * A pending change of one endpoint: proposed, previewed, confirmed, applied or failed. One at a
+ * time.
+ */
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import type { EndpointView, Job, Preview, RevisionRow, RoleChange } from './generated';
@@ -43,7 +46,9 @@ export interface ChangeWorld {
   fetchEndpoint(revision?: number): Promise<EndpointView>;
 }
 
-/** Whether a change affects shadow copies only: clients are not affected, so it needs no preview. */
+/**
+ * Whether a change affects shadow copies only: clients are not affected, so it needs no preview.
+ */
 export function onlyCopies(verb: ChangeVerb, fields: ChangeFields, view: EndpointView): boolean {
   if (verb !== 'traffic' || !view.running) return false;
   const { shadow, ...rest } = fields;
@@ -82,7 +87,10 @@ export class Changes {
     return this._pending;
   }
 
-  /** Previews a change; changes of shadow copies are applied at once. A change in progress delays the next one. */
+  /**
+   * Previews a change; changes of shadow copies are applied at once. A change in progress delays
+   * the next one.
+   */
   async propose(verb: ChangeVerb, fields: ChangeFields, view: EndpointView): Promise<void> {
     if (this._pending?.phase === 'working') {
       this._next = { verb, fields };

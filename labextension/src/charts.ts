@@ -1,4 +1,7 @@
-/** A chart that Python made, fitted to the place where it is shown; its words are shown as text, which wraps. */
+/**
+ * A chart that Python made, fitted to the place where it is shown; its words are shown as text,
+ * which wraps.
+ */
 import type { ComparisonView } from './generated';
 
 /** A Vega-Lite specification. */
@@ -46,7 +49,10 @@ function withWidth(spec: Spec, width: number): Spec {
   return { ...spec, width, autosize: { type: 'fit-x', contains: 'padding' } };
 }
 
-/** Where there is little room a legend is a list, and the words at an axis do not push its plot together. */
+/**
+ * Where there is little room a legend is a list, and the words at an axis do not push its plot
+ * together.
+ */
 function fittedConfig(config: unknown, width: number): unknown {
   if (width >= NARROW_PX || typeof config !== 'object' || config === null) return config;
   const { legend, axisX, ...rest } = config as Spec;

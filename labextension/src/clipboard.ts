@@ -1,4 +1,7 @@
-/** Puts a text on the clipboard; false: the browser denies access, as over plain HTTP from another host. */
+/**
+ * Puts a text on the clipboard; false: the browser denies access, as over plain HTTP from another
+ * host.
+ */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

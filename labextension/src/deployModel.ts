@@ -211,7 +211,8 @@ export class DeployModel implements IDisposable {
   private async _check(): Promise<void> {
     clearTimeout(this._timer);
     const { context, report, values } = this._state;
-    // Of a kernel that only answers after its cells: it is looked at then, and a deploy waits for none of it.
+    // Of a kernel that only answers after its cells: it is looked at then, and a deploy waits for
+    // none of it.
     if (!context || !report || !this._world.canAnswer()) return;
     const turn = ++this._checks;
     // What is being typed is not evaluated: it may be half an expression that does something else.
@@ -260,8 +261,8 @@ export class DeployModel implements IDisposable {
     const before = this._state.kernel.kind;
     const kernel = this._world.kernel();
     this._set({ kernel });
-    // What the dialog itself asks changes the kernel's status too, but not how it is. After a restart, and when the
-    // cells that ran are done, there are other variables.
+    // What the dialog itself asks changes the kernel's status too, but not how it is. After a
+    // restart, and when the cells that ran are done, there are other variables.
     if (kernel.kind === before) {
       return;
     }

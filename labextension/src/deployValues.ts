@@ -60,7 +60,9 @@ export const defaultPercent: Record<DeployRole, string> = {
   canary: '10'
 };
 
-/** What the dialog opens with: the best model, its best example, and what lies beside the notebook. */
+/**
+ * What the dialog opens with: the best model, its best example, and what lies beside the notebook.
+ */
 export function initialValues(report: KernelReport, context: NotebookContextView): DeployValues {
   const model = report.models[0];
   const role = nextRole(context.name, context);
@@ -76,8 +78,8 @@ export function initialValues(report: KernelReport, context: NotebookContextView
 }
 
 /**
- * Those that have gates and are of no other model by their names, where the endpoint asks nothing yet: the others may be
- * any notebooks with parameters.
+ * Those that have gates and are of no other model by their names, where the endpoint asks nothing
+ * yet: the others may be any notebooks with parameters.
  */
 function preselectedNotebooks(context: NotebookContextView): string[] {
   if (hasGates(context)) return [];
@@ -101,7 +103,9 @@ export function modelOf(values: DeployValues, report: KernelReport): ModelFound 
   return report.models.find(model => model.variable === values.model.trim());
 }
 
-/** The same with another model: its own best example takes the place of one that was only guessed. */
+/**
+ * The same with another model: its own best example takes the place of one that was only guessed.
+ */
 export function withModel(
   values: DeployValues,
   variable: string,
@@ -115,7 +119,10 @@ export function withModel(
   return { ...values, model: variable, example };
 }
 
-/** The same with another name: the role is that of a next release behind it, unless the user chose one. */
+/**
+ * The same with another name: the role is that of a next release behind it, unless the user chose
+ * one.
+ */
 export function withName(
   values: DeployValues,
   name: string,
@@ -150,7 +157,8 @@ export function requestOf(values: DeployValues, context: NotebookContextView): D
   for (const field of ['example', 'method', 'signature', 'training', 'reason'] as const) {
     if (values[field].trim()) request[field] = values[field].trim();
   }
-  // Not said where it is the next one anyway: so an unchanged model, which may be stable, stays what it is.
+  // Not said where it is the next one anyway: so an unchanged model, which may be stable, stays
+  // what it is.
   if (!first && values.role !== next) request.role = values.role;
   if (!first && values.role !== 'stable' && percent && percent !== defaultPercent[values.role]) {
     request.percent = Number(percent);

@@ -78,8 +78,8 @@ export class NotebookWorld implements DeployWorld, IDisposable {
       await context.save();
     }
     const job = await this.nbdeploy.jobs.capture(request);
-    // Nobody waits for it here: it may take long, and what comes of it is told by the job. One after the other, since
-    // the notebook may be renamed while a cell runs.
+    // Nobody waits for it here: it may take long, and what comes of it is told by the job. One
+    // after the other, since the notebook may be renamed while a cell runs.
     let reporting = Promise.resolve();
     const reportKernel = (): void => {
       const pid = this._pid;
@@ -148,7 +148,10 @@ function runningCells(panel: NotebookPanel): number {
   ).length;
 }
 
-/** The notebook's file on the server. The kernel's own word is from its start: it may have been renamed since then. */
+/**
+ * The notebook's file on the server. The kernel's own word is from its start: it may have been
+ * renamed since then.
+ */
 export function notebookPath(panel: NotebookPanel, report: KernelReport): string {
   return pathOnServer(panel) ?? report.notebook ?? panel.context.localPath;
 }

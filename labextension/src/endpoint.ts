@@ -62,7 +62,10 @@ export class EndpointModel implements IDisposable {
     };
   }
 
-  /** Looks now. Two that ask at once share the later look, since the earlier may have begun before a change. */
+  /**
+   * Looks now. Two that ask at once share the later look, since the earlier may have begun before a
+   * change.
+   */
   async refresh(): Promise<EndpointView> {
     const number = ++this._requested;
     try {
@@ -83,7 +86,10 @@ export class EndpointModel implements IDisposable {
     }
   }
 
-  /** The endpoint at this revision or a later one: as it is known, or by the first look that sees it so. */
+  /**
+   * The endpoint at this revision or a later one: as it is known, or by the first look that sees it
+   * so.
+   */
   async atRevision(revision: number): Promise<EndpointView> {
     const state = (): EndpointView | null => {
       const { view } = this._state;

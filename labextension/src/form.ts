@@ -26,7 +26,10 @@ function textOf(field: FormField): string {
   return typeof value === 'string' ? value : exact.stringify(value);
 }
 
-/** The instance, and what is wrong. A field that is left empty although it is not required is left out. */
+/**
+ * The instance, and what is wrong. A field that is left empty although it is not required is left
+ * out.
+ */
 export function instanceOf(
   fields: readonly FormField[],
   texts: Texts,

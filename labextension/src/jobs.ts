@@ -67,7 +67,9 @@ export class JobsModel implements IDisposable {
     return this._events.get(id) ?? NOTHING;
   }
 
-  /** Ask for a verb; `revision`: refuse, with a stale `ProblemError`, if the endpoint is not at it. */
+  /**
+   * Ask for a verb; `revision`: refuse, with a stale `ProblemError`, if the endpoint is not at it.
+   */
   async start<V extends Verb>(
     verb: V,
     request: Requests[V],
@@ -87,7 +89,9 @@ export class JobsModel implements IDisposable {
     return { job: this._jobs.get(job.id) ?? job };
   }
 
-  /** A deploy whose model is in a kernel: the job that waits until `Kernel.capture` was told its id. */
+  /**
+   * A deploy whose model is in a kernel: the job that waits until `Kernel.capture` was told its id.
+   */
   async capture(request: DeployRequest): Promise<Job> {
     this.stream.start();
     const { value } = await this._request<Job>('captures', { method: 'POST', body: request });
@@ -96,8 +100,8 @@ export class JobsModel implements IDisposable {
   }
 
   /**
-   * Its kernel, a process id, was asked: it is waited for while it is busy, and as long as it is there. Said again when
-   * the notebook's file is another meanwhile.
+   * Its kernel, a process id, was asked: it is waited for while it is busy, and as long as it is
+   * there. Said again when the notebook's file is another meanwhile.
    */
   async assignKernel(id: string, kernel: number, notebook: string | null): Promise<void> {
     const path = `captures/${encodeURIComponent(id)}`;
@@ -121,7 +125,9 @@ export class JobsModel implements IDisposable {
     });
   }
 
-  /** One job with all that was told of it; throws a 404 `ProblemError` if it is not kept any more. */
+  /**
+   * One job with all that was told of it; throws a 404 `ProblemError` if it is not kept any more.
+   */
   async load(id: string): Promise<Job> {
     this.stream.start();
     const { value } = await this._request<JobWithEvents>(`jobs/${encodeURIComponent(id)}`, {});
@@ -196,7 +202,10 @@ export class JobsModel implements IDisposable {
     }
   }
 
-  /** After a break the list is read anew: what the stream repeats begins with its last event, and at first with none. */
+  /**
+   * After a break the list is read anew: what the stream repeats begins with its last event, and at
+   * first with none.
+   */
   private _onConnected(_: EventStream, connected: boolean): void {
     if (connected) {
       void this.refresh().catch(() => undefined); // the stream will say that the server is gone
@@ -214,7 +223,10 @@ export class JobsModel implements IDisposable {
   private readonly _changed = new Signal<this, Job>(this);
 }
 
-/** Each `underway` of a run says all of it, so that of a long one only the latest is kept, as the server does. */
+/**
+ * Each `underway` of a run says all of it, so that of a long one only the latest is kept, as the
+ * server does.
+ */
 function withoutOlder(events: readonly JobEvent[], { data }: JobEvent): readonly JobEvent[] {
   const same = events.filter(
     one => one.kind === 'underway' && one.data.run === data.run && one.data.side === data.side

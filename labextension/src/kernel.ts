@@ -29,13 +29,18 @@ export interface CaptureResult {
 }
 
 /**
- * What the kernel of a notebook is asked: it shows nothing in the notebook and is no cell of its history.
+ * What the kernel of a notebook is asked: it shows nothing in the notebook and is no cell of its
+ * history.
  *
- * Throws `ProblemError` with a code: no_kernel, kernel_dead, kernel_restarted, not_python, no_nbdeploy, other_version,
- * kernel_failed. Only `capture` needs the main shell: it waits while a cell runs.
+ * Throws `ProblemError` with a code: no_kernel, kernel_dead, kernel_restarted, not_python,
+ * no_nbdeploy, other_version, kernel_failed. Only `capture` needs the main shell: it waits while a
+ * cell runs.
  */
 export class Kernel {
-  /** `cellsRun`: whether some do, as far as the asker sees; a kernel says that it is idle after whatever it answered. */
+  /**
+   * `cellsRun`: whether some do, as far as the asker sees; a kernel says that it is idle after
+   * whatever it answered.
+   */
   constructor(
     readonly connection: KernelType.IKernelConnection | null | undefined,
     private readonly cellsRun: () => boolean = () => false
@@ -46,7 +51,10 @@ export class Kernel {
     return this.connection?.status === 'busy' || this.cellsRun();
   }
 
-  /** Whether it answers what only looks, now: one that can do a single thing at once waits for its cells. */
+  /**
+   * Whether it answers what only looks, now: one that can do a single thing at once waits for its
+   * cells.
+   */
   get canAnswer(): boolean {
     return !this.busy || this.connection?.supportsSubshells === true;
   }
@@ -76,8 +84,9 @@ export class Kernel {
   }
 
   /**
-   * Capture for a job that waits. Resolves when it has ended, which may take long: whoever shows it follows the job.
-   * `notebook`: its present path on the server, where that is known. `asked`: called once the kernel has the message.
+   * Capture for a job that waits. Resolves when it has ended, which may take long: whoever shows it
+   * follows the job. `notebook`: its present path on the server, where that is known. `asked`:
+   * called once the kernel has the message.
    */
   async capture(
     job: string,

@@ -15,7 +15,9 @@ export interface NoticeOptions {
   openEndpoint: (name: string) => void;
 }
 
-/** Lab's notifications of jobs that nobody looks at: one a job, which changes as the job goes on. */
+/**
+ * Lab's notifications of jobs that nobody looks at: one a job, which changes as the job goes on.
+ */
 export class Notices implements IDisposable {
   /** Whether only failures are told: a setting. */
   quiet = false;

@@ -61,7 +61,10 @@ export function problemError(
   });
 }
 
-/** `error` as a problem: what is thrown elsewhere, such as by Lab when it saves a notebook, keeps its message. */
+/**
+ * `error` as a problem: what is thrown elsewhere, such as by Lab when it saves a notebook, keeps
+ * its message.
+ */
 export function toProblemError(error: unknown): ProblemError {
   if (error instanceof ProblemError) {
     return error;
@@ -119,14 +122,18 @@ export function address(
   return URLExt.join(settings.baseUrl, 'nbdeploy', path) + (text === '' ? '' : `?${text}`);
 }
 
-/** Ask the server of nbdeploy; throws `ProblemError` for all that goes wrong, and `AbortError` when it was aborted. */
+/**
+ * Ask the server of nbdeploy; throws `ProblemError` for all that goes wrong, and `AbortError` when
+ * it was aborted.
+ */
 export async function requestAPI<T>(
   path: string,
   options: RequestOptions = {}
 ): Promise<Answer<T>> {
   const settings = options.settings ?? ServerConnection.makeSettings();
   const headers: Record<string, string> = { Accept: 'application/json' };
-  // Lab's own 'no-store' would add a query that no request knows. Not from the cache either: health changes, and no revision.
+  // Lab's own 'no-store' would add a query that no request knows. Not from the cache either: health
+  // changes, and no revision.
   const init: RequestInit = { method: options.method ?? 'GET', headers, cache: 'reload' };
   if (options.body !== undefined) {
     headers['Content-Type'] = 'application/json';
@@ -196,7 +203,10 @@ function notSignedIn(status: number): ProblemError {
   });
 }
 
-/** What the server said, or, where another than nbdeploy answered (a proxy, a login page), what its status means. */
+/**
+ * What the server said, or, where another than nbdeploy answered (a proxy, a login page), what its
+ * status means.
+ */
 export function refused(response: Response, text: string): ProblemError {
   if ((response.headers.get('Content-Type') ?? '').startsWith('application/problem+json')) {
     const said = problemError(JSON.parse(text) as Problem);

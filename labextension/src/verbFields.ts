@@ -1,4 +1,7 @@
-/** The form of a verb, made of its request's JSON Schema; and the request that is made of what was typed. */
+/**
+ * The form of a verb, made of its request's JSON Schema; and the request that is made of what was
+ * typed.
+ */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -122,7 +125,10 @@ function textOf(kind: Kind, value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }
 
-/** Of the less important ones, what is as it was at first is left out: the defaults are the server's. */
+/**
+ * Of the less important ones, what is as it was at first is left out: the defaults are the
+ * server's.
+ */
 export function readForm(
   fields: readonly VerbField[],
   texts: Texts,

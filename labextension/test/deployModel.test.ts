@@ -188,7 +188,7 @@ describe('deploying', () => {
     world.problems = [problemIn('example', 'it raises')];
     expect(await dialog.submit()).toBeNull();
     expect(world.asked).toEqual([]);
-    expect(blockingReason(dialog.state, trans)).toContain('Mend');
+    expect(blockingReason(dialog.state, trans)).toContain('Fix');
     expect(dialog.state.submitting).toBe(false);
   });
 
@@ -221,7 +221,7 @@ describe('deploying', () => {
       problemIn('', 'leaks', { check: 'leakage', severity: 'error', message: 'leaks', cell: 3 })
     ];
     const dialog = await open(world);
-    expect(blockingReason(dialog.state, trans)).toContain('let it pass for a reason');
+    expect(blockingReason(dialog.state, trans)).toContain('waive the check with a reason');
     dialog.change({ ...dialog.state.values, waive: ['leakage'] });
     expect(openProblems(dialog.state).map(one => one.field)).toEqual(['reason']);
     dialog.change({ ...dialog.state.values, reason: 'known' });

@@ -123,7 +123,7 @@ describe('a job that goes on', () => {
           remedy: 'ask somebody',
           status: 403
         }),
-        /^Not allowed\. Ask somebody\. The job goes on meanwhile\.$/
+        /^Not allowed\. Ask somebody\. The job continues meanwhile\.$/
       ]
     ];
     for (const [away, words] of reasons) {

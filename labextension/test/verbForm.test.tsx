@@ -137,7 +137,7 @@ describe('VerbForm', () => {
     expect(send).not.toHaveBeenCalled();
     const control = screen.getByLabelText('Name');
     expect(control).toBeInvalid();
-    expect(control).toHaveAccessibleDescription(/A value is needed\. The endpoint's name\./);
+    expect(control).toHaveAccessibleDescription(/A value is required\. The endpoint's name\./);
   });
 
   it('stays open and says at its field what the server refused', async () => {

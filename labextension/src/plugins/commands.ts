@@ -8,7 +8,10 @@ import { CommandIDs, commandOf, SIDEBAR_SECTIONS } from '../commands';
 import { labelsOf, type Verb, VERBS } from '../generated';
 import { INbdeploy } from '../tokens';
 
-/** A command for every verb but deploy, whose dialog is a plugin of its own; and all of them in the palette. */
+/**
+ * A command for every verb but deploy, whose dialog is a plugin of its own; and all of them in the
+ * palette.
+ */
 export const commands: JupyterFrontEndPlugin<void> = {
   id: 'nbdeploy:commands',
   description: 'A command for each verb of nbdeploy.',

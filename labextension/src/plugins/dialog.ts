@@ -20,7 +20,10 @@ import { requestAPI } from '../request';
 import { TabJobs } from '../tabJobs';
 import { INbdeploy } from '../tokens';
 
-/** The Deploy button's command, and jobs in tabs and notifications. Dialog and job view are loaded when first shown. */
+/**
+ * The Deploy button's command, and jobs in tabs and notifications. Dialog and job view are loaded
+ * when first shown.
+ */
 export const dialog: JupyterFrontEndPlugin<JobActions> = {
   id: 'nbdeploy:dialog',
   description: 'Deploys the model of the current notebook.',
@@ -167,7 +170,10 @@ function tabId(job: string): string {
   return `nbdeploy-job-${job}`;
 }
 
-/** Asks once more for what gates refused. What its kernel captured is stored: it is not captured again. */
+/**
+ * Asks once more for what gates refused. What its kernel captured is stored: it is not captured
+ * again.
+ */
 async function forceJob(nbdeploy: INbdeploy, job: Job, reason: string): Promise<Job> {
   if (job.verb === 'publish') {
     const forced = { ...(job.request as unknown as PublishRequest), force: true, reason };

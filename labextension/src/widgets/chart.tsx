@@ -1,4 +1,7 @@
-/** A Vega-Lite specification as wide as its place, drawn by Lab's own renderer, which is loaded with the first chart. */
+/**
+ * A Vega-Lite specification as wide as its place, drawn by Lab's own renderer, which is loaded with
+ * the first chart.
+ */
 import * as React from 'react';
 
 import type { Spec } from '../charts';
@@ -88,7 +91,10 @@ function useWidth(element: React.RefObject<HTMLElement>): number {
   return width;
 }
 
-/** Which kind of theme Lab shows: its renderer takes a chart's colours from it when it draws, and at no other time. */
+/**
+ * Which kind of theme Lab shows: its renderer takes a chart's colours from it when it draws, and at
+ * no other time.
+ */
 function useTheme(): string {
   const now = (): string => document.body.dataset.jpThemeLight ?? '';
   const [theme, setTheme] = React.useState(now);

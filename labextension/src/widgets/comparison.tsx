@@ -1,4 +1,7 @@
-/** A candidate against stable: the verdict, how agreement developed, latencies, and the rows that flipped. */
+/**
+ * A candidate against stable: the verdict, how agreement developed, latencies, and the rows that
+ * flipped.
+ */
 import * as React from 'react';
 
 import type { ComparisonView, EndpointView, FlippedRow } from '../generated';

@@ -1,4 +1,6 @@
-/** One endpoint: its header, the change that is on its way, and a tab for each way to look at it. */
+/**
+ * One endpoint: its header, the change that is on its way, and a tab for each way to look at it.
+ */
 import * as React from 'react';
 
 import type { EndpointModel } from '../endpoint';
@@ -202,7 +204,10 @@ function useChanges(
   return { pending, givenUp, propose };
 }
 
-/** Where the question was asked: its control may have been drawn anew. Whoever went elsewhere stays there. */
+/**
+ * Where the question was asked: its control may have been drawn anew. Whoever went elsewhere stays
+ * there.
+ */
 function focusBack(from: { element: HTMLElement; label: string | null } | null): void {
   if (!from) return;
   // After React has drawn: the question is gone then, and the focus with it.

@@ -9,7 +9,9 @@ export interface ExampleFieldProps {
   guesses: readonly ExampleGuess[];
   value: string;
   problems: readonly FieldProblem[];
-  /** What the expression gives; null: it is being looked at, undefined: there is nothing to look at. */
+  /**
+   * What the expression gives; null: it is being looked at, undefined: there is nothing to look at.
+   */
   preview: Table | null | undefined;
   trans: TranslationBundle;
   change: (expression: string) => void;

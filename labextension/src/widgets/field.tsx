@@ -2,7 +2,10 @@ import * as React from 'react';
 
 import type { FieldProblem } from '../generated';
 
-/** What a control must carry so that its label, help and problem are its own for a screen reader too. */
+/**
+ * What a control must carry so that its label, help and problem are its own for a screen reader
+ * too.
+ */
 export interface ControlProps {
   id: string;
   'aria-invalid': boolean;
@@ -76,7 +79,9 @@ function Notes(props: Pick<FieldProps, 'problems' | 'help'> & { id: string }): R
   );
 }
 
-/** The problems of a field. The element always exists, so that screen readers announce new problems. */
+/**
+ * The problems of a field. The element always exists, so that screen readers announce new problems.
+ */
 export function Problems({
   id,
   problems

@@ -7,7 +7,10 @@ import { sentence } from './field';
 export interface FindingsProps {
   findings: readonly Finding[];
   trans: TranslationBundle;
-  /** Scrolls to the cell with this execution count and selects it; undefined: its notebook is not open. */
+  /**
+   * Scrolls to the cell with this execution count and selects it; undefined: its notebook is not
+   * open.
+   */
   openCell?: ((count: number) => void) | undefined;
   /** Lets a check pass, or no longer; undefined: nothing can be waived here. */
   waive?: ((check: string, passes: boolean) => void) | undefined;

@@ -1,4 +1,7 @@
-/** The revisions: who, when, what and why; the way back to each; what changed between releases; their validations. */
+/**
+ * The revisions: who, when, what and why; the way back to each; what changed between releases;
+ * their validations.
+ */
 import * as React from 'react';
 
 import type { EndpointView, Models, ResultPageView, RevisionRow } from '../generated';

@@ -2,7 +2,10 @@
 import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
-/** A model's present value, drawn anew when its signal comes; `read` must give the same object until then. */
+/**
+ * A model's present value, drawn anew when its signal comes; `read` must give the same object until
+ * then.
+ */
 export function useSignal<S, A, T>(signal: ISignal<S, A>, read: () => T): T {
   const subscribe = React.useCallback(
     (notify: () => void) => {
@@ -68,7 +71,8 @@ export interface Loaded<T> {
 }
 
 /**
- * Loads when `key` changes, and every `everyMs` while `active`. What `load` gives of an earlier key is not shown.
+ * Loads when `key` changes, and every `everyMs` while `active`. What `load` gives of an earlier key
+ * is not shown.
  */
 export function useLoaded<T>(
   key: string,

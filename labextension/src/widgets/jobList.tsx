@@ -26,7 +26,10 @@ export interface JobListProps {
   open?: (id: string | null) => void;
 }
 
-/** The jobs, newest first; each opens in place. Jobs that the history lists disappear after a minute. */
+/**
+ * The jobs, newest first; each opens in place. Jobs that the history lists disappear after a
+ * minute.
+ */
 export function JobList({ jobs, actions, trans, opened, open }: JobListProps): React.ReactElement {
   const all = useSignal(jobs.changed, () => jobs.all);
   const [own, setOwn] = React.useState<string | null>(null);

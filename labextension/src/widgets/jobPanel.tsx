@@ -18,7 +18,10 @@ export interface JobPanelProps {
   trans: TranslationBundle;
 }
 
-/** One job as the model knows it; all that was told of it is asked for, also after the page was loaded anew. */
+/**
+ * One job as the model knows it; all that was told of it is asked for, also after the page was
+ * loaded anew.
+ */
 export function JobPanel({ id, jobs, actions, trans }: JobPanelProps): React.ReactElement {
   const job = useSignal(jobs.changed, () => jobs.get(id));
   const events = useSignal(jobs.changed, () => jobs.events(id));

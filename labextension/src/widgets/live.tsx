@@ -1,4 +1,7 @@
-/** The last minutes: rate, errors and latency of each release, drawn anew every few seconds while it is seen. */
+/**
+ * The last minutes: rate, errors and latency of each release, drawn anew every few seconds while it
+ * is seen.
+ */
 import * as React from 'react';
 
 import type { LiveView } from '../generated';

@@ -125,7 +125,9 @@ export async function openDeploy(
   }
 }
 
-/** A kernel of the same kind in the place of one that has died: Jupyter restarts only what lives. */
+/**
+ * A kernel of the same kind in the place of one that has died: Jupyter restarts only what lives.
+ */
 async function replaceKernel(context: ISessionContext): Promise<void> {
   const name = context.session?.kernel?.name ?? context.prevKernelName;
   await context.sessionManager.refreshRunning(); // its session, which the server has given up

@@ -11,7 +11,10 @@ export interface PublishedProps {
   trans: TranslationBundle;
 }
 
-/** A release's image in a registry: what it is called, how it is started, what was sent, where it is remembered. */
+/**
+ * A release's image in a registry: what it is called, how it is started, what was sent, where it is
+ * remembered.
+ */
 export function Published({ published, listImages, trans }: PublishedProps): React.ReactElement {
   const { publication, release, command, containerfile, dry_run: dry } = published;
   const { image, reference, forced, signed_by: signer } = publication;

@@ -1,4 +1,7 @@
-/** One request: its input, and what each release answered, side by side. All of it is data: text, never HTML. */
+/**
+ * One request: its input, and what each release answered, side by side. All of it is data: text,
+ * never HTML.
+ */
 import * as React from 'react';
 
 import type { Answered, RecordRow, RecordView } from '../generated';

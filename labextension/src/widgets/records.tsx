@@ -1,4 +1,7 @@
-/** The records: filtered, newest first, only the rows in sight drawn; one opened beside or instead of the list. */
+/**
+ * The records: filtered, newest first, only the rows in sight drawn; one opened beside or instead
+ * of the list.
+ */
 import * as React from 'react';
 
 import type { EndpointView, RecordRow, RecordsView } from '../generated';
@@ -201,7 +204,10 @@ function Filters(props: {
   );
 }
 
-/** The pages that were read; while the top is in sight, what is new is put before them every few seconds. */
+/**
+ * The pages that were read; while the top is in sight, what is new is put before them every few
+ * seconds.
+ */
 function usePages(
   name: string,
   filter: Filter,

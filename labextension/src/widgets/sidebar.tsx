@@ -1,4 +1,6 @@
-/** The Deployments sidebar: the list of endpoints, or the one that is opened, and the jobs below. */
+/**
+ * The Deployments sidebar: the list of endpoints, or the one that is opened, and the jobs below.
+ */
 import * as React from 'react';
 
 import type { EndpointRow } from '../generated';

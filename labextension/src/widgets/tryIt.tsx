@@ -1,4 +1,7 @@
-/** Try it: a form of the signature, filled with the example, or the request as JSON; the answer; and snippets. */
+/**
+ * Try it: a form of the signature, filled with the example, or the request as JSON; the answer; and
+ * snippets.
+ */
 import * as React from 'react';
 
 import { exact } from '../exact';

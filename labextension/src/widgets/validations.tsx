@@ -1,4 +1,7 @@
-/** What was validated of an endpoint: how the latest validations ended, and what they measured, release by release. */
+/**
+ * What was validated of an endpoint: how the latest validations ended, and what they measured,
+ * release by release.
+ */
 import * as React from 'react';
 
 import type { ValidationRow, ValidationsView } from '../generated';

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Any, TypeVar, cast
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -24,26 +24,32 @@ from .domain.capture.artifacts import Tolerance
 from .domain.errors import InvalidInput
 from .domain.images.images import Reference, as_source
 from .domain.parsing import Duration
+from .domain.release.ports import TargetSettings
 from .domain.release.resources import Resources
 from .domain.validation.parameters import Texts
 from .domain.validation.validation import ValidationSpec
 from .system.home import default_home
+from .targets.registry import installed_targets
 
 # pydantic warns of a field that has the name of a method which nobody is to call any more.
 warnings.filterwarnings("ignore", 'Field name "validate" in "Settings" shadows', UserWarning)
 
-_HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
+S = TypeVar("S", bound=TargetSettings)
+
+_PREFIX = "NBDEPLOY_"
 
 
-def _host_names(given: Any) -> Any:
-    """``a,b`` as two names, each checked."""
-    names = [name.strip() for name in given.split(",") if name.strip()] if isinstance(given, str) else given
-    if not isinstance(names, list | tuple):
-        return names  # pydantic says what is wrong
-    for name in names:
-        if not _HOST.fullmatch(str(name)):
-            raise ValueError(f"'{name}' is not a host: write names without scheme and port, such as box.example.org")
-    return tuple(str(name).lower() for name in names)
+class _File(YamlConfigSettingsSource):
+    """The core's settings in ``nbdeploy.yaml``: without those that an installed target declares."""
+
+    def __call__(self) -> dict[str, Any]:
+        values = super().__call__()
+        unknown = values.keys() - Settings.model_fields.keys()
+        return {name: value for name, value in values.items() if not (unknown and name in _declared_by_targets())}
+
+
+def _declared_by_targets() -> set[str]:
+    return {name for target in installed_targets().values() for name in target.settings_class.declared()}
 
 
 def _said(given: str | None, parse: Callable[[str], object]) -> str | None:
@@ -60,7 +66,7 @@ class Settings(BaseSettings):
     """Every setting: ``NBDEPLOY_<NAME>`` in the environment, else ``nbdeploy.yaml`` in the working directory."""
 
     model_config = SettingsConfigDict(
-        env_prefix="NBDEPLOY_", env_nested_delimiter="__", yaml_file="nbdeploy.yaml", extra="forbid", frozen=True
+        env_prefix=_PREFIX, env_nested_delimiter="__", yaml_file="nbdeploy.yaml", extra="forbid", frozen=True
     )
 
     home: Path = Field(
@@ -72,11 +78,6 @@ class Settings(BaseSettings):
         validation_alias="BENTOML_HOME",
         description="BentoML's home, as BentoML itself finds it.",
     )
-    runtime: Path | None = Field(
-        default=None, description="Folder of sockets and of the configuration in force (default: a short private one)."
-    )
-    port: int = Field(default=8780, ge=1, le=65535, description="The gateway's port; when taken, a free one is chosen.")
-    envoy: str | None = Field(default=None, description="Path of another Envoy binary.")
     resources: Resources = Field(
         default=Resources(),
         description="What a release may use where a deploy does not say it: cpu, memory, gpu, workers, threads; in "
@@ -90,40 +91,10 @@ class Settings(BaseSettings):
         description="After a deploy from a notebook, have processes wait ten minutes for the next one, with its "
         "libraries imported: it takes a fraction of the time, and they take the libraries' memory.",
     )
-    start_timeout: float = Field(default=120.0, gt=0, description="Seconds until a release must be ready and right.")
     replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
-    predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
-    shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow's answer is waited for.")
-    hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
-        default=(),
-        description="Host names, with commas between, by which clients call the gateway beside `localhost` and that "
-        "of the public URL; `*.` may stand before one. Others are refused.",
-    )
-    public_url: str | None = Field(
-        default=None,
-        description="Where others reach the gateway, `{port}` in it being its port: goes into what is printed.",
-    )
-    require_token: bool = Field(
-        default=False,
-        description="Have a token made in `NBDEPLOY_HOME/token.header`; while it is there, every request needs it.",
-    )
     reconcile_at_server_start: bool = Field(
         default=True,
         description="A starting Jupyter server brings back what ran when the machine or the container was stopped.",
-    )
-    when_record_fails: Literal["answer", "refuse"] = Field(
-        default="answer", description="What cannot be recorded (a full disk) is answered, or refused with 503."
-    )
-    log_format: Literal["text", "json"] = Field(
-        default="text", description="What releases say in their logs: lines of text, or a JSON object each."
-    )
-    otlp_endpoint: str | None = Field(
-        default=None,
-        description="Where traces go: an OpenTelemetry collector's URL, such as http://127.0.0.1:4318 (default: "
-        "nowhere). Releases need `pip install 'nbdeploy[otlp]'`; the gateway takes it up when it starts next.",
-    )
-    segment_bytes: int = Field(
-        default=32 * 1024**2, ge=1024, description="A file of records is closed, and then compacted, at this size."
     )
     records_max_bytes: int = Field(
         default=2 * 1024**3, ge=1024**2, description="Beyond this size of an endpoint's records the oldest go."
@@ -164,33 +135,6 @@ class Settings(BaseSettings):
     def _is_reference(cls, given: str | None) -> str | None:
         return _said(given, lambda text: Reference.parse(text.replace("{name}", "name")))
 
-    @field_validator("otlp_endpoint")
-    @classmethod
-    def _is_collector(cls, given: str | None) -> str | None:
-        parts = urlsplit(given or "http://unset")
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or parts.password
-        ):
-            raise ValueError("write the collector's URL, such as http://127.0.0.1:4318")
-        return given
-
-    @field_validator("public_url")
-    @classmethod
-    def _is_url(cls, given: str | None) -> str | None:
-        if given is None:
-            return None
-        parts = urlsplit(given.replace("{port}", "1"))
-        plain = re.fullmatch(r"[!-~]+", given) and not re.search(r"[\"'`$\\{}]", given.replace("{port}", ""))
-        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host_of(given)) or not plain:
-            raise ValueError("write a URL such as https://hub.example.org/user/ada/proxy/{port}")
-        if parts.port == 0 or parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("it must hold no user, password, query, fragment or port 0: paths are appended")
-        return given.rstrip("/")
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -201,7 +145,36 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """No ``.env`` files and no secrets folder: two places are enough to look at."""
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _File(settings_cls)
+
+    def for_target(self, declared: type[S], **parts: Any) -> S:
+        """The settings that a target declares, from the same environment and file; ``parts`` are its other fields.
+
+        Raises
+        ------
+        InvalidInput
+            A setting is wrong; the message names it.
+        """
+        with _explained():
+            environment = EnvSettingsSource(
+                cast("type[BaseSettings]", declared), env_prefix=_PREFIX, env_nested_delimiter="__"
+            )()
+            values = YamlConfigSettingsSource(type(self))() | environment
+            made = {name: value for name, value in values.items() if name in declared.declared()}
+            homes = {
+                "home": self.home.expanduser().absolute(),
+                "bentoml_home": self.bentoml_home.expanduser().absolute(),
+            }
+            return declared.model_validate(made | homes | parts)
+
+    def require_targets(self) -> None:
+        """Raise InvalidInput if a setting of a target is wrong; loads no target if none is made."""
+        variables = {name.upper() for name in os.environ}
+        names = {name.removeprefix(_PREFIX).lower() for name in variables if name.startswith(_PREFIX)}
+        names |= YamlConfigSettingsSource(type(self))().keys()
+        if names - type(self).model_fields.keys():
+            for target in installed_targets().values():
+                self.for_target(target.settings_class)
 
 
 _REQUIRED = ("validate", "tolerance", "redact", "resources")
@@ -231,12 +204,6 @@ def _beside(folder: Path) -> type[Settings]:
     return Beside
 
 
-def host_of(url: str) -> str:
-    """The host in a URL as a ``Host`` header has it, without the port."""
-    host = urlsplit(url.replace("{port}", "1")).hostname or ""
-    return f"[{host}]" if ":" in host else host
-
-
 def load_settings(beside: Path | None = None) -> Settings:
     """The settings as the environment and ``nbdeploy.yaml`` have them.
 
@@ -248,8 +215,17 @@ def load_settings(beside: Path | None = None) -> Settings:
     InvalidInput
         A setting that is unknown or cannot be; the message names it.
     """
+    with _explained():
+        settings = _beside(beside)() if beside else Settings()
+    settings.require_targets()
+    return settings
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn pydantic's errors about settings into InvalidInput, which names them."""
     try:
-        return _beside(beside)() if beside else Settings()
+        yield
     except Exception as error:
         import yaml  # noqa: PLC0415 - only needed to know its errors
 

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from functools import cached_property, partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,18 +26,17 @@ from .domain.ports import (
     Finder,
     NotebookRunner,
     Ports,
-    Target,
 )
+from .domain.release.ports import Target
 from .domain.store_ports import InferenceLog, Store
 from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
 from .domain.validation.scaffold_ports import Starter
 from .domain.validation.validation import ValidationSpec
-from .settings import Settings, host_of, load_settings
+from .settings import S, Settings, load_settings
+from .targets.registry import installed_targets
 
 if TYPE_CHECKING:
     from .targets.local.settings import LocalSettings
-
-GROUP = "nbdeploy.targets"
 
 
 class Wiring:
@@ -128,7 +126,7 @@ class _Parts:
         from .targets.local.gateway.token import token, token_file  # noqa: PLC0415
         from .targets.local.http_client import HttpClient  # noqa: PLC0415
 
-        return HttpClient(token_file(self.home), partial(token, self.home), self._settings.public_url)
+        return HttpClient(token_file(self.home), partial(token, self.home), self._local.public_url)
 
     @cached_property
     def validations(self) -> ValidationRunner:
@@ -160,7 +158,7 @@ class _Parts:
     def servers(self) -> ModelServers:
         from .validation.model_servers import SnapshotServers  # noqa: PLC0415
 
-        return SnapshotServers(self._settings.start_timeout)
+        return SnapshotServers(self._local.start_timeout)
 
     @cached_property
     def judge(self) -> Judge:
@@ -200,30 +198,15 @@ class _Parts:
     def _local(self) -> LocalSettings:
         from .targets.local.settings import LocalSettings  # noqa: PLC0415
 
-        settings = self._settings
-        return LocalSettings(
-            home=self.home,
-            runtime=settings.runtime.expanduser().absolute() if settings.runtime else None,
-            port=settings.port,
-            envoy=settings.envoy,
-            bentoml_home=self._bentoml_home,
-            start_timeout=settings.start_timeout,
-            predict_timeout=settings.predict_timeout,
-            shadow_timeout=settings.shadow_timeout,
-            hosts=(*settings.hosts, *([host_of(settings.public_url)] if settings.public_url else [])),
-            require_token=settings.require_token,
-            when_record_fails=settings.when_record_fails,
-            segment_bytes=settings.segment_bytes,
-            log_format=settings.log_format,
-            otlp_endpoint=settings.otlp_endpoint,
-            archivist=self._archivist(),
-            bring=self._bring,
-        )
+        return self._settings_for(LocalSettings)
 
     @cached_property
     def targets(self) -> dict[str, Target]:
         """Every installed target, by its entry point's name."""
-        return {point.name: point.load()(self._local) for point in metadata.entry_points(group=GROUP)}
+        return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
+
+    def _settings_for(self, declared: type[S]) -> S:
+        return self._settings.for_target(declared, archivist=self._archivist(), bring=self._bring)
 
     def _bring(self, engine: str, reference: Reference) -> None:
         self.images.engines.bring(engine, reference)  # what moves images is imported when one is moved
@@ -239,8 +222,8 @@ class _Parts:
         """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""
         settings = self._settings
         made = settings.model_dump(mode="json", include=settings.model_fields_set, by_alias=False)
-        if settings.hosts:
-            made["hosts"] = ",".join(settings.hosts)
+        for target in installed_targets().values():
+            made |= self._settings_for(target.settings_class).changed()
         if settings.records_max_age:
             made["records_max_age"] = f"{settings.records_max_age.total_seconds():.3f}s"
         given = {

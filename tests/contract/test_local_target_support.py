@@ -25,7 +25,8 @@ from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.targets.local.releases import limits
-from jupyter_deploy.targets.local.target import LocalSettings, LocalTarget
+from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.target import LocalTarget
 
 # Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
 SERVICE = """

@@ -14,8 +14,8 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, RouteNotConfirmed, UnknownEndpoint
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.domain.requests import PromoteRequest, RollbackRequest, Step, TrafficRequest
 from jupyter_deploy.domain.validation.validation import ValidationSpec

@@ -15,6 +15,7 @@ from jupyter_deploy.faces.server.jobs.folders import folder_of
 from jupyter_deploy.faces.server.jobs.reporter import telling
 from jupyter_deploy.settings import Settings, load_settings
 from jupyter_deploy.system.printed import lines_of
+from jupyter_deploy.targets.local.settings import LocalSettings
 
 
 def underway(cell, state="running", run=0):
@@ -134,7 +135,8 @@ def test_beside_a_notebook_only_what_must_hold_of_a_model_is_read(tmp_path, monk
     )
     settings = load_settings(beside=tmp_path)
     assert [spec.gates for spec in settings.validate] == [("agreement >= 0.9",)]
-    assert (settings.port, settings.envoy) == (8999, None)
+    local = settings.for_target(LocalSettings)
+    assert (local.port, local.envoy) == (8999, None)
     assert settings.home == Settings.model_fields["home"].get_default(call_default_factory=True)
     file.write_text("validate: 5\n")
     with pytest.raises(InvalidInput, match="a setting is wrong"):

@@ -17,8 +17,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from jupyter_deploy.domain.errors import RouteNotConfirmed, StartFailed
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth, TargetSettings
 from jupyter_deploy.domain.release.processes import passed_on
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.system.home import private_folder, was_running, write_atomic
@@ -36,8 +36,6 @@ from .settings import LocalSettings
 from .supervisor.orphans import clear, end_leftovers
 from .supervisor.supervisord import Program, Programs, Supervisor
 
-__all__ = ["LocalSettings", "LocalTarget"]
-
 ARCHIVIST = "archivist"
 
 _ASKED_AT_ONCE = 32  # a release that hangs takes a second of one of them
@@ -45,6 +43,8 @@ _ASKED_AT_ONCE = 32  # a release that hangs takes a second of one of them
 
 class LocalTarget:
     """``domain.ports.Target`` on this machine."""
+
+    settings_class: type[TargetSettings] = LocalSettings
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings

@@ -31,7 +31,7 @@ class LocalComposer:
                 predict_timeout=settings.predict_timeout,
                 shadow_timeout=settings.shadow_timeout,
                 request_timeout=settings.request_timeout,
-                hosts=settings.hosts,
+                hosts=settings.allowed_hosts,
                 when_record_fails=settings.when_record_fails,
                 segment_bytes=settings.segment_bytes,
             ),

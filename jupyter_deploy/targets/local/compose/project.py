@@ -61,7 +61,7 @@ class ComposeSettings:
     request_timeout: float = 120.0
     hosts: tuple[str, ...] = ()
     when_record_fails: str = "answer"
-    segment_bytes: int | None = None
+    segment_bytes: int = SEGMENT_BYTES
 
 
 def texts(plan: ComposePlan, settings: ComposeSettings) -> dict[str, str]:
@@ -164,7 +164,7 @@ def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
     }
     if settings.when_record_fails != "answer":
         said["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
-    if settings.segment_bytes not in (None, SEGMENT_BYTES):
+    if settings.segment_bytes != SEGMENT_BYTES:
         said["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
     said |= resources.in_container
     if resources.gpu == "none":

@@ -268,7 +268,7 @@ class Gateway:
             predict_timeout=self._settings.predict_timeout,
             request_timeout=self._settings.request_timeout,
             shadow_timeout=self._settings.shadow_timeout,
-            hosts=self._settings.hosts,
+            hosts=self._settings.allowed_hosts,
             traces=self._settings.otlp_endpoint,
         )
 

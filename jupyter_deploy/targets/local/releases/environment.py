@@ -27,13 +27,11 @@ def told(release: Release, settings: LocalSettings) -> dict[str, str]:
         "NBDEPLOY_ENDPOINT": release.endpoint,
         "NBDEPLOY_WHEN_RECORD_FAILS": settings.when_record_fails,
         "NBDEPLOY_LOG_FORMAT": settings.log_format,
+        "NBDEPLOY_SEGMENT_BYTES": str(settings.segment_bytes),
     }
     if settings.otlp_endpoint is not None:
         found["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
-    found |= variables(release.resources)
-    if settings.segment_bytes is not None:
-        found["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
-    return found
+    return found | variables(release.resources)
 
 
 def environment_of(release: Release, settings: LocalSettings) -> dict[str, str]:

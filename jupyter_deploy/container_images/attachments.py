@@ -16,7 +16,7 @@ from jupyter_deploy.system.temp import scratch_folder
 
 from . import single_image_layout
 from .credentials import auth_file, certificates_for, secrets_for
-from .programs import Ended, masked, run
+from .programs import Completed, masked, run
 from .registry_errors import registry_error
 from .skopeo import Skopeo, docker, unverified
 
@@ -34,20 +34,20 @@ class Registries(Skopeo):
 
         Raises ToolMissing, RegistryError.
         """
-        at = single_image_layout.beside(reference, "sbom")
+        at = single_image_layout.attachment_tag(reference, "sbom")
         with scratch_folder("attach") as folder:
             layout = single_image_layout.of_document(folder, kind, document)
-            self.copied(
+            self.copy(
                 at, [*unverified("dest", at), f"oci:{layout}:{single_image_layout.NAME}", docker(at)], None, _unheard
             )
 
     def attached(self, reference: Reference, kind: str) -> bytes | None:
         """The document of this media type; None: there is none. Raises ToolMissing, RegistryError."""
-        at = single_image_layout.beside(reference, "sbom")
+        at = single_image_layout.attachment_tag(reference, "sbom")
         if self.digest(at) is None:
             return None
         with scratch_folder("attached") as folder:
-            self.copied(at, [*unverified("src", at), docker(at), f"dir:{folder}"], None, _unheard)
+            self.copy(at, [*unverified("src", at), docker(at), f"dir:{folder}"], None, _unheard)
             layers: list[dict[str, Any]] = json.loads((folder / "manifest.json").read_text("utf-8"))["layers"]
             digest = next((layer["digest"] for layer in layers if layer["mediaType"] == kind), None)
             return (folder / digest.partition(":")[2]).read_bytes() if digest else None
@@ -104,7 +104,7 @@ class Registries(Skopeo):
             raise _key_fault(key, ended) or self._cosigns(ended, reference)
         return not ended.code
 
-    def _cosign(self, verb: str, reference: Reference, key: Path, options: list[str]) -> Ended:
+    def _cosign(self, verb: str, reference: Reference, key: Path, options: list[str]) -> Completed:
         at = reference.at(digest=reference.digest)
         with _as_skopeo_finds(reference.registry) as (own, trusted):
             try:
@@ -114,7 +114,7 @@ class Registries(Skopeo):
             except TimeoutError as error:
                 raise registry_error(str(error), reference) from error
 
-    def _cosigns(self, ended: Ended, reference: Reference) -> Exception:
+    def _cosigns(self, ended: Completed, reference: Reference) -> Exception:
         secrets = {*secrets_for(reference.registry), os.environ.get(_PASSWORD, "")}
         return registry_error(_last_line(ended), reference, secrets=secrets)
 
@@ -144,7 +144,7 @@ def _readable(key: Path) -> None:
         raise InvalidInput(f"there is no key {key}", "'cosign generate-key-pair' makes cosign.key and cosign.pub")
 
 
-def _key_fault(key: Path, ended: Ended) -> InvalidInput | None:
+def _key_fault(key: Path, ended: Completed) -> InvalidInput | None:
     """What is wrong with the key itself, if it is that."""
     words = _last_line(ended)
     if "decryption failed" in words:
@@ -157,7 +157,7 @@ def _key_fault(key: Path, ended: Ended) -> InvalidInput | None:
     return None
 
 
-def _last_line(ended: Ended) -> str:
+def _last_line(ended: Completed) -> str:
     lines = [line for line in ended.complaints.splitlines() if line.strip()]
     return lines[-1].removeprefix("error during command execution: ") if lines else ""
 

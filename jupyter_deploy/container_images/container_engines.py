@@ -14,11 +14,11 @@ from jupyter_deploy.domain.errors import ImageNotBuilt, ToolMissing
 from .base_image import Base
 from .dependencies import NOT_INSTALLED, REMEDY
 from .layout import ref_name
-from .programs import Ended, followed, for_builders, masked, run
+from .programs import Completed, for_builders, masked, run, stream
 
 _NAMES = ("buildah", "podman", "docker")
 _PATIENCE = 30.0  # seconds that a question may take
-_TAIL = 25  # lines of what an engine said that are told
+_TAIL = 25  # lines of what an engine output that are told
 
 _WITHOUT = "without an engine the daemonless builder makes the same image: leave out --builder"
 
@@ -60,14 +60,14 @@ class _Made:
     """What a build made in an engine's storage: images by the ids that it says, and the base, if it was not there."""
 
     images: list[str] = field(default_factory=list)
-    lent: list[str] = field(default_factory=list)
+    bases: list[str] = field(default_factory=list)
 
     def has(self, image: str) -> bool:
-        return self.place(image) >= 0
+        return self.position(image) >= 0
 
-    def place(self, image: str) -> int:
+    def position(self, image: str) -> int:
         """When it was made: the later, the higher; -1: never."""
-        return max((place for place, one in enumerate(self.images) if image.startswith(one)), default=-1)
+        return max((position for position, one in enumerate(self.images) if image.startswith(one)), default=-1)
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class Engine:
 
     Attributes
     ----------
-    heard
+    on_line
         Is told each line that it says.
     """
 
     name: str
-    heard: Callable[[str], None]
+    on_line: Callable[[str], None]
 
     def build(self, context: Path, store: Path, base: Base, secrets: Secrets, *, name: str, into: Path) -> None:
         """Build what the context's Containerfile says into a new layout with one image, its layers not compressed.
@@ -103,31 +103,31 @@ class Engine:
         ImageNotBuilt
             With the engine's last lines.
         """
-        lent = lent_name(base)
+        loaded = base_name(base)
         if self.name == "docker":
-            self._copy(f"oci:{store}:{ref_name(base.held)}", f"docker-daemon:{lent}")
+            self._copy(f"oci:{store}:{ref_name(base.held)}", f"docker-daemon:{loaded}")
             self._run([*_dockers(context, base, name), *_secrets(secrets), str(context)], secrets)
             self._copy(f"docker-daemon:{name}:latest", f"oci:{into}:image")
             return
         with self._undone(base) as made:
-            if not self._has(lent):
-                made.lent.append(lent)
-                self._copy(f"oci:{store}:{ref_name(base.held)}", f"containers-storage:{lent}")
-            said = self._run([*_buildahs(context, lent, name), *_secrets(secrets), str(context)], secrets, made)
-            self._copy(f"containers-storage:@{said}", f"oci:{into}:image")
+            if not self._has(loaded):
+                made.bases.append(loaded)
+                self._copy(f"oci:{store}:{ref_name(base.held)}", f"containers-storage:{loaded}")
+            output = self._run([*_buildahs(context, loaded, name), *_secrets(secrets), str(context)], secrets, made)
+            self._copy(f"containers-storage:@{output}", f"oci:{into}:image")
 
     def _run(self, arguments: Sequence[str], secrets: Secrets, made: _Made | None = None) -> str:
         """The engine, at its work; the id of the image, which buildah and podman say last."""
         tail: list[str] = []
         variables = {**for_builders(), _SETTINGS: secrets.settings[1]}
-        with followed(self.name, arguments, variables) as process:
+        with stream(self.name, arguments, variables) as process:
             for raw in process.stdout or ():
                 line = raw.decode(errors="replace").rstrip()
                 tail = [*tail, line][-_TAIL:]
                 found = _MADE.fullmatch(line)
                 if found and made:
                     made.images.append(found[1])
-                self.heard(line)
+                self.on_line(line)
         if process.returncode:
             installing = any(_INSTALLING.search(line) for line in tail)
             lines = masked("\n".join(filter(None, tail)), secrets.hidden).splitlines()
@@ -139,13 +139,13 @@ class Engine:
     def _copy(self, source: str, target: str) -> None:
         """By skopeo; what is not compressed stays so, since the store compresses the same on every machine."""
         arguments = ["copy", "--quiet", "--dest-oci-accept-uncompressed-layers", source, target]
-        with followed("skopeo", arguments, for_builders()) as process:
-            said = process.stdout.read().decode(errors="replace") if process.stdout else ""
+        with stream("skopeo", arguments, for_builders()) as process:
+            output = process.stdout.read().decode(errors="replace") if process.stdout else ""
         if process.returncode:
-            raise ImageNotBuilt(f"skopeo could not bring {source} to {target}", _WITHOUT, masked(said.strip()))
+            raise ImageNotBuilt(f"skopeo could not bring {source} to {target}", _WITHOUT, masked(output.strip()))
 
     def _has(self, image: str) -> bool:
-        return self._ask(["inspect", "--type", "image", image]).code == 0
+        return self._query(["inspect", "--type", "image", image]).code == 0
 
     @property
     def fixes_times(self) -> bool:
@@ -173,10 +173,10 @@ class Engine:
         force = ["--force"] if self.name == "podman" else []
         for container, image in self._containers().items():
             if container not in before and (image == base or made.has(image)):
-                self._ask(["rm", *force, container])
+                self._query(["rm", *force, container])
         new = [image for image in self._images() - before if made.has(image)]
-        for image in [*sorted(new, key=made.place, reverse=True), *made.lent]:
-            self._ask(["rmi", "--force", image])
+        for image in [*sorted(new, key=made.position, reverse=True), *made.bases]:
+            self._query(["rmi", "--force", image])
 
     def _containers(self) -> dict[str, str]:
         """Those in which something is built now, by their ids, and the ids of their images."""
@@ -184,15 +184,15 @@ class Engine:
             arguments = ["ps", "--all", "--external", "--no-trunc", "--format", "{{.ID}} {{.ImageID}}"]
         else:
             arguments = ["containers", "--notruncate", "--format", "{{.ContainerID}} {{.ImageID}}"]
-        words = [line.split() for line in self._ask(arguments).output.decode().splitlines()]
+        words = [line.split() for line in self._query(arguments).output.decode().splitlines()]
         return {found[0]: found[-1].removeprefix("sha256:") for found in words if found}
 
     def _images(self) -> set[str]:
         """The ids of all."""
-        found = self._ask(["images", "--all", "--quiet", "--no-trunc"]).output.decode().split()
+        found = self._query(["images", "--all", "--quiet", "--no-trunc"]).output.decode().split()
         return {one.removeprefix("sha256:") for one in found}
 
-    def _ask(self, arguments: Sequence[str]) -> Ended:
+    def _query(self, arguments: Sequence[str]) -> Completed:
         try:
             return run(self.name, arguments, for_builders(), patience=_PATIENCE)
         except TimeoutError as error:
@@ -227,7 +227,7 @@ def find() -> str:
     )
 
 
-def lent_name(base: Base) -> str:
+def base_name(base: Base) -> str:
     """What a base is called in an engine's storage: the same wherever it came from."""
     return f"localhost/nbdeploy/base:{base.held.removeprefix('sha256:')[:12]}"
 
@@ -266,8 +266,8 @@ def _dockers(context: Path, base: Base, name: str) -> list[str]:
     What its daemon keeps is loaded and fetched: not every daemon writes OCI's format, and that could fix the times of
     what is above the base only with those of the base, whose layers would be others then.
     """
-    lent = lent_name(base)
-    named = ["--build-context", f"{base.name}@{base.digest}=docker-image://{lent}"] if base.pinned else []
+    loaded = base_name(base)
+    named = ["--build-context", f"{base.name}@{base.digest}=docker-image://{loaded}"] if base.pinned else []
     return [
         "buildx", "build", "--file", str(context / "Containerfile"), "--progress", "plain", "--network", "host",
         *named, "--build-arg", "SOURCE_DATE_EPOCH=0", "--provenance=false", "--sbom=false", "--tag", name, "--load",
@@ -275,6 +275,6 @@ def _dockers(context: Path, base: Base, name: str) -> list[str]:
 
 
 def _secrets(secrets: Secrets) -> list[str]:
-    told = [f"id={secrets.settings[0]},type=env,src={_SETTINGS}"]
-    told += [f"id={name},type=file,src={file}" for name, file in secrets.files.items()]
-    return [word for one in told for word in ("--secret", one)]
+    options = [f"id={secrets.settings[0]},type=env,src={_SETTINGS}"]
+    options += [f"id={name},type=file,src={file}" for name, file in secrets.files.items()]
+    return [word for one in options for word in ("--secret", one)]

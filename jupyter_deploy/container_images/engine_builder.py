@@ -14,14 +14,14 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt, ImageNotBuilt, InvalidInput, disk_faults
 from jupyter_deploy.domain.images.images import Image, LayerKind
-from jupyter_deploy.domain.images.ports import ImagePlan, Told
+from jupyter_deploy.domain.images.ports import ImagePlan, Progress
 from jupyter_deploy.system.digests import sha256
 
 from . import container_engines, dependencies, normalization
 from . import containerfile as text
 from .archive import Packed, compress, unpack, write_tree
-from .base_image import Base, bring, named, platform_of, require
-from .dependencies import NOT_INSTALLED, Wanted
+from .base_image import Base, base_source, fetch_base, platform_of, require
+from .dependencies import NOT_INSTALLED, Requirements
 from .glibc import require_wheels_run
 from .layout import CONFIG_TYPE, ImageFolder, Writing
 from .oci_documents import STOP, USER, Layer, as_json, enter, kept_layer
@@ -50,35 +50,35 @@ class EngineBuilder:
 
     def check(self, plan: ImagePlan) -> None:
         environment = plan.snapshot.manifest.environment
-        asked = named(plan.base, environment)
+        source = base_source(plan.base, environment)
         _require_own_processor(environment)
         dependencies.check(plan)
         indexes()
         container_engines.find()
-        require(asked, self._store, environment)
+        require(source, self._store, environment)
 
-    def build(self, plan: ImagePlan, told: Told) -> Image:
+    def build(self, plan: ImagePlan, progress: Progress) -> Image:
         environment = plan.snapshot.manifest.environment
-        asked = named(plan.base, environment)
+        source = base_source(plan.base, environment)
         _require_own_processor(environment)
         found = indexes()
         name = container_engines.find()
         with disk_faults(), self._store.writing() as writing:
-            told(f"base image {asked.name}")
-            base = bring(asked, self._store, writing, environment)
-            wanted = dependencies.wanted_for(plan, base, compiled_by=base.python.version)
+            progress(f"base image {source.name}")
+            base = fetch_base(source, self._store, writing, environment)
+            requirements = dependencies.requirements_for(plan, base, compiled_by=base.python.version)
             parts = parts_of(plan)
-            recipe = _recipe(plan, base, wanted, parts, found)
+            recipe = _recipe(plan, base, requirements, parts, found)
             # A name of its own: an engine whose nbdeploy was killed must not see what the next one writes.
             context, built = writing.making / f"context-{os.getpid()}", writing.making / "built"
-            texts = _write_context(context, recipe, wanted, parts, found, lock=writing.lock)
+            texts = _write_context(context, recipe, requirements, parts, found, lock=writing.lock)
             require_wheels_run(context / text.TOOLS / "wheels", base)
-            engine = container_engines.Engine(name, lambda line: _tell(name, line, told))
+            engine = container_engines.Engine(name, lambda line: _tell(name, line, progress))
             secrets = container_engines.Secrets((text.SETTINGS, found.settings), found.files, found.hidden)
             kept_as = f"localhost/nbdeploy/{plan.snapshot.tag.partition(':')[0]}"
             engine.build(context, self._store.folder, base, secrets, name=kept_as, into=built)
-            told("packing")
-            digest = _enter(built, base, [*_kinds(wanted, parts, base)], writing, settled=engine.fixes_times)
+            progress("packing")
+            digest = _enter(built, base, [*_kinds(requirements, parts, base)], writing, settled=engine.fixes_times)
             writing.describe(digest, texts)
         image = self._store.image(digest)
         if image is None:
@@ -96,21 +96,21 @@ def _require_own_processor(environment: Environment) -> None:
         )
 
 
-def _tell(engine: str, line: str, told: Told) -> None:
+def _tell(engine: str, line: str, progress: Progress) -> None:
     words = container_engines.in_words(line)
     if words:
-        told(f"{engine}: {words}")
+        progress(f"{engine}: {words}")
 
 
-def _recipe(plan: ImagePlan, base: Base, wanted: Wanted, parts: Parts, found: Indexes) -> text.Recipe:
+def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Parts, found: Indexes) -> text.Recipe:
     return text.Recipe(
         tag=plan.snapshot.tag,
-        base=f"{base.name}@{base.digest}" if base.pinned else container_engines.lent_name(base),
+        base=f"{base.name}@{base.digest}" if base.pinned else container_engines.base_name(base),
         origin=f"Python {base.python.version}, {base.name}@{base.digest}",
         python=base.python.path,
-        count=len(wanted.versions),
+        count=len(requirements.versions),
         no_index=found.no_index,
-        refreshed=[one.name for one in wanted.local],
+        refreshed=[one.name for one in requirements.local],
         large=[title_of(entry) for entry, _ in parts.large],
         variables=variables(base),
         command=entry_point(plan),
@@ -122,7 +122,7 @@ def _recipe(plan: ImagePlan, base: Base, wanted: Wanted, parts: Parts, found: In
 
 
 def _write_context(
-    context: Path, recipe: text.Recipe, wanted: Wanted, parts: Parts, found: Indexes, *, lock: int
+    context: Path, recipe: text.Recipe, requirements: Requirements, parts: Parts, found: Indexes, *, lock: int
 ) -> Mapping[str, str]:
     """What the engine sees; of it, what people may want to read.
 
@@ -137,7 +137,7 @@ def _write_context(
     tidy = _TIDY.read_text("utf-8")
     texts = {
         "Containerfile": text.containerfile(recipe),
-        text.REQUIREMENTS: text.requirements(wanted.versions, sha256(f"{wanted.key} {tidy}".encode())),
+        text.REQUIREMENTS: text.requirements(requirements.versions, sha256(f"{requirements.key} {tidy}".encode())),
         text.TIDY: tidy,
     }
     for name, content in texts.items():
@@ -151,11 +151,11 @@ def _write_context(
     wheels.mkdir(parents=True)
     shutil.copy(find_uv_bin(), context / text.TOOLS / "uv")
     try:
-        write_wheels(wanted.local, wheels, lock)
+        write_wheels(requirements.local, wheels, lock)
     except EnvironmentNotBuilt as error:
         raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
     # Last: a wheel that is written must not be written into somebody's own, which is only linked.
-    for wheel in wheels_of(found.folders, wanted.versions):
+    for wheel in wheels_of(found.folders, requirements.versions):
         _link(wheel, wheels / wheel.name)
     return texts
 
@@ -170,9 +170,9 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _kinds(wanted: Wanted, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
+def _kinds(requirements: Requirements, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
     """What the layers above the base are, in the Containerfile's order, and what they are called."""
-    yield "dependencies", f"{len(wanted.versions)} distributions, compiled by {base.python.version}"
+    yield "dependencies", f"{len(requirements.versions)} distributions, compiled by {base.python.version}"
     for entry, _ in parts.large:
         yield "model", title_of(entry)
     yield "code", "serving code"

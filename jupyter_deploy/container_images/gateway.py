@@ -9,12 +9,12 @@ from typing import Any
 from jupyter_deploy.domain.capture.artifacts import Environment
 from jupyter_deploy.domain.errors import BaseUnfit, EnvoyMissing, disk_faults
 from jupyter_deploy.domain.images.images import GATEWAY_FOLDER, Image, Layer
-from jupyter_deploy.domain.images.ports import Told
+from jupyter_deploy.domain.images.ports import Progress
 from jupyter_deploy.system.digests import file_sha256, sha256
 
 from . import gateway_start, oci_documents
 from .archive import Entry, Packed
-from .base_image import Base, bring, named, platform_of, require
+from .base_image import Base, base_source, fetch_base, platform_of, require
 from .layout import CONFIG_TYPE, LAYER_KIND, MANIFEST_TYPE, TITLE, ImageFolder, Writing
 from .oci_documents import STOP, USER, as_json, configuration, kept_layer, manifest_of
 
@@ -46,24 +46,24 @@ class GatewayBuilder:
 
     def check(self, base: str, environment: Environment) -> None:
         """Raise, before slow work, for what cannot be built."""
-        asked = named(base, environment)
+        source = base_source(base, environment)
         _require_for(Path(self._envoy()), environment)
-        require(asked, self._store, environment)
+        require(source, self._store, environment)
 
-    def build(self, base: str, environment: Environment, told: Told) -> Image:
+    def build(self, base: str, environment: Environment, progress: Progress) -> Image:
         """The image; the index does not name it, so that clearing up takes it away again."""
         envoy = Path(self._envoy())
-        asked = named(base, environment)
+        source = base_source(base, environment)
         with disk_faults(), self._store.writing() as writing:
-            told(f"base image {asked.name}")
-            below = bring(asked, self._store, writing, environment)
+            progress(f"base image {source.name}")
+            below = fetch_base(source, self._store, writing, environment)
             if below.glibc < _GLIBC:
                 raise BaseUnfit(
                     f"the base image {below.name} has glibc {'.'.join(map(str, below.glibc))}, and Envoy needs "
                     f"{'.'.join(map(str, _GLIBC))} or newer",
                     "name a newer one: --base HOST/PATH@sha256:…",
                 )
-            told(_WHAT)
+            progress(_WHAT)
             packed = _layer(envoy, below, writing)
             config = writing.put(as_json(_config(below, packed)), CONFIG_TYPE)
             manifest = manifest_of(below, [oci_documents.Layer("code", _WHAT, packed)], config, "daemonless")

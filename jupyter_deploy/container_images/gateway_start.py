@@ -19,7 +19,7 @@ ENVOY = Path(__file__).with_name("envoy")
 COPY = Path(os.environ.get("TMPDIR") or "/tmp", "envoy.json")  # noqa: S108 - the container's own
 
 _TOKEN = "NBDEPLOY_TOKEN"  # noqa: S105 - a variable's name
-_PLACE = f"${{{_TOKEN}}}"
+_PLACEHOLDER = f"${{{_TOKEN}}}"
 
 # What a header, and the configuration, may hold as it is; and too long to be guessed.
 _SANE = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
@@ -32,11 +32,11 @@ def main(arguments: list[str]) -> int:  # noqa: RET503 - where it becomes Envoy 
     environment = dict(os.environ)
     token = environment.pop(_TOKEN, "")
     text = Path(arguments[0]).read_text(encoding="utf-8")
-    if _PLACE in text:
+    if _PLACEHOLDER in text:
         if not _SANE.fullmatch(token):
             _say(f"{_TOKEN} is to be the token that clients must carry: 16 to 512 of letters, digits and ._~+/=-")
             return 2
-        text = text.replace(_PLACE, token)
+        text = text.replace(_PLACEHOLDER, token)
     with os.fdopen(os.open(COPY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as copy:
         copy.write(text)
     command = [

@@ -134,12 +134,12 @@ def _top(name: str) -> str:
 
 
 def _compile(interpreter: str, held: Sequence[int], batch: Sequence[Source]) -> None:
-    told = [[str(one.file), str(one.target), one.shown] for one in batch]
+    values = [[str(one.file), str(one.target), one.shown] for one in batch]
     for one in batch:
         one.target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [interpreter, "-P", "-s", "-S", "-W", "ignore", "-c", _COMPILE],
-        input=json.dumps(told),
+        input=json.dumps(values),
         text=True,
         env={"PYTHONHASHSEED": "0"},
         cwd="/",
@@ -194,8 +194,8 @@ def main(what: str, *arguments: str) -> None:
     """The program; see above."""
     if what == "with":
         settings, *command = arguments
-        told = json.loads(Path(settings).read_text("utf-8")) if Path(settings).exists() else {}
-        os.execve(command[0], command, os.environ | told)  # noqa: S606 - in a build, by what the Containerfile says
+        values = json.loads(Path(settings).read_text("utf-8")) if Path(settings).exists() else {}
+        os.execve(command[0], command, os.environ | values)  # noqa: S606 - in a build, by what the Containerfile says
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     if what == "venv":
         folders = [Path(arguments[0])]

@@ -1,4 +1,4 @@
-"""Where a build in a container finds wheels: what pip and uv are told here, as secrets of the build.
+"""Where a build in a container finds wheels: what pip and uv are settings here, as secrets of the build.
 
 The same settings count as in ``installing``. What is a folder of this machine is not seen from a build: of folders of
 wheels those that the lock names are given along.
@@ -36,7 +36,7 @@ _NAMED = re.compile(r"[\w.-]+=(?=\w+://|[/.~])")
 
 @dataclass(frozen=True)
 class Indexes:
-    """What is told of indexes.
+    """What is settings of indexes.
 
     Attributes
     ----------
@@ -68,13 +68,13 @@ def indexes() -> Indexes:
         An index is a folder of this machine.
     """
     pips = pips_settings()
-    told = {**uvs_settings(pips), **os.environ}
-    named = {name: value for name, value in told.items() if _PASSED_ON.fullmatch(name) and value}
+    settings = {**uvs_settings(pips), **os.environ}
+    named = {name: value for name, value in settings.items() if _PASSED_ON.fullmatch(name) and value}
     _require_reachable(named)
-    links = told.get("UV_FIND_LINKS", "").replace(",", " ").split()
+    links = settings.get("UV_FIND_LINKS", "").replace(",", " ").split()
     folders = tuple(Path(folder_of(one)).absolute() for one in links if folder_of(one))
     named["UV_FIND_LINKS"] = ",".join([f"/build/{TOOLS}/wheels", *(one for one in links if not folder_of(one))])
-    files = {name: file for name, file in _files(told).items() if file.is_file()}
+    files = {name: file for name, file in _files(settings).items() if file.is_file()}
     within = {NETRC: "NETRC", CERTIFICATES: "SSL_CERT_FILE", CONFIG: "UV_CONFIG_FILE"}
     named |= {within[name]: f"/run/secrets/{name}" for name in files}
     return Indexes(
@@ -96,21 +96,21 @@ def _require_reachable(named: Mapping[str, str]) -> None:
                 )
 
 
-def folder_of(place: str) -> str:
+def folder_of(location: str) -> str:
     """The folder that a URL or path names; empty: it is elsewhere."""
-    if "://" not in place:
-        return place
-    return unquote(urlsplit(place).path) if place.startswith("file:") else ""
+    if "://" not in location:
+        return location
+    return unquote(urlsplit(location).path) if location.startswith("file:") else ""
 
 
-def _files(told: Mapping[str, str]) -> dict[str, Path]:
+def _files(variables: Mapping[str, str]) -> dict[str, Path]:
     """The files that uv would read here, if they are there."""
-    settings = Path(told.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
-    found = {NETRC: Path(told.get("NETRC") or Path.home() / ".netrc")}
-    if not told.get("UV_NO_CONFIG"):
-        found[CONFIG] = Path(told.get("UV_CONFIG_FILE") or settings)
-    trusted = told.get("SSL_CERT_FILE")
-    if not trusted and any(told.get(name, "").lower() in ("1", "true", "yes", "on") for name in _SYSTEMS):
+    default = Path(variables.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
+    found = {NETRC: Path(variables.get("NETRC") or Path.home() / ".netrc")}
+    if not variables.get("UV_NO_CONFIG"):
+        found[CONFIG] = Path(variables.get("UV_CONFIG_FILE") or default)
+    trusted = variables.get("SSL_CERT_FILE")
+    if not trusted and any(variables.get(name, "").lower() in ("1", "true", "yes", "on") for name in _SYSTEMS):
         trusted = ssl.get_default_verify_paths().cafile
     if trusted:
         found[CERTIFICATES] = Path(trusted)

@@ -59,7 +59,7 @@ def descriptor(folder: Path) -> dict[str, Any]:
     return {name: found[name] for name in ("mediaType", "digest", "size")}
 
 
-def beside(reference: Reference, suffix: str) -> Reference:
+def attachment_tag(reference: Reference, suffix: str) -> Reference:
     """Where cosign keeps what belongs to the image at a digest: under a tag made of it."""
     digest = (reference.digest or "").replace(":", "-")
     return reference.at(tag=f"{digest}.{suffix}")

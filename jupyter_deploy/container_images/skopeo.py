@@ -17,14 +17,14 @@ from jupyter_deploy.artifacts.bento import locked_folder
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.images.images import Image, Layer, Reference
-from jupyter_deploy.domain.images.ports import Told
+from jupyter_deploy.domain.images.ports import Progress
 from jupyter_deploy.system.home import private_folder, write_atomic
 from jupyter_deploy.system.temp import scratch_folder, sweep
 
 from . import single_image_layout
 from .credentials import secrets_for
 from .layout import image_of
-from .programs import followed, run
+from .programs import run, stream
 from .registry_errors import refusal, registry_error, without_names
 
 _ALREADY = re.compile(r"Skipping blob (sha256:[0-9a-f]{64}) \(already present\)")
@@ -32,9 +32,9 @@ _SENT = re.compile(r"Upload of layer (sha256:[0-9a-f]{64}) complete")
 _FATAL = re.compile(r'level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"')
 
 # What registries answer who asks for something that nobody has pushed yet.
-_NOTHING = re.compile(r"manifest unknown|name unknown|not known to registry|(?<!file )not found|\b404\b", re.IGNORECASE)
+_ABSENT = re.compile(r"manifest unknown|name unknown|not known to registry|(?<!file )not found|\b404\b", re.IGNORECASE)
 
-_MOMENT = 2.0
+_PLAIN_HTTP_SECONDS = 2.0
 """Seconds that a registry of this machine has to say whether it speaks plain HTTP."""
 
 
@@ -95,7 +95,7 @@ class Skopeo:
         config = self._inspected(reference, "--config", "--raw")
         return image_of({"digest": reference.digest}, about, json.loads(config)) if config else None
 
-    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
+    def push(self, image: Image, store: Path, reference: Reference, progress: Progress) -> frozenset[str]:
         """Send what is not there yet, the tag last; cut off, it can be said again.
 
         Returns
@@ -111,16 +111,16 @@ class Skopeo:
         RegistryError
             What was done, and what is left.
         """
-        course = _Course(image.layers, told)
+        push = _PushProgress(image.layers, progress)
         with scratch_folder("push") as folder:
             layout = single_image_layout.naming(folder, store, image.digest)
             options = ["--src-shared-blob-dir", str(store / "blobs"), *unverified("dest", reference)]
             pair = [f"oci:{layout}:{single_image_layout.NAME}", docker(reference)]
-            self.copied(reference, [*options, *pair], course.hear, told, course.so_far)
-        course.all_there()
-        return course.there_before
+            self.copy(reference, [*options, *pair], push.on_line, progress, push.so_far)
+        push.all_there()
+        return push.there_before
 
-    def pull(self, reference: Reference, store: Path, told: Told) -> str:
+    def pull(self, reference: Reference, store: Path, progress: Progress) -> str:
         """Bring an image to the image store; its digest. Raises ToolMissing, RegistryError, StoreError (disk full)."""
         private_folder(store / "blobs")
         sweep(store)
@@ -128,29 +128,29 @@ class Skopeo:
         with scratch_folder("pull", store) as folder:
             options = ["--dest-shared-blob-dir", str(store / "blobs"), *unverified("src", reference)]
             source, destination = docker(reference), f"oci:{folder}:{single_image_layout.NAME}"
-            told(f"bringing {reference}")
-            self.copied(reference, [*options, source, destination], None, told)
+            progress(f"bringing {reference}")
+            self.copy(reference, [*options, source, destination], None, progress)
             found = single_image_layout.descriptor(folder)
-        note(store, found)
+        add_to_index(store, found)
         return str(found["digest"])
 
-    def copied(
+    def copy(
         self,
         reference: Reference,
         arguments: Sequence[str],
-        hear: Callable[[str], None] | None,
-        told: Told,
+        on_line: Callable[[str], None] | None,
+        progress: Progress,
         so_far: Callable[[], str] = str,
     ) -> None:
         """``skopeo copy``, again a little later where what went wrong may pass."""
         for wait in (*self._waits, None):
-            complaints = _copy_once(arguments, hear)
+            complaints = _copy_once(arguments, on_line)
             if complaints is None:
                 return
             error = registry_error(complaints, reference, so_far(), secrets=secrets_for(reference.registry))
             if wait is None or not refusal(complaints, reference).passes:
                 raise error
-            told(f"{error.message}; trying again in {wait:g} s")
+            progress(f"{error.message}; trying again in {wait:g} s")
             time.sleep(wait)
 
     def _manifest(self, reference: Reference) -> bytes | None:
@@ -166,12 +166,12 @@ class Skopeo:
         if not ended.code:
             return ended.output
         complaints = last_words(ended.complaints.splitlines())
-        if _NOTHING.search(without_names(complaints, reference)):
+        if _ABSENT.search(without_names(complaints, reference)):
             return None
         raise registry_error(complaints, reference, secrets=secrets_for(reference.registry))
 
 
-def _copy_once(arguments: Sequence[str], hear: Callable[[str], None] | None) -> str | None:
+def _copy_once(arguments: Sequence[str], on_line: Callable[[str], None] | None) -> str | None:
     """What skopeo complained about; None: it is done.
 
     ``--debug`` alone says what is there already and what is sent; these lines go nowhere else. Digests are preserved,
@@ -179,10 +179,10 @@ def _copy_once(arguments: Sequence[str], hear: Callable[[str], None] | None) -> 
     """
     tail: list[str] = []
     command = ["--debug", "copy", "--preserve-digests", *arguments]
-    with followed("skopeo", command) as process:
+    with stream("skopeo", command) as process:
         for line in _lines(process.stdout or ()):
-            if hear:
-                hear(line)
+            if on_line:
+                on_line(line)
             if "level=debug" not in line:
                 tail = [*tail, line][-20:]
     return last_words(tail) if process.returncode else None
@@ -193,13 +193,13 @@ def _lines(raw: Iterable[bytes]) -> Iterator[str]:
         yield line.decode(errors="replace").rstrip()
 
 
-class _Course:
+class _PushProgress:
     """What is there and what is left, as a push goes on."""
 
-    def __init__(self, layers: Iterable[Layer], told: Told) -> None:
+    def __init__(self, layers: Iterable[Layer], progress: Progress) -> None:
         self._left = {layer.digest: layer for layer in layers}
         self._total = len(self._left)
-        self._told = told
+        self._progress = progress
         self._sent: set[str] = set()
         self._layers = frozenset(self._left)
 
@@ -208,17 +208,17 @@ class _Course:
         """What was not sent."""
         return self._layers - self._sent
 
-    def hear(self, line: str) -> None:
+    def on_line(self, line: str) -> None:
         for sign, words in ((_ALREADY, "there already"), (_SENT, "sent")):
             found = sign.search(line)
             if found:
                 self._sent |= {found[1]} if sign is _SENT else set()
-                self._there(found[1], words)
+                self._done(found[1], words)
 
     def all_there(self) -> None:
         """Of what skopeo, in other words than these, said nothing."""
         for digest in list(self._left):
-            self._there(digest, "there")
+            self._done(digest, "there")
 
     def so_far(self) -> str:
         if not self._total:
@@ -226,10 +226,10 @@ class _Course:
         left = f"{len(self._left)} ({size_in_words(sum(layer.size for layer in self._left.values()))})"
         return f"{self._total - len(self._left)} of {self._total} layers are there, left: {left}, and the tag"
 
-    def _there(self, digest: str, words: str) -> None:
+    def _done(self, digest: str, words: str) -> None:
         layer = self._left.pop(digest, None)
         if layer:
-            self._told(f"{layer.kind}: {layer.title} ({size_in_words(layer.size)}): {words}")
+            self._progress(f"{layer.kind}: {layer.title} ({size_in_words(layer.size)}): {words}")
 
 
 def docker(reference: Reference) -> str:
@@ -251,7 +251,7 @@ def speaks_plainly(registry: str) -> bool:
     if not port.isdigit() or not _is_loopback(host):
         return False
     with contextlib.suppress(httpx.HTTPError):
-        answer = httpx.get(f"http://{registry}/v2/", trust_env=False, timeout=_MOMENT)
+        answer = httpx.get(f"http://{registry}/v2/", trust_env=False, timeout=_PLAIN_HTTP_SECONDS)
         return answer.status_code in (httpx.codes.OK, httpx.codes.UNAUTHORIZED)
     return False
 
@@ -270,7 +270,7 @@ def last_words(lines: Sequence[str]) -> str:
     return (fatal or [line for line in lines if line.strip()] or [""])[-1].strip()
 
 
-def note(store: Path, image: Mapping[str, object]) -> None:
+def add_to_index(store: Path, image: Mapping[str, object]) -> None:
     """Name an image, whose blobs have come, in the store's index.
 
     Raises

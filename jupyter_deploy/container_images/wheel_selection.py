@@ -20,7 +20,7 @@ _CUDA = re.compile(r"(?:nvidia|cuda)-(?!ml-py$).+|triton")
 _MANYLINUX = (17, 28, *range(31, 41))
 
 
-def chosen(lock: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
+def select_builds(lock: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
     """A lock's distributions as they are to be installed; local labels stay, since they say which build it was.
 
     Without a GPU a CUDA build of torch becomes the one for processors, and what only that build required is left out.

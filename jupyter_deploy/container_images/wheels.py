@@ -36,7 +36,7 @@ print(json.dumps([[d.name, d.version, str(d.source), d.editable] for d in origin
 """
 
 
-def local_ones(environment: Environment) -> list[LocalDistribution]:
+def local_only(environment: Environment) -> list[LocalDistribution]:
     """Those of the lock that the notebook's interpreter has from this machine, and no folder of wheels offers.
 
     Raises

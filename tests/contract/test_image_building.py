@@ -465,6 +465,6 @@ def test_a_base_is_brought_once(store, plan, wheels, tmp_path, monkeypatch):
     build(store, plan())
     monkeypatch.setenv("PATH", str(tmp_path))  # no skopeo any more
     assert build(store, plan("code"))
-    with pytest.raises(ToolMissing, match="skopeo, which base images are brought with") as missing:
+    with pytest.raises(ToolMissing, match="'skopeo' is not installed") as missing:
         build(store, plan(base=write_small_base(tmp_path / "new", "3.11.4")))
     assert "apt-get install skopeo" in missing.value.remedy

@@ -131,7 +131,7 @@ class Stage:
             snapshot_path=str(folder),
             interpreter=sys.executable,
             source=Source(notebook="n.ipynb", variable="model"),
-            resources=Resources().asked(resources or {}),
+            resources=Resources().overridden(resources or {}),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
 

@@ -22,7 +22,7 @@ class GatewayImages(Protocol):
         InvalidInput.
         """
 
-    def build(self, base: str, environment: Environment, told: Callable[[str], None]) -> Image:
+    def build(self, base: str, environment: Environment, progress: Callable[[str], None]) -> Image:
         """The image, its parts in this user's image store; the same base and Envoy give the same digest.
 
         It is in no list of images, being of no model: clearing up takes it away again. Raises BaseUnfit.

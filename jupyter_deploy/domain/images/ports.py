@@ -12,7 +12,7 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from .compose_ports import Composing
 from .images import Builder, Contained, Image, Reference
 
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 """Hears, in words, what is being done: layers, sizes, retries."""
 
 
@@ -45,7 +45,7 @@ class ImageBuilder(Protocol):
         Raises ToolMissing (also: there is no engine), BaseUnfit, InvalidInput.
         """
 
-    def build(self, plan: ImagePlan, told: Told) -> Image:
+    def build(self, plan: ImagePlan, progress: Progress) -> Image:
         """An image in this user's image store; the same plan gives the same digest.
 
         Raises BaseUnfit, ImageNotBuilt. Nothing half-made counts, whatever ends the process.
@@ -88,13 +88,13 @@ class Registry(Protocol):
     def image(self, reference: Reference) -> Image | None:
         """What the image at a digest says of itself, no layer being brought; None: nbdeploy did not make it."""
 
-    def push(self, image: Image, store: Path, reference: Reference, told: Told) -> frozenset[str]:
+    def push(self, image: Image, store: Path, reference: Reference, progress: Progress) -> frozenset[str]:
         """Send what is not there yet, the tag last; cut off, it can be said again. Tries again, a little later.
 
         Digests of the layers that were there already.
         """
 
-    def pull(self, reference: Reference, store: Path, told: Told) -> str:
+    def pull(self, reference: Reference, store: Path, progress: Progress) -> str:
         """Bring an image to the image store; its digest."""
 
     def attach(self, reference: Reference, kind: str, document: bytes) -> None:

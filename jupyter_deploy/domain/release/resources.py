@@ -119,7 +119,7 @@ _PARSERS: dict[Resource, Any] = {
     "threads": _count(1024),
 }
 
-Asked = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
+ResourceOptions = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
 """Only what was said; None: any, said so."""
 
 
@@ -145,11 +145,11 @@ class Resources(Value):
     def processes(self) -> int:
         return self.workers or 1
 
-    def asked(self, given: Mapping[Any, Any]) -> Resources:
+    def overridden(self, given: Mapping[Any, Any]) -> Resources:
         """With what is said now in the place of what was said before."""
         return Resources.model_validate(self.model_dump() | dict(given)) if given else self
 
-    def said(self) -> dict[str, Any]:
+    def explicit(self) -> dict[str, Any]:
         """What is not left to be any."""
         return self.model_dump(exclude_none=True)
 
@@ -182,7 +182,7 @@ class Resources(Value):
         return ", ".join(parts)
 
 
-def require_room(resources: Resources, *, cpus: float, memory: int | None) -> None:
+def require_capacity(resources: Resources, *, cpus: float, memory: int | None) -> None:
     """Raise InvalidInput for more than a machine has."""
     if resources.cpu and resources.cpu > cpus:
         raise InvalidInput(f"cpu={resources.cpu:g} is more than this machine has", f"write {cpus:g} or less")

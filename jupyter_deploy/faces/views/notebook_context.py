@@ -46,7 +46,7 @@ def beside(request: BesideRequest, ports: Ports) -> BesideView:
         notebooks=tuple(_told(notebook, path) for notebook in _validating(path, around)),
         gates=tuple(spec.told.words for spec in listed_for(name, around)),
         asked=tuple(spec.told.words for spec in known.validations) if known else (),
-        resources=known.release(known.traffic.stable).resources.asked(settings.resources.said())
+        resources=known.release(known.traffic.stable).resources.overridden(settings.resources.explicit())
         if known
         else settings.resources,
     )

@@ -49,7 +49,7 @@ _GATEWAYS_PYTHON = f"/{GATEWAY_FOLDER}/python"
 _DATA, _SOCKETS = "/data", "/sockets"
 _CONFIGURATION = f"/etc/nbdeploy/{GATEWAY_FILE}"
 _ADMIN = "/tmp/admin.sock"  # noqa: S108 - the container's own, in memory
-_PLACE = f"${{{TOKEN_VARIABLE}}}"  # of the token in the documents: what starts Envoy puts it there
+_TOKEN_PLACEHOLDER = f"${{{TOKEN_VARIABLE}}}"  # of the token in the documents: what starts Envoy puts it there
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def gateway_documents(plan: ComposePlan, settings: ComposeSettings) -> Json:
             shadow_timeout=settings.shadow_timeout,
             request_timeout=settings.request_timeout,
             hosts=(GATEWAY, *settings.hosts),  # other services of the project call it so
-            token=_PLACE if plan.token else "",
+            token=_TOKEN_PLACEHOLDER if plan.token else "",
         ),
     )
 
@@ -157,19 +157,19 @@ def _release(plan: ComposePlan, tag: str, settings: ComposeSettings) -> Json:
 
 def _environment(release: Release, settings: ComposeSettings) -> dict[str, str]:
     resources = release.resources
-    said = {
+    variables = {
         "NBDEPLOY_ENDPOINT": release.endpoint,
         "NBDEPLOY_RECORDS": _records(release),
         "NBDEPLOY_FEEDBACK": _feedback(release.endpoint),
     }
     if settings.when_record_fails != "answer":
-        said["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
+        variables["NBDEPLOY_WHEN_RECORD_FAILS"] = settings.when_record_fails
     if settings.segment_bytes != SEGMENT_BYTES:
-        said["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
-    said |= resources.in_container
+        variables["NBDEPLOY_SEGMENT_BYTES"] = str(settings.segment_bytes)
+    variables |= resources.in_container
     if resources.gpu == "none":
-        said["CUDA_VISIBLE_DEVICES"] = "-1"
-    return said
+        variables["CUDA_VISIBLE_DEVICES"] = "-1"
+    return variables
 
 
 def _limits(resources: Resources) -> Json:

@@ -1,4 +1,4 @@
-"""The base image: brought into the store, looked at once, and held against what the notebook ran on."""
+"""The base image: fetched into the store, inspected once, and compared with the notebook's platform."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jupyter_deploy.domain.images.images import Reference
 from jupyter_deploy.environments.installer import without_credentials
 from jupyter_deploy.system.digests import sha256
 
-from .base_inspection import Python, look
+from .base_inspection import Python, inspect_layers
 from .layout import BASE_DIGEST, BASE_KEY, BASE_NAME, Descriptor, ImageFolder, Writing
 from .programs import run
 
@@ -23,24 +23,24 @@ _TAIL = 5
 _DOCKER = "docker://"
 _ARCHIVES = ("oci-archive:", "docker-archive:")
 
-# What Python calls a processor, and what containers do.
+# Python's names of processors, and containers' names.
 _PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64le", "s390x": "s390x", "riscv64": "riscv64"}
 
 
 @dataclass(frozen=True)
 class BaseSource:
-    """A base as it was asked for.
+    """The source of a base image.
 
     Attributes
     ----------
     source
-        What skopeo reads.
+        skopeo's name of it.
     name
-        What people know it by.
+        Its name for people.
     key
         Changes with its content.
     pinned
-        The digest that it was asked for by; None: a file of this machine.
+        The digest in its name; None: it is a file of this machine.
     """
 
     location: str
@@ -56,15 +56,15 @@ class Base:
     Attributes
     ----------
     digest
-        What images on it name: the digest that it was asked for by, else that of its manifest.
+        The digest in the manifests of images on it: the one in its name, else that of its manifest.
     held
-        That of its manifest: by it the store has it.
+        The digest of its manifest, by which the store holds it.
     pinned
-        Whether its name and digest are where it can be had; else it was a file.
+        Whether name and digest identify it in a registry; else it was a file.
     manifest, config
         Its documents.
     python
-        The captured minor version's interpreter in it.
+        Its interpreter of the captured minor version.
     glibc
         Version of its C library, such as (2, 36).
     """
@@ -80,7 +80,7 @@ class Base:
 
 
 def platform_of(environment: Environment) -> tuple[str, str]:
-    """Operating system and processor as containers name them. Raises InvalidInput: there are no such containers."""
+    """Operating system and processor in containers' terms. Raises InvalidInput if containers have no such platform."""
     system, _, processor = environment.platform.partition("-")
     if system == "linux" and processor in _PROCESSORS:
         return system, _PROCESSORS[processor]
@@ -91,12 +91,12 @@ def platform_of(environment: Environment) -> tuple[str, str]:
 
 
 def base_source(base: str, environment: Environment) -> BaseSource:
-    """What is asked for, without bringing anything.
+    """The source that a setting names, without fetching it.
 
     Raises
     ------
     BaseUnfit
-        It is no image, there is no such file, or a registry's is not pinned by a digest.
+        It is no image, the file is missing, or an image in a registry is not pinned by a digest.
     """
     if base.startswith(_DOCKER):
         reference = Reference.parse(base.removeprefix(_DOCKER))
@@ -121,7 +121,7 @@ def base_source(base: str, environment: Environment) -> BaseSource:
 
 
 def require(source: BaseSource, store: ImageFolder, environment: Environment) -> None:
-    """Raise, before slow work, what can be known of a base without bringing it. Raises ToolMissing, BaseUnfit."""
+    """Raise, before slow work, if a base is unfit, without fetching it. Raises ToolMissing, BaseUnfit."""
     if _held(source, store) is None and source.location.startswith(_DOCKER):
         ended = _skopeo(
             ["inspect", "--config", *_plain(source.location, "--tls-verify=false"), source.location], environment
@@ -130,14 +130,14 @@ def require(source: BaseSource, store: ImageFolder, environment: Environment) ->
 
 
 def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environment: Environment) -> Base:
-    """The base in the store, which is asked for it first; and whether the notebook's model can live there.
+    """Fetch the base into the store unless it is there, and check that the notebook's model can run on it.
 
     Raises
     ------
     ToolMissing
-        skopeo.
+        skopeo is not installed.
     BaseUnfit
-        It cannot be had, is for another processor, or has another Python or C library.
+        It cannot be fetched, is for another processor, or has another Python or C library.
     """
     entry = _held(source, store)
     if entry is None:
@@ -156,7 +156,7 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
     found = writing.kept("bases", key)
     if found is None:
         layers = [(one["mediaType"], store.blob(one["digest"])) for one in manifest["layers"]]
-        pythons, glibc = look(layers)
+        pythons, glibc = inspect_layers(layers)
         found = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
         writing.keep("bases", key, found)
     return Base(
@@ -172,7 +172,7 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
 
 
 def _held(source: BaseSource, store: ImageFolder) -> Descriptor | None:
-    """Its entry in the store's index, if all of it is there."""
+    """The base's entry in the store's index, if all its blobs are there."""
     for entry in store.entries():
         if entry.get("annotations", {}).get(BASE_KEY) == source.key:
             manifest = store.manifest(entry["digest"])
@@ -182,11 +182,11 @@ def _held(source: BaseSource, store: ImageFolder) -> Descriptor | None:
 
 
 def _require_processor(config: dict[str, Any], source: BaseSource, environment: Environment) -> None:
-    wanted, there = platform_of(environment), (config.get("os"), config.get("architecture"))
-    if wanted != there:
+    needed, actual = platform_of(environment), (config.get("os"), config.get("architecture"))
+    if needed != actual:
         raise BaseUnfit(
-            f"the base image {source.name} is for {there[0]}/{there[1]}, and the notebook ran on {'/'.join(wanted)}",
-            f"set base_image to one for {'/'.join(wanted)}",
+            f"the base image {source.name} is for {actual[0]}/{actual[1]}, and the notebook ran on {'/'.join(needed)}",
+            f"set base_image to one for {'/'.join(needed)}",
         )
 
 
@@ -240,7 +240,7 @@ def _unpinned(reference: Reference, environment: Environment) -> BaseUnfit:
 
 
 def _plain(source: str, option: str) -> list[str]:
-    """The option that lets a registry of this machine do without TLS."""
+    """The option that allows a registry of this machine to work without TLS."""
     return [option] if re.match(r"docker://(localhost|127\.\d+\.\d+\.\d+|\[::1\])[:/]", source) else []
 
 
@@ -261,7 +261,7 @@ def _skopeo(arguments: list[str], environment: Environment, lock: int | None = N
             details,
         )
     raise BaseUnfit(
-        f"the base image {source} cannot be had",
+        f"the base image {source} cannot be fetched",
         "does 'skopeo inspect' show it? For a registry: is it reachable, do you have to log in ('skopeo login')?",
         details,
     )

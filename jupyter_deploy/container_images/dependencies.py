@@ -1,6 +1,6 @@
-"""What of a lock goes into an image, and its layer: the distributions, with a virtual environment's frame.
+"""The layer of an image with the lock's distributions in a virtual environment.
 
-The layer is kept by what it is made of, and made once.
+The layer is cached by a hash of its inputs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .normalization import VENV, frame, is_record, left_out, record, script
 from .wheel_selection import manylinux, select_builds
 from .wheels import local_only, state_of, write_wheels
 
-# Changes when the same lock would make another layer.
+# Changes if the same lock makes another layer.
 _FORMAT = 1
 
 NOT_INSTALLED = "the lock's distributions could not be installed for the image"
@@ -39,24 +39,24 @@ REMEDY = (
     "PIP_EXTRA_INDEX_URL"
 )
 
-# Who names another index by these wants other wheels. To ask pip for its files' settings takes longer than all else.
+# Variables that name other sources of wheels. pip's configuration files are not read: that is slow.
 _SOURCE = re.compile(r"(?:PIP|UV)_(?:(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|FIND_LINKS|NO_INDEX)")
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """What is to be installed for a base.
+    """The distributions to install for a base.
 
     Attributes
     ----------
     versions
         Distribution name -> version.
     local
-        Those of them that only exist on this machine.
+        Those that exist only on this machine.
     platform
-        What uv calls the base's.
+        uv's name of the base's platform.
     key
-        Changes when something else would be installed.
+        Changes with the result of the installation.
     """
 
     versions: Mapping[str, str]
@@ -67,20 +67,20 @@ class Requirements:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """The finished layer, and how many distributions are in it."""
+    """The finished layer and the number of its distributions."""
 
     layer: Packed
     count: int
 
 
 def check(plan: ImagePlan) -> None:
-    """Raise, before slow work, what keeps a lock out of an image. Raises InvalidInput."""
+    """Raise InvalidInput, before slow work, if a lock cannot be installed in an image."""
     select_builds(plan.snapshot.manifest.environment.distributions, gpu=plan.gpu)
     local_only(plan.snapshot.manifest.environment)
 
 
 def requirements_for(plan: ImagePlan, base: Base, *, compiled_by: str) -> Requirements:
-    """The distributions for a base, compiled by a Python of this full version. Raises BaseUnfit: glibc is too old."""
+    """The distributions for a base, compiled by a Python of this full version. Raises BaseUnfit if glibc is too old."""
     environment = plan.snapshot.manifest.environment
     versions = select_builds(environment.distributions, gpu=plan.gpu)
     try:
@@ -93,14 +93,14 @@ def requirements_for(plan: ImagePlan, base: Base, *, compiled_by: str) -> Requir
 
 
 def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, progress: Progress) -> Dependencies:
-    """The layer in the store, made if it is not there.
+    """The layer in the store, made unless it is cached.
 
     Raises
     ------
     BaseUnfit
-        Its C library is too old, for the lock or for a wheel that does not say what it needs.
+        The C library is too old for the lock, or for a wheel that does not declare its need.
     ImageNotBuilt
-        A distribution is not to be had as a wheel.
+        A distribution is not available as a wheel.
     """
     requirements = requirements_for(plan, base, compiled_by=by.version)
     count = len(requirements.versions)
@@ -113,7 +113,7 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, progre
     wheels.mkdir()
     options = ["--prefix", str(prefix), "--python", by.interpreter, "--python-version", by.minor]
     options += ["--python-platform", requirements.platform, "--only-binary", ":all:"]
-    # uv would take what it has of an earlier wheel of that name and version.
+    # uv would use a cached wheel of that name and version.
     options += [word for one in requirements.local for word in ("--refresh-package", one.name)]
     try:
         write_wheels(requirements.local, wheels, writing.lock)
@@ -136,7 +136,7 @@ def layer_of(plan: ImagePlan, base: Base, by: Compiler, writing: Writing, progre
 
 
 def _sources() -> dict[str, str]:
-    """Where the environment says that wheels come from; credentials may change while nothing else does."""
+    """The sources of wheels in the environment, without credentials, which may change."""
     return {name: without_credentials(value) for name, value in os.environ.items() if _SOURCE.fullmatch(name)}
 
 
@@ -146,7 +146,7 @@ def _frame(base: Base) -> Iterator[Entry]:
 
 
 def _installed(prefix: Path, minor: str) -> Iterator[Entry]:
-    """What uv installed, without what differs from machine to machine."""
+    """The installed files, without those that differ between machines."""
     for entry in entries_of(prefix, VENV):
         if left_out(entry.name):
             continue

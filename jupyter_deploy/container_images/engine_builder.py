@@ -1,4 +1,4 @@
-"""The builder that has a container engine build a Containerfile."""
+"""The builder that uses a container engine and a Containerfile."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _BEGINNING = "1970-01-01T00:00:00Z"
 class EngineBuilder:
     """The ImageBuilder port, by buildah, podman or docker.
 
-    The image has the same files in the same order as the daemonless builder's; the Containerfile stays with it.
+    The image has the same files in the same order as the daemonless builder's; the store keeps the Containerfile.
 
     Parameters
     ----------
     store
-        Where images are kept.
+        The image store.
     """
 
     def __init__(self, store: ImageFolder) -> None:
@@ -69,7 +69,7 @@ class EngineBuilder:
             requirements = dependencies.requirements_for(plan, base, compiled_by=base.python.version)
             parts = parts_of(plan)
             recipe = _recipe(plan, base, requirements, parts, found)
-            # A name of its own: an engine whose nbdeploy was killed must not see what the next one writes.
+            # A name of its own: the engine of a killed nbdeploy must not see the next one's files.
             context, built = writing.making / f"context-{os.getpid()}", writing.making / "built"
             texts = _write_context(context, recipe, requirements, parts, found, lock=writing.lock)
             require_wheels_run(context / text.TOOLS / "wheels", base)
@@ -87,12 +87,12 @@ class EngineBuilder:
 
 
 def _require_own_processor(environment: Environment) -> None:
-    """Raise InvalidInput for another processor than this machine's: nothing of it could run in a build."""
+    """Raise InvalidInput for another processor than this machine's, whose programs cannot run in a build."""
     here = f"linux-{platform.machine()}"
     if platform_of(environment) and environment.platform != here:
         raise InvalidInput(
             f"the notebook ran on {environment.platform}, and an engine here builds for {here}",
-            "publish it on such a machine, or leave out --builder: the daemonless builder does not run what it packs",
+            "publish it on such a machine, or leave out --builder: the daemonless builder runs no program of the image",
         )
 
 
@@ -124,12 +124,12 @@ def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Part
 def _write_context(
     context: Path, recipe: text.Recipe, requirements: Requirements, parts: Parts, found: Indexes, *, lock: int
 ) -> Mapping[str, str]:
-    """What the engine sees; of it, what people may want to read.
+    """Write the build's context; returns its texts for people.
 
     Raises
     ------
     ImageNotBuilt
-        Of a distribution that only exists here no wheel can be made.
+        The wheel of a distribution that exists only here cannot be built.
     """
     from uv import find_uv_bin  # noqa: PLC0415 - only isolated releases and images need it
 
@@ -154,24 +154,24 @@ def _write_context(
         write_wheels(requirements.local, wheels, lock)
     except EnvironmentNotBuilt as error:
         raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
-    # Last: a wheel that is written must not be written into somebody's own, which is only linked.
+    # Last: these wheels are hard links to the user's own, which a build must not overwrite.
     for wheel in wheels_of(found.folders, requirements.versions):
         _link(wheel, wheels / wheel.name)
     return texts
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same bytes in another folder: without copying them, where that can be."""
+    """Link a file into another folder, or copy it."""
     try:
         os.link(source, target)
-    except FileExistsError:  # of two folders the first one counts
+    except FileExistsError:  # the first of several folders counts
         return
     except OSError:
         shutil.copyfile(source, target)
 
 
 def _kinds(requirements: Requirements, parts: Parts, base: Base) -> Iterator[tuple[LayerKind, str]]:
-    """What the layers above the base are, in the Containerfile's order, and what they are called."""
+    """Kinds and titles of the layers above the base, in the Containerfile's order."""
     yield "dependencies", f"{len(requirements.versions)} distributions, compiled by {base.python.version}"
     for entry, _ in parts.large:
         yield "model", title_of(entry)
@@ -180,11 +180,10 @@ def _kinds(requirements: Requirements, parts: Parts, base: Base) -> Iterator[tup
 
 
 def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writing: Writing, *, settled: bool) -> str:
-    """Take an engine's image into the store; the digest.
+    """Take an engine's image into the store; returns its digest.
 
-    Its configuration and what is in its layers stay as they are, but for their times where these are not ``settled``.
-    They are packed as this machine's other images are, the base's are those that the base has in its registry, and the
-    manifest tells what each layer is.
+    Configuration and layers keep their content; unless ``settled``, their times are fixed. The layers are compressed
+    like those of other images, the base's are those of its registry, and the manifest has each layer's kind.
     """
 
     def blob(digest: str) -> Path:
@@ -213,13 +212,13 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
 
 
 def _of_1970(config: dict[str, Any], diff_ids: list[str]) -> dict[str, Any]:
-    """A configuration with other layers, and no time but the beginning of 1970."""
+    """A configuration with other layers, and all times at the beginning of 1970."""
     history = [{**one, "created": _BEGINNING} for one in config.get("history", ())]
     return {**config, "created": _BEGINNING, "history": history, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
 
 
 def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
-    """What is in a layer, packed as the daemonless builder packs, which fixes all times."""
+    """A layer repacked like the daemonless builder's, with fixed times."""
     folder = writing.making / "unpacked"
     made_of = [_FORMAT, "settled", diff_id, compressed]
     packed = kept_layer(writing, made_of, lambda: unpack(tar, folder), compressed=compressed)
@@ -228,7 +227,7 @@ def _settled(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> 
 
 
 def _packed(tar: Path, diff_id: str, writing: Writing, *, compressed: bool) -> Packed:
-    """A layer in the store, which may have it already."""
+    """A layer in the store, compressed unless it is cached."""
     key = sha256(json.dumps([_FORMAT, diff_id, compressed]).encode())
     kept = writing.kept("layers", key)
     if kept:

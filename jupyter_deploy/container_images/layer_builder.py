@@ -1,4 +1,4 @@
-"""The builder that needs no engine and no rights: it writes layers, configuration and manifest itself."""
+"""The daemonless builder: it writes layers, configuration and manifest itself, without engine or privileges."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class DaemonlessBuilder:
     Parameters
     ----------
     store
-        Where images are kept.
+        The image store.
     """
 
     def __init__(self, store: ImageFolder) -> None:
@@ -65,7 +65,7 @@ class DaemonlessBuilder:
 
 
 def _own(plan: ImagePlan, by: Compiler, writing: Writing, progress: Progress) -> Iterator[Layer]:
-    """The model's large files, the serving code, and all else: what changes most often comes last."""
+    """The layers of the model's large files, the serving code and the rest; the most volatile come last."""
     parts = parts_of(plan)
     for entry, digest in parts.large:
         title = title_of(entry)
@@ -88,7 +88,7 @@ def _compiled_layer(sources: Sequence[Entry], more: Sequence[Entry], by: Compile
 
 
 def _contents(entries: Sequence[Entry]) -> list[list[str]]:
-    """What decides over the bytes of a layer of small files."""
+    """The inputs of a layer of small files."""
     found = []
     for entry in entries:
         content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source

@@ -1,7 +1,7 @@
-"""Where a build in a container finds wheels: what pip and uv are settings here, as secrets of the build.
+"""The package indexes of a build in a container: this machine's settings of pip and uv, as secrets of the build.
 
-The same settings count as in ``installing``. What is a folder of this machine is not seen from a build: of folders of
-wheels those that the lock names are given along.
+The settings are those of ``environments.installer``. A build does not see this machine's folders, so the lock's wheels
+in them are copied into its context.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 
 from .containerfile import CERTIFICATES, CONFIG, NETRC, TOOLS
 
-# What uv reads of its variables to find and fetch; others are of this machine, or choose where to install.
+# uv's variables for finding and fetching; others concern this machine or the place of installation.
 _PASSED_ON = re.compile(
     r"UV_(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?|UV_INDEX_\w+_(?:USERNAME|PASSWORD)|UV_INDEX_STRATEGY|UV_INSECURE_HOST|"
     r"UV_NO_INDEX|UV_(?:HTTP|REQUEST|CONCURRENT)_\w+|UV_EXCLUDE_NEWER|(?i:(?:https?|all|no)_proxy)"
@@ -30,26 +30,26 @@ _PASSED_ON = re.compile(
 _INDEX = re.compile(r"UV_(?:DEFAULT_|EXTRA_)?INDEX(?:_URL)?")
 _SYSTEMS = ("UV_NATIVE_TLS", "UV_SYSTEM_CERTS")
 
-# An index may be given a name: NAME=URL.
+# An index may have a name: NAME=URL.
 _NAMED = re.compile(r"[\w.-]+=(?=\w+://|[/.~])")
 
 
 @dataclass(frozen=True)
 class Indexes:
-    """What is settings of indexes.
+    """The settings of package indexes.
 
     Attributes
     ----------
     settings
-        uv's variables, as a JSON object; passwords may be in it.
+        uv's variables as a JSON object, which may hold passwords.
     files
         Secret's name -> file of this machine.
     folders
-        Those of wheels.
+        Folders of wheels.
     no_index
-        Whether only they are looked at.
+        Whether wheels come only from the folders.
     hidden
-        What must not be shown.
+        Texts to mask in messages.
     """
 
     settings: str
@@ -60,7 +60,7 @@ class Indexes:
 
 
 def indexes() -> Indexes:
-    """As the settings are now.
+    """The present settings.
 
     Raises
     ------
@@ -97,14 +97,14 @@ def _require_reachable(named: Mapping[str, str]) -> None:
 
 
 def folder_of(location: str) -> str:
-    """The folder that a URL or path names; empty: it is elsewhere."""
+    """The folder of this machine that a URL or path names; empty: it is none."""
     if "://" not in location:
         return location
     return unquote(urlsplit(location).path) if location.startswith("file:") else ""
 
 
 def _files(variables: Mapping[str, str]) -> dict[str, Path]:
-    """The files that uv would read here, if they are there."""
+    """The files that uv would read on this machine."""
     default = Path(variables.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
     found = {NETRC: Path(variables.get("NETRC") or Path.home() / ".netrc")}
     if not variables.get("UV_NO_CONFIG"):
@@ -118,7 +118,7 @@ def _files(variables: Mapping[str, str]) -> dict[str, Path]:
 
 
 def _hidden(named: Mapping[str, str], noted: Path | None) -> Iterator[str]:
-    """The passwords among the settings, as they are written and as they are meant."""
+    """The passwords in the settings, also unquoted."""
     for name, value in named.items():
         if name.endswith("_PASSWORD"):
             yield value

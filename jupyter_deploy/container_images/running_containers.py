@@ -1,4 +1,4 @@
-"""Which containers of nbdeploy's images there are, asked of the container engines that are installed."""
+"""The containers of nbdeploy's images, from the installed container engines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EngineContainers:
     """The Containers port."""
 
     def of_images(self) -> tuple[Sequence[Contained], Sequence[str]]:
-        """Also those that have ended, since they can be started again."""
+        """All containers, also stopped ones, since they can be started again."""
         found: list[Contained] = []
         unasked: list[str] = []
         for engine in _ENGINES:

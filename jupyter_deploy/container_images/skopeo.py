@@ -31,22 +31,22 @@ _ALREADY = re.compile(r"Skipping blob (sha256:[0-9a-f]{64}) \(already present\)"
 _SENT = re.compile(r"Upload of layer (sha256:[0-9a-f]{64}) complete")
 _FATAL = re.compile(r'level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"')
 
-# What registries answer who asks for something that nobody has pushed yet.
+# Registries' messages for an image that does not exist.
 _ABSENT = re.compile(r"manifest unknown|name unknown|not known to registry|(?<!file )not found|\b404\b", re.IGNORECASE)
 
 _PLAIN_HTTP_SECONDS = 2.0
-"""Seconds that a registry of this machine has to say whether it speaks plain HTTP."""
+"""Seconds for a registry of this machine to respond by plain HTTP."""
 
 
 class Skopeo:
-    """Part of the Registry port: what is there, push, pull.
+    """Part of the Registry port: inspection, push, pull.
 
     Parameters
     ----------
     waits
-        Seconds before it is tried again what may have passed by then; one more try than there are waits.
+        Seconds before each retry of a transient failure.
     patience
-        Seconds that a question may take.
+        Seconds that an inspection may take.
     """
 
     def __init__(self, waits: Sequence[float] = (1, 2, 4, 8), patience: float = 60.0) -> None:
@@ -54,9 +54,9 @@ class Skopeo:
         self._patience = patience
 
     def check(self, reference: Reference) -> None:
-        """Raise, before slow work, if the registry does not answer or does not let this user in.
+        """Raise, before slow work, if the registry does not answer or rejects this user.
 
-        Whether one may push is only found out by pushing.
+        Only a push shows whether the user may push.
 
         Raises
         ------
@@ -66,12 +66,12 @@ class Skopeo:
         self._manifest(reference)
 
     def digest(self, reference: Reference) -> str | None:
-        """Of what a tag names now; None: nothing yet. Raises ToolMissing, RegistryError."""
+        """The digest behind a tag; None: the tag does not exist. Raises ToolMissing, RegistryError."""
         manifest = self._manifest(reference)
         return None if manifest is None else f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
     def layers(self, reference: Reference) -> frozenset[str]:
-        """Digests of the layers of what a tag or digest names; none: nothing is there.
+        """Digests of the layers of the image at a tag or digest; empty: there is no image.
 
         Raises
         ------
@@ -82,7 +82,7 @@ class Skopeo:
         return frozenset(one["digest"] for one in json.loads(manifest).get("layers", ())) if manifest else frozenset()
 
     def image(self, reference: Reference) -> Image | None:
-        """What the image at a digest says of itself; None: nbdeploy did not make it.
+        """The image at a digest; None: nbdeploy did not make it.
 
         Raises ToolMissing, RegistryError.
         """
@@ -96,12 +96,12 @@ class Skopeo:
         return image_of({"digest": reference.digest}, about, json.loads(config)) if config else None
 
     def push(self, image: Image, store: Path, reference: Reference, progress: Progress) -> frozenset[str]:
-        """Send what is not there yet, the tag last; cut off, it can be said again.
+        """Send missing layers, and the tag last; an interrupted push can be repeated.
 
         Returns
         -------
         frozenset of str
-            Digests of the layers that were there already.
+            Digests of the layers that the registry had already.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class Skopeo:
         StoreError
             The image is not in the store.
         RegistryError
-            What was done, and what is left.
+            With the progress before the failure.
         """
         push = _PushProgress(image.layers, progress)
         with scratch_folder("push") as folder:
@@ -121,14 +121,14 @@ class Skopeo:
         return push.there_before
 
     def pull(self, reference: Reference, store: Path, progress: Progress) -> str:
-        """Bring an image to the image store; its digest. Raises ToolMissing, RegistryError, StoreError (disk full)."""
+        """Pull an image to the image store; returns its digest. Raises ToolMissing, RegistryError, StoreError."""
         private_folder(store / "blobs")
         sweep(store)
-        # skopeo writes each blob beside its layout's index first, and then renames it: both have to be on one disk.
+        # skopeo writes each blob into its layout and then renames it: both must be on one disk.
         with scratch_folder("pull", store) as folder:
             options = ["--dest-shared-blob-dir", str(store / "blobs"), *unverified("src", reference)]
             source, destination = docker(reference), f"oci:{folder}:{single_image_layout.NAME}"
-            progress(f"bringing {reference}")
+            progress(f"pulling {reference}")
             self.copy(reference, [*options, source, destination], None, progress)
             found = single_image_layout.descriptor(folder)
         add_to_index(store, found)
@@ -142,7 +142,7 @@ class Skopeo:
         progress: Progress,
         so_far: Callable[[], str] = str,
     ) -> None:
-        """``skopeo copy``, again a little later where what went wrong may pass."""
+        """``skopeo copy`` with retries of transient failures."""
         for wait in (*self._waits, None):
             complaints = _copy_once(arguments, on_line)
             if complaints is None:
@@ -154,7 +154,7 @@ class Skopeo:
             time.sleep(wait)
 
     def _manifest(self, reference: Reference) -> bytes | None:
-        """The bytes that a tag or digest names; None: there are none yet."""
+        """The manifest at a tag or digest; None: it does not exist."""
         return self._inspected(reference, "--raw")
 
     def _inspected(self, reference: Reference, *options: str) -> bytes | None:
@@ -172,10 +172,10 @@ class Skopeo:
 
 
 def _copy_once(arguments: Sequence[str], on_line: Callable[[str], None] | None) -> str | None:
-    """What skopeo complained about; None: it is done.
+    """Run ``skopeo copy``; returns its error message, or None.
 
-    ``--debug`` alone says what is there already and what is sent; these lines go nowhere else. Digests are preserved,
-    so that nothing is packed anew.
+    Only ``--debug`` reports existing and sent layers; these lines are not shown. Digests are preserved, so that no
+    layer is compressed anew.
     """
     tail: list[str] = []
     command = ["--debug", "copy", "--preserve-digests", *arguments]
@@ -194,7 +194,7 @@ def _lines(raw: Iterable[bytes]) -> Iterator[str]:
 
 
 class _PushProgress:
-    """What is there and what is left, as a push goes on."""
+    """The progress of a push."""
 
     def __init__(self, layers: Iterable[Layer], progress: Progress) -> None:
         self._left = {layer.digest: layer for layer in layers}
@@ -205,7 +205,7 @@ class _PushProgress:
 
     @property
     def there_before(self) -> frozenset[str]:
-        """What was not sent."""
+        """The layers that were not sent."""
         return self._layers - self._sent
 
     def on_line(self, line: str) -> None:
@@ -216,7 +216,7 @@ class _PushProgress:
                 self._done(found[1], words)
 
     def all_there(self) -> None:
-        """Of what skopeo, in other words than these, said nothing."""
+        """Report the layers that skopeo did not mention."""
         for digest in list(self._left):
             self._done(digest, "there")
 
@@ -233,19 +233,19 @@ class _PushProgress:
 
 
 def docker(reference: Reference) -> str:
-    """As skopeo reads it: by digest, where there is one, or by tag, but not both."""
+    """The name of an image for skopeo: by digest if it has one, else by tag."""
     return f"docker://{reference.at(digest=reference.digest) if reference.digest else reference}"
 
 
 def unverified(side: str, reference: Reference) -> list[str]:
-    """The option for a registry that speaks plain HTTP on this machine itself; all others show a certificate."""
+    """The option for a registry of this machine that speaks plain HTTP; all others need a certificate."""
     if not speaks_plainly(reference.registry):
         return []
     return [f"--{side}-tls-verify=false" if side else "--tls-verify=false"]
 
 
 def speaks_plainly(registry: str) -> bool:
-    """Whether a registry is on this machine itself and answers by plain HTTP. It is sent no credentials."""
+    """Whether a registry is on this machine and responds by plain HTTP; sends no credentials."""
     host, _, port = registry.rpartition(":")
     host = host.strip("[]")
     if not port.isdigit() or not _is_loopback(host):
@@ -265,22 +265,22 @@ def _is_loopback(host: str) -> bool:
 
 
 def last_words(lines: Sequence[str]) -> str:
-    """What a program ended with, out of its log's frame."""
+    """A program's last message, without the frame of its log."""
     fatal = [found[1].replace('\\"', '"').replace("\\n", " ") for line in lines if (found := _FATAL.search(line))]
     return (fatal or [line for line in lines if line.strip()] or [""])[-1].strip()
 
 
 def add_to_index(store: Path, image: Mapping[str, object]) -> None:
-    """Name an image, whose blobs have come, in the store's index.
+    """Add an image, whose blobs are in the store, to its index.
 
     Raises
     ------
     StoreError
-        One of them is there no more: whoever cleared up did not know yet whose it is.
+        A concurrent ``gc`` has removed a blob.
     """
     with locked_folder(store):
         if not is_whole(store, str(image["digest"])):
-            raise StoreError("parts of the image were removed while others came", "say it again")
+            raise StoreError("parts of the image were removed during the pull", "repeat the command")
         index = store / "index.json"
         try:
             content = json.loads(index.read_text("utf-8"))
@@ -288,14 +288,14 @@ def add_to_index(store: Path, image: Mapping[str, object]) -> None:
             content = {"schemaVersion": 2, "manifests": []}
             write_atomic(store / "oci-layout", '{"imageLayoutVersion": "1.0.0"}')
         if all(one["digest"] != image["digest"] for one in content["manifests"]):
-            # By this name other tools find it.
+            # The name for other tools.
             named = {"org.opencontainers.image.ref.name": str(image["digest"]).replace(":", "-")}
             content["manifests"].append({**image, "annotations": named})
             write_atomic(index, json.dumps(content))
 
 
 def is_whole(store: Path, digest: str) -> bool:
-    """Whether all of an image is in a store."""
+    """Whether all blobs of an image are in a store."""
     try:
         manifest = json.loads(single_image_layout.blob(store, digest).read_text("utf-8"))
     except FileNotFoundError:

@@ -48,7 +48,7 @@ def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed
     gateway = asked.to.at(digest=image.digest)
     plan = ComposePlan(asked.endpoint, asked.images, gateway, request.port, composing.composer.token)
     texts = composing.composer.texts(plan)
-    there = composing.folders.there(asked.folder)
+    there = composing.folders.existing(asked.folder)
     if not request.dry_run:
         _send(image, asked.to, ports, progress)
         progress(f"writing {asked.folder}")

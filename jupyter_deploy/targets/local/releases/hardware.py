@@ -81,7 +81,7 @@ def _processor_words(limit: Mapping[str, Any]) -> str:
 def _memory_words(limit: Mapping[str, Any], killed: tuple[int, float]) -> str:
     ways = {
         limits.CGROUP: "by a control group",
-        limits.WATCH: "of each process by RLIMIT_DATA, of all by a look every second: no control group here",
+        limits.WATCH: "of each process by RLIMIT_DATA, of all by a check every second: no control group here",
         limits.RLIMIT: "of each process by RLIMIT_DATA: there are no control groups here",
     }
     count, last = killed

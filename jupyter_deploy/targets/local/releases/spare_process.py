@@ -111,7 +111,7 @@ def _become(plan: dict[str, Any], noted: Any, serving: Path) -> None:
 def _is_as_fresh(noted: Any, serving: Path) -> bool:
     """Load the model and predict its example; whether that needed every import that was made before."""
     try:
-        _by_path(serving / "pool.py").load()
+        _by_path(serving / "hosting" / "pool.py").load()
         model = sys.modules["serving.snapshot"].current()
         with sys.modules["serving.role"].asked_as("probe"):
             model.answer(model.manifest["instances"])

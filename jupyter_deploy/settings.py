@@ -31,7 +31,7 @@ from .domain.validation.validation import ValidationSpec
 from .system.home import default_home
 from .targets.registry import installed_targets
 
-# pydantic warns of a field that has the name of a method which nobody is to call any more.
+# pydantic warns of a field that has the name of its deprecated method ``validate``.
 warnings.filterwarnings("ignore", 'Field name "validate" in "Settings" shadows', UserWarning)
 
 S = TypeVar("S", bound=TargetSettings)
@@ -52,14 +52,14 @@ def _declared_by_targets() -> set[str]:
     return {name for target in installed_targets().values() for name in target.settings_class.declared()}
 
 
-def _said(given: str | None, parse: Callable[[str], object]) -> str | None:
-    """A setting as it was made, if it can be parsed."""
+def _parsable(value: str | None, parse: Callable[[str], object]) -> str | None:
+    """The setting as written, if it can be parsed."""
     try:
-        if given is not None:
-            parse(given)
+        if value is not None:
+            parse(value)
     except InvalidInput as error:
         raise ValueError(f"{error.message}: {error.remedy}") from error
-    return given
+    return value
 
 
 class Settings(BaseSettings):
@@ -80,60 +80,62 @@ class Settings(BaseSettings):
     )
     resources: Resources = Field(
         default=Resources(),
-        description="What a release may use where a deploy does not say it: cpu, memory, gpu, workers, threads; in "
+        description="Resources of a release if its deploy names none: cpu, memory, gpu, workers, threads; in "
         "the environment `NBDEPLOY_RESOURCES__WORKERS=4`, in nbdeploy.yaml `resources: {workers: 4, memory: 2GB}`.",
     )
     keep_revisions: int = Field(
-        default=3, ge=0, description="For so many revisions a release that lost its traffic is kept warm."
+        default=3, ge=0, description="Revisions for which a release without traffic is kept warm."
     )
     standby: bool = Field(
         default=True,
-        description="After a deploy from a notebook, have processes wait ten minutes for the next one, with its "
-        "libraries imported: it takes a fraction of the time, and they take the libraries' memory.",
+        description="After a deploy from a notebook, spare processes with the libraries imported wait ten minutes for "
+        "the next deploy, which then takes a fraction of the time; they use the libraries' memory.",
     )
     replay_timeout: float = Field(default=300.0, gt=0, description="Seconds that the clean-process replay may take.")
     reconcile_at_server_start: bool = Field(
         default=True,
-        description="A starting Jupyter server brings back what ran when the machine or the container was stopped.",
+        description="A starting Jupyter server brings back the releases of before a stop of its machine or container.",
     )
     records_max_bytes: int = Field(
-        default=2 * 1024**3, ge=1024**2, description="Beyond this size of an endpoint's records the oldest go."
+        default=2 * 1024**3,
+        ge=1024**2,
+        description="Size of an endpoint's records, beyond which the oldest are removed.",
     )
     records_max_age: Duration | None = Field(
-        default=None, description="Records older than 30d, 12h, … go (default: never)."
+        default=None, description="Age of records, such as 30d or 12h, beyond which they are removed (default: never)."
     )
-    tolerance: Tolerance = Field(default=Tolerance(), description="How closely floating-point answers must agree.")
+    tolerance: Tolerance = Field(default=Tolerance(), description="Tolerance for floating-point answers.")
     validate: tuple[ValidationSpec, ...] = Field(  # type: ignore[assignment]  # an old name of pydantic's own
         default=(),
         description="In nbdeploy.yaml: what 'nbdeploy validate' runs, a list of {notebook, parameters, matrix, gates, "
         "traffic}.",
     )
     redact: Texts = Field(
-        default=(), description="In nbdeploy.yaml: columns whose values a deployed release never writes down, a list."
+        default=(), description="In nbdeploy.yaml: columns whose values a release never records, a list."
     )
 
     base_image: str | None = Field(
         default=None,
-        description="What published images are built on, by its digest, such as HOST/PATH@sha256:…: a distribution "
-        "with the notebook's minor version of Python.",
+        description="Base image of published images, by digest, such as HOST/PATH@sha256:…: a distribution with the "
+        "notebook's minor version of Python.",
     )
     publish_to: str | None = Field(
         default=None,
-        description="Where `nbdeploy publish` sends images: HOST/PATH, `{name}` in it being the endpoint's name.",
+        description="Destination of `nbdeploy publish`: HOST/PATH, with `{name}` for the endpoint's name.",
     )
     sign_key: Path | None = Field(
-        default=None, description="Private key of cosign's, a file, that published images are signed by."
+        default=None, description="File of a private key of cosign, with which published images are signed."
     )
 
     @field_validator("base_image")
     @classmethod
-    def _is_image(cls, given: str | None) -> str | None:
-        return _said(given, as_source)
+    def _is_image(cls, value: str | None) -> str | None:
+        return _parsable(value, as_source)
 
     @field_validator("publish_to")
     @classmethod
-    def _is_reference(cls, given: str | None) -> str | None:
-        return _said(given, lambda text: Reference.parse(text.replace("{name}", "name")))
+    def _is_reference(cls, value: str | None) -> str | None:
+        return _parsable(value, lambda text: Reference.parse(text.replace("{name}", "name")))
 
     @classmethod
     def settings_customise_sources(
@@ -144,7 +146,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """No ``.env`` files and no secrets folder: two places are enough to look at."""
+        """Environment and ``nbdeploy.yaml`` only: no ``.env`` files, no folder of secrets."""
         return init_settings, env_settings, _File(settings_cls)
 
     def for_target(self, declared: type[S], **parts: Any) -> S:
@@ -178,15 +180,14 @@ class Settings(BaseSettings):
 
 
 _REQUIRED = ("validate", "tolerance", "redact", "resources")
-"""Settings that say what must hold of a model and its records, and what it may use. The others say where things lie and
-which programs run."""
+"""Settings of requirements of a model, its records and its resources. The others name folders and programs."""
 
 
 def _beside(folder: Path) -> type[Settings]:
-    """Settings of the environment; of the ``nbdeploy.yaml`` in a notebook's folder only what a model must hold to.
+    """Settings of the environment, and ``_REQUIRED`` of the ``nbdeploy.yaml`` in a notebook's folder.
 
-    Whoever asks a server for a job did not go into that folder as on a command line, and the file may come from
-    anywhere: it must not name another home, or programs to run.
+    The client of a server's job has not chosen that folder as on a command line, and the file may come from anywhere:
+    it must not name another home, or programs to run.
     """
 
     class Beside(Settings):
@@ -197,23 +198,23 @@ def _beside(folder: Path) -> type[Settings]:
             cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             *others, _ = super().settings_customise_sources(settings_cls, *sources, **named)
-            given = YamlConfigSettingsSource(settings_cls, yaml_file=folder / "nbdeploy.yaml")()
-            required = {name: value for name, value in given.items() if name in _REQUIRED}
+            values = YamlConfigSettingsSource(settings_cls, yaml_file=folder / "nbdeploy.yaml")()
+            required = {name: value for name, value in values.items() if name in _REQUIRED}
             return *others, InitSettingsSource(settings_cls, required)
 
     return Beside
 
 
 def load_settings(beside: Path | None = None) -> Settings:
-    """The settings as the environment and ``nbdeploy.yaml`` have them.
+    """The settings of the environment and ``nbdeploy.yaml``.
 
-    ``beside``: a notebook's folder, of whose file only what must hold of a model counts; else the file is that of the
+    ``beside``: a notebook's folder, of whose file only the requirements of a model count; else the file is that of the
     working directory.
 
     Raises
     ------
     InvalidInput
-        A setting that is unknown or cannot be; the message names it.
+        A setting is unknown or wrong; the message names it.
     """
     with _explained():
         settings = _beside(beside)() if beside else Settings()
@@ -227,12 +228,12 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        import yaml  # noqa: PLC0415 - only needed to know its errors
+        import yaml  # noqa: PLC0415 - only needed for its errors
 
         if not isinstance(error, ValidationError | SettingsError | yaml.YAMLError):
             raise
-        found = error.errors() if isinstance(error, ValidationError) else []
-        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found] or [f"  {error}"]
+        errors = error.errors() if isinstance(error, ValidationError) else []
+        lines = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors] or [f"  {error}"]
         raise InvalidInput(
-            "a setting is wrong", "mend it in the environment (NBDEPLOY_…) or in nbdeploy.yaml", "\n".join(lines)
+            "a setting is wrong", "correct it in the environment (NBDEPLOY_…) or in nbdeploy.yaml", "\n".join(lines)
         ) from error

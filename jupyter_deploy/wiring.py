@@ -1,4 +1,4 @@
-"""The choice of who plays each port's part, by the settings: the only file that imports adapters and targets."""
+"""The implementation of each port, chosen by the settings: the only file that imports all packages."""
 
 from __future__ import annotations
 
@@ -42,13 +42,12 @@ if TYPE_CHECKING:
 class Wiring:
     """Settings -> ports.
 
-    Each part is made when it is first needed, and only then is what it works with imported: looking needs neither
-    BentoML nor DuckDB.
+    Each port is made, and its module imported, when it is first needed: observation needs neither BentoML nor DuckDB.
 
     Parameters
     ----------
     folder
-        What the paths of validation notebooks in the settings are relative to (default: the working directory).
+        The base of relative paths of validation notebooks in the settings (default: the working directory).
     """
 
     def __init__(self, settings: Settings | None = None, *, folder: Path | None = None) -> None:
@@ -57,7 +56,7 @@ class Wiring:
 
     @cached_property
     def ports(self) -> Ports:
-        """All parts, for the operations."""
+        """All ports, for the verbs."""
         return _Parts(self.settings, self._folder)
 
 
@@ -142,7 +141,7 @@ class _Parts:
 
     @cached_property
     def specs(self) -> tuple[ValidationSpec, ...]:
-        """With absolute paths."""
+        """The validations of ``nbdeploy.yaml``, with absolute paths."""
         return tuple(
             spec.model_copy(update={"notebook": str(self._folder / spec.notebook)})
             if spec.notebook and "://" not in spec.notebook
@@ -209,40 +208,40 @@ class _Parts:
         return self._settings.for_target(declared, archivist=self._archivist(), bring=self._bring)
 
     def _bring(self, engine: str, reference: Reference) -> None:
-        self.images.engines.bring(engine, reference)  # what moves images is imported when one is moved
+        self.images.engines.bring(engine, reference)  # made when an image is moved
 
     def _archivist(self) -> tuple[str, ...]:
-        """The program that tends the records while releases run."""
+        """The command line of the archivist, which compacts and expires records while releases run."""
         age = self._settings.records_max_age
         command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
         command += ["--max-bytes", str(self._settings.records_max_bytes)]
         return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
 
     def _variables(self) -> dict[str, str]:
-        """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""
+        """The settings that differ from their defaults, as variables for a start without shell and folder."""
         settings = self._settings
         made = settings.model_dump(mode="json", include=settings.model_fields_set, by_alias=False)
         for target in installed_targets().values():
             made |= self._settings_for(target.settings_class).changed()
         if settings.records_max_age:
             made["records_max_age"] = f"{settings.records_max_age.total_seconds():.3f}s"
-        given = {
+        variables = {
             f"NBDEPLOY_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in made.items()
             if name not in ("home", "bentoml_home", "validate") and value not in (None, [])
         }
-        return given | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
+        return variables | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
 
 
 class _Imaging:
-    """``domain.image_ports.Imaging``."""
+    """``domain.images.ports.Imaging``."""
 
-    def __init__(self, settings: Settings, folder: Path, beside: Path, local: Callable[[], LocalSettings]) -> None:
+    def __init__(self, settings: Settings, folder: Path, working: Path, local: Callable[[], LocalSettings]) -> None:
         self.composing: Composing = _Composing(folder, local)
         self._store = folder
         self.base = settings.base_image
         self.to = settings.publish_to
-        self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
+        self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
         from .container_images.engine_builder import EngineBuilder  # noqa: PLC0415
@@ -289,7 +288,7 @@ class _Imaging:
 
 
 class _Composing:
-    """``domain.composing_ports.Composing``."""
+    """``domain.images.compose_ports.Composing``."""
 
     def __init__(self, store: Path, local: Callable[[], LocalSettings]) -> None:
         self._store, self._local = store, local

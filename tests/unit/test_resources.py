@@ -43,7 +43,7 @@ def test_memory_has_the_units_that_people_write(text, size):
         ("cpu=nan", "cpu cannot be 'nan'"),
         ("gpu=fast", "gpu cannot be 'fast': write gpu=0 for the first one"),
         ("threads=many", "threads cannot be 'many'"),
-        ("ram=2GB", "'ram' is no resource: there are cpu, memory, gpu, workers, threads"),
+        ("ram=2GB", "'ram' is no resource: the resources are cpu, memory, gpu, workers, threads"),
         ("workers", "'workers' is not NAME=VALUE"),
     ],
 )
@@ -60,7 +60,7 @@ def test_a_value_of_another_kind_is_refused(given):
 
 
 def test_one_name_twice_is_refused():
-    with pytest.raises(ValueError, match="workers stands twice"):
+    with pytest.raises(ValueError, match="workers is given twice"):
         parse_resources(["workers=1", "workers=2"])
 
 

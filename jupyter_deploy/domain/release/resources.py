@@ -1,4 +1,4 @@
-"""What a release may use of a machine: how people write it, what it comes to, what is wrong with it. Pure."""
+"""A release's resources: their text form, values and limits. Pure."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def parse_resources(given: Any) -> Any:
     Raises
     ------
     ValueError
-        An unknown name, one name twice, or a value that it cannot have.
+        An unknown name, a repeated name, or a wrong value.
     """
     if given is None:
         return {}
     if isinstance(given, Mapping):
         return {_name(name): _value(_name(name), value) for name, value in given.items()}
     if not isinstance(given, str | list | tuple):
-        return given  # pydantic says what is wrong
+        return given  # pydantic reports the type
     found: dict[str, Any] = {}
     for text in [given] if isinstance(given, str) else given:
         name, equals, value = (part.strip() for part in str(text).partition("="))
         if not equals:
             raise ValueError(f"'{text}' is not NAME=VALUE: write, for example, {'; '.join(_EXAMPLES.values())}")
         if name in found:
-            raise ValueError(f"{name} stands twice: name each of the resources once")
+            raise ValueError(f"{name} is given twice: name each resource once")
         found[_name(name)] = _value(_name(name), value)
     return found
 
@@ -58,7 +58,7 @@ def parse_memory(given: Any) -> Any:
 
 def _name(name: Any) -> Resource:
     if name not in _EXAMPLES:
-        raise ValueError(f"'{name}' is no resource: there are {', '.join(_EXAMPLES)}")
+        raise ValueError(f"'{name}' is no resource: the resources are {', '.join(_EXAMPLES)}")
     known: Resource = name
     return known
 
@@ -120,11 +120,11 @@ _PARSERS: dict[Resource, Any] = {
 }
 
 ResourceOptions = Annotated[dict[Resource, int | float | str | None], BeforeValidator(parse_resources)]
-"""Only what was said; None: any, said so."""
+"""The resources that were given; None: any."""
 
 
 class Resources(Value):
-    """What a release may use: None is any, of workers and threads the usual number."""
+    """A release's resources; None: any, or the usual number of workers and threads."""
 
     cpu: float | None = Field(default=None, ge=0.01, description="Processors, such as 2 or 0.5, for all its workers.")
     memory: Annotated[int | None, BeforeValidator(parse_memory)] = Field(
@@ -146,28 +146,28 @@ class Resources(Value):
         return self.workers or 1
 
     def overridden(self, given: Mapping[Any, Any]) -> Resources:
-        """With what is said now in the place of what was said before."""
+        """These resources with some replaced."""
         return Resources.model_validate(self.model_dump() | dict(given)) if given else self
 
     def explicit(self) -> dict[str, Any]:
-        """What is not left to be any."""
+        """The resources that are not None."""
         return self.model_dump(exclude_none=True)
 
     @property
     def in_container(self) -> dict[str, str]:
-        """Variables of an image that ``publish`` made: what its processes cannot see of the container themselves."""
+        """Variables for a container of a published image: resources that its processes cannot see themselves."""
         said = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
         return {name: str(value) for name, value in said.items() if value is not None}
 
     def threads_on(self, cpus: int) -> int | None:
-        """Of each worker, on a machine with so many processors; None: as many as its libraries choose."""
+        """Threads of each worker on a machine with ``cpus`` processors; None: the libraries choose."""
         if self.threads or (self.cpu is None and self.processes == 1):
             return self.threads
         return max(1, int(min(self.cpu or cpus, cpus) / self.processes))
 
     @property
     def words(self) -> str:
-        """``4 workers, cpu 2, memory 512 MB``; empty: nothing was said."""
+        """``4 workers, cpu 2, memory 512 MB``; empty: all are None."""
         parts = []
         if self.workers:
             parts.append(f"{self.workers} worker{'s' * (self.workers != 1)}")
@@ -183,7 +183,7 @@ class Resources(Value):
 
 
 def require_capacity(resources: Resources, *, cpus: float, memory: int | None) -> None:
-    """Raise InvalidInput for more than a machine has."""
+    """Raise InvalidInput for more resources than a machine has."""
     if resources.cpu and resources.cpu > cpus:
         raise InvalidInput(f"cpu={resources.cpu:g} is more than this machine has", f"write {cpus:g} or less")
     if resources.memory and memory and resources.memory > memory:

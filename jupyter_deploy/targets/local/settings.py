@@ -57,32 +57,33 @@ class LocalSettings(TargetSettings):
     )
     port: int = Field(default=8780, ge=1, le=65535, description="The gateway's port; when taken, a free one is chosen.")
     envoy: str | None = Field(default=None, description="Path of another Envoy binary.")
-    start_timeout: float = Field(default=120.0, gt=0, description="Seconds until a release must be ready and right.")
+    start_timeout: float = Field(default=120.0, gt=0, description="Seconds for the start of a release.")
     predict_timeout: float = Field(default=60.0, gt=0, description="Seconds that a prediction may take.")
-    shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow's answer is waited for.")
+    shadow_timeout: float = Field(default=30.0, gt=0, description="Seconds that a shadow may take to answer.")
     hosts: HostNames = Field(
         default=(),
-        description="Host names, with commas between, by which clients call the gateway beside `localhost` and that "
-        "of the public URL; `*.` may stand before one. Others are refused.",
+        description="Host names, separated by commas, by which clients may call the gateway besides `localhost` and "
+        "the public URL's host; a name may begin with `*.`. Others are refused.",
     )
     public_url: str | None = Field(
         default=None,
-        description="Where others reach the gateway, `{port}` in it being its port: goes into what is printed.",
+        description="The gateway's URL for other machines, with `{port}` for its port; messages show it.",
     )
     require_token: bool = Field(
         default=False,
-        description="Have a token made in `NBDEPLOY_HOME/token.header`; while it is there, every request needs it.",
+        description="Make a token in `NBDEPLOY_HOME/token.header`; while that file exists, requests need it.",
     )
     when_record_fails: Literal["answer", "refuse"] = Field(
-        default="answer", description="What cannot be recorded (a full disk) is answered, or refused with 503."
+        default="answer",
+        description="Requests that cannot be recorded (a full disk) are answered, or refused with 503.",
     )
     log_format: Literal["text", "json"] = Field(
-        default="text", description="What releases say in their logs: lines of text, or a JSON object each."
+        default="text", description="Format of releases' logs: lines of text, or JSON objects."
     )
     otlp_endpoint: str | None = Field(
         default=None,
-        description="Where traces go: an OpenTelemetry collector's URL, such as http://127.0.0.1:4318 (default: "
-        "nowhere). Releases need `pip install 'nbdeploy[otlp]'`; the gateway takes it up when it starts next.",
+        description="URL of an OpenTelemetry collector for traces, such as http://127.0.0.1:4318 (default: no traces). "
+        "Releases need `pip install 'nbdeploy[otlp]'`; the gateway uses it from its next start.",
     )
     segment_bytes: int = Field(
         default=32 * 1024**2, ge=1024, description="A file of records is closed, and then compacted, at this size."

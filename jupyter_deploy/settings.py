@@ -107,8 +107,8 @@ class Settings(BaseSettings):
     tolerance: Tolerance = Field(default=Tolerance(), description="Tolerance for floating-point answers.")
     validate: tuple[ValidationSpec, ...] = Field(  # type: ignore[assignment]  # an old name of pydantic's own
         default=(),
-        description="In nbdeploy.yaml: what 'nbdeploy validate' runs, a list of {notebook, parameters, matrix, gates, "
-        "traffic}.",
+        description="In nbdeploy.yaml: the validations of 'nbdeploy validate', a list of {notebook, parameters, "
+        "matrix, gates, traffic}.",
     )
     redact: Texts = Field(
         default=(), description="In nbdeploy.yaml: columns whose values a release never records, a list."
@@ -183,14 +183,14 @@ _REQUIRED = ("validate", "tolerance", "redact", "resources")
 """Settings of requirements of a model, its records and its resources. The others name folders and programs."""
 
 
-def _beside(folder: Path) -> type[Settings]:
+def _for_notebook(folder: Path) -> type[Settings]:
     """Settings of the environment, and ``_REQUIRED`` of the ``nbdeploy.yaml`` in a notebook's folder.
 
     The client of a server's job has not chosen that folder as on a command line, and the file may come from anywhere:
     it must not name another home, or programs to run.
     """
 
-    class Beside(Settings):
+    class NotebookSettings(Settings):
         model_config = SettingsConfigDict(yaml_file=None)
 
         @classmethod
@@ -202,14 +202,14 @@ def _beside(folder: Path) -> type[Settings]:
             required = {name: value for name, value in values.items() if name in _REQUIRED}
             return *others, InitSettingsSource(settings_cls, required)
 
-    return Beside
+    return NotebookSettings
 
 
-def load_settings(beside: Path | None = None) -> Settings:
+def load_settings(notebook_folder: Path | None = None) -> Settings:
     """The settings of the environment and ``nbdeploy.yaml``.
 
-    ``beside``: a notebook's folder, of whose file only the requirements of a model count; else the file is that of the
-    working directory.
+    ``notebook_folder``: a notebook's folder, of whose file only the requirements of a model count; else the file is
+    that of the working directory.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def load_settings(beside: Path | None = None) -> Settings:
         A setting is unknown or wrong; the message names it.
     """
     with _explained():
-        settings = _beside(beside)() if beside else Settings()
+        settings = _for_notebook(notebook_folder)() if notebook_folder else Settings()
     settings.require_targets()
     return settings
 

@@ -205,10 +205,10 @@ class _Parts:
         return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
 
     def _settings_for(self, declared: type[S]) -> S:
-        return self._settings.for_target(declared, archivist=self._archivist(), bring=self._bring)
+        return self._settings.for_target(declared, archivist=self._archivist(), load_image=self._load_image)
 
-    def _bring(self, engine: str, reference: Reference) -> None:
-        self.images.engines.bring(engine, reference)  # made when an image is moved
+    def _load_image(self, engine: str, reference: Reference) -> None:
+        self.images.engines.load(engine, reference)  # made when an image is moved
 
     def _archivist(self) -> tuple[str, ...]:
         """The command line of the archivist, which compacts and expires records while releases run."""

@@ -34,20 +34,20 @@ class LayerContents:
 
 def _found(store: Path, digest: str, paths: Collection[str], take: Callable[[IO[bytes]], T]) -> dict[str, T]:
     """Apply ``take`` to each of these files in its uppermost layer; stops when all are found."""
-    wanted = {path.lstrip("/") for path in paths}
+    missing = {path.lstrip("/") for path in paths}
     found: dict[str, T] = {}
     for layer in reversed(_layers(store, digest)):
-        if not wanted:
+        if not missing:
             break
         with _tar(store, layer) as tar:
-            here, hidden = _of_layer(tar, wanted, take)
+            here, hidden = _of_layer(tar, missing, take)
         found |= here
-        wanted -= here.keys() | hidden
+        missing -= here.keys() | hidden
     return {f"/{path}": value for path, value in found.items()}
 
 
 def _of_layer(
-    tar: tarfile.TarFile, wanted: Collection[str], take: Callable[[IO[bytes]], T]
+    tar: tarfile.TarFile, missing: Collection[str], take: Callable[[IO[bytes]], T]
 ) -> tuple[dict[str, T], set[str]]:
     """The values of the files in a layer, and the files of lower layers that it hides."""
     here: dict[str, T] = {}
@@ -56,22 +56,22 @@ def _of_layer(
         path = member.name.removeprefix("./").strip("/")
         folder, _, name = path.rpartition("/")
         if name == _OPAQUE:
-            hidden |= _at_or_below(folder, wanted)
+            hidden |= _at_or_below(folder, missing)
         elif name.startswith(_WHITEOUT):
-            hidden |= _at_or_below(f"{folder}/{name.removeprefix(_WHITEOUT)}".lstrip("/"), wanted)
-        elif member.isfile() and path in wanted:
+            hidden |= _at_or_below(f"{folder}/{name.removeprefix(_WHITEOUT)}".lstrip("/"), missing)
+        elif member.isfile() and path in missing:
             file = tar.extractfile(member)
             if file is not None:
                 here[path] = take(file)
         elif not member.isdir():  # a link or a device hides a file of that path
-            covered = _at_or_below(path, wanted)
+            covered = _at_or_below(path, missing)
             hidden |= covered
             here = {one: value for one, value in here.items() if one not in covered}
     return here, hidden
 
 
-def _at_or_below(path: str, wanted: Collection[str]) -> set[str]:
-    return {one for one in wanted if one == path or one.startswith(f"{path}/") or not path}
+def _at_or_below(path: str, missing: Collection[str]) -> set[str]:
+    return {one for one in missing if one == path or one.startswith(f"{path}/") or not path}
 
 
 def _sha256(file: IO[bytes]) -> str:

@@ -197,7 +197,7 @@ def _enter(built: Path, base: Base, kinds: Sequence[tuple[LayerKind, str]], writ
     above = diff_ids[len(below) :]
     if diff_ids[: len(below)] != below or len(above) != len(kinds):
         raise ImageNotBuilt(
-            f"the engine made {len(above)} layers on the base, and the Containerfile says {len(kinds)}",
+            f"the engine made {len(above)} layers on the base, and the Containerfile makes {len(kinds)}",
             "does it keep layers apart ('--squash' and '--layers' in its settings)? Without --builder none is needed",
         )
     layers = []

@@ -31,7 +31,7 @@ class EngineStorage:
         self._store = store
         self._registry = registry
 
-    def bring(self, engine: str, reference: Reference) -> None:
+    def load(self, engine: str, reference: Reference) -> None:
         """Load an image, by its digest, into the storage of ``podman`` or ``docker`` unless it is there.
 
         Raises

@@ -20,7 +20,7 @@ from .oci_documents import STOP, USER, as_json, configuration, kept_layer, manif
 
 _FORMAT = 1
 _CREATED = "1970-01-01T00:00:00+00:00"  # so that the image is reproducible
-_WHAT = "Envoy, and what starts it"
+_TITLE = "Envoy and its start script"
 
 # The processors in ELF headers, and containers' names.
 _PROCESSORS = {62: "amd64", 183: "arm64", 243: "riscv64", 21: "ppc64le", 22: "s390x"}
@@ -63,10 +63,10 @@ class GatewayBuilder:
                     f"{'.'.join(map(str, _GLIBC))} or newer",
                     "name a newer one: --base HOST/PATH@sha256:…",
                 )
-            progress(_WHAT)
+            progress(_TITLE)
             packed = _layer(envoy, below, writing)
             config = writing.put(as_json(_config(below, packed)), CONFIG_TYPE)
-            manifest = manifest_of(below, [oci_documents.Layer("code", _WHAT, packed)], config, "daemonless")
+            manifest = manifest_of(below, [oci_documents.Layer("code", _TITLE, packed)], config, "daemonless")
             digest = writing.put(as_json(manifest), MANIFEST_TYPE)["digest"]
         return Image(
             digest=digest,
@@ -122,4 +122,4 @@ def _config(base: Base, layer: Packed) -> dict[str, Any]:
         "Labels": {"org.opencontainers.image.title": "nbdeploy's gateway"},
         "StopSignal": STOP,
     }
-    return configuration(base, [(layer, _WHAT)], containers, created=_CREATED)
+    return configuration(base, [(layer, _TITLE)], containers, created=_CREATED)

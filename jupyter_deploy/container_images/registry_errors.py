@@ -87,13 +87,13 @@ _REFUSALS = (
     ),
     Refusal(
         r"authentication required|unauthorized|\b401\b|invalid username/password|incorrect username",
-        "{registry} does not let you in: it was given no credentials, or wrong ones",
+        "{registry} rejects you: the credentials are missing or wrong",
         _LOGIN,
     ),
     Refusal(
         r"(?<!permission )denied|forbidden|\b403\b|\b405\b|method not allowed|insufficient_scope|unsupported|read.only",
         "{registry} knows you, but you have no right to do this in {name}",
-        "ask for the right to pull and push there, or name another place in --to",
+        "request the right to pull and push there, or name another destination in --to",
     ),
     Refusal(
         r"name unknown|not known to registry|manifest unknown|\b404\b",

@@ -56,7 +56,5 @@ def manylinux(platform: str, glibc: tuple[int, int]) -> str:
     processor = platform.partition("-")[2]
     fitting = [minor for minor in _MANYLINUX if (2, minor) <= glibc]
     if not fitting:
-        raise InvalidInput(
-            f"glibc {glibc[0]}.{glibc[1]} is older than what wheels are built for", "take a newer base image"
-        )
+        raise InvalidInput(f"glibc {glibc[0]}.{glibc[1]} is too old for wheels", "take a newer base image")
     return f"{processor}-manylinux_2_{fitting[-1]}"

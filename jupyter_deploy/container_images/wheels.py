@@ -96,8 +96,8 @@ def write_wheels(distributions: Sequence[LocalDistribution], into: Path, lock: i
 
 def wheels_of(folders: Iterable[Path], versions: Mapping[str, str]) -> list[Path]:
     """The lock's wheels in these folders, for any Python and platform."""
-    wanted = {(canonicalize_name(name), version) for name, version in versions.items()}
-    return [file for folder in folders for file in sorted(folder.glob("*.whl")) if _wheel(file) in wanted]
+    locked = {(canonicalize_name(name), version) for name, version in versions.items()}
+    return [file for folder in folders for file in sorted(folder.glob("*.whl")) if _wheel(file) in locked]
 
 
 def _of(interpreter: str) -> list[LocalDistribution]:
@@ -116,7 +116,7 @@ def _of(interpreter: str) -> list[LocalDistribution]:
         return []
     if ended.returncode:
         raise EnvironmentNotBuilt(
-            f"{interpreter}, which ran the notebook, does not say what is installed there",
+            f"{interpreter}, which ran the notebook, does not list its distributions",
             "mend or remove that environment",
             ended.stderr[-1000:],
         )
@@ -129,8 +129,8 @@ def _offered() -> set[tuple[str, str]]:
     """Name and version of the wheels in the folders of pip's and uv's settings."""
     settings: Mapping[str, str] = uvs_settings(pips_settings()) | os.environ
     folders = settings.get("UV_FIND_LINKS", "").replace(",", " ").split()
-    places = [Path(place) for folder in folders if (place := folder_of(folder))]
-    return {wheel for place in places if place.is_dir() for wheel in _wheels_in(place)}
+    paths = [Path(path) for folder in folders if (path := folder_of(folder))]
+    return {wheel for path in paths if path.is_dir() for wheel in _wheels_in(path)}
 
 
 def _wheels_in(folder: Path) -> set[tuple[str, str]]:

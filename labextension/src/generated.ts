@@ -163,7 +163,7 @@ export interface Collected {
    */
   freed: number;
   /**
-   * Container engines that could not tell what they run: all images were kept.
+   * Container engines that did not report their containers: all images were kept.
    */
   unasked: string[];
   dry_run: boolean;
@@ -1284,7 +1284,7 @@ export interface Release {
    */
   changes: Changes | null;
   /**
-   * What the checks found when it was deployed, and what was waived then.
+   * Findings of the checks at its deploy, and their waivers.
    */
   findings: Finding[];
   /**
@@ -1768,7 +1768,7 @@ export interface ImageList {
    */
   folder: string;
   /**
-   * Bytes of what its images are made of, what several share being there once.
+   * Bytes of its images, with shared blobs counted once.
    */
   size: number;
   images: UsedImage[];

@@ -353,7 +353,7 @@ def test_what_cannot_be_published_is_said_with_its_remedy_and_goes_when_it_was_r
     publishes(panel, "https://registry.example/tumour")
     until(lambda: publishing(panel)["phase"] == "failed")
     shown = publishing(panel)
-    assert "leave out what stands before '://'" in shown["problem"]["message"]
+    assert "remove the part before '://'" in shown["problem"]["message"]
     told(panel, do="published", number=shown["number"] + 1)
     assert publishing(panel) == shown
     told(panel, do="published", number=shown["number"])

@@ -79,7 +79,7 @@ def as_source(text: str) -> str:
 def _wrong(text: str) -> str:
     first, slash, rest = text.partition("/")
     if "://" in text:
-        return "leave out what stands before '://'"
+        return "remove the part before '://'"
     if not slash or not re.fullmatch(_HOST, first):
         return "it begins with the registry's host, such as registry.example or localhost:5000"
     if rest != rest.lower() and re.fullmatch(r"[^:@]*[A-Z][^:@]*.*", rest):

@@ -134,7 +134,7 @@ class Containers(Protocol):
 
 
 class Engines(Protocol):
-    def bring(self, engine: str, reference: Reference) -> None:
+    def load(self, engine: str, reference: Reference) -> None:
         """Load an image, by its digest, into the storage of ``podman`` or ``docker`` unless it is there.
 
         It comes from this machine's image store, to which it is pulled first if need be. Raises ToolMissing,

@@ -98,7 +98,7 @@ class ImageList(Value):
     """
 
     folder: str = Field(description="This machine's image store.")
-    size: int = Field(description="Bytes of what its images are made of, what several share being there once.")
+    size: int = Field(description="Bytes of its images, with shared blobs counted once.")
     images: tuple[UsedImage, ...]
     unasked: tuple[str, ...] = ()
 
@@ -111,7 +111,7 @@ class Collected(Value):
     kept: tuple[UsedImage, ...]
     freed: int = Field(description="Bytes; also of layers and bases that no image needs any more.")
     unasked: tuple[str, ...] = Field(
-        default=(), description="Container engines that could not tell what they run: all images were kept."
+        default=(), description="Container engines that did not report their containers: all images were kept."
     )
     dry_run: bool = False
 

@@ -49,7 +49,7 @@ class Release(Value):
     stochastic: bool = False
     changes: Changes | None = Field(default=None, description="None: the first one, or of a former version's store.")
     findings: tuple[Finding, ...] = Field(
-        default=(), description="What the checks found when it was deployed, and what was waived then."
+        default=(), description="Findings of the checks at its deploy, and their waivers."
     )
     validation: Validated | None = Field(default=None, description="None: it was never validated.")
     redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
@@ -163,8 +163,8 @@ class Endpoint(Value):
         if len(found) == 1:
             return found[0]
         known = ", ".join(r.tag for r in self.releases)
-        what = "several releases" if found else "no release"
-        raise UnknownRelease(f"{self.name} has {what} that '{tag}' could mean", f"name one of: {known}")
+        count = "several releases" if found else "no release"
+        raise UnknownRelease(f"{self.name} has {count} that '{tag}' could mean", f"name one of: {known}")
 
     def candidates(self) -> list[str]:
         """The canary first, then the shadows."""
@@ -261,8 +261,8 @@ class Endpoint(Value):
 
     def recording(self, record: RecordMode | None, sample: float | None = None) -> Endpoint:
         """The same revision with another mode or share of recording; None: unchanged."""
-        given = {"record": record, "record_sample": sample}
-        return self.model_copy(update={name: value for name, value in given.items() if value is not None})
+        changed = {"record": record, "record_sample": sample}
+        return self.model_copy(update={name: value for name, value in changed.items() if value is not None})
 
     @property
     def recorded(self) -> str:
@@ -369,9 +369,9 @@ def _stable(traffic: Traffic, tag: str) -> Traffic:
     return Traffic(stable=tag, canary=without.canary, canary_percent=without.canary_percent, shadows=without.shadows)
 
 
-def _check_percent(percent: float, what: str) -> float:
+def _check_percent(percent: float, subject: str) -> float:
     if not 0 <= percent <= 100:  # NaN fails this too
-        raise InvalidTraffic(f"{what}: {percent:g} is not a percentage", "give a number from 0 to 100")
+        raise InvalidTraffic(f"{subject}: {percent:g} is not a percentage", "give a number from 0 to 100")
     return float(percent)
 
 

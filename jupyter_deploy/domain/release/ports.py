@@ -71,14 +71,14 @@ class TargetSettings(Value):
         Folder of BentoML's stores.
     archivist
         Command line of the program that compacts and expires records on this machine; empty: none.
-    bring
+    load_image
         Loads an image into the storage of ``podman`` or ``docker`` (``domain.images.ports.Engines``).
     """
 
     home: Path
     bentoml_home: Path
     archivist: tuple[str, ...] = ()
-    bring: Callable[[str, Reference], None] = _already_present
+    load_image: Callable[[str, Reference], None] = _already_present
 
     @classmethod
     def declared(cls) -> dict[str, FieldInfo]:

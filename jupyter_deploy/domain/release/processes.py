@@ -41,8 +41,8 @@ def last_lines(text: str, count: int) -> str:
 def environment_changed(tag: str, changes: Iterable[str]) -> EnvironmentChanged:
     """The error if the installed packages are not those of the capture."""
     return EnvironmentChanged(
-        f"{tag} cannot start: its environment is not what it was captured in",
-        "install the versions named, or deploy again from the notebook with what is installed now; with --isolated "
+        f"{tag} cannot start: its environment is not that of its capture",
+        "install the versions named, or deploy again from the notebook with the present ones; with --isolated "
         "a release has an environment of its own, which no installation touches",
         "\n".join(f"  {line}" for line in changes),
     )

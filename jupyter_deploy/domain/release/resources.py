@@ -26,7 +26,7 @@ _EXAMPLES: dict[Resource, str] = {
 }
 
 
-def parse_resources(given: Any) -> Any:
+def parse_resources(value: Any) -> Any:
     """``NAME=VALUE`` texts (one or a list), or a mapping, as plain values: bytes, numbers, devices; None: any.
 
     Raises
@@ -34,26 +34,26 @@ def parse_resources(given: Any) -> Any:
     ValueError
         An unknown name, a repeated name, or a wrong value.
     """
-    if given is None:
+    if value is None:
         return {}
-    if isinstance(given, Mapping):
-        return {_name(name): _value(_name(name), value) for name, value in given.items()}
-    if not isinstance(given, str | list | tuple):
-        return given  # pydantic reports the type
+    if isinstance(value, Mapping):
+        return {_name(name): _value(_name(name), value) for name, value in value.items()}
+    if not isinstance(value, str | list | tuple):
+        return value  # pydantic reports the type
     found: dict[str, Any] = {}
-    for text in [given] if isinstance(given, str) else given:
-        name, equals, value = (part.strip() for part in str(text).partition("="))
+    for text in [value] if isinstance(value, str) else value:
+        name, equals, amount = (part.strip() for part in str(text).partition("="))
         if not equals:
             raise ValueError(f"'{text}' is not NAME=VALUE: write, for example, {'; '.join(_EXAMPLES.values())}")
         if name in found:
             raise ValueError(f"{name} is given twice: name each resource once")
-        found[_name(name)] = _value(_name(name), value)
+        found[_name(name)] = _value(_name(name), amount)
     return found
 
 
-def parse_memory(given: Any) -> Any:
+def parse_memory(value: Any) -> Any:
     """``512MB``, ``1.5 GiB`` as bytes; a number is bytes."""
-    return _value("memory", given)
+    return _value("memory", value)
 
 
 def _name(name: Any) -> Resource:
@@ -63,22 +63,22 @@ def _name(name: Any) -> Resource:
     return known
 
 
-def _value(name: Resource, given: Any) -> float | int | str | None:
-    if given is None or given == ANY:
+def _value(name: Resource, value: Any) -> float | int | str | None:
+    if value is None or value == ANY:
         return None
-    found: float | int | str | None = _PARSERS[name](given)
+    found: float | int | str | None = _PARSERS[name](value)
     if found is None:
-        raise ValueError(f"{name} cannot be {given!r}: write {_EXAMPLES[name]}, or {name}={ANY} for no limit")
+        raise ValueError(f"{name} cannot be {value!r}: write {_EXAMPLES[name]}, or {name}={ANY} for no limit")
     return found
 
 
-def _cpu(given: Any) -> float | None:
-    number = _number(given)
+def _cpu(value: Any) -> float | None:
+    number = _number(value)
     return number if number is not None and 0.01 <= number < float("inf") else None
 
 
-def _memory(given: Any) -> int | None:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?(?:ytes)?\s*", str(given).lower())
+def _memory(value: Any) -> int | None:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?(?:ytes)?\s*", str(value).lower())
     if not match or match[2] not in _BYTES:
         return None
     size = int(float(match[1]) * _BYTES[match[2]])
@@ -90,23 +90,23 @@ def _memory(given: Any) -> int | None:
     return size
 
 
-def _gpu(given: Any) -> str | None:
-    devices = [part.strip() for part in str(given).split(",")]
+def _gpu(value: Any) -> str | None:
+    devices = [part.strip() for part in str(value).split(",")]
     plain = all(re.fullmatch(r"\d+|(GPU|MIG)-[A-Za-z0-9/-]+", one) for one in devices)
-    return ",".join(devices) if (plain or devices == ["none"]) and not isinstance(given, bool) else None
+    return ",".join(devices) if (plain or devices == ["none"]) and not isinstance(value, bool) else None
 
 
 def _count(most: float) -> Any:
-    def counted(given: Any) -> int | None:
-        number = _number(given)
+    def counted(value: Any) -> int | None:
+        number = _number(value)
         return int(number) if number is not None and number.is_integer() and 1 <= number <= most else None
 
     return counted
 
 
-def _number(given: Any) -> float | None:
+def _number(value: Any) -> float | None:
     try:
-        return None if isinstance(given, bool) else float(given)
+        return None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         return None
 
@@ -145,9 +145,9 @@ class Resources(Value):
     def processes(self) -> int:
         return self.workers or 1
 
-    def overridden(self, given: Mapping[Any, Any]) -> Resources:
+    def overridden(self, options: Mapping[Any, Any]) -> Resources:
         """These resources with some replaced."""
-        return Resources.model_validate(self.model_dump() | dict(given)) if given else self
+        return Resources.model_validate(self.model_dump() | dict(options)) if options else self
 
     def explicit(self) -> dict[str, Any]:
         """The resources that are not None."""
@@ -156,8 +156,8 @@ class Resources(Value):
     @property
     def in_container(self) -> dict[str, str]:
         """Variables for a container of a published image: resources that its processes cannot see themselves."""
-        said = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
-        return {name: str(value) for name, value in said.items() if value is not None}
+        variables = {"NBDEPLOY_WORKERS": self.workers if self.processes > 1 else None, "NBDEPLOY_THREADS": self.threads}
+        return {name: str(value) for name, value in variables.items() if value is not None}
 
     def threads_on(self, cpus: int) -> int | None:
         """Threads of each worker on a machine with ``cpus`` processors; None: the libraries choose."""

@@ -35,7 +35,7 @@ def beside(request: BesideRequest, ports: Ports) -> BesideView:
     """The view. Only what a model must hold to is read of the folder's ``nbdeploy.yaml``, as by a job."""
     # A Lab in a home names its folder by '~'. As it is written: '..' leads out of no link.
     path = Path(os.path.normpath(Path(request.path).expanduser().absolute()))
-    settings = load_settings(beside=path.parent)
+    settings = load_settings(notebook_folder=path.parent)
     around = Wiring(settings, folder=path.parent).ports
     endpoints = ports.store.endpoints()
     name = _name(path, endpoints, ports)

@@ -51,7 +51,7 @@ class HttpClient:
                 response = client.post(url, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise TargetError(
-                f"nobody answers at {url}: {error}", "'nbdeploy reconcile' starts what should run"
+                f"the gateway does not answer at {url}: {error}", "'nbdeploy reconcile' starts the endpoints"
             ) from error
         kind = response.headers.get("content-type", "")
         return response.status_code, dict(response.headers), response.json() if "json" in kind else response.text

@@ -52,7 +52,7 @@ class Runtime:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            if not self.path.is_symlink():  # a dangling one: check() says so
+            if not self.path.is_symlink():  # check() reports a dangling one
                 raise self._unusable(error.strerror or "it cannot be made") from error
         self.check()
         for name in ("conf.d", "pids", "programs", "releases", "routes", "s", "xds", "empty"):

@@ -119,7 +119,7 @@ class LocalSettings(TargetSettings):
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
-        """Names by which clients may call the gateway, beside those of this machine itself."""
+        """Names by which clients may call the gateway, besides those of this machine."""
         return (*self.hosts, *([_host_of(self.public_url)] if self.public_url else []))
 
     @property

@@ -42,7 +42,7 @@ _PARALLEL_PROBES = 32  # a release that hangs occupies one thread for a second
 
 
 class LocalTarget:
-    """``domain.ports.Target`` on this machine."""
+    """``domain.release.ports.Target`` on this machine."""
 
     settings_class: type[TargetSettings] = LocalSettings
 

@@ -39,7 +39,7 @@ class ProjectFolders:
             raise Refused(
                 f"{', '.join(changed)} in {folder} {'is' if len(changed) == 1 else 'are'} not as nbdeploy wrote "
                 f"{'it' if len(changed) == 1 else 'them'}",
-                "keep what was changed, such as in compose.override.yaml, and have it written over: --overwrite; or "
+                "move your changes, such as to compose.override.yaml, and overwrite the files: --overwrite; or "
                 "name another folder: --output-dir",
             )
         others = sorted(path.name for path in folder.iterdir()) if known is None else []

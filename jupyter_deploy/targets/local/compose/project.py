@@ -113,7 +113,7 @@ def _compose(plan: ComposePlan, settings: ComposeSettings, documents: str) -> st
     ]
     head = (
         f"# The endpoint {endpoint.name} as it was at revision {endpoint.revision}, by 'nbdeploy compose "
-        f"{endpoint.name}'. README.md says how it is started.\n"
+        f"{endpoint.name}'. README.md has the start command.\n"
     )
     return (
         f"{head}{_yaml({'name': endpoint.name})}\n"
@@ -271,11 +271,11 @@ def _readme(plan: ComposePlan) -> str:
         "\n"
         f"- In this folder, `podman-compose up --detach` or `docker compose up --detach` starts the endpoint{token}, "
         "`… down` stops it.\n"
-        f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` say how it is.\n"
-        f"- What was recorded stays in the volume `{name}_data`; `… down --volumes` removes that, too.\n"
+        f"- It answers at http://127.0.0.1:{plan.port}/{name}/predict; `… ps` and `… logs` show its state.\n"
+        f"- Records stay in the volume `{name}_data`; `… down --volumes` removes it, too.\n"
         f"- After a change of the endpoint, `nbdeploy compose {name}` writes these files anew, and `… up --detach` "
-        "puts them in force; a release that has no traffic any more runs until you remove its container.\n"
-        f"- What you want otherwise goes into a file `compose.override.yaml` beside them, which stays as it is.\n"
+        "applies them; a release without traffic runs until you remove its container.\n"
+        f"- Put your own changes into a file `compose.override.yaml` in this folder, which nbdeploy never touches.\n"
     )
 
 

@@ -74,8 +74,8 @@ def _prediction_routes(endpoint: Endpoint, predict_timeout: float, root: str) ->
         ),
     ]
     return [
-        {"name": f"{endpoint.name}{what}", "match": match, "route": route | rewrite}
-        for what, match, route, rewrite in patterns
+        {"name": f"{endpoint.name}{suffix}", "match": match, "route": route | rewrite}
+        for suffix, match, route, rewrite in patterns
     ]
 
 
@@ -136,5 +136,5 @@ def _mirror(endpoint: Endpoint, tag: str, percent: float) -> Json:
 
 
 def _recorded(endpoint: Endpoint, tag: str) -> str:
-    """The header that tells a release what to record of a request."""
+    """The header that tells a release how to record a request."""
     return Recording(endpoint.record, endpoint.record_sample, endpoint.release(tag).redact).header

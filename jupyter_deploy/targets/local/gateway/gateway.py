@@ -85,23 +85,23 @@ class Gateway:
         RouteNotConfirmed
             Envoy keeps its configuration, also over a restart.
         """
-        wanted = self._render(endpoints)
+        documents = self._render(endpoints)
         before = {kind: read_json(self._document(kind)) for kind in _KINDS}
         try:
             if not self.running():
-                self._start(wanted)
+                self._start(documents)
                 return
             steps = {
-                "cds": _versioned(_with_clusters_of(before["cds"], wanted["cds"])),
-                "shadow": _versioned(_with_routes_of(before["shadow"], wanted["shadow"])),
-                "edge": wanted["edge"],
+                "cds": _versioned(_with_clusters_of(before["cds"], documents["cds"])),
+                "shadow": _versioned(_with_routes_of(before["shadow"], documents["shadow"])),
+                "edge": documents["edge"],
             }
             with self._admin() as admin:
                 known = admin_says.document_stats(admin, _STATS.values())
                 for kind in _KINDS:
                     known = self._put(admin, kind, steps[kind], known)
                 for kind in ("shadow", "cds"):
-                    known = self._put(admin, kind, wanted[kind], known)
+                    known = self._put(admin, kind, documents[kind], known)
         except BaseException:
             # Envoy keeps its last good configuration in memory; for a restart the files must hold the same.
             for kind in reversed(_KINDS):
@@ -204,8 +204,8 @@ class Gateway:
     def _put(self, admin: admin_says.Admin, kind: str, document: Json, known: dict[str, str]) -> dict[str, str]:
         """Replace one document and wait until it is in force; returns the statistics that confirm it."""
         version, rejections = f"{_STATS[kind]}.version_text", f"{_STATS[kind]}.update_rejected"
-        wanted = document["version_info"]
-        if known.get(version) == wanted and read_json(self._document(kind)) == document:
+        target_version = document["version_info"]
+        if known.get(version) == target_version and read_json(self._document(kind)) == document:
             return known
         log = self._supervisor.log(PROGRAM)
         offset = log.stat().st_size if log.exists() else 0
@@ -214,7 +214,7 @@ class Gateway:
         reason = f"it did not take the new {kind} document within {_CONFIRM_SECONDS:g} s"
         while time.monotonic() < deadline:
             found = admin_says.document_stats(admin, _STATS.values())
-            if found.get(version) == wanted and (kind != "cds" or admin_says.clusters_known(admin, document)):
+            if found.get(version) == target_version and (kind != "cds" or admin_says.clusters_known(admin, document)):
                 return found
             # A new Envoy counts from zero.
             if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):

@@ -72,7 +72,7 @@ class ContainerRunner:
         ToolMissing, TargetError, RegistryError, InvalidInput
         """
         require_containable(self._release.resources, self._engine)
-        self._settings.bring(self._engine.name, self._reference)
+        self._settings.load_image(self._engine.name, self._reference)
 
     def program(self, name: str, sockets: Sequence[str]) -> Program:
         """The engine's client as a program; makes the folders."""
@@ -163,8 +163,8 @@ def sweep(
         engine = find()
     except (ToolMissing, TargetError):
         return  # without an engine there are no containers to end
-    wanted = {HOME_LABEL: _home(settings), **labels}
-    filters = [f"--filter=label={name}={value}" for name, value in wanted.items()]
+    selected = {HOME_LABEL: _home(settings), **labels}
+    filters = [f"--filter=label={name}={value}" for name, value in selected.items()]
     for name in _output(engine, ["ps", "--all", "--format={{.Names}}", *filters]).splitlines():
         for command in engine.end(name):
             why = launch.cleared(command, for_engine(os.environ))
@@ -193,11 +193,11 @@ def require_containable(resources: Resources, engine: Engine) -> None:
     """
     if resources.gpu not in (None, "none"):
         raise InvalidInput(
-            f"a release that runs from its image has no GPU, and gpu={resources.gpu} is asked for",
+            f"a release that runs from its image has no GPU, and gpu={resources.gpu} is requested",
             "add --resources gpu=none, or deploy it without --image",
         )
-    wanted = {"memory": resources.memory, "cpu": resources.cpu}
-    cannot = [name for name, value in wanted.items() if value is not None and name not in engine.controllers]
+    limited = {"memory": resources.memory, "cpu": resources.cpu}
+    cannot = [name for name, value in limited.items() if value is not None and name not in engine.controllers]
     if cannot:
         raise TargetError(
             f"{engine.name} cannot limit {' and '.join(cannot)} for this user: no control group for it is delegated",

@@ -212,5 +212,5 @@ def unusable(name: str, why: str) -> TargetError:
     """The error for an installed engine that does not work."""
     return TargetError(
         f"{name} is installed and does not work for this user: {why}",
-        f"see what '{name} info' says, or deploy it without --image",
+        f"read the output of '{name} info', or deploy it without --image",
     )

@@ -1,4 +1,4 @@
-"""A spare process: it has imported what a release needs, waits, and becomes the release that a client names.
+"""A spare process: it has a release's imports, waits, and becomes the release that a client names.
 
     python -P …/targets/local/releases/spare_process.py STATE
 
@@ -105,7 +105,7 @@ def _become(plan: dict[str, Any], noted: Any, serving: Path) -> None:
     if (workplace := sys.modules.get("serving.workplace")) is not None:
         workplace.leave()
     os.chdir(plan["folder"])
-    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
+    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - the purpose of this program
 
 
 def _is_as_fresh(noted: Any, serving: Path) -> bool:
@@ -116,7 +116,7 @@ def _is_as_fresh(noted: Any, serving: Path) -> bool:
         with sys.modules["serving.role"].asked_as("probe"):
             model.answer(model.manifest["instances"])
         return not noted.left() and not sys.modules["serving.audit.redirect"].originals()
-    except Exception:  # noqa: BLE001 - a fresh process fails likewise, and says it as it should be said
+    except Exception:  # noqa: BLE001 - a fresh process fails likewise, and reports it properly
         return False
 
 

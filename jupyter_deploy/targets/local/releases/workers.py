@@ -176,7 +176,7 @@ class Workers:
             if found:
                 raise StartFailed(
                     f"{self.release.tag} does not answer its example as the notebook did",
-                    "see what the model depends on that is neither in its snapshot nor in its environment",
+                    "find the model's dependency that is neither in its snapshot nor in its environment",
                     "\n".join(f"  {line}" for line in found),
                 )
 

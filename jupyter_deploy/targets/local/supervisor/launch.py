@@ -39,7 +39,7 @@ def main(path: Path) -> None:
     begin(plan, path, supervisor=plan["supervisor"])
     os.chdir(plan["folder"])
     clear(plan)
-    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - that is what it is for
+    os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606 - the purpose of this program
 
 
 def begin(plan: dict[str, Any], path: Path, *, supervisor: str | None = None) -> None:
@@ -69,7 +69,7 @@ def cleared(command: list[str], environment: dict[str, str]) -> str:
     """
     import subprocess  # noqa: PLC0415 - 10 ms that few programs need
 
-    said = ""
+    output = ""
     for _ in range(_TRIES):
         try:
             ended = subprocess.run(
@@ -83,10 +83,10 @@ def cleared(command: list[str], environment: dict[str, str]) -> str:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-        said = ended.stderr.strip()
-        if ended.returncode == 0 or "no such container" in said.lower():
+        output = ended.stderr.strip()
+        if ended.returncode == 0 or "no such container" in output.lower():
             return ""
-    return said or f"{command[0]} ended with {ended.returncode}"
+    return output or f"{command[0]} ended with {ended.returncode}"
 
 
 def _write_to(log: str) -> None:
@@ -219,7 +219,7 @@ def _count(ready: Path, starts: Path, retries: int) -> None:
         with suppress(ValueError):
             failures = int(starts.read_text()) + 1
     if failures > retries:
-        _say(f"{failures} starts in a row have failed: given up; see above why")
+        _say(f"{failures} starts in a row have failed: given up; the reason is above")
         sys.exit(GIVEN_UP)
     starts.write_text(str(failures))
     time.sleep(min(failures, 5))
@@ -229,7 +229,7 @@ def _bind(limits: dict[str, Any], name: str, state: Path) -> None:
     """Apply the limits to this process, and write them to ``state``."""
     spec = importlib.util.spec_from_file_location("limits", Path(__file__).parents[1] / "releases" / "limits.py")
     if spec is None or spec.loader is None:
-        raise ImportError("limits.py is missing beside launch.py")
+        raise ImportError("limits.py is missing")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     found = module.enforce(limits["memory"], limits["cpu"], name)

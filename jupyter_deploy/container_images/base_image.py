@@ -153,12 +153,12 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
     config = json.loads(store.blob(manifest["config"]["digest"]).read_bytes())
     _require_processor(config, source, environment)
     key = entry["digest"].removeprefix("sha256:")
-    found = writing.kept("bases", key)
-    if found is None:
+    inspection = writing.kept("bases", key)
+    if inspection is None:
         layers = [(one["mediaType"], store.blob(one["digest"])) for one in manifest["layers"]]
         pythons, glibc = inspect_layers(layers)
-        found = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
-        writing.keep("bases", key, found)
+        inspection = {"digest": entry["digest"], "size": entry["size"], "glibc": glibc, "pythons": pythons}
+        writing.keep("bases", key, inspection)
     return Base(
         name=source.name,
         digest=entry["annotations"][BASE_DIGEST],
@@ -166,8 +166,8 @@ def fetch_base(source: BaseSource, store: ImageFolder, writing: Writing, environ
         pinned=source.pinned is not None,
         manifest=manifest,
         config=config,
-        python=_python(found["pythons"], source, environment),
-        glibc=_glibc(found["glibc"], source),
+        python=_python(inspection["pythons"], source, environment),
+        glibc=_glibc(inspection["glibc"], source),
     )
 
 
@@ -192,11 +192,11 @@ def _require_processor(config: dict[str, Any], source: BaseSource, environment: 
 
 def _python(pythons: list[list[str]], source: BaseSource, environment: Environment) -> Python:
     minor = environment.minor
-    found = [Python(path, version) for path, version in pythons]
-    fitting = [one for one in found if one.minor == minor]
+    installed = [Python(path, version) for path, version in pythons]
+    fitting = [one for one in installed if one.minor == minor]
     if fitting:
         return fitting[0]
-    there = f"has Python {', '.join(one.version for one in found)}" if found else "has no Python"
+    there = f"has Python {', '.join(one.version for one in installed)}" if installed else "has no Python"
     raise BaseUnfit(
         f"the base image {source.name} {there}, and the notebook ran on Python {environment.python}",
         f"set base_image to one with Python {minor}: Debian bookworm has 3.11, Ubuntu noble 3.12, Debian trixie 3.13",

@@ -124,9 +124,9 @@ class Engine:
             for raw in process.stdout or ():
                 line = raw.decode(errors="replace").rstrip()
                 tail = [*tail, line][-_TAIL:]
-                found = _MADE.fullmatch(line)
-                if found and made:
-                    made.images.append(found[1])
+                match = _MADE.fullmatch(line)
+                if match and made:
+                    made.images.append(match[1])
                 self.on_line(line)
         if process.returncode:
             installing = any(_INSTALLING.search(line) for line in tail)
@@ -185,12 +185,12 @@ class Engine:
         else:
             arguments = ["containers", "--notruncate", "--format", "{{.ContainerID}} {{.ImageID}}"]
         words = [line.split() for line in self._query(arguments).output.decode().splitlines()]
-        return {found[0]: found[-1].removeprefix("sha256:") for found in words if found}
+        return {word[0]: word[-1].removeprefix("sha256:") for word in words if word}
 
     def _images(self) -> set[str]:
         """The ids of all images."""
-        found = self._query(["images", "--all", "--quiet", "--no-trunc"]).output.decode().split()
-        return {one.removeprefix("sha256:") for one in found}
+        ids = self._query(["images", "--all", "--quiet", "--no-trunc"]).output.decode().split()
+        return {one.removeprefix("sha256:") for one in ids}
 
     def _query(self, arguments: Sequence[str]) -> Completed:
         try:
@@ -234,10 +234,10 @@ def base_name(base: Base) -> str:
 
 def in_words(line: str) -> str | None:
     """The progress in a line of an engine's output; None: there is none."""
-    found = _STEP.fullmatch(line)
-    if found:
-        stage = f"stage {found[1].replace('/', ' of ')}, " if found[1] else ""
-        return f"{stage}step {found[2].replace('/', ' of ')}: {_short(found[3])}"
+    match = _STEP.fullmatch(line)
+    if match:
+        stage = f"stage {match[1].replace('/', ' of ')}, " if match[1] else ""
+        return f"{stage}step {match[2].replace('/', ' of ')}: {_short(match[3])}"
     stage_of_docker = _STAGE.fullmatch(line)
     return _short(stage_of_docker[1]) if stage_of_docker else None
 

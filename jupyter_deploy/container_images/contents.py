@@ -35,15 +35,15 @@ class LayerContents:
 def _found(store: Path, digest: str, paths: Collection[str], take: Callable[[IO[bytes]], T]) -> dict[str, T]:
     """Apply ``take`` to each of these files in its uppermost layer; stops when all are found."""
     missing = {path.lstrip("/") for path in paths}
-    found: dict[str, T] = {}
+    values: dict[str, T] = {}
     for layer in reversed(_layers(store, digest)):
         if not missing:
             break
         with _tar(store, layer) as tar:
             here, hidden = _of_layer(tar, missing, take)
-        found |= here
+        values |= here
         missing -= here.keys() | hidden
-    return {f"/{path}": value for path, value in found.items()}
+    return {f"/{path}": value for path, value in values.items()}
 
 
 def _of_layer(

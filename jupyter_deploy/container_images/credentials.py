@@ -32,8 +32,8 @@ def certificates_for(registry: str) -> str:
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     folders = (home / "containers/certs.d", Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
     # skopeo takes the first of them that has a folder for the registry.
-    found = next((folder / registry for folder in folders if (folder / registry).is_dir()), None)
-    return "\n".join(path.read_text("utf-8") for path in sorted(found.glob("*.crt"))) if found else ""
+    certificates = next((folder / registry for folder in folders if (folder / registry).is_dir()), None)
+    return "\n".join(path.read_text("utf-8") for path in sorted(certificates.glob("*.crt"))) if certificates else ""
 
 
 def _auth_files() -> list[Path]:

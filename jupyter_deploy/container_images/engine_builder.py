@@ -61,20 +61,20 @@ class EngineBuilder:
         environment = plan.snapshot.manifest.environment
         source = base_source(plan.base, environment)
         _require_own_processor(environment)
-        found = indexes()
+        sources = indexes()
         name = container_engines.find()
         with disk_faults(), self._store.writing() as writing:
             progress(f"base image {source.name}")
             base = fetch_base(source, self._store, writing, environment)
             requirements = dependencies.requirements_for(plan, base, compiled_by=base.python.version)
             parts = parts_of(plan)
-            recipe = _recipe(plan, base, requirements, parts, found)
+            recipe = _recipe(plan, base, requirements, parts, sources)
             # A name of its own: the engine of a killed nbdeploy must not see the next one's files.
             context, built = writing.making / f"context-{os.getpid()}", writing.making / "built"
-            texts = _write_context(context, recipe, requirements, parts, found, lock=writing.lock)
+            texts = _write_context(context, recipe, requirements, parts, sources, lock=writing.lock)
             require_wheels_run(context / text.TOOLS / "wheels", base)
             engine = container_engines.Engine(name, lambda line: _tell(name, line, progress))
-            secrets = container_engines.Secrets((text.SETTINGS, found.settings), found.files, found.hidden)
+            secrets = container_engines.Secrets((text.SETTINGS, sources.settings), sources.files, sources.hidden)
             kept_as = f"localhost/nbdeploy/{plan.snapshot.tag.partition(':')[0]}"
             engine.build(context, self._store.folder, base, secrets, name=kept_as, into=built)
             progress("packing")
@@ -102,14 +102,14 @@ def _tell(engine: str, line: str, progress: Progress) -> None:
         progress(f"{engine}: {words}")
 
 
-def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Parts, found: Indexes) -> text.Recipe:
+def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Parts, sources: Indexes) -> text.Recipe:
     return text.Recipe(
         tag=plan.snapshot.tag,
         base=f"{base.name}@{base.digest}" if base.pinned else container_engines.base_name(base),
         origin=f"Python {base.python.version}, {base.name}@{base.digest}",
         python=base.python.path,
         count=len(requirements.versions),
-        no_index=found.no_index,
+        no_index=sources.no_index,
         refreshed=[one.name for one in requirements.local],
         large=[title_of(entry) for entry, _ in parts.large],
         variables=variables(base),
@@ -122,7 +122,7 @@ def _recipe(plan: ImagePlan, base: Base, requirements: Requirements, parts: Part
 
 
 def _write_context(
-    context: Path, recipe: text.Recipe, requirements: Requirements, parts: Parts, found: Indexes, *, lock: int
+    context: Path, recipe: text.Recipe, requirements: Requirements, parts: Parts, sources: Indexes, *, lock: int
 ) -> Mapping[str, str]:
     """Write the build's context; returns its texts for people.
 
@@ -155,7 +155,7 @@ def _write_context(
     except EnvironmentNotBuilt as error:
         raise ImageNotBuilt(NOT_INSTALLED, error.remedy, error.details) from error
     # Last: these wheels are hard links to the user's own, which a build must not overwrite.
-    for wheel in wheels_of(found.folders, requirements.versions):
+    for wheel in wheels_of(sources.folders, requirements.versions):
         _link(wheel, wheels / wheel.name)
     return texts
 

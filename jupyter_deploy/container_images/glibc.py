@@ -71,6 +71,6 @@ def _installed(info: Path) -> Iterator[tuple[_Version, Path]]:
 
 
 def _newest(content: bytes, library: Path) -> Iterator[tuple[_Version, Path]]:
-    found = [(int(one[1]), int(one[2])) for one in _NEEDED.finditer(content)]
-    if found:
-        yield max(found), library
+    versions = [(int(one[1]), int(one[2])) for one in _NEEDED.finditer(content)]
+    if versions:
+        yield max(versions), library

@@ -89,12 +89,12 @@ def _compiled_layer(sources: Sequence[Entry], more: Sequence[Entry], by: Compile
 
 def _contents(entries: Sequence[Entry]) -> list[list[str]]:
     """The inputs of a layer of small files."""
-    found = []
+    contents = []
     for entry in entries:
         content = entry.source.read_bytes() if isinstance(entry.source, Path) else entry.source
         identity = sha256(content) if isinstance(content, bytes) else str(content)
-        found.append([entry.name, identity, str(entry.executable)])
-    return sorted(found)
+        contents.append([entry.name, identity, str(entry.executable)])
+    return sorted(contents)
 
 
 def _config(plan: ImagePlan, base: Base, layers: Sequence[Layer]) -> dict[str, Any]:

@@ -64,8 +64,8 @@ class ImageFolder:
     def images(self) -> list[Image]:
         """The images of nbdeploy, newest first, without bases and other tools' images."""
         entries = sorted(self.entries(), key=lambda one: one.get("annotations", {}).get(BUILT, ""), reverse=True)
-        found = {entry["digest"]: self._image(entry) for entry in entries}
-        return [image for image in found.values() if image]
+        images = {entry["digest"]: self._image(entry) for entry in entries}
+        return [image for image in images.values() if image]
 
     def image(self, digest: str) -> Image | None:
         entry = next((entry for entry in self.entries() if entry["digest"] == digest), None)
@@ -73,8 +73,8 @@ class ImageFolder:
 
     def containerfile(self, digest: str) -> Path | None:
         """The Containerfile of an image; None: no engine built it here."""
-        found = self._recipe(digest) / "Containerfile"
-        return found if found.exists() else None
+        file = self._recipe(digest) / "Containerfile"
+        return file if file.exists() else None
 
     def remove(self, digests: Sequence[str], *, dry_run: bool) -> int:
         """Remove images, blobs that no other image uses, and remains of interrupted builds; returns the bytes freed.
@@ -124,7 +124,7 @@ class ImageFolder:
     def entries(self) -> list[Descriptor]:
         """The descriptors in the index."""
         try:
-            found: list[Descriptor] = json.loads((self._folder / "index.json").read_bytes())["manifests"]
+            descriptors: list[Descriptor] = json.loads((self._folder / "index.json").read_bytes())["manifests"]
         except FileNotFoundError:
             return []
         except (ValueError, KeyError, TypeError) as error:
@@ -132,7 +132,7 @@ class ImageFolder:
                 f"{self._folder / 'index.json'} cannot be read: {error}",
                 f"move {self._folder} away: images are built, or pulled, again",
             ) from error
-        return found
+        return descriptors
 
     def blob(self, digest: str) -> Path:
         """The path of a blob, which need not exist."""
@@ -162,21 +162,21 @@ class ImageFolder:
 
     def _reached(self, entries: Sequence[Descriptor]) -> set[str]:
         """The digests of all blobs of these entries, also through an index."""
-        found: set[str] = set()
+        reached: set[str] = set()
         waiting = [entry["digest"] for entry in entries]
         while waiting:
             digest = waiting.pop()
-            if digest in found:
+            if digest in reached:
                 continue
-            found.add(digest)
+            reached.add(digest)
             try:
                 document = json.loads(self.blob(digest).read_bytes())
             except (OSError, ValueError):
                 continue
             waiting += [one["digest"] for one in document.get("manifests", ())]
-            found |= {one["digest"] for one in document.get("layers", ())}
-            found |= {document["config"]["digest"]} if "config" in document else set()
-        return found
+            reached |= {one["digest"] for one in document.get("layers", ())}
+            reached |= {document["config"]["digest"]} if "config" in document else set()
+        return reached
 
     def _blobs(self) -> list[Path]:
         return sorted((self._folder / "blobs" / "sha256").iterdir())

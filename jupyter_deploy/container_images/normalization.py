@@ -106,13 +106,13 @@ class Source:
 
 def to_compile(files: Iterable[tuple[str, Path]], minor: str, folder: Path) -> list[Source]:
     """The sources among these files, without libraries' tests; their bytecode goes below a folder."""
-    found = []
+    sources = []
     for name, file in files:
         path = PurePosixPath(name)
         if path.suffix == ".py" and "tests" not in path.parts:
             inside = path.parent / "__pycache__" / f"{path.stem}.cpython-{minor.replace('.', '')}.pyc"
-            found.append(Source(str(inside), file, folder / inside, f"/{name}"))
-    return sorted(found, key=lambda one: one.inside)
+            sources.append(Source(str(inside), file, folder / inside, f"/{name}"))
+    return sorted(sources, key=lambda one: one.inside)
 
 
 def compile_all(sources: Sequence[Source], interpreter: str, held: Sequence[int] = ()) -> None:

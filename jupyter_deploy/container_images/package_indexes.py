@@ -106,15 +106,15 @@ def folder_of(location: str) -> str:
 def _files(variables: Mapping[str, str]) -> dict[str, Path]:
     """The files that uv would read on this machine."""
     default = Path(variables.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "uv" / "uv.toml"
-    found = {NETRC: Path(variables.get("NETRC") or Path.home() / ".netrc")}
+    files = {NETRC: Path(variables.get("NETRC") or Path.home() / ".netrc")}
     if not variables.get("UV_NO_CONFIG"):
-        found[CONFIG] = Path(variables.get("UV_CONFIG_FILE") or default)
+        files[CONFIG] = Path(variables.get("UV_CONFIG_FILE") or default)
     trusted = variables.get("SSL_CERT_FILE")
     if not trusted and any(variables.get(name, "").lower() in ("1", "true", "yes", "on") for name in _SYSTEMS):
         trusted = ssl.get_default_verify_paths().cafile
     if trusted:
-        found[CERTIFICATES] = Path(trusted)
-    return found
+        files[CERTIFICATES] = Path(trusted)
+    return files
 
 
 def _hidden(named: Mapping[str, str], noted: Path | None) -> Iterator[str]:

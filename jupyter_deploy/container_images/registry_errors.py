@@ -150,11 +150,11 @@ def registry_error(
     secrets
         Further texts to mask in it.
     """
-    found = refusal(complaints, reference)
+    kind = refusal(complaints, reference)
     about = {"registry": reference.registry, "name": reference.name}
     return RegistryError(
-        found.words.format(**about) + (f"; {so_far}" if so_far else ""),
-        found.remedy.format(**about),
+        kind.words.format(**about) + (f"; {so_far}" if so_far else ""),
+        kind.remedy.format(**about),
         masked(complaints, secrets),
     )
 

@@ -21,7 +21,7 @@ class EngineContainers:
 
     def of_images(self) -> tuple[Sequence[Contained], Sequence[str]]:
         """All containers, also stopped ones, since they can be started again."""
-        found: list[Contained] = []
+        containers: list[Contained] = []
         unasked: list[str] = []
         for engine in _ENGINES:
             try:
@@ -42,5 +42,5 @@ class EngineContainers:
                 continue
             for line in ended.output.decode(errors="replace").splitlines():
                 name, _, digest = line.partition("\t")
-                found.append(Contained(name=f"{engine} {name}", snapshot_digest=digest))
-        return found, unasked
+                containers.append(Contained(name=f"{engine} {name}", snapshot_digest=digest))
+        return containers, unasked

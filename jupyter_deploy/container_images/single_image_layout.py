@@ -55,8 +55,8 @@ def of_document(folder: Path, kind: str, document: bytes) -> Path:
 
 def descriptor(folder: Path) -> dict[str, Any]:
     """Media type, digest and size of a layout's image."""
-    found: dict[str, Any] = json.loads((folder / "index.json").read_text("utf-8"))["manifests"][0]
-    return {name: found[name] for name in ("mediaType", "digest", "size")}
+    entry: dict[str, Any] = json.loads((folder / "index.json").read_text("utf-8"))["manifests"][0]
+    return {name: entry[name] for name in ("mediaType", "digest", "size")}
 
 
 def attachment_tag(reference: Reference, suffix: str) -> Reference:

@@ -130,9 +130,9 @@ class Skopeo:
             source, destination = docker(reference), f"oci:{folder}:{single_image_layout.NAME}"
             progress(f"pulling {reference}")
             self.copy(reference, [*options, source, destination], None, progress)
-            found = single_image_layout.descriptor(folder)
-        add_to_index(store, found)
-        return str(found["digest"])
+            image = single_image_layout.descriptor(folder)
+        add_to_index(store, image)
+        return str(image["digest"])
 
     def copy(
         self,
@@ -210,10 +210,10 @@ class _PushProgress:
 
     def on_line(self, line: str) -> None:
         for sign, words in ((_ALREADY, "there already"), (_SENT, "sent")):
-            found = sign.search(line)
-            if found:
-                self._sent |= {found[1]} if sign is _SENT else set()
-                self._done(found[1], words)
+            match = sign.search(line)
+            if match:
+                self._sent |= {match[1]} if sign is _SENT else set()
+                self._done(match[1], words)
 
     def all_there(self) -> None:
         """Report the layers that skopeo did not mention."""
@@ -266,7 +266,7 @@ def _is_loopback(host: str) -> bool:
 
 def last_words(lines: Sequence[str]) -> str:
     """A program's last message, without the frame of its log."""
-    fatal = [found[1].replace('\\"', '"').replace("\\n", " ") for line in lines if (found := _FATAL.search(line))]
+    fatal = [match[1].replace('\\"', '"').replace("\\n", " ") for line in lines if (match := _FATAL.search(line))]
     return (fatal or [line for line in lines if line.strip()] or [""])[-1].strip()
 
 

@@ -47,14 +47,14 @@ def local_only(environment: Environment) -> list[LocalDistribution]:
     lock = {canonicalize_name(name): version for name, version in environment.distributions.items()}
     locked = [one for one in _of(environment.interpreter) if lock.get(canonicalize_name(one.name)) == one.version]
     offered = _offered() if locked else set()
-    found = [one for one in locked if (canonicalize_name(one.name), one.version) not in offered]
-    for one in found:
+    local = [one for one in locked if (canonicalize_name(one.name), one.version) not in offered]
+    for one in local:
         if not one.source.exists():
             raise InvalidInput(
                 f"{one.name} {one.version} exists on this machine only, and {one.source}, where it came from, is gone",
                 _REMEDY,
             )
-    return found
+    return local
 
 
 def state_of(distributions: Sequence[LocalDistribution]) -> dict[str, str]:

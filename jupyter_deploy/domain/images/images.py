@@ -151,7 +151,7 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
     """
     manifest = snapshot.manifest
     provenance = manifest.provenance
-    found = {
+    labels = {
         "org.opencontainers.image.title": manifest.name,
         "org.opencontainers.image.version": snapshot.tag.partition(":")[2],
         "org.opencontainers.image.description": f"{manifest.kind}, served over HTTP",
@@ -160,12 +160,12 @@ def labels_of(snapshot: Snapshot, *, validation: str | None) -> dict[str, str]:
         SNAPSHOT_DIGEST_LABEL: snapshot.digest,
     }
     if provenance.git:
-        found["org.opencontainers.image.revision"] = provenance.git.commit
+        labels["org.opencontainers.image.revision"] = provenance.git.commit
     if provenance.notebook_sha256:
-        found[NOTEBOOK_LABEL] = provenance.notebook_sha256
+        labels[NOTEBOOK_LABEL] = provenance.notebook_sha256
     if validation:
-        found[VALIDATION_LABEL] = validation
-    return found
+        labels[VALIDATION_LABEL] = validation
+    return labels
 
 
 IMAGE_USER = 65532

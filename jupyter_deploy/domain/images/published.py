@@ -75,10 +75,10 @@ def verdict_of(evidence: Iterable[Evidence]) -> Verdict:
 
     An image's agreement with itself is no reason to trust it: a forged image agrees with itself too.
     """
-    found = tuple(evidence)
-    if worst(one.verdict for one in found) == "fail":
+    checks = tuple(evidence)
+    if worst(one.verdict for one in checks) == "fail":
         return "fail"
-    vouched = any(one.verdict == "pass" and one.subject in ("signature", "digest") for one in found)
+    vouched = any(one.verdict == "pass" and one.subject in ("signature", "digest") for one in checks)
     return "pass" if vouched else "inconclusive"
 
 

@@ -157,13 +157,13 @@ class Endpoint(Value):
         UnknownRelease
             None or several match.
         """
-        found = [r for r in self.releases if tag in (r.tag, r.version)] or [
+        matches = [r for r in self.releases if tag in (r.tag, r.version)] or [
             r for r in self.releases if tag and (r.version.startswith(tag) or (":" in tag and r.tag.startswith(tag)))
         ]
-        if len(found) == 1:
-            return found[0]
+        if len(matches) == 1:
+            return matches[0]
         known = ", ".join(r.tag for r in self.releases)
-        count = "several releases" if found else "no release"
+        count = "several releases" if matches else "no release"
         raise UnknownRelease(f"{self.name} has {count} that '{tag}' could mean", f"name one of: {known}")
 
     def candidates(self) -> list[str]:
@@ -280,8 +280,9 @@ class Endpoint(Value):
             return self
         known = self.release(tag)
         forced = validation.forced or (known.validation.forced if known.validation else None)
-        found = known.model_copy(update={"validation": validation.model_copy(update={"forced": forced})})
-        return self.model_copy(update={"releases": tuple(found if r.tag == found.tag else r for r in self.releases)})
+        updated = known.model_copy(update={"validation": validation.model_copy(update={"forced": forced})})
+        releases = tuple(updated if r.tag == updated.tag else r for r in self.releases)
+        return self.model_copy(update={"releases": releases})
 
     def gaining(self, after: Endpoint) -> str | None:
         """The tag of the release that gains clients in ``after``: a new stable release, or a canary."""
@@ -306,10 +307,10 @@ class Endpoint(Value):
         return [r for r in self.releases if r.tag in warm or self.traffic.role_of(r.tag) != "idle"]
 
     def _by_tag(self, shares: Mapping[str, float], role: str) -> dict[str, float]:
-        found = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
-        if len(dict(found)) < len(found):
+        pairs = [(self.release(tag).tag, _check_percent(percent, f"{role} {tag}")) for tag, percent in shares.items()]
+        if len(dict(pairs)) < len(pairs):
             raise InvalidTraffic("one release is given twice, by two spellings of its tag", "name each release once")
-        return dict(found)
+        return dict(pairs)
 
     def _same_source(self, release: Release) -> str | None:
         for tag in self.candidates():

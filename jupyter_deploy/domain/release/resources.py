@@ -40,15 +40,15 @@ def parse_resources(value: Any) -> Any:
         return {_name(name): _value(_name(name), value) for name, value in value.items()}
     if not isinstance(value, str | list | tuple):
         return value  # pydantic reports the type
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for text in [value] if isinstance(value, str) else value:
         name, equals, amount = (part.strip() for part in str(text).partition("="))
         if not equals:
             raise ValueError(f"'{text}' is not NAME=VALUE: write, for example, {'; '.join(_EXAMPLES.values())}")
-        if name in found:
+        if name in options:
             raise ValueError(f"{name} is given twice: name each resource once")
-        found[_name(name)] = _value(_name(name), amount)
-    return found
+        options[_name(name)] = _value(_name(name), amount)
+    return options
 
 
 def parse_memory(value: Any) -> Any:
@@ -66,10 +66,10 @@ def _name(name: Any) -> Resource:
 def _value(name: Resource, value: Any) -> float | int | str | None:
     if value is None or value == ANY:
         return None
-    found: float | int | str | None = _PARSERS[name](value)
-    if found is None:
+    parsed: float | int | str | None = _PARSERS[name](value)
+    if parsed is None:
         raise ValueError(f"{name} cannot be {value!r}: write {_EXAMPLES[name]}, or {name}={ANY} for no limit")
-    return found
+    return parsed
 
 
 def _cpu(value: Any) -> float | None:

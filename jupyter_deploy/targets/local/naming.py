@@ -24,8 +24,8 @@ def program_name(endpoint: str, tag: str, generation: int = 0) -> str:
 def generations(endpoint: str, tag: str, programs: Iterable[str]) -> set[int]:
     """The generations of a release among the supervisor's programs."""
     pattern = re.compile(rf"{re.escape(program_name(endpoint, tag))}(?:\.\.(\d+))?")
-    found = (pattern.fullmatch(name) for name in programs)
-    return {int(one[1] or 0) for one in found if one}
+    matches = (pattern.fullmatch(name) for name in programs)
+    return {int(one[1] or 0) for one in matches if one}
 
 
 def sockets(runtime: Runtime, release: Release, generation: int | None = None) -> list[str]:

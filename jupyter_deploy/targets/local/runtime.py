@@ -60,12 +60,12 @@ class Runtime:
 
     def check(self) -> None:
         """Raise TargetError unless the directory is this user's alone."""
-        found = self.path.lstat()
-        if stat.S_ISLNK(found.st_mode):
+        status = self.path.lstat()
+        if stat.S_ISLNK(status.st_mode):
             raise self._unusable("it is a symbolic link")
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise self._unusable("it belongs to another user")
-        if found.st_mode & 0o077:
+        if status.st_mode & 0o077:
             self.path.chmod(0o700)
 
     def _unusable(self, why: str) -> TargetError:
@@ -151,15 +151,15 @@ def path_fault(path: Path) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty if none can be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _ours(path: Path) -> bool:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and os.access(path, os.W_OK | os.X_OK)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and os.access(path, os.W_OK | os.X_OK)

@@ -217,7 +217,7 @@ def _health(
     if reachable:
         with ThreadPoolExecutor(min(len(reachable), _PARALLEL_PROBES), "nbdeploy-health") as pool:
             ready = dict(zip(reachable, pool.map(lambda key: workers[key].ready(), reachable), strict=True))
-    found = {}
+    health = {}
     for key, one in workers.items():
         if programs is None and ready.get(key):
             running, healthy, detail = True, True, "runs without a supervisor"
@@ -225,8 +225,8 @@ def _health(
             states = (programs or {}).get(one.program, ())
             running, healthy, detail = one.health(states, ready=ready.get(key, False))
         enforced = one.limits() if running else ()
-        found[key] = ReleaseHealth(running=running, healthy=healthy, detail=detail, limits=enforced)
-    return found
+        health[key] = ReleaseHealth(running=running, healthy=healthy, detail=detail, limits=enforced)
+    return health
 
 
 def _answers(workers: Workers, *, renew: bool) -> bool:
@@ -357,13 +357,13 @@ class _Host:
 
     def fragments(self) -> dict[str, Endpoint]:
         """The endpoints in force."""
-        found = {}
+        endpoints = {}
         for path in sorted((self.runtime.path / "routes").glob("*.json")):
             # A file of another version of nbdeploy is skipped: its endpoint returns with its next route.
             with suppress(ValidationError, OSError):
                 endpoint = Endpoint.model_validate_json(path.read_bytes())
-                found[endpoint.name] = endpoint
-        return found
+                endpoints[endpoint.name] = endpoint
+        return endpoints
 
     def put(self, endpoint: Endpoint) -> None:
         write_atomic(self._fragment(endpoint.name), endpoint.model_dump_json())

@@ -52,13 +52,13 @@ class ProjectFolders:
 
     def existing(self, folder: Path) -> Mapping[str, str]:
         """The project's files that exist; a file that is no text counts as empty."""
-        found = {}
+        texts = {}
         for name in FILES:
             if (folder / name).exists() or (folder / name).is_symlink():
-                found[name] = ""
+                texts[name] = ""
                 with suppress(OSError, UnicodeDecodeError):
-                    found[name] = (folder / name).read_bytes().decode()
-        return found
+                    texts[name] = (folder / name).read_bytes().decode()
+        return texts
 
     def write(self, folder: Path, texts: Mapping[str, str]) -> None:
         """Write all files in their order, each atomically."""
@@ -83,8 +83,8 @@ def _note(folder: Path, known: Mapping[str, Sequence[str]]) -> None:
 def _known(folder: Path) -> dict[str, list[str]] | None:
     """By name, the SHA-256 of the files as they were written; None: none was."""
     try:
-        found = json.loads((folder / KNOWN).read_text("utf-8"))["written"]
-        return {str(name): [str(one) for one in hashes] for name, hashes in found.items()}
+        written = json.loads((folder / KNOWN).read_text("utf-8"))["written"]
+        return {str(name): [str(one) for one in hashes] for name, hashes in written.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -178,12 +178,12 @@ def _limits(resources: Resources) -> Json:
         limits["cpus"] = f"{resources.cpu:g}"
     if resources.memory:
         limits["memory"] = f"{resources.memory}b"
-    found: Json = {"limits": limits} if limits else {}
+    resource_limits: Json = {"limits": limits} if limits else {}
     if resources.gpu not in (None, "none"):
         devices = str(resources.gpu).split(",")
         reserved = {"driver": "nvidia", "device_ids": devices, "capabilities": ["gpu"]}
-        found["reservations"] = {"devices": [reserved]}
-    return found
+        resource_limits["reservations"] = {"devices": [reserved]}
+    return resource_limits
 
 
 def _gateway(plan: ComposePlan, documents: str) -> Json:

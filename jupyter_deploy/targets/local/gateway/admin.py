@@ -51,8 +51,8 @@ def stats(admin: Admin, pattern: str) -> dict[str, str]:
 
 def median(histogram: str) -> float | None:
     """Milliseconds, from ``P0(interval,total) … P50(nan,2.05) …``: the total is since Envoy started."""
-    found = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
-    return float(found[1]) if found else None
+    match = re.search(r"P50\([^,]+,([0-9.]+)\)", histogram)
+    return float(match[1]) if match else None
 
 
 def clusters_known(admin: Admin, document: Json) -> bool:

@@ -138,18 +138,18 @@ def bootstrap(settings: GatewaySettings) -> Json:
 
 def clusters(endpoints: Iterable[Endpoint], sockets: Sockets, settings: GatewaySettings, version: str) -> Json:
     """The CDS document."""
-    found: dict[str, Json] = {}
+    by_name: dict[str, Json] = {}
     for endpoint in _running(endpoints):
         for tag in endpoint.traffic.tags():
             paths = sockets[endpoint.name, tag]
             if tag in endpoint.traffic.shadows:
                 hop, shadow = hop_name(endpoint.name, tag), shadow_name(endpoint.name, tag)
-                found[hop] = parts.cluster(hop, [settings.shadow_socket], _HOP_BREAKER)
-                found[shadow] = parts.cluster(shadow, paths, _SHADOW_BREAKER)
+                by_name[hop] = parts.cluster(hop, [settings.shadow_socket], _HOP_BREAKER)
+                by_name[shadow] = parts.cluster(shadow, paths, _SHADOW_BREAKER)
             else:
                 name = cluster_name(endpoint.name, tag)
-                found[name] = parts.cluster(name, paths, _BREAKER)
-    return _discovery("cluster", [found[name] for name in sorted(found)], version)
+                by_name[name] = parts.cluster(name, paths, _BREAKER)
+    return _discovery("cluster", [by_name[name] for name in sorted(by_name)], version)
 
 
 def edge_routes(endpoints: Iterable[Endpoint], settings: GatewaySettings, version: str) -> Json:

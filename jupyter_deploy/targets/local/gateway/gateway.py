@@ -122,7 +122,7 @@ class Gateway:
 
     def counts(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, Counts]:
         """Envoy's counters of predictions, for each release that has traffic, in its present role."""
-        found = {}
+        counts = {}
         for tag in endpoint.traffic.tags():
             shadow = endpoint.traffic.role_of(tag) == "shadow"
             cluster = (envoy_names.shadow_name if shadow else envoy_names.cluster_name)(endpoint.name, tag)
@@ -134,12 +134,12 @@ class Gateway:
                 return max(0, int(stats.get(f"{prefix}_{counter}", "0")) - others)
 
             if f"{prefix}_completed" in stats:
-                found[tag] = Counts(
+                counts[tag] = Counts(
                     requests=predictions("completed"),
                     errors=predictions("5xx"),
                     p50_ms=admin_says.median(stats.get(f"{prefix}_time", "")),
                 )
-        return found
+        return counts
 
     def overflowed(self, endpoint: Endpoint, stats: dict[str, str]) -> dict[str, int]:
         """By shadow, the mirrored requests that Envoy dropped at the first hop; no ledger has these.
@@ -148,11 +148,11 @@ class Gateway:
         (``active``) or wait (``pending``). ``upstream_cx_overflow`` is not added: a copy without a free connection
         waits for one.
         """
-        found = dict.fromkeys(endpoint.traffic.shadows, 0)
-        for tag in found:
+        dropped = dict.fromkeys(endpoint.traffic.shadows, 0)
+        for tag in dropped:
             prefix = f"cluster.{envoy_names.stat_name(envoy_names.hop_name(endpoint.name, tag))}.upstream_rq"
-            found[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
-        return found
+            dropped[tag] = sum(int(stats.get(f"{prefix}_{why}_overflow", "0")) for why in ("active", "pending"))
+        return dropped
 
     def _start(self, documents: dict[str, Json]) -> None:
         binary = envoy_binary(self._settings)
@@ -213,11 +213,11 @@ class Gateway:
         deadline = time.monotonic() + _CONFIRM_SECONDS
         reason = f"it did not take the new {kind} document within {_CONFIRM_SECONDS:g} s"
         while time.monotonic() < deadline:
-            found = admin_says.document_stats(admin, _STATS.values())
-            if found.get(version) == target_version and (kind != "cds" or admin_says.clusters_known(admin, document)):
-                return found
+            present = admin_says.document_stats(admin, _STATS.values())
+            if present.get(version) == target_version and (kind != "cds" or admin_says.clusters_known(admin, document)):
+                return present
             # A new Envoy counts from zero.
-            if int(found.get(rejections, "0")) > int(known.get(rejections, "0")):
+            if int(present.get(rejections, "0")) > int(known.get(rejections, "0")):
                 reason = "it rejected the new configuration"
                 # Its message reaches the log a moment later.
                 wait_until(lambda: bool(_since(log, offset).strip()), _REASON_SECONDS)
@@ -233,8 +233,8 @@ class Gateway:
         if not Path(self._admin_socket).exists():
             return False
         with self._admin() as admin:
-            found = admin_says.document_stats(admin, _STATS.values())
-        return all(found.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
+            present = admin_says.document_stats(admin, _STATS.values())
+        return all(present.get(f"{_STATS[kind]}.version_text") == documents[kind]["version_info"] for kind in _KINDS)
 
     def _failed(self) -> bool:
         return not any(state.alive for state in self._supervisor.states(PROGRAM))
@@ -288,7 +288,7 @@ class Gateway:
         """A free port: the last one, so that URLs stay; else the next free one from the configured port on."""
         first = self._settings.port
         candidates = [self._port(), *range(first, min(first + 100, 65536)), 0]
-        port = next(found for found in map(_free, candidates) if found and found not in taken)
+        port = next(candidate for candidate in map(_free, candidates) if candidate and candidate not in taken)
         remember(self._settings, configured=first, port=port)
         return port
 

@@ -35,12 +35,12 @@ def token(home: Path) -> str | None:
     """
     path = token_file(home)
     try:
-        found = _TOKEN.fullmatch(path.read_text("utf-8"))
+        match = _TOKEN.fullmatch(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError):
-        found = None
-    if not found:
+        match = None
+    if not match:
         raise TargetError(
             f"{path} does not hold a gateway token",
             f"make it one line '{TOKEN_HEADER}: ' with at least 16 letters and digits, or remove it; "
@@ -48,7 +48,7 @@ def token(home: Path) -> str | None:
         )
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    return found[1]
+    return match[1]
 
 
 def make_token(home: Path) -> None:

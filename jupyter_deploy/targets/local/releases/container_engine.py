@@ -183,10 +183,10 @@ def _docker(path: str) -> Engine:
 def _info(name: str, path: str, *arguments: str) -> dict[str, Any]:
     ended = call_engine(name, path, arguments)
     try:
-        found: dict[str, Any] = json.loads(ended.stdout)
+        info: dict[str, Any] = json.loads(ended.stdout)
     except ValueError:
         raise unusable(name, last_lines(ended.stderr, 3)) from None
-    return found
+    return info
 
 
 def call_engine(name: str, path: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -28,10 +28,10 @@ def require_hardware(resources: Resources) -> None:
 def variables(resources: Resources) -> dict[str, str]:
     """Variables for libraries: threads and devices. A pool sets those of its workers itself."""
     threads = resources.threads_on(processors())
-    found = {} if threads is None else dict.fromkeys(THREADS, str(threads))
+    settings = {} if threads is None else dict.fromkeys(THREADS, str(threads))
     if resources.gpu is not None:
-        found["CUDA_VISIBLE_DEVICES"] = "-1" if resources.gpu == "none" else resources.gpu
-    return found
+        settings["CUDA_VISIBLE_DEVICES"] = "-1" if resources.gpu == "none" else resources.gpu
+    return settings
 
 
 def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]:
@@ -39,14 +39,14 @@ def enforced(resources: Resources, state: Path, folder: Path) -> tuple[str, ...]
 
     ``state`` is the file that ``limits`` wrote, ``folder`` the pool's folder.
     """
-    found = limits.read(state)
+    enforcement = limits.read(state)
     lines = []
     if resources.processes > 1:
         lines.append(f"{resources.processes} workers, {_sharing_words(folder / APART)}")
-    if "cpu" in found:
-        lines.append(_processor_words(found["cpu"]))
-    if "memory" in found:
-        lines.append(_memory_words(found["memory"], limits.killed(state)))
+    if "cpu" in enforcement:
+        lines.append(_processor_words(enforcement["cpu"]))
+    if "memory" in enforcement:
+        lines.append(_memory_words(enforcement["memory"], limits.killed(state)))
     return (*lines, *thread_words(resources))
 
 

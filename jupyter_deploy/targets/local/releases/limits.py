@@ -53,10 +53,10 @@ def undo(state: Path) -> None:
 def read(path: Path) -> _State:
     """The content of a state file; empty: there is none."""
     try:
-        found = json.loads(path.read_bytes())
+        state = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return state if isinstance(state, dict) else {}
 
 
 def killed(state: Path) -> tuple[int, float]:
@@ -188,7 +188,7 @@ def _grouped(memory: int | None, cpu: float | None, name: str) -> dict[str, str]
 
 def _settings(kinds: Sequence[str], memory: int | None, cpu: float | None, version: int) -> list[tuple[str, str, bool]]:
     """File, content, and whether it must exist (a limit of swap often does not)."""
-    found = []
+    files = []
     for kind in kinds:
         if kind == "memory":
             names = (
@@ -197,15 +197,15 @@ def _settings(kinds: Sequence[str], memory: int | None, cpu: float | None, versi
                 else ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")
             )
             swap = "0" if version == 2 else str(memory)
-            found += [(names[0], str(memory), True), (names[1], swap, False)]
+            files += [(names[0], str(memory), True), (names[1], swap, False)]
         elif version == 2:
-            found.append(("cpu.max", f"{int((cpu or 1) * _PERIOD)} {_PERIOD}", True))
+            files.append(("cpu.max", f"{int((cpu or 1) * _PERIOD)} {_PERIOD}", True))
         else:
-            found += [
+            files += [
                 ("cpu.cfs_period_us", str(_PERIOD), True),
                 ("cpu.cfs_quota_us", str(int((cpu or 1) * _PERIOD)), True),
             ]
-    return found
+    return files
 
 
 def _made(
@@ -248,20 +248,21 @@ def _mounts() -> dict[str, list[Path]]:
     except OSError:
         return {}
     kinds = {kind: path for _, names, path in own for kind in names.split(",")}
-    found: dict[str, list[Path]] = {}
+    groups: dict[str, list[Path]] = {}
     for left, right in mounted:
         root, point = left.split()[3:5]
         kind, options = right.split()[0], right.split()[-1].split(",")
         if kind == "cgroup":
             for name in ("memory", "cpu"):
                 if name in options and name in kinds:
-                    found[name] = [_below(point, root, kinds[name])]
+                    groups[name] = [_below(point, root, kinds[name])]
         elif kind == "cgroup2" and "" in kinds:
             here = _below(point, root, kinds[""])
             above = [here, *(one for one in here.parents if one.is_relative_to(point))]
             if (Path(point) / "cgroup.controllers").exists() and _controls(above):
-                found[""] = above
-    return found if "" not in found or not {"memory", "cpu"} & found.keys() else {k: v for k, v in found.items() if k}
+                groups[""] = above
+    both = "" in groups and {"memory", "cpu"} & groups.keys()
+    return {k: v for k, v in groups.items() if k} if both else groups
 
 
 def _controls(groups: Sequence[Path]) -> bool:

@@ -172,12 +172,12 @@ class Workers:
         if "instances" not in manifest:
             raise self._failure(f"{self.release.snapshot_path} holds no snapshot")
         for socket in self.sockets():
-            found = faults(manifest, self._predict(socket, manifest["instances"]))
-            if found:
+            differences = faults(manifest, self._predict(socket, manifest["instances"]))
+            if differences:
                 raise StartFailed(
                     f"{self.release.tag} does not answer its example as the notebook did",
                     "find the model's dependency that is neither in its snapshot nor in its environment",
-                    "\n".join(f"  {line}" for line in found),
+                    "\n".join(f"  {line}" for line in differences),
                 )
 
     def ready(self, seconds: float = 1.0) -> bool:

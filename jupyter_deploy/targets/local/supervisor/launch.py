@@ -232,8 +232,8 @@ def _bind(limits: dict[str, Any], name: str, state: Path) -> None:
         raise ImportError("limits.py is missing")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found = module.enforce(limits["memory"], limits["cpu"], name)
-    state.write_text(json.dumps(found), encoding="utf-8")
+    enforced = module.enforce(limits["memory"], limits["cpu"], name)
+    state.write_text(json.dumps(enforced), encoding="utf-8")
 
 
 def _open_files() -> None:

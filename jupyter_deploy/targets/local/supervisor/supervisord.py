@@ -391,11 +391,11 @@ class Supervisor:
 
 
 def _by_name(infos: Iterable[Mapping[str, Any]]) -> Programs:
-    found: dict[str, list[ProcessState]] = {}
+    states: dict[str, list[ProcessState]] = {}
     for info in infos:
         given_up = info["statename"] == "EXITED" and info["exitstatus"] == launch.GIVEN_UP
         detail = "too many failed starts" if given_up else info["spawnerr"]
         name = "FATAL" if given_up else info["statename"]
         state = ProcessState(name, info["pid"], "" if name in _ALIVE else detail)
-        found.setdefault(info["group"], []).append(state)
-    return found
+        states.setdefault(info["group"], []).append(state)
+    return states

@@ -96,8 +96,8 @@ def test_an_image_is_not_named_when_somebody_cleaned_up_meanwhile(desk):
     found = single_image_layout.descriptor(desk.store)
     (desk.store / "blobs/sha256" / desk.image.layers[0].digest.partition(":")[2]).unlink()
     (desk.store / "index.json").unlink()
-    with pytest.raises(StoreError, match="removed while"):
-        skopeo.note(desk.store, found)
+    with pytest.raises(StoreError, match="removed during"):
+        skopeo.add_to_index(desk.store, found)
     assert not (desk.store / "index.json").exists()
 
 

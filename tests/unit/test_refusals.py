@@ -11,9 +11,9 @@ PLACE = Reference.parse("hub.example:5000/team/tumour:one")
 WORDS = [
     ('pinging container registry hub.example:5000: Get "https://hub.example:5000/v2/": tls: failed to verify '
      "certificate: x509: certificate signed by unknown authority", "certificate", False),
-    ("reading manifest one in hub.example:5000/team/tumour: authentication required", "let you in", False),
+    ("reading manifest one in hub.example:5000/team/tumour: authentication required", "rejects you", False),
     ("GET https://hub.example:5000/v2/team/tumour/manifests/sha256-00.sig: UNAUTHORIZED: authentication required; "
-     "[map[Action:pull Class: Name:team/tumour Type:repository]]", "let you in", False),
+     "[map[Action:pull Class: Name:team/tumour Type:repository]]", "rejects you", False),
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: StatusCode: 405, "
      '"Method not allowed\\n"', "no right", False),
     ("writing blob: initiating layer upload to /v2/team/tumour/blobs/uploads/ in hub.example:5000: requested access "

@@ -210,10 +210,7 @@ class Supervisor:
     def seen(self) -> Programs | None:
         """All programs by name, without starting a supervisor; None: it does not run.
 
-        Raises
-        ------
-        TargetError
-            The supervisor runs and does not answer.
+        Raises TargetError if the supervisor does not answer.
         """
         try:
             return _by_name(self._call("getAllProcessInfo"))

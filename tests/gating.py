@@ -9,7 +9,7 @@ import nbformat
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Bento
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, StopRequest, TrafficRequest
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation, worst

@@ -243,7 +243,7 @@ def require_share(request: DeployRequest) -> None:
 def resources_for(request: DeployRequest, before: Endpoint | None, ports: Ports) -> Resources:
     """What is asked for; of what is not, what the settings say, else what the endpoint's stable release has."""
     known = before.release(before.traffic.stable).resources if before else Resources()
-    return known.asked(ports.resources.said()).asked(request.resources)
+    return known.overridden(ports.resources.explicit()).overridden(request.resources)
 
 
 def require_role(request: DeployRequest, before: Endpoint | None) -> None:

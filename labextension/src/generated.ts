@@ -64,7 +64,7 @@ export interface Change {
   after: unknown;
 }
 /**
- * What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short.
+ * The difference between a release and its predecessor, the stable release at its deploy; ``words`` sum it up.
  */
 export interface Changes {
   predecessor: string;
@@ -80,7 +80,7 @@ export interface Check {
   cell: number | null;
 }
 /**
- * What went from this machine's image store, or with ``dry_run`` what would go.
+ * The images removed from this machine's store; with ``dry_run``, those that would be removed.
  */
 export interface Collected {
   folder: string;
@@ -91,13 +91,13 @@ export interface Collected {
    */
   freed: number;
   /**
-   * Container engines that could not tell what they run: all images were kept.
+   * Container engines that did not report their containers: all images were kept.
    */
   unasked: string[];
   dry_run: boolean;
 }
 /**
- * A built image: its digest is that of its manifest, and the same wherever it lies.
+ * A built image; its digest is that of its manifest, in every store and registry.
  */
 export interface Image {
   digest: string;
@@ -125,7 +125,7 @@ export interface Image {
   };
 }
 /**
- * One layer: of these a registry keeps and sends each once.
+ * One layer; a registry stores and sends each once.
  */
 export interface Layer {
   kind: 'base' | 'dependencies' | 'model' | 'code';
@@ -143,7 +143,7 @@ export interface Layer {
   size: number;
 }
 /**
- * An image and what uses it; ``here``: it lies in this machine's image store.
+ * An image and its uses; ``here``: it is in this machine's image store.
  */
 export interface UsedImage {
   image: Image;
@@ -436,13 +436,13 @@ export interface FlippedRow {
   candidate: string;
 }
 /**
- * Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.
+ * Write an endpoint as a Compose file: its releases from their published images, and a gateway.
  *
- * podman-compose and docker compose run it anywhere, with the same shares, shadows, names and records; nothing of
- * nbdeploy is needed for that. Each release that has traffic has to be published. The gateway's image, which is
- * Envoy on the stable release's base, is made and sent beside it.
+ * podman-compose and docker compose run it anywhere without nbdeploy, with the same shares, shadows, names and
+ * records. Each release with traffic must be published. The gateway's image, Envoy on the stable release's base, is
+ * built and pushed too.
  *
- * For example: nbdeploy compose churn. All of it: docs/publish.md.
+ * For example: nbdeploy compose churn. Details: docs/publish.md.
  */
 export interface ComposeRequest {
   /**
@@ -450,32 +450,32 @@ export interface ComposeRequest {
    */
   name: string;
   /**
-   * The folder, {name} in it being the endpoint's name; made if need be.
+   * The folder, with {name} for the endpoint's name; made if need be.
    */
   output_dir?: string;
   /**
-   * Where clients find the gateway, on 127.0.0.1.
+   * The gateway's port on 127.0.0.1.
    */
   port?: number;
   /**
-   * HOST/PATH where the gateway's image goes (default: where the stable release was published).
+   * HOST/PATH of the gateway's image (default: the destination of the stable release's image).
    */
   push_to?: string | null;
   /**
-   * The base image of the gateway's, HOST/PATH@sha256:… (default: that of the stable release's).
+   * The base of the gateway's image, HOST/PATH@sha256:… (default: the stable release's).
    */
   base?: string | null;
   /**
-   * Write over files that somebody else wrote or changed; others stay in any case.
+   * Overwrite project files that were changed or made by others; other files stay in any case.
    */
   overwrite?: boolean;
   /**
-   * Show what would be written; write and send nothing.
+   * Show the files; write and send nothing.
    */
   dry_run?: boolean;
 }
 /**
- * A folder with a Compose file of an endpoint, or with ``dry_run`` what would be in it.
+ * A folder with an endpoint's Compose file; with ``dry_run``, its future content.
  */
 export interface Composed {
   endpoint: string;
@@ -531,11 +531,11 @@ export interface Counted {
   rates: number[];
 }
 /**
- * What the gateway counted of a release in its present role, since the gateway started.
+ * The gateway's counters of a release in its present role, since the gateway started.
  *
- * ``requests`` are predictions that were answered (a shadow: copies), feedback and metadata left out; ``errors`` those
- * of them with 500 and above, also where the release was not reached; ``p50_ms`` the median time to an answer of any
- * kind, None before there was one.
+ * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
+ * status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
+ * None before the first.
  */
 export interface Counts {
   requests: number;
@@ -1152,7 +1152,7 @@ export interface DownRequest {}
 /**
  * A name that clients call.
  *
- * ``revision`` grows by one with every change. ``idle_since`` says at which revision a release lost its last
+ * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
  * traffic: it is kept warm for a few revisions and then stopped. ``running`` False: stopped on purpose.
  */
 export interface Endpoint {
@@ -1184,9 +1184,9 @@ export interface Endpoint {
   restored: number | null;
 }
 /**
- * One bento running behind an endpoint.
+ * One bento behind an endpoint.
  *
- * ``interpreter``, ``path`` and ``digest`` are what a target needs to start it and to verify what it starts.
+ * A target starts it by ``interpreter`` and ``path``, and verifies it by ``digest``.
  */
 export interface Release {
   endpoint: string;
@@ -1212,7 +1212,7 @@ export interface Release {
    */
   changes: Changes | null;
   /**
-   * What the checks found when it was deployed, and what was waived then.
+   * Findings of the checks at its deploy, and their waivers.
    */
   findings: Finding[];
   /**
@@ -1231,7 +1231,7 @@ export interface Release {
   created_at: string;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
 export interface Resources {
   /**
@@ -1256,10 +1256,10 @@ export interface Resources {
   threads: number | null;
 }
 /**
- * Who answers: one stable release, at most one canary, any number of shadows.
+ * The roles of releases: one stable release, at most one canary, any number of shadows.
  *
  * ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
- * percentage of the requests; what it answers goes to the records alone.
+ * percentage of the requests; its answers go only to the records.
  */
 export interface Traffic {
   stable: string;
@@ -1303,9 +1303,9 @@ export interface EndpointRow {
   changed_at: string | null;
 }
 /**
- * An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+ * Desired and observed state of an endpoint; ``gateway``: whether the gateway listens at the URL.
  *
- * ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+ * ``url`` is for programs on this machine, ``public_url`` (a setting) for all others.
  */
 export interface EndpointStatus {
   name: string;
@@ -1360,7 +1360,7 @@ export interface Source1 {
   variable: string | null;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
 export interface Resources1 {
   /**
@@ -1464,10 +1464,10 @@ export interface EndpointsView {
   home: string;
 }
 /**
- * One thing that was asked of an image; ``inconclusive``: it could not be found out here.
+ * The result of one check of an image; ``inconclusive``: it could not be decided here.
  *
- * ``digest``: whether the reference names what this store published; ``snapshot``: whether label, bento and model name
- * the same snapshot; ``model``: whether its files are those that the snapshot names.
+ * ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
+ * name the same snapshot; ``model``: whether the files have the snapshot's hashes.
  */
 export interface Evidence {
   subject: 'signature' | 'digest' | 'snapshot' | 'model' | 'validation';
@@ -1633,13 +1633,13 @@ export interface GateResult {
   n: number | null;
 }
 /**
- * Remove the images that nothing uses from this machine's store; registries are not touched.
+ * Remove unused images from this machine's store; registries are not touched.
  *
- * What an endpoint, a revision in its history, a publication or a container refers to stays.
+ * Images of endpoints, of revisions in their history, of publications and of containers stay.
  */
 export interface GcRequest {
   /**
-   * Show what would go, and leave it.
+   * Show the images that would be removed; remove none.
    */
   dry_run?: boolean;
 }
@@ -1653,9 +1653,9 @@ export interface HistoryRequest {
   name: string;
 }
 /**
- * The images that are known, newest first.
+ * The known images, newest first.
  *
- * ``unasked`` says which container engines could not tell what they run, and why.
+ * ``unasked`` names the container engines that did not report their containers, with reasons.
  */
 export interface ImageList {
   /**
@@ -1663,14 +1663,14 @@ export interface ImageList {
    */
   folder: string;
   /**
-   * Bytes of what its images are made of, what several share being there once.
+   * Bytes of its images, with shared blobs counted once.
    */
   size: number;
   images: UsedImage[];
   unasked: string[];
 }
 /**
- * The images of this machine's store and those that were published: what they are, and what uses each.
+ * List the images of this machine's store and the published ones, with their uses.
  */
 export interface ImagesRequest {}
 /**
@@ -1999,7 +1999,7 @@ export interface NotebookContextView {
   resources: Resources2;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
 export interface Resources2 {
   /**
@@ -2118,7 +2118,7 @@ export interface PromoteRequest {
   reason?: string;
 }
 /**
- * An image in a registry, as this store remembers it.
+ * An image in a registry, recorded by this store.
  */
 export interface Publication {
   /**
@@ -2143,13 +2143,13 @@ export interface Publication {
   user: string;
 }
 /**
- * Make a container image of a release, send it to a registry and remember its digest.
+ * Build a container image of a release, push it to a registry and record its digest.
  *
- * Any container runtime or cloud starts it; nothing of nbdeploy is needed for that. A layer that the registry has is
- * not sent again. A bill of materials (CycloneDX) is attached to the image, and with a key a signature.
+ * Any container runtime or cloud runs it without nbdeploy. Layers that the registry has are not sent again. A bill of
+ * materials (CycloneDX) is attached to the image, and with a key a signature.
  *
- * A release that did not pass what its endpoint asks of releases is refused. For example:
- * nbdeploy publish churn --to registry.example/team/churn. All of it: docs/publish.md.
+ * A release that does not pass its endpoint's gates is refused. For example:
+ * nbdeploy publish churn --to registry.example/team/churn. Details: docs/publish.md.
  */
 export interface PublishRequest {
   /**
@@ -2161,7 +2161,7 @@ export interface PublishRequest {
    */
   release?: string | null;
   /**
-   * HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else where the endpoint was published last; without a tag the release's version is the tag).
+   * HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else the destination of the endpoint's last publication; the default tag is the release's version).
    */
   to?: string | null;
   /**
@@ -2169,15 +2169,15 @@ export interface PublishRequest {
    */
   base?: string | null;
   /**
-   * What makes the image: daemonless needs no container engine; engine has buildah, podman or docker build a Containerfile, which is kept.
+   * The builder: daemonless needs no container engine; engine lets buildah, podman or docker build a Containerfile, which is kept.
    */
   builder?: 'daemonless' | 'engine';
   /**
-   * Sign by this private key of cosign's, a file (default: the setting sign_key).
+   * File of a private key of cosign for the signature (default: the setting sign_key).
    */
   sign?: string | null;
   /**
-   * Have a tag name this image that names another one now.
+   * Move a tag that names another image.
    */
   overwrite?: boolean;
   /**
@@ -2185,18 +2185,18 @@ export interface PublishRequest {
    */
   force?: boolean;
   /**
-   * Why it is forced; kept with the publication.
+   * The reason for --force; stored with the publication.
    */
   reason?: string;
   /**
-   * Make the image, show its layers and what the registry has of them; send nothing.
+   * Build the image, show its layers and those that the registry has; send nothing.
    */
   dry_run?: boolean;
 }
 /**
- * A release's image in a registry, or with ``dry_run`` what would be there.
+ * A release's image in a registry; with ``dry_run``, the image that would be sent.
  *
- * ``changed`` is False when the tag named this very image already: no layer was sent.
+ * ``changed`` is False if the tag named this image already, so that no layer was sent.
  */
 export interface Published {
   publication: Publication;
@@ -2434,7 +2434,7 @@ export interface Reproduction {
   distributions: number;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
 export interface Resources3 {
   /**
@@ -2483,7 +2483,7 @@ export interface ResultPageView {
   html: string;
 }
 /**
- * One change of an endpoint: who, when, why, what.
+ * One change of an endpoint: user, time, reason, description.
  */
 export interface Revision {
   endpoint: string;
@@ -2913,7 +2913,7 @@ export interface ValidationsView {
   }[];
 }
 /**
- * What could be found out about an image, and what follows from it.
+ * The checks of an image and their verdict.
  */
 export interface Verified {
   /**
@@ -2931,10 +2931,10 @@ export interface Verified {
   verdict: 'pass' | 'fail' | 'inconclusive';
 }
 /**
- * Check an image in a registry: who signed it, and that the model in it is the one that was validated.
+ * Check an image in a registry: its signature, and that its model is the validated one.
  *
- * It is brought to this machine and read; nothing of it runs. The exit code is 0 when nothing speaks against it and a
- * signature or this store vouches for it, 1 when something does, 4 when nobody here knows it.
+ * The image is pulled to this machine and read, not run. The exit code is 0 if no check fails and a signature or this
+ * store vouches for the image, 1 if a check fails, 4 if nothing here vouches for it.
  */
 export interface VerifyRequest {
   /**
@@ -3039,11 +3039,11 @@ export const VERBS: {
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
   feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true, destructive: false },
   reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true, destructive: false },
-  publish: { summary: "Make a container image of a release, send it to a registry and remember its digest.", slow: true, destructive: false },
-  verify: { summary: "Check an image in a registry: who signed it, and that the model in it is the one that was validated.", slow: true, destructive: false },
-  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.", slow: true, destructive: false },
-  images: { summary: "The images of this machine's store and those that were published: what they are, and what uses each.", slow: false, destructive: false },
-  gc: { summary: "Remove the images that nothing uses from this machine's store; registries are not touched.", slow: true, destructive: true },
+  publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
+  verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
+  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
+  images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
+  gc: { summary: "Remove unused images from this machine's store; registries are not touched.", slow: true, destructive: true },
   purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true, destructive: true },
   stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true, destructive: true },
   down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true, destructive: true },

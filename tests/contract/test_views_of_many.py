@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from jupyter_deploy.domain.errors import TargetError, UnknownEndpoint, UnknownTarget
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import Counts
 from jupyter_deploy.faces.views.comparing import in_a_sentence
 from jupyter_deploy.faces.views.endpoints import endpoint, endpoints

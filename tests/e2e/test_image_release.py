@@ -300,7 +300,7 @@ def test_without_an_engine_it_is_said_what_to_install(world, tmp_path):
 def test_what_a_container_cannot_have_is_refused(world):
     code, said = world.refused("--image", str(world.exact), "--resources", "gpu=0")
     assert code == 2
-    assert "has no GPU, and gpu=0 is asked for" in said
+    assert "has no GPU, and gpu=0 is requested" in said
 
 
 ROOT = os.geteuid() == 0

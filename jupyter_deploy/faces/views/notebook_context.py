@@ -35,7 +35,7 @@ def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookC
     """The view. Only what a model must hold to is read of the folder's ``nbdeploy.yaml``, as by a job."""
     # A Lab in a home names its folder by '~'. As it is written: '..' leads out of no link.
     path = Path(os.path.normpath(Path(request.path).expanduser().absolute()))
-    settings = load_settings(beside=path.parent)
+    settings = load_settings(notebook_folder=path.parent)
     around = Wiring(settings, folder=path.parent).ports
     endpoints = ports.store.endpoints()
     name = _name(path, endpoints, ports)
@@ -46,7 +46,7 @@ def notebook_context(request: NotebookContextRequest, ports: Ports) -> NotebookC
         notebooks=tuple(_nearby(notebook, path) for notebook in _validating(path, around)),
         gates=tuple(spec.told.words for spec in listed_for(name, around)),
         asked=tuple(spec.told.words for spec in known.validations) if known else (),
-        resources=known.release(known.traffic.stable).resources.asked(settings.resources.said())
+        resources=known.release(known.traffic.stable).resources.overridden(settings.resources.explicit())
         if known
         else settings.resources,
     )

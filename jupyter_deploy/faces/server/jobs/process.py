@@ -6,7 +6,7 @@ to be done for the first time, and forks ahead the process that waits for the ne
 begins within milliseconds. At the end of stdin, which is the server's, both end.
 
 The settings are those of the environment. Where the request names a notebook, its folder is the working directory, and
-of an ``nbdeploy.yaml`` there what a model must hold to counts too (``wiring.load_settings``).
+of an ``nbdeploy.yaml`` there what a model must hold to counts too (``settings.load_settings``).
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ def _done(job: Job, ports: Ports, report: Report) -> Any:
     folder = folder_of(request, ports.store)
     if folder is not None:
         os.chdir(folder)
-        ports = Wiring(load_settings(beside=folder)).ports
+        ports = Wiring(load_settings(notebook_folder=folder)).ports
     result = operation.function(request, ports, report)
     if isinstance(result, Deployment):
         stand_by_to_release(result, ports)

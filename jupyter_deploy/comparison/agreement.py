@@ -34,22 +34,22 @@ FROM placed, kinds GROUP BY ALL ORDER BY look
 """  # noqa: S608 - constants
 
 
-def agreement(connection: duckdb.DuckDBPyConnection) -> tuple[Mean, Estimate | None, list[Look]]:
+def estimate_agreement(connection: duckdb.DuckDBPyConnection) -> tuple[Mean, Estimate | None, list[Look]]:
     """The share of rows that agree, averaged over the requests: its stream, its estimate, and looks on the way to it.
 
     A look is what would have been said after so many requests, in the order in which they were asked.
     """
-    found = connection.execute(_COUNTS).fetchall()
-    kinds = len({row[1] for row in found}) or 1
+    rows = connection.execute(_COUNTS).fetchall()
+    kinds = len({row[1] for row in rows}) or 1
     # As many looks as there is work for, evenly, the last one among them.
     every = -(-MOST_LOOKS // max(5, min(MOST_LOOKS, _WORK // kinds)))
     down: Counter[float] = Counter()
     up: Counter[float] = Counter()
     looks: list[Look] = []
-    last = found[-1][0] if found else 0
-    for number, rows in groupby(found, itemgetter(0)):
+    last = rows[-1][0] if rows else 0
+    for number, counts in groupby(rows, itemgetter(0)):
         latest = []
-        for _, low, high, count, moment in rows:
+        for _, low, high, count, moment in counts:
             down[low] += count
             up[high] += count
             latest.append(moment)

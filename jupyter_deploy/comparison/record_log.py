@@ -13,21 +13,18 @@ from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, Record
-from jupyter_deploy.domain.evidence.record_pages import Pair, RecordPage, Span, Wanted
+from jupyter_deploy.domain.evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
 from jupyter_deploy.domain.evidence.sequential import LEVEL, Difference, paired_difference, proportion
-from jupyter_deploy.domain.evidence.verdict import Paired, Unpaired, of_pairs, of_sides
+from jupyter_deploy.domain.evidence.verdict import PairedFigures, UnpairedFigures, judge_paired, judge_unpaired
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import ledger, pages, records, segments
-from jupyter_deploy.records import purge as purging
-from jupyter_deploy.records import time_series as spans
-from jupyter_deploy.records.follow import Tail, follow
+from jupyter_deploy.records import ledger, pages, purge, records, segments, time_series
+from jupyter_deploy.records.follow import RecordFollower, follow
 from jupyter_deploy.records.segments import LEDGER, data_folder, reading
 
-from . import agreement as agreeing
-from . import load_pairs, row_agreement
-from .load_pairs import Question
-from .row_agreement import SIDES
+from . import agreement, load_pairs, row_agreement
+from .load_pairs import ComparisonSpec
+from .row_agreement import VARIANTS
 
 # Refusals that speak of the input; 429 and the like speak of the load.
 _REFUSED = (400, 413, 415, 422)
@@ -79,20 +76,20 @@ class RecordLog:
         Raises InvalidInput (an impossible name), StoreError.
         """
         # The place to go on from is taken now, not when the first record is asked for: nothing is missed between.
-        tail = Tail(self._home, endpoint)
+        tail = RecordFollower(self._home, endpoint)
         return follow(tail, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
 
-    def page(self, endpoint: str, wanted: Wanted, *, before: str | None, limit: int) -> RecordPage:
-        """See ``paging.page``."""
+    def page(self, endpoint: str, wanted: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
+        """See ``pages.page``."""
         return pages.page(self._home, endpoint, wanted, before=before, limit=limit)
 
     def pair(self, endpoint: str, key: str) -> Pair:
-        """See ``paging.pair``."""
+        """See ``pages.pair``."""
         return pages.pair(self._home, endpoint, key)
 
-    def spans(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
-        """See ``spans.spans``."""
-        return spans.spans(self._home, endpoint, since=since, until=until, every=every)
+    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
+        """See ``time_series.read``."""
+        return time_series.read(self._home, endpoint, since=since, until=until, every=every)
 
     def removed(self, endpoint: str) -> int:
         """How many records were purged or cleared away, ever. Raises InvalidInput (an impossible name)."""
@@ -103,8 +100,8 @@ class RecordLog:
 
         Raises InvalidInput (an impossible name), TargetError (somebody does not let go of a file), StoreError.
         """
-        doomed = purging.Doomed(checked_name(endpoint), before, request_ids)
-        return purging.count(self._home, doomed) if dry_run else purging.purge(self._home, doomed)
+        selection = purge.PurgeSelection(checked_name(endpoint), before, request_ids)
+        return purge.count(self._home, selection) if dry_run else purge.purge(self._home, selection)
 
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
@@ -149,25 +146,25 @@ def compare(
             f"{tag} is {endpoint.name}'s stable release: it cannot be compared with itself",
             f"name a candidate, such as {others[0]}" if others else "deploy a candidate first",
         )
-    asked = Question(endpoint, stable, tag, since, overflowed, rule)
+    spec = ComparisonSpec(endpoint, stable, tag, since, overflowed, rule)
     with (
         reading(folder := data_folder(home, endpoint.name)),
         reading(home / LEDGER),
         records.database(folder, home / LEDGER) as connection,
     ):
-        skipped = load_pairs.load(connection, home, asked)
-        role = load_pairs.recorded_role(connection, asked)
-        load_pairs.ask(connection, asked, role)
+        skipped = load_pairs.load_records(connection, home, spec)
+        role = load_pairs.recorded_role(connection, spec)
+        load_pairs.select_records(connection, spec, role)
         paired = role == "shadow"
-        found = _paired(connection, home, asked, skipped) if paired else _unpaired(connection, asked, skipped)
-        return found.model_copy(update={"notes": load_pairs.notes(connection, home, asked)})
+        comparison = _paired(connection, home, spec, skipped) if paired else _unpaired(connection, spec, skipped)
+        return comparison.model_copy(update={"notes": load_pairs.notes(connection, home, spec)})
 
 
-def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, skipped: int) -> Comparison:
-    load_pairs.pair(connection, asked)
-    ledger.load(connection, home, asked.endpoint.name, asked.candidate, asked.stable)
-    mirrored, failures = ledger.mirrored(connection, asked.start, asked.overflowed_recorded)
-    row_agreement.compare_rows(connection, asked.rule)
+def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec, skipped: int) -> Comparison:
+    load_pairs.load_paired(connection, spec)
+    ledger.load(connection, home, spec.endpoint.name, spec.candidate, spec.stable)
+    mirrored, failures = ledger.mirrored(connection, spec.start, spec.overflowed_recorded)
+    row_agreement.compare_rows(connection, spec.rule)
     rows, flips = row_agreement.rows_and_flips(connection)
     relative = row_agreement.relative_difference(connection)
     stable, candidate, pairs, refused = connection.execute(
@@ -177,8 +174,8 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         FROM (SELECT *, s_status >= 500 AS s, c_status >= 500 AS c FROM pairs)
         """  # noqa: S608
     ).fetchone()
-    mean, agreement, course = agreeing.agreement(connection)
-    figures = Paired(
+    mean, estimate, course = agreement.estimate_agreement(connection)
+    figures = PairedFigures(
         pairs=pairs,
         rows=rows,
         flips=flips,
@@ -187,24 +184,24 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         coverage=proportion(pairs, mirrored),
         errors=paired_difference(candidate, stable, pairs - candidate - stable),
         refused=proportion(refused, pairs),
-        floats={} if asked.rule.chosen else row_agreement.float_flips(connection, relative),
+        floats={} if spec.rule.chosen else row_agreement.float_flips(connection, relative),
         failures=failures,
-        stochastic=asked.stochastic,
-        unwindowed_overflow=asked.since is not None and asked.overflowed > 0,
+        stochastic=spec.stochastic,
+        unwindowed_overflow=spec.since is not None and spec.overflowed > 0,
     )
-    verdict, reason, recommendation = of_pairs(figures)
-    if not mirrored and asked.role == "idle":
-        reason = _never_beside(asked)
+    verdict, reason, recommendation = judge_paired(figures)
+    if not mirrored and spec.role == "idle":
+        reason = _no_common_requests(spec)
     return _comparison(
         connection,
-        asked,
+        spec,
         paired=True,
         pairs=pairs,
         rows=rows,
         mirrored=mirrored,
-        overflowed=asked.overflowed,
+        overflowed=spec.overflowed,
         coverage=figures.coverage.estimate(),
-        agreement=agreement,
+        agreement=estimate,
         agreement_course=course,
         refusal_rate=figures.refused.estimate(),
         flips=row_agreement.flips(connection),
@@ -213,7 +210,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
         relative_difference=relative,
         shadow_failures=failures,
         error_difference=figures.errors.estimate(),
-        latency_difference_ms=load_pairs.median_of(
+        latency_difference_ms=load_pairs.median(
             connection, "SELECT c_latency - s_latency AS ms FROM pairs WHERE s_status = 200 AND c_status = 200"
         ),
         verdict=verdict,
@@ -223,19 +220,19 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, asked: Question, 
     )
 
 
-def _never_beside(asked: Question) -> str:
-    name, tag = asked.endpoint.name, asked.candidate
+def _no_common_requests(spec: ComparisonSpec) -> str:
+    name, tag = spec.endpoint.name, spec.candidate
     return (
-        f"{tag} has no traffic and was no candidate while {asked.stable} was stable, so nothing compares the two; "
+        f"{tag} has no traffic and was no candidate while {spec.stable} was stable, so nothing compares the two; "
         f"'nbdeploy traffic {name} --shadow {tag}=100' sends it copies of the requests."
     )
 
 
-def _unpaired(connection: duckdb.DuckDBPyConnection, asked: Question, skipped: int) -> Comparison:
-    load_pairs.leave_apart(connection, asked)
+def _unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, skipped: int) -> Comparison:
+    load_pairs.load_unpaired(connection, spec)
     result = _comparison(
         connection,
-        asked,
+        spec,
         paired=False,
         pairs=0,
         rows=0,
@@ -251,24 +248,26 @@ def _unpaired(connection: duckdb.DuckDBPyConnection, asked: Question, skipped: i
     stable, candidate = result.sides["stable"], result.sides["candidate"]
     errors = Difference(candidate.errors, candidate.requests, stable.errors, stable.requests)
     shares = row_agreement.shares(connection)
-    verdict, reason, recommendation = of_sides(
-        Unpaired(
+    verdict, reason, recommendation = judge_unpaired(
+        UnpairedFigures(
             stable=stable.requests,
             candidate=candidate.requests,
             errors=errors,
             shares=shares,
-            stochastic=asked.stochastic,
+            stochastic=spec.stochastic,
         )
     )
-    told = {label: share.estimate() for label, share in shares.items()}
-    figures = {"error_difference": errors.estimate(), "answer_shares": told}
+    answer_shares = {label: share.estimate() for label, share in shares.items()}
+    figures = {"error_difference": errors.estimate(), "answer_shares": answer_shares}
     return result.model_copy(update=figures | {"verdict": verdict, "reason": reason, "recommendation": recommendation})
 
 
 def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
     """The difference of the medians; each misses with half of what the difference may, so both hold together."""
     level = 1 - (1 - LEVEL) / 2
-    stable, candidate = (load_pairs.median_of(connection, load_pairs.LATENCIES.format(side), level) for side in SIDES)
+    stable, candidate = (
+        load_pairs.median(connection, load_pairs.LATENCIES.format(variant), level) for variant in VARIANTS
+    )
     if not (stable and candidate):
         return None
     low = candidate.interval.low - stable.interval.high
@@ -277,21 +276,21 @@ def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
     return Estimate(value=candidate.value - stable.value, interval=interval, n=candidate.n + stable.n)
 
 
-def _comparison(connection: duckdb.DuckDBPyConnection, asked: Question, **figures: Any) -> Comparison:
+def _comparison(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, **figures: Any) -> Comparison:
     """With what is told of both kinds of comparison: each side on its own, and the candidate's exceptions."""
-    row_agreement.list_answers(connection, asked.rule)
+    row_agreement.list_answers(connection, spec.rule)
     labels = row_agreement.labels(connection)
     return Comparison(
-        endpoint=asked.endpoint.name,
-        stable=asked.stable,
-        candidate=asked.candidate,
-        role=asked.role,
-        record_sample=asked.endpoint.record_sample,
-        since=asked.since,
-        errors=load_pairs.errors_of(connection, asked.start),
-        sides={side: load_pairs.side_of(connection, asked, side, labels[side]) for side in SIDES},
-        stochastic=asked.stochastic,
-        relative_tolerance=asked.rule.rtol,
-        absolute_tolerance=asked.rule.atol,
+        endpoint=spec.endpoint.name,
+        stable=spec.stable,
+        candidate=spec.candidate,
+        role=spec.role,
+        record_sample=spec.endpoint.record_sample,
+        since=spec.since,
+        errors=load_pairs.count_errors(connection, spec.start),
+        sides={variant: load_pairs.summarize(connection, spec, variant, labels[variant]) for variant in VARIANTS},
+        stochastic=spec.stochastic,
+        relative_tolerance=spec.rule.rtol,
+        absolute_tolerance=spec.rule.atol,
         **figures,
     )

@@ -10,7 +10,7 @@ from typing import Protocol
 from .capture.artifacts import Snapshot
 from .evidence.agreement import Rule
 from .evidence.inference import Comparison, Record
-from .evidence.record_pages import Pair, RecordPage, Span, Wanted
+from .evidence.record_pages import Pair, RecordFilter, RecordPage, TimeBucket
 from .images.images import Publication
 from .release.endpoint import Endpoint, Release, Revision
 from .results import Purged
@@ -100,7 +100,7 @@ class InferenceLog(Protocol):
     ) -> Iterator[Record]:
         """New records as they are written, for ever."""
 
-    def page(self, endpoint: str, wanted: Wanted, *, before: str | None, limit: int) -> RecordPage:
+    def page(self, endpoint: str, wanted: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
         """So many records before that of this key (None: the newest), newest first.
 
         What is recorded meanwhile shifts no page. Raises InvalidInput (no key).
@@ -109,7 +109,7 @@ class InferenceLog(Protocol):
     def pair(self, endpoint: str, key: str) -> Pair:
         """One record with all answers to its request. Raises InvalidInput (no key), UnknownRecord."""
 
-    def spans(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
+    def time_series(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
         """What each release answered in spans of this length, by time; none for those in which it answered nothing."""
 
     def removed(self, endpoint: str) -> int:

@@ -40,33 +40,33 @@ def due(home: Path, limits: Limits) -> bool:
     return closed or rotated or rotation.due(home) or retention.due(home, limits)
 
 
-def tend(home: Path, limits: Limits) -> list[str]:
+def maintain(home: Path, limits: Limits) -> list[str]:
     """Do it; returns what could not be done, in words, and prints what was removed."""
     from . import compaction  # the archivist itself needs no DuckDB
 
     failures: list[str] = []
-    with segments.tending(home):
-        for place in retention.places(home):  # first, since the disk may be full
-            with _going_on(failures):
-                for line in retention.clear(place, limits):
-                    _say(line)
+    with segments.maintenance_lock(home):
+        for scope in retention.scopes(home):  # first, since the disk may be full
+            with _collect_failure(failures):
+                for line in retention.clear(scope, limits):
+                    _print(line)
         released = False
-        with _going_on(failures):
+        with _collect_failure(failures):
             released = rotation.rotate(home) if rotation.due(home) else rotation.settled(home)
         for endpoint in segments.endpoints(home):
-            with _going_on(failures):
+            with _collect_failure(failures):
                 failures += compaction.compact_endpoint(home, endpoint)
         for endpoint in segments.with_feedback(home):
-            with _going_on(failures):
+            with _collect_failure(failures):
                 failures += compaction.compact_feedback(home, endpoint)
         if released:
-            with _going_on(failures):
+            with _collect_failure(failures):
                 failures += compaction.compact_ledger(home)
     return failures
 
 
 @contextmanager
-def _going_on(failures: list[str]) -> Iterator[None]:
+def _collect_failure(failures: list[str]) -> Iterator[None]:
     """What fails within is written down, and keeps nothing else from being done."""
     try:
         yield
@@ -87,9 +87,9 @@ def main() -> None:
     limits = Limits(options.max_bytes, options.max_seconds)
     if options.once:
         os.nice(_NICE)  # answers come first
-        failures = tend(options.home, limits)
+        failures = maintain(options.home, limits)
         for failure in failures:
-            _say(failure)
+            _print(failure)
         sys.exit(1 if failures else 0)
     command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", *sys.argv[1:], "--once"]
     if options.ready:
@@ -100,12 +100,12 @@ def main() -> None:
             if due(options.home, limits) and subprocess.run(command, check=False).returncode:
                 pause = max(pause, _RETRY_SECONDS)
         except (OSError, DeployError) as error:  # a folder that cannot be read, no process to be had: later, perhaps
-            _say(str(error))
+            _print(str(error))
             pause = max(pause, _RETRY_SECONDS)
         time.sleep(pause)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

@@ -41,13 +41,14 @@ _FLAGS = {
     "DC": "given up by the gateway",
     "DR": "given up by the gateway",
 }
-PLACE_SQL = "('0x' || sha256(pair_id)[1:13])::BIGINT / pow(2, 52)"
+SAMPLE_POSITION_SQL = "('0x' || sha256(pair_id)[1:13])::BIGINT / pow(2, 52)"
 """``serving.recording.place_of`` in SQL: whether a request was to be recorded is known from its id."""
 
 # The gateway's own words: ``full;sample=0.1``; a line of a request without them has none.
 _SAMPLE_SQL = r"coalesce(TRY_CAST(regexp_extract(record, ';sample=([0-9.e-]+)', 1) AS DOUBLE), 1)"
 _TO_BE_RECORDED = (
-    f"split_part(coalesce(record, 'full'), ';', 1) <> 'off' AND ({_SAMPLE_SQL} >= 1 OR {PLACE_SQL} < {_SAMPLE_SQL})"
+    "split_part(coalesce(record, 'full'), ';', 1) <> 'off' "
+    f"AND ({_SAMPLE_SQL} >= 1 OR {SAMPLE_POSITION_SQL} < {_SAMPLE_SQL})"
 )
 
 NO_RECORD = "answered without a record"
@@ -63,16 +64,16 @@ def load(connection: duckdb.DuckDBPyConnection, home: Path, endpoint: str, candi
     """
     copies = lines_of(files(home, "shadow"), _COLUMNS)
     edge = lines_of(files(home, "edge"), _COLUMNS)
-    here = f"pair_id IS NOT NULL AND coalesce(endpoint, '-') IN ('', '-', {quoted(endpoint)})"
+    of_endpoint = f"pair_id IS NOT NULL AND coalesce(endpoint, '-') IN ('', '-', {quoted(endpoint)})"
     both = ", ".join(map(quoted, (candidate, candidate.partition(":")[2])))
     connection.execute(
         f"CREATE TEMP VIEW copies AS SELECT pair_id, {AT} AS moment, status, flags FROM {copies} "  # noqa: S608
-        f"WHERE {here} AND release IN ({both}) AND {_TO_BE_RECORDED}"
+        f"WHERE {of_endpoint} AND release IN ({both}) AND {_TO_BE_RECORDED}"
     )
     both = ", ".join(map(quoted, (stable, stable.partition(":")[2])))
     connection.execute(
         f"CREATE TEMP VIEW others AS SELECT pair_id FROM {edge} "  # noqa: S608
-        f"WHERE {here} AND release NOT IN ('', '-', {both})"
+        f"WHERE {of_endpoint} AND release NOT IN ('', '-', {both})"
     )
 
 
@@ -92,7 +93,7 @@ def mirrored(connection: duckdb.DuckDBPyConnection, since: datetime, overflowed:
         FROM (
             SELECT pair_id, moment, status, flags, false AS recorded FROM copies
             WHERE moment >= $since OR moment IS NULL
-            UNION ALL SELECT pair_id, NULL, NULL, NULL, true FROM asked WHERE side = 'candidate' AND moment >= $since
+            UNION ALL SELECT pair_id, NULL, NULL, NULL, true FROM selected WHERE side = 'candidate' AND moment >= $since
         )
         WHERE pair_id NOT IN (SELECT pair_id FROM pairs)
         GROUP BY pair_id
@@ -102,23 +103,23 @@ def mirrored(connection: duckdb.DuckDBPyConnection, since: datetime, overflowed:
     missing = connection.execute(
         """
         SELECT recorded, status, flags, count(*) FROM unpaired
-        WHERE pair_id NOT IN (SELECT pair_id FROM asked WHERE moment < $since)
+        WHERE pair_id NOT IN (SELECT pair_id FROM selected WHERE moment < $since)
             AND (pair_id NOT IN (SELECT pair_id FROM others)
-                OR pair_id IN (SELECT pair_id FROM asked SEMI JOIN unpaired USING (pair_id) WHERE side = 'stable'))
+                OR pair_id IN (SELECT pair_id FROM selected SEMI JOIN unpaired USING (pair_id) WHERE side = 'stable'))
         GROUP BY ALL
         """,
         {"since": since},
     ).fetchall()
     ((pairs,),) = connection.execute("SELECT count(*) FROM pairs").fetchall()
-    failures = _counted(
-        (NO_STABLE if recorded else in_words(status, flags), count) for recorded, status, flags, count in missing
+    failures = _sum_counts(
+        (NO_STABLE if recorded else failure_reason(status, flags), count) for recorded, status, flags, count in missing
     )
     if overflowed:
-        failures = _counted([*failures.items(), (OVERFLOW, overflowed)])
+        failures = _sum_counts([*failures.items(), (OVERFLOW, overflowed)])
     return pairs + sum(failures.values()), failures
 
 
-def in_words(status: str | None, flags: str | None) -> str:
+def failure_reason(status: str | None, flags: str | None) -> str:
     """Why a copy that reached the shadow hop has no record, from its ledger line."""
     set_flags = set(re.split(r"[,\s]+", flags or ""))
     for flag, words in _FLAGS.items():
@@ -129,11 +130,11 @@ def in_words(status: str | None, flags: str | None) -> str:
     return NO_RECORD
 
 
-def _counted(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
-    found: dict[str, int] = {}
+def _sum_counts(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
     for words, count in counts:
-        found[words] = found.get(words, 0) + count
-    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+        totals[words] = totals.get(words, 0) + count
+    return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
 
 def files(home: Path, log: Literal["edge", "shadow"]) -> list[Path]:

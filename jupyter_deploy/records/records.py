@@ -122,7 +122,7 @@ def database(*folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             raise _unreadable(error, damaged) from error
 
 
-def fetched(connection: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
+def fetch_rows(connection: duckdb.DuckDBPyConnection, query: str, values: Any = None) -> list[tuple[Any, ...]]:
     """The rows of a query that reads ``lines_of`` records, be a line as long as it may.
 
     Raises
@@ -179,8 +179,8 @@ def segments(home: Path, endpoint: str, versions: Sequence[str] | None = None) -
         A newer version of this package wrote one of them.
     """
     checked_name(endpoint)
-    wanted = [folder for folder in release_folders(home, endpoint) if versions is None or folder.name in versions]
-    return [segment.path for folder in wanted for segment in readable(folder)]
+    folders = [folder for folder in release_folders(home, endpoint) if versions is None or folder.name in versions]
+    return [segment.path for folder in folders for segment in readable(folder)]
 
 
 def in_utc(moment: datetime | None) -> datetime:
@@ -209,7 +209,7 @@ def read(
     """
     if limit is not None and limit < 0:
         raise InvalidInput(f"{limit} is no number of records", "give a limit of 0 or more")
-    wanted = [VALID]
+    conditions = [VALID]
     values: list[Any] = []
     for condition, value in (
         (f"{AT} >= ?", since and in_utc(since)),
@@ -218,7 +218,7 @@ def read(
         ("list_contains(?, request_id)", list(request_ids) or None),
     ):
         if value is not None:
-            wanted.append(condition)
+            conditions.append(condition)
             values.append(value)
     if limit is not None:
         values.append(limit)
@@ -226,9 +226,10 @@ def read(
     with reading(folder), database(folder) as connection:
         query = (
             f"SELECT {FIELDS} FROM {lines_of(segments(home, endpoint), COLUMNS)} "  # noqa: S608
-            f"WHERE {' AND '.join(wanted)} ORDER BY {AT} DESC, request_id DESC {'LIMIT ?' if limit is not None else ''}"
+            f"WHERE {' AND '.join(conditions)} ORDER BY {AT} DESC, request_id DESC "
+            f"{'LIMIT ?' if limit is not None else ''}"
         )
-        rows = fetched(connection, query, values)
+        rows = fetch_rows(connection, query, values)
     return as_records(reversed(rows))
 
 
@@ -266,8 +267,8 @@ def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
 
 def as_records(rows: Iterable[Sequence[Any]]) -> list[Record]:
     """The records in rows of ``FIELDS``, without those that are none."""
-    found = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
-    return [record for record in found if record]
+    records = (as_record(dict(zip(COLUMNS, row, strict=True)), encoded=True) for row in rows)
+    return [record for record in records if record]
 
 
 def listed(paths: Sequence[Path]) -> str:

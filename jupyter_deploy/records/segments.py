@@ -45,7 +45,7 @@ class Segment:
     version: int
     form: str
 
-    def beside(self, form: str) -> Path:
+    def sibling(self, form: str) -> Path:
         """The file of the same stem in another form, as this code writes it."""
         return self.path.with_name(f"{self.stem}.v{VERSION}.{form}")
 
@@ -58,13 +58,13 @@ def segments_in(folder: Path) -> list[Segment]:
     StoreError
         The folder cannot be read.
     """
-    found = []
+    segments = []
     for name in names_in(folder):
         if match := _NAME.fullmatch(name):
-            found.append(Segment(folder / name, match["stem"], int(match["version"]), match["form"]))
+            segments.append(Segment(folder / name, match["stem"], int(match["version"]), match["form"]))
         elif name.removesuffix(".jsonl") in LIVE_LOGS:
-            found.append(Segment(folder / name, name.removesuffix(".jsonl"), VERSION, "jsonl"))
-    return found
+            segments.append(Segment(folder / name, name.removesuffix(".jsonl"), VERSION, "jsonl"))
+    return segments
 
 
 def readable(folder: Path) -> list[Segment]:
@@ -75,26 +75,26 @@ def readable(folder: Path) -> list[Segment]:
     StoreError
         A newer version of this package wrote one of them: leaving it out would be an untrue answer.
     """
-    found = [segment for segment in segments_in(folder) if segment.form != "rejected"]
-    for segment in found:
+    segments = [segment for segment in segments_in(folder) if segment.form != "rejected"]
+    for segment in segments:
         if segment.version > VERSION:
             raise StoreError(
                 f"{segment.path} has version {segment.version}; this nbdeploy reads up to {VERSION}",
                 "a newer nbdeploy wrote it: upgrade this one",
             )
-    compacted = _compacted(found)
-    return [segment for segment in found if segment.form == "parquet" or segment.stem not in compacted]
+    compacted = _compacted(segments)
+    return [segment for segment in segments if segment.form == "parquet" or segment.stem not in compacted]
 
 
-def _compacted(found: list[Segment]) -> set[str]:
-    return {segment.stem for segment in found if segment.form == "parquet"}
+def _compacted(segments: list[Segment]) -> set[str]:
+    return {segment.stem for segment in segments if segment.form == "parquet"}
 
 
 def rejected_lines(folder: Path) -> int:
     """How many lines of compacted segments could not be read and were kept aside."""
-    found = segments_in(folder)
-    compacted = _compacted(found)
-    kept = [s.path for s in found if s.form == "rejected" and s.stem in compacted]
+    segments = segments_in(folder)
+    compacted = _compacted(segments)
+    kept = [s.path for s in segments if s.form == "rejected" and s.stem in compacted]
     return sum(path.read_bytes().count(b"\n") for path in kept)
 
 
@@ -139,7 +139,7 @@ def swapping(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def tending(home: Path) -> Iterator[None]:
+def maintenance_lock(home: Path) -> Iterator[None]:
     """One at a time compacts, purges or clears away in a home."""
     with _locked(home / RECORDS / ".tending", fcntl.LOCK_EX):
         yield
@@ -199,9 +199,9 @@ def sweep(folder: Path) -> None:
     for name in names_in(folder):
         if name.startswith(_TEMPORARY):
             (folder / name).unlink(missing_ok=True)
-    found = segments_in(folder)
-    compacted = _compacted(found)
-    for segment in found:
+    segments = segments_in(folder)
+    compacted = _compacted(segments)
+    for segment in segments:
         if segment.form == "jsonl" and segment.stem in compacted:
             segment.path.unlink(missing_ok=True)
         if segment.form == "rejected" and segment.stem not in compacted:
@@ -213,17 +213,17 @@ def close_open(folders: list[Path], seconds: float) -> list[Segment]:
 
     What they begin meanwhile is not waited for.
     """
-    still = [s for folder in folders for s in segments_in(folder) if s.form == "jsonl" and not is_closed(s)]
-    asked = [segment.path.with_name(f"{segment.path.name}.close") for segment in still]
-    for path in asked:
+    open_segments = [s for folder in folders for s in segments_in(folder) if s.form == "jsonl" and not is_closed(s)]
+    close_requests = [segment.path.with_name(f"{segment.path.name}.close") for segment in open_segments]
+    for path in close_requests:
         path.touch(mode=0o600)
     deadline = time.monotonic() + seconds
-    while still and time.monotonic() < deadline:
+    while open_segments and time.monotonic() < deadline:
         time.sleep(0.02)
-        still = [segment for segment in still if segment.path.exists() and not is_closed(segment)]
-    for path in asked:
+        open_segments = [segment for segment in open_segments if segment.path.exists() and not is_closed(segment)]
+    for path in close_requests:
         path.unlink(missing_ok=True)
-    return still
+    return open_segments
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,7 @@ class Removed:
 
 def removed(folder: Path) -> Removed:
     """What is no longer there."""
-    noted = _note(folder)
+    noted = _read_note(folder)
     count, until = int(noted.get("count", 0)), str(noted.get("until", ""))
     going = noted.get("going")
     if going and inode(folder / going["path"]) != going["inode"]:  # it was not killed before it had done so
@@ -267,16 +267,16 @@ def inode(path: Path) -> int | None:
         return None
 
 
-def _note(folder: Path) -> dict[str, Any]:
+def _read_note(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((folder / "removed.json").read_text())
+        document = json.loads((folder / "removed.json").read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 @contextmanager
-def _locked(path: Path, how: int) -> Iterator[None]:
+def _locked(path: Path, operation: int) -> Iterator[None]:
     descriptor = None
     with suppress(OSError):  # no folder yet, or one that cannot be written: there is nobody to be guarded against
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -285,7 +285,7 @@ def _locked(path: Path, how: int) -> Iterator[None]:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if descriptor is not None:
-            fcntl.flock(descriptor, how)
+            fcntl.flock(descriptor, operation)
         yield
     finally:
         if descriptor is not None:

@@ -260,8 +260,8 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def _check(db: sqlite3.Connection) -> None:
     """Raise the error of a damaged file, if it is one; reads all of it."""
-    (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if found != "ok":
-        error = sqlite3.DatabaseError(found.replace("*** ", "").replace("\n", " "))
+    (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        error = sqlite3.DatabaseError(result.replace("*** ", "").replace("\n", " "))
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         raise error

@@ -26,7 +26,7 @@ from jupyter_deploy.domain.jobs import (
     Problem,
     gone,
     log_within,
-    told,
+    shown_request,
 )
 from jupyter_deploy.system.processes import before_boot, born, elsewhere, is_there, note
 
@@ -71,7 +71,7 @@ class SqliteJobs:
             verb=verb,
             title=title,
             endpoint=endpoint,
-            request=told(request),
+            request=shown_request(request),
             state=state,
             created_at=now(),
         )
@@ -98,7 +98,7 @@ class SqliteJobs:
             rows = db.execute(query).fetchall() if db else []
         return [self._parsed(document) for (document,) in rows]
 
-    def tell(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
+    def add_event(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
         with self._writing() as db:
             job = self._read(db, job_id)
             if job.state in ENDED:
@@ -121,22 +121,22 @@ class SqliteJobs:
                 db.execute(query, (job_id, data["run"], data["side"]))
             _event(db, job_id, kind, json.dumps(data))
 
-    def asked(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
+    def request_capture(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
         with self._writing() as db:
             job = self._read(db, job_id)
             if job.state != "waiting" or job.kernel is not None:
                 return job
             return _changed(db, job, {"asked": kernel, "notebook": notebook}, at=born(kernel))
 
-    def capturing(self, job_id: str, kernel: int) -> Job:
+    def start_capture(self, job_id: str, kernel: int) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
             return self._whole(db, _changed(db, job, {"kernel": kernel}, at=note(self._home, kernel)))
 
-    def captured(self, job_id: str, tag: str, interpreter: str) -> Job:
+    def finish_capture(self, job_id: str, tag: str, interpreter: str) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
             request = self._whole(db, job).request | {"source": tag}
             db.execute("UPDATE jobs SET request = ? WHERE id = ?", (json.dumps(request), job_id))
-            after = {"state": "queued", "interpreter": interpreter, "request": told(request)}
+            after = {"state": "queued", "interpreter": interpreter, "request": shown_request(request)}
             return _changed(db, job, after, at="")
 
     def claim(self, job_id: str, pid: int) -> Job | None:
@@ -196,8 +196,8 @@ class SqliteJobs:
         with self._database.reading() as db:
             query = "SELECT document, born FROM jobs WHERE state IN ('waiting', 'running')"
             rows = db.execute(query).fetchall() if db else []
-        found = [(self._parsed(document), at) for document, at in rows]
-        lost = [self._lost(job) for job, at in found if self._is_lost(job, at)]
+        entries = [(self._parsed(document), at) for document, at in rows]
+        lost = [self._lost(job) for job, at in entries if self._is_lost(job, at)]
         return [job for job in lost if job is not None]
 
     def _is_lost(self, job: Job, at: str) -> bool:
@@ -251,8 +251,8 @@ class SqliteJobs:
         try:
             return Job.model_validate_json(document)
         except ValidationError as error:
-            found = error.errors()[0]
-            raise self._database.damaged(f"a job cannot be read ({found['loc']}: {found['msg']})") from error
+            first = error.errors()[0]
+            raise self._database.damaged(f"a job cannot be read ({first['loc']}: {first['msg']})") from error
 
 
 def _changed(db: sqlite3.Connection, job: Job, update: dict[str, Any], *, at: str) -> Job:

@@ -137,12 +137,12 @@ class SqliteStore:
 
     def intended(self) -> list[Release]:
         me = _me()
-        return [release for release, who, alive in self._intents() if alive and who != me]
+        return [release for release, owner, alive in self._intents() if alive and owner != me]
 
     def abandoned(self) -> list[Release]:
-        found = self._intents()
-        busy = {(release.endpoint, release.tag) for release, _, alive in found if alive}
-        gone = {(release.endpoint, release.tag): release for release, _, alive in found if not alive}
+        intents = self._intents()
+        busy = {(release.endpoint, release.tag) for release, _, alive in intents if alive}
+        gone = {(release.endpoint, release.tag): release for release, _, alive in intents if not alive}
         return [release for key, release in gone.items() if key not in busy]
 
     def keep_validation(self, validation: Validation) -> None:
@@ -159,11 +159,11 @@ class SqliteStore:
             "SELECT id, document FROM validations WHERE (?1 IS NULL OR endpoint = ?1) "
             "AND (?2 IS NULL OR id IN (SELECT value FROM json_each(?2))) ORDER BY at DESC LIMIT ?3"
         )
-        wanted = None if ids is None else json.dumps(sorted(ids))
+        id_list = None if ids is None else json.dumps(sorted(ids))
         with self._database.reading() as db:
-            rows = db.execute(query, (endpoint, wanted, -1 if limit is None else limit)).fetchall() if db else []
-        found = [self._readable(name, document) for name, document in rows]
-        return [validation for validation in found if validation is not None]
+            rows = db.execute(query, (endpoint, id_list, -1 if limit is None else limit)).fetchall() if db else []
+        validations = [self._readable(name, document) for name, document in rows]
+        return [validation for validation in validations if validation is not None]
 
     def keep_publication(self, publication: Publication) -> None:
         known = (publication.reference, publication.endpoint, publication.published_at.isoformat())
@@ -208,8 +208,8 @@ class SqliteStore:
         try:
             return kind.model_validate_json(document)
         except ValidationError as error:
-            found = error.errors()[0]
-            raise self._database.damaged(f"{what} cannot be read ({found['loc']}: {found['msg']})") from error
+            first = error.errors()[0]
+            raise self._database.damaged(f"{what} cannot be read ({first['loc']}: {first['msg']})") from error
 
 
 def _me() -> tuple[int, str]:

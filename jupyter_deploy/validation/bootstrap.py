@@ -78,7 +78,7 @@ def _bootstrap(statistic: Statistic, samples: tuple[Any, ...], level: float) -> 
     accelerated = n <= ACCELERATED
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is no acceleration, which is looked at below
-        found = bootstrap(
+        result = bootstrap(
             samples,
             statistic,
             paired=True,
@@ -90,10 +90,10 @@ def _bootstrap(statistic: Statistic, samples: tuple[Any, ...], level: float) -> 
             method="BCa" if accelerated else "percentile",
             rng=np.random.default_rng(SEED),
         )
-    low, high = float(found.confidence_interval.low), float(found.confidence_interval.high)
+    low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
     kind = "BCa bootstrap"
     if not (np.isfinite(low) and np.isfinite(high)):  # a quantile that no row left out would move has no acceleration
-        low, high = (float(q) for q in np.quantile(found.bootstrap_distribution, [(1 - level) / 2, (1 + level) / 2]))
+        low, high = (float(q) for q in np.quantile(result.bootstrap_distribution, [(1 - level) / 2, (1 + level) / 2]))
         accelerated = False
     if not accelerated:
         kind = "percentile bootstrap"

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.evidence.inference import Interval
 from jupyter_deploy.domain.validation.gate import Gate, named
 from jupyter_deploy.domain.validation.validation import GateResult, Metric, Verdict
 
-from .intervals import Made, difference, own, shifted
+from .intervals import IntervalEstimate, difference, estimate_metric, shift
 
 _MOST_NAMES = 8
 
@@ -27,29 +27,31 @@ class Statistician:
 
     def interval(self, metric: Metric) -> Interval | None:
         """Of a metric's value; None: nothing is known of how it would vary."""
-        return _kept(own(metric).interval)
+        return _finite(estimate_metric(metric).interval)
 
     def judge(self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None) -> GateResult:
         """Whether a gate holds of a run's metrics; ``stable`` None: there is no stable release to compare with."""
-        found = _of(gate, metrics)
-        if found is None:
-            return _missing(gate, metrics)
-        mine = own(found)
+        metric = _find_metric(gate, metrics)
+        if metric is None:
+            return _not_recorded(gate, metrics)
+        own_estimate = estimate_metric(metric)
         if not gate.needs_stable:
-            return _result(gate, found, None, mine, mine.interval)
+            return _result(gate, metric, None, own_estimate, own_estimate.interval)
         if stable is None:
-            return _undecided(gate, found, mine.interval, "there is no stable release to compare it with")
-        other = _of(gate, stable)
-        if other is None:
-            return _undecided(gate, found, mine.interval, f"of stable no {gate.of} was recorded")
-        return _result(gate, found, other, difference(found, other, gate.factor), mine.interval)
+            return _undecided(gate, metric, own_estimate.interval, "there is no stable release to compare it with")
+        stable_metric = _find_metric(gate, stable)
+        if stable_metric is None:
+            return _undecided(gate, metric, own_estimate.interval, f"of stable no {gate.of} was recorded")
+        return _result(
+            gate, metric, stable_metric, difference(metric, stable_metric, gate.factor), own_estimate.interval
+        )
 
 
-def _of(gate: Gate, metrics: Sequence[Metric]) -> Metric | None:
+def _find_metric(gate: Gate, metrics: Sequence[Metric]) -> Metric | None:
     return next((m for m in metrics if m.name == gate.metric and m.group == gate.group), None)
 
 
-def _missing(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
+def _not_recorded(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
     """Not recorded: a mistake, unless only this subgroup had no rows."""
     same = [m for m in metrics if m.name == gate.metric]
     siblings = [m for m in same if gate.group and set(m.group) == set(gate.group)]
@@ -69,74 +71,82 @@ def _missing(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
     return GateResult(expression=gate.expression, verdict="fail", sentence=sentence)
 
 
-def _undecided(gate: Gate, found: Metric, interval: Interval | None, why: str) -> GateResult:
-    sentence = f"{gate.of} {_estimate(found.value, interval)}: {why}: inconclusive"
+def _undecided(gate: Gate, metric: Metric, interval: Interval | None, why: str) -> GateResult:
+    sentence = f"{gate.of} {_value_with_interval(metric.value, interval)}: {why}: inconclusive"
     return GateResult(
         expression=gate.expression,
         verdict="inconclusive",
         sentence=sentence,
-        value=found.value,
-        interval=_kept(interval),
-        n=found.n,
+        value=metric.value,
+        interval=_finite(interval),
+        n=metric.n,
     )
 
 
-def _result(gate: Gate, found: Metric, stable: Metric | None, made: Made, interval: Interval | None) -> GateResult:
+def _result(
+    gate: Gate, metric: Metric, stable: Metric | None, estimate: IntervalEstimate, interval: Interval | None
+) -> GateResult:
     """``made`` is of the metric, or of its distance from stable's multiple; ``interval`` is the metric's own."""
-    estimate = found.value - (gate.factor * stable.value if stable else 0.0)
-    verdict, why = _verdict(gate, found, estimate, made)
-    bound, words = _bound(gate, stable, interval)
+    figure = metric.value - (gate.factor * stable.value if stable else 0.0)
+    verdict, why = _verdict(gate, metric, figure, estimate)
+    bound, bound_text = _bound(gate, stable, interval)
     notes = [why] if why else []
-    if stable is not None and made.method.startswith("not paired"):
+    if stable is not None and estimate.method.startswith("not paired"):
         notes.append("not paired")
-    if verdict != "inconclusive" and made.exact:
+    if verdict != "inconclusive" and estimate.exact:
         notes.append("taken as exact")
-    if stable is None and made.share and 1 < gate.offset <= 100:
+    if stable is None and estimate.share and 1 < gate.offset <= 100:
         notes.append(f"a share is 1 at most: did you mean {gate.offset:g}%?")
     about = f" ({'; '.join(notes)})" if notes else ""
-    sentence = f"{gate.of} {_estimate(found.value, interval)} {gate.sign_shown} {words}: {verdict}{about}"
-    told = f"; difference {_estimate(estimate, made.interval)}" if gate.factor == 1 and made.interval else ""
+    sentence = (
+        f"{gate.of} {_value_with_interval(metric.value, interval)} {gate.sign_shown} {bound_text}: {verdict}{about}"
+    )
+    difference_text = (
+        f"; difference {_value_with_interval(figure, estimate.interval)}"
+        if gate.factor == 1 and estimate.interval
+        else ""
+    )
     return GateResult(
         expression=gate.expression,
         verdict=verdict,
         sentence=sentence,
-        method=made.method + told,
-        value=found.value,
-        interval=_kept(interval),
+        method=estimate.method + difference_text,
+        value=metric.value,
+        interval=_finite(interval),
         stable=stable.value if stable else None,
         threshold=bound,
-        n=found.n,
+        n=metric.n,
     )
 
 
-def _verdict(gate: Gate, found: Metric, estimate: float, made: Made) -> tuple[Verdict, str]:
-    if gate.least is not None and (found.n is None or found.n < gate.least):
-        known = "an unknown number of" if found.n is None else found.n
+def _verdict(gate: Gate, metric: Metric, figure: float, estimate: IntervalEstimate) -> tuple[Verdict, str]:
+    if gate.least is not None and (metric.n is None or metric.n < gate.least):
+        known = "an unknown number of" if metric.n is None else metric.n
         return "inconclusive", f"of {known} rows, {gate.least} needed"
-    if made.why:
-        return "inconclusive", made.why
-    low, high = (made.interval.low, made.interval.high) if made.interval else (estimate, estimate)
+    if estimate.why:
+        return "inconclusive", estimate.why
+    low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (figure, figure)
     holds = {_holds(gate, low - gate.offset), _holds(gate, high - gate.offset)}
     if len(holds) == 1:
         return ("pass", "") if holds == {True} else ("fail", "")
     if math.isinf(low) or math.isinf(high):
-        return "inconclusive", f"{found.n} rows are too few for a {found.statistic}"
+        return "inconclusive", f"{metric.n} rows are too few for a {metric.statistic}"
     if not gate.needs_stable:
-        return "inconclusive", _out_of_reach(gate, made) or "more rows would tell"
-    span = _estimate(estimate - gate.offset, shifted(made.interval, -gate.offset))
+        return "inconclusive", _out_of_reach(gate, estimate) or "more rows would tell"
+    span = _value_with_interval(figure - gate.offset, shift(estimate.interval, -gate.offset))
     return "inconclusive", f"the distance is not clear: {span}"
 
 
-def _out_of_reach(gate: Gate, made: Made) -> str:
+def _out_of_reach(gate: Gate, estimate: IntervalEstimate) -> str:
     """Where no number of rows could show what is wanted of a share."""
-    if made.share and gate.offset == 0 and gate.sign == "<=":
+    if estimate.share and gate.offset == 0 and gate.sign == "<=":
         return "no number of rows shows exactly 0: leave it some room, such as <= 0.01"
-    if made.share and gate.offset == 1 and gate.sign == ">=":
+    if estimate.share and gate.offset == 1 and gate.sign == ">=":
         return "no number of rows shows exactly 1: leave it some room, such as >= 0.99"
     return ""
 
 
-def _kept(interval: Interval | None) -> Interval | None:
+def _finite(interval: Interval | None) -> Interval | None:
     """As documents keep it: JSON has no infinity."""
     return interval if interval and math.isfinite(interval.low) and math.isfinite(interval.high) else None
 
@@ -153,29 +163,29 @@ def _holds(gate: Gate, distance: float) -> bool:
             return distance < 0
 
 
-def _bound(gate: Gate, stable: Metric | None, own: Interval | None) -> tuple[float, str]:
+def _bound(gate: Gate, stable: Metric | None, interval: Interval | None) -> tuple[float, str]:
     """The bound as a number and as it reads: ``stable 0.953 − 0.010``, ``1.2 × stable 10.1``."""
     if stable is None:
         return gate.offset, f"{gate.offset:.6g}".replace("-", "−")  # as it was written: 0.995 must not read 1.0
-    words = f"stable {_number(stable.value, own)}"
+    bound_text = f"stable {_number(stable.value, interval)}"
     if gate.factor != 1:
-        words = f"{gate.factor:g} × {words}".replace("-", "−")
+        bound_text = f"{gate.factor:g} × {bound_text}".replace("-", "−")
     if gate.offset:
-        words += f" {'−' if gate.offset < 0 else '+'} {abs(gate.offset):.6g}"
-    return gate.factor * stable.value + gate.offset, words
+        bound_text += f" {'−' if gate.offset < 0 else '+'} {abs(gate.offset):.6g}"
+    return gate.factor * stable.value + gate.offset, bound_text
 
 
-def _estimate(value: float, own: Interval | None) -> str:
-    if own is None:
+def _value_with_interval(value: float, interval: Interval | None) -> str:
+    if interval is None:
         return _number(value, None)
-    return f"{_number(value, own)} [{_number(own.low, own)}, {_number(own.high, own)}]"
+    return f"{_number(value, interval)} [{_number(interval.low, interval)}, {_number(interval.high, interval)}]"
 
 
-def _number(value: float, own: Interval | None) -> str:
+def _number(value: float, interval: Interval | None) -> str:
     """With as many decimals as the interval makes worth while."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    ends = [end for end in (own.low, own.high) if math.isfinite(end)] if own else []
+    ends = [end for end in (interval.low, interval.high) if math.isfinite(end)] if interval else []
     width = abs(ends[-1] - ends[0]) if len(ends) == 2 else 2 * abs(value - ends[0]) if ends else 0.0
     if width <= 0:
         return f"{value:.6g}".replace("-", "−")

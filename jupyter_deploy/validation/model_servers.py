@@ -62,7 +62,7 @@ class SnapshotServer:
         secret = secrets.token_urlsafe(24)
         self._address = f"http://127.0.0.1:{listener.getsockname()[1]}/{secret}"
         interpreter = snapshot.manifest.environment.interpreter
-        told = {
+        settings = {
             "path": snapshot.path,
             "digest": snapshot.digest,
             "root": str(place.root),
@@ -90,7 +90,7 @@ class SnapshotServer:
             self._fault = environment_changed(snapshot.tag, [f"{interpreter} cannot be run: {error}"])
         else:
             with contextlib.suppress(OSError):  # it has ended already, which is told when it is asked for
-                self._process.stdin.write(json.dumps(told).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+                self._process.stdin.write(json.dumps(settings).encode() + b"\n")  # type: ignore[union-attr]  # a pipe
                 self._process.stdin.flush()  # type: ignore[union-attr]
         finally:
             # The process has a copy. With ours open, who asks an ended server would wait for ever.
@@ -119,7 +119,7 @@ class SnapshotServer:
         while True:
             with self._lock:
                 started = self._started
-                self._fault = self._fault or self._found(started=started)
+                self._fault = self._fault or self._find_fault(started=started)
             if self._fault is not None:
                 raise self._fault
             if started or not wait:
@@ -160,7 +160,7 @@ class SnapshotServer:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
 
-    def _found(self, *, started: bool) -> DeployError | None:
+    def _find_fault(self, *, started: bool) -> DeployError | None:
         """What is wrong; None: nothing, as far as it can be known now."""
         code = self._process.poll() if self._process is not None else None
         tag, tail = self._snapshot.tag, last_lines(self._log, _TAIL)

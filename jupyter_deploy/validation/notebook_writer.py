@@ -28,7 +28,7 @@ _importing = threading.Lock()
 
 
 @contextmanager
-def only_writer(path: Path) -> Iterator[None]:
+def exclusive_writer(path: Path) -> Iterator[None]:
     """Be the only one who writes a file, among all processes and threads.
 
     Raises
@@ -92,13 +92,13 @@ class Secrets:
 
     @cached_property
     def _values(self) -> re.Pattern[str] | None:
-        secret_under = _guards()[0].secret_under
+        secret_under = _masking_modules()[0].secret_under
         leaves = list(_leaves("", self.parameters))
-        found = {text for _, text, is_secret in leaves if is_secret and len(text.strip()) >= _SHORTEST}
+        secrets = {text for _, text, is_secret in leaves if is_secret and len(text.strip()) >= _SHORTEST}
         named = [*self._named.items(), *((name, text) for name, text, _ in leaves)]
-        found |= {hit.value for name, value in named for hit in secret_under(name, value)}
-        found |= {part for address in self._addresses.values() for part in _secret_parts(address)}
-        written = {form: len(value) < _LONG for value in found for form in _forms(value)}
+        secrets |= {hit.value for name, value in named for hit in secret_under(name, value)}
+        secrets |= {part for address in self._addresses.values() for part in _secret_parts(address)}
+        written = {form: len(value) < _LONG for value in secrets for form in _forms(value)}
         # Of several that begin alike the longest; a short one must be a word of its own: '2026' is not in '0.2026'.
         ordered = sorted(written, key=len, reverse=True)
         forms = [rf"(?<![\w.]){re.escape(one)}(?!\w)" if written[one] else re.escape(one) for one in ordered]
@@ -106,7 +106,7 @@ class Secrets:
 
     def masked(self, text: str) -> str:
         """A text that is shown or kept, without them and without what is a secret by its looks."""
-        masked: tuple[str, list[str]] = _guards()[1].masked(self.without(text))
+        masked: tuple[str, list[str]] = _masking_modules()[1].masked(self.without(text))
         return masked[0]
 
     def all_masked(self, texts: Sequence[str]) -> list[str]:
@@ -140,19 +140,19 @@ class Secrets:
         return nbformat.from_dict({**document, "metadata": metadata, "cells": cells})
 
     def _of_cell(self, cell: Any) -> dict[str, Any]:
-        found: dict[str, Any] = self.within(cell, ("cell_type", "id", "metadata", "outputs"))
-        found["metadata"] = self.within(cell.metadata, ("tags",))
+        copied: dict[str, Any] = self.within(cell, ("cell_type", "id", "metadata", "outputs"))
+        copied["metadata"] = self.within(cell.metadata, ("tags",))
         if "outputs" in cell:
-            found["outputs"] = [self.within(one, ("output_type", "name")) for one in cell.outputs]
+            copied["outputs"] = [self.within(one, ("output_type", "name")) for one in cell.outputs]
         if "injected-parameters" in cell.metadata.get("tags", ()):
             for name, value in self.parameters.items():
                 if is_confidential(name) and not isinstance(value, Mapping | list | tuple):  # also of two signs
                     line = rf"(?m)^([^\n\"'=]*?\b{re.escape(name)}\b[^\n\"'=<]*(?:=|<-)\s*).*$"
-                    found["source"] = re.sub(line, rf'\1"{_MASK}"', found["source"])
-        return found
+                    copied["source"] = re.sub(line, rf'\1"{_MASK}"', copied["source"])
+        return copied
 
 
-def _guards() -> tuple[Any, Any]:
+def _masking_modules() -> tuple[Any, Any]:
     """What finds secrets, and what masks them; imported by one thread at a time, since each imports the other."""
     with _importing:
         from jupyter_deploy.masking import detection, masking

@@ -365,7 +365,7 @@ export interface Comparison {
     [k: string]: number;
   };
   sides: {
-    [k: string]: SideSummary;
+    [k: string]: VariantSummary;
   };
   error_difference: Estimate | null;
   latency_difference_ms: Estimate | null;
@@ -426,7 +426,7 @@ export interface Flip {
  * ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers). ``latencies`` is the whole
  * distribution, in steps of a tenth.
  */
-export interface SideSummary {
+export interface VariantSummary {
   release: string;
   requests: number;
   rows: number;
@@ -434,7 +434,7 @@ export interface SideSummary {
   error_rate: Estimate | null;
   latency_p50_ms: number | null;
   latency_p95_ms: number | null;
-  latencies: Within[];
+  latencies: LatencyShare[];
   answers: {
     [k: string]: number;
   };
@@ -445,7 +445,7 @@ export interface SideSummary {
 /**
  * The share of a side's answers that took at most so long.
  */
-export interface Within {
+export interface LatencyShare {
   ms: number;
   share: number;
 }

@@ -16,7 +16,7 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.records import segments
 from jupyter_deploy.records.compaction import compact_all
-from jupyter_deploy.records.follow import Tail
+from jupyter_deploy.records.follow import RecordFollower
 from jupyter_deploy.serving.telemetry.records import VERSION, Entry, Recorder
 
 
@@ -204,7 +204,7 @@ def test_readers_beside_a_compaction_see_each_record_once(log, tmp_path):
 
 def test_follow_goes_on_across_a_compaction(tmp_path):
     write(tmp_path, line(1) + "\n", name="1-1.v1.jsonl")
-    following = Tail(tmp_path, "tumour")
+    following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, line(2) + "\n", name="1-1.v1.jsonl")
     compact_all(tmp_path)
     assert ids(following.new()) == ["r2"]

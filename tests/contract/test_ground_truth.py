@@ -17,11 +17,10 @@ from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.domain.evidence.ground_truth import Actual, Feedback, batches
 from jupyter_deploy.faces.kernel import recorded as face
-from jupyter_deploy.records import purge as purging
-from jupyter_deploy.records import retention, segments
-from jupyter_deploy.records.archivist import due, tend
+from jupyter_deploy.records import purge, retention, segments
+from jupyter_deploy.records.archivist import due, maintain
 from jupyter_deploy.records.compaction import compact_all
-from jupyter_deploy.records.ground_truth import RecordedTruth
+from jupyter_deploy.records.ground_truth import RecordedGroundTruth
 from jupyter_deploy.records.retention import Limits
 
 DAY = timedelta(days=1)
@@ -29,7 +28,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(purging, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def world(tmp_path):
 
 @pytest.fixture
 def truth(tmp_path):
-    return RecordedTruth(tmp_path)
+    return RecordedGroundTruth(tmp_path)
 
 
 def tell(
@@ -138,7 +137,7 @@ def test_the_archivist_compacts_feedback_where_there_is_nothing_else_to_do(truth
     tell(tmp_path, "r1")
     limits = Limits(10**9)
     assert due(tmp_path, limits)
-    assert tend(tmp_path, limits) == []
+    assert maintain(tmp_path, limits) == []
     assert not due(tmp_path, limits)
     assert [path.name for path in (tmp_path / "feedback" / "tumour").glob("1-1*")] == ["1-1.v1.parquet"]
     assert truth.counts("tumour").posted == 1
@@ -163,13 +162,13 @@ def test_feedback_that_a_newer_version_wrote_is_refused_by_name(truth, tmp_path)
 # ---- it goes with what it is about
 
 
-def purge(home, *ids, before=None, dry_run=False):
+def purge_records(home, *ids, before=None, dry_run=False):
     return RecordLog(home).purge("tumour", before=before, request_ids=ids, dry_run=dry_run)
 
 
 def left(home):
     found = []
-    with purging.database() as connection:
+    with purge.database() as connection:
         for path in (home / "feedback" / "tumour").glob("*.parquet"):
             found += [row[0] for row in connection.execute(f"SELECT request_id FROM '{path}'").fetchall()]
     return sorted(found)
@@ -189,10 +188,10 @@ def left(home):
 def test_a_purge_takes_the_feedback_on_what_it_takes(told, truth, tmp_path, asked, gone):
     ids, before = asked.get("ids", []), asked.get("before")
     everything = ["nobody", *["r0"] * 4, "r1", "r2", "r3", "r5", "r6"]
-    counted = purge(tmp_path, *ids, before=before, dry_run=True)
+    counted = purge_records(tmp_path, *ids, before=before, dry_run=True)
     assert counted.feedback == len(gone)
     assert truth.counts("tumour").posted == 10
-    assert purge(tmp_path, *ids, before=before) == counted.model_copy(update={"dry_run": False})
+    assert purge_records(tmp_path, *ids, before=before) == counted.model_copy(update={"dry_run": False})
     for one in gone:
         everything.remove(one)
     assert left(tmp_path) == everything
@@ -212,12 +211,12 @@ def test_a_purge_killed_before_any_of_its_steps_and_repeated_leaves_no_feedback_
 
     def work(step):
         shutil.copytree(template, tmp_path / str(step))
-        doomed = f"purging.Doomed('tumour', datetime.datetime.fromisoformat({moment.isoformat()!r}), [])"
-        return f"import datetime; purging.purge(Path({str(tmp_path / str(step))!r}), {doomed})"
+        doomed = f"purge.PurgeSelection('tumour', datetime.datetime.fromisoformat({moment.isoformat()!r}), [])"
+        return f"import datetime; purge.purge(Path({str(tmp_path / str(step))!r}), {doomed})"
 
     for steps in workshop.at_each_step(work):
         home = tmp_path / str(steps)
-        purge(home, before=moment)
+        purge_records(home, before=moment)
         assert left(home) == ["r2"], steps
         assert segments.removed(home / "feedback" / "tumour").count == 2, steps
     workshop.close()
@@ -229,10 +228,10 @@ def test_limits_hold_for_feedback_too(truth, told, tmp_path):
     os.utime(old, (1, 1))
     limits = Limits(10**9, 3600.0 * 24 * 365 * 10)
     assert due(tmp_path, limits)
-    assert tend(tmp_path, limits) == []
+    assert maintain(tmp_path, limits) == []
     found = truth.counts("tumour")
     assert (found.posted, found.removed) == (10, 1)
-    place = next(place for place in retention.places(tmp_path) if place.guard.parent.name == "feedback")
+    place = next(place for place in retention.scopes(tmp_path) if place.guard.parent.name == "feedback")
     assert place.guard == tmp_path / "feedback" / "other"
 
 

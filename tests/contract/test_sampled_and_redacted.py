@@ -17,7 +17,7 @@ from jupyter_deploy.faces.kernel import recorded as face
 from jupyter_deploy.faces.kernel.model_input import model_input
 from jupyter_deploy.faces.render.render import text
 from jupyter_deploy.records.compaction import compact_all
-from jupyter_deploy.records.ground_truth import RecordedTruth
+from jupyter_deploy.records.ground_truth import RecordedGroundTruth
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.telemetry.recording import place_of
 from tests.releases import release
@@ -96,7 +96,7 @@ def test_a_record_of_a_sample_stands_for_as_many_requests_as_were_asked(world):
         world.record(number, "aaa", "stable", sample=0.25, status=500 if number == 0 else 200)
     world.record(8, "aaa", "stable")
     log, day = RecordLog(world.home), timedelta(days=1)
-    (span,) = log.spans("tumour", since=NOON, until=NOON + day, every=day)
+    (span,) = log.time_series("tumour", since=NOON, until=NOON + day, every=day)
     assert (span.requests, span.errors) == (33, 4)
     assert text(log.records("tumour")).splitlines()[-1] == "(sample: recorded of 25 % of the requests)"
 
@@ -127,7 +127,7 @@ def test_whoever_asks_for_what_is_redacted_is_told_that_it_is(world, monkeypatch
     with pytest.raises(InvalidInput, match="is on record without ssn, which was redacted"):
         model_input(record)
     assert text([record]).splitlines()[-1] == "(redacted: ssn)"
-    with RecordedTruth(world.home).recorded("tumour", since=NOON, limit=10) as rows:
+    with RecordedGroundTruth(world.home).recorded("tumour", since=NOON, limit=10) as rows:
         monkeypatch.setenv("NBDEPLOY_RECORDED", str(rows.path))
         monkeypatch.setenv("NBDEPLOY_RECORDED_OF", str(rows.of))
         with pytest.warns(UserWarning, match="the values of ssn are redacted"):

@@ -95,11 +95,11 @@ class Rule:
         return Match(agree=gap <= self.atol + self.rtol * abs(one), gap=gap, relative=relative)
 
     def _all(self, pairs: list[tuple[Any, Any]]) -> Match:
-        found = [self.compare(stable, candidate) for stable, candidate in pairs]
+        matches = [self.compare(stable, candidate) for stable, candidate in pairs]
         return Match(
-            agree=all(match.agree for match in found),
-            gap=max((match.gap for match in found if match.gap is not None), default=None),
-            relative=max((match.relative for match in found if match.relative is not None), default=None),
+            agree=all(match.agree for match in matches),
+            gap=max((match.gap for match in matches if match.gap is not None), default=None),
+            relative=max((match.relative for match in matches if match.relative is not None), default=None),
         )
 
 

@@ -125,12 +125,12 @@ class GroundTruth(Protocol):
 
 def batches(actuals: Sequence[Actual], sizes: Sequence[int], *, most: int, size: int) -> list[list[Actual]]:
     """In their order, at most ``most`` at once, of at most ``size`` bytes unless one alone is longer."""
-    found: list[list[Actual]] = []
+    parts: list[list[Actual]] = []
     filled = 0
     for actual, length in zip(actuals, sizes, strict=True):
-        if not found or len(found[-1]) >= most or filled + length > size:
-            found.append([])
+        if not parts or len(parts[-1]) >= most or filled + length > size:
+            parts.append([])
             filled = 0
-        found[-1].append(actual)
+        parts[-1].append(actual)
         filled += length
-    return found
+    return parts

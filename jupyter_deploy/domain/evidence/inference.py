@@ -89,14 +89,14 @@ class Look(Value):
     estimate: Estimate
 
 
-class Within(Value):
+class LatencyShare(Value):
     """The share of a side's answers that took at most so long."""
 
     ms: float
     share: float
 
 
-class SideSummary(Value):
+class VariantSummary(Value):
     """One side of a comparison on its own.
 
     ``error_rate`` counts answers of 500 and above. Latencies in milliseconds, as measured inside the release.
@@ -111,7 +111,7 @@ class SideSummary(Value):
     error_rate: Estimate | None
     latency_p50_ms: float | None
     latency_p95_ms: float | None
-    latencies: list[Within] = []
+    latencies: list[LatencyShare] = []
     answers: dict[str, int] = {}
     quantiles: dict[str, float] = {}
 
@@ -185,7 +185,7 @@ class Comparison(Value):
     absolute_tolerance: float = 1e-9
     errors: dict[str, int] = Field(default={}, description="Most frequent exceptions of the candidate.")
     shadow_failures: dict[str, int] = Field(default={}, description="Mirrored requests without an answer, by reason.")
-    sides: dict[Literal["stable", "candidate"], SideSummary]
+    sides: dict[Literal["stable", "candidate"], VariantSummary]
     error_difference: Estimate | None
     latency_difference_ms: Estimate | None
     answer_shares: dict[str, Estimate] = {}

@@ -18,7 +18,7 @@ from .inference import Record
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,9})?")
 
 
-class Key(NamedTuple):
+class RecordKey(NamedTuple):
     """What tells one record from all others, also after its segment was compacted; records are listed in its order.
 
     ``ts`` has nanoseconds, ``2026-11-25 12:00:00.123456789``: two workers seldom begin in the same one.
@@ -36,7 +36,7 @@ class Key(NamedTuple):
         return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
 
     @classmethod
-    def parsed(cls, text: str) -> Key:
+    def parsed(cls, text: str) -> RecordKey:
         """The key that ``text`` is of.
 
         Raises
@@ -56,7 +56,7 @@ class Key(NamedTuple):
         return cls(*parts)
 
 
-class Wanted(Value):
+class RecordFilter(Value):
     """Which records are meant; None, or an empty ``text``: any.
 
     ``text`` is looked for in inputs, outputs and errors, whatever its case.
@@ -69,7 +69,7 @@ class Wanted(Value):
     text: str = ""
 
 
-class Head(Value):
+class RecordSummary(Value):
     """A record as a list shows it: ``input`` and ``output`` are the beginning of the first instance's JSON.
 
     Both are empty where they were not recorded (``bare``).
@@ -93,13 +93,13 @@ class Head(Value):
 class RecordPage(Value):
     """Newest first. ``total`` of all that match; ``next``: where the next page begins; ``unreadable`` lines of all."""
 
-    heads: tuple[Head, ...]
+    heads: tuple[RecordSummary, ...]
     total: int
     next: str | None
     unreadable: int = 0
 
 
-class Span(Value):
+class TimeBucket(Value):
     """What one release answered in one role from ``start`` on, for as long as was asked for.
 
     ``errors`` are answers of 500 and above; latencies are of what was answered with 200.

@@ -59,24 +59,24 @@ def parse_requirement(expression: str) -> Required:
     InvalidInput
         It is of another form, or there is no such figure; the message names the known ones.
     """
-    found = _EXPRESSION.fullmatch(expression)
-    number = _number(found["number"]) if found else None
-    if found is None or number is None:
+    match = _EXPRESSION.fullmatch(expression)
+    number = _number(match["number"]) if match else None
+    if match is None or number is None:
         raise InvalidInput(
             f"'{expression}' is no requirement",
             "write a figure, one of >=, >, <=, < and a number, such as 'agreement >= 0.99' or 'agreement >= 99%'",
         )
     known = [*FIGURES, *COUNTS]
-    if found["name"] not in known:
-        near = difflib.get_close_matches(found["name"], known)
+    if match["name"] not in known:
+        near = difflib.get_close_matches(match["name"], known)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise InvalidInput(f"there is no figure '{found['name']}'", f"{hint}the figures are: {', '.join(known)}")
-    if found["name"] in COUNTS and found["percent"]:
-        raise InvalidInput(f"'{expression}': {found['name']} is a count", "write it without %")
-    if found["name"] in _SHARES and not found["percent"] and abs(number) > 1:
-        raise InvalidInput(f"'{expression}': {found['name']} is a share of at most 1", f"did you mean {number:g}%?")
-    sign: Any = found["sign"]
-    return Required(expression.strip(), found["name"], sign, number / 100 if found["percent"] else number)
+        raise InvalidInput(f"there is no figure '{match['name']}'", f"{hint}the figures are: {', '.join(known)}")
+    if match["name"] in COUNTS and match["percent"]:
+        raise InvalidInput(f"'{expression}': {match['name']} is a count", "write it without %")
+    if match["name"] in _SHARES and not match["percent"] and abs(number) > 1:
+        raise InvalidInput(f"'{expression}': {match['name']} is a share of at most 1", f"did you mean {number:g}%?")
+    sign: Any = match["sign"]
+    return Required(expression.strip(), match["name"], sign, number / 100 if match["percent"] else number)
 
 
 def parse_requirements(given: Any) -> Any:

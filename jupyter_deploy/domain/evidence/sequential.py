@@ -275,11 +275,11 @@ def _log_likelihood(successes: float, n: float, share: float) -> float:
 def _log_wealth(counts: Mapping[float, int], mean: float) -> float:
     """The log of the mixture's wealth against ``mean``, of values between 0 and 1."""
     # A value that is the mean multiplies every bet's wealth by 1.
-    told = {value: count for value, count in counts.items() if count and value != mean}
-    n = sum(told.values())
-    if told.keys() <= {0.0, 1.0}:
-        return log_evidence(told.get(1.0, 0), n, mean)
-    payoffs = [(value / mean, (1 - value) / (1 - mean), count) for value, count in told.items()]
+    informative = {value: count for value, count in counts.items() if count and value != mean}
+    n = sum(informative.values())
+    if informative.keys() <= {0.0, 1.0}:
+        return log_evidence(informative.get(1.0, 0), n, mean)
+    payoffs = [(value / mean, (1 - value) / (1 - mean), count) for value, count in informative.items()]
     parts = [_BETA + _log_integral([(low, high - low, count) for high, low, count in payoffs])]
     if all(high > 0 for high, _, _ in payoffs):
         parts.append(_ALL_IN + sum(count * log(high) for high, _, count in payoffs))

@@ -59,8 +59,8 @@ def statistic_of(name: str, rows: Sequence[float]) -> float:
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float:
-    place = share * (len(ordered) - 1)
-    low = math.floor(place)
-    rest = place - low
+    position = share * (len(ordered) - 1)
+    low = math.floor(position)
+    rest = position - low
     # Where it is a row's own place, that row exactly: no rounding, and no row beyond the last.
     return ordered[low] + rest * (ordered[low + 1] - ordered[low]) if rest else ordered[low]

@@ -77,16 +77,16 @@ class ValidationReports:
             write_atomic(path, document(validation), OF_THE_USER)
 
     def github(self, validation: Validation) -> None:
-        from .github import tell
+        from .github import write
 
         with _writing(os.environ.get("GITHUB_STEP_SUMMARY", "the job's summary")):
-            tell(validation)
+            write(validation)
 
     def clear(self, kept: Collection[str]) -> None:
         """Remove the oldest folders beyond 200; those of the validations named are kept and not counted."""
         with contextlib.suppress(OSError):  # next time
-            found = sorted(entry.name for entry in self._root.iterdir() if entry.is_dir() and entry.name not in kept)
-            for name in found[: max(0, len(found) - KEPT)]:
+            names = sorted(entry.name for entry in self._root.iterdir() if entry.is_dir() and entry.name not in kept)
+            for name in names[: max(0, len(names) - KEPT)]:
                 shutil.rmtree(self._root / name, ignore_errors=True)
 
 

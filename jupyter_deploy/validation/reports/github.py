@@ -40,7 +40,7 @@ class _Annotation:
     line: int = 1
 
 
-def tell(validation: Validation, environment: Mapping[str, str] | None = None) -> None:
+def write(validation: Validation, environment: Mapping[str, str] | None = None) -> None:
     """Write the annotations to stderr and the summary to ``$GITHUB_STEP_SUMMARY``; elsewhere both to stderr.
 
     Raises
@@ -58,7 +58,7 @@ def tell(validation: Validation, environment: Mapping[str, str] | None = None) -
     print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201 - this is where the runner reads
     if target:
         with Path(target).open("ab") as file:
-            file.write(_fitting(summary(validation), _SUMMARY_BYTES - file.tell()))
+            file.write(_truncate(summary(validation), _SUMMARY_BYTES - file.tell()))
 
 
 def summary(validation: Validation) -> str:
@@ -111,15 +111,15 @@ def _annotations(validation: Validation, workspace: Path) -> Iterator[_Annotatio
     for run in validation.runs:
         file, lines = _relative(run.notebook, workspace), _lines(run.notebook)
         if run.status != "done":
-            said = f"{run.error.ename}: {run.error.evalue}" if run.error else run.detail or ENDED[run.status]
+            message = f"{run.error.ename}: {run.error.evalue}" if run.error else run.detail or ENDED[run.status]
             line = _line(lines, run.error.cell if run.error else None)
-            said = "; ".join(filter(None, (said, unjudged_words(run))))
+            message = "; ".join(filter(None, (message, unjudged_words(run))))
             kind = "notice" if run.status == "not run" else "error"
-            yield _Annotation(kind, f"{Path(run.notebook).name}: {ENDED[run.status]}", said, file, line)
+            yield _Annotation(kind, f"{Path(run.notebook).name}: {ENDED[run.status]}", message, file, line)
         for check in run.checks:
             if not check.passed:
-                said = check.detail or f"{check.name} does not hold"
-                yield _Annotation("error", f"check fails: {check.name}", said, file, _line(lines, check.cell))
+                message = check.detail or f"{check.name} does not hold"
+                yield _Annotation("error", f"check fails: {check.name}", message, file, _line(lines, check.cell))
         for gate in run.gates:
             if gate.verdict != "pass" and gate not in run.unjudged:
                 line = _line(lines, _cell(gate.expression, run))
@@ -155,23 +155,23 @@ def _bounded(annotations: Iterator[_Annotation]) -> Iterator[_Annotation]:
     by_kind: dict[str, list[_Annotation]] = {}
     for annotation in annotations:
         by_kind.setdefault(annotation.kind, []).append(annotation)
-    for kind, found in by_kind.items():
-        if len(found) <= _ANNOTATIONS:
-            yield from found
+    for kind, of_kind in by_kind.items():
+        if len(of_kind) <= _ANNOTATIONS:
+            yield from of_kind
         else:
-            yield from found[: _ANNOTATIONS - 1]
-            more = len(found) - _ANNOTATIONS + 1
+            yield from of_kind[: _ANNOTATIONS - 1]
+            more = len(of_kind) - _ANNOTATIONS + 1
             yield _Annotation(kind, f"{more} more", f"{more} more are in the job's summary")
 
 
 def _command(annotation: _Annotation) -> str:
     """https://docs.github.com/actions/reference/workflow-commands-for-github-actions, and its toolkit's escapes."""
-    given = {
+    properties_by_name = {
         "file": annotation.file,
         "line": str(annotation.line) if annotation.file else None,
         "title": annotation.title,
     }
-    properties = ",".join(f"{name}={_property(value)}" for name, value in given.items() if value)
+    properties = ",".join(f"{name}={_property(value)}" for name, value in properties_by_name.items() if value)
     return f"::{annotation.kind} {properties}::{_data(annotation.message)}"
 
 
@@ -201,15 +201,15 @@ def _lines(notebook: str) -> list[int]:
         cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(file)["cells"]]
     except (OSError, ValueError, LookupError, TypeError):
         return []
-    found, at = [], 0
+    first_lines, at = [], 0
     for kind, source in cells:
         first = next((line for line in source.splitlines() if line.strip()), "")
         encoded = [json.dumps(first, ensure_ascii=ascii_alone)[:-1] for ascii_alone in (True, False)]
         # From where the cell before begins, since two may have the same first line.
         at = max(at, *(file.find(words, at + 1) for words in encoded)) if first else at
         if kind == "code":
-            found.append(file.count("\n", 0, at) + 1)
-    return found
+            first_lines.append(file.count("\n", 0, at) + 1)
+    return first_lines
 
 
 def _line(lines: Sequence[int], cell: int | None) -> int:
@@ -248,10 +248,10 @@ def _ended(run: Run) -> str:
     return run.detail or ENDED[run.status]
 
 
-def _fitting(text: str, room: int) -> bytes:
+def _truncate(text: str, limit: int) -> bytes:
     """The text, cut after a line where it is too long for the file."""
     data = text.encode()
-    if len(data) <= room:
+    if len(data) <= limit:
         return data
-    kept = data[: max(0, room - len(_NOTICE.encode()))]
+    kept = data[: max(0, limit - len(_NOTICE.encode()))]
     return kept[: kept.rfind(b"\n") + 1] + _NOTICE.encode() if kept else b""

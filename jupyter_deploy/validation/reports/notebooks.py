@@ -39,7 +39,7 @@ class Notebooks:
     """Executed notebooks as documents for frames; a page gets 12 MB of them, the later ones are left to their files."""
 
     def __init__(self) -> None:
-        self._left = _PAGE
+        self._size_left = _PAGE
 
     def document(self, path: Path, title: str) -> tuple[str, int, str]:
         """The frame's document, its height in pixels as far as it can be guessed, and what is left out of it.
@@ -64,12 +64,12 @@ class Notebooks:
             return "", 0, f"nbconvert cannot show it: {type(error).__name__}: {error}"
         body = _LEADS_OUT.sub(r"<\1x-\2", body)
         # As it will stand in an attribute: there a tag takes more room.
-        room = len(body) + 3 * body.count("<") + 3 * body.count(">") + 4 * body.count('"') + 4 * body.count("&")
-        if room > self._left:
+        size_in_page = len(body) + 3 * body.count("<") + 3 * body.count(">") + 4 * body.count('"') + 4 * body.count("&")
+        if size_in_page > self._size_left:
             return "", 0, "The notebooks before it have filled this page."
-        self._left -= room
-        said = f"{cut} long outputs are shortened or left out." if cut else ""
-        return _FRAME.format(title=_escaped(title), style=self._style, body=body), _height(notebook), said
+        self._size_left -= size_in_page
+        note = f"{cut} long outputs are shortened or left out." if cut else ""
+        return _FRAME.format(title=_escaped(title), style=self._style, body=body), _height(notebook), note
 
     @cached_property
     def _exporter(self) -> Any:

@@ -42,9 +42,9 @@ def render(validation: Validation, history: Iterable[Validation], folder: Path) 
         loader=PackageLoader("jupyter_deploy.validation.reports", "."), autoescape=True, undefined=StrictUndefined
     ).get_template("report.html.j2")
     names = run_names(validation.runs)
-    found = figures(validation, history)
-    drawn = found[:_CARDS]
-    compared = any(part.stable is not None for figure in found for part in figure.parts)
+    all_figures = figures(validation, history)
+    drawn = all_figures[:_CARDS]
+    compared = any(part.stable is not None for figure in all_figures for part in figure.parts)
     return template.render(
         v=validation,
         signs=SIGNS,
@@ -55,15 +55,15 @@ def render(validation: Validation, history: Iterable[Validation], folder: Path) 
         gates=ordered_gates(validation, names),
         checks=ordered_checks(validation, names),
         folded=_folded,
-        figures=found,
+        figures=all_figures,
         cards=[_card(figure, names) for figure in drawn],
-        left_out=len(found) - len(drawn),
+        left_out=len(all_figures) - len(drawn),
         many=len(validation.runs) > 1,
         compared=compared,
         by_difference=any(gate.stable is not None for run in validation.runs for gate in run.gates),
         candidate=f"candidate: {validation.snapshot}" if validation.snapshot else "measured",
         stable=f"stable: {validation.stable}" if validation.stable else "stable",
-        table=[_row(figure, part, names) for figure in found for part in figure.parts],
+        table=[_row(figure, part, names) for figure in all_figures for part in figure.parts],
         runs=_runs(validation, names, folder),
         style=_markup(resources.files(__package__).joinpath("report.css").read_text("utf-8")),
         version=_version(),
@@ -88,13 +88,15 @@ def ordered_checks(validation: Validation, names: Mapping[int, str]) -> list[tup
     return sorted(checks, key=lambda pair: pair[0].passed)
 
 
-def _folded(found: Sequence[tuple[Any, str]], what: str) -> list[tuple[str, Sequence[tuple[Any, str]]]]:
+def _folded(results: Sequence[tuple[Any, str]], what: str) -> list[tuple[str, Sequence[tuple[Any, str]]]]:
     """What is to be seen at once, and under a title what holds, where that is much."""
-    holds = [pair for pair in found if getattr(pair[0], "verdict", "") == "pass" or getattr(pair[0], "passed", False)]
-    others = found[: len(found) - len(holds)]
-    if len(holds) <= _AT_ONCE:
-        return [("", found)] if found else []
-    return [*([("", others)] if others else []), (f"{len(holds)} {what}s hold", holds)]
+    passed = [
+        pair for pair in results if getattr(pair[0], "verdict", "") == "pass" or getattr(pair[0], "passed", False)
+    ]
+    others = results[: len(results) - len(passed)]
+    if len(passed) <= _AT_ONCE:
+        return [("", results)] if results else []
+    return [*([("", others)] if others else []), (f"{len(passed)} {what}s hold", passed)]
 
 
 def link_to(path: Path, folder: Path) -> str:
@@ -128,18 +130,18 @@ def _facts(validation: Validation) -> list[tuple[str, str]]:
 def _card(figure: Figure, names: Mapping[int, str]) -> dict[str, Any]:
     few = Figure(figure.name, figure.run, figure.parts[:_PARTS], figure.gates, figure.history)
     first = figure.parts[0]
-    beside = ""
+    details = ""
     if first.stable is not None:
-        beside = f"stable {number(first.stable.value)}"
+        details = f"stable {number(first.stable.value)}"
         if math.isfinite(first.metric.value - first.stable.value):
-            beside += f", difference {_signed(first.metric.value - first.stable.value)}"
+            details += f", difference {_signed(first.metric.value - first.stable.value)}"
     if first.metric.group:
-        beside = ", ".join(filter(None, (first.name, beside)))
+        details = ", ".join(filter(None, (first.name, details)))
     return {
         "name": figure.name,
         "where": names[id(figure.run)],
         "value": number(first.metric.value),
-        "beside": beside,
+        "beside": details,
         "gates": sorted(figure.gates, key=lambda gate: URGENCY[gate.verdict]),
         "sides": _markup(svg(sides_chart(few, PAGE_COLOURS), described(few))) if has_sides(few) else "",
         "hidden": len(figure.parts) - len(few.parts),
@@ -205,11 +207,11 @@ def _ended(run: Run) -> str:
 
 
 def _notebook(path: Path, title: str, notebooks: Notebooks, folder: Path) -> dict[str, Any]:
-    document, height, said = notebooks.document(path, title)
+    document, height, note = notebooks.document(path, title)
     return {
         "document": document,
         "height": height,
-        "said": said,
+        "said": note,
         "title": title,
         "file": PurePath(path).name,
         "link": link_to(path, folder),

@@ -59,17 +59,21 @@ def drafts(
     validated: dict[str, dict[str, tuple[str, ...]]]
     validated = {name: dict.fromkeys(notebooks, ()) for name, notebooks in start.validated.items()}
     for one in start.trained:
-        path, there = next(iter(start.validated[one.name].items()))
-        if there:
+        path, exists = next(iter(start.validated[one.name].items()))
+        if exists:
             continue
-        made = validation_example(one, cells.get(one.notebook, ()), regression=start.regression.get(one.name))
-        validated[one.name][path] = ("accuracy >= 0.9", *made.gates) if one == TRAINED else made.gates
-        files.append(Draft(path, made.text, note=f"{path}: {made.lacks}" if made.lacks else ""))
+        example = validation_example(one, cells.get(one.notebook, ()), regression=start.regression.get(one.name))
+        validated[one.name][path] = ("accuracy >= 0.9", *example.gates) if one == TRAINED else example.gates
+        files.append(Draft(path, example.text, note=f"{path}: {example.lacks}" if example.lacks else ""))
     if requirements.file is None:
         imported = EXAMPLE_NEEDS if TRAINED in start.trained else requirements.imported
         files.append(Draft("requirements.txt", _filled("requirements.txt", lines="\n".join(imported))))
-    listed = _listed({path: gates for notebooks in validated.values() for path, gates in notebooks.items()})
-    files.append(Draft(SETTINGS, _filled("nbdeploy.yaml", notebooks=listed), f"validate:\n{listed}\n", "validate:"))
+    notebook_list = _notebook_list(
+        {path: gates for notebooks in validated.values() for path, gates in notebooks.items()}
+    )
+    files.append(
+        Draft(SETTINGS, _filled("nbdeploy.yaml", notebooks=notebook_list), f"validate:\n{notebook_list}\n", "validate:")
+    )
     hooks = _filled("pre-commit.yaml", ids=",".join(_ids(validated)), hooks=_hooks(validated, start.trained))
     files.append(Draft(HOOKS, hooks, hooks.partition("repos:\n")[2], "nbdeploy validate"))
     workflow = _workflow(start.trained, validated, branch, python, requirements, own=_own(origin or {}))
@@ -81,7 +85,7 @@ EXAMPLE_NEEDS = ("pandas>=2.2,<4", "scikit-learn>=1.6,<2")
 """What the training notebook of a project without one imports."""
 
 
-def _listed(validated: Mapping[str, Sequence[str]]) -> str:
+def _notebook_list(validated: Mapping[str, Sequence[str]]) -> str:
     lines = []
     for path, gates in validated.items():
         lines.append(f"  - notebook: {quoted(path)}")

@@ -81,11 +81,11 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
         return _only_answers(trained, cells)
     measures = bool(_MEASURES.search("\n".join(cells))) if regression is None else regression
     rows, truth = pair
-    seen = pair == ("X", "y")
-    said = (
+    trained_on = pair == ("X", "y")
+    note = (
         f"Rows and truths as `{trained.notebook}` makes them. **The model was trained on them:** put rows here that "
         "no\ntraining saw, or the figures below flatter it."
-        if seen
+        if trained_on
         else f"Made as in `{trained.notebook}`: keep the two alike, or read both from one file."
     )
     figure = "errors" if measures else "right"
@@ -96,7 +96,7 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
     )
     parts = [
         *_head(trained),
-        ("markdown", f"## The rows that no training saw\n\n{said}"),
+        ("markdown", f"## The rows that no training saw\n\n{note}"),
         *(("code", source) for source in _sliced(cells, set(pair))),
         (
             "markdown",
@@ -109,7 +109,7 @@ def validation_example(trained: Trained, cells: Sequence[str], *, regression: bo
         ("code", f'check("every row is answered", len(answers) == len({rows}))'),
     ]
     gate = "mae <= 1.1 * stable" if measures else "accuracy >= stable - 0.05"
-    lacks = f"{trained.notebook} holds no rows out that its validation could use: see there" if seen else ""
+    lacks = f"{trained.notebook} holds no rows out that its validation could use: see there" if trained_on else ""
     return Example(_notebook(parts), (gate,), lacks)
 
 
@@ -165,17 +165,17 @@ def _sliced(cells: Sequence[str], names: set[str]) -> list[str]:
             continue
         needed = (needed - (effects.binds - effects.may_bind - effects.reads)) | effects.reads
         kept.append(statement)
-    found: dict[int, str] = {}
+    sources: dict[int, str] = {}
     before: Statement | None = None
     for statement in reversed(kept):
         written = _as_written(statement, cells[statement.cell - 1])
         if before is None or before.cell != statement.cell:
-            found[statement.cell] = written
+            sources[statement.cell] = written
         else:
             empty = min(statement.tree.lineno - (before.tree.end_lineno or 0) - 1, 2)
-            found[statement.cell] += f"\n{chr(10) * empty}{written}"
+            sources[statement.cell] += f"\n{chr(10) * empty}{written}"
         before = statement
-    return list(found.values())
+    return list(sources.values())
 
 
 def _as_written(statement: Statement, source: str) -> str:

@@ -38,12 +38,12 @@ class ProjectStarter:
 
     def top(self, folder: Path) -> tuple[Path, bool]:
         """The repository's top, where hooks and workflows are looked for; else the folder itself."""
-        said = ask_git(folder, "rev-parse", "--show-toplevel")
-        return (Path(os.fsdecode(said).rstrip("\n")), True) if said else (folder.resolve(), False)
+        output = ask_git(folder, "rev-parse", "--show-toplevel")
+        return (Path(os.fsdecode(output).rstrip("\n")), True) if output else (folder.resolve(), False)
 
     def notebooks(self, top: Path) -> list[ProjectNotebook]:
         """Those that git does not ignore, or outside of a repository all but those in hidden folders, by path."""
-        return [found for path in sorted(_paths(top))[:_MOST] if (found := _read(top, path)) is not None]
+        return [notebook for path in sorted(_paths(top))[:_MOST] if (notebook := _read(top, path)) is not None]
 
     def deployed(self, notebook: ProjectNotebook) -> list[Trained]:
         """The models that its cells deploy under a name."""
@@ -61,37 +61,37 @@ class ProjectStarter:
 
     def existing(self, top: Path, path: str) -> str | None:
         """The text of a file that is there (also of what is no text); None: nothing is."""
-        place = top / path
-        if not place.exists() and not place.is_symlink():
+        target = top / path
+        if not target.exists() and not target.is_symlink():
             return None
         try:
-            return place.read_text("utf-8")
+            return target.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
 
     def write(self, top: Path, path: str, text: str) -> bool:
         """Write a new file with its folders; False: somebody else just made one, which stays."""
-        place = top / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_name(f".{place.name}.{os.getpid()}.part")
+        target = top / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
             part.write_text(text, "utf-8")
-            os.link(part, place)  # whole, and never over another one
+            os.link(part, target)  # whole, and never over another one
         except FileExistsError:
             return False
         except OSError:  # a file system without hard links, such as a mounted drive's
-            if place.exists():
+            if target.exists():
                 return False
-            part.rename(place)
+            part.rename(target)
         finally:
             part.unlink(missing_ok=True)
         return True
 
 
 def _paths(top: Path) -> Iterator[str]:
-    said = ask_git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.ipynb")
-    if said is not None:
-        yield from (name for name in os.fsdecode(said).split("\0") if name and ".ipynb_checkpoints" not in name)
+    output = ask_git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.ipynb")
+    if output is not None:
+        yield from (name for name in os.fsdecode(output).split("\0") if name and ".ipynb_checkpoints" not in name)
         return
     for folder, inner, files in os.walk(top):
         inner[:] = [one for one in inner if not one.startswith(".") and one not in _SKIPPED]
@@ -114,17 +114,17 @@ def _read(top: Path, path: str) -> ProjectNotebook | None:
 
 def _branch(top: Path) -> str:
     """The branch that others start from: the remote's, else the one that is checked out."""
-    for question in (("symbolic-ref", "--short", "refs/remotes/origin/HEAD"), ("symbolic-ref", "--short", "HEAD")):
-        said = (ask_git(top, *question) or b"").decode("utf-8", "replace").strip().removeprefix("origin/")
-        if re.fullmatch(r"[\w./-]+", said):
-            return said
+    for arguments in (("symbolic-ref", "--short", "refs/remotes/origin/HEAD"), ("symbolic-ref", "--short", "HEAD")):
+        output = (ask_git(top, *arguments) or b"").decode("utf-8", "replace").strip().removeprefix("origin/")
+        if re.fullmatch(r"[\w./-]+", output):
+            return output
     return "main"
 
 
 def _origin() -> dict[str, Any] | None:
     """Where nbdeploy was installed from, where that was no package index."""
-    said = metadata.distribution("nbdeploy").read_text("direct_url.json")
-    return dict(json.loads(said)) if said else None
+    direct_url = metadata.distribution("nbdeploy").read_text("direct_url.json")
+    return dict(json.loads(direct_url)) if direct_url else None
 
 
 def _python(top: Path) -> tuple[str, str]:
@@ -138,14 +138,14 @@ def _requirements(top: Path, cells: Sequence[Sequence[str]]) -> Requirements:
     """What the project says that it needs; else what its notebooks import, as it is installed here."""
     pyproject = top / "pyproject.toml"
     try:
-        about: dict[str, Any] = tomllib.loads(pyproject.read_text("utf-8")) if pyproject.is_file() else {}
+        settings: dict[str, Any] = tomllib.loads(pyproject.read_text("utf-8")) if pyproject.is_file() else {}
     except (OSError, ValueError):
-        about = {}
+        settings = {}
     if (top / "uv.lock").is_file():
-        return Requirements("uv.lock", package="build-system" in about)
+        return Requirements("uv.lock", package="build-system" in settings)
     if (top / "requirements.txt").is_file():
         return Requirements("requirements.txt")
-    if "project" in about:
+    if "project" in settings:
         return Requirements("pyproject.toml", package=True)
     return Requirements(None, imported=_imported(top, [cell for notebook in cells for cell in notebook]))
 

@@ -8,12 +8,12 @@ import zlib
 import pytest
 
 from jupyter_deploy.validation import metric_messages
-from jupyter_deploy.validation.metric_messages import Measured
+from jupyter_deploy.validation.metric_messages import MetricCollector
 from tests.work import work_of
 
 
 def take(*documents):
-    found = Measured()
+    found = MetricCollector()
     for number, document in enumerate(documents, 1):
         found.take(number, None, document)
     return found
@@ -49,7 +49,7 @@ def test_the_same_name_in_other_groups_and_as_a_check_is_not_the_same():
 
 
 def test_what_is_kept_in_the_notebook_lacks_the_rows():
-    kept = Measured().take(1, None, {"name": "a", "rows": [1], "value": 1, "replicates": [1]})
+    kept = MetricCollector().take(1, None, {"name": "a", "rows": [1], "value": 1, "replicates": [1]})
     assert kept == {"name": "a", "value": 1}
 
 
@@ -100,7 +100,7 @@ def test_what_is_no_metric_and_no_check_is_a_problem_that_names_cell_and_metric(
 def test_what_is_recorded_twice_is_a_problem_and_what_is_displayed_anew_is_not():
     cell, told = take({"name": "a", "value": 1}, {"name": "a", "value": 1}).problem
     assert (cell, told) == (2, "metric 'a' was recorded already, in cell 1: give each a name of its own")
-    found = Measured()
+    found = MetricCollector()
     found.take(1, "x", {"name": "a", "value": 1})
     found.take(2, "x", {"name": "a", "value": 2})
     assert (found.problem, found.metrics[0].value) == (None, 2)
@@ -138,7 +138,7 @@ def test_thousands_are_taken_in_no_time():
 
 
 def test_what_is_displayed_anew_under_another_name_leaves_its_former_one_free():
-    found = Measured()
+    found = MetricCollector()
     found.take(1, "x", {"name": "a", "value": 1})
     found.take(2, "x", {"name": "b", "value": 2})
     found.take(3, None, {"name": "a", "value": 3})

@@ -1,4 +1,4 @@
-"""The two sides of a comparison as tables in DuckDB, and what each is like on its own."""
+"""The records of the two releases of a comparison as DuckDB tables, and a summary of each release."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STEPS = 25
 
 LATENCIES = "SELECT latency_ms AS ms FROM answered WHERE status = 200 AND side = '{}'"
 
-# Of a request that was asked again (a retry by the proxy) the last answer is the one that the client got.
+# If the proxy retries a request, the last answer is the one that the client received.
 _LAST = """
 QUALIFY row_number() OVER (
     PARTITION BY side, coalesce(pair_id, filename || request_id || moment::VARCHAR) ORDER BY moment DESC) = 1
@@ -55,7 +55,7 @@ SELECT side, row_number() OVER () AS request, status, latency_ms, outputs FROM s
 
 @dataclass(frozen=True)
 class ComparisonSpec:
-    """What is to be compared. ``stable`` and ``candidate`` are tags."""
+    """The releases to compare, and how. ``stable`` and ``candidate`` are tags."""
 
     endpoint: Endpoint
     stable: str
@@ -70,7 +70,7 @@ class ComparisonSpec:
 
     @property
     def overflowed_recorded(self) -> int:
-        """Copies that were dropped and would have been recorded; which ones they were is not known."""
+        """Return the estimated number of dropped copies that would have been recorded."""
         return round(self.overflowed * self.endpoint.record_sample)
 
     @property
@@ -83,16 +83,16 @@ class ComparisonSpec:
 
 
 def load_records(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec) -> int:
-    """The view ``lines`` of both releases' records; returns how many lines could not be read.
+    """Create the view ``lines`` of both releases' records; return the number of unreadable lines.
 
-    JSON lines are read once, into memory. Parquet stays where it is: each question reads the few columns that it is
-    about, and passes over the files and row groups that cannot hold an answer.
+    JSON lines are read once, into memory. Parquet stays on disk: each query reads only its columns, and skips files and
+    row groups without matches.
     """
     versions = [spec.endpoint.release(tag).version for tag in (spec.stable, spec.candidate)]
     columns = {name: kind for name, kind in COLUMNS.items() if name not in ("inputs", "rows", "endpoint")}
     files = segments(home, spec.endpoint.name, versions)
     raw = [file for file in files if file.suffix != ".parquet"]
-    if files:  # a path takes one or two bytes a row then
+    if files:  # so that a path takes one or two bytes a row
         names = ", ".join(quoted(str(file)) for file in files)
         connection.execute(f"CREATE TYPE segment AS ENUM ({names})")
     kind = "segment" if files else "VARCHAR"
@@ -110,7 +110,7 @@ def load_records(connection: duckdb.DuckDBPyConnection, home: Path, spec: Compar
 
 
 def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, role: str) -> None:
-    """The view ``asked``: the last record of each request on each side, the candidate's in ``role``."""
+    """Create the view ``selected``: the last record of each request and release, the candidate's in ``role``."""
     paired = role == "shadow"
     query = f"""
         SELECT CASE WHEN role = 'stable' THEN 'stable' ELSE 'candidate' END AS side, {AT} AS moment, pair_id,
@@ -121,7 +121,7 @@ def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, 
             {"AND pair_id IS NOT NULL" if paired else ""}
     """  # noqa: S608 - quoted
     connection.execute(f"CREATE TEMP VIEW every AS {query}")
-    # A retry is rare, and finding the last of each by sorting is dear: look first whether there is any.
+    # Retries are rare, and sorting for the last record is expensive: check first whether there are any.
     known, distinct = connection.execute(
         "SELECT count(*), count(DISTINCT hash(side, pair_id)) FROM every WHERE pair_id IS NOT NULL"
     ).fetchone()
@@ -132,18 +132,18 @@ def select_records(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, 
 
 
 def load_paired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> None:
-    """The tables ``pairs``, requests that both recorded, and ``answered``, each side's part in them."""
+    """Create ``pairs``, the requests with a record of both releases, and ``answered``, each release's part in them."""
     connection.execute(_PAIRS, {"since": spec.start})
     connection.execute(_ANSWERED_IN_PAIRS)
 
 
 def load_unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> None:
-    """The table ``answered`` of sides that answered different requests."""
+    """Create the table ``answered`` of releases that answered different requests."""
     connection.execute(_ANSWERED, {"since": spec.start})
 
 
 def recorded_role(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> str:
-    """The role in which the candidate is compared; one without traffic as what it was, a shadow before a canary."""
+    """Return the role in which the candidate is compared; without traffic its last one, shadow before canary."""
     if spec.role != "idle":
         return spec.role
     row = connection.execute(
@@ -155,7 +155,7 @@ def recorded_role(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -
 def summarize(
     connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, variant: Variant, labels: dict[str, int]
 ) -> VariantSummary:
-    """One side on its own; latencies of what it answered with 200."""
+    """Summarize one release; latencies are of its answers with status 200."""
     rate = error_rate(connection, variant)
     quantiles = connection.execute(
         f"SELECT quantile_cont(ms, [0.5, 0.95]) FROM ({LATENCIES.format(variant)})"  # noqa: S608
@@ -176,7 +176,7 @@ def summarize(
 
 
 def latencies(connection: duckdb.DuckDBPyConnection, variant: Variant) -> list[LatencyShare]:
-    """The distribution of a side's latencies at steps of a tenth: exact there, and few, however many came."""
+    """Return the cumulative distribution of a release's latencies at steps of a tenth, where it is exact."""
     steps = connection.execute(
         f"SELECT ceil(log10(greatest(ms, 1e-3)) * {STEPS}) AS step, count(*) "  # noqa: S608 - constants
         f"FROM ({LATENCIES.format(variant)}) GROUP BY step ORDER BY step"
@@ -189,7 +189,7 @@ def latencies(connection: duckdb.DuckDBPyConnection, variant: Variant) -> list[L
 
 
 def notes(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpec) -> list[str]:
-    """What the records do not hold, in words."""
+    """Return messages about missing, sampled and redacted data."""
     texts = []
     name = spec.endpoint.name
     answered, bare = connection.execute(
@@ -204,7 +204,7 @@ def notes(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpe
         texts.append(f"nothing is recorded now (record: off); 'nbdeploy traffic {name} --record full' starts it again")
     texts += _sampled(connection, spec)
     texts += _redacted(spec)
-    # The ledger is that of all endpoints: what went before the candidate was there is no loss to this comparison.
+    # All endpoints share the ledger: lines older than the candidate do not matter to this comparison.
     began = max(spec.start, in_utc(spec.endpoint.release(spec.candidate).created_at))
     for folder, what, start in (
         (data_folder(home, name), "records", spec.start),
@@ -212,7 +212,7 @@ def notes(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonSpe
     ):
         gone = removed(folder)
         if gone.count and gone.until and in_utc(datetime.fromisoformat(gone.until)) >= start:
-            texts.append(f"{gone.count} {what} up to {gone.until[:19]}Z were purged or cleared away")
+            texts.append(f"{gone.count} {what} up to {gone.until[:19]}Z were purged or cleared")
     return texts
 
 
@@ -225,9 +225,9 @@ def _sampled(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec) -> lis
     if least == 1:
         return []
     shares = percent_in_words(least) if least == most else f"{percent_in_words(least)} to {percent_in_words(most)}"
-    chosen = "chosen by a hash of pair_id, so that a request's records are kept on all sides or on none"
-    varied = "" if least == most else "; a time of which more was recorded counts more"
-    overflow = "; overflow is counted of all, and taken at the share of now" if spec.overflowed else ""
+    chosen = "chosen by a hash of pair_id, so that a request is recorded by all its releases or by none"
+    varied = "" if least == most else "; times with a larger sample count more"
+    overflow = "; overflow counts all requests, and is scaled by the current share" if spec.overflowed else ""
     return [f"of a sample: {shares} of the requests were recorded, {chosen}{varied}{overflow}"]
 
 
@@ -238,13 +238,13 @@ def _redacted(spec: ComparisonSpec) -> list[str]:
     names = ", ".join(sorted(stable | candidate))
     different = stable ^ candidate
     differ = (
-        f"; {', '.join(sorted(different))} of one side alone: answers that hold it seem to differ" if different else ""
+        f"; {', '.join(sorted(different))} of one release only: answers with it seem to differ" if different else ""
     )
     return [f"values of {names} are redacted: inputs and answers are shown and compared without them{differ}"]
 
 
 def error_rate(connection: duckdb.DuckDBPyConnection, variant: Variant) -> Estimate | None:
-    """The share of a side's answers of 500 and above."""
+    """Return the share of a release's answers with status 500 and above."""
     errors, requests = connection.execute(
         "SELECT count(*) FILTER (status >= 500), count(*) FROM answered WHERE side = ?", [variant]
     ).fetchone()
@@ -252,7 +252,7 @@ def error_rate(connection: duckdb.DuckDBPyConnection, variant: Variant) -> Estim
 
 
 def count_errors(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[str, int]:
-    """The candidate's most frequent failures, whether stable answered or not: ``Type: message``."""
+    """Count the candidate's most frequent failures, whether stable answered or not: ``Type: message``."""
     rows = connection.execute(
         """
         SELECT coalesce(
@@ -269,7 +269,7 @@ def count_errors(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict
 
 
 def median(connection: duckdb.DuckDBPyConnection, query: str, level: float = LEVEL) -> Estimate | None:
-    """The median of the column ``ms`` with its interval (``sequential.median_ranks``), found in DuckDB."""
+    """Return the median of the column ``ms`` with its interval (``sequential.median_ranks``), computed in DuckDB."""
     n = _number(connection, f"SELECT count(ms) FROM ({query})")  # noqa: S608
     ranks = median_ranks(n, level)
     if ranks is None:

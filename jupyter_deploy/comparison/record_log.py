@@ -1,4 +1,4 @@
-"""A candidate against stable, from the records and the proxy's ledger."""
+"""The InferenceLog port: records, pages, time series, purge, and the comparison of a candidate with stable."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from . import agreement, load_pairs, row_agreement
 from .load_pairs import ComparisonSpec
 from .row_agreement import VARIANTS
 
-# Refusals that speak of the input; 429 and the like speak of the load.
+# Statuses that refuse the input; 429 and the like are due to the load.
 _REFUSED = (400, 413, 415, 422)
 
 
 class RecordLog:
-    """Reads ``<home>/records`` and ``<home>/ledger``, and takes out of them what is purged.
+    """The log of inferences in ``<home>/records`` and ``<home>/ledger``.
 
     Parameters
     ----------
     home
         The folder that ``NBDEPLOY_HOME`` names.
     poll_seconds
-        How often ``follow`` looks for new records.
+        The interval at which ``follow`` looks for new records.
     """
 
     def __init__(self, home: Path, *, poll_seconds: float = 0.2) -> None:
@@ -55,7 +55,7 @@ class RecordLog:
         request_ids: Collection[str] = (),
         limit: int | None = None,
     ) -> list[Record]:
-        """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many.
+        """Return records by time, oldest first, of these requests (none: of all); with ``limit`` only the last ones.
 
         Raises InvalidInput (a negative limit, an impossible name), StoreError.
         """
@@ -71,17 +71,17 @@ class RecordLog:
         status: int | None = None,
         request_ids: Collection[str] = (),
     ) -> Iterator[Record]:
-        """Records written after this call, for ever.
+        """Yield records written after this call, for ever.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
-        # The place to go on from is taken now, not when the first record is asked for: nothing is missed between.
+        # The position is taken now, not at the first iteration: no record is missed in between.
         tail = RecordFollower(self._home, endpoint)
         return follow(tail, role=role, status=status, request_ids=request_ids, every=self._poll_seconds)
 
-    def page(self, endpoint: str, wanted: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
+    def page(self, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
         """See ``pages.page``."""
-        return pages.page(self._home, endpoint, wanted, before=before, limit=limit)
+        return pages.page(self._home, endpoint, record_filter, before=before, limit=limit)
 
     def pair(self, endpoint: str, key: str) -> Pair:
         """See ``pages.pair``."""
@@ -92,13 +92,13 @@ class RecordLog:
         return time_series.read(self._home, endpoint, since=since, until=until, every=every)
 
     def removed(self, endpoint: str) -> int:
-        """How many records were purged or cleared away, ever. Raises InvalidInput (an impossible name)."""
+        """Count the records that were ever purged or cleared. Raises InvalidInput (an impossible name)."""
         return segments.removed(data_folder(self._home, checked_name(endpoint))).count
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
-        """Take out what was recorded before a moment, of these requests (none: of all), or both.
+        """Delete records before a moment, of these requests (none: of all), or both.
 
-        Raises InvalidInput (an impossible name), TargetError (somebody does not let go of a file), StoreError.
+        Raises InvalidInput (an impossible name), TargetError (a process does not close a file), StoreError.
         """
         selection = purge.PurgeSelection(checked_name(endpoint), before, request_ids)
         return purge.count(self._home, selection) if dry_run else purge.purge(self._home, selection)
@@ -106,7 +106,7 @@ class RecordLog:
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
-        """The candidate against the release that is stable now; ``rule`` says when two answers agree.
+        """Compare the candidate with the current stable release; ``rule`` defines agreement.
 
         Raises InvalidInput (the candidate is stable), UnknownRelease, StoreError.
         """
@@ -116,17 +116,17 @@ class RecordLog:
 def compare(
     home: Path, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
 ) -> Comparison:
-    """Compare a candidate with the release that is stable now.
+    """Compare a candidate with the current stable release.
 
     A shadow is compared on the same requests; a canary answers other requests than stable and is compared
-    unpaired. A release without traffic is compared by what it was last: as a shadow if it has records as one, else
-    as a canary. No records are no error: the comparison is empty and inconclusive.
+    unpaired. A release without traffic is compared in its last role: as a shadow if it has records as one, else
+    as a canary. Without records the comparison is empty and inconclusive.
 
     Parameters
     ----------
     since
-        Only requests of which both records are not older. The proxy's overflow counter knows no time: with
-        ``since``, coverage may be understated, and the reason says so.
+        Only requests with both records at or after this time. The proxy's overflow counter has no time: with
+        ``since``, coverage may be understated, and the reason notes it.
     overflowed
         Copies that the proxy dropped before the shadow hop (paired only).
 
@@ -223,7 +223,7 @@ def _paired(connection: duckdb.DuckDBPyConnection, home: Path, spec: ComparisonS
 def _no_common_requests(spec: ComparisonSpec) -> str:
     name, tag = spec.endpoint.name, spec.candidate
     return (
-        f"{tag} has no traffic and was no candidate while {spec.stable} was stable, so nothing compares the two; "
+        f"{tag} has no traffic and was no candidate while {spec.stable} was stable, so they have no common requests; "
         f"'nbdeploy traffic {name} --shadow {tag}=100' sends it copies of the requests."
     )
 
@@ -263,7 +263,7 @@ def _unpaired(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, skipp
 
 
 def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
-    """The difference of the medians; each misses with half of what the difference may, so both hold together."""
+    """Estimate the difference of the medians; each interval has half of the allowed error, so both hold together."""
     level = 1 - (1 - LEVEL) / 2
     stable, candidate = (
         load_pairs.median(connection, load_pairs.LATENCIES.format(variant), level) for variant in VARIANTS
@@ -277,7 +277,7 @@ def _unpaired_latency(connection: duckdb.DuckDBPyConnection) -> Estimate | None:
 
 
 def _comparison(connection: duckdb.DuckDBPyConnection, spec: ComparisonSpec, **figures: Any) -> Comparison:
-    """With what is told of both kinds of comparison: each side on its own, and the candidate's exceptions."""
+    """Build the comparison with the figures of both kinds: a summary of each release, the candidate's exceptions."""
     row_agreement.list_answers(connection, spec.rule)
     labels = row_agreement.labels(connection)
     return Comparison(

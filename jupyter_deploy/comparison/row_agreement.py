@@ -1,6 +1,6 @@
-"""The rows of a comparison: which agree, which flipped, and what each side answered. All in DuckDB.
+"""Agreement row by row, flips, and the distribution of each release's answers. All in DuckDB.
 
-Works on the tables of ``comparison``: ``pairs`` (a request that both recorded: request, s_* and c_* of stable and
+Works on the tables of ``load_pairs``: ``pairs`` (a request that both recorded: request, s_* and c_* of stable and
 candidate) and ``answered`` (side, request, status, latency_ms, outputs).
 """
 
@@ -30,9 +30,9 @@ ANSWER_QUANTILES = {"min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75
 _NUMBERS = "('UBIGINT', 'BIGINT', 'DOUBLE')"
 _NESTED = "('ARRAY', 'OBJECT')"
 
-# The scalar rules are those of domain.agreement.Rule, said in SQL; a contract test holds the two together. JSON
-# comes out of DuckDB in one spelling, so equal text is an equal value. Only lists and objects that are spelled
-# differently go through Python. x is stable's answer, y the candidate's; SQL's NULL is no answer, JSON's null is one.
+# The scalar rules of domain.evidence.agreement.Rule in SQL; a contract test compares the two. DuckDB normalizes JSON,
+# so equal text is an equal value. Only lists and objects with different texts go through Python. x is stable's answer,
+# y the candidate's; SQL's NULL is a missing answer, JSON's null is an answer.
 _COMPARED = f"""
 CREATE TEMP TABLE compared AS
 SELECT request, "row",
@@ -90,9 +90,9 @@ FROM (
 
 
 def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
-    """The table ``compared``: a line for each row that both sides answered with 200.
+    """Create the table ``compared``: a line for each row that both releases answered with 200.
 
-    Where one side gave fewer answers than the other, the missing ones do not agree.
+    If one release gave fewer answers than the other, the missing ones do not agree.
     """
 
     def compare_nested(stable: str, candidate: str) -> dict[str, Any]:
@@ -106,14 +106,14 @@ def compare_rows(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
 
 
 def rows_and_flips(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
-    """How many rows were compared, and on how many the two do not agree."""
+    """Count the compared rows and the flips."""
     return connection.execute("SELECT count(*), count(*) FILTER (NOT agree) FROM compared").fetchone() or (0, 0)
 
 
 def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Estimate]:
-    """Quantiles of the relative differences, each request of the same weight; empty where there are no numbers.
+    """Estimate quantiles of the relative differences, with equal weight per request; empty without numbers.
 
-    A row without numbers counts as 0 where the two agree, and as the worst where they do not.
+    A row without numbers counts as 0 if the two agree, and as the largest difference if not.
     """
     numbers, requests = connection.execute("SELECT count(relative), count(DISTINCT request) FROM compared").fetchone()
     if not numbers:
@@ -122,7 +122,7 @@ def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Esti
     columns = []
     for name, share in RELATIVE_QUANTILES.items():
         low, high = bounds[name]
-        # Sums of 1 / rows are rounded; the smallest value whose weight reaches a share is not to depend on it.
+        # Sums of 1 / rows are rounded; the smallest value whose weight reaches a share must not depend on that.
         columns.append(f"min(size) FILTER (weight >= {share * requests * (1 - 1e-12)})")
         columns.append("0.0" if low is None else f"min(size) FILTER (weight > {low})")
         columns.append(f"{OPPOSITE}" if high is None else f"min(size) FILTER (weight >= {high})")
@@ -150,18 +150,18 @@ def relative_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, Esti
 
 
 def float_flips(connection: duckdb.DuckDBPyConnection, relative: dict[str, Estimate]) -> dict[str, float]:
-    """The values of ``relative``, if rows disagree in their floating-point numbers; else nothing."""
+    """Return the values of ``relative`` if rows differ in floating-point numbers; else nothing."""
     flips = _number(connection.execute("SELECT count(*) FROM compared WHERE NOT agree AND relative > 0"))
     return {name: estimate.value for name, estimate in relative.items()} if flips else {}
 
 
 def numeric_difference(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
-    """Quantiles of ``|candidate - stable|`` over rows of floating-point numbers (of a nested answer the largest)."""
+    """Return quantiles of ``|candidate - stable|`` over rows with floats (the largest of a nested answer)."""
     return _quantiles(connection, "SELECT {} FROM compared WHERE isfinite(gap)", "gap", DIFFERENCE_QUANTILES)
 
 
 def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
-    """The latest rows on which the two disagree, newest request first, with what was asked."""
+    """Return the latest flips, newest request first, with their inputs."""
     rows = connection.execute(
         """
         SELECT pair_id, request_id, "row", s_at::TIMESTAMP, x, y, s_filename
@@ -170,7 +170,7 @@ def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
         """,
         [MOST_FLIPS],
     ).fetchall()
-    # Inputs are most of a record's bytes. They are read for these few requests only, from the segments that hold them.
+    # Inputs are most of a record's bytes: they are read for these few requests only, from their segments.
     inputs = _inputs(connection, sorted({flip[0] for flip in rows}), sorted({flip[6] for flip in rows}))
     return [
         Flip(
@@ -187,7 +187,7 @@ def flips(connection: duckdb.DuckDBPyConnection) -> list[Flip]:
 
 
 def list_answers(connection: duckdb.DuckDBPyConnection, rule: Rule) -> None:
-    """The table ``said``: each answer of each side as a label or, if it is a floating-point number, as a number."""
+    """Create the table ``answers``: each answer of each release as a label or, if it is a float, as a number."""
     connection.execute(_ANSWERS, {"exact": rule.exact, "floating": rule.floating})
 
 
@@ -196,7 +196,7 @@ def rows_of(connection: duckdb.DuckDBPyConnection, variant: Variant) -> int:
 
 
 def labels(connection: duckdb.DuckDBPyConnection) -> dict[Variant, dict[str, int]]:
-    """How often each side gave the most frequent labels of both, the most frequent first."""
+    """Count the most frequent labels of both releases, for each release, the most frequent first."""
     rows = connection.execute(
         """
         SELECT label, count(*) FILTER (side = 'stable'), count(*) FILTER (side = 'candidate')
@@ -211,14 +211,14 @@ def labels(connection: duckdb.DuckDBPyConnection) -> dict[Variant, dict[str, int
 
 
 def quantiles(connection: duckdb.DuckDBPyConnection, variant: Variant) -> dict[str, float]:
-    """Quantiles of a side's floating-point answers; empty when it has none."""
+    """Return quantiles of a release's floating-point answers; empty without any."""
     return _quantiles(
         connection, "SELECT {} FROM answers WHERE isfinite(number) AND side = ?", "number", ANSWER_QUANTILES, [variant]
     )
 
 
 def shares(connection: duckdb.DuckDBPyConnection) -> dict[str, Difference]:
-    """For each frequent label the candidate's share of a request's rows minus stable's, the most frequent first."""
+    """Return, for each frequent label, the candidate's share of a request's rows minus stable's."""
     rows = connection.execute(
         """
         WITH requests AS (SELECT side, request, count(*) AS m FROM answers GROUP BY ALL),
@@ -241,7 +241,7 @@ def shares(connection: duckdb.DuckDBPyConnection) -> dict[str, Difference]:
         """,
         [MOST_ANSWERS],
     ).fetchall()
-    # Sums of fractions may exceed the number of requests by a rounding.
+    # By rounding, sums of fractions may exceed the number of requests.
     return {
         label: Difference(min(candidate, requests), requests, min(stable, others), others)
         for label, candidate, requests, stable, others in rows
@@ -262,7 +262,7 @@ def _inputs(connection: duckdb.DuckDBPyConnection, pair_ids: list[str], files: l
 
 
 def _or_worst(size: float | None) -> float:
-    """No weight reaches a bound that rounding put at the very end: then the worst bounds it."""
+    """Return the largest difference if rounding left a bound without a value."""
     return OPPOSITE if size is None else float(size)
 
 

@@ -1,10 +1,10 @@
-"""Closed segments become Parquet: smaller, typed and sorted by time, so that a comparison reads few of the bytes.
+"""Compaction of closed segments to Parquet: smaller, typed and sorted by time, so that a comparison reads few bytes.
 
-One segment, one file of the same stem; nothing is merged, so no list has to say which segments a file holds.
-The steps, each of which may be the last one of a killed process:
+One segment becomes one file of the same stem; nothing is merged, so that no list of sources is needed.
+The steps, of which each may be the last one of a killed process:
 
-1. ``.part-STEM.v1.rejected`` and ``.part-STEM.v1.parquet`` are written: no reader looks at them.
-2. They are renamed into place. From then on readers pass over the segment.
+1. ``.part-STEM.v1.rejected`` and ``.part-STEM.v1.parquet`` are written; readers ignore them.
+2. They are renamed into place. From then on readers skip the segment.
 3. The segment is removed.
 """
 
@@ -36,15 +36,15 @@ from .records import (
 from .segments import LEDGER, VERSION, Segment
 
 _ROW_GROUP = 50_000
-"""Rows. A query for one moment or one request unpacks no more than one group of them."""
+"""Rows. A query for one moment or one request decompresses at most one row group."""
 
 _BLANK = b" \t\r\n"
-"""What a line that DuckDB passes over is made of."""
+"""The bytes of a blank line, which DuckDB skips."""
 
 
 @dataclass(frozen=True)
 class LineFormat:
-    """What the lines of a folder are. ``valid``: SQL that holds for a line that could be read."""
+    """Columns of a folder's lines. ``valid``: SQL condition for a line that could be read."""
 
     columns: dict[str, str]
     valid: str
@@ -56,7 +56,7 @@ LEDGER_FORMAT = LineFormat(LEDGER_COLUMNS, f"({LEDGER_VALID} AND {AT} IS NOT NUL
 
 
 def compact_all(home: Path) -> list[str]:
-    """Compact every closed segment and every rotated file of the ledger; returns what failed, in words."""
+    """Compact every closed segment and every rotated file of the ledger; return the messages of failures."""
     with segments.maintenance_lock(home):
         failures = [failure for endpoint in segments.endpoints(home) for failure in compact_endpoint(home, endpoint)]
         failures += [
@@ -66,25 +66,25 @@ def compact_all(home: Path) -> list[str]:
 
 
 def compact_endpoint(home: Path, endpoint: str) -> list[str]:
-    """Compact an endpoint's closed segments; the caller holds ``tending``."""
+    """Compact an endpoint's closed segments; the caller holds ``maintenance_lock``."""
     guard = segments.data_folder(home, endpoint)
     folders = segments.release_folders(home, endpoint)
     return [failure for folder in folders for failure in _compact(folder, guard, RECORD_FORMAT)]
 
 
 def compact_feedback(home: Path, endpoint: str) -> list[str]:
-    """Compact what was told of an endpoint's answers; the caller holds ``tending``."""
+    """Compact an endpoint's feedback; the caller holds ``maintenance_lock``."""
     folder = segments.feedback_folder(home, endpoint)
     return _compact(folder, folder, FEEDBACK_FORMAT)
 
 
 def compact_ledger(home: Path) -> list[str]:
-    """Compact the ledger's files that the gateway no longer writes; the caller holds ``tending``."""
+    """Compact the ledger's files that the gateway no longer writes; the caller holds ``maintenance_lock``."""
     return _compact(home / LEDGER, home / LEDGER, LEDGER_FORMAT)
 
 
 def waiting(folder: Path) -> list[Segment]:
-    """Segments that are still JSON lines and of a version that can be compacted."""
+    """Return the segments that are still JSON lines, of a version that can be compacted."""
     segments_found = [s for s in segments.segments_in(folder) if s.form == "jsonl" and s.version <= VERSION]
     return [s for s in segments_found if s.stem not in segments.LIVE_LOGS]
 
@@ -106,7 +106,7 @@ def _compact(folder: Path, guard: Path, line_format: LineFormat) -> list[str]:
     if not closed_segments:
         return []
     with database() as connection:
-        # In this order a row's number is its line's.
+        # In this order a row's number is the number of its line.
         connection.execute("SET threads = 1")
         connection.execute("SET preserve_insertion_order = true")
         for segment in closed_segments:
@@ -133,19 +133,19 @@ def _compact_segment(
     if unreadable:
         lines = _select_lines(segment.path, unreadable)
         segments.write_private(segments.temporary(rejected), b"".join(line.rstrip(b"\n") + b"\n" for line in lines))
-    # A file's time is that of its last record: the age limit needs to open nothing.
+    # A file's time is the time of its last record, so that the age limit opens no file.
     os.utime(segments.temporary(parquet), ns=(before.st_mtime_ns, before.st_mtime_ns))
     segments.put_in_place(guard, *([rejected] if unreadable else []), parquet)
-    segment.path.unlink()  # nobody reads it any more
+    segment.path.unlink()  # no reader uses it any more
 
 
 def _write(connection: duckdb.DuckDBPyConnection, source: Path, target: Path, line_format: LineFormat) -> list[int]:
-    """Write the readable lines as Parquet; the numbers of the others, from 1, not counting blank lines.
+    """Write the readable lines as Parquet; return the numbers of the others, from 1, without blank lines.
 
     Raises
     ------
     StoreError
-        Not every line came out: then nothing may be removed.
+        Not every line was written; nothing may be removed.
     """
     names = ", ".join(line_format.columns)
     fetch_rows(

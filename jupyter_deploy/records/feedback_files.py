@@ -1,4 +1,4 @@
-"""What was really so, as people have it: CSV, JSON lines, JSON, Parquet, or objects of Python."""
+"""Feedback from users' files and objects: CSV, JSON lines, JSON, Parquet, data frames."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ _MOST_ERRORS = 10
 _SUFFIXES = ".csv, .jsonl, .ndjson, .json or .parquet"
 
 _REMEDY = (
-    "each needs request_id (the x-request-id of the answer), row (from 0; default 0) and actual, and nothing else; "
-    "leave out rows of which it is not known"
+    "each item needs request_id (the x-request-id of the answer), row (from 0; default 0) and actual, and nothing "
+    "else; leave out rows without an actual value"
 )
 
 _PYTHON_LITERALS = {"True": True, "False": False}
 
 _Item = tuple[str, Any]
-"""Where something stands, such as ``line 7``, and what."""
+"""A location such as ``line 7``, and the item there."""
 
 
 def read(data: Any, *, texts: bool) -> list[Actual]:
-    """What is told, in its order.
+    """Read the actual values, in their order.
 
     Parameters
     ----------
     data
-        A path (an ``@`` may stand before it), a JSON text that begins with ``[`` or ``{``, a dict, a list of dicts, or
-        a data frame.
+        A path (optionally with a leading ``@``), a JSON text that begins with ``[`` or ``{``, a dict, a list of dicts,
+        or a data frame.
     texts
-        What stands in a CSV file is a text. Else ``1``, ``0.5``, ``true`` and ``[1, 2]`` are what JSON says, and only
-        what is no JSON is a text.
+        Values of a CSV file are texts. Otherwise ``1``, ``0.5``, ``true`` and ``[1, 2]`` are parsed as JSON, and only
+        other values are texts.
 
     Raises
     ------
     InvalidInput
-        The file cannot be read, or a line of it is wrong; each is named by its number.
+        The file cannot be read, or has wrong lines; the message names each by its number.
     """
     return _validate(_items(data, texts=texts))
 
@@ -72,12 +72,14 @@ def _file_items(path: Path, *, texts: bool) -> Iterator[_Item]:
     readers = {".csv": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines, ".json": _json, ".parquet": _parquet}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InvalidInput(f"{path} is of no kind that can be read as feedback", f"write {_SUFFIXES}, or JSON itself")
+        raise InvalidInput(
+            f"the type of {path} is not supported for feedback", f"give a file of {_SUFFIXES}, or JSON itself"
+        )
     try:
         items = list(reader(path))
     except (OSError, UnicodeDecodeError, csv.Error, duckdb.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise InvalidInput(f"cannot read {path}: {why}", f"name a readable file of {_SUFFIXES}") from error
+        raise InvalidInput(f"cannot read {path}: {why}", f"give a readable file of {_SUFFIXES}") from error
     if reader is _csv and not texts:
         items = [
             (where, {**item, "actual": _csv_value(item["actual"])} if "actual" in item else item)
@@ -114,7 +116,7 @@ def _json(path: Path) -> Iterator[_Item]:
 
 def _parquet(path: Path) -> Iterator[_Item]:
     with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as connection:
-        connection.execute("SET enable_progress_bar = false")  # it would stand in the document on stdout
+        connection.execute("SET enable_progress_bar = false")  # it would corrupt the document on stdout
         table = connection.execute(f"SELECT * FROM read_parquet({listed([path])})")  # noqa: S608 - quoted
         names = [column[0] for column in table.description]
         for number, values in enumerate(table.fetchall(), 1):
@@ -125,13 +127,15 @@ def _document_items(document: Any) -> Iterator[_Item]:
     if isinstance(document, Mapping):
         document = document["feedback"] if set(document) == {"feedback"} else [document]
     if isinstance(document, str | bytes) or not isinstance(document, Iterable):
-        raise InvalidInput(f"feedback is no {type(document).__name__}", "give a file, or a list of objects; " + _REMEDY)
+        raise InvalidInput(
+            f"feedback cannot be a {type(document).__name__}", "give a file, or a list of objects; " + _REMEDY
+        )
     for number, item in enumerate(document, 1):
         yield f"item {number}", item
 
 
 def _parse(text: str | bytes, what: str) -> Any:
-    """JSON as the service reads it: what it would refuse is refused here, before anything is sent."""
+    """Parse JSON as strictly as the service does, before anything is sent."""
     try:
         return body.parse(text.encode("utf-8") if isinstance(text, str) else text)
     except Problem as problem:
@@ -139,7 +143,7 @@ def _parse(text: str | bytes, what: str) -> Any:
 
 
 def _row_item(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A table's row without its missing cells; a column of numbers with one missing holds no whole numbers any more."""
+    """Return a table's row without its missing cells; a missing cell turns a column of integers into floats."""
     item = {name: value for name, value in to_json(dict(row)).items() if value is not None}
     if isinstance(item.get("row"), float) and item["row"].is_integer():
         item["row"] = int(item["row"])
@@ -147,7 +151,7 @@ def _row_item(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _csv_value(text: str) -> Any:
-    """What a cell of a CSV file says where answers are no texts."""
+    """Parse a cell of a CSV file of a model whose answers are not texts."""
     if text in _PYTHON_LITERALS:
         return _PYTHON_LITERALS[text]
     try:
@@ -169,6 +173,6 @@ def _validate(lines: Iterable[_Item]) -> list[Actual]:
                 errors.append(f"  {where}: {message}")
     if errors:
         more = [f"  … and {count - len(errors)} more"] if count > len(errors) else []
-        summary = f"{count} of {count + len(actuals)} lines are no feedback; nothing was sent"
+        summary = f"{count} of {count + len(actuals)} lines are not valid feedback; nothing was sent"
         raise InvalidInput(summary, _REMEDY, "\n".join([*errors, *more]))
     return actuals

@@ -1,4 +1,4 @@
-"""Following records as they are written, also while segments are closed, compacted and begun."""
+"""New records as they are written, also while segments are closed, compacted and created."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .segments import Segment, data_folder, readable, reading, release_folders
 
 @dataclass
 class _FollowedSegment:
-    """A segment that is read on; the open file outlives its compaction, so that its end is not missed."""
+    """A segment and the position up to which it was read; the open file survives its compaction."""
 
     file: BinaryIO
     position: int
@@ -33,7 +33,7 @@ class _FollowedSegment:
 
 
 class RecordFollower:
-    """What is appended to an endpoint's records from now on, new segments and new releases included."""
+    """The records that are appended to an endpoint's segments from now on, also of new segments and new releases."""
 
     def __init__(self, home: Path, endpoint: str) -> None:
         self._home, self._endpoint = home, checked_name(endpoint)
@@ -48,19 +48,19 @@ class RecordFollower:
                     self._followed[segment.path] = followed
 
     def new(self) -> list[Record]:
-        """Records since the last call, by time. A line without its end is left until it has one."""
+        """Return the records since the last call, by time. An incomplete line is left for the next call."""
         records: list[Record] = []
         with reading(data_folder(self._home, self._endpoint)):
             segments = self._segments()
             lines = {segment.path for segment in segments if segment.form == "jsonl"}
             for path, followed in list(self._followed.items()):
                 if path not in lines or followed.identity != _identity(path):
-                    records += _read_on(path, followed)  # compacted or purged: its end was written before
+                    records += _read_on(path, followed)  # compacted or purged: its last lines were written before
                     self._followed.pop(path).file.close()
             for path in lines - self._followed.keys():
                 if opened := _open(path):
                     self._followed[path] = opened
-            # Begun, closed and compacted since the last look.
+            # Created, closed and compacted since the last call.
             records += _read_all([s.path for s in segments if s.form == "parquet" and _key(s) not in self._known])
             for path, followed in self._followed.items():
                 records += _read_on(path, followed)
@@ -74,7 +74,7 @@ class RecordFollower:
 def follow(
     tail: RecordFollower, *, role: str | None, status: int | None, request_ids: Collection[str], every: float
 ) -> Iterator[Record]:
-    """The records of ``tail``, for ever; looks again ``every`` so many seconds."""
+    """Yield the new records for ever; look again after ``every`` seconds."""
     while True:
         for record in tail.new():
             known = not request_ids or record.request_id in request_ids
@@ -86,7 +86,7 @@ def follow(
 def _read_on(path: Path, followed: _FollowedSegment) -> list[Record]:
     size = _size(followed.file)
     if size == followed.seen:
-        return []  # nothing was written: an idle look costs one stat a segment
+        return []  # nothing was written: one stat a segment
     if size < followed.position:
         followed.position = 0
     records = []
@@ -99,7 +99,7 @@ def _read_on(path: Path, followed: _FollowedSegment) -> list[Record]:
             if record := _parse(line):
                 records.append(record)
     except OSError as error:
-        raise StoreError(f"{path} cannot be read", "look at its owner and mode", str(error)) from error
+        raise StoreError(f"{path} cannot be read", "check its owner and mode", str(error)) from error
     followed.seen = size
     return records
 
@@ -130,7 +130,7 @@ def _open(path: Path) -> _FollowedSegment | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"{path} cannot be read", "look at its owner and mode", str(error)) from error
+        raise StoreError(f"{path} cannot be read", "check its owner and mode", str(error)) from error
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

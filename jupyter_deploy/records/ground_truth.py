@@ -1,8 +1,8 @@
-"""What was really so, joined with what was answered; and recorded rows for those who measure again.
+"""Ground truth joined to the predictions, and files of recorded rows for validation notebooks.
 
-A caller knows the request's id, which it may have used twice; the join key of the records is the gateway's own
-``pair_id``. So an id is looked up among the answers that clients got, stable's and the canary's. If exactly one request
-has it, the actual value belongs to that request's pair, and so to the shadows' answers as well.
+A caller knows the request's id, which may repeat; the join key of the records is the gateway's own ``pair_id``. So an
+id is looked up among the answers that clients received, from stable and the canary. If exactly one request has the id,
+the actual value belongs to that request's pair, and so to the shadows' answers too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .feedback_files import read
 from .records import COLUMNS, FEEDBACK_COLUMNS, FEEDBACK_VALID, VALID, database, fetch_rows, in_utc, lines_of
 from .records import segments as files_of
 
-# The last one of a request that the proxy asked again is the one that the client got.
+# If the proxy retries a request, the last answer is the one that the client received.
 _KEY = "coalesce(pair_id, filename || request_id || ts::VARCHAR)"
 
 _POSTED = """
@@ -103,7 +103,7 @@ ORDER BY answered_at, key
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
 
 _BATCH = 500
-"""Requests in memory while they are written; each may hold many rows."""
+"""Requests that are in memory at a time while they are written; each may hold many rows."""
 
 
 class RecordedGroundTruth:
@@ -119,11 +119,11 @@ class RecordedGroundTruth:
         self._home = home
 
     def read(self, data: Any, *, texts: bool) -> list[Actual]:
-        """See ``actuals.read``."""
+        """See ``feedback_files.read``."""
         return read(data, texts=texts)
 
     def counts(self, endpoint: str) -> Feedback:
-        """What is kept, and what of it is joined.
+        """Count the stored feedback, and how much of it is joined.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
@@ -150,9 +150,9 @@ class RecordedGroundTruth:
 
     @contextmanager
     def recorded(self, endpoint: str, *, since: datetime | None, limit: int) -> Iterator[RecordedRows]:
-        """Within, a private file of the last so many rows that stable and canary answered, with what was really so.
+        """Provide a private file of the last ``limit`` rows of stable and canary, with their ground truth.
 
-        JSON lines, since a row is any JSON value: base Python, pandas and R's jsonlite read them, and guess no types.
+        JSON lines, since a row is any JSON value: Python, pandas and R's jsonlite read them without guessing types.
 
         Raises InvalidInput (an impossible name), StoreError.
         """
@@ -173,7 +173,7 @@ class RecordedGroundTruth:
 
 
 def _records(home: Path, endpoint: str) -> dict[str, str]:
-    """What a query about an endpoint's records is completed with."""
+    """Return the placeholders of a query about an endpoint's records."""
     return {"lines": lines_of(files_of(home, endpoint), COLUMNS), "valid": VALID, "key": _KEY}
 
 
@@ -183,7 +183,7 @@ def _feedback(folder: Path) -> str:
 
 @contextmanager
 def _joined(home: Path, endpoint: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database with the tables ``posted``, ``answers`` and ``truth`` of an endpoint."""
+    """Open a database with the tables ``posted``, ``answers`` and ``truth`` of an endpoint."""
     guard, folder = segments.data_folder(home, endpoint), segments.feedback_folder(home, endpoint)
     with segments.reading(guard), segments.reading(folder), database(guard, folder) as connection:
         fetch_rows(connection, _POSTED.format(lines=_feedback(folder), valid=FEEDBACK_VALID))
@@ -193,7 +193,7 @@ def _joined(home: Path, endpoint: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _write(connection: duckdb.DuckDBPyConnection, path: Path, *, leave_out: int) -> None:
-    """The rows of a query, without the first so many, as JSON lines that their owner alone may read."""
+    """Write a query's rows, without the first ``leave_out``, as JSON lines that only their owner may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         while requests := connection.fetchmany(_BATCH):

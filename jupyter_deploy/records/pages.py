@@ -1,4 +1,4 @@
-"""Records as people look through them: page by page, newest first, and one with all answers to its request."""
+"""Pages of records, newest first, and one record with all answers to its request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .records import AT, COLUMNS, FIELDS, VALID, as_records, database, fetch_row
 from .segments import data_folder, reading, rejected_lines, release_folders
 
 BEGINNING = 400
-"""Characters of inputs and outputs that a list gets: what is longer, maybe by megabytes, does not leave DuckDB."""
+"""Characters of inputs and outputs in a list: longer values, maybe of megabytes, do not leave DuckDB."""
 
 _KEY = "(moment, request_id, pair_id, release, role)"
 _KEY_PARAMETERS = "(TRY_CAST($ts AS TIMESTAMP_NS), $request_id, $pair_id, $release, $role)"
@@ -27,8 +27,8 @@ _SUMMARY_COLUMNS = f"{_KEYS}, status, latency_ms, rows, error, filename"
 _BEGINNINGS = f"""left(inputs::VARCHAR, {BEGINNING}) AS input, left(outputs::VARCHAR, {BEGINNING}) AS output,
     inputs IS NULL AND outputs IS NULL AS bare"""
 
-# JSON lines are read once. Of Parquet, where reading the one column costs nothing for the others, each question reads
-# what it is about, and the page alone its inputs, from the row groups of its moments.
+# JSON lines are read once. Of Parquet each query reads its own columns, and only the page reads its inputs, from the
+# row groups of its moments.
 _PAGE = f"""
 CREATE TEMP TABLE page AS
 SELECT * FROM (
@@ -56,17 +56,17 @@ FROM page ORDER BY {_NEWEST}
 
 
 def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
-    """The records before that of the key ``before`` (None: the newest), newest first.
+    """Return the records before the key ``before`` (None: the newest), newest first.
 
     Raises
     ------
     InvalidInput
-        ``before`` is no record's key, or ``limit`` not positive.
+        ``before`` is not a record's key, or ``limit`` is not positive.
     StoreError
         A segment cannot be read.
     """
     if limit < 1:
-        raise InvalidInput(f"{limit} is no number of records", "give a limit of 1 or more")
+        raise InvalidInput(f"{limit} is not a number of records", "give a limit of 1 or more")
     key = RecordKey.parsed(before) if before else None
     folder = data_folder(home, checked_name(endpoint))
     with reading(folder), database(folder) as connection:
@@ -92,14 +92,14 @@ def page(home: Path, endpoint: str, record_filter: RecordFilter, *, before: str 
 
 
 def pair(home: Path, endpoint: str, key: str) -> Pair:
-    """One record with all that were made of its request: stable's or the canary's first, then the shadows'.
+    """Return a record with all records of its request: stable's or the canary's first, then the shadows'.
 
     Raises
     ------
     InvalidInput
-        ``key`` is no record's.
+        ``key`` is not a record's key.
     UnknownRecord
-        It is not there, or no longer.
+        The record is not stored, or no longer.
     StoreError
         A segment cannot be read.
     """
@@ -114,14 +114,14 @@ def pair(home: Path, endpoint: str, key: str) -> Pair:
     if not record:
         raise UnknownRecord(
             f"{endpoint} has no such record of {record_key.ts[:19]} UTC (any more)",
-            "it was purged or cleared away: look at the list again",
+            "it was purged or cleared: reload the list",
         )
     answers = sorted(as_records(rows), key=lambda one: (one.role == "shadow", one.ts))
     return Pair(record=record[0], answers=tuple(answers))
 
 
 def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filter: RecordFilter) -> tuple[int, int]:
-    """The table ``fresh`` and ``compacted`` of what is wanted; how many that is, and how many lines are unreadable."""
+    """Create ``fresh`` and ``compacted`` of the filtered records; count these and the unreadable lines."""
     condition = _condition(record_filter)
     raw = [file for file in files if file.suffix != ".parquet"]
     fetch_rows(
@@ -129,7 +129,7 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filte
         f"CREATE TEMP TABLE fresh AS SELECT {_SUMMARY_COLUMNS}, {_BEGINNINGS}, {VALID} AS valid "  # noqa: S608 - quoted
         f"FROM {lines_of(raw, COLUMNS)} WHERE NOT {VALID} OR ({condition})",
     )
-    # Where texts are looked for, every byte is read: once, then.
+    # A search for text reads every byte: do so once.
     kind = "TABLE" if record_filter.text else "VIEW"
     compacted = lines_of([file for file in files if file not in raw], COLUMNS)
     connection.execute(
@@ -144,7 +144,7 @@ def _load(connection: duckdb.DuckDBPyConnection, files: list[Path], record_filte
 
 
 def _condition(record_filter: RecordFilter) -> str:
-    """SQL; not parameters, which a view cannot have."""
+    """Return the filter as SQL without parameters, which a view cannot have."""
     parts = ["true"]
     if record_filter.since is not None:
         parts.append(f"{AT} >= TIMESTAMP {quoted(str(in_utc(record_filter.since)))}")
@@ -155,7 +155,7 @@ def _condition(record_filter: RecordFilter) -> str:
     if record_filter.release is not None:
         parts.append(f"release = {quoted(record_filter.release)}")
     if record_filter.text:
-        # As people see it, or as JSON spells it: "a\nb" is found by its line break and by \n.
+        # As it is displayed, or as it is written in JSON: "a\nb" matches by its line break and by \n.
         spelled = json.dumps(record_filter.text, ensure_ascii=False)[1:-1]
         needles = {quoted(text) for text in (record_filter.text, spelled)}
         matches = [
@@ -187,12 +187,12 @@ def _summary(row: tuple[Any, ...]) -> RecordSummary:
 
 
 def _first_item(text: str) -> str:
-    """The first item of a list that is cut somewhere, as far as it is there; another value as it is."""
+    """Return the first item of a truncated list, as far as it goes; another value unchanged."""
     if not text.startswith("["):
         return text
     try:
         _, end = json.JSONDecoder().raw_decode(text, 1)
-    except ValueError:  # it goes on beyond the cut, or the list is empty
+    except ValueError:  # the item is truncated, or the list is empty
         return text[1:].removesuffix("]") if len(text) < BEGINNING else text[1:]
     return text[1:end]
 

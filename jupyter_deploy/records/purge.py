@@ -1,8 +1,8 @@
-"""Take records out for good: those before a moment, those of some requests, or both; from records, feedback and ledger.
+"""Delete records for good: by age, by request ids, or both; from records, feedback and ledger.
 
-What is being written is closed first (the workers are asked to, the gateway's logs are rotated), then everything is
-compacted, and then each Parquet file that holds some of it is written anew beside itself and renamed into place. A kill
-leaves each file as it was or as it should be; the next purge does the rest.
+Open files are closed first (the workers close their segments, the gateway's logs are rotated), then everything is
+compacted, and then each Parquet file with selected lines is rewritten to a temporary file and renamed into place. A
+kill leaves each file old or new; the next purge does the rest.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ from .records import segments as files_of
 from .segments import LEDGER, Segment
 
 _CLOSE_SECONDS = 15.0
-"""A worker looks once a second whether it is asked to close its segment."""
+"""A worker checks once a second for a request to close its segment."""
 
 _ENDPOINT = re.compile(rb'"endpoint":\s*"([^"]*)"')
 
 _FLUSH_SECONDS = 0.3
-"""The gateway writes what it has to log five times a second."""
+"""The gateway writes its log five times a second."""
 
 
 @dataclass(frozen=True)
 class PurgeSelection:
-    """What is to go: an endpoint's lines before a moment, of these requests; each that is given must hold."""
+    """The lines to purge: an endpoint's lines before a moment and of these requests; all given conditions must hold."""
 
     endpoint: str
     before: datetime | None
     request_ids: Sequence[str]
 
     def condition(self, records: str | None = None) -> str:
-        """SQL that holds for a line that goes.
+        """Return the SQL condition of a selected line.
 
-        ``records``, for feedback: SQL for the endpoint's records. What was told of an answer goes with it, however late
-        it was told.
+        ``records``, for feedback: SQL for the endpoint's records. Feedback is purged with the record of its request,
+        however late it arrived.
         """
         conditions = [f"endpoint = {quoted(self.endpoint)}"]
         if self.before is not None:
@@ -69,9 +69,9 @@ class PurgeSelection:
         return " AND ".join(conditions)
 
     def matches_unreadable(self, line: bytes, last: datetime, *, shared: bool) -> bool:
-        """Whether a line that is no record goes: by its id where it stands in it, by its segment's last record.
+        """Return whether an unreadable line is selected: by an id in it, or by its segment's last record.
 
-        ``shared``: it stands among lines of other endpoints; one that names another one stays.
+        ``shared``: the file has lines of other endpoints; a line that names another endpoint is kept.
         """
         if shared and (named := _ENDPOINT.search(line)) and named[1] != self.endpoint.encode():
             return False
@@ -82,7 +82,7 @@ class PurgeSelection:
 
 
 def count(home: Path, selection: PurgeSelection) -> Purged:
-    """What a purge would take, if it came now."""
+    """Count the lines that a purge would delete now."""
     guard, folder = segments.data_folder(home, selection.endpoint), home / LEDGER
     feedback_folder = segments.feedback_folder(home, selection.endpoint)
     with segments.reading(guard), segments.reading(feedback_folder), segments.reading(folder):
@@ -115,30 +115,30 @@ def count(home: Path, selection: PurgeSelection) -> Purged:
 
 
 def purge(home: Path, selection: PurgeSelection) -> Purged:
-    """Take it out.
+    """Delete the selected lines.
 
     Raises
     ------
     TargetError
-        A worker or the gateway does not let go of a file; nothing was taken out.
+        A worker or the gateway does not close a file; nothing was deleted.
     StoreError
-        The disk is full, a file cannot be read, or a newer version wrote one; what was done stays done.
+        The disk is full, a file cannot be read, or a newer version wrote one; completed steps are kept.
     """
     guard, logs = segments.data_folder(home, selection.endpoint), home / LEDGER
     folders = segments.release_folders(home, selection.endpoint)
     feedback_folder = segments.feedback_folder(home, selection.endpoint)
     with segments.maintenance_lock(home):
         for folder in (*folders, feedback_folder, logs):
-            segments.readable(folder)  # a newer version's files: said before anything is done
+            segments.readable(folder)  # fails on a newer version's files before anything is changed
         _close([*folders, feedback_folder])
         time.sleep(_FLUSH_SECONDS)
         if not rotation.rotate(home):
-            raise TargetError("the gateway does not let go of its log; nothing was purged", "try again")
+            raise TargetError("the gateway does not close its log; nothing was purged", "try again")
         name = selection.endpoint
         failures = [*compact_endpoint(home, name), *compact_feedback(home, name), *compact_ledger(home)]
         if failures:
-            raise StoreError("not everything can be purged", "mend what is named and purge again", "\n".join(failures))
-        # Feedback first: by the records it is known what goes with them, also after a kill in between.
+            raise StoreError("not everything can be purged", "repair the files and purge again", "\n".join(failures))
+        # Feedback first: the records determine which feedback to purge, also after a kill in between.
         recorded = lines_of(files_of(home, name), RECORD_FORMAT.columns)
         feedback = _purge_folder(
             feedback_folder, feedback_folder, FEEDBACK_FORMAT, selection.condition(recorded), guard
@@ -156,14 +156,14 @@ def _close(folders: list[Path]) -> None:
     if open_segments:
         names = "\n".join(f"  {segment.path}" for segment in open_segments)
         raise TargetError(
-            "a worker does not let go of the segment that it writes; nothing was purged",
-            "'nbdeploy down' and 'nbdeploy reconcile' start it anew; then purge again",
+            "a worker does not close its segment; nothing was purged",
+            "restart it with 'nbdeploy down' and 'nbdeploy reconcile', then purge again",
             names,
         )
 
 
 def _purge_folder(folder: Path, guard: Path, line_format: LineFormat, condition: str, *also: Path) -> int:
-    """Take out the lines of which the SQL in ``going`` holds; ``also`` are folders that it reads."""
+    """Delete the lines that meet the SQL ``condition``; ``also`` are folders that the condition reads."""
     files = {str(s.path): s for s in segments.segments_in(folder) if s.form == "parquet"}
     if not files:
         return 0
@@ -192,7 +192,7 @@ def _purge_file(
     *,
     stays: bool,
 ) -> None:
-    # Lines kept aside go by their own rule, and count only beside a Parquet file, be it an empty one.
+    # Rejected lines have their own rule, and count only if their Parquet file exists, even an empty one.
     if stays or segment.sibling("rejected").exists():
         replace_with(
             f"SELECT {', '.join(line_format.columns)} FROM {lines_of([segment.path], line_format.columns)} "  # noqa: S608 - quoted
@@ -227,7 +227,7 @@ def _purge_rejected(folder: Path, guard: Path, selection: PurgeSelection, *, sha
 
 
 def _split(segment: Segment, selection: PurgeSelection, *, shared: bool) -> tuple[list[bytes], list[bytes]]:
-    """The lines that stay and those that go."""
+    """Return the kept lines and the selected ones."""
     parquet = segment.sibling("parquet")
     last = datetime.fromtimestamp((parquet if parquet.exists() else segment.path).stat().st_mtime, UTC)
     lines = [line + b"\n" for line in segment.path.read_bytes().split(b"\n") if line]

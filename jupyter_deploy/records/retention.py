@@ -1,7 +1,7 @@
-"""A limit of size and one of age: the oldest closed files go, whole, and it is written down what went.
+"""Limits of size and age: the oldest closed files are removed whole, and the removal is noted.
 
-A file's time is that of its last record (a Parquet file gets its segment's), as the clock was when it was written. The
-standard library alone, but for the number of rows in a Parquet file.
+A file's time is the time of its last record (a Parquet file gets its segment's), by the clock of that moment. Uses only
+the standard library, except to count the rows of a Parquet file.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .segments import LEDGER, LIVE_LOGS, Segment
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is kept of an endpoint's records, of its feedback and of the ledger each: bytes, and seconds.
+    """Limits for an endpoint's records, for its feedback and for the ledger, each: bytes and seconds.
 
-    ``max_seconds`` None: for ever.
+    ``max_seconds`` None: no age limit.
     """
 
     max_bytes: int
@@ -46,9 +46,9 @@ class _StemFiles:
 
 @dataclass(frozen=True)
 class RetentionScope:
-    """What a limit holds for: ``folders`` whose readers ``guard`` knows.
+    """The folders that share a limit; the lock in ``guard`` protects their readers.
 
-    They are those of an endpoint's releases, that of its feedback, or the ledger.
+    The folders of an endpoint's releases, the folder of its feedback, or the ledger.
     """
 
     guard: Path
@@ -56,7 +56,7 @@ class RetentionScope:
 
 
 def scopes(home: Path) -> list[RetentionScope]:
-    """Every endpoint's records and its feedback, and the ledger."""
+    """Return the scopes of a home: each endpoint's records, its feedback, and the ledger."""
     groups = [
         RetentionScope(segments.data_folder(home, endpoint), tuple(segments.release_folders(home, endpoint)))
         for endpoint in segments.endpoints(home)
@@ -66,7 +66,7 @@ def scopes(home: Path) -> list[RetentionScope]:
 
 
 def clear(scope: RetentionScope, limits: Limits) -> Iterator[str]:
-    """Remove what is beyond the limits; yields what was removed, in words. The caller holds ``tending``."""
+    """Remove files beyond the limits; yield a message for each. The caller holds ``maintenance_lock``."""
     guard = scope.guard
     oldest, expired = _expired(scope, limits)
     for kept in expired:
@@ -79,7 +79,7 @@ def clear(scope: RetentionScope, limits: Limits) -> Iterator[str]:
         noted = _noted(*note)
         with segments.swapping(guard):
             _remove(kept)
-        if not noted:  # the disk was full; now there is room
+        if not noted:  # the disk was full; the removal freed space
             segments.note_removal(*note)
         why = "older than the age limit" if kept.time < oldest else "beyond the size limit"
         what = "a damaged file, its lines not counted," if None in counts else f"{count} lines"
@@ -87,7 +87,7 @@ def clear(scope: RetentionScope, limits: Limits) -> Iterator[str]:
 
 
 def due(home: Path, limits: Limits) -> bool:
-    """Whether anything is beyond the limits."""
+    """Return whether any file is beyond the limits."""
     return any(_expired(scope, limits)[1] for scope in scopes(home))
 
 
@@ -112,7 +112,7 @@ def _remove(kept: _StemFiles) -> None:
 
 
 def _expired(scope: RetentionScope, limits: Limits) -> tuple[float, list[_StemFiles]]:
-    """The moment before which everything is too old, and the oldest closed files that have to go."""
+    """Return the moment before which files are too old, and the oldest closed files to remove."""
     kept = sorted((group for folder in scope.folders for group in _group_by_stem(folder)), key=lambda group: group.time)
     total = sum(group.size for group in kept)
     oldest = time.time() - limits.max_seconds if limits.max_seconds is not None else float("-inf")
@@ -135,22 +135,22 @@ def _group_by_stem(folder: Path) -> list[_StemFiles]:
         try:
             stats = [segment.path.stat() for segment in files]
         except FileNotFoundError:
-            continue  # it is just being compacted: the next look sees it
+            continue  # it is being compacted: the next call sees it
         size = sum(stat.st_size for stat in stats)
         groups.append(_StemFiles(tuple(files), size, max(stat.st_mtime for stat in stats)))
     return groups
 
 
 def _readable_files(kept: _StemFiles) -> list[Segment]:
-    """The file of a stem that readers read."""
+    """Return the file of a stem that readers use."""
     compacted = [segment for segment in kept.files if segment.form == "parquet"]
     return compacted or [segment for segment in kept.files if segment.form == "jsonl"]
 
 
 def _count_lines(segment: Segment) -> int | None:
-    """How many lines a file has; None: it is damaged, which is no reason to keep it."""
+    """Count the lines of a file; None: it is damaged, and is removed all the same."""
     if segment.form == "parquet":
-        import duckdb  # who only looks whether anything is due needs no DuckDB
+        import duckdb  # not needed to check whether work is due
 
         from .records import database, quoted
 

@@ -1,4 +1,4 @@
-"""What the releases of an endpoint answered over time: counted in spans, in DuckDB, whatever the number of records."""
+"""Requests, errors and latencies of releases over time, aggregated in DuckDB."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ GROUP BY ALL ORDER BY ALL
 
 
 def read(home: Path, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[TimeBucket]:
-    """Spans of this length, the first one from ``since`` on; none where a release answered nothing.
+    """Return the time buckets of this length from ``since`` on; a release without answers has none.
 
-    The checks at a start are not counted: no client asked them. Where a sample is recorded, each record stands for as
-    many requests.
+    Start-up checks are not counted: no client sent them. If a sample is recorded, each record counts for
+    ``1 / sample`` requests.
 
     Raises
     ------

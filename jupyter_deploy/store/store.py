@@ -1,4 +1,4 @@
-"""Endpoints, their history and the trusted snapshots, in one SQLite file."""
+"""Endpoints, their history and trusted snapshots, in one SQLite file."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class SqliteStore:
     Parameters
     ----------
     home : Path
-        Made with mode 0700 at the first write.
+        Created with mode 0700 at the first write.
     user : str
-        Written to the history as who made a change.
+        The author of changes in the history.
     """
 
     def __init__(self, home: Path, user: str) -> None:
@@ -47,7 +47,7 @@ class SqliteStore:
         self._unreadable: set[str] = set()
 
     def check(self) -> None:
-        """Raise StoreError, before slow work, if nothing could be written here; makes nothing."""
+        """Raise StoreError, before slow work, if the store is not writable; create nothing."""
         require_writable(self._home)
 
     def endpoints(self) -> list[Endpoint]:
@@ -72,7 +72,7 @@ class SqliteStore:
             if current != based_on:
                 raise Conflict(
                     f"{endpoint.name} is at revision {current} by now; this change was based on revision {based_on}",
-                    f"look at 'nbdeploy describe {endpoint.name}' and, if it is still right, do it again",
+                    f"check 'nbdeploy describe {endpoint.name}' and repeat the change if it still applies",
                 )
             db.execute(
                 "INSERT INTO endpoints VALUES (?, ?, ?) "
@@ -123,7 +123,7 @@ class SqliteStore:
     def intend(self, *releases: Release) -> None:
         me = os.getpid(), note(self._home, os.getpid())
         rows = [(one.endpoint, one.tag, *me, one.model_dump_json()) for one in releases]
-        with self._database.writing() as db:  # once: each transaction waits for the disk
+        with self._database.writing() as db:  # one transaction, since each waits for the disk
             db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)", rows)
 
     def fulfil(self, *releases: Release) -> None:
@@ -185,7 +185,7 @@ class SqliteStore:
         return self._database.lock(name)
 
     def _intents(self) -> list[tuple[Release, tuple[int, str], bool]]:
-        """Each with its process and whether that is still there."""
+        """Return each intent with its process and whether that is alive."""
         with self._database.reading() as db:
             rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
         return [
@@ -194,14 +194,14 @@ class SqliteStore:
         ]
 
     def _readable(self, name: str, document: str) -> Validation | None:
-        """None, which is said once, for a result that cannot be read: what it tells of can be validated again."""
+        """Parse a validation; None, with one warning, if it cannot be read, since it can be run again."""
         try:
             return Validation.model_validate_json(document)
         except ValidationError as error:
             if name not in self._unreadable:
                 self._unreadable.add(name)
                 first = error.errors()[0]
-                _log.warning("the validation %s is passed over: %s: %s", name, first["loc"], first["msg"])
+                _log.warning("the validation %s is skipped: %s: %s", name, first["loc"], first["msg"])
             return None
 
     def _parsed(self, kind: type[V], document: str, what: str) -> V:
@@ -213,5 +213,5 @@ class SqliteStore:
 
 
 def _me() -> tuple[int, str]:
-    """As whom this process notes an intent."""
+    """Return the identity of this process in an intent."""
     return os.getpid(), born(os.getpid())

@@ -1,10 +1,10 @@
-"""Intervals of what was measured: of one metric, and of a candidate's metric minus a multiple of stable's.
+"""Intervals of metrics: of one metric, and of a candidate's metric minus a multiple of stable's.
 
 ==========================================  =====================================================================
 zeros and ones, or a share without rows     Wilson's score interval; two on the same rows: Tango's, or MOVER with
-                                            their correlation where stable's is multiplied
-percentiles                                 order statistics; on the same rows resampled, where enough rows lie beyond
-means, root mean squares                    resampled rows (``resampling``)
+                                            their correlation if stable's is multiplied
+percentiles                                 order statistics; on the same rows bootstrap, if enough rows lie beyond
+means, root mean squares                    bootstrap of the rows (``bootstrap``)
 functions of rows                           percentiles of their replicates
 figures of different rows                   MOVER of each one's own interval
 ==========================================  =====================================================================
@@ -25,21 +25,21 @@ from jupyter_deploy.domain.validation.validation import Metric
 from .bootstrap import interval, of_order, of_replicates, statistic_named
 
 FEWEST = 20
-"""Fewer rows are not resampled: what a handful says of others is not to be relied on."""
+"""Fewer rows are not resampled: they are no reliable evidence about other rows."""
 
 ALIKE = 100
-"""Of so many rows without any difference it is believed that there is little: at most 3 % of others differ."""
+"""From this number of rows on, rows without any difference are accepted: at most 3 % of other rows differ."""
 
 BEYOND = 20
-"""A percentile is resampled where so many rows lie beyond it; the bootstrap of an extreme one is too sure."""
+"""A percentile is resampled if this number of rows lies beyond it; the bootstrap of an extreme one is too narrow."""
 
 
 @dataclass(frozen=True)
 class IntervalEstimate:
-    """An interval and how it was made.
+    """An interval and its method.
 
-    Without one the figure is ``exact``, as nothing says how it would vary, or ``why`` says what is missing for one. An
-    end may be infinite. ``share``: the figure is one, from 0 to 1.
+    Without an interval the figure is ``exact``, since its variation is unknown, or ``why`` names the missing data. An
+    end may be infinite. ``share``: the figure is a share, from 0 to 1.
     """
 
     interval: Interval | None
@@ -50,7 +50,7 @@ class IntervalEstimate:
 
 
 def estimate_metric(metric: Metric) -> IntervalEstimate:
-    """The interval of one metric."""
+    """Return the interval of one metric."""
     if metric.replicates is not None:
         return _replicated(metric.replicates, metric.n or 0, "percentile bootstrap")
     if metric.rows is None:
@@ -74,7 +74,7 @@ def _of_rows(metric: Metric, rows: Sequence[float]) -> IntervalEstimate:
 
 
 def difference(metric: Metric, stable: Metric, factor: float) -> IntervalEstimate:
-    """The interval of ``found - factor * stable``; of a metric and itself there is nothing to estimate."""
+    """Return the interval of ``metric - factor * stable``."""
     if metric is stable:
         return _of_itself(metric, factor)
     if metric.replicates is not None and stable.replicates is not None and _same_length(metric, stable):
@@ -108,7 +108,7 @@ def _paired(metric: Metric, stable: Metric, factor: float, n: int) -> IntervalEs
 
 
 def shift(result: Interval | None, by: float) -> Interval | None:
-    """The interval of a figure plus a constant."""
+    """Return the interval of a figure plus a constant."""
     return Interval(low=result.low + by, high=result.high + by, level=result.level) if result else None
 
 
@@ -135,7 +135,7 @@ def _replicated_pair(metric: Metric, stable: Metric, factor: float) -> IntervalE
 
 
 def _accept(result: Interval, n: int, method: str) -> IntervalEstimate:
-    """No width is no certainty, unless it is of many rows; what is not finite is none at all."""
+    """Accept a finite interval; one without width only if it is of many rows."""
     if not (math.isfinite(result.low) and math.isfinite(result.high)):
         return IntervalEstimate(None, "", why="its rows are too large to be computed with")
     if result.low == result.high and n < ALIKE:
@@ -179,7 +179,7 @@ def _unpaired(metric: Metric, stable: Metric, factor: float, why: str = "") -> I
 
 
 def _mover(value: float, mine: Interval | None, other_value: float, other: Interval | None) -> Any:
-    """The interval of a difference of two figures from the interval of each, by their correlation.
+    """Return a function of the correlation: the interval of a difference of two figures from the interval of each.
 
     G. Y. Zou and A. Donner (2008), Construction of confidence limits about effect measures: a general approach.
     Statistics in Medicine 27, 1693-1702. Of two independent shares it is Newcombe's hybrid score interval (1998).
@@ -216,7 +216,7 @@ def _same_length(metric: Metric, stable: Metric) -> bool:
 
 
 def _correlation(mine: Sequence[float], theirs: Sequence[float]) -> float:
-    import numpy as np  # only who judges needs it
+    import numpy as np  # only the judge needs it
 
     a, b = _array(mine), _array(theirs)
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0

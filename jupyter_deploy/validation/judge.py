@@ -1,9 +1,9 @@
-"""Whether gates hold of what was measured, by intervals of 95 %.
+"""The judge of gates, by intervals of 95 %.
 
-A gate passes when the whole interval is on the right side of its bound and fails when all of it is on the wrong one;
-between, it is inconclusive. So a candidate that is exactly at the bound passes wrongly in about 2.5 % of all
-validations, and a better one is refused as rarely. All gates must hold together, so that many of them need no
-correction (R. L. Berger 1982, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300).
+A gate passes if the whole interval is on the right side of its bound, fails if the whole interval is on the wrong side,
+and is inconclusive otherwise. So a candidate exactly at the bound passes wrongly in about 2.5 % of all validations, and
+a better one is refused as rarely. All gates must hold together, so that several gates need no correction
+(R. L. Berger 1982, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Statistician:
     """The Judge port."""
 
     def interval(self, metric: Metric) -> Interval | None:
-        """Of a metric's value; None: nothing is known of how it would vary."""
+        """Return the interval of a metric's value; None: its variation is unknown."""
         return _finite(estimate_metric(metric).interval)
 
     def judge(self, gate: Gate, metrics: Sequence[Metric], stable: Sequence[Metric] | None) -> GateResult:
-        """Whether a gate holds of a run's metrics; ``stable`` None: there is no stable release to compare with."""
+        """Judge a gate by a run's metrics; ``stable`` None: there is no stable release to compare with."""
         metric = _find_metric(gate, metrics)
         if metric is None:
             return _not_recorded(gate, metrics)
@@ -52,7 +52,7 @@ def _find_metric(gate: Gate, metrics: Sequence[Metric]) -> Metric | None:
 
 
 def _not_recorded(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
-    """Not recorded: a mistake, unless only this subgroup had no rows."""
+    """Return the result for a missing metric: fail, or inconclusive if only this subgroup has no rows."""
     same = [m for m in metrics if m.name == gate.metric]
     siblings = [m for m in same if gate.group and set(m.group) == set(gate.group)]
     if siblings:
@@ -86,7 +86,7 @@ def _undecided(gate: Gate, metric: Metric, interval: Interval | None, why: str) 
 def _result(
     gate: Gate, metric: Metric, stable: Metric | None, estimate: IntervalEstimate, interval: Interval | None
 ) -> GateResult:
-    """``made`` is of the metric, or of its distance from stable's multiple; ``interval`` is the metric's own."""
+    """Build the result; ``estimate`` is of the metric or its distance from stable's, ``interval`` the metric's."""
     figure = metric.value - (gate.factor * stable.value if stable else 0.0)
     verdict, why = _verdict(gate, metric, figure, estimate)
     bound, bound_text = _bound(gate, stable, interval)
@@ -138,7 +138,7 @@ def _verdict(gate: Gate, metric: Metric, figure: float, estimate: IntervalEstima
 
 
 def _out_of_reach(gate: Gate, estimate: IntervalEstimate) -> str:
-    """Where no number of rows could show what is wanted of a share."""
+    """Return a note if no number of rows could show the bound of a share."""
     if estimate.share and gate.offset == 0 and gate.sign == "<=":
         return "no number of rows shows exactly 0: leave it some room, such as <= 0.01"
     if estimate.share and gate.offset == 1 and gate.sign == ">=":
@@ -147,7 +147,7 @@ def _out_of_reach(gate: Gate, estimate: IntervalEstimate) -> str:
 
 
 def _finite(interval: Interval | None) -> Interval | None:
-    """As documents keep it: JSON has no infinity."""
+    """Return a finite interval, since JSON has no infinity."""
     return interval if interval and math.isfinite(interval.low) and math.isfinite(interval.high) else None
 
 
@@ -164,9 +164,9 @@ def _holds(gate: Gate, distance: float) -> bool:
 
 
 def _bound(gate: Gate, stable: Metric | None, interval: Interval | None) -> tuple[float, str]:
-    """The bound as a number and as it reads: ``stable 0.953 − 0.010``, ``1.2 × stable 10.1``."""
+    """Return the bound as a number and as text: ``stable 0.953 − 0.010``, ``1.2 × stable 10.1``."""
     if stable is None:
-        return gate.offset, f"{gate.offset:.6g}".replace("-", "−")  # as it was written: 0.995 must not read 1.0
+        return gate.offset, f"{gate.offset:.6g}".replace("-", "−")  # as in the expression: 0.995 must not become 1.0
     bound_text = f"stable {_number(stable.value, interval)}"
     if gate.factor != 1:
         bound_text = f"{gate.factor:g} × {bound_text}".replace("-", "−")
@@ -182,7 +182,7 @@ def _value_with_interval(value: float, interval: Interval | None) -> str:
 
 
 def _number(value: float, interval: Interval | None) -> str:
-    """With as many decimals as the interval makes worth while."""
+    """Format a number with the decimals that its interval justifies."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     ends = [end for end in (interval.low, interval.high) if math.isfinite(end)] if interval else []

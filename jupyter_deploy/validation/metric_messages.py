@@ -1,4 +1,4 @@
-"""What a notebook's cells displayed as metrics and checks, in any language: see docs/validation.md."""
+"""Messages of metrics and checks that a notebook's cells display, in any language: see docs/validation.md."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
 from jupyter_deploy.domain.validation.validation import Check, Metric
 
 MOST_ROWS = 5_000_000
-"""Of one metric. Packed, so many are still one message of a kernel."""
+"""Rows of one metric. Packed, they still fit into one message of a kernel."""
 
-_DETAIL = 20_000  # characters; of those that are shown secrets are taken out before
+_DETAIL = 20_000  # characters; secrets are masked before display
 _MOST = 10_000  # metrics and checks of a run
-_CLOSE = 1e-6  # of a value that a notebook gives beside its rows, relatively
+_CLOSE = 1e-6  # relative tolerance between a given value and the statistic of its rows
 
 _NOT_FINITE = {"nan": math.nan, "na": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -31,17 +31,17 @@ _KNOWN = {
 
 
 class MetricCollector:
-    """Gathers what is displayed, while the notebook runs.
+    """Collects metrics and checks while the notebook runs.
 
     Attributes
     ----------
     problem
-        What is wrong with what was recorded, the first of it, with the cell that recorded it; None: nothing.
+        The first invalid message with its cell; None: all are valid.
     """
 
     def __init__(self) -> None:
         self._documents: dict[object, Metric | Check] = {}
-        self._keys: dict[object, object] = {}  # of what was found, by its name
+        self._keys: dict[object, object] = {}  # slot of each document, by name
         self._numbers: set[int] = set()
         self._expected = 0
         self._last_cell = 1
@@ -57,7 +57,7 @@ class MetricCollector:
 
     @property
     def lost(self) -> tuple[int, str] | None:
-        """What was displayed and never came, with the last cell that was heard of; None: all came that has a number."""
+        """Return a message about lost documents with the last known cell; None: all numbered documents arrived."""
         missing = max(self._expected, *self._numbers, 0) - len(self._numbers)
         if missing <= 0:
             return None
@@ -65,14 +65,14 @@ class MetricCollector:
         return self._last_cell, f"{words}: were they captured by %%capture, or too many thousands in one cell?"
 
     def expect(self, cell: int, number: int) -> None:
-        """Be told what number the last document has that was displayed until a cell's end."""
+        """Note the number of the last document that was displayed up to the end of a cell."""
         self._expected, self._last_cell = max(self._expected, number), cell
 
     def take(self, cell: int, display_id: str | None, document: Any) -> Any:
-        """Take a document in; what of it the executed notebook keeps: all but rows and replicates.
+        """Collect a document; return its part for the executed notebook, without rows and replicates.
 
-        One that is displayed again under its display id takes the former one's place. Text that holds a JSON object is
-        one: kernels such as R's round the numbers of what they display.
+        A document with a display id replaces the former one with that id. A text may hold the JSON object, since
+        kernels such as R's round displayed numbers.
         """
         document = _parse(document)
         self._last_cell = cell
@@ -108,7 +108,7 @@ class MetricCollector:
 
 
 class InvalidMessage(ValueError):
-    """A document is not what docs/validation.md says; the message names its metric."""
+    """A document violates docs/validation.md; the message names its metric."""
 
 
 def _parse(document: Any) -> Any:
@@ -193,7 +193,7 @@ def _metric(cell: int, name: str, document: Mapping[str, Any]) -> Metric:
 
 
 def _statistic_value(statistic: str, rows: tuple[float, ...]) -> float:
-    """The statistic of rows, a number: squares and sums of large ones may be beyond all numbers."""
+    """Compute the statistic of rows; squares and sums of large rows may overflow."""
     try:
         computed = statistic_of(statistic, rows)
     except OverflowError:
@@ -204,7 +204,7 @@ def _statistic_value(statistic: str, rows: tuple[float, ...]) -> float:
 
 
 def _group(given: Any) -> dict[str, str]:
-    if given is None or given == []:  # an empty list of R
+    if given is None or given == []:  # R writes an empty list
         return {}
     if not isinstance(given, Mapping):
         raise InvalidMessage(f"'group' is {_shorten(given)} and not an object such as {{'sex': 'F'}}")
@@ -212,7 +212,7 @@ def _group(given: Any) -> dict[str, str]:
 
 
 def _number(where: str, given: Any) -> float:
-    if isinstance(given, str):  # JSON has no such numbers; Python's writer and R's put texts in their place
+    if isinstance(given, str):  # JSON has no such numbers; Python and R write texts
         given = _NOT_FINITE.get(given.lower(), given)
     if not isinstance(given, int | float):  # True counts as 1
         raise InvalidMessage(f"'{where}' is {_shorten(given)} and not a number")
@@ -226,7 +226,7 @@ def _number(where: str, given: Any) -> float:
 
 
 def _numbers(where: str, given: Any, *, missing: bool = False) -> tuple[float, ...] | None:
-    """At least one finite number; with ``missing`` NaN and null may be among them."""
+    """Read at least one finite number; ``missing`` allows NaN and null."""
     if given is None:
         return None
     if isinstance(given, Mapping):
@@ -281,7 +281,7 @@ def _unpacked(where: str, given: Mapping[str, Any]) -> array[float]:
 
 
 def _ordinal(number: int) -> str:
-    """``2nd``: some languages count from 0 and some from 1, and people do not."""
+    """Format an ordinal such as ``2nd``, which does not depend on the first index of a language."""
     last = number % 10 if number % 100 not in (11, 12, 13) else 0
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(last, 'th') }"
 

@@ -1,4 +1,4 @@
-"""The parameters that a notebook takes, and whether what it is given is of their kind."""
+"""The parameters of a notebook, and the check of given values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TAG = (
 
 @dataclass(frozen=True)
 class Parameter:
-    """One variable of the parameters' cell: its default as a value where ``literal``; ``types`` of its annotation."""
+    """One variable of the parameters cell: its default as a value if ``literal``; ``types`` of its annotation."""
 
     name: str
     default: Any = None
@@ -33,10 +33,10 @@ class Parameter:
 
 
 def parameters_of(document: Any, kernel: str, language: str) -> dict[str, Parameter] | None:
-    """The parameters by name; None: the notebook has no cell for them.
+    """Return the parameters by name; None: the notebook has no parameters cell.
 
-    Python's cell is read as Python and R's by its assignments, other languages' by Papermill; where that cannot read
-    them there are none, and ``can_tell`` says so.
+    A Python cell is parsed as Python, an R cell by its assignments, and cells of other languages by Papermill; if
+    Papermill cannot read them the result is empty (``can_read_parameters``).
     """
     cell = next((cell for cell in document.cells if "parameters" in tags_of(cell)), None)
     if cell is None:
@@ -53,7 +53,7 @@ def parameters_of(document: Any, kernel: str, language: str) -> dict[str, Parame
 
 
 def can_read_parameters(language: str) -> bool:
-    """Whether the parameters of notebooks in a language can be read."""
+    """Return whether the parameters of notebooks in a language can always be read."""
     return language.lower() in ("python", "r")
 
 
@@ -85,7 +85,7 @@ def _literal(node: ast.expr) -> tuple[Any, bool]:
 
 
 def _types(node: ast.expr) -> frozenset[str]:
-    """The names of an annotation's types; empty where it says more than names of plain types."""
+    """Return the names of an annotation's types; empty if it is not made of plain types."""
     names: frozenset[str] = frozenset()
     match node:
         case ast.Constant(value=str() as text):
@@ -145,7 +145,7 @@ _FITS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def require(name: str, document: Any, kernel: str, language: str, given: Mapping[str, Any]) -> None:
-    """Raise InvalidInput for parameters that a notebook does not take, all that is wrong with them at once."""
+    """Raise InvalidInput with all errors of the given parameters at once."""
     if not given:
         return
     known = parameters_of(document, kernel, language)
@@ -179,7 +179,7 @@ def _translator(name: str, kernel: str, language: str) -> None:
 
 
 def _problem(parameter: Parameter, given: Any) -> str:
-    """What is wrong with a value, in words; empty: nothing."""
+    """Return a message if a value does not fit a parameter; empty if it does."""
     words = f"'{parameter.name}' is {_short_repr(given)}"
     if not _can_be_given(given):
         return f"'{parameter.name}' is a {type(given).__name__}, which cannot be written into a notebook"
@@ -210,7 +210,7 @@ def _can_be_given(given: Any) -> bool:
 
 
 def plain_values(given: Any) -> Any:
-    """A parameter as Papermill's translators write it rightly: they make a text of all that is not JSON's."""
+    """Convert a parameter for Papermill's translators, which write all other than JSON values as texts."""
     if isinstance(given, Mapping):
         return {name: plain_values(value) for name, value in given.items()}
     if isinstance(given, Sequence) and not isinstance(given, str):

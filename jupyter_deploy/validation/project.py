@@ -1,4 +1,4 @@
-"""The files around validation notebooks: folders of them, YAML, and what changed since a git revision."""
+"""The files of validation notebooks: folders, YAML parameters, and changes since a git revision."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SKIPPED = ("node_modules", "__pycache__", "venv", "site-packages")
 
 
 class _Loader(yaml.SafeLoader):
-    """Without dates, as Papermill reads parameters: ``2026-11-25`` stays a text."""
+    """A YAML loader without dates, as in Papermill: ``2026-11-25`` stays a text."""
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -98,12 +98,12 @@ _WHY = {
     FileNotFoundError: "there is no such file",
     IsADirectoryError: "it is a folder",
     PermissionError: "it may not be read",
-    UnicodeDecodeError: "it is no text in UTF-8",
+    UnicodeDecodeError: "it is not UTF-8 text",
 }
 
 
 def _yaml_position(error: yaml.YAMLError) -> str:
-    """Where a YAML text goes wrong, and how."""
+    """Return the position and reason of a YAML error."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return ""
     mark = error.problem_mark
@@ -113,7 +113,7 @@ def _yaml_position(error: yaml.YAMLError) -> str:
 
 
 def _notebooks_below(folder: Path) -> Iterator[Path]:
-    """The notebooks in a folder and those below, hidden ones and their checkpoints left out."""
+    """Yield the notebooks in a folder and below, without hidden ones and checkpoints."""
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in _SKIPPED:
             continue
@@ -124,9 +124,9 @@ def _notebooks_below(folder: Path) -> Iterator[Path]:
 
 
 def _validates(path: Path) -> bool:
-    """Whether it has a parameters cell or gates, and is not what came of a run.
+    """Return whether a notebook has a parameters cell or gates, and is not an executed copy.
 
-    What cannot be read is said by who runs it.
+    True for an unreadable file: its run reports the error.
     """
     try:
         document = json.loads(path.read_bytes())
@@ -147,8 +147,8 @@ def _repository(folder: Path) -> Path:
 
 
 def _changed(root: Path, revision: str) -> frozenset[Path]:
-    """What differs from the revision in the working tree, what is not tracked yet included."""
-    # With --verify git takes nothing for an option, whatever it begins with.
+    """Return the files of the working tree that differ from the revision, including untracked ones."""
+    # With --verify git does not parse the revision as an option.
     commit = ask_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if not commit:
         raise InvalidInput(
@@ -163,7 +163,7 @@ def _changed(root: Path, revision: str) -> frozenset[Path]:
 
 
 def _modules_of(notebook: Notebook) -> set[Path]:
-    """The files of the project's own modules that a notebook imports, those that they import too."""
+    """Return the files of the project's own modules that a notebook imports, also indirectly."""
     if notebook.language.lower() != "python":
         return set()
     names = [name for cell in _cells(notebook) for name in _imported(cell)]
@@ -175,7 +175,7 @@ def _modules_of(notebook: Notebook) -> set[Path]:
         seen.add(name)
         spec = _spec(name, folder)
         if spec is None:
-            # It may have been there at the revision.
+            # The module may have existed at the revision.
             missing = folder.joinpath(*name.split("."))
             files |= {missing.with_suffix(".py").resolve(), (missing / "__init__.py").resolve()}
             continue
@@ -192,7 +192,7 @@ def _modules_of(notebook: Notebook) -> set[Path]:
 
 
 def _spec(name: str, folder: Path) -> ModuleSpec | None:
-    """Where a kernel in this folder would find a module; nothing is imported for it."""
+    """Find a module as a kernel in this folder would, without importing it."""
     first, *below = name.split(".")
     path: Iterable[str] = [str(folder), *sys.path[1:]]
     spec = PathFinder.find_spec(first, list(path))

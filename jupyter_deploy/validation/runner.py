@@ -1,4 +1,4 @@
-"""Validation notebooks run by Papermill, each in a kernel of its own; what fails is a value."""
+"""Runs of validation notebooks by Papermill, each in its own kernel; failures are values."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ if TYPE_CHECKING:
     from jupyter_deploy.notebooks.execution import Cancelled, Executed, Failure
     from jupyter_deploy.notebooks.skipped_deploys import Excuses
 
-_MESSAGE = 500  # characters of what is told of an exception
+_MESSAGE = 500  # characters of an exception's message
 _TRACEBACK = 8000
 _DETAIL = 2000
-_SEARCHED = 200_000  # characters in which secrets are looked for before they are cut to those: no part of one stays
+_SEARCHED = 200_000  # characters that are searched for secrets before truncation, so that no part of one remains
 
 R_HELPER = Path(__file__).with_name("nbdeploy.R")
-"""What notebooks in R source, by the variable ``NBDEPLOY_R``."""
+"""The file that notebooks in R source, by the variable ``NBDEPLOY_R``."""
 
 _METADATA_KEYS = ("gates", "traffic")
 
-# Of the notebook in whose kernel we may be, not of the one that is run.
+# Variables of the notebook in whose kernel this code may run, not of the notebook that is run.
 _NOT_PASSED_ON = ("JPY_SESSION_NAME", "NBDEPLOY_NOTEBOOK")
 
-_NO_INPUT = "input() asks a person, and nobody is there to answer: make it a parameter"
+_NO_INPUT = "input() needs a user, and a validation has none: make the value a parameter"
 
 
 class PapermillValidationRunner:
@@ -74,7 +74,7 @@ class PapermillValidationRunner:
         known = parameters_of(document, kernel, language)
         remote = is_remote(path)
         return Notebook(
-            # What came from elsewhere runs here, as if it lay here.
+            # A remote notebook runs in this folder.
             path=Path.cwd() / (PurePosixPath(urlsplit(path).path).name or "notebook.ipynb")
             if remote
             else Path(path).resolve(),
@@ -132,31 +132,31 @@ class PapermillValidationRunner:
     def close(self) -> None:
         self._end()
         with self._lock:
-            self._cancelled = False  # the next validation runs
+            self._cancelled = False  # for the next validation
         self._forks.close()
 
 
 def _environment() -> dict[str, str]:
-    """The variables of all kernels."""
+    """Return the environment of all kernels."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     return {**kept, "NBDEPLOY_R": str(R_HELPER), VARIABLE: "1"}
 
 
 def _tags(document: Any) -> tuple[str, ...]:
-    """The notebook's own, as Jupyter keeps a cell's."""
+    """Return the notebook's own tags."""
     tags = document.metadata.get("tags", ())
     return tuple(map(str, tags)) if isinstance(tags, list) else ()
 
 
 def _digest(document: Any) -> str:
-    """Of all cells that run, what Papermill put in before too."""
+    """Hash all code cells, including those that Papermill injected earlier."""
     cells = [cell for cell in document.cells if cell.cell_type == "code"]
     content = json.dumps([[cell.source, sorted(tags_of(cell))] for cell in cells])
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _gates_and_traffic(metadata: Any, name: str) -> tuple[tuple[str, ...], str | None]:
-    """Gates and traffic, as a notebook's own metadata have them."""
+    """Read gates and traffic from a notebook's metadata."""
     how = 'write {"nbdeploy": {"gates": ["accuracy >= 0.9"], "traffic": "1h"}} in the notebook\'s metadata'
     if not isinstance(metadata, Mapping):
         raise InvalidInput(f"{name}: metadata 'nbdeploy' is no object", how)
@@ -197,7 +197,7 @@ class _Run:
 
         job, notebook = self._job, self._job.notebook
         document = copy.deepcopy(notebook.document)
-        write(document, job.output)  # where it cannot be written, nothing is run
+        write(document, job.output)  # fails before the run if the file is not writable
         self._secrets.prepare()
         executed = execute(
             Execution(
@@ -233,7 +233,7 @@ class _Run:
         return self._excuses.excused(*raised)
 
     def _save(self, document: Any) -> None:
-        # A full disk while it runs ends nothing: there may be room again at the end.
+        # A full disk does not end the run: there may be free space at its end.
         try:
             write(document, self._job.output, self._secrets)
         except OSError as error:
@@ -267,7 +267,7 @@ class _Run:
         )
 
     def _masked_metrics(self) -> tuple[Metric, ...]:
-        """By their looks too: nobody looks for a secret in the name of a metric, where it would stay for good."""
+        """Mask secrets in names and groups of metrics, which are stored for good."""
         metrics = self._collector.metrics
         names = self._secrets.all_masked([one.name for one in metrics])
         groups = self._secrets.all_masked([text for one in metrics for pair in one.group.items() for text in pair])
@@ -289,7 +289,7 @@ class _Run:
     def _error(self, failure: Failure) -> CellError:
         evalue, traceback = failure.evalue, failure.traceback
         if failure.ename == "StdinNotImplementedError":
-            evalue, traceback = _NO_INPUT, traceback.partition("\n\nFile ")[0]  # without the kernel's own lines
+            evalue, traceback = _NO_INPUT, traceback.partition("\n\nFile ")[0]  # without the kernel's frames
         return CellError(
             cell=failure.cell,
             ename=failure.ename,

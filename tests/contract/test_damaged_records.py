@@ -78,7 +78,7 @@ def test_what_cannot_be_cleared_away_keeps_nothing_else_from_being_done(tmp_path
         write(tmp_path, line(1) + "\n", name="1-1.v1.jsonl", version=f"../{endpoint_name}/aaa")
         os.utime(tmp_path / "records" / endpoint_name / "aaa" / "1-1.v1.jsonl", (1, 1))
     write(tmp_path, line(3) + "\n", name="3-1.v1.jsonl")
-    lines = retention._lines
+    lines = retention._count_lines
 
     def unreadable(segment):  # as a broken sector is
         if "first" in segment.path.parts:

@@ -1,4 +1,4 @@
-"""``agreement >= 0.99``: what a user, or a CI job, requires of a comparison. Pure."""
+"""Requirements of a comparison by a user or a CI job, such as ``agreement >= 0.99``. Pure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ FIGURES: dict[str, Callable[[Comparison], Estimate | None]] = {
     "latency_p50_difference_ms": lambda comparison: comparison.latency_difference_ms,
     **{f"relative_difference_{name}": _relative(name) for name in ("p50", "p90", "p99", "max")},
 }
-"""Figures with an interval, by the name that an expression gives them."""
+"""Figures with an interval, by their name in an expression."""
 
 COUNTS: dict[str, Callable[[Comparison], int]] = {
     "pairs": lambda comparison: comparison.pairs,
     "rows": lambda comparison: comparison.rows,
     "requests": lambda comparison: comparison.sides["candidate"].requests,
 }
-"""Counts of what was compared: pairs and rows of a shadow, the candidate's requests."""
+"""Counts of a comparison: pairs and rows of a shadow, the candidate's requests."""
 
 _SHARES = {"agreement", "coverage", "error_rate", "error_rate_difference", "refusal_rate"}
 _PAIRED = {"agreement", "coverage", "refusal_rate", "pairs", "rows"}
@@ -52,12 +52,12 @@ class Required:
 
 
 def parse_requirement(expression: str) -> Required:
-    """``NAME SIGN NUMBER``, such as ``agreement >= 99%`` or ``latency_p50_difference_ms <= 2``.
+    """Parse ``NAME SIGN NUMBER``, such as ``agreement >= 99%`` or ``latency_p50_difference_ms <= 2``.
 
     Raises
     ------
     InvalidInput
-        It is of another form, or there is no such figure; the message names the known ones.
+        The form is wrong, or the figure is unknown; the message names the known ones.
     """
     match = _EXPRESSION.fullmatch(expression)
     number = _number(match["number"]) if match else None
@@ -80,7 +80,7 @@ def parse_requirement(expression: str) -> Required:
 
 
 def parse_requirements(given: Any) -> Any:
-    """One expression or several, checked; they stay texts.
+    """Check one expression or several; they stay texts.
 
     Raises
     ------
@@ -94,12 +94,12 @@ def parse_requirements(given: Any) -> Any:
 
 
 def evaluate(required: Required, comparison: Comparison) -> Requirement:
-    """Whether a requirement is met. By its whole interval, at every look: what is met is wrongly so in at most 5 %.
+    """Evaluate a requirement by its whole interval, at every look: ``met`` is wrong in at most 5 % of cases.
 
     Raises
     ------
     InvalidInput
-        A canary is asked for what only a shadow has: whoever waits for it would wait for ever.
+        A canary is required to have a figure that only a shadow has: waiting for it would never end.
     """
     if is_of_pairs(required.name) and not comparison.paired:
         raise InvalidInput(
@@ -121,7 +121,7 @@ def evaluate(required: Required, comparison: Comparison) -> Requirement:
 
 
 def _of_count(required: Required, count: int, comparison: Comparison) -> Requirement:
-    """A count only grows: what is too small may still be reached, what is too large stays so."""
+    """Evaluate a count, which only grows: a minimum may still be reached, an exceeded maximum is final."""
     outcome: Literal["met", "not met", "undecided"] = "met"
     if not _holds(count, required):
         outcome = "undecided" if required.sign in (">=", ">") else "not met"
@@ -143,7 +143,7 @@ def _why(required: Required, comparison: Comparison) -> str:
 
 
 def is_of_pairs(name: str) -> bool:
-    """Whether a figure or count needs answers of both releases to the same requests, as only a shadow gives them."""
+    """Return whether a figure or count needs answers of both releases to the same requests, as of a shadow."""
     return name in _PAIRED or name.startswith("relative_difference")
 
 

@@ -1,10 +1,10 @@
-"""What a comparison's figures say: a word, a sentence, and what to do next. Pure.
+"""The verdict on a comparison: a word, a sentence and a recommendation. Pure.
 
 The thresholds are about the size of a difference, not only its certainty: with enough requests the smallest
-difference is certain. The evidence holds at every look (see ``sequential``), so asking again and again does not
-make a verdict wrong more often: over all looks together, at most 5 % of the candidates that give no ground for it are
-called ``differs``, and at most 5 % of those that are not good enough ``agrees``. For the first the 5 % are split over
-the grounds on which a candidate may be called so; the second needs all that it names at once.
+difference is certain. The evidence holds at every look (see ``sequential``), so repeated looks do not make a verdict
+wrong more often: over all looks together, at most 5 % of the candidates without a ground for it are called ``differs``,
+and at most 5 % of those that are not good enough ``agrees``. The first 5 % are split over the possible grounds; the
+second verdict needs all its conditions at once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ AGREEMENT = 0.99
 LEAST_COVERAGE = 0.95
 MARGIN = 0.01
 MOST_ANSWERS = 20
-"""So many of the most frequent labels are looked at."""
+"""The number of most frequent labels that are compared."""
 
 _OF_THREE = 1 - (1 - LEVEL) / 3  # a shadow: errors, refusals, answers
 _OF_TWO = 1 - (1 - LEVEL) / 2  # a canary: errors, shares of answers
@@ -48,9 +48,9 @@ class PairedFigures:
     errors
         The candidate's error rate minus stable's.
     refused
-        Whether, of a pair, stable answered with 200 and the candidate refused the input (400, 413, 415, 422).
+        Pairs in which stable answered with 200 and the candidate refused the input (400, 413, 415, 422).
     floats
-        Quantiles of the relative differences, if flips are of floating-point numbers and nobody set a tolerance.
+        Quantiles of the relative differences, if flips are of floating-point numbers and no tolerance was set.
     """
 
     pairs: int
@@ -69,7 +69,7 @@ class PairedFigures:
 
 @dataclass(frozen=True)
 class UnpairedFigures:
-    """The figures of a canary beside stable, on different requests.
+    """The figures of a canary and of stable, on different requests.
 
     ``errors`` and ``shares`` (of each frequent answer) are the candidate's minus stable's.
     """
@@ -82,12 +82,12 @@ class UnpairedFigures:
 
 
 def judge_paired(figures: PairedFigures) -> Judgement:
-    """The verdict on a shadow.
+    """Judge a shadow.
 
     - ``differs``: it is shown to err more than stable or to refuse more than 1 % of what stable answers (stop), or
-      the agreement is shown to be below 99 % (decide). Disagreement alone is not held against a stochastic model,
+      the agreement is shown to be below 99 % (decide). Disagreement alone is not evidence against a stochastic model,
       which does not agree with itself either, nor against floating-point numbers without a tolerance, since two
-      models rarely give the same.
+      models rarely return the same.
     - ``agrees`` (promote): agreement of at least 99 %, less than 1 point more errors and less than 1 % refusals are
       shown, and at least 95 % of the mirrored requests could be compared.
     - ``inconclusive``: anything between.
@@ -151,10 +151,10 @@ def _judge_agreement(figures: PairedFigures, rows: str, errors: Estimate, refuse
 
 
 def judge_unpaired(figures: UnpairedFigures) -> Judgement:
-    """The verdict on a canary, which answers other requests than stable: about errors and shares of answers only.
+    """Judge a canary, which answers other requests than stable, by errors and shares of answers only.
 
     - ``differs``: it is shown to err more than stable (stop), or the share of an answer to differ by more than a
-      point (decide; not held against a stochastic model).
+      point (decide; not for a stochastic model).
     - ``agrees`` (promote): its error rate is shown to be less than a point above stable's.
     - ``inconclusive``: anything between.
     """

@@ -1,6 +1,6 @@
-"""What a GitHub workflow shows of a validation: annotations at the notebooks, and the job's summary.
+"""GitHub's view of a validation: annotations at the notebooks, and the job's summary.
 
-A job's runner reads workflow commands on stdout and on stderr alike, so they go to stderr: stdout is the result's.
+A job's runner reads workflow commands on stdout and stderr; they go to stderr, since stdout holds the result.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from jupyter_deploy.domain.validation.validation import Run, Validation
 from .page import ordered_checks, ordered_gates, run_names
 
 _ANNOTATIONS = 10
-"""Of each kind that GitHub shows of one step."""
+"""The number of annotations of each kind that GitHub shows per step."""
 
 _SUMMARY_BYTES = 1024 * 1024 - 4096
-"""Above 1 MiB GitHub drops a step's summary as a whole; the rest is for other programs' lines."""
+"""Above 1 MiB GitHub drops a step's whole summary; the rest is left to other programs."""
 
 _TABLE_ROWS = 200
 _NOTICE = "\n*There is more: this page is at its limit. The HTML report has all of it.*\n"
@@ -41,7 +41,7 @@ class _Annotation:
 
 
 def write(validation: Validation, environment: Mapping[str, str] | None = None) -> None:
-    """Write the annotations to stderr and the summary to ``$GITHUB_STEP_SUMMARY``; elsewhere both to stderr.
+    """Write the annotations to stderr and the summary to ``$GITHUB_STEP_SUMMARY``; outside of GitHub both to stderr.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def write(validation: Validation, environment: Mapping[str, str] | None = None) 
     target = environment.get("GITHUB_STEP_SUMMARY")
     if not target:
         lines = ["nbdeploy: no GitHub workflow runs here; it would be told:", *lines, "", summary(validation)]
-    # One write, so that no other line of a busy job comes in between.
+    # One write, so that no other line of a busy job interleaves.
     print("\n".join(lines), file=sys.stderr, flush=True)  # noqa: T201 - this is where the runner reads
     if target:
         with Path(target).open("ab") as file:
@@ -62,7 +62,7 @@ def write(validation: Validation, environment: Mapping[str, str] | None = None) 
 
 
 def summary(validation: Validation) -> str:
-    """The job's summary, as GitHub's Markdown."""
+    """Return the job's summary as GitHub's Markdown."""
     names = run_names(validation.runs)
     subject = " against ".join(_code(tag) for tag in (validation.snapshot, validation.stable) if tag)
     parts = [f"## {SIGNS[validation.verdict]} {_text(headline(validation))}", ""]
@@ -130,7 +130,7 @@ def _annotations(validation: Validation, workspace: Path) -> Iterator[_Annotatio
 
 
 def _cell(expression: str, run: Run) -> int | None:
-    """Where what a gate is of was measured: its subgroup, or where that has no rows the metric's others."""
+    """Return the cell of a gate's metric: of its subgroup, or without rows there of its other subgroups."""
     try:
         gate = parse_gate(expression)
     except InvalidInput:  # of a version that knew other gates
@@ -151,7 +151,7 @@ def _of_gate(verdict: str, expression: str, sentence: str, file: str | None, lin
 
 
 def _bounded(annotations: Iterator[_Annotation]) -> Iterator[_Annotation]:
-    """At most as many of each kind as GitHub shows; the last one counts what had no room."""
+    """Yield at most as many annotations of each kind as GitHub shows; the last one counts the rest."""
     by_kind: dict[str, list[_Annotation]] = {}
     for annotation in annotations:
         by_kind.setdefault(annotation.kind, []).append(annotation)
@@ -165,7 +165,10 @@ def _bounded(annotations: Iterator[_Annotation]) -> Iterator[_Annotation]:
 
 
 def _command(annotation: _Annotation) -> str:
-    """https://docs.github.com/actions/reference/workflow-commands-for-github-actions, and its toolkit's escapes."""
+    """Format a workflow command, with the escapes of GitHub's toolkit.
+
+    https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
     properties_by_name = {
         "file": annotation.file,
         "line": str(annotation.line) if annotation.file else None,
@@ -184,7 +187,7 @@ def _property(text: str) -> str:
 
 
 def _relative(notebook: str, workspace: Path) -> str | None:
-    """The path that annotations stand at; None: it is not in the repository."""
+    """Return a notebook's path for annotations; None: it is outside of the repository."""
     path = Path(notebook)
     if not path.is_absolute():
         return path.as_posix() if "://" not in notebook else None
@@ -195,7 +198,7 @@ def _relative(notebook: str, workspace: Path) -> str | None:
 
 
 def _lines(notebook: str) -> list[int]:
-    """On which line of a notebook's file each of its cells of code begins; empty: it cannot be told."""
+    """Return the first line of each code cell in a notebook's file; empty: unknown."""
     try:
         file = Path(notebook).read_text("utf-8")
         cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(file)["cells"]]
@@ -205,7 +208,7 @@ def _lines(notebook: str) -> list[int]:
     for kind, source in cells:
         first = next((line for line in source.splitlines() if line.strip()), "")
         encoded = [json.dumps(first, ensure_ascii=ascii_alone)[:-1] for ascii_alone in (True, False)]
-        # From where the cell before begins, since two may have the same first line.
+        # Search from the start of the cell before, since two cells may have the same first line.
         at = max(at, *(file.find(words, at + 1) for words in encoded)) if first else at
         if kind == "code":
             first_lines.append(file.count("\n", 0, at) + 1)
@@ -225,7 +228,7 @@ def _table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -
 
 
 def _text(words: str) -> str:
-    """Words that no Markdown, HTML, mention or table is made of, in one line."""
+    """Escape Markdown, HTML, mentions and tables, on one line."""
     flat = " ".join(words.split())
     flat = re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", flat)
     return (
@@ -249,7 +252,7 @@ def _ended(run: Run) -> str:
 
 
 def _truncate(text: str, limit: int) -> bytes:
-    """The text, cut after a line where it is too long for the file."""
+    """Encode a text, truncated after a line if it is too long for the file."""
     data = text.encode()
     if len(data) <= limit:
         return data

@@ -1,8 +1,9 @@
 """JUnit's XML, as Jenkins (its schema junit-10), GitLab and GitHub's actions read it.
 
-A run of a notebook is a test suite; that it ran to its end, each check and each gate are its cases. What a cell raised,
-a dead kernel and a timeout are errors; a check or a gate that fails is a failure, and so is an undecided gate (of type
-``inconclusive``): nothing passes that is not shown, and a job that ends with 4 says why. What was not run is skipped.
+A run of a notebook is a test suite; its completion, each check and each gate are test cases. An exception, a dead
+kernel and a timeout are errors; a failed check or gate is a failure, and so is an undecided gate (of type
+``inconclusive``): only shown gates pass, and a job that ends with 4 has its reason here. A run that was not started is
+skipped.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from jupyter_deploy.domain.validation.validation import GateResult, Run, Validat
 
 from .page import run_names
 
-# What XML 1.0 has no form for: https://www.w3.org/TR/xml/#charsets
+# Characters that XML 1.0 cannot represent: https://www.w3.org/TR/xml/#charsets
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One test case; ``outcome`` is the element that says that it did not pass, or empty."""
+    """One test case; ``outcome`` is the element for a case that did not pass, or empty."""
 
     name: str
     seconds: float = 0.0
@@ -35,7 +36,7 @@ class _Case:
 
 
 def document(validation: Validation) -> str:
-    """The file's text."""
+    """Return the text of the JUnit file."""
     names = run_names(validation.runs)
     suites = [(names[id(run)], run.seconds, list(_of_run(run)), _properties(run)) for run in validation.runs]
     if validation.live:
@@ -118,7 +119,7 @@ def _counts(cases: list[_Case]) -> dict[str, str]:
 
 
 def _write(suite: ET.Element, name: str, case: _Case) -> None:
-    # Dots would make packages of the notebook's name.
+    # Dots would split the notebook's name into packages.
     attributes_of_case = {
         "classname": _clean(name).replace(".", "_"),
         "name": _clean(case.name),

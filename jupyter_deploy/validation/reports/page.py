@@ -1,4 +1,4 @@
-"""A validation as one HTML file that is opened from disk: no script, nothing fetched."""
+"""A validation as one HTML file to be opened from disk: no scripts, no requests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _AT_ONCE = 10
 
 
 def render(validation: Validation, history: Iterable[Validation], folder: Path) -> str:
-    """The page as it lies in ``folder``: what is linked from it is named relative to that, where it lies within."""
+    """Render the page for ``folder``; links to files in the folder are relative."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     template = Environment(
@@ -71,25 +71,25 @@ def render(validation: Validation, history: Iterable[Validation], folder: Path) 
 
 
 def run_names(runs: Sequence[Run]) -> dict[int, str]:
-    """What each run is called, by ``id``: two may be equal."""
+    """Return the name of each run, by ``id`` since two runs may be equal."""
     return dict(zip(map(id, runs), titles([(run.notebook, run.parameters) for run in runs]), strict=True))
 
 
 def ordered_gates(validation: Validation, names: Mapping[int, str]) -> list[tuple[GateResult, str]]:
-    """All gates, failing ones first, each with the run that it is about."""
+    """Return all gates, failing ones first, each with the name of its run."""
     live = [(gate, "live traffic") for gate in validation.live]
     gates = [*live, *((gate, names[id(run)]) for run in validation.runs for gate in run.gates)]
     return sorted(gates, key=lambda pair: URGENCY[pair[0].verdict])
 
 
 def ordered_checks(validation: Validation, names: Mapping[int, str]) -> list[tuple[Check, str]]:
-    """All checks, failing ones first."""
+    """Return all checks, failing ones first, each with the name of its run."""
     checks = [(check, names[id(run)]) for run in validation.runs for check in run.checks]
     return sorted(checks, key=lambda pair: pair[0].passed)
 
 
 def _folded(results: Sequence[tuple[Any, str]], what: str) -> list[tuple[str, Sequence[tuple[Any, str]]]]:
-    """What is to be seen at once, and under a title what holds, where that is much."""
+    """Return the visible results, and if many pass, these under a title of their own."""
     passed = [
         pair for pair in results if getattr(pair[0], "verdict", "") == "pass" or getattr(pair[0], "passed", False)
     ]
@@ -100,18 +100,18 @@ def _folded(results: Sequence[tuple[Any, str]], what: str) -> list[tuple[str, Se
 
 
 def link_to(path: Path, folder: Path) -> str:
-    """What a page in ``folder`` calls a file."""
+    """Return the link to a file from a page in ``folder``."""
     return quote(path.name) if path.parent == folder else path.absolute().as_uri()
 
 
 def files_of(validation: Validation) -> list[Path]:
-    """The notebooks as they ran, which the page links to."""
+    """Return the executed notebooks that the page links to."""
     return [Path(path) for run in validation.runs for path in (run.executed, run.executed_stable) if path]
 
 
 def _subject(validation: Validation) -> str:
     if validation.snapshot is None:
-        return "The notebooks asked no model."
+        return "The notebooks called no model."
     against = f" against the stable release {validation.stable}" if validation.stable else ""
     behind = f" for the endpoint {validation.endpoint}" if validation.endpoint else ""
     return f"{validation.snapshot}{behind}{against}"
@@ -175,7 +175,7 @@ def _interval(interval: Interval | None) -> str:
 
 
 def _runs(validation: Validation, names: Mapping[int, str], folder: Path) -> list[dict[str, Any]]:
-    """Each run with its notebooks; those that do not pass have the page's room first."""
+    """Return each run with its notebooks; those that do not pass are rendered first, up to the page's limit."""
     notebooks, documents = Notebooks(), {}
     for run in sorted(validation.runs, key=lambda run: URGENCY[run.verdict]):
         documents[id(run)] = [

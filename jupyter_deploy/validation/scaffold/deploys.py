@@ -1,4 +1,4 @@
-"""How a notebook's model is deployed, as its cells say; nothing runs."""
+"""The deploys in a notebook's cells, found without running them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from jupyter_deploy.notebooks.syntax import called_by, root, statements_of, stor
 
 _MAGIC = re.compile(r"^[ \t]*(?:\w+[ \t]*=[ \t]*)?%(%?)deploy\b((?:[^\\\n]|\\.|\\\n)*)", re.MULTILINE)
 _KEPT = ("method", "signature", "training", "include", "strict", "waive", "isolated", "redact")
-"""Options that belong to the model; the others (a role, a reason) belong to the one deploy."""
+"""Options that belong to the model; others (a role, a reason) belong to a single deploy."""
 
 
 def deploys_in(notebook: str, cells: Sequence[str]) -> list[Trained]:
-    """Every model that a notebook deploys under a name, by a magic or from Python; the last way of each name."""
+    """Return every model that a notebook deploys under a name, by magic or Python; the last deploy of a name."""
     models: dict[str, Trained] = {}
     for options in (*_by_magic(cells), *_from_python(cells)):
         trained = _trained(notebook, options)
@@ -28,7 +28,7 @@ def deploys_in(notebook: str, cells: Sequence[str]) -> list[Trained]:
 
 
 def fitted_in(cells: Sequence[str], variable: str | None = None) -> tuple[str, str] | None:
-    """The variable that is fitted last (or the one that is named), and an example of what it was fitted on."""
+    """Return the last fitted variable (or the named one), and an example of its training data."""
     for statement in reversed(statements_of(cells)):
         for call in (node for node in ast.walk(statement.tree) if isinstance(node, ast.Call)):
             receiver = call.func.value if called_by(call) == "fit" and isinstance(call.func, ast.Attribute) else None
@@ -48,14 +48,14 @@ def _by_magic(cells: Sequence[str]) -> Iterator[dict[str, Any]]:
             except ValueError:
                 continue
             options = _options(words)
-            if magic[1]:  # over a cell: the function that it defines last
+            if magic[1]:  # a cell magic: the last function in the cell
                 defined = [s for s in statements_of([cell]) if isinstance(s.tree, ast.FunctionDef)]
                 options |= {"model": defined[-1].tree.name} if defined else {}  # type: ignore[attr-defined]
             yield options
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    """Words of a command line by the fields of the request; the first that belongs to none is the model."""
+    """Map the words of a command line to the fields of the request; the first positional word is the model."""
     options: dict[str, Any] = {}
     waiting = iter(words)
     for word in waiting:
@@ -76,7 +76,7 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _from_python(cells: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """``deploy(model, name="churn", example=X[:5])``, also as ``jupyter_deploy.deploy``."""
+    """Find ``deploy(model, name="churn", example=X[:5])``, also as ``jupyter_deploy.deploy``."""
     for statement in statements_of(cells):
         for call in (node for node in ast.walk(statement.tree) if isinstance(node, ast.Call)):
             if called_by(call) != "deploy" or not call.args or not isinstance(call.args[0], ast.Name):

@@ -11,46 +11,16 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+from .verbs import BY_NAME
 
-__all__ = [
-    "DeployError",
-    "check",
-    "compare",
-    "compose",
-    "deploy",
-    "describe",
-    "diff",
-    "down",
-    "feedback",
-    "gc",
-    "history",
-    "images",
-    "init",
-    "list",
-    "logs",
-    "metric",
-    "model",
-    "model_input",
-    "panel",
-    "predict",
-    "promote",
-    "publish",
-    "purge",
-    "reconcile",
-    "recorded",
-    "reference",
-    "reproduce",
-    "rollback",
-    "serving_role",
-    "stop",
-    "traffic",
-    "validate",
-    "verify",
-]
+__version__ = "0.1.0"
 
 _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
 """What a validation notebook calls, wherever it runs."""
+
+__all__ = list(BY_NAME)
+__all__ += list(_IN_NOTEBOOKS)
+__all__ += ("DeployError", "model_input", "panel", "serving_role")
 
 _PLACES = {
     "DeployError": ".domain.errors",
@@ -85,7 +55,7 @@ def __getattr__(name: str) -> Any:
         from .faces.kernel import validation_api
 
         return getattr(validation_api, name)
-    if name in __all__ and _is_rerun():
+    if (name in BY_NAME or name == "panel") and _is_rerun():
         from .notebooks.rerun import left_out
 
         return left_out(f"jupyter_deploy.{name}")
@@ -93,7 +63,7 @@ def __getattr__(name: str) -> Any:
         from .faces.panel import panel
 
         return panel
-    if name in __all__:
+    if name in BY_NAME:
         from .faces.kernel.python_api import verb
 
         return verb(name)
@@ -110,7 +80,7 @@ def load_ipython_extension(shell: Any) -> None:
     if _is_rerun():
         from .notebooks import rerun
 
-        rerun.load(shell, set(__all__) - {"deploy", "DeployError", "model_input", "serving_role", *_IN_NOTEBOOKS})
+        rerun.load(shell, [*(name for name in BY_NAME if name != "deploy"), "panel"])
         return
     from .faces.kernel.magics import load
 

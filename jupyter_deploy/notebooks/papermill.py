@@ -105,6 +105,7 @@ def _copy_rerun(into: Path) -> None:
         "__init__.py",
         "notebooks/__init__.py",
         "notebooks/rerun.py",
+        "verbs/__init__.py",
         "domain/__init__.py",
         "domain/errors.py",
     ):

@@ -1,9 +1,9 @@
-"""The judge of gates, by intervals of 95 %.
+"""The judge of notebook metrics: whether gates hold, by intervals of 95 %.
 
-A gate passes if the whole interval is on the right side of its bound, fails if the whole interval is on the wrong side,
-and is inconclusive otherwise. So a candidate exactly at the bound passes wrongly in about 2.5 % of all validations, and
-a better one is refused as rarely. All gates must hold together, so that several gates need no correction
-(R. L. Berger 1982, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300).
+A gate passes if the whole interval is on the right side of its bound, and fails if all of it is on the wrong side;
+otherwise it is inconclusive. So a candidate that is exactly at the bound passes wrongly in about 2.5 % of all
+validations, and a better one is refused as rarely. All gates must hold together, so that many of them need no
+correction (R. L. Berger 1982, Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from jupyter_deploy.domain.capture.findings import listed
 from jupyter_deploy.domain.evidence.inference import Interval
-from jupyter_deploy.domain.validation.gate import Gate, named
+from jupyter_deploy.domain.gates.gate import Gate, metric_label
 from jupyter_deploy.domain.validation.validation import GateResult, Metric, Verdict
 
 from .intervals import IntervalEstimate, difference, estimate_metric, shift
@@ -41,9 +41,9 @@ class Statistician:
             return _undecided(gate, metric, own_estimate.interval, "there is no stable release to compare it with")
         stable_metric = _find_metric(gate, stable)
         if stable_metric is None:
-            return _undecided(gate, metric, own_estimate.interval, f"of stable no {gate.of} was recorded")
+            return _undecided(gate, metric, own_estimate.interval, f"of stable no {gate.label} was recorded")
         return _result(
-            gate, metric, stable_metric, difference(metric, stable_metric, gate.factor), own_estimate.interval
+            gate, metric, stable_metric, difference(metric, stable_metric, gate.bound.factor), own_estimate.interval
         )
 
 
@@ -52,27 +52,27 @@ def _find_metric(gate: Gate, metrics: Sequence[Metric]) -> Metric | None:
 
 
 def _not_recorded(gate: Gate, metrics: Sequence[Metric]) -> GateResult:
-    """Return the result for a missing metric: fail, or inconclusive if only this subgroup has no rows."""
+    """Return the result for a missing metric: fail, or inconclusive if only its subgroup has no rows."""
     same = [m for m in metrics if m.name == gate.metric]
     siblings = [m for m in same if gate.group and set(m.group) == set(gate.group)]
     if siblings:
         there = ", ".join(", ".join(m.group.values()) for m in siblings)
         why = f"no row is of this subgroup (there are: {there})"
         return GateResult(
-            expression=gate.expression, verdict="inconclusive", sentence=f"{gate.of}: {why}: inconclusive"
+            expression=gate.expression, verdict="inconclusive", sentence=f"{gate.label}: {why}: inconclusive"
         )
-    known = list(dict.fromkeys(named(m.name, m.group) for m in metrics))
-    near = difflib.get_close_matches(gate.of, known, 1)
+    known = list(dict.fromkeys(metric_label(m.name, m.group) for m in metrics))
+    near = difflib.get_close_matches(gate.label, known, 1)
     if near:
         recorded = f"did you mean {near[0]}?"
     else:
         recorded = f"recorded were: {listed(known, _MOST_NAMES)}" if known else "the notebook recorded no metric"
-    sentence = f"{gate.of} was not recorded ({recorded}): fail"
+    sentence = f"{gate.label} was not recorded ({recorded}): fail"
     return GateResult(expression=gate.expression, verdict="fail", sentence=sentence)
 
 
 def _undecided(gate: Gate, metric: Metric, interval: Interval | None, why: str) -> GateResult:
-    sentence = f"{gate.of} {_value_with_interval(metric.value, interval)}: {why}: inconclusive"
+    sentence = f"{gate.label} {_value_with_interval(metric.value, interval)}: {why}: inconclusive"
     return GateResult(
         expression=gate.expression,
         verdict="inconclusive",
@@ -87,7 +87,7 @@ def _result(
     gate: Gate, metric: Metric, stable: Metric | None, estimate: IntervalEstimate, interval: Interval | None
 ) -> GateResult:
     """Build the result; ``estimate`` is of the metric or its distance from stable's, ``interval`` the metric's."""
-    figure = metric.value - (gate.factor * stable.value if stable else 0.0)
+    figure = metric.value - (gate.bound.factor * stable.value if stable else 0.0)
     verdict, why = _verdict(gate, metric, figure, estimate)
     bound, bound_text = _bound(gate, stable, interval)
     notes = [why] if why else []
@@ -95,15 +95,14 @@ def _result(
         notes.append("not paired")
     if verdict != "inconclusive" and estimate.exact:
         notes.append("taken as exact")
-    if stable is None and estimate.share and 1 < gate.offset <= 100:
-        notes.append(f"a share is 1 at most: did you mean {gate.offset:g}%?")
+    if stable is None and estimate.share and 1 < gate.bound.offset <= 100:
+        notes.append(f"a share is 1 at most: did you mean {gate.bound.offset:g}%?")
     about = f" ({'; '.join(notes)})" if notes else ""
-    sentence = (
-        f"{gate.of} {_value_with_interval(metric.value, interval)} {gate.sign_shown} {bound_text}: {verdict}{about}"
-    )
+    comparison = f"{_value_with_interval(metric.value, interval)} {gate.operator_sign} {bound_text}"
+    sentence = f"{gate.label} {comparison}: {verdict}{about}"
     difference_text = (
         f"; difference {_value_with_interval(figure, estimate.interval)}"
-        if gate.factor == 1 and estimate.interval
+        if gate.bound.factor == 1 and estimate.interval
         else ""
     )
     return GateResult(
@@ -120,28 +119,28 @@ def _result(
 
 
 def _verdict(gate: Gate, metric: Metric, figure: float, estimate: IntervalEstimate) -> tuple[Verdict, str]:
-    if gate.least is not None and (metric.n is None or metric.n < gate.least):
+    if gate.minimum_rows is not None and (metric.n is None or metric.n < gate.minimum_rows):
         known = "an unknown number of" if metric.n is None else metric.n
-        return "inconclusive", f"of {known} rows, {gate.least} needed"
+        return "inconclusive", f"of {known} rows, {gate.minimum_rows} needed"
     if estimate.why:
         return "inconclusive", estimate.why
     low, high = (estimate.interval.low, estimate.interval.high) if estimate.interval else (figure, figure)
-    holds = {_holds(gate, low - gate.offset), _holds(gate, high - gate.offset)}
-    if len(holds) == 1:
-        return ("pass", "") if holds == {True} else ("fail", "")
+    holds = gate.holds_over(low, high)
+    if holds is not None:
+        return ("pass" if holds else "fail"), ""
     if math.isinf(low) or math.isinf(high):
         return "inconclusive", f"{metric.n} rows are too few for a {metric.statistic}"
     if not gate.needs_stable:
         return "inconclusive", _out_of_reach(gate, estimate) or "more rows would tell"
-    span = _value_with_interval(figure - gate.offset, shift(estimate.interval, -gate.offset))
+    span = _value_with_interval(figure - gate.bound.offset, shift(estimate.interval, -gate.bound.offset))
     return "inconclusive", f"the distance is not clear: {span}"
 
 
 def _out_of_reach(gate: Gate, estimate: IntervalEstimate) -> str:
-    """Return a note if no number of rows could show the bound of a share."""
-    if estimate.share and gate.offset == 0 and gate.sign == "<=":
+    """Return a note if no number of rows could show that a share meets the bound."""
+    if estimate.share and gate.bound.offset == 0 and gate.operator == "<=":
         return "no number of rows shows exactly 0: leave it some room, such as <= 0.01"
-    if estimate.share and gate.offset == 1 and gate.sign == ">=":
+    if estimate.share and gate.bound.offset == 1 and gate.operator == ">=":
         return "no number of rows shows exactly 1: leave it some room, such as >= 0.99"
     return ""
 
@@ -151,28 +150,17 @@ def _finite(interval: Interval | None) -> Interval | None:
     return interval if interval and math.isfinite(interval.low) and math.isfinite(interval.high) else None
 
 
-def _holds(gate: Gate, distance: float) -> bool:
-    match gate.sign:
-        case ">=":
-            return distance >= 0
-        case ">":
-            return distance > 0
-        case "<=":
-            return distance <= 0
-        case "<":
-            return distance < 0
-
-
 def _bound(gate: Gate, stable: Metric | None, interval: Interval | None) -> tuple[float, str]:
     """Return the bound as a number and as text: ``stable 0.953 − 0.010``, ``1.2 × stable 10.1``."""
+    offset, factor = gate.bound.offset, gate.bound.factor
     if stable is None:
-        return gate.offset, f"{gate.offset:.6g}".replace("-", "−")  # as in the expression: 0.995 must not become 1.0
+        return offset, f"{offset:.6g}".replace("-", "−")  # as in the expression: 0.995 must not become 1.0
     bound_text = f"stable {_number(stable.value, interval)}"
-    if gate.factor != 1:
-        bound_text = f"{gate.factor:g} × {bound_text}".replace("-", "−")
-    if gate.offset:
-        bound_text += f" {'−' if gate.offset < 0 else '+'} {abs(gate.offset):.6g}"
-    return gate.factor * stable.value + gate.offset, bound_text
+    if factor != 1:
+        bound_text = f"{factor:g} × {bound_text}".replace("-", "−")
+    if offset:
+        bound_text += f" {'−' if offset < 0 else '+'} {abs(offset):.6g}"
+    return factor * stable.value + offset, bound_text
 
 
 def _value_with_interval(value: float, interval: Interval | None) -> str:

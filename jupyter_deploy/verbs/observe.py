@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_deploy.domain.errors import InvalidInput, StoreError, TargetError
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Record
-from jupyter_deploy.domain.evidence.requirement import evaluate, parse_requirement
+from jupyter_deploy.domain.gates.figures import evaluate, parse_requirement
 from jupyter_deploy.domain.ports import Observation, Ports, ReleaseHealth, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus

@@ -3020,33 +3020,65 @@ export interface Views {
 
 export type Verb = keyof Requests;
 
-/** The verbs in their order: what each is for, and whether it is a job. */
-export const VERBS: { readonly [verb in Verb]: { summary: string; slow: boolean } } = {
-  deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true },
-  validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true },
-  init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false },
-  list: { summary: "All endpoints.", slow: false },
-  describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false },
-  traffic: { summary: "Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.", slow: true },
-  promote: { summary: "The candidate becomes stable, at once and without losing a request.", slow: true },
-  rollback: { summary: "Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.", slow: true },
-  history: { summary: "The endpoint's revisions: who, when, why, what changed.", slow: false },
-  compare: { summary: "A candidate against stable: a shadow paired on the same requests, a canary unpaired.", slow: false },
-  diff: { summary: "What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.", slow: true },
-  logs: { summary: "The endpoint's records, oldest first.", slow: false },
-  predict: { summary: "Call the endpoint through its gateway.", slow: false },
-  feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true },
-  reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true },
-  publish: { summary: "Make a container image of a release, send it to a registry and remember its digest.", slow: true },
-  verify: { summary: "Check an image in a registry: who signed it, and that the model in it is the one that was validated.", slow: true },
-  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.", slow: true },
-  images: { summary: "The images of this machine's store and those that were published: what they are, and what uses each.", slow: false },
-  gc: { summary: "Remove the images that nothing uses from this machine's store; registries are not touched.", slow: true },
-  purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true },
-  stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true },
-  down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true },
-  reconcile: { summary: "Make what runs equal to what is wanted: after a crash, a kill or a reboot.", slow: true },
+/** The verbs in their order. A slow one is a job; a destructive one stops or removes something. */
+export const VERBS: {
+  readonly [verb in Verb]: { summary: string; slow: boolean; destructive: boolean };
+} = {
+  deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true, destructive: false },
+  validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true, destructive: false },
+  init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
+  list: { summary: "All endpoints.", slow: false, destructive: false },
+  describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
+  traffic: { summary: "Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.", slow: true, destructive: false },
+  promote: { summary: "The candidate becomes stable, at once and without losing a request.", slow: true, destructive: false },
+  rollback: { summary: "Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.", slow: true, destructive: false },
+  history: { summary: "The endpoint's revisions: who, when, why, what changed.", slow: false, destructive: false },
+  compare: { summary: "A candidate against stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
+  diff: { summary: "What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
+  logs: { summary: "The endpoint's records, oldest first.", slow: false, destructive: false },
+  predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
+  feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true, destructive: false },
+  reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true, destructive: false },
+  publish: { summary: "Make a container image of a release, send it to a registry and remember its digest.", slow: true, destructive: false },
+  verify: { summary: "Check an image in a registry: who signed it, and that the model in it is the one that was validated.", slow: true, destructive: false },
+  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.", slow: true, destructive: false },
+  images: { summary: "The images of this machine's store and those that were published: what they are, and what uses each.", slow: false, destructive: false },
+  gc: { summary: "Remove the images that nothing uses from this machine's store; registries are not touched.", slow: true, destructive: true },
+  purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true, destructive: true },
+  stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true, destructive: true },
+  down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true, destructive: true },
+  reconcile: { summary: "Make what runs equal to what is wanted: after a crash, a kill or a reboot.", slow: true, destructive: false },
 };
+
+/** The verbs' labels. */
+export function labelsOf(trans: { __(text: string): string }): { readonly [verb in Verb]: string } {
+  return {
+    deploy: trans.__("Deploy Model…"),
+    validate: trans.__("Validate…"),
+    init: trans.__("Set Up Validation in CI…"),
+    list: trans.__("List Endpoints"),
+    describe: trans.__("Describe Endpoint…"),
+    traffic: trans.__("Change Traffic…"),
+    promote: trans.__("Promote Candidate…"),
+    rollback: trans.__("Roll Back…"),
+    history: trans.__("Show History…"),
+    compare: trans.__("Compare Candidate with Stable…"),
+    diff: trans.__("What Changed Between Models…"),
+    logs: trans.__("Show Records…"),
+    predict: trans.__("Try an Endpoint…"),
+    feedback: trans.__("Tell Actual Values…"),
+    reproduce: trans.__("Reproduce a Snapshot…"),
+    publish: trans.__("Publish…"),
+    verify: trans.__("Verify an Image…"),
+    compose: trans.__("Write a Compose File…"),
+    images: trans.__("List Images…"),
+    gc: trans.__("Remove Unused Images…"),
+    purge: trans.__("Purge Records…"),
+    stop: trans.__("Stop Endpoint…"),
+    down: trans.__("Stop Everything…"),
+    reconcile: trans.__("Bring Back What Should Run…"),
+  };
+}
 
 /** nbdeploy's own. */
 export const VERSION = "0.1.0";

@@ -15,8 +15,7 @@ from jupyter_deploy.domain.images.published import (
     verdict_of,
 )
 from jupyter_deploy.domain.release.resources import Resources
-from jupyter_deploy.faces.render.outcomes import exit_code
-from jupyter_deploy.faces.render.render import html, text
+from jupyter_deploy.faces.render.render import exit_code, html, text
 from jupyter_deploy.settings import Settings
 from tests.published import DIGEST, IMAGE, LAYERS, PUBLICATION, PUBLISHED
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.capture.checks import glanced, stale
 from jupyter_deploy.capture.data_files import require_included
+from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.inspection import method_of
 from jupyter_deploy.domain.capture.candidates import ModelFound, Table
 from jupyter_deploy.domain.capture.findings import Finding
@@ -34,9 +34,7 @@ class NotebookFinder:
         known = dict(namespace)  # a cell may run meanwhile
         found = candidates(known)
         cells_said = history(cells, failed)
-        library = sys.modules.get("torch")
-        torch = next((name for name, value in known.items() if value is library), None) if library else None
-        around = Around(tables(known), {one.variable: one for one in found}, known, cells_said.fitted, torch)
+        around = Around(tables(known), {one.variable: one for one in found}, known, cells_said.fitted)
         best = ordered(found, cells_said)[:MOST]
         return [_told(one, cells_said, around) for one in best]
 
@@ -95,5 +93,5 @@ def _why(one: Candidate, cell: int | None) -> str:
         return "not fitted yet"
     if one.part_of:
         return f"a part of {one.part_of}"
-    trained = one.framework in ("sklearn", "xgboost", "lightgbm", "catboost", "skorch", "statsmodels")
+    trained = framework_of(one.value).trained
     return f"{'fitted' if trained else 'made'}{where}" if trained or where else ""

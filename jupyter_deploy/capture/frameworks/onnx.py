@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives.onnx import OnnxModel, session_of, settings_of
 from jupyter_deploy.system.digests import Digesting
 
 from .base import Framework, NativeWriter, loaded
+
+if TYPE_CHECKING:
+    from jupyter_deploy.capture.candidates.tables import TableFound
 
 _TAKEN = {"model.pkl", "example.pkl", "snapshot.json", "model.yaml"}
 
@@ -20,6 +23,7 @@ class Onnx(Framework):
     """``onnxruntime.InferenceSession``, ``onnx.ModelProto``, and the path of a ``.onnx`` file."""
 
     name = "onnx"
+    called = True
 
     def base_of(self, model: Any) -> type | None:
         if isinstance(model, Path) and model.suffix == ".onnx":
@@ -49,6 +53,11 @@ class Onnx(Framework):
             raise UnknownSource(
                 f"onnxruntime cannot read this model: {error}", "does 'onnxruntime.InferenceSession(…)' take it?"
             ) from error
+
+    def guess(self, model: Any, table: TableFound, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+        """An array."""
+        del model, namespace
+        return (table.sliced if table.form == "array" else None), 0.0
 
     def method(self, model: Any) -> str | None:
         del model

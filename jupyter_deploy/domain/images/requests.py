@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
+from jupyter_deploy.domain.base import FilePath
 from jupyter_deploy.domain.requests import EndpointName, Force, Request
 
 from .images import Builder
@@ -98,7 +101,7 @@ class ComposeRequest(Request):
     """
 
     name: EndpointName
-    output_dir: str = Field(
+    output_dir: Annotated[str, FilePath(written=True, default=COMPOSE_FOLDER)] = Field(
         default=COMPOSE_FOLDER,
         description="The folder, {name} in it being the endpoint's name; made if need be.",
         json_schema_extra={"important": True},

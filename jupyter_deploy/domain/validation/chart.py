@@ -14,8 +14,8 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Interval
+from jupyter_deploy.domain.gates.parser import parse_gate
 
-from .gate import parse_gate
 from .summary import URGENCY
 from .validation import GateResult, Metric, Run, Validation
 

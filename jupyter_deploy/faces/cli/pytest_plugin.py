@@ -79,11 +79,13 @@ class NotebookItem(pytest.Item):
 
     def runtest(self) -> None:
         """Validate it; its metrics go to the report's properties, as ``accuracy`` or ``accuracy[sex=F]``."""
-        from jupyter_deploy.domain.validation.gate import named
+        from jupyter_deploy.domain.gates.gate import metric_label
         from jupyter_deploy.verbs.validate import validate_one
 
         validation = validate_one(self._planned, self._request, _ports(self.config), lambda _: None)
-        self.user_properties += [(named(m.name, m.group), m.value) for run in validation.runs for m in run.metrics]
+        self.user_properties += [
+            (metric_label(m.name, m.group), m.value) for run in validation.runs for m in run.metrics
+        ]
         if validation.verdict == "inconclusive" and self.config.getoption("nbdeploy_inconclusive") == "skip":
             undecided = [g.sentence for run in validation.runs for g in run.gates if g.verdict == "inconclusive"]
             pytest.skip("; ".join(undecided))

@@ -15,11 +15,9 @@ from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.progress import reporter
 from jupyter_deploy.faces.render.results import Listing, readable_errors
 from jupyter_deploy.faces.render.shell import current_shell
-from jupyter_deploy.verbs import OPERATIONS, Operation
+from jupyter_deploy.verbs import BY_NAME, Operation
 from jupyter_deploy.verbs.spare import stand_by
 from jupyter_deploy.wiring import Wiring
-
-BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
 def run(operation: Operation, request: Request, *, live: Live | None = None) -> Any:

@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from jupyter_deploy.domain.errors import Conflict, DeployError
 from jupyter_deploy.domain.ports import Ports
@@ -17,7 +17,8 @@ from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.views.cards import revision_rows
 from jupyter_deploy.faces.views.change import preview_of, title_of
 from jupyter_deploy.faces.views.preview import change_from, compared, history_of
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.faces.views.requests import ChangeVerb
+from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.observe import history
 from jupyter_deploy.verbs.traffic import Change, planned
@@ -25,8 +26,7 @@ from jupyter_deploy.verbs.traffic import Change, planned
 from .background import start
 from .view import Json, problem_view
 
-_CHANGING = ("traffic", "promote", "rollback", "stop")
-VERBS = {operation.name: operation for operation in OPERATIONS if operation.name in _CHANGING}
+VERBS = {name: BY_NAME[name] for name in get_args(ChangeVerb)}
 Phase = Literal["preview", "working", "failed", "conflict"]
 
 _numbers = itertools.count(1)

@@ -40,7 +40,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """A headline, findings and verdicts that are to be seen at once, facts (name, value), tables, lines, a command."""
+    """A headline, findings and verdicts that are to be seen at once, facts (name, value), tables, lines, a command.
+
+    ``plain``: the whole text form, where a terminal shows something else than the page.
+    """
 
     headline: str
     findings: Sequence[Finding] = ()
@@ -49,9 +52,12 @@ class Page:
     tables: Sequence[Table] = ()
     blocks: Sequence[Block] = ()
     code: str = ""
+    plain: str = ""
 
 
 def as_text(document: Page) -> str:
+    if document.plain:
+        return document.plain
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable

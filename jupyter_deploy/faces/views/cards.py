@@ -11,7 +11,7 @@ from jupyter_deploy.domain.images.published import place_of
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.faces.render.difference_page import changed
-from jupyter_deploy.faces.render.render import state_in_words
+from jupyter_deploy.faces.render.endpoint_page import state_in_words
 
 from .documents import Counted, EndpointView, GatesCard, Models, ReleaseCard, RevisionRow
 

@@ -25,11 +25,15 @@ def _document(given: Any) -> Any:
     return json.loads(given) if isinstance(given, str) else given
 
 
+ChangeVerb = Literal["traffic", "promote", "rollback", "stop"]
+"""The verbs that have a preview, since they change who answers clients."""
+
+
 class PreviewRequest(Request):
     """What a change would do."""
 
     name: EndpointName
-    verb: Literal["traffic", "promote", "rollback", "stop"]
+    verb: ChangeVerb
     given: Annotated[dict[str, Any], BeforeValidator(_document)] = Field(
         default={}, description="The verb's request without the endpoint's name."
     )

@@ -7,17 +7,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-# Classes whose objects are asked with a container of their own library: module, class -> who makes it of a request.
-_ASKED = {("xgboost.core", "Booster"): "xgboost"}
-
 
 def callable_of(native: Any, method: str | None) -> Callable[..., Any]:
     """What answers a batch or a call's arguments, as a request brings them and as the notebook's example has them."""
     for base in type(native).__mro__ if method is not None else ():
-        module = _ASKED.get((base.__module__, base.__name__))
-        if module is not None:
-            return import_module(f".{module}", __name__).asked(native, method)  # type: ignore[no-any-return]
+        module = _module_of(base.__module__.partition(".")[0])
+        if (base.__module__, base.__name__) in getattr(module, "ASKED", ()):
+            return module.asked(native, method)  # type: ignore[no-any-return]
     return native if method is None else getattr(native, method)  # type: ignore[no-any-return]
+
+
+def _module_of(library: str) -> Any:
+    """The module of this package that is named as a library; None: there is none.
+
+    Its ``ASKED`` names the classes, as module and class, that are asked with a container of their own library; its
+    ``asked`` makes that of a request.
+    """
+    is_here = library.isidentifier() and Path(__file__).with_name(f"{library}.py").is_file()
+    return import_module(f".{library}", __name__) if is_here else None
 
 
 def restore(folder: Path, reference: tuple[Any, ...]) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+ASKED = (("xgboost.core", "Booster"),)
+
 
 def load(folder: Path, name: str, kind: type, state: Callable[[], dict[str, Any]], threads: int) -> Any:
     """The booster in a file, of its own class; ``threads`` 0: as many as there are."""

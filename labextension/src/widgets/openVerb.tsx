@@ -15,9 +15,6 @@ import { fieldsOf, type Schema, type Texts, type VerbField } from '../verbFields
 import { FormDialog } from './formDialog';
 import { VerbForm } from './verbForm';
 
-/** They stop or remove something. */
-const WARNED: readonly Verb[] = ['stop', 'down', 'purge', 'gc'];
-
 export interface Asking {
   app: JupyterFrontEnd;
   nbdeploy: INbdeploy;
@@ -52,7 +49,7 @@ export async function openVerb(asking: Asking, verb: Verb, given: Texts): Promis
     <VerbForm
       summary={trans.__(VERBS[verb].summary)}
       action={isShown ? trans.__('Show') : action}
-      warns={WARNED.includes(verb)}
+      warns={VERBS[verb].destructive}
       fields={used}
       given={texts}
       endpoints={deployments.endpoints.map(row => row.name)}

@@ -42,7 +42,7 @@ from jupyter_deploy.settings import load_settings
 from jupyter_deploy.system.home import default_home
 from jupyter_deploy.system.printed import printed
 from jupyter_deploy.system.process_defaults import without_slow_formats
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs import BY_NAME, OPERATIONS
 from jupyter_deploy.verbs.spare import stand_by_to_release
 from jupyter_deploy.wiring import Wiring
 
@@ -204,7 +204,7 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
 
 def _done(job: Job, ports: Ports, report: Report) -> Any:
     check_distributions()
-    operation = next(one for one in OPERATIONS if one.name == job.verb)
+    operation = BY_NAME[job.verb]
     request = operation.request.model_validate(job.request)
     folder = folder_of(request, ports.store)
     if folder is not None:

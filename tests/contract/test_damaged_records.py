@@ -1,4 +1,4 @@
-"""Parquet files that are damaged: said by name, and in nobody's way."""
+"""Damaged Parquet files: named in errors, without effect on other work."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def spoiled(path, damage=cut):
 
 
 @pytest.mark.parametrize("damage", [cut, without_metadata])
-def test_a_damaged_file_is_named_by_all_who_read_and_the_others_are_read_without_it(tmp_path, monkeypatch, damage):
+def test_a_damaged_file_is_named_by_every_reader_and_the_others_are_read_without_it(tmp_path, monkeypatch, damage):
     monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
     for number in (1, 2):
         write(tmp_path, line(number) + "\n", name=f"{number}-1.v1.jsonl")
@@ -73,7 +73,7 @@ def test_a_damaged_file_goes_when_it_is_due_and_the_rest_is_tended(tmp_path, cap
     assert RecordLog(tmp_path).removed("tumour") == 0
 
 
-def test_what_cannot_be_cleared_away_keeps_nothing_else_from_being_done(tmp_path, monkeypatch):
+def test_a_file_that_cannot_be_cleared_stops_no_other_work(tmp_path, monkeypatch):
     for endpoint_name in ("first", "tumour"):
         write(tmp_path, line(1) + "\n", name="1-1.v1.jsonl", version=f"../{endpoint_name}/aaa")
         os.utime(tmp_path / "records" / endpoint_name / "aaa" / "1-1.v1.jsonl", (1, 1))

@@ -1,4 +1,4 @@
-"""Records that are purged or cleared away: from JSON lines, Parquet and ledger, and nothing beside them."""
+"""Purge and retention: in JSON lines, Parquet and ledger, without any other loss."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def world(tmp_path):
     ],
     ids=["by request", "by moment", "by both", "nothing", "nothing so old"],
 )
-def test_what_is_purged_goes_from_records_and_ledger_and_nothing_else_does(log, world, tmp_path, asked, gone):
+def test_a_purge_deletes_the_selected_records_and_ledger_lines_and_no_others(log, world, tmp_path, asked, gone):
     conditions = {"before": None, "request_ids": [], **asked}
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"}
     counted = log.purge("tumour", dry_run=True, **conditions)
@@ -117,7 +117,7 @@ def test_torn_lines_go_with_the_last_record_of_their_segment_or_by_the_id_in_the
 
 
 @pytest.mark.parametrize("asked", [{"request_ids": ["r7"]}, {"before": NOON + timedelta(days=1)}], ids=["id", "moment"])
-def test_torn_lines_of_the_ledger_go_too_unless_they_name_another_endpoint(log, tmp_path, asked):
+def test_torn_lines_of_the_ledger_are_purged_unless_they_name_another_endpoint(log, tmp_path, asked):
     path = tmp_path / "ledger" / "edge-1-1.v1.jsonl"
     path.parent.mkdir()
     mine, others, nobodys = (
@@ -179,14 +179,14 @@ def writer(tmp_path):
     writer.kill()
 
 
-def test_a_purge_reaches_the_segment_that_an_idle_worker_holds_open_and_the_worker_goes_on(log, tmp_path, writer):
+def test_a_purge_reaches_the_open_segment_of_an_idle_worker_and_the_worker_continues(log, tmp_path, writer):
     writer.write(9)
     assert purge_records(log, "w3", "w9").records == 2
     writer.write(5)
     assert sorted(ids(log.records("tumour"))) == sorted(f"w{number}" for number in range(15) if number not in (3, 9))
 
 
-def test_purges_and_compactions_beside_a_busy_worker_that_is_killed_lose_and_double_nothing_else(log, tmp_path, writer):
+def test_purges_and_compactions_with_a_busy_killed_worker_lose_and_duplicate_no_other_records(log, tmp_path, writer):
     purged = set()
     for turn in range(3):
         writer.write(150)
@@ -210,7 +210,7 @@ def test_purges_and_compactions_beside_a_busy_worker_that_is_killed_lose_and_dou
     assert set(found.values()) == {1}
 
 
-def test_a_worker_that_does_not_let_go_is_named_and_nothing_is_purged(log, tmp_path, writer, monkeypatch):
+def test_a_worker_that_does_not_close_its_segment_is_named_and_nothing_is_purged(log, tmp_path, writer, monkeypatch):
     monkeypatch.setattr(purge, "_CLOSE_SECONDS", 0.3)
     writer.process.send_signal(19)  # SIGSTOP
     try:
@@ -287,7 +287,7 @@ def test_beyond_the_size_the_oldest_go_whole_and_it_is_counted(log, tmp_path, co
     assert "40 records" in World(tmp_path).compare(endpoint()).notes[0]
 
 
-def test_what_is_too_old_goes_also_from_the_ledger(log, tmp_path):
+def test_lines_beyond_the_age_limit_are_removed_from_the_ledger_too(log, tmp_path):
     for number in (1, 40, 2):
         aged(tmp_path, number)
     world = World(tmp_path)
@@ -300,7 +300,7 @@ def test_what_is_too_old_goes_also_from_the_ledger(log, tmp_path):
     assert not due(tmp_path, Limits(10**9, 30 * 86400.0))
 
 
-def test_what_is_being_written_is_never_cleared_away(log, tmp_path, writer):
+def test_an_open_segment_is_never_cleared(log, tmp_path, writer):
     aged(tmp_path, 9)
     cleared(tmp_path, Limits(1, 0.0))
     writer.write(1)
@@ -310,7 +310,7 @@ def test_what_is_being_written_is_never_cleared_away(log, tmp_path, writer):
 # ---- the archivist
 
 
-def test_the_archivist_compacts_what_is_closed_and_comes_to_rest(log, tmp_path, writer):
+def test_the_archivist_compacts_closed_segments_and_becomes_idle(log, tmp_path, writer):
     aged(tmp_path, 1)
     command = [sys.executable, "-m", "jupyter_deploy.records.archivist", str(tmp_path), "--max-bytes", str(10**9)]
     archivist = subprocess.Popen([*command, "--every", "0.05"])

@@ -1,4 +1,4 @@
-"""Records as they are found on disk: read, filtered, followed, with torn and odd lines among them."""
+"""Records on disk: read, filtered and followed, also with torn and odd lines."""
 
 from __future__ import annotations
 
@@ -125,14 +125,14 @@ ODD = [
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
-def test_an_odd_line_is_passed_over_and_stays_on_disk(log, tmp_path, odd):
+def test_an_odd_line_is_skipped_and_stays_on_disk(log, tmp_path, odd):
     path = write(tmp_path, line(1).encode() + b"\n" + odd + b"\n" + line(2).encode() + b"\n")
     before = path.read_bytes()
     assert ids(log.records("tumour")) == ["r1", "r2"]
     assert path.read_bytes() == before
 
 
-def test_a_torn_last_line_is_passed_over_and_a_whole_one_without_its_end_is_read(log, tmp_path):
+def test_a_torn_last_line_is_skipped_and_a_complete_one_without_a_line_break_is_read(log, tmp_path):
     write(tmp_path, line(1) + "\n" + line(2)[:70])
     write(tmp_path, line(3), name="2-1.v1.jsonl")
     assert ids(log.records("tumour")) == ["r1", "r3"]
@@ -143,7 +143,7 @@ def test_a_record_of_tens_of_megabytes_is_read(log, tmp_path):
     assert ids(log.records("tumour")) == ["r1", "r2", "r3"]
 
 
-def test_what_is_not_a_segment_is_not_read(log, tmp_path):
+def test_other_files_than_segments_are_not_read(log, tmp_path):
     write(tmp_path, line(1) + "\n", name="1-1.jsonl.tmp")
     (tmp_path / "records" / "tumour" / "note.txt").write_text("x")
     assert log.records("tumour") == []
@@ -245,7 +245,7 @@ def test_follow_filters_by_role_and_status(log, tmp_path):
     assert next(following).request_id == "r2"
 
 
-def test_follow_orders_by_time_what_it_finds_at_once(tmp_path):
+def test_follow_orders_new_records_by_time(tmp_path):
     following = RecordFollower(tmp_path, "tumour")
     write(tmp_path, line(2) + "\n")
     write(tmp_path, line(1) + "\n", version="bbb")

@@ -1,4 +1,4 @@
-"""Records as people look through them: page by page, one with all its answers, and counted over time."""
+"""Pages of records, one record with all its answers, and time series."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_records_are_chosen_by_role_status_release_time_and_text(log, tmp_path, 
         ("malignant", ["r5"]),
     ],
 )
-def test_a_text_is_looked_for_in_inputs_outputs_and_errors_as_people_see_it(log, tmp_path, settled, text, found):
+def test_a_text_filter_searches_inputs_outputs_and_errors_as_displayed(log, tmp_path, settled, text, found):
     write(tmp_path, line(1, inputs=[{"city": "München"}]) + "\n")
     write(tmp_path, line(2, inputs=['😀 say "hi"']) + "\n" + line(3, inputs=["a\nb", "100%"]) + "\n")
     error = {"type": "ZeroDivisionError", "message": "divided by zero"}
@@ -146,7 +146,7 @@ NO_KEYS = ["x", "!", "é", "W10", "e30", "WzEsMiwzLDQsNV0", RecordKey("a", "b", 
 
 
 @pytest.mark.parametrize("key", NO_KEYS, ids=range(len(NO_KEYS)))
-def test_what_is_no_key_is_an_error_with_words(log, tmp_path, key):
+def test_an_invalid_key_is_an_error_with_a_message(log, tmp_path, key):
     write(tmp_path, line(1) + "\n")
     for asked in (lambda: page(log, before=key), lambda: log.pair("tumour", key)):
         with pytest.raises(InvalidInput) as caught:
@@ -219,7 +219,7 @@ def test_every_record_comes_once_and_in_order_while_others_are_written(
     assert seen == keys(records)
 
 
-def test_pages_beside_a_compaction_and_a_purge_show_each_record_that_stays_once(log, tmp_path, monkeypatch):
+def test_pages_during_a_compaction_and_a_purge_show_each_remaining_record_once(log, tmp_path, monkeypatch):
     monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
     for number in range(12):
         write(

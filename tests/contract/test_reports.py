@@ -85,7 +85,7 @@ def test_a_page_is_private_needs_nothing_but_itself_and_names_what_fails_first(p
     assert any("accuracy over 13 validations" in image for image in seen.images)
 
 
-def test_what_a_notebook_says_is_shown_and_never_markup(page):
+def test_a_notebooks_text_is_shown_and_never_markup(page):
     nasty = "<img src=x onerror=alert(1)>\"'</script>"
     made = validation(
         run(
@@ -169,7 +169,7 @@ def test_a_notebook_that_cannot_be_shown_is_linked_and_the_report_is_written(pag
     assert seen.frames == []
 
 
-def test_numbers_that_cannot_be_drawn_are_told_in_the_table(page):
+def test_numbers_that_cannot_be_drawn_are_in_the_table(page):
     odd = (metric("loss", float("nan"), 0), metric("ratio", float("inf"), 0), metric("loss", 0.5, sex="F"))
     made = validation(run(metrics=odd, stable_metrics=(), gates=(gate("fail", "loss <= 1", threshold=float("nan")),)))
     seen, _ = page(made, [made.model_copy(update={"id": "before"})])
@@ -190,7 +190,7 @@ def test_forty_metrics_have_pictures_up_to_a_number_and_the_table_has_all(page):
     assert seen.text.count("region=19") == 40
 
 
-def test_jupyterlab_is_shown_the_table_and_the_pictures_of_what_is_most_urgent():
+def test_jupyterlab_shows_the_table_and_the_charts_of_the_most_urgent_metrics():
     metrics = tuple(metric(f"m{n}", 0.9) for n in range(12))
     table, chart = charted_bundles(validation(run(metrics=metrics, gates=(gate("fail", "m11 >= 0.95"),))))
     assert "FAIL" in table["text/plain"]
@@ -216,7 +216,7 @@ def test_history_is_of_the_same_notebook_parameters_and_endpoint():
     assert [len(figure.history) for figure in figures(alone, of_other_models)] == [1, 1, 1]
 
 
-def test_a_full_disk_is_said_and_leaves_the_former_page(tmp_path):
+def test_a_full_disk_is_an_error_and_leaves_the_former_page(tmp_path):
     with small_disk(tmp_path / "disk") as disk:
         reports = ValidationReports(disk.path)
         made = validation(run())
@@ -233,7 +233,7 @@ def test_a_full_disk_is_said_and_leaves_the_former_page(tmp_path):
         assert not (disk.path / "junit.xml").exists()
 
 
-def test_a_published_page_links_to_the_notebooks_beside_it(page, reports, tmp_path):
+def test_a_published_page_links_to_the_notebooks_in_its_folder(page, reports, tmp_path):
     elsewhere = tmp_path / "executed"
     elsewhere.mkdir()
     made = validation(run(executed=executed(elsewhere / "a b.ipynb"), executed_stable=executed(elsewhere / "s.ipynb")))

@@ -41,7 +41,7 @@ def junit(reports, tmp_path):
     return tmp_path / "junit.xml"
 
 
-def test_junit_tells_failures_errors_and_what_was_not_run(junit):
+def test_junit_has_failures_errors_and_skipped_runs(junit):
     suites = list(JUnitXml.fromfile(str(junit)))
     assert [suite.name for suite in suites] == [
         "good.ipynb [seed=1, api_token=(hidden)]", "bad.ipynb", "raised.ipynb", "died.ipynb", "later.ipynb",
@@ -63,7 +63,7 @@ def test_junit_tells_failures_errors_and_what_was_not_run(junit):
     assert "hunter2" not in junit.read_text("utf-8")
 
 
-def test_junit_is_what_the_schemas_of_jenkins_and_ant_allow(junit):
+def test_junit_satisfies_the_schemas_of_jenkins_and_ant(junit):
     """The rules of Jenkins' junit-10.xsd, and those of Ant's that are stricter: order, and what has to be there."""
     root = ET.fromstring(junit.read_text("utf-8"))
     assert root.tag == "testsuites"
@@ -101,7 +101,7 @@ def told(tmp_path, capsys, monkeypatch):
     return tell
 
 
-def test_github_is_told_at_the_cells_line_and_nothing_in_a_message_is_a_command(told, tmp_path):
+def test_github_annotations_are_at_the_cells_line_and_messages_contain_no_commands(told, tmp_path):
     folder = tmp_path / "repo" / "checks"
     folder.mkdir(parents=True)
     executed(folder / "q, 1.ipynb", new_code_cell("clf.predict(X_wrong)"), failing=True)  # two begin alike
@@ -127,7 +127,7 @@ def test_github_is_told_at_the_cells_line_and_nothing_in_a_message_is_a_command(
     assert len(commands) == 3
 
 
-def test_github_is_told_of_a_gate_at_the_cell_of_its_very_metric(told, tmp_path):
+def test_the_github_annotation_of_a_gate_is_at_the_cell_of_its_metric(told, tmp_path):
     path = executed(tmp_path / "repo-q.ipynb")
     lines = github._lines(path)
     metrics = (
@@ -142,7 +142,7 @@ def test_github_is_told_of_a_gate_at_the_cell_of_its_very_metric(told, tmp_path)
     assert [one.line for one in found] == [lines[3], lines[2], lines[1], lines[0], 1, 1]
 
 
-def test_github_is_told_the_cause_and_not_what_came_of_it(told):
+def test_github_annotations_have_the_cause_and_not_its_consequences(told):
     error = CellError(cell=6, ename="ValueError", evalue="no rows")
     without = gate("fail", "auc >= 0.9", value=0.0).model_copy(update={"value": None})
     commands, _ = told(validation(run("/elsewhere/a.ipynb", status="raised", error=error, gates=(without, without))))
@@ -151,7 +151,7 @@ def test_github_is_told_the_cause_and_not_what_came_of_it(told):
     ]
 
 
-def test_github_is_told_at_most_what_it_shows_of_a_kind(told):
+def test_github_gets_at_most_the_annotations_that_it_shows_of_a_kind(told):
     made = validation(
         *(run(f"/elsewhere/{number}.ipynb", gates=(gate("fail"), gate("inconclusive"))) for number in range(30))
     )
@@ -161,7 +161,7 @@ def test_github_is_told_at_most_what_it_shows_of_a_kind(told):
     assert summary.count("✗ fail | accuracy") == 30
 
 
-def test_githubs_summary_is_markdown_that_the_notebooks_words_cannot_leave(told):
+def test_githubs_summary_is_markdown_that_the_notebooks_text_cannot_leave(told):
     nasty = "a|b `c` <script>x</script> @everyone **bold** [l](http://x) #1\n\n# title"
     made = validation(
         run(checks=(Check(name=nasty, passed=False, detail=nasty),), parameters={"password": "hunter2"}), forced=nasty
@@ -183,7 +183,7 @@ def test_githubs_summary_ends_before_its_limit_with_a_note(told):
     assert summary.endswith("The HTML report has all of it.*\n")
 
 
-def test_outside_of_github_it_is_printed_what_github_would_be_told(monkeypatch):
+def test_outside_of_github_the_annotations_are_printed(monkeypatch):
     said = io.StringIO()
     monkeypatch.setattr("sys.stderr", said)
     github.write(validation(run(gates=(gate("fail"),))), {})

@@ -221,7 +221,7 @@ def test_a_hostile_notebook_runs_nothing_asks_nothing_and_stays_in_its_frame(ope
     assert seen.page.get_by_role("heading", level=1).inner_text().startswith("PASS")
 
 
-def test_who_connects_to_the_listener_of_the_hostile_notebook_is_noticed(listener):
+def test_a_connection_to_the_listener_of_the_hostile_notebook_is_noticed(listener):
     with contextlib.closing(socket.create_connection(("127.0.0.1", int(listener.url.rpartition(":")[2])))):
         until(lambda: listener.came)
     listener.came.clear()
@@ -234,7 +234,7 @@ print("token_of_the_kernel")
 """
 
 
-def test_what_a_run_measured_is_in_every_report_and_one_that_cannot_be_written_loses_nothing(home, tmp_path):
+def test_the_metrics_of_a_run_are_in_every_report_and_a_failed_report_loses_nothing(home, tmp_path):
     made = nbformat.v4.new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     )

@@ -1,4 +1,4 @@
-"""What the figures of a comparison are taken to say."""
+"""Verdicts on the figures of a comparison."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_tolerance_is_relative_to_stable_and_can_be_set():
 
 
 @pytest.mark.parametrize("dtype", ["int64", "object", "float64", "str"])
-def test_a_tolerance_that_somebody_set_holds_for_numbers_of_every_type_and_for_nothing_else(dtype):
+def test_a_tolerance_of_the_user_holds_for_numbers_of_every_type_and_for_nothing_else(dtype):
     rule = Rule.of(dtype, 0.1, None)
     assert rule.compare(100, 109).agree
     assert not rule.compare(100, 120).agree

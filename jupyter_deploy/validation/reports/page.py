@@ -141,7 +141,7 @@ def _card(figure: Figure, names: Mapping[int, str]) -> dict[str, Any]:
         "name": figure.name,
         "where": names[id(figure.run)],
         "value": number(first.metric.value),
-        "beside": details,
+        "details": details,
         "gates": sorted(figure.gates, key=lambda gate: URGENCY[gate.verdict]),
         "sides": _markup(svg(sides_chart(few, PAGE_COLOURS), described(few))) if has_sides(few) else "",
         "hidden": len(figure.parts) - len(few.parts),

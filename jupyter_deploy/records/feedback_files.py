@@ -128,7 +128,7 @@ def _document_items(document: Any) -> Iterator[_Item]:
         document = document["feedback"] if set(document) == {"feedback"} else [document]
     if isinstance(document, str | bytes) or not isinstance(document, Iterable):
         raise InvalidInput(
-            f"feedback cannot be a {type(document).__name__}", "give a file, or a list of objects; " + _REMEDY
+            f"feedback cannot be of type {type(document).__name__}", "give a file, or a list of objects; " + _REMEDY
         )
     for number, item in enumerate(document, 1):
         yield f"item {number}", item

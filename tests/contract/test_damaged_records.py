@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_cleared_stops_no_other_work(tmp_path, monkeypatch
             raise OSError(5, "Input/output error", str(segment.path))
         return lines(segment)
 
-    monkeypatch.setattr(retention, "_lines", unreadable)
+    monkeypatch.setattr(retention, "_count_lines", unreadable)
     (failure,) = maintain(tmp_path, Limits(10**9, 30 * 86400.0))
     assert "first" in failure
     assert [path.name for path in (tmp_path / "records" / "tumour" / "aaa").iterdir()] == ["3-1.v1.parquet"]

@@ -208,10 +208,10 @@ def test_a_cell_of_a_csv_file_has_the_type_of_the_models_answers(tmp_path):
         ("a.csv", "", ["no column request_id and no column actual (it has: none)"]),
         ("a.csv", "request_id,actual,name\nr1,1,Ada\n", ["line 2: name: unknown key"]),
         ("a.jsonl", '{"request_id": "r1", "actual": 1}\n{"request\n', ["line 2 of", "not JSON"]),
-        ("a.json", "7", ["feedback is no int"]),
+        ("a.json", "7", ["feedback cannot be of type int"]),
         ("a.json", '{"request_id": "r1"}', ["item 1: actual: missing"]),
         ("a.parquet", "no parquet", ["cannot read"]),
-        ("a.txt", "r1,1", ["no kind that can be read"]),
+        ("a.txt", "r1,1", ["is not supported for feedback"]),
     ],
 )  # fmt: skip
 def test_errors_in_a_file_are_named_by_their_lines(tmp_path, name, text, words):

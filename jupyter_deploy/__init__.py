@@ -86,9 +86,9 @@ def __getattr__(name: str) -> Any:
 
         return getattr(validation_api, name)
     if name in __all__ and _is_rerun():
-        from .notebooks.rerun import left_out  # noqa: PLC0415
+        from .notebooks.rerun import skipped_verb  # noqa: PLC0415
 
-        return left_out(f"jupyter_deploy.{name}")
+        return skipped_verb(f"jupyter_deploy.{name}")
     if name == "panel":
         from .faces.panel import panel  # noqa: PLC0415
 

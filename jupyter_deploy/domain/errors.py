@@ -155,7 +155,7 @@ class Conflict(Refused):
     code = "conflict"
 
 
-class GuardFailed(Refused):
+class CheckFailed(Refused):
     """A check found what speaks against the deploy.
 
     Parameters

@@ -28,11 +28,11 @@ from jupyter_deploy.domain.jobs import (
     log_within,
     told,
 )
-from jupyter_deploy.system.processes import before_boot, born, elsewhere, is_there, note
+from jupyter_deploy.system.processes import before_boot, is_alive, other_host, process_mark, register
 
 from .database import META, Database, Schema
 
-# ``born`` tells the process, or while it waits the kernel (asked or capturing), from a later one with its id;
+# ``process_mark`` tells the process, or while it waits the kernel (asked or capturing), from a later one with its id;
 # ``request`` is whole until the job has ended, ``document`` is what may be shown; ``logged`` counts the characters of
 # its log.
 _JOBS = """
@@ -127,11 +127,11 @@ class SqliteJobs:
             job = self._read(db, job_id)
             if job.state != "waiting" or job.kernel is not None:
                 return job
-            return _changed(db, job, {"asked": kernel, "notebook": notebook}, at=born(kernel))
+            return _changed(db, job, {"asked": kernel, "notebook": notebook}, at=process_mark(kernel))
 
     def capturing(self, job_id: str, kernel: int) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
-            return self._whole(db, _changed(db, job, {"kernel": kernel}, at=note(self._home, kernel)))
+            return self._whole(db, _changed(db, job, {"kernel": kernel}, at=register(self._home, kernel)))
 
     def captured(self, job_id: str, tag: str, interpreter: str) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
@@ -145,7 +145,7 @@ class SqliteJobs:
             job = self._read(db, job_id)
             if job.state != "queued":
                 return None
-            return self._whole(db, _changed(db, job, {"state": "running", "pid": pid}, at=note(self._home, pid)))
+            return self._whole(db, _changed(db, job, {"state": "running", "pid": pid}, at=register(self._home, pid)))
 
     def withdraw(self, job_id: str) -> Job:
         with self._writing() as db:
@@ -156,9 +156,9 @@ class SqliteJobs:
         with self._database.reading() as db:
             job = self._read(db, job_id)
             (at,) = db.execute("SELECT born FROM jobs WHERE id = ?", (job_id,)).fetchone() if db else ("",)
-        if job.state != "running" or job.pid is None or not is_there(self._home, job.pid, at):
+        if job.state != "running" or job.pid is None or not is_alive(self._home, job.pid, at):
             return False
-        if (host := elsewhere(at)) is not None:
+        if (host := other_host(at)) is not None:
             raise Conflict(
                 f"the job {job_id} ({job.title}) runs on {host}, in another container or on another machine",
                 f"cancel it on {host}, where its process can be reached",
@@ -203,15 +203,15 @@ class SqliteJobs:
 
     def _is_lost(self, job: Job, at: str) -> bool:
         if job.state == "running":
-            return not is_there(self._home, job.pid, at)
+            return not is_alive(self._home, job.pid, at)
         if job.kernel is not None:
-            return not is_there(self._home, job.kernel, at)
+            return not is_alive(self._home, job.kernel, at)
         waited = now() - job.created_at
         if job.asked is None:
             return waited > ASKED_WITHIN
         # A kernel that only was asked holds no lock: in another container or on another machine it may be there.
-        known = bool(at) and (elsewhere(at) is None or before_boot(at))
-        return waited > WAITS_AT_MOST or (known and not is_there(self._home, job.asked, at))
+        known = bool(at) and (other_host(at) is None or before_boot(at))
+        return waited > WAITS_AT_MOST or (known and not is_alive(self._home, job.asked, at))
 
     def _lost(self, job: Job) -> Job | None:
         """Ended, unless it went on since it was looked at: a kernel may have captured, and gone then."""

@@ -38,7 +38,7 @@ from .parameters import parameters_of, plain_values, require
 
 if TYPE_CHECKING:
     from jupyter_deploy.notebooks.execution import Cancelled, Executed, Failure
-    from jupyter_deploy.notebooks.skipped_deploys import Excuses
+    from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys
 
 _ONE_LINE = 500  # characters of what is told of an exception
 _TRACEBACK = 8000
@@ -188,7 +188,7 @@ class _Run:
         self._secrets = Secrets(self._environment, addresses=job.variables, parameters=job.parameters)
         self._measured = Measured()
         self._unwritten: OSError | None = None
-        self._excuses: Excuses | None = None
+        self._excuses: ErrorsOfSkippedDeploys | None = None
 
     def ran(self, fork: Fork | None) -> Ran:
         from jupyter_deploy.notebooks.execution import Execution, execute  # noqa: PLC0415 - slow to import
@@ -225,10 +225,12 @@ class _Run:
     def _is_excused(self, number: int, index: int, *raised: str) -> bool:
         del number, index
         if self._excuses is None:
-            from jupyter_deploy.notebooks.skipped_deploys import Excuses  # noqa: PLC0415 - slow to import
+            from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys  # noqa: PLC0415 - slow to import
 
-            self._excuses = Excuses([cell.source for cell in code_cells(self._job.notebook.document)], ())
-        return self._excuses.excused(*raised)
+            self._excuses = ErrorsOfSkippedDeploys(
+                [cell.source for cell in code_cells(self._job.notebook.document)], ()
+            )
+        return self._excuses.may_raise(*raised)
 
     def _save(self, document: Any) -> None:
         # A full disk while it runs ends nothing: there may be room again at the end.

@@ -204,7 +204,7 @@ def _revived(document: dict[str, Any]) -> errors.DeployError:
     classes = {cls.code: cls for cls in _tree(errors.DeployError)}
     cls = classes.get(document.get("code", ""), errors.DeployError)
     error = cls(document.get("message", ""), document.get("remedy", ""), document.get("details", ""))
-    if isinstance(error, errors.GuardFailed):
+    if isinstance(error, errors.CheckFailed):
         error.findings = tuple(Finding.model_validate(found) for found in document.get("findings", ()))
     return error
 

@@ -1,4 +1,4 @@
-import type { BesideView, DeployRequest, Found, ModelFound } from './generated';
+import type { BesideView, DeployRequest, Found, ModelCandidate } from './generated';
 
 export type RoleWanted = 'stable' | 'shadow' | 'canary';
 
@@ -93,7 +93,7 @@ export function nextRole(name: string, beside: BesideView): 'stable' | 'shadow' 
 }
 
 /** The model that was found with this name. */
-export function modelOf(values: DeployValues, found: Found): ModelFound | undefined {
+export function modelOf(values: DeployValues, found: Found): ModelCandidate | undefined {
   return found.models.find(model => model.variable === values.model.trim());
 }
 

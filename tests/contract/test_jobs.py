@@ -335,7 +335,7 @@ def test_what_a_kernel_captured_before_it_went_is_not_lost_to_who_looked_earlier
         jobs.captured(job.id, "churn:1", "/python")
         return False
 
-    monkeypatch.setattr(adapter, "is_there", gone)
+    monkeypatch.setattr(adapter, "is_alive", gone)
     assert jobs.sweep() == []
     assert jobs.job(job.id).state == "queued"
 

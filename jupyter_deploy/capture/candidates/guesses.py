@@ -1,4 +1,4 @@
-"""Examples of what a model is asked with, guessed from the notebook's variables."""
+"""Examples for a model, guessed from the notebook's variables."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from typing import Any
 from jupyter_deploy.domain.capture.candidates import ExampleGuess
 
 from .arguments import arguments_for
-from .models import Candidate, first_step, known_features, known_width
+from .models import ModelVariable, first_step, known_features, known_width
 from .static_attributes import bases_of, own
-from .tables import TableFound, by_name
+from .tables import TableVariable, name_score
 
 MOST = 5
 _LISTED = 12
-"""Columns that an expression still names one by one."""
+"""The most columns that an expression names one by one."""
 
 _VECTORIZERS = ("_VectorizerMixin", "TfidfVectorizer", "CountVectorizer", "HashingVectorizer")
 
 
 @dataclass(frozen=True)
-class Around:
-    """What there is to guess from. ``torch`` is the name by which the notebook knows that library."""
+class GuessContext:
+    """The notebook's variables; ``torch`` is the notebook's name of that library."""
 
-    tables: Sequence[TableFound]
-    models: Mapping[str, Candidate]
+    tables: Sequence[TableVariable]
+    models: Mapping[str, ModelVariable]
     namespace: Mapping[str, Any]
     fitted_on: Mapping[str, str]
     torch: str | None
 
 
-def examples_for(model: Candidate, around: Around) -> tuple[ExampleGuess, ...]:
-    """At most five, best first."""
-    found: dict[str, tuple[float, ExampleGuess]] = {}
-    for score, guess in _scored(model, around):
-        if guess.expression not in found or found[guess.expression][0] < score:
-            found[guess.expression] = (score, guess)
-    best = sorted(found.values(), key=lambda pair: -pair[0])
-    return tuple(guess for _, guess in best[:MOST])
+def examples_for(model: ModelVariable, context: GuessContext) -> tuple[ExampleGuess, ...]:
+    """Return at most five examples, best first."""
+    best_scores: dict[str, tuple[float, ExampleGuess]] = {}
+    for score, guess in _scored(model, context):
+        if guess.expression not in best_scores or best_scores[guess.expression][0] < score:
+            best_scores[guess.expression] = (score, guess)
+    ranked = sorted(best_scores.values(), key=lambda pair: -pair[0])
+    return tuple(guess for _, guess in ranked[:MOST])
 
 
-def _scored(model: Candidate, around: Around) -> Iterator[tuple[float, ExampleGuess]]:
+def _scored(model: ModelVariable, context: GuessContext) -> Iterator[tuple[float, ExampleGuess]]:
     if model.is_function:
-        yield from arguments_for(model.value, around.tables, around.namespace)
-        for called in model.calls:  # one parameter: it is handed on, perhaps
-            if len(_parameters(model.value)) == 1 and called in around.models:
-                yield from ((score - 1, guess) for score, guess in _scored(around.models[called], around))
+        yield from arguments_for(model.value, context.tables, context.namespace)
+        for called in model.calls:  # a single parameter is probably passed on
+            if len(_parameters(model.value)) == 1 and called in context.models:
+                yield from ((score - 1, guess) for score, guess in _scored(context.models[called], context))
         return
-    fitted_on = around.fitted_on.get(model.variable)
-    for table in around.tables:
-        expression, fits = _fitting(model, table, around.torch)
+    fitted_on = context.fitted_on.get(model.variable)
+    for table in context.tables:
+        expression, fits = _fitting(model, table, context.torch)
         if expression is not None:
-            score = fits + by_name(table.variable, fitted_on)
+            score = fits + name_score(table.variable, fitted_on)
             seen = "; the model was fitted on it" if table.variable == fitted_on else ""
             yield score, ExampleGuess(expression=expression, words=f"of {table.words}{seen}")
 
@@ -62,8 +62,8 @@ def _parameters(function: Any) -> tuple[str, ...]:
     return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
-def _fitting(model: Candidate, table: TableFound, torch: str | None) -> tuple[str | None, float]:
-    """An expression that the model can be asked with, and how well it fits; None: it cannot."""
+def _fitting(model: ModelVariable, table: TableVariable, torch: str | None) -> tuple[str | None, float]:
+    """Return an expression that suits the model, and its score; None: none."""
     if model.framework == "torch":
         return _for_module(model.value, table, torch)
     if model.framework == "onnx":
@@ -73,7 +73,7 @@ def _fitting(model: Candidate, table: TableFound, torch: str | None) -> tuple[st
     return _for_estimator(model, table)
 
 
-def _for_estimator(model: Candidate, table: TableFound) -> tuple[str | None, float]:
+def _for_estimator(model: ModelVariable, table: TableVariable) -> tuple[str | None, float]:
     features, width = known_features(model.value), known_width(model.value)
     if features is not None:
         if table.form == "frame":
@@ -86,17 +86,17 @@ def _for_estimator(model: Candidate, table: TableFound) -> tuple[str | None, flo
 
 
 def _takes_texts(value: Any) -> bool:
-    """Whether what sees the rows first makes numbers of texts."""
+    """Whether the model's first step converts texts to numbers."""
     while (inner := first_step(value)) is not None:
         value = inner
     return any(base.__name__ in _VECTORIZERS for base in bases_of(type(value)))
 
 
-def _with_columns(features: Sequence[str], table: TableFound) -> tuple[str | None, float]:
-    given = table.columns or ()
-    if not set(features) <= set(given):
+def _with_columns(features: Sequence[str], table: TableVariable) -> tuple[str | None, float]:
+    columns = table.columns or ()
+    if not set(features) <= set(columns):
         return None, 0.0
-    if tuple(features) == given:
+    if tuple(features) == columns:
         return table.sliced, 6.0
     if len(features) > _LISTED:
         return None, 0.0
@@ -105,23 +105,23 @@ def _with_columns(features: Sequence[str], table: TableFound) -> tuple[str | Non
     return table.sliced.replace(table.variable, f"{table.variable}[{ordered!r}]", 1), 5.0
 
 
-def _for_module(module: Any, table: TableFound, torch: str | None) -> tuple[str | None, float]:
-    """Rows that its first layer takes."""
-    wanted = _first_layer(module)
+def _for_module(module: Any, table: TableVariable, torch: str | None) -> tuple[str | None, float]:
+    """Return rows that the module's first layer accepts."""
+    layer = _first_layer(module)
     if table.form == "tensor":
-        fits = wanted is None or _suits(wanted, table)
+        fits = layer is None or _suits(layer, table)
         return (table.sliced if fits else None), 7.0
-    if wanted is None or torch is None or table.form not in ("array", "frame") or not _suits(wanted, table):
+    if layer is None or torch is None or table.form not in ("array", "frame") or not _suits(layer, table):
         return None, 0.0
     if table.form == "frame" and any(getattr(dtype, "kind", "f") not in "biuf" for dtype in table.value.dtypes):
         return None, 0.0
     rows = f"{table.sliced}.to_numpy()" if table.form == "frame" else table.sliced
-    kind = "long" if wanted[0] == "num_embeddings" else "float32"
+    kind = "long" if layer[0] == "num_embeddings" else "float32"
     return f"{torch}.tensor({rows}, dtype={torch}.{kind})", 4.0
 
 
-def _suits(wanted: tuple[str, int, int], table: TableFound) -> bool:
-    name, size, ndim = wanted
+def _suits(layer: tuple[str, int, int], table: TableVariable) -> bool:
+    name, size, ndim = layer
     if name == "num_embeddings":
         return "int" in str(getattr(table.value, "dtype", "")) and table.ndim == 2
     if name == "in_channels":
@@ -130,7 +130,7 @@ def _suits(wanted: tuple[str, int, int], table: TableFound) -> bool:
 
 
 def _first_layer(module: Any) -> tuple[str, int, int] | None:
-    """What the first of its layers says of its input: the attribute, the size and the dimensions; None: nothing."""
+    """Return attribute, size and dimensions of the first layer's input; None: unknown."""
     parts = own(module)
     for name in ("in_features", "in_channels", "num_embeddings"):
         if type(parts.get(name)) is int:
@@ -138,6 +138,6 @@ def _first_layer(module: Any) -> tuple[str, int, int] | None:
             return name, parts[name], 2 + len(kernel) if type(kernel) is tuple else 2
     inner = parts.get("_modules")
     for part in inner.values() if isinstance(inner, dict) else ():
-        if part is not None and (found := _first_layer(part)) is not None:
-            return found
+        if part is not None and (layer := _first_layer(part)) is not None:
+            return layer
     return None

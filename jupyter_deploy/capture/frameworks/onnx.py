@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives.onnx import OnnxModel, session_of, settings_of
-from jupyter_deploy.system.digests import Digesting
+from jupyter_deploy.system.digests import HashingFile
 
 from .base import Framework, NativeWriter, loaded
 
@@ -119,7 +119,7 @@ class OnnxWriter:
     def _write(self, session: Any, name: str) -> None:
         content = session._model_bytes  # noqa: SLF001 - a session tells its source nowhere else
         if content is not None:
-            with Digesting(self._folder / name) as file:
+            with HashingFile(self._folder / name) as file:
                 file.write(content)
             self._files[name] = file.sha256
             return
@@ -141,7 +141,7 @@ class OnnxWriter:
     def _copy(self, source: Path, name: str) -> None:
         target = self._folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as read, Digesting(target) as file:
+        with source.open("rb") as read, HashingFile(target) as file:
             shutil.copyfileobj(read, file, 1 << 24)
         self._files[name] = file.sha256
 

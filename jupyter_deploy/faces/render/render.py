@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_deploy.domain.base import percent_in_words, text_forms
 from jupyter_deploy.domain.capture.difference import Difference
-from jupyter_deploy.domain.capture.findings import told
+from jupyter_deploy.domain.capture.findings import finding_text
 from jupyter_deploy.domain.capture.reproduction import Reproduction
 from jupyter_deploy.domain.evidence.ground_truth import Feedback
 from jupyter_deploy.domain.evidence.inference import Comparison, Record
@@ -150,7 +150,7 @@ def _limits(releases: list[ReleaseStatus]) -> list[Table]:
 
 
 def _findings(result: EndpointStatus) -> list[Table]:
-    rows = [(r.tag, mark(f).strip("[]"), told(f)) for r in result.releases for f in by_severity(r.findings)]
+    rows = [(r.tag, mark(f).strip("[]"), finding_text(f)) for r in result.releases for f in by_severity(r.findings)]
     return [Table("what the checks found", ("release", "", ""), rows)] if rows else []
 
 

@@ -9,14 +9,14 @@ import type {
   Found,
   Job,
   JobEvent,
-  ModelFound,
+  ModelCandidate,
   Table
 } from '../../src/generated';
 import type { Checked } from '../../src/kernel';
 
 export const trans = nullTranslator.load('nbdeploy');
 
-export function model(variable: string, given: Partial<ModelFound> = {}): ModelFound {
+export function model(variable: string, given: Partial<ModelCandidate> = {}): ModelCandidate {
   return {
     variable,
     kind: 'LogisticRegression',
@@ -33,7 +33,7 @@ export function model(variable: string, given: Partial<ModelFound> = {}): ModelF
   };
 }
 
-export function found(...models: ModelFound[]): Found {
+export function found(...models: ModelCandidate[]): Found {
   return {
     version: '0.1.0',
     interpreter: '/python',
@@ -69,7 +69,7 @@ export const table: Table = {
 /** A notebook's world whose answers a test chooses. */
 export class World implements DeployWorld {
   state: KernelState = { kind: 'idle' };
-  models: ModelFound[] = [model('clf')];
+  models: ModelCandidate[] = [model('clf')];
   around: BesideView = beside();
   problems: FieldProblem[] = [];
   complete = true;

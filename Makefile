@@ -4,7 +4,7 @@
 # make chaos  ten minutes of kill -9 under load (SEED=…, MINUTES=…)
 # make fuzz   ten thousand requests made of releases' own OpenAPI documents (SEED=…, CASES=…)
 # make soak   ten minutes at 70 % of capacity, with toggles and kills, and whether memory stays flat (SEED=…, MINUTES=…, SHARE=…)
-# make check  linters, types, import directions, generated files
+# make check  linters, types, import directions, prose, spelling, generated files
 # make lab    build JupyterLab's extension, which .venv's JupyterLab then has (reload its page)
 # make bench  measure, and write docs/performance.md (some minutes; leave the machine alone meanwhile)
 SHELL := /bin/bash
@@ -38,6 +38,8 @@ check-python:
 	.venv/bin/lint-imports --no-logo
 	$(PYTHON) scripts/reference.py --check
 	$(PYTHON) -m scripts.typescript --check
+	$(PYTHON) scripts/prose.py
+	.venv/bin/codespell
 
 check-lab:
 	cd labextension && npm run --silent check

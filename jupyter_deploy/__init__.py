@@ -11,46 +11,16 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+from .verbs import BY_NAME
 
-__all__ = [
-    "DeployError",
-    "check",
-    "compare",
-    "compose",
-    "deploy",
-    "describe",
-    "diff",
-    "down",
-    "feedback",
-    "gc",
-    "history",
-    "images",
-    "init",
-    "list",
-    "logs",
-    "metric",
-    "model",
-    "model_input",
-    "panel",
-    "predict",
-    "promote",
-    "publish",
-    "purge",
-    "reconcile",
-    "recorded",
-    "reference",
-    "reproduce",
-    "rollback",
-    "serving_role",
-    "stop",
-    "traffic",
-    "validate",
-    "verify",
-]
+__version__ = "0.1.0"
 
 _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
 """What a validation notebook calls, wherever it runs."""
+
+__all__ = list(BY_NAME)
+__all__ += list(_IN_NOTEBOOKS)
+__all__ += ("DeployError", "model_input", "panel", "serving_role")
 
 _PLACES = {
     "DeployError": ".domain.errors",
@@ -82,19 +52,19 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(import_module(_PLACES[name], __name__), name)
     if name in _IN_NOTEBOOKS:
-        from .faces.kernel import validation_api  # noqa: PLC0415
+        from .faces.kernel import validation_api
 
         return getattr(validation_api, name)
-    if name in __all__ and _is_rerun():
-        from .notebooks.rerun import skipped_verb  # noqa: PLC0415
+    if (name in BY_NAME or name == "panel") and _is_rerun():
+        from .notebooks.rerun import skipped_verb
 
         return skipped_verb(f"jupyter_deploy.{name}")
     if name == "panel":
-        from .faces.panel import panel  # noqa: PLC0415
+        from .faces.panel import panel
 
         return panel
-    if name in __all__:
-        from .faces.kernel.python_api import verb  # noqa: PLC0415
+    if name in BY_NAME:
+        from .faces.kernel.python_api import verb
 
         return verb(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -108,16 +78,16 @@ def __dir__() -> Iterable[str]:
 def load_ipython_extension(shell: Any) -> None:
     """``%load_ext jupyter_deploy``: the magics, and how results look in a notebook."""
     if _is_rerun():
-        from .notebooks import rerun  # noqa: PLC0415
+        from .notebooks import rerun
 
-        rerun.load(shell, set(__all__) - {"deploy", "DeployError", "model_input", "serving_role", *_IN_NOTEBOOKS})
+        rerun.load(shell, [*(name for name in BY_NAME if name != "deploy"), "panel"])
         return
-    from .faces.kernel.magics import load  # noqa: PLC0415
+    from .faces.kernel.magics import load
 
     load(shell)
 
 
 def _is_rerun() -> bool:
-    from .notebooks.rerun import is_rerun  # noqa: PLC0415
+    from .notebooks.rerun import is_rerun
 
     return is_rerun()

@@ -1,4 +1,4 @@
-"""The choice of who plays each port's part, by the settings: the only file that imports adapters and targets."""
+"""The implementation of each port, chosen by the settings: the only file that imports all packages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from functools import cached_property, partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,30 +26,28 @@ from .domain.ports import (
     Finder,
     NotebookRunner,
     Ports,
-    Target,
 )
+from .domain.release.ports import Target
 from .domain.store_ports import InferenceLog, Store
 from .domain.validation.ports import Judge, ModelServers, Project, Reports, ValidationRunner
 from .domain.validation.scaffold_ports import Starter
 from .domain.validation.validation import ValidationSpec
-from .settings import Settings, host_of, load_settings
+from .settings import S, Settings, load_settings
+from .targets.registry import installed_targets
 
 if TYPE_CHECKING:
     from .targets.local.settings import LocalSettings
-
-GROUP = "nbdeploy.targets"
 
 
 class Wiring:
     """Settings -> ports.
 
-    Each part is made when it is first needed, and only then is what it works with imported: looking needs neither
-    BentoML nor DuckDB.
+    Each port is made, and its module imported, when it is first needed: observation needs neither BentoML nor DuckDB.
 
     Parameters
     ----------
     folder
-        What the paths of validation notebooks in the settings are relative to (default: the working directory).
+        The base of relative paths of validation notebooks in the settings (default: the working directory).
     """
 
     def __init__(self, settings: Settings | None = None, *, folder: Path | None = None) -> None:
@@ -59,7 +56,7 @@ class Wiring:
 
     @cached_property
     def ports(self) -> Ports:
-        """All parts, for the operations."""
+        """All ports, for the verbs."""
         return _Parts(self.settings, self._folder)
 
 
@@ -77,74 +74,74 @@ class _Parts:
 
     @cached_property
     def capturer(self) -> Capturer:
-        from .capture.capturer import ModelCapturer  # noqa: PLC0415 - as all of these: see Wiring
+        from .capture.capturer import ModelCapturer
 
         return ModelCapturer(self._bentoml_home, self._settings.tolerance, self._settings.replay_timeout)
 
     @cached_property
     def finder(self) -> Finder:
-        from .capture.candidates import NotebookFinder  # noqa: PLC0415
+        from .capture.candidates import NotebookFinder
 
         return NotebookFinder()
 
     @cached_property
     def environments(self) -> Environments:
-        from .artifacts.isolated import VirtualEnvironments  # noqa: PLC0415
+        from .artifacts.isolated import VirtualEnvironments
 
         return VirtualEnvironments(self.home / "environments")
 
     @cached_property
     def builder(self) -> Builder:
-        from .artifacts.bento import BentoBuilder  # noqa: PLC0415
+        from .artifacts.bento import BentoBuilder
 
         return BentoBuilder(self._bentoml_home)
 
     @cached_property
     def notebooks(self) -> NotebookRunner:
-        from .notebooks.papermill import PapermillRunner  # noqa: PLC0415
+        from .notebooks.papermill import PapermillRunner
 
         return PapermillRunner()
 
     @cached_property
     def store(self) -> Store:
-        from .store.store import SqliteStore  # noqa: PLC0415
+        from .store.store import SqliteStore
 
         return SqliteStore(self.home, getpass.getuser())
 
     @cached_property
     def log(self) -> InferenceLog:
-        from .comparison.record_log import RecordLog  # noqa: PLC0415
+        from .comparison.record_log import RecordLog
 
         return RecordLog(self.home)
 
     @cached_property
     def truth(self) -> GroundTruth:
-        from .records.ground_truth import RecordedTruth  # noqa: PLC0415
+        from .records.ground_truth import RecordedTruth
 
         return RecordedTruth(self.home)
 
     @cached_property
     def client(self) -> Client:
-        from .targets.local.gateway.token import token, token_file  # noqa: PLC0415
-        from .targets.local.http_client import HttpClient  # noqa: PLC0415
+        from .targets.local.gateway.token import token, token_file
+        from .targets.local.http_client import HttpClient
 
-        return HttpClient(token_file(self.home), partial(token, self.home), self._settings.public_url)
+        return HttpClient(token_file(self.home), partial(token, self.home), self._local.public_url)
 
     @cached_property
     def validations(self) -> ValidationRunner:
-        from .validation.runner import PapermillValidationRunner  # noqa: PLC0415
+        from .validation.runner import PapermillValidationRunner
 
         return PapermillValidationRunner()
 
     @cached_property
     def project(self) -> Project:
-        from .validation.project import FolderProject  # noqa: PLC0415
+        from .validation.project import FolderProject
 
         return FolderProject()
 
     @cached_property
     def specs(self) -> tuple[ValidationSpec, ...]:
-        """With absolute paths."""
+        """The validations of ``nbdeploy.yaml``, with absolute paths."""
         return tuple(
             spec.model_copy(update={"notebook": str(self._folder / spec.notebook)})
             if spec.notebook and "://" not in spec.notebook
@@ -158,31 +155,31 @@ class _Parts:
 
     @cached_property
     def servers(self) -> ModelServers:
-        from .validation.model_servers import SnapshotServers  # noqa: PLC0415
+        from .validation.model_servers import SnapshotServers
 
-        return SnapshotServers(self._settings.start_timeout)
+        return SnapshotServers(self._local.start_timeout)
 
     @cached_property
     def judge(self) -> Judge:
-        from .validation.judge import Statistician  # noqa: PLC0415
+        from .validation.judge import Statistician
 
         return Statistician()
 
     @cached_property
     def reports(self) -> Reports:
-        from .validation.reports import ValidationReports  # noqa: PLC0415
+        from .validation.reports import ValidationReports
 
         return ValidationReports(self.home)
 
     @cached_property
     def starter(self) -> Starter:
-        from .validation.scaffold import ProjectStarter  # noqa: PLC0415
+        from .validation.scaffold import ProjectStarter
 
         return ProjectStarter()
 
     @cached_property
     def jobs(self) -> Jobs:
-        from .store.jobs import SqliteJobs  # noqa: PLC0415
+        from .store.jobs import SqliteJobs
 
         return SqliteJobs(self.home)
 
@@ -192,141 +189,126 @@ class _Parts:
 
     @cached_property
     def boot(self) -> Boot:
-        from .targets.local.systemd import SystemdUnit  # noqa: PLC0415
+        from .targets.local.systemd import SystemdUnit
 
         return SystemdUnit(self.home, self._variables())
 
     @cached_property
     def _local(self) -> LocalSettings:
-        from .targets.local.settings import LocalSettings  # noqa: PLC0415
+        from .targets.local.settings import LocalSettings
 
-        settings = self._settings
-        return LocalSettings(
-            home=self.home,
-            runtime=settings.runtime.expanduser().absolute() if settings.runtime else None,
-            port=settings.port,
-            envoy=settings.envoy,
-            bentoml_home=self._bentoml_home,
-            start_timeout=settings.start_timeout,
-            predict_timeout=settings.predict_timeout,
-            shadow_timeout=settings.shadow_timeout,
-            hosts=(*settings.hosts, *([host_of(settings.public_url)] if settings.public_url else [])),
-            require_token=settings.require_token,
-            when_record_fails=settings.when_record_fails,
-            segment_bytes=settings.segment_bytes,
-            log_format=settings.log_format,
-            otlp_endpoint=settings.otlp_endpoint,
-            archivist=self._archivist(),
-            bring=self._bring,
-        )
+        return self._settings_for(LocalSettings)
 
     @cached_property
     def targets(self) -> dict[str, Target]:
         """Every installed target, by its entry point's name."""
-        return {point.name: point.load()(self._local) for point in metadata.entry_points(group=GROUP)}
+        return {name: target(self._settings_for(target.settings_class)) for name, target in installed_targets().items()}
 
-    def _bring(self, engine: str, reference: Reference) -> None:
-        self.images.engines.bring(engine, reference)  # what moves images is imported when one is moved
+    def _settings_for(self, declared: type[S]) -> S:
+        return self._settings.for_target(declared, archivist=self._archivist(), load_image=self._load_image)
+
+    def _load_image(self, engine: str, reference: Reference) -> None:
+        self.images.engines.load(engine, reference)  # made when an image is moved
 
     def _archivist(self) -> tuple[str, ...]:
-        """The program that tends the records while releases run."""
+        """The command line of the archivist, which compacts and expires records while releases run."""
         age = self._settings.records_max_age
         command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", str(self.home)]
         command += ["--max-bytes", str(self._settings.records_max_bytes)]
         return (*command, *(["--max-seconds", str(age.total_seconds())] if age else []))
 
     def _variables(self) -> dict[str, str]:
-        """The settings that were made, as variables: where no shell and no folder says anything, they still hold."""
+        """The settings that differ from their defaults, as variables for a start without shell and folder."""
         settings = self._settings
         made = settings.model_dump(mode="json", include=settings.model_fields_set, by_alias=False)
-        if settings.hosts:
-            made["hosts"] = ",".join(settings.hosts)
+        for target in installed_targets().values():
+            made |= self._settings_for(target.settings_class).changed()
         if settings.records_max_age:
             made["records_max_age"] = f"{settings.records_max_age.total_seconds():.3f}s"
-        given = {
+        variables = {
             f"NBDEPLOY_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in made.items()
             if name not in ("home", "bentoml_home", "validate") and value not in (None, [])
         }
-        return given | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
+        return variables | {"NBDEPLOY_HOME": str(self.home), "BENTOML_HOME": str(self._bentoml_home)}
 
 
 class _Imaging:
-    """``domain.image_ports.Imaging``."""
+    """``domain.images.ports.Imaging``."""
 
-    def __init__(self, settings: Settings, folder: Path, beside: Path, local: Callable[[], LocalSettings]) -> None:
+    def __init__(self, settings: Settings, folder: Path, working: Path, local: Callable[[], LocalSettings]) -> None:
         self.composing: Composing = _Composing(folder, local)
         self._store = folder
         self.base = settings.base_image
         self.to = settings.publish_to
-        self.key = beside / settings.sign_key.expanduser() if settings.sign_key else None
+        self.key = working / settings.sign_key.expanduser() if settings.sign_key else None
 
     def builder(self, kind: BuilderKind) -> ImageBuilder:
-        from .container_images.engine_builder import EngineBuilder  # noqa: PLC0415
-        from .container_images.layer_builder import DaemonlessBuilder  # noqa: PLC0415
-        from .container_images.layout import ImageFolder  # noqa: PLC0415
+        from .container_images.engine_builder import EngineBuilder
+        from .container_images.layer_builder import DaemonlessBuilder
+        from .container_images.layout import ImageFolder
 
         store = ImageFolder(self._store)
         return EngineBuilder(store) if kind == "engine" else DaemonlessBuilder(store)
 
     @cached_property
     def store(self) -> ImageStore:
-        from .container_images.layout import ImageFolder  # noqa: PLC0415
+        from .container_images.layout import ImageFolder
 
         return ImageFolder(self._store)
 
     @cached_property
     def contents(self) -> ImageContents:
-        from .container_images.contents import LayerContents  # noqa: PLC0415
+        from .container_images.contents import LayerContents
 
         return LayerContents()
 
     @cached_property
     def registry(self) -> Registry:
-        from .container_images.attachments import Registries  # noqa: PLC0415
+        from .container_images.attachments import Registries
 
         return Registries()
 
     def bill_of_materials(self, snapshot: Snapshot, image: Image) -> bytes:
-        from .container_images.sbom import bill_of_materials  # noqa: PLC0415
+        from .container_images.sbom import bill_of_materials
 
         return bill_of_materials(snapshot, image)
 
     @cached_property
     def containers(self) -> Containers:
-        from .container_images.running_containers import EngineContainers  # noqa: PLC0415
+        from .container_images.running_containers import EngineContainers
 
         return EngineContainers()
 
     @cached_property
     def engines(self) -> Engines:
-        from .container_images.engine_storage import EngineStorage  # noqa: PLC0415
+        from .container_images.engine_storage import EngineStorage
 
         return EngineStorage(self._store, self.registry)
 
 
 class _Composing:
-    """``domain.composing_ports.Composing``."""
+    """``domain.images.compose_ports.Composing``."""
 
     def __init__(self, store: Path, local: Callable[[], LocalSettings]) -> None:
         self._store, self._local = store, local
 
     @cached_property
     def gateways(self) -> GatewayImages:
-        from .container_images.gateway import GatewayBuilder  # noqa: PLC0415
-        from .container_images.layout import ImageFolder  # noqa: PLC0415
-        from .targets.local.gateway.gateway import envoy_binary  # noqa: PLC0415
+        from .container_images.gateway import GatewayBuilder
+        from .container_images.layout import ImageFolder
+        from .targets.local.gateway.gateway import envoy_binary
 
         return GatewayBuilder(ImageFolder(self._store), lambda: envoy_binary(self._local()))
 
     @cached_property
     def composer(self) -> Composer:
-        from .targets.local.compose.composer import LocalComposer  # noqa: PLC0415
+        from .targets.local.compose.composer import LocalComposer
 
         return LocalComposer(self._local())
 
     @cached_property
     def folders(self) -> ComposeFolders:
-        from .targets.local.compose.folder import ProjectFolders  # noqa: PLC0415
+        from .targets.local.compose.folder import ProjectFolders
 
         return ProjectFolders()

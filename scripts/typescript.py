@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
@@ -46,7 +46,7 @@ HEAD = """\
 
 def document() -> str:
     """The whole file."""
-    results = {operation.name: get_type_hints(operation.function)["return"] for operation in OPERATIONS}
+    results = {operation.name: operation.result for operation in OPERATIONS}
     requests = {operation.name: operation.request for operation in OPERATIONS}
     shown = [
         *_values(documents),
@@ -77,13 +77,27 @@ def document() -> str:
         request, shown_by = by_model[view.request, "validation"], by_model[view.document, "serialization"]
         lines.append(f"  {view.name}: {{ request: {request}; document: {shown_by} }};")
     lines += ["}", "", "export type Verb = keyof Requests;", ""]
-    lines += ["/** The verbs in their order: what each is for, and whether it is a job. */"]
-    lines += ["export const VERBS: { readonly [verb in Verb]: { summary: string; slow: boolean } } = {"]
+    lines += _table()
+    lines += ["", "/** nbdeploy's own. */", f"export const VERSION = {json.dumps(__version__)};"]
+    return "\n".join(lines) + "\n"
+
+
+def _table() -> Iterator[str]:
+    """The table of operations, and the labels in a form in which translators find them."""
+    yield "/** The verbs in their order. A slow one is a job; a destructive one stops or removes something. */"
+    yield "export const VERBS: {"
+    yield "  readonly [verb in Verb]: { summary: string; slow: boolean; destructive: boolean };"
+    yield "} = {"
     for operation in OPERATIONS:
         summary = (inspect.getdoc(operation.request) or "").partition("\n")[0]
-        lines.append(f"  {operation.name}: {{ summary: {json.dumps(summary)}, slow: {json.dumps(operation.slow)} }},")
-    lines += ["};", "", "/** nbdeploy's own. */", f"export const VERSION = {json.dumps(__version__)};"]
-    return "\n".join(lines) + "\n"
+        flags = f"slow: {json.dumps(operation.slow)}, destructive: {json.dumps(operation.destructive)}"
+        yield f"  {operation.name}: {{ summary: {json.dumps(summary)}, {flags} }},"
+    yield from ("};", "", "/** The verbs' labels. */")
+    yield "export function labelsOf(trans: { __(text: string): string }): { readonly [verb in Verb]: string } {"
+    yield "  return {"
+    for operation in OPERATIONS:
+        yield f"    {operation.name}: trans.__({json.dumps(operation.label, ensure_ascii=False)}),"
+    yield from ("  };", "}")
 
 
 def _values(module: Any) -> Iterator[type[BaseModel]]:

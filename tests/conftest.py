@@ -1,6 +1,7 @@
 """Homes of their own for every test that writes, and the command line as a user runs it."""
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from jupyter_deploy.system.process_defaults import without_slow_formats
+from tests.forked_cli import ForkedCli
 
 # Most tests deploy once from a kernel that then ends: what stands by for the next deploy would only cost time.
 os.environ["NBDEPLOY_STANDBY"] = "false"
@@ -42,16 +44,21 @@ class Home:
     python: str = sys.executable
 
     def run(self, *arguments, check=True, cwd=None, timeout=180):
-        """``nbdeploy …`` in a process of its own."""
-        ended = subprocess.run(
-            [self.python, "-m", "jupyter_deploy", *map(str, arguments)],
-            env=self.environment,
-            cwd=cwd or self.path,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        """``nbdeploy …`` in a process of its own: a fork where that is what a new process would be."""
+        arguments = list(map(str, arguments))
+        cwd = cwd or self.path
+        if self.python == sys.executable and _of_python(self.environment) == _of_python(os.environ):
+            ended = _forked_cli().run(arguments, environment=self.environment, cwd=cwd, timeout=timeout)
+        else:
+            ended = subprocess.run(
+                [self.python, "-m", "jupyter_deploy", *arguments],
+                env=self.environment,
+                cwd=cwd,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
         if check and ended.returncode:
             raise AssertionError(f"{arguments} ended with {ended.returncode}\n{ended.stdout}\n{ended.stderr}")
         return ended
@@ -64,6 +71,16 @@ class Home:
     def json(self, *arguments, **options):
         """The JSON document that a verb prints."""
         return json.loads(self.run(*arguments, "-o", "json", **options).stdout)
+
+
+@functools.cache
+def _forked_cli():
+    return ForkedCli()
+
+
+def _of_python(environment):
+    """What the interpreter itself reads of an environment."""
+    return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
 
 
 def free_port():

@@ -9,7 +9,7 @@ import nbformat
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.capture.artifacts import Bento
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
-from jupyter_deploy.domain.ports import Observation, ReleaseHealth
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.requests import DeployRequest, PromoteRequest, StopRequest, TrafficRequest
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation, worst
@@ -19,7 +19,7 @@ from jupyter_deploy.validation.runner import PapermillValidationRunner
 from jupyter_deploy.verbs.deploy import deploy
 from jupyter_deploy.verbs.lifecycle import stop
 from jupyter_deploy.verbs.traffic import promote, traffic
-from jupyter_deploy.verbs.validation_runs import How
+from jupyter_deploy.verbs.validation_runs import RunOptions
 from tests import manifests, notebooks
 
 ASKS_MODEL = "from jupyter_deploy import metric, model"
@@ -94,7 +94,7 @@ class World:
     def validations(self):
         return self.ports.store.validations(endpoint="tumour")
 
-    def _run_all(self, planned, subject, how: How, ports, report):
+    def _run_all(self, planned, subject, how: RunOptions, ports, report):
         self.ran.append(SimpleNamespace(planned=list(planned), subject=subject, how=how))
         runs = [
             Run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -29,12 +30,11 @@ from jupyter_deploy.system.home import private_folder
 from jupyter_deploy.system.spare import Standby, end, fits, put, take
 from jupyter_deploy.system.temp import scratch_folder
 
+from .bento_format import FILE as FORMAT_FILE
+from .bento_format import FORMAT, format_of
+
 _TEMPLATE = Path(__file__).with_name("service.py.template")
 
-_YOUNGEST = "hosting/container_pool.py"
-"""The youngest part of the serving code: a bento without it was built by an older nbdeploy."""
-
-_ANEW = "-2"
 _PURPOSE = "build"
 
 # The process ends if its input closes without a request, as at the end of the parent, or after ten minutes without
@@ -87,8 +87,8 @@ def quiet_bentoml() -> Iterator[Any]:
 
 def _imported() -> Any:
     try:
-        import bentoml  # noqa: PLC0415 - a quarter of a second that only storing needs
-        import bentoml._internal.configuration.containers  # noqa: PLC0415 - without it, the first use imports it
+        import bentoml
+        import bentoml._internal.configuration.containers
     except Exception as error:
         # The first module of that name wins: a module of the project instead of the one that BentoML imports.
         installed = metadata.packages_distributions()
@@ -142,8 +142,7 @@ class BentoBuilder:
         name, _, version = snapshot.tag.partition(":")
         folder = self._home / "bentos" / name
         with locked_folder(folder):
-            if _serves(folder / version, snapshot) and not _is_recent(folder / version):
-                version = f"{version}{_ANEW}"  # a second bento: a running release keeps the code that it started with
+            version = _version_for(folder, version, snapshot)
             path = folder / version
             if not _serves(path, snapshot):
                 # An interrupted build, or the bento of a removed snapshot with the same tag.
@@ -170,7 +169,7 @@ class BentoBuilder:
             "name": name,
             "version": version,
             "build_ctx": str(context),
-            "include": ["*.py"],
+            "include": ["*.py", f"serving/{FORMAT_FILE}"],
             "description": description(snapshot),
             "labels": {"nbdeploy.snapshot": snapshot.digest.removeprefix("sha256:")[:63]},
             "models": [snapshot.tag],
@@ -237,9 +236,10 @@ def _serves(path: Path, snapshot: Snapshot) -> bool:
     return (path / "bento.yaml").exists() and f'"{snapshot.digest}"' in source
 
 
-def _is_recent(path: Path) -> bool:
-    """Whether the serving code in a bento can do what this version's can."""
-    return (path / "src" / "serving" / _YOUNGEST).exists()
+def _version_for(folder: Path, version: str, snapshot: Snapshot) -> str:
+    """The snapshot's version, or ``VERSION-2``, … beside a bento in another format: processes may run from that one."""
+    names = itertools.chain([version], (f"{version}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if not _serves(folder / name, snapshot) or format_of(folder / name) == FORMAT)
 
 
 @contextlib.contextmanager

@@ -130,7 +130,7 @@ class SnapshotFolders:
     @contextlib.contextmanager
     def _bentoml_models(self) -> Iterator[tuple[Any, Any]]:
         with quiet_bentoml() as bentoml:
-            from bentoml._internal.models import ModelStore  # noqa: PLC0415 - the only way to name the location
+            from bentoml._internal.models import ModelStore  # the only way to name the location
 
             yield bentoml, ModelStore(self._models)
 

@@ -65,7 +65,7 @@ def json_schema(annotation: Any) -> Schema:
 
     Only recursive definitions keep a name in ``$defs``.
     """
-    from pydantic import TypeAdapter  # noqa: PLC0415
+    from pydantic import TypeAdapter
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a default without JSON is left out
@@ -149,7 +149,7 @@ def only_json(annotation: Any) -> bool:
     if origin is typing.Literal:
         return all(isinstance(value, _JSON) for value in arguments)
     if origin is typing.Annotated:
-        from pydantic.fields import FieldInfo  # noqa: PLC0415
+        from pydantic.fields import FieldInfo
 
         return only_json(arguments[0]) and all(isinstance(constraint, FieldInfo | str) for constraint in arguments[1:])
     if typing_extensions.is_typeddict(annotation):

@@ -111,9 +111,9 @@ def _by_value(staged: Staged, proved: Staged, live: Live, example: Any, changed:
     files = data | written
     kept = [f for f in staged.manifest.findings if f.check not in CHECKS_OF_CODE]
     # By value the model may contain more than the files of its code.
-    told_of = {f.message for f in kept}  # which may be marked as waived by now
+    reported = {f.message for f in kept}  # which may be marked as waived by now
     in_model = without_secrets(secrets_in_model(live, folder), live.cells)
-    secrets = [f for f in in_model if f.message not in told_of]
+    secrets = [f for f in in_model if f.message not in reported]
     findings = (*kept, *secrets, *code.findings)
     update = {"files": files, "formats": formats, "findings": findings, "packed": proved.manifest.packed}
     manifest = staged.manifest.model_copy(update=update)

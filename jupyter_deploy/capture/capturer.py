@@ -199,7 +199,7 @@ class ModelCapturer:
         """Return the executed cells behind the model."""
         provenance = snapshot.manifest.provenance
         cells = cells_behind(provenance.cells, provenance.source.variable)
-        # An earlier version may have stored unmasked values.
+        # Mask again: other rules for secrets may have captured a pulled snapshot.
         return [cell.model_copy(update={"source": masked(cell.source)[0]}) for cell in cells]
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:

@@ -62,7 +62,7 @@ def traced() -> Iterator[Trace]:
         with tracer.watching():
             yield trace
     finally:
-        for read in tracer.found.values():
+        for read in tracer.observed.values():
             path = Path(read.path)
             if not read.given.startswith(os.sep) and read.kind != "folder":
                 if state_of(path) != read.state:

@@ -7,17 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from jupyter_deploy.capture.frameworks import frameworks
 from jupyter_deploy.domain.capture.signature import Container
 from jupyter_deploy.domain.errors import InvalidExample
 
 MOST_ROWS = 1000
 MOST_VALUES = 1_000_000
 """The most values in all rows together; a single row may have more."""
-
-# Containers that libraries derive from a table.
-_OF_LIBRARIES = frozenset(
-    {"xgboost.DMatrix", "xgboost.QuantileDMatrix", "lightgbm.Dataset", "catboost.Pool", "_catboost.Pool"}
-)
 
 _DEPTH = 20
 _FEW_KINDS = 50  # a column with at most this many different texts is treated as categorical
@@ -34,7 +30,7 @@ def container_of(example: Any, *, estimator: bool) -> tuple[Container, Any]:
     """
     _require_rows_at_all(example)
     kind = f"{type(example).__module__.partition('.')[0]}.{type(example).__name__}"
-    if kind in _OF_LIBRARIES:
+    if any(kind in framework.containers for framework in frameworks()):
         raise InvalidExample(
             f"the example is a {kind}, which no request can contain",
             "pass the rows behind it, such as X_test[:5]",

@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 
 from jupyter_deploy.serving.values.json_values import to_json
-from jupyter_deploy.serving.values.value_types import Form
+from jupyter_deploy.serving.values.value_types import ValueType
 
 from .annotations import schema_of
 from .frameworks.base import loaded
@@ -33,25 +33,25 @@ class MixedValues(UnsupportedValue):
     """Values of several types where one is required."""
 
 
-def form_of(value: Any) -> Form:
+def form_of(value: Any) -> ValueType:
     """Return the form of a value; None if JSON expresses it.
 
     Raises
     ------
-    NoForm
+    UnsupportedValue
         No request could restore the value.
     """
     return common_form([value])
 
 
-def common_form(values: Iterable[Any]) -> Form:
+def common_form(values: Iterable[Any]) -> ValueType:
     """Return the common form of all values, of which some may be None.
 
     Raises
     ------
-    NoForm
+    UnsupportedValue
         No request could restore one of the values.
-    Mixed
+    MixedValues
         The values' forms differ.
     """
     items = list(values)
@@ -76,7 +76,7 @@ def common_form(values: Iterable[Any]) -> Form:
     return ("optional", form) if len(present) < len(items) and form is not None else form
 
 
-def _form_of_singles(kind: type, values: list[Any]) -> Form:
+def _form_of_singles(kind: type, values: list[Any]) -> ValueType:
     if kind in _PLAIN:
         return None
     if kind in (bytes, bytearray):
@@ -97,7 +97,7 @@ def _pydantics(kind: type) -> type | None:
     return kind if schema_of(kind) is not None else None
 
 
-def _form_of_single(value: Any) -> Form:
+def _form_of_single(value: Any) -> ValueType:
     kind = type(value)
     if hasattr(value, "columns") or hasattr(value, "dtype"):
         return _form_of_rows(value)
@@ -111,7 +111,7 @@ def _form_of_single(value: Any) -> Form:
     raise UnsupportedValue(f"a {kind.__module__}.{kind.__qualname__}".replace("a builtins.", "a "))
 
 
-def _form_of_rows(value: Any) -> Form:
+def _form_of_rows(value: Any) -> ValueType:
     if isinstance(value, np.generic):
         return value
     if isinstance(value, np.ndarray):
@@ -130,12 +130,12 @@ def _form_of_rows(value: Any) -> Form:
     return value[:0].detach().clone() if value.ndim else value
 
 
-def frame_form(frame: Any) -> Form:
+def frame_form(frame: Any) -> ValueType:
     """Return a pandas frame's form: the frame without rows, and the forms of objects in its columns.
 
     Raises
     ------
-    Mixed
+    MixedValues
         A column has values of several types that JSON cannot distinguish.
     """
     forms = {}
@@ -157,7 +157,7 @@ def frame_form(frame: Any) -> Form:
     return ("frame", empty, forms) if forms else empty
 
 
-def _form_of_lists(kind: type, values: list[Any]) -> Form:
+def _form_of_lists(kind: type, values: list[Any]) -> ValueType:
     try:
         form = common_form(item for value in values for item in value)
     except MixedValues:
@@ -167,9 +167,9 @@ def _form_of_lists(kind: type, values: list[Any]) -> Form:
     return None if kind is list and form is None else ("list", kind, form)
 
 
-def _form_of_dicts(values: list[dict[Any, Any]]) -> Form:
+def _form_of_dicts(values: list[dict[Any, Any]]) -> ValueType:
     keys = dict.fromkeys(key for value in values for key in value)
-    names: dict[str, tuple[Any, Form]] = {}
+    names: dict[str, tuple[Any, ValueType]] = {}
     for key in keys:
         name = to_json(key)
         name = name if isinstance(name, str) else str(name)
@@ -179,7 +179,7 @@ def _form_of_dicts(values: list[dict[Any, Any]]) -> Form:
     return None if all(key == name and form is None for name, (key, form) in names.items()) else ("dict", names)
 
 
-def _one_of(forms: list[Form]) -> Form:
+def _one_of(forms: list[ValueType]) -> ValueType:
     """Return the form that all of these equal."""
     first = forms[0]
     for other in forms[1:]:
@@ -191,11 +191,11 @@ def _one_of(forms: list[Form]) -> Form:
     return first
 
 
-def _is_number(form: Form) -> bool:
+def _is_number(form: ValueType) -> bool:
     return form is None or isinstance(form, np.generic)
 
 
-def _same(one: Form, other: Form) -> bool:
+def _same(one: ValueType, other: ValueType) -> bool:
     if one is other or type(one) is not type(other):
         return one is other
     if isinstance(one, tuple):
@@ -211,7 +211,7 @@ def _same(one: Form, other: Form) -> bool:
     return bool(one.dtype == other.dtype) if hasattr(one, "dtype") else bool(one == other)
 
 
-def _named(form: Form) -> str:
+def _named(form: ValueType) -> str:
     if form is None:
         return "plain values"
     if isinstance(form, tuple):

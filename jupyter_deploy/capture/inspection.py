@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_deploy.domain.capture.signature import Container, Schema, Signature, infer_schema, with_seen
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput, UnknownSource
-from jupyter_deploy.serving.dispatch.deferred_answers import settled
+from jupyter_deploy.serving.dispatch.deferred_answers import resolve
 from jupyter_deploy.serving.natives import callable_of
 from jupyter_deploy.serving.values import codec
 
@@ -225,9 +225,9 @@ def _predict(
     with framework.asking(model) as notes:
         try:
             if container == "call":
-                answer = settled(call(**{key: _copied(value) for key, value in native[0].items()}))
+                answer = resolve(call(**{key: _copied(value) for key, value in native[0].items()}))
             else:
-                answer = settled(call(_copied(native)))
+                answer = resolve(call(_copied(native)))
         except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {error}"
             raise InvalidExample(

@@ -16,7 +16,7 @@ from jupyter_deploy.artifacts.snapshots import content_fingerprint, write_manife
 from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.ports import Live, Staged
-from jupyter_deploy.serving.audit.reads import of_the_machine
+from jupyter_deploy.serving.audit.reads import machine_paths
 from jupyter_deploy.serving.workplace import location_of
 
 from .data_files import DataFiles
@@ -159,7 +159,7 @@ def _named(files: DataFiles, result: dict[str, Any], folder: Path) -> Iterator[F
     """Yield a finding for each existing absolute path in the model that was not traced: C code may open it."""
     seen = {files.original(read["path"]) for read in result["reads"]}
     seen |= {Path(effect.rpartition(" writes ")[2]) for effect in result["effects"]}  # reported as effects
-    nobodys = of_the_machine()
+    nobodys = machine_paths()
     for name in dict.fromkeys(_strings(folder)):
         if not name.startswith(os.sep) or len(name) > _PATH_LIMIT or not name.isprintable():
             continue

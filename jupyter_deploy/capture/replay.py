@@ -109,7 +109,7 @@ def run_predict(snapshot: Snapshot, instances: Sequence[Any], timeout: float) ->
     def call(root: Path, result: Path) -> str:
         request = root / "asked.json"
         request.write_text(json.dumps(instances), encoding="utf-8")
-        return f"ask({snapshot.path!r}, {snapshot.digest!r}, {str(request)!r}, {str(result)!r})"
+        return f"answer_instances({snapshot.path!r}, {snapshot.digest!r}, {str(request)!r}, {str(result)!r})"
 
     result_document = _in_clean_process(call, snapshot.manifest.environment.interpreter, timeout)
     require_agreement(result_document)
@@ -127,7 +127,7 @@ def _in_clean_process(call: Callable[[Path, Path], str], interpreter: str, timeo
         result = root / "result.json"
         try:
             completed = subprocess.run(
-                clean.command(interpreter, "from serving.replay import ask, main", call(root, result)),
+                clean.command(interpreter, "from serving.replay import answer_instances, main", call(root, result)),
                 **clean.options,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -12,7 +12,7 @@ from jupyter_deploy.domain.capture.signature import Container, Schema, infer_sch
 from jupyter_deploy.domain.errors import InvalidExample
 from jupyter_deploy.serving.values import codec
 from jupyter_deploy.serving.values.validation import InvalidInstances, Validator
-from jupyter_deploy.serving.values.value_types import Form, is_form, writer
+from jupyter_deploy.serving.values.value_types import ValueType, is_value_type, writer
 
 from .annotations import annotations_of, json_schema, only_json, schema_of
 from .forms import common_form, form_of, frame_form
@@ -25,7 +25,7 @@ def prototype_of(native: Any, container: Container, call: Callable[..., Any]) ->
 
     Raises
     ------
-    NoForm
+    UnsupportedValue
         No request could restore a value.
     """
     match container:
@@ -45,7 +45,7 @@ def prototype_of(native: Any, container: Container, call: Callable[..., Any]) ->
     return {name: form for name, form in forms.items() if form is not None}
 
 
-def _argument_form(name: str, value: Any) -> Form:
+def _argument_form(name: str, value: Any) -> ValueType:
     try:
         return form_of(value)
     except TypeError as error:
@@ -108,7 +108,7 @@ def _call_schema(forms: ExampleForms) -> Schema:
     return {**closed(properties, required), **refs}
 
 
-def _argument_schema(name: str, value: Any, annotation: Any, form: Form) -> Schema:
+def _argument_schema(name: str, value: Any, annotation: Any, form: ValueType) -> Schema:
     annotated = None if annotation is None else schema_of(annotation)
     if annotated is None:
         return _of_form(form, [value])
@@ -130,10 +130,10 @@ def _annotation_in_words(annotation: Any) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
 
 
-def _of_form(form: Form, values: Sequence[Any]) -> Schema:
+def _of_form(form: ValueType, values: Sequence[Any]) -> Schema:
     """Return the schema of values of one form."""
     some = [value for value in values if value is not None]
-    if is_form(form, "optional"):
+    if is_value_type(form, "optional"):
         schema = _of_form(form[1], some)
         return nullable(schema) if len(some) < len(values) else schema
     if not isinstance(form, tuple):
@@ -168,22 +168,22 @@ def _image(mode: str, _: Sequence[Any]) -> Schema:
     return {**_BASE64, "contentMediaType": "image/*", "description": f"An image, passed to the model in mode {mode}."}
 
 
-def _list(_: type, item: Form, values: Sequence[Any]) -> Schema:
+def _list(_: type, item: ValueType, values: Sequence[Any]) -> Schema:
     return {"type": "array", "items": _of_form(item, [one for value in values for one in value])}
 
 
-def _tuple(_: type, forms: tuple[Form, ...], values: Sequence[Any]) -> Schema:
+def _tuple(_: type, forms: tuple[ValueType, ...], values: Sequence[Any]) -> Schema:
     items = [_of_form(form, [value[at] for value in values]) for at, form in enumerate(forms)]
     return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
 
 
-def _dict(names: Mapping[str, tuple[Any, Form]], values: Sequence[Any]) -> Schema:
+def _dict(names: Mapping[str, tuple[Any, ValueType]], values: Sequence[Any]) -> Schema:
     inner = {name: _of_form(form, [v[key] for v in values if key in v]) for name, (key, form) in names.items()}
     always = [name for name, (key, _) in names.items() if all(key in value for value in values)]
     return closed(inner, always)
 
 
-def _object(kind: Any, fields: Mapping[str, Form], values: Sequence[Any]) -> Schema:
+def _object(kind: Any, fields: Mapping[str, ValueType], values: Sequence[Any]) -> Schema:
     inner = {name: _of_form(form, [getattr(v, name) for v in values]) for name, form in fields.items()}
     needed = [
         field.name
@@ -202,12 +202,12 @@ def _element(prototype: Any, values: Sequence[Any]) -> Schema:
 
 def type_of_series() -> Any:
     """Return pandas' Series; a pandas value exists, so pandas is imported."""
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     return pd.Series
 
 
-def _frame(prototype: Any, forms: Mapping[str, Form], values: Sequence[Any]) -> Schema:
+def _frame(prototype: Any, forms: Mapping[str, ValueType], values: Sequence[Any]) -> Schema:
     return {"type": "array", "items": _frame_schema(values[0], ("frame", prototype, forms))}
 
 
@@ -228,16 +228,16 @@ _OF_FORM: dict[str, Callable[..., Schema]] = {
 def _frame_schema(frame: Any, prototype: Any) -> Schema:
     """Return the JSON Schema of a row."""
     if not hasattr(frame, "iloc"):
-        from .polars_schemas import columns_of  # noqa: PLC0415 - only if the kernel uses polars
+        from .polars_schemas import columns_of
 
         properties = columns_of(frame)
     else:
-        forms: Mapping[str, Form] = prototype[2] if is_form(prototype, "frame") else {}
+        forms: Mapping[str, ValueType] = prototype[2] if is_value_type(prototype, "frame") else {}
         properties = {str(name): _column_schema(frame[name], forms.get(str(name))) for name in frame.columns}
     return closed(properties)
 
 
-def _column_schema(column: Any, form: Form) -> Schema:
+def _column_schema(column: Any, form: ValueType) -> Schema:
     """Return the JSON Schema of a pandas column: by its dtype, and for ``object`` by its values."""
     dtype = column.dtype
     missing = column.isna()

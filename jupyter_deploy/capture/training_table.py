@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from jupyter_deploy.capture.frameworks import framework_of, frameworks
 from jupyter_deploy.domain.capture.training import Period, SourceFile, TrainingData
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.notebooks.safe_eval import NotEvaluable, evaluate
@@ -21,9 +21,6 @@ from .tables import Table, table_of
 
 _FITS = ("fit", "fit_transform", "fit_resample", "partial_fit", "train")
 _KEYWORDS = ("X", "data", "x", "train_set", "dtrain", "train_data", "dataset", "exog")
-_WRAPPERS = ("DMatrix", "QuantileDMatrix", "Dataset", "Pool", "TensorDataset", "DataLoader")
-# statsmodels' classes take the target first.
-_ANSWERS_FIRST = ("OLS", "WLS", "GLS", "GLM", "Logit", "Probit", "Poisson", "MNLogit", "RLM", "QuantReg")
 _READERS = ("open", "load", "loadtxt", "genfromtxt", "fromfile", "load_svmlight_file", "read", "memmap")
 
 MAX_HASHED = 200_000_000
@@ -133,9 +130,7 @@ def training_data(training: TrainingTable, project: Path) -> TrainingData:
 
 
 def _is_fitted(model: Any, features: tuple[str, ...] | None) -> bool:
-    torch = sys.modules.get("torch.nn")
-    is_module = torch is not None and isinstance(model, torch.Module)
-    return features is not None or hasattr(type(model), "fit") or hasattr(model, "predict") or is_module
+    return features is not None or framework_of(model).may_be_trained(model)
 
 
 def _fits(
@@ -202,7 +197,8 @@ def _makes(value: ast.expr | None, call: ast.Call) -> bool:
 def _arguments(call: ast.Call) -> list[ast.expr]:
     """Return the arguments that may be the table, the likeliest first."""
     named = {word.arg: word.value for word in call.keywords if word.arg}
-    positional = call.args[1::-1] if called_by(call) in _ANSWERS_FIRST else call.args
+    answers_first = any(called_by(call) in framework.answers_first for framework in frameworks())
+    positional = call.args[1::-1] if answers_first else call.args
     return [*(named[name] for name in _KEYWORDS if name in named), *positional]
 
 
@@ -220,14 +216,14 @@ def unwrapped(node: ast.expr, before: Sequence[Statement]) -> ast.expr:
 
 def _wraps(call: ast.Call) -> bool:
     name = called_by(call)
-    return name in _WRAPPERS
+    return any(name in framework.wrappers for framework in frameworks())
 
 
 def _is_of(table: Table, model: Any, features: tuple[str, ...] | None, *, exact: bool) -> bool:
     if features is not None and table.named:
         return tuple(table.columns) == features if exact else bool(set(features) & set(table.columns))
-    width = getattr(model, "n_features_in_", None)
-    if exact and isinstance(width, int):
+    width = framework_of(model).width(model)
+    if exact and width is not None:
         return table.width == width
     return True
 

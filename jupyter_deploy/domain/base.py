@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,15 +16,32 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def __str__(self) -> str:
-        """The text form of this kind of value, else pydantic's."""
-        form = text_forms.get(type(self))
-        return form(self) if form else super().__str__()
+        """The text form that a face knows of this kind of value, else pydantic's."""
+        forms = (form(self) for form in text_forms)
+        return next((text for text in forms if text is not None), None) or super().__str__()
+
+
+@dataclass(frozen=True)
+class FilePath:
+    """Marks a request's field as a file or folder, or several.
+
+    Attributes
+    ----------
+    written
+        The verb writes it. One that is read may be something else, such as a snapshot's tag.
+    default
+        Is written if the request names none.
+    """
+
+    written: bool = False
+    default: str | None = None
 
 
 RecordMode = Literal["full", "meta", "off"]
 """What is recorded of a request: everything; all but inputs, outputs and error messages; nothing."""
 
-text_forms: dict[type, Callable[[Any], str]] = {}
+text_forms: list[Callable[[Any], str | None]] = []
+"""The faces put theirs in; None: they know no text form of such a value."""
 
 
 def now() -> datetime:

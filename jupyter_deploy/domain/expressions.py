@@ -1,4 +1,4 @@
-"""Reading small languages without ``eval``: tokens with their places, and errors that point at one. Pure."""
+"""Small languages (gates, selections) read without ``eval``: tokens, units, and errors with a position. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from typing import NoReturn
 
 from .errors import InvalidInput
 
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+"""The units of time that every expression and option understands, in seconds."""
+
+
+def error_at(noun: str, text: str, at: int, why: str, remedy: str) -> InvalidInput:
+    """The error of all small languages: it names a character of ``text``, and its details point at that."""
+    return InvalidInput(
+        f"the {noun} '{text}' is wrong at character {at + 1}: {why}", remedy, details=f"  {text}\n  {' ' * at}^"
+    )
+
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of text; ``kind`` is the name of the group of the pattern that it matched, ``end`` after the last."""
+    """A piece of text at a position; ``kind`` is a group's name of the pattern, or ``end`` after the last piece."""
 
     kind: str
     text: str
@@ -20,73 +30,69 @@ class Token:
 
 
 class Reader:
-    """The tokens of an expression, one after the other.
+    """Reads the tokens of an expression one by one.
 
     Parameters
     ----------
     text
         The expression.
     pattern
-        Named groups, one a kind of token; white space between tokens is passed over.
-    what
-        What errors call the expression, such as ``gate``.
+        Named groups, one for each kind of token; white space between tokens is ignored.
+    noun
+        The expression's name in errors, such as ``gate``.
     example
-        What errors show as a right one.
+        A correct expression, for errors.
 
     Raises
     ------
     InvalidInput
-        By all methods, with a line that points at the place.
+        By all methods, with the position of the fault.
     """
 
-    def __init__(self, text: str, pattern: re.Pattern[str], what: str, example: str) -> None:
+    def __init__(self, text: str, pattern: re.Pattern[str], noun: str, example: str) -> None:
         self.text = text
-        self._what = what
+        self._noun = noun
         self._example = example
         self._tokens = self._scanned(pattern)
         self._next = 0
 
     @property
     def next(self) -> Token:
-        """The token that is to come."""
+        """The next token, which stays."""
         return self._tokens[self._next]
 
     def take(self, kind: str, expected: str) -> Token:
-        """The token that is to come, which must be of this kind."""
+        """Consume the next token, which must be of this kind."""
         if self.next.kind != kind:
             self.fail(self.next, expected)
         return self.skip()
 
     def skip(self) -> Token:
-        """The token that is to come, whatever it is."""
+        """Consume the next token."""
         token = self.next
         self._next = min(self._next + 1, len(self._tokens) - 1)
         return token
 
     def comes(self, *texts: str) -> bool:
-        """Whether the token that is to come is one of these; it is taken then."""
+        """Whether the next token is one of these; if so, consume it."""
         if self.next.kind == "end" or self.next.text.lower() not in texts:
             return False
         self.skip()
         return True
 
     def end(self, expected: str) -> None:
-        """Nothing may follow."""
+        """Require that no token follows."""
         if self.next.kind != "end":
             self.fail(self.next, expected)
 
     def fail(self, token: Token, expected: str) -> NoReturn:
-        """Raise, pointing at a token."""
-        found = f"found '{token.text}'" if token.text else "it ends"
-        self.fail_at(token.at, f"expected {expected}, {found}")
+        """Raise an error at a token."""
+        actual = f"found '{token.text}'" if token.text else "it ends"
+        self.fail_at(token.at, f"expected {expected}, {actual}")
 
     def fail_at(self, at: int, why: str) -> NoReturn:
-        """Raise, pointing at a place."""
-        raise InvalidInput(
-            f"the {self._what} '{self.text}' is wrong at character {at + 1}: {why}",
-            f"write, for example, {self._example}",
-            details=f"  {self.text}\n  {' ' * at}^",
-        )
+        """Raise an error at a position."""
+        raise error_at(self._noun, self.text, at, why, f"write, for example, {self._example}")
 
     def _scanned(self, pattern: re.Pattern[str]) -> Sequence[Token]:
         tokens, at = [], 0
@@ -94,9 +100,9 @@ class Reader:
             if self.text[at].isspace():
                 at += 1
                 continue
-            found = pattern.match(self.text, at)
-            if not found or not found.lastgroup:
+            match = pattern.match(self.text, at)
+            if not match or not match.lastgroup:
                 self.fail_at(at, f"'{self.text[at]}' means nothing here")
-            tokens.append(Token(found.lastgroup, found.group(), at))
-            at = found.end()
+            tokens.append(Token(match.lastgroup, match.group(), at))
+            at = match.end()
         return [*tokens, Token("end", "", len(self.text))]

@@ -1,4 +1,4 @@
-"""What people write for shares, durations and moments, as the values that requests and settings hold. Pure."""
+"""Parsers of shares, durations and moments, for requests and settings. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from .errors import InvalidInput, InvalidTraffic
+from .expressions import SECONDS
 
 
 def parse_shares(given: Any) -> Any:
@@ -39,17 +40,17 @@ def parse_shares(given: Any) -> Any:
     return shares
 
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(rf"\s*(\d+(?:\.\d+)?)\s*({'|'.join(SECONDS)})\s*")
 
 
 def parse_duration(given: Any) -> Any:
-    """``90s``, ``15m``, ``1h``, ``7d`` as a timedelta."""
+    """``500ms``, ``90s``, ``15m``, ``1h``, ``7d`` or ``2w`` as a timedelta; the units are those of gates."""
     if not isinstance(given, str):
         return given
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", given)
+    match = _DURATION.fullmatch(given)
     if not match:
         raise InvalidInput(f"'{given}' is not a duration", "write 90s, 15m, 1h, 7d or 2w")
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    return timedelta(seconds=float(match[1]) * SECONDS[match[2]])
 
 
 def parse_tolerance(given: Any) -> Any:
@@ -113,9 +114,9 @@ def parse_moment(given: Any) -> Any:
 
 
 def _requirements(given: Any) -> Any:
-    from .evidence.requirement import parse_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
+    from .gates.figures import check_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
 
-    return parse_requirements(given)
+    return check_requirements(given)
 
 
 Shares = Annotated[dict[str, float], BeforeValidator(parse_shares)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .base import Value
 from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
 from .capture.candidates import ModelCandidate, Table
 from .capture.findings import Finding
@@ -16,9 +15,8 @@ from .capture.source_changes import Cell
 from .evidence.ground_truth import GroundTruth
 from .images.ports import Imaging
 from .jobs import Jobs
-from .release.endpoint import Endpoint, Release
+from .release.ports import Target
 from .release.resources import Resources
-from .release.status import Counts
 from .requests import Step
 from .results import AtBoot
 from .store_ports import InferenceLog, Store
@@ -222,76 +220,6 @@ class NotebookRunner(Protocol):
         They run in a folder, by an interpreter in whose environment nbdeploy need not be. A cell that raises
         stops nothing; ``raised`` has them in words. Raises NotebookFailed, KernelDied.
         """
-
-
-class ReleaseHealth(Value):
-    running: bool
-    healthy: bool
-    detail: str = ""
-    limits: tuple[str, ...] = ()
-
-
-class Observation(Value):
-    """What a target sees of an endpoint.
-
-    ``gateway``: whether anybody listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy dropped.
-    ``counts``: what the proxy counted of each release that has traffic; observing is cheap enough for once a second.
-    """
-
-    url: str
-    gateway: bool = True
-    releases: dict[str, ReleaseHealth]
-    overflowed: dict[str, int] = {}
-    counts: dict[str, Counts] = {}
-
-
-class Target(Protocol):
-    """Where releases run: four declarative, idempotent methods, and a way to end it all."""
-
-    def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
-        """Raise, before slow work, if nothing could be started here at all, or nothing with these resources.
-
-        ``platform``: it is to run from an image for that one, such as linux/amd64. Raises EnvoyMissing, ToolMissing,
-        TargetError, InvalidInput.
-        """
-
-    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
-        """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
-
-        A release that runs and is healthy is left alone; with ``ask`` it must answer its example once more, since
-        what is ready may still hang when it is asked; with ``renew`` too, and if it does not, it is started anew.
-        Whether it had to be started. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
-        """
-
-    def stop(self, release: Release) -> None:
-        """Stop it; does nothing when it does not run. The last one takes the gateway down too."""
-
-    def route(self, endpoint: Endpoint) -> str:
-        """Put the endpoint's traffic in force, confirmed; returns its URL. Not ``running``: its routes go.
-
-        A revision older than the one in force is ignored. Raises RouteNotConfirmed.
-        """
-
-    def observe(self, endpoint: Endpoint) -> Observation:
-        """The endpoint as it is found."""
-
-    def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
-        """Several endpoints, by name, all by one look at what runs: hundreds take about as long as one."""
-
-    def stand_by(self, release: Release) -> None:
-        """Have a process start that the next release, of much the same model, may become; does not wait for it.
-
-        Does nothing where that is of no use.
-        """
-
-    def limits(self, release: Release) -> tuple[str, ...]:
-        """How what it may use is enforced, one line each; empty: it was told no limit, or never ran. Quick."""
-
-    def lost(self) -> bool:
-        """Whether everything that ran has gone without having been stopped, as after a reboot. Quick to say."""
-
-    def down(self) -> None:
-        """Stop everything that this target runs for this user, also what no store knows of any more."""
 
 
 class Client(Protocol):

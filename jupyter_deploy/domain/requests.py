@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .base import RecordMode, Value
+from .base import FilePath, RecordMode, Value
 from .parsing import Moment, Requirements, Sample, Shares, Tolerance
-from .release.resources import Asked
+from .release.resources import ResourceOptions
 from .validation.parameters import Parameters, Texts
 
 # pydantic warns of a field that has the name of a method which it no longer wants to be called.
@@ -52,7 +52,7 @@ class DeployRequest(Request):
     yet promoted candidate that came from the same notebook and variable.
     """
 
-    source: str | None = Field(
+    source: Annotated[str | None, FilePath()] = Field(
         default=None,
         description="A notebook (run headless with all its cells, then its variable is captured) or a snapshot's tag; "
         "in a magic: the variable that holds the model.",
@@ -82,7 +82,7 @@ class DeployRequest(Request):
         default=None,
         description="An expression for the table that the model was fitted on (default: found in the executed cells).",
     )
-    include: tuple[str, ...] = Field(
+    include: Annotated[tuple[str, ...], FilePath()] = Field(
         default=(),
         description="A file or folder to pack although it is outside of the project, hidden or large (repeatable).",
     )
@@ -95,7 +95,7 @@ class DeployRequest(Request):
         description="Serve it from an environment of its own, built from the lock: what is installed later beside "
         "the notebook does not touch it.",
     )
-    validate: Texts = Field(  # type: ignore[assignment]
+    validate: Annotated[Texts, FilePath()] = Field(  # type: ignore[assignment]
         default=(),
         description="A validation notebook that the release must pass, as must later ones of this endpoint "
         "(repeatable; off: none any more; default: those that the endpoint has, or nbdeploy.yaml's).",
@@ -111,7 +111,7 @@ class DeployRequest(Request):
         description="KEY=VALUE, or two words KEY VALUE, for the notebooks' parameters cells (repeatable).",
         json_schema_extra={"short": "-p", "pairs": True},
     )
-    resources: Asked = Field(
+    resources: ResourceOptions = Field(
         default={},
         description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or "
         "memory=512MB; any: no limit (default: as nbdeploy.yaml says, else as the endpoint's stable release has).",
@@ -275,7 +275,7 @@ class FeedbackRequest(Request):
     """
 
     name: EndpointName
-    data: Any = Field(
+    data: Annotated[Any, FilePath()] = Field(
         default=None,
         description="A file (CSV, JSON lines, JSON or Parquet) or JSON with request_id (an answer's x-request-id), row "
         "(from 0; default 0) and actual; in Python also a list or a data frame (default: only the counts are shown).",

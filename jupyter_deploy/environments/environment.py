@@ -53,7 +53,7 @@ def lock(modules: Iterable[str]) -> Environment:
 
 
 def lacking(environment: Environment) -> list[str]:
-    """Return serving's needs that a lock lacks: an older nbdeploy, whose serving code did without, wrote it."""
+    """Return serving's needs that a lock lacks: the serving code of another nbdeploy did without them."""
     held = {canonicalize_name(name) for name in environment.distributions}
     own = tuple(int(part) for part in environment.python.split(".")[:2]) >= _OWN_ZSTD
     return [name for name in NEEDED if canonicalize_name(name) not in held and not (own and name == "backports.zstd")]
@@ -62,7 +62,8 @@ def lacking(environment: Environment) -> list[str]:
 def without(missing: Iterable[str]) -> EnvironmentNotBuilt:
     """Return the error for a lock without these distributions."""
     return EnvironmentNotBuilt(
-        f"an older nbdeploy captured this snapshot: its lock lacks {' and '.join(missing)}, which serving needs",
+        "another version of nbdeploy captured this snapshot: "
+        f"its lock lacks {' and '.join(missing)}, which serving needs",
         "deploy the notebook again: the new snapshot's lock holds them",
     )
 

@@ -166,7 +166,7 @@ _OWN_FORMATS = (
 @cache
 def _patterns() -> tuple[tuple[Any, re.Pattern[str]], ...]:
     """Return each format's detector with each of its expressions."""
-    from detect_secrets import plugins  # noqa: PLC0415 - only capture needs it
+    from detect_secrets import plugins
 
     detectors = [
         getattr(importlib.import_module(f"{plugins.__name__}.{module}"), f"{name}Detector")()
@@ -177,7 +177,7 @@ def _patterns() -> tuple[tuple[Any, re.Pattern[str]], ...]:
 
 @cache
 def _keywords() -> Any:
-    from detect_secrets.plugins.keyword import KeywordDetector  # noqa: PLC0415
+    from detect_secrets.plugins.keyword import KeywordDetector
 
     return KeywordDetector()
 
@@ -196,7 +196,7 @@ def _is_harmless(name: str, value: str) -> bool:
 
 
 def _is_template(value: str) -> bool:
-    from detect_secrets.filters import heuristic  # noqa: PLC0415
+    from detect_secrets.filters import heuristic
 
     return bool(heuristic.is_templated_secret(value)) or (value.startswith("{") and value.endswith("}"))
 
@@ -207,7 +207,7 @@ def _is_one_word(value: str) -> bool:
 
 
 def _is_random(value: str) -> bool:
-    from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString, HexHighEntropyString  # noqa: PLC0415
+    from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString, HexHighEntropyString
 
     is_hex = re.fullmatch(r"[0-9a-fA-F]+", value) is not None
     plugin = HexHighEntropyString() if is_hex else Base64HighEntropyString(limit=3.8)

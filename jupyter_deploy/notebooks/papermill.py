@@ -59,7 +59,7 @@ class PapermillRunner:
         source = snapshot.manifest.provenance.source
         arguments = f"{source.variable!r}, {snapshot.path!r}, {snapshot.digest!r}"
         last_cell = f"from jupyter_deploy.notebooks.rerun import display_answers\ndisplay_answers({arguments})"
-        import nbformat  # noqa: PLC0415 - as in _run
+        import nbformat
 
         tags = {"tags": ["raises-exception"]}  # the next cells run in any case
         document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell, metadata=tags) for cell in cells])
@@ -107,6 +107,7 @@ def _copy_rerun(into: Path) -> None:
         "__init__.py",
         "notebooks/__init__.py",
         "notebooks/rerun.py",
+        "verbs/__init__.py",
         "domain/__init__.py",
         "domain/errors.py",
     ):
@@ -132,9 +133,9 @@ class RunEnvironment:
 
 def _run(document: Any, last_cell: str, on_cell: Callable[[str], None], run_environment: RunEnvironment) -> list[Any]:
     """Return the executed code cells with the last one."""
-    import nbformat  # noqa: PLC0415 - half a second that only headless runs need
+    import nbformat
 
-    from .execution import Execution, execute  # noqa: PLC0415
+    from .execution import Execution, execute
 
     document.cells.append(nbformat.v4.new_code_cell(last_cell))
     last, count = len(document.cells) - 1, len(code_cells(document)) - 1

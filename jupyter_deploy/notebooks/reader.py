@@ -43,7 +43,7 @@ def read_notebook(path: str) -> Any:
         raise InvalidInput(
             "standard input ('-') is not supported", "write the notebook to a file and name that; './-' names a file"
         )
-    import nbformat  # noqa: PLC0415 - half a second that only headless runs need
+    import nbformat  # half a second that only headless runs need
 
     text = _fetch(path) if is_remote(path) else _read_file(path)
     try:
@@ -89,7 +89,7 @@ def _read_file(path: str) -> str:
 
 
 def _fetch(address: str) -> str:
-    from papermill.iorw import papermill_io  # noqa: PLC0415 - slow to import
+    from papermill.iorw import papermill_io
 
     handler = papermill_io.get_handler(address)
     try:
@@ -137,7 +137,7 @@ def kernel_of(document: Any, name: str, chosen: str | None = None) -> tuple[str,
     InvalidInput
         The chosen kernel's language differs from the notebook's.
     """
-    from jupyter_client.kernelspec import KernelSpecManager  # noqa: PLC0415 - slow to import
+    from jupyter_client.kernelspec import KernelSpecManager
 
     specs = KernelSpecManager()
     kernelspec = document.metadata.get("kernelspec") or {}

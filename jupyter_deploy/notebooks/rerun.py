@@ -66,16 +66,16 @@ def display_answers(expression: str, folder: str, digest: str) -> None:
     folder, digest
         The snapshot's; its digests are verified before anything is unpickled.
     """
-    from IPython import get_ipython  # noqa: PLC0415 - called only within a kernel
-    from IPython.display import display  # noqa: PLC0415
+    from IPython import get_ipython
+    from IPython.display import display
 
-    from jupyter_deploy.serving.replay import ask_again, describe  # noqa: PLC0415
-    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, to_be_asked  # noqa: PLC0415
+    from jupyter_deploy.serving.replay import check_example, describe
+    from jupyter_deploy.serving.snapshot import EnvironmentChanged, SnapshotChanged, model_of
 
     result: dict[str, Any] = {"differences": [], "stochastic": False, "error": None}
     try:
         native = eval(expression, get_ipython().user_ns)  # noqa: S307 - the user's own expression of the model
-        ask_again(to_be_asked(native, folder, digest), result)
+        check_example(model_of(native, folder, digest), result)
     except (SnapshotChanged, EnvironmentChanged):
         raise  # there is nothing to compare with
     except Exception as error:  # noqa: BLE001 - any exception of the model is the result

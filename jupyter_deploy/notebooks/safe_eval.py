@@ -50,7 +50,7 @@ def evaluate(expression: ast.expr, namespace: Mapping[str, Any]) -> Any:
 
     Raises
     ------
-    CannotLook
+    NotEvaluable
         The expression contains another element, or raises now.
     """
     try:

@@ -42,7 +42,7 @@ def due(home: Path, limits: Limits) -> bool:
 
 def tend(home: Path, limits: Limits) -> list[str]:
     """Do it; returns what could not be done, in words, and prints what was removed."""
-    from . import compaction  # noqa: PLC0415 - the archivist itself needs no DuckDB
+    from . import compaction  # the archivist itself needs no DuckDB
 
     failures: list[str] = []
     with segments.tending(home):

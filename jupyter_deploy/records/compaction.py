@@ -3,7 +3,7 @@
 One segment, one file of the same stem; nothing is merged, so no list has to say which segments a file holds.
 The steps, each of which may be the last one of a killed process:
 
-1. ``.part-STEM.v2.rejected`` and ``.part-STEM.v2.parquet`` are written: no reader looks at them.
+1. ``.part-STEM.v1.rejected`` and ``.part-STEM.v1.parquet`` are written: no reader looks at them.
 2. They are renamed into place. From then on readers pass over the segment.
 3. The segment is removed.
 """

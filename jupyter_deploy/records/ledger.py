@@ -1,8 +1,8 @@
 """The proxy's access logs as a ledger: which requests were mirrored, and what became of the copies.
 
 ``<home>/ledger/edge.jsonl`` has a line for every request and who answered it, ``shadow.jsonl`` one for every copy
-that reached the shadow hop; what was rotated (``edge-….v2.jsonl``, ``edge.jsonl.1``) and compacted
-(``edge-….v2.parquet``) counts too. Either may be absent or end in a torn line: then the shadow records alone say what
+that reached the shadow hop; what was rotated (``edge-….v1.jsonl``, ``edge.jsonl.1``) and compacted
+(``edge-….v1.parquet``) counts too. Either may be absent or end in a torn line: then the shadow records alone say what
 was mirrored.
 """
 
@@ -44,7 +44,7 @@ _FLAGS = {
 PLACE_SQL = "('0x' || sha256(pair_id)[1:13])::BIGINT / pow(2, 52)"
 """``serving.recording.place_of`` in SQL: whether a request was to be recorded is known from its id."""
 
-# The gateway's own words: ``full;sample=0.1``. A line of before they were written has none.
+# The gateway's own words: ``full;sample=0.1``; a line of a request without them has none.
 _SAMPLE_SQL = r"coalesce(TRY_CAST(regexp_extract(record, ';sample=([0-9.e-]+)', 1) AS DOUBLE), 1)"
 _TO_BE_RECORDED = (
     f"split_part(coalesce(record, 'full'), ';', 1) <> 'off' AND ({_SAMPLE_SQL} >= 1 OR {PLACE_SQL} < {_SAMPLE_SQL})"

@@ -162,11 +162,7 @@ def lines_of(files: Sequence[Path], columns: dict[str, str]) -> str:
         )
     compacted = [path for path in files if path.suffix == ".parquet"]
     if compacted:
-        # Beside no rows that have each column: an older version's files lack what has come since.
-        parts.append(
-            f"SELECT {names}, filename FROM (SELECT * FROM read_parquet({listed(compacted)}, filename=true, "  # noqa: S608
-            f"union_by_name=true) UNION ALL BY NAME {no_rows})"
-        )
+        parts.append(f"SELECT {names}, filename FROM read_parquet({listed(compacted)}, filename=true)")  # noqa: S608
     if not parts:
         parts.append(no_rows)
     return f"({' UNION ALL '.join(parts)})"
@@ -261,7 +257,7 @@ def as_record(fields: dict[str, Any], *, encoded: bool) -> Record | None:
         for name in ("inputs", "outputs", "error", "redacted"):
             known[name] = None if known[name] is None else json.loads(known[name])
     try:
-        # What an older version's record does not have, and what is not written where it is as usual.
+        # Lines leave out what is as usual.
         usual = {"redacted": known.get("redacted") or (), "sample": known.get("sample") or 1.0}
         return Record.model_validate({"pair_id": None, "rows": None} | known | usual)
     except ValidationError:

@@ -150,9 +150,9 @@ def _read(kept: _Kept) -> list[Segment]:
 def _lines(segment: Segment) -> int | None:
     """How many lines a file has; None: it is damaged, which is no reason to keep it."""
     if segment.form == "parquet":
-        import duckdb  # noqa: PLC0415 - who only looks whether anything is due needs no DuckDB
+        import duckdb  # who only looks whether anything is due needs no DuckDB
 
-        from .records import database, quoted  # noqa: PLC0415
+        from .records import database, quoted
 
         query = f"SELECT sum(num_rows)::BIGINT FROM parquet_file_metadata({quoted(str(segment.path))})"  # noqa: S608
         try:

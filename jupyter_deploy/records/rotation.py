@@ -60,9 +60,7 @@ def settled(home: Path) -> bool:
     if all((folder / f"{log}.jsonl").exists() for log in logs):
         return True
     if not _reopen_logs(home):
-        import psutil  # noqa: PLC0415 - only where no gateway answers
-
-        return not any(segments.has_open(pid, s.path) for pid in psutil.pids() for s in rotated)
+        return not _are_open([segment.path for segment in rotated])
     deadline = time.monotonic() + _REOPEN_SECONDS
     while not all((folder / f"{log}.jsonl").exists() for log in LIVE_LOGS):
         if time.monotonic() > deadline:
@@ -84,6 +82,18 @@ def _reopen_logs(home: Path) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _are_open(paths: list[Path]) -> bool:
+    """Whether a process of this user has one of these files open."""
+    import psutil  # only where no gateway answers
+
+    sought = {str(path.resolve()) for path in paths}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has gone, or it is another user's, and so not the gateway
+            if not sought.isdisjoint(file.path for file in process.open_files()):
+                return True
+    return False
 
 
 def _is_over(path: Path) -> bool:

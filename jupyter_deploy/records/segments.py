@@ -1,7 +1,7 @@
 """Files of records, feedback and of the ledger: their names, their versions, who may touch them when.
 
-A *segment* is JSON lines that one process writes. When it is closed it is compacted: ``STEM.v2.jsonl`` becomes
-``STEM.v2.parquet``, and what could not be read ``STEM.v2.rejected``. Where both stand, the Parquet file is whole and
+A *segment* is JSON lines that one process writes. When it is closed it is compacted: ``STEM.v1.jsonl`` becomes
+``STEM.v1.parquet``, and what could not be read ``STEM.v1.rejected``. Where both stand, the Parquet file is whole and
 the segment is about to go: so each record is read once, wherever a compaction was killed.
 
 The standard library alone: the archivist looks here every few seconds and must cost next to nothing.
@@ -22,19 +22,18 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import StoreError
 
-VERSION = 2
-"""The newest version of records and ledger that this code reads; a name without one means version 1."""
+VERSION = 1
+"""The version of records, feedback and ledger that this code writes, and the newest that it reads."""
 
-_NAME = re.compile(r"(?P<stem>[^.].*?)(\.v(?P<version>\d+))?\.(?P<form>jsonl|parquet|rejected)")
+_NAME = re.compile(r"(?P<stem>[^.].*?)\.v(?P<version>\d+)\.(?P<form>jsonl|parquet|rejected)")
 _TEMPORARY = ".part-"
 
 LEDGER = "ledger"
 RECORDS = "records"
 FEEDBACK = "feedback"
-"""Beside the records' folder and not in it: an nbdeploy from before there was feedback takes every folder in there
-for a release's, and each line in it for a record."""
+"""Beside the records' folder and not in it: each folder in there is a release's."""
 LIVE_LOGS = ("edge", "shadow")
-"""Stems in the ledger of what the gateway writes to now."""
+"""Stems in the ledger of the logs that the gateway writes to now; their names have no version."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,9 @@ def segments_in(folder: Path) -> list[Segment]:
     found = []
     for name in names_in(folder):
         if match := _NAME.fullmatch(name):
-            version = int(match["version"] or 1)
-            found.append(Segment(folder / name, match["stem"], version, match["form"]))
+            found.append(Segment(folder / name, match["stem"], int(match["version"]), match["form"]))
+        elif name.removesuffix(".jsonl") in LIVE_LOGS:
+            found.append(Segment(folder / name, name.removesuffix(".jsonl"), VERSION, "jsonl"))
     return found
 
 
@@ -147,11 +147,7 @@ def tending(home: Path) -> Iterator[None]:
 
 @contextmanager
 def claimed(segment: Segment) -> Iterator[bool]:
-    """Whether the segment is closed; within, it stays so.
-
-    Its writer holds a lock while it lives. A segment of version 1 has no lock: there the process whose id
-    stands in its name must not have it open.
-    """
+    """Whether the segment is closed; within, it stays so. Its writer holds a lock while it lives."""
     try:
         descriptor = os.open(segment.path, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
@@ -162,7 +158,7 @@ def claimed(segment: Segment) -> Iterator[bool]:
     except OSError:
         yield False
     else:
-        yield segment.version > 1 or not _open_elsewhere(segment)
+        yield True
     finally:
         os.close(descriptor)
 
@@ -218,11 +214,11 @@ def close_open(folders: list[Path], seconds: float) -> list[Segment]:
     What they begin meanwhile is not waited for.
     """
     still = [s for folder in folders for s in segments_in(folder) if s.form == "jsonl" and not is_closed(s)]
-    asked = [segment.path.with_name(f"{segment.path.name}.close") for segment in still if segment.version > 1]
+    asked = [segment.path.with_name(f"{segment.path.name}.close") for segment in still]
     for path in asked:
         path.touch(mode=0o600)
     deadline = time.monotonic() + seconds
-    while any(segment.version > 1 for segment in still) and time.monotonic() < deadline:
+    while still and time.monotonic() < deadline:
         time.sleep(0.02)
         still = [segment for segment in still if segment.path.exists() and not is_closed(segment)]
     for path in asked:
@@ -277,22 +273,6 @@ def _note(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _open_elsewhere(segment: Segment) -> bool:
-    match = re.search(r"-(\d+)$", segment.stem)
-    return match is not None and has_open(int(match[1]), segment.path)
-
-
-def has_open(pid: int, path: Path) -> bool:
-    """Whether that process has the file open."""
-    import psutil  # noqa: PLC0415 - only where no lock says who writes
-
-    try:
-        files = psutil.Process(pid).open_files()
-    except psutil.Error:  # it has gone, or it is another user's, and so not the one who wrote
-        return False
-    return str(path.resolve()) in {file.path for file in files}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Serves one captured model over HTTP. It travels inside the bento and needs nothing but what BentoML brings.
+"""The application that serves one captured model over HTTP and travels inside the bento. It needs BentoML and its lock.
 
 ``load`` verifies and unpickles the model; ``Front`` is the ASGI application in front of BentoML's own.
 """
@@ -16,17 +16,17 @@ __all__ = ["Front", "keep_writing", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when asked for: who compares answers or asks for a role needs no NumPy."""
+    """Import an exported name on first use: comparing answers and reading the role need no NumPy."""
     if name == "Front":
-        from .asgi.front import Front  # noqa: PLC0415
+        from .asgi.front import Front
 
         return Front
     if name == "keep_writing":
-        from .output import keep_writing  # noqa: PLC0415
+        from .output import keep_writing
 
         return keep_writing
     if name == "load":
-        from .snapshot import load  # noqa: PLC0415
+        from .snapshot import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""A SQLite file, the store's or that of the jobs: opened, checked, copied and brought to this version's schema.
+"""A SQLite file, the store's or that of the jobs: opened, checked and copied.
 
 Its journal is a rollback journal, never WAL: that one needs memory shared by all processes (unsafe on a network
 file system), cannot be read on a read-only disk, and keeps commits in a second file that is easily lost.
@@ -11,7 +11,7 @@ import fcntl
 import os
 import shlex
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,23 +19,8 @@ from pathlib import Path
 from jupyter_deploy.domain.errors import StoreError
 from jupyter_deploy.system.filesystem import network_kind_of, write_obstacle
 
-SCHEMA_VERSION = 5
-
-_INTENTS = """
-CREATE TABLE intents (
-    endpoint TEXT NOT NULL, tag TEXT NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL, document TEXT NOT NULL,
-    PRIMARY KEY (endpoint, tag, pid))
-"""
-
-_VALIDATIONS = """
-CREATE TABLE validations (
-    id TEXT PRIMARY KEY, endpoint TEXT, snapshot TEXT, at TEXT NOT NULL, document TEXT NOT NULL)
-"""
-
-_PUBLICATIONS = """
-CREATE TABLE publications (
-    reference TEXT PRIMARY KEY, endpoint TEXT, at TEXT NOT NULL, document TEXT NOT NULL)
-"""
+SCHEMA_VERSION = 1
+"""Rises with each change of a table and with each new field of a stored document."""
 
 META = "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
@@ -47,28 +32,21 @@ CREATE TABLE revisions (
     reason TEXT NOT NULL, change TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (endpoint, revision))
 """,
     "CREATE TABLE snapshots (tag TEXT PRIMARY KEY, digest TEXT NOT NULL, document TEXT NOT NULL)",
-    _INTENTS,
+    """
+CREATE TABLE intents (
+    endpoint TEXT NOT NULL, tag TEXT NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (endpoint, tag, pid))
+""",
+    """
+CREATE TABLE validations (
+    id TEXT PRIMARY KEY, endpoint TEXT, snapshot TEXT, at TEXT NOT NULL, document TEXT NOT NULL)
+""",
+    """
+CREATE TABLE publications (
+    reference TEXT PRIMARY KEY, endpoint TEXT, at TEXT NOT NULL, document TEXT NOT NULL)
+""",
     META,
-    _VALIDATIONS,
-    _PUBLICATIONS,
 ]
-
-# What leads from each version to the next one. A new field in a stored document is a new version too: an older
-# nbdeploy would not know it.
-_STEPS = {
-    1: [
-        # Who noted one of these is older than this nbdeploy and can no longer finish its change: born at no time.
-        "ALTER TABLE intents RENAME TO former",
-        _INTENTS,
-        "INSERT INTO intents SELECT endpoint, tag, pid, '', document FROM former",
-        "DROP TABLE former",
-        META,
-    ],
-    # Documents say more: what checks found, features, hyperparameters. Those of older ones are read as they are.
-    2: [],
-    3: [_VALIDATIONS],
-    4: [_PUBLICATIONS],
-}
 
 
 @dataclass(frozen=True)
@@ -79,19 +57,16 @@ class Schema:
     ----------
     tables
         Statements that make them; ``META`` is one of them.
-    steps
-        What leads from each version to the next one.
     anew
         What is left to do when the file is damaged and there is no copy of it, ``{aside}`` being what moves it away.
     """
 
     version: int
     tables: Sequence[str]
-    steps: Mapping[int, Sequence[str]]
     anew: str
 
 
-STORE = Schema(SCHEMA_VERSION, _SCHEMA, _STEPS, "Begin anew: nbdeploy down; {aside}; and deploy again")
+STORE = Schema(SCHEMA_VERSION, _SCHEMA, "Begin anew: nbdeploy down; {aside}; and deploy again")
 
 _SECONDS = 10.0  # that a connection waits for another process's transaction
 
@@ -195,14 +170,11 @@ class Database:
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = self._version(db)
-        if version != self._schema.version:
-            with self.lock(""):  # of several first writers one makes the tables, or brings them up to date
-                version = self._version(db)
-                if version == 0:
+        if version == 0:
+            with self.lock(""):  # of several first writers one makes the tables
+                if self._version(db) == 0:
                     with _transaction(db):
                         self._make(db)
-                elif version < self._schema.version:
-                    self._upgrade(db, version)
         if not self._checked:
             _check(db)
             self._checked = True
@@ -226,25 +198,7 @@ class Database:
     def _make(self, db: sqlite3.Connection) -> None:
         for statement in self._schema.tables:
             db.execute(statement)
-        self._sign(db)
-
-    def _upgrade(self, db: sqlite3.Connection, version: int) -> None:
-        """All steps in one transaction, after a copy: a kill leaves the old version or the new one."""
-        kept = self._path.with_name(f"{self._path.stem}.v{version}{self._path.suffix}")
-        _check(db)
-        db.execute("PRAGMA journal_mode = DELETE")  # version 1 used WAL
-        with _transaction(db):
-            try:
-                self._copy_to(kept)
-            except OSError as error:
-                raise self._unusable(f"it has to be upgraded, and {kept.name} cannot be written: {error}") from error
-            for number in range(version, self._schema.version):
-                for statement in self._schema.steps[number]:
-                    db.execute(statement)
-            self._sign(db)
-
-    def _sign(self, db: sqlite3.Connection) -> None:
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('made_by', ?)", (_this_version(),))
+        db.execute("INSERT INTO meta VALUES ('made_by', ?)", (_this_version(),))
         db.execute(f"PRAGMA user_version = {self._schema.version}")
 
     def _make_folder(self) -> None:

@@ -47,7 +47,6 @@ CREATE TABLE events (
 _SCHEMA = Schema(
     1,
     (_JOBS, _EVENTS, "CREATE INDEX events_of_a_job ON events (job, id)", META),
-    {},
     "Begin anew: {aside}; only the list of jobs is lost",
 )
 _ENDED = f"({', '.join(repr(state) for state in ENDED)})"

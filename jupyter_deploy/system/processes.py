@@ -49,8 +49,7 @@ def is_alive(home: Path, pid: int | None, at: str) -> bool:
     if pid is None or not at:
         return False
     if other_host(at) is None:
-        current = process_mark(pid)
-        return current == at or current.startswith(f"{at} ")  # an older nbdeploy recorded no namespace
+        return process_mark(pid) == at
     return _is_locked(_file(home, pid, at))
 
 

@@ -33,7 +33,7 @@ Statistic = Callable[..., Any]
 
 def statistic_named(name: str) -> Statistic:
     """One of ``domain.statistic.STATISTICS``, for arrays with the rows along an axis."""
-    import numpy as np  # noqa: PLC0415 - only who judges needs it
+    import numpy as np  # only who judges needs it
 
     simple: dict[str, Statistic] = {
         "mean": np.mean,
@@ -59,7 +59,7 @@ def interval(statistic: Statistic, samples: tuple[Any, ...], level: float = LEVE
     samples
         One-dimensional arrays of floats.
     """
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     n = len(samples[0])
     value = float(statistic(*samples, axis=-1))
@@ -71,8 +71,8 @@ def interval(statistic: Statistic, samples: tuple[Any, ...], level: float = LEVE
 
 
 def _bootstrap(statistic: Statistic, samples: tuple[Any, ...], level: float) -> tuple[Interval, str]:
-    import numpy as np  # noqa: PLC0415
-    from scipy.stats import bootstrap  # noqa: PLC0415 - half a second that only who judges pays
+    import numpy as np
+    from scipy.stats import bootstrap  # half a second that only who judges pays
 
     n = len(samples[0])
     accelerated = n <= ACCELERATED
@@ -101,8 +101,8 @@ def _bootstrap(statistic: Statistic, samples: tuple[Any, ...], level: float) -> 
 
 
 def _sections(statistic: Statistic, samples: tuple[Any, ...], value: float, level: float) -> tuple[Interval, str]:
-    import numpy as np  # noqa: PLC0415
-    from scipy.stats import t  # noqa: PLC0415
+    import numpy as np
+    from scipy.stats import t
 
     length = len(samples[0]) // SECTIONS
     # In a random order, since neighbouring rows may resemble each other.
@@ -114,7 +114,7 @@ def _sections(statistic: Statistic, samples: tuple[Any, ...], value: float, leve
 
 def of_replicates(replicates: Sequence[float], level: float = LEVEL) -> Interval | None:
     """The percentile interval of bootstrap replicates; None: most of them could not be computed, and are NaN."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     known = np.asarray(replicates, dtype=float)
     known = known[np.isfinite(known)]
@@ -134,7 +134,7 @@ def of_order(rows: Sequence[float], share: float, level: float = LEVEL) -> Inter
     share
         Of the rows that lie below it, such as 0.95.
     """
-    from scipy.stats import binom  # noqa: PLC0415
+    from scipy.stats import binom
 
     ordered, n = sorted(rows), len(rows)
     low = int(binom.ppf((1 - level) / 2, n, share))

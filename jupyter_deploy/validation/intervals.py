@@ -207,7 +207,7 @@ def _same_length(found: Metric, stable: Metric) -> bool:
 
 
 def _correlation(mine: Sequence[float], theirs: Sequence[float]) -> float:
-    import numpy as np  # noqa: PLC0415 - only who judges needs it
+    import numpy as np  # only who judges needs it
 
     a, b = _array(mine), _array(theirs)
     return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) and np.ptp(b) else 0.0
@@ -225,6 +225,6 @@ def _is_share(metric: Metric) -> bool:
 
 
 def _array(rows: Sequence[float]) -> Any:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     return np.asarray(rows, dtype=float)

@@ -130,7 +130,7 @@ class Secrets:
 
     def of_notebook(self, document: Any) -> Any:
         """A copy of a notebook without them: of what its cells and parameters say, and not of its structure."""
-        import nbformat  # noqa: PLC0415 - slow to import
+        import nbformat
 
         metadata = self.within(document.metadata, ("kernelspec", "language_info", "tags"))
         run = metadata.get("papermill")
@@ -155,7 +155,7 @@ class Secrets:
 def _guards() -> tuple[Any, Any]:
     """What finds secrets, and what masks them; imported by one thread at a time, since each imports the other."""
     with _importing:
-        from jupyter_deploy.masking import detection, masking  # noqa: PLC0415 - slow to import
+        from jupyter_deploy.masking import detection, masking
     return detection, masking
 
 
@@ -201,7 +201,7 @@ def write(document: Any, path: Path, secrets: Secrets | None = None) -> None:
 
     ``secrets`` None: it is as its author wrote it.
     """
-    import nbformat  # noqa: PLC0415 - slow to import
+    import nbformat
 
     text = nbformat.v4.writes(document if secrets is None else secrets.of_notebook(document))
     part = path.with_name(f".{path.name}.part")  # of the one writer

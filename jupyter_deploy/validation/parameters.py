@@ -119,8 +119,8 @@ def _literal_of_r(text: str) -> tuple[Any, bool]:
 
 
 def _by_papermill(cell: Any, kernel: str, language: str) -> list[str] | None:
-    from papermill.exceptions import PapermillException  # noqa: PLC0415 - slow to import
-    from papermill.translators import papermill_translators  # noqa: PLC0415
+    from papermill.exceptions import PapermillException
+    from papermill.translators import papermill_translators
 
     logging.getLogger("papermill").addHandler(logging.NullHandler())
     try:
@@ -167,8 +167,8 @@ def require(name: str, document: Any, kernel: str, language: str, given: Mapping
 
 
 def _translator(name: str, kernel: str, language: str) -> None:
-    from papermill.exceptions import PapermillException  # noqa: PLC0415 - slow to import
-    from papermill.translators import papermill_translators  # noqa: PLC0415
+    from papermill.exceptions import PapermillException
+    from papermill.translators import papermill_translators
 
     try:
         papermill_translators.find_translator(kernel, language)

@@ -99,7 +99,7 @@ class PapermillValidationRunner:
         self._forks.expect(((one, cwd or one.path.parent) for one, cwd in notebooks), _environment())
 
     def run(self, job: Job, on_cell: Callable[[int], None]) -> Ran:
-        from jupyter_deploy.notebooks.execution import Cancelled  # noqa: PLC0415 - slow to import
+        from jupyter_deploy.notebooks.execution import Cancelled
 
         began, cancelled = time.monotonic(), Cancelled()
         with self._lock:
@@ -191,7 +191,7 @@ class _Run:
         self._excuses: ErrorsOfSkippedDeploys | None = None
 
     def ran(self, fork: Fork | None) -> Ran:
-        from jupyter_deploy.notebooks.execution import Execution, execute  # noqa: PLC0415 - slow to import
+        from jupyter_deploy.notebooks.execution import Execution, execute
 
         job, notebook = self._job, self._job.notebook
         document = copy.deepcopy(notebook.document)
@@ -225,7 +225,7 @@ class _Run:
     def _is_excused(self, number: int, index: int, *raised: str) -> bool:
         del number, index
         if self._excuses is None:
-            from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys  # noqa: PLC0415 - slow to import
+            from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys
 
             self._excuses = ErrorsOfSkippedDeploys(
                 [cell.source for cell in code_cells(self._job.notebook.document)], ()

@@ -1,64 +1,306 @@
-"""The verbs: plain functions ``(request, ports, report) -> domain object``, in the one table that all faces walk."""
+"""The verbs: plain functions ``(request, ports, report) -> domain object``, in the one table that all faces walk.
+
+Imports domain alone. The table itself imports the standard library alone, since ``import jupyter_deploy`` reads it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 
-from jupyter_deploy.domain import requests as r
-from jupyter_deploy.domain.images import requests as i
-from jupyter_deploy.domain.validation import requests as v
+_PACKAGE = __name__.rpartition(".")[0]
 
 
-@dataclass(frozen=True)
-class Operation:
-    """A verb.
+class Operation(NamedTuple):
+    """A verb, with all that the faces need of it. No other module lists verbs or the types of their results.
+
+    A ``module.attribute`` is imported when it is first used, so that help and completion import none.
 
     Attributes
     ----------
+    request_type
+        ``module.class`` of the request model, in ``domain``.
     place
-        ``module.function`` in this package; imported when it is first called, so that help and completion need none.
+        ``module.function`` of the verb, in this package. Its return annotation is the type of the result.
+    label
+        The name of its command in JupyterLab; one that asks by a form ends in an ellipsis.
+    page
+        ``module.function`` that makes the page of a result, in ``faces.render``. A verb that returns an iterable is
+        given its items, too.
+    title
+        ``module.function`` that makes a job's title of a request, in this package; default: the verb and its subject.
+    exit_code
+        ``module.function`` that makes the exit code of a result, in ``faces.render``; default: 0.
+    charts
+        ``module.function`` that makes the charts of a result, in ``faces.render``; default: none.
     slow
-        It takes seconds, so a face shows its progress.
+        It takes seconds: a face shows its progress, and JupyterLab's server runs it as a job.
+    safe
+        It changes nothing and its request fits into a query: HTTP's GET asks it, too.
+    destructive
+        It stops or removes something: a form warns of it.
+    heard_once
+        The command line hears one Ctrl-C, and shows the result of the work that was done by then.
     """
 
     name: str
-    request: type[r.Request]
+    request_type: str
     place: str
+    label: str
+    page: str
+    title: str = ""
+    exit_code: str = ""
+    charts: str = ""
     slow: bool = False
+    safe: bool = False
+    destructive: bool = False
+    heard_once: bool = False
+
+    @property
+    def request(self) -> type[Any]:
+        """The request model."""
+        request: type[Any] = attribute(f"{_PACKAGE}.domain.{self.request_type}")
+        return request
 
     @property
     def function(self) -> Callable[..., Any]:
-        module, _, name = self.place.partition(".")
-        function: Callable[..., Any] = getattr(import_module(f"{__name__}.{module}"), name)
+        """The verb."""
+        function: Callable[..., Any] = attribute(f"{__name__}.{self.place}")
         return function
+
+    @property
+    def result(self) -> Any:
+        """The type of the result."""
+        return get_type_hints(self.function)["return"]
+
+    def job_title(self, request: Any) -> str:
+        """The title of a job, such as ``deploy clf as churn`` or ``purge churn``."""
+        if self.title:
+            title: str = attribute(f"{__name__}.{self.title}")(request)
+            return title
+        subject = getattr(request, "name", None) or getattr(request, "tag", None)
+        return f"{self.name} {subject}" if subject else self.name
+
+
+def attribute(place: str) -> Any:
+    """The attribute that a dotted text names; its module is imported."""
+    module, _, name = place.rpartition(".")
+    return getattr(import_module(module), name)
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("deploy", r.DeployRequest, "deploy.deploy", slow=True),
-    Operation("validate", v.ValidateRequest, "validate.validate", slow=True),
-    Operation("init", v.InitRequest, "init.init"),
-    Operation("list", r.ListRequest, "observe.list_"),
-    Operation("describe", r.DescribeRequest, "observe.describe"),
-    Operation("traffic", r.TrafficRequest, "traffic.traffic", slow=True),
-    Operation("promote", r.PromoteRequest, "traffic.promote", slow=True),
-    Operation("rollback", r.RollbackRequest, "traffic.rollback", slow=True),
-    Operation("history", r.HistoryRequest, "observe.history"),
-    Operation("compare", r.CompareRequest, "observe.compare"),
-    Operation("diff", r.DiffRequest, "difference.diff", slow=True),
-    Operation("logs", r.LogsRequest, "observe.logs"),
-    Operation("predict", r.PredictRequest, "observe.predict"),
-    Operation("feedback", r.FeedbackRequest, "feedback.feedback", slow=True),
-    Operation("reproduce", r.ReproduceRequest, "reproduce.reproduce", slow=True),
-    Operation("publish", i.PublishRequest, "publish.publish", slow=True),
-    Operation("verify", i.VerifyRequest, "verify.verify", slow=True),
-    Operation("compose", i.ComposeRequest, "compose.compose", slow=True),
-    Operation("images", i.ImagesRequest, "images.images"),
-    Operation("gc", i.GcRequest, "images.gc", slow=True),
-    Operation("purge", r.PurgeRequest, "purge.purge", slow=True),
-    Operation("stop", r.StopRequest, "lifecycle.stop", slow=True),
-    Operation("down", r.DownRequest, "lifecycle.down", slow=True),
-    Operation("reconcile", r.ReconcileRequest, "lifecycle.reconcile", slow=True),
+    Operation(
+        "deploy",
+        "requests.DeployRequest",
+        "deploy.deploy",
+        label="Deploy Model…",
+        page="deployment_page.deployment_page",
+        title="job_titles.deploy",
+        slow=True,
+    ),
+    Operation(
+        "validate",
+        "validation.requests.ValidateRequest",
+        "validate.validate",
+        label="Validate…",
+        page="validation_page.validation_page",
+        title="job_titles.validate",
+        exit_code="outcomes.of_validation",
+        charts="charts.validations.charts_of_validation",
+        slow=True,
+        heard_once=True,
+    ),
+    Operation(
+        "init",
+        "validation.requests.InitRequest",
+        "init.init",
+        label="Set Up Validation in CI…",
+        page="setup_page.setup_page",
+    ),
+    Operation(
+        "list",
+        "requests.ListRequest",
+        "observe.list_",
+        label="List Endpoints",
+        page="endpoint_page.endpoints_page",
+        safe=True,
+    ),
+    Operation(
+        "describe",
+        "requests.DescribeRequest",
+        "observe.describe",
+        label="Describe Endpoint…",
+        page="endpoint_page.endpoint_page",
+        safe=True,
+    ),
+    Operation(
+        "traffic",
+        "requests.TrafficRequest",
+        "traffic.traffic",
+        label="Change Traffic…",
+        page="traffic_page.traffic_page",
+        title="job_titles.traffic",
+        slow=True,
+    ),
+    Operation(
+        "promote",
+        "requests.PromoteRequest",
+        "traffic.promote",
+        label="Promote Candidate…",
+        page="traffic_page.traffic_page",
+        title="job_titles.promote",
+        slow=True,
+    ),
+    Operation(
+        "rollback",
+        "requests.RollbackRequest",
+        "traffic.rollback",
+        label="Roll Back…",
+        page="traffic_page.traffic_page",
+        title="job_titles.rollback",
+        slow=True,
+    ),
+    Operation(
+        "history",
+        "requests.HistoryRequest",
+        "observe.history",
+        label="Show History…",
+        page="traffic_page.history_page",
+        safe=True,
+    ),
+    Operation(
+        "compare",
+        "requests.CompareRequest",
+        "observe.compare",
+        label="Compare Candidate with Stable…",
+        page="comparison_page.comparison_page",
+        exit_code="outcomes.of_comparison",
+        charts="charts.comparison.charts_of_comparison",
+        safe=True,
+    ),
+    Operation(
+        "diff",
+        "requests.DiffRequest",
+        "difference.diff",
+        label="Compare Two Models…",
+        page="difference_page.difference_page",
+        title="job_titles.diff",
+        slow=True,
+    ),
+    Operation(
+        "logs",
+        "requests.LogsRequest",
+        "observe.logs",
+        label="Show Records…",
+        page="records_page.records_page",
+        safe=True,
+    ),
+    Operation(
+        "predict",
+        "requests.PredictRequest",
+        "observe.predict",
+        label="Try an Endpoint…",
+        page="records_page.prediction_page",
+        exit_code="outcomes.of_prediction",
+    ),
+    Operation(
+        "feedback",
+        "requests.FeedbackRequest",
+        "feedback.feedback",
+        label="Send Feedback…",
+        page="feedback_page.feedback_page",
+        slow=True,
+    ),
+    Operation(
+        "reproduce",
+        "requests.ReproduceRequest",
+        "reproduce.reproduce",
+        label="Reproduce a Snapshot…",
+        page="reproduction_page.reproduction_page",
+        exit_code="outcomes.of_reproduction",
+        slow=True,
+    ),
+    Operation(
+        "publish",
+        "images.requests.PublishRequest",
+        "publish.publish",
+        label="Publish…",
+        page="images_page.published_page",
+        title="job_titles.publish",
+        slow=True,
+    ),
+    Operation(
+        "verify",
+        "images.requests.VerifyRequest",
+        "verify.verify",
+        label="Verify an Image…",
+        page="images_page.verified_page",
+        title="job_titles.verify",
+        exit_code="outcomes.of_verification",
+        slow=True,
+    ),
+    Operation(
+        "compose",
+        "images.requests.ComposeRequest",
+        "compose.compose",
+        label="Write a Compose File…",
+        page="compose_page.composed_page",
+        slow=True,
+    ),
+    Operation(
+        "images",
+        "images.requests.ImagesRequest",
+        "images.images",
+        label="List Images…",
+        page="images_page.image_list_page",
+    ),
+    Operation(
+        "gc",
+        "images.requests.GcRequest",
+        "images.gc",
+        label="Remove Unused Images…",
+        page="images_page.collected_page",
+        title="job_titles.gc",
+        slow=True,
+        destructive=True,
+    ),
+    Operation(
+        "purge",
+        "requests.PurgeRequest",
+        "purge.purge",
+        label="Purge Records…",
+        page="records_page.purged_page",
+        slow=True,
+        destructive=True,
+    ),
+    Operation(
+        "stop",
+        "requests.StopRequest",
+        "lifecycle.stop",
+        label="Stop Endpoint…",
+        page="lifecycle_page.stopped_page",
+        slow=True,
+        destructive=True,
+    ),
+    Operation(
+        "down",
+        "requests.DownRequest",
+        "lifecycle.down",
+        label="Stop Everything…",
+        page="lifecycle_page.stopped_page",
+        slow=True,
+        destructive=True,
+    ),
+    Operation(
+        "reconcile",
+        "requests.ReconcileRequest",
+        "lifecycle.reconcile",
+        label="Reconcile…",
+        page="lifecycle_page.reconciled_page",
+        exit_code="outcomes.of_reconciliation",
+        slow=True,
+    ),
 )
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}

@@ -33,46 +33,46 @@ def compose(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
 
 
 def _composed(request: ComposeRequest, ports: Ports, report: Report) -> Composed:
-    asked = _possible(request, ports)
+    inputs = _possible(request, ports)
     composing, registry = ports.images.composing, ports.images.registry
     progress = Steps(report, total=2 if request.dry_run else 4)
-    progress(f"asking {asked.to.registry}")
-    registry.check(asked.to)
-    _require_there(asked, ports)
-    composing.gateways.check(asked.base, asked.environment)
+    progress(f"asking {inputs.to.registry}")
+    registry.check(inputs.to)
+    _require_there(inputs, ports)
+    composing.gateways.check(inputs.base, inputs.environment)
 
     progress("making the gateway's image")
     image = composing.gateways.build(
-        asked.base, asked.environment, lambda words: progress(f"making the gateway's image: {words}", False)
+        inputs.base, inputs.environment, lambda words: progress(f"making the gateway's image: {words}", False)
     )
-    gateway = asked.to.at(digest=image.digest)
-    plan = ComposePlan(asked.endpoint, asked.images, gateway, request.port, composing.composer.token)
+    gateway = inputs.to.at(digest=image.digest)
+    plan = ComposePlan(inputs.endpoint, inputs.images, gateway, request.port, composing.composer.token)
     texts = composing.composer.texts(plan)
-    there = composing.folders.there(asked.folder)
+    there = composing.folders.existing(inputs.folder)
     if not request.dry_run:
-        _send(image, asked.to, ports, progress)
-        progress(f"writing {asked.folder}")
-        composing.folders.require(asked.folder, overwrite=request.overwrite)  # somebody may have been there meanwhile
-        composing.folders.write(asked.folder, texts)
+        _send(image, inputs.to, ports, progress)
+        progress(f"writing {inputs.folder}")
+        composing.folders.require(inputs.folder, overwrite=request.overwrite)  # somebody may have been there meanwhile
+        composing.folders.write(inputs.folder, texts)
     return Composed(
-        endpoint=asked.endpoint.name,
-        revision=asked.endpoint.revision,
-        folder=str(asked.folder),
+        endpoint=inputs.endpoint.name,
+        revision=inputs.endpoint.revision,
+        folder=str(inputs.folder),
         files=tuple(
             ComposedFile(path=name, state=_state(there.get(name), texts[name], request), text=texts[name])
             for name in FILES
         ),
-        releases=tuple(_service(plan, tag) for tag in asked.endpoint.traffic.tags()),
+        releases=tuple(_service(plan, tag) for tag in inputs.endpoint.traffic.tags()),
         gateway=str(gateway),
-        url=f"http://127.0.0.1:{request.port}/{asked.endpoint.name}",
+        url=f"http://127.0.0.1:{request.port}/{inputs.endpoint.name}",
         token=plan.token,
         dry_run=request.dry_run,
     )
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A project that may be: of what, where to, and what its gateway's image is made of and goes to."""
+class _ComposeInputs:
+    """The checked inputs of a Compose project: endpoint, images, folder, and the gateway's base and repository."""
 
     endpoint: Endpoint
     images: Mapping[str, Reference]
@@ -82,14 +82,14 @@ class _Asked:
     to: Reference
 
 
-def _possible(request: ComposeRequest, ports: Ports) -> _Asked:
-    """What this machine alone can refuse."""
+def _possible(request: ComposeRequest, ports: Ports) -> _ComposeInputs:
+    """Check everything that needs no registry."""
     endpoint = find(ports, request.name)
     published = _published(endpoint, ports)
     stable, made = published[endpoint.traffic.stable]
     folder = Path(request.output_dir.replace("{name}", endpoint.name)).expanduser().absolute()
     ports.images.composing.folders.require(folder, overwrite=request.overwrite)
-    return _Asked(
+    return _ComposeInputs(
         endpoint=endpoint,
         images={tag: one.at(digest=one.digest) for tag, (one, _) in published.items()},
         folder=folder,
@@ -120,13 +120,13 @@ def _published(endpoint: Endpoint, ports: Ports) -> dict[str, tuple[Reference, I
     return found
 
 
-def _require_there(asked: _Asked, ports: Ports) -> None:
+def _require_there(inputs: _ComposeInputs, ports: Ports) -> None:
     """Raise Refused for what was published and has gone from its registry."""
     registry = ports.images.registry
-    gone = [tag for tag, reference in asked.images.items() if registry.digest(reference) is None]
+    gone = [tag for tag, reference in inputs.images.items() if registry.digest(reference) is None]
     if gone:
-        releases = [asked.endpoint.release(tag) for tag in gone]
-        raise _unpublished(asked.endpoint, releases, "no longer where it was published")
+        releases = [inputs.endpoint.release(tag) for tag in gone]
+        raise _unpublished(inputs.endpoint, releases, "no longer where it was published")
 
 
 def _unpublished(endpoint: Endpoint, releases: list[Release], how: str) -> Refused:

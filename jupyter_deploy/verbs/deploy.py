@@ -21,8 +21,8 @@ from .build import build, release_of
 from .capture import as_tag, capture, capture_in_notebook, is_notebook, isolate, judged, stored
 from .change import asked_in_words, change, difference_in_words, keep, require_signature, target_of
 from .difference import changes_since
-from .endpoint_gates import Named, Wanted, named, read, require_readable
-from .enforce_gates import Asked, at_deploy, hold, in_words, keep_forced, require_reason
+from .endpoint_gates import GatePlan, GateSource, gate_source, plan_gates, require_readable
+from .enforce_gates import GateCheck, check_at_deploy, enforce, in_words, keep_forced, require_reason
 from .from_image import Imaged, bring, imaged, require_image
 from .redaction import redacted
 from .release_checks import check_beside
@@ -61,30 +61,30 @@ def deploy(request: DeployRequest, ports: Ports, report: Report, live: Live | No
             snapshot = isolate(snapshot, ports, progress)
         redact = redacted(request, before, snapshot, ports)
 
-        asked = gates.asked(before, snapshot)
+        check = gates.check(before, snapshot)
         resources = resources_for(request, before, ports)
         same = (redact, resources, request.image)
-        if before is not None and _is_unchanged(request, before, snapshot, asked, same):
+        if before is not None and _is_unchanged(request, before, snapshot, check, same):
             url = keep(ports, before)  # after 'down' or a reboot the cell that is run again brings all of it back
             deployed = _deployment(ports, before, snapshot.tag, url, snapshot, changed=False, replaced=None)
-            return deployed.model_copy(update={"passed_over": gates.named(before).passed_over})
+            return deployed.model_copy(update={"passed_over": gates.source(before).passed_over})
         if before is not None:
             require_signature(ports, before, snapshot)
-        validated = hold(asked, ports, report, lambda: progress(f"validating {snapshot.tag}"))
+        validated = enforce(check, ports, report, lambda: progress(f"validating {snapshot.tag}"))
         bento = _unbuilt(snapshot)
         if not found:
             progress("building the bento")
             bento = build(snapshot, ports)
     before = ports.store.endpoint(name)  # read again, since all this takes a while
     release = release_of(bento, snapshot, name, resources_for(request, before, ports), request.image)
-    anew = gates.asked(before, snapshot)
+    anew = gates.check(before, snapshot)
     # Another release is stable by now, or the endpoint asks for something else.
-    if (anew.keys, anew.wanted.specs, anew.endpoint is None) != (
-        asked.keys,
-        asked.wanted.specs,
-        asked.endpoint is None,
+    if (anew.keys, anew.enforced.specs, anew.endpoint is None) != (
+        check.keys,
+        check.enforced.specs,
+        check.endpoint is None,
     ):
-        validated = hold(anew, ports, report, lambda: progress(f"validating {snapshot.tag} again", False))
+        validated = enforce(anew, ports, report, lambda: progress(f"validating {snapshot.tag} again", False))
     return _release(request, ports, progress, snapshot, release, before=before, gates=gates, validated=validated)
 
 
@@ -118,35 +118,35 @@ def _possible(request: DeployRequest, ports: Ports, live: Live | None, found: Im
     platform = found.image.platform if found else None
     target_of(ports, request.target).check(resources_for(request, before, ports), platform)
     gates = _Gates(request, name, ports)
-    wanted = gates.wanted(before)
-    require_readable(wanted, request, name)
+    planned = gates.plan(before)
+    require_readable(planned, request, name)
     ports.store.check()
     ports.capturer.check()
-    return _Checked(name, before, gates, steps + 2 * request.isolated + bool(wanted.runs))
+    return _Checked(name, before, gates, steps + 2 * request.isolated + bool(planned.runs))
 
 
 @dataclass(frozen=True)
 class _Gates:
-    """What a deploy has its release validated by: what it names itself, else what the endpoint asks."""
+    """The gates of a deploy: its own, else the endpoint's."""
 
     request: DeployRequest
     name: str
     ports: Ports
 
-    def named(self, before: Endpoint | None) -> Named:
-        return named(self.request, self.name, before, self.ports)
+    def source(self, before: Endpoint | None) -> GateSource:
+        return gate_source(self.request, self.name, before, self.ports)
 
-    def wanted(self, before: Endpoint | None) -> Wanted:
-        specs = self.named(before).specs
-        return read(specs if specs is not None else before.validations if before else (), self.ports)
+    def plan(self, before: Endpoint | None) -> GatePlan:
+        specs = self.source(before).specs
+        return plan_gates(specs if specs is not None else before.validations if before else (), self.ports)
 
-    def asked(self, before: Endpoint | None, snapshot: Snapshot) -> Asked:
-        # As it will be: all that is still unknown of the release is where its bento lies.
+    def check(self, before: Endpoint | None, snapshot: Snapshot) -> GateCheck:
+        # The release is complete but for the path of its bento.
         resources = resources_for(self.request, before, self.ports)
         release = release_of(_unbuilt(snapshot), snapshot, self.name, resources, self.request.image)
         after = _next(self.request, before, release)
-        return at_deploy(
-            self.request, self.wanted(before), before, after, name=self.name, snapshot=snapshot, ports=self.ports
+        return check_at_deploy(
+            self.request, self.plan(before), before, after, name=self.name, snapshot=snapshot, ports=self.ports
         )
 
 
@@ -169,7 +169,7 @@ def _release(
         release = release.model_copy(update={"changes": changes, "validation": known})
         release = _as_it_runs(release, before, ports)
     release = release.model_copy(update={"redact": redacted(request, before, snapshot, ports)})
-    chosen, waiting = gates.named(before), gates.asked(before, snapshot).waiting
+    chosen, waiting = gates.source(before), gates.check(before, snapshot).waiting
     after = _next(request, before, release).validating(chosen.specs, chosen.file).validated(release.tag, validated)
     progress(f"starting {release.tag} and asking it the example")
     what = "; ".join((difference_in_words(before, after), *in_words(release.tag, validated)))
@@ -243,7 +243,7 @@ def require_share(request: DeployRequest) -> None:
 def resources_for(request: DeployRequest, before: Endpoint | None, ports: Ports) -> Resources:
     """What is asked for; of what is not, what the settings say, else what the endpoint's stable release has."""
     known = before.release(before.traffic.stable).resources if before else Resources()
-    return known.asked(ports.resources.said()).asked(request.resources)
+    return known.overridden(ports.resources.explicit()).overridden(request.resources)
 
 
 def require_role(request: DeployRequest, before: Endpoint | None) -> None:
@@ -264,7 +264,7 @@ def _is_unchanged(
     request: DeployRequest,
     before: Endpoint,
     snapshot: Snapshot,
-    asked: Asked,
+    check: GateCheck,
     same: tuple[tuple[str, ...], Resources, str | None],
 ) -> bool:
     """Whether there is nothing to do."""
@@ -282,7 +282,7 @@ def _is_unchanged(
         same,
     ) or has_new_findings(snapshot.manifest.findings, release.findings):
         return False
-    return asked.asks.specs == before.validations and (not asked.planned or asked.found_in(release.validation))
+    return check.upcoming.specs == before.validations and (not check.planned or check.matches(release.validation))
 
 
 def _deployment(

@@ -65,22 +65,11 @@ def _sent(actuals: list[Actual], url: str, endpoint: Endpoint, ports: Ports, rep
 _AGAIN = "run it again: what comes twice counts once"
 
 
-def _named(endpoint: Endpoint) -> str:
-    """What a deploy of stable's tag has to say of an endpoint that is called otherwise."""
-    return "" if endpoint.traffic.stable.startswith(f"{endpoint.name}:") else f" --name {endpoint.name}"
-
-
 def _so_far(accepted: int, actuals: list[Actual]) -> str:
     return f"{accepted} of {len(actuals)} were written down"
 
 
 def _refused(status: int, body: Any, endpoint: Endpoint, so_far: str) -> InvalidInput | TargetError:
-    if status in (404, 405):
-        return InvalidInput(
-            f"{endpoint.traffic.stable} takes no feedback: it was built by an older nbdeploy; {so_far}",
-            f"give it this one's serving code: 'nbdeploy stop {endpoint.name}', then 'nbdeploy deploy "
-            f"{endpoint.traffic.stable}{_named(endpoint)}'; between the two nobody is answered",
-        )
     said = body.get("detail", body) if isinstance(body, dict) else body
     words = f"{endpoint.name} answers {status}: {said}; {so_far}"
     if status < 500:

@@ -13,7 +13,7 @@ from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.images.images import SBOM_TYPE, Image, Publication, Reference, as_source, labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
-from jupyter_deploy.domain.images.published import Published, place_of, run_line
+from jupyter_deploy.domain.images.published import Published, destination_of, run_line
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -46,32 +46,32 @@ class _SoFar:
 
 
 def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _SoFar) -> Published:
-    asked = _possible(request, ports)
+    inputs = _possible(request, ports)
     images = ports.images
-    progress = Steps(report, total=3 + (not request.dry_run) * (2 + bool(asked.key)))
-    progress(f"asking {asked.reference.registry}")
-    signer = images.registry.public_key(asked.key) if asked.key else None
-    _require_free(asked, images.registry.digest(asked.reference), _digests_of(asked.snapshot, ports), request)
+    progress = Steps(report, total=3 + (not request.dry_run) * (2 + bool(inputs.key)))
+    progress(f"asking {inputs.reference.registry}")
+    signer = images.registry.public_key(inputs.key) if inputs.key else None
+    _require_free(inputs, images.registry.digest(inputs.reference), _digests_of(inputs.snapshot, ports), request)
     builder = images.builder(request.builder)
-    builder.check(asked.plan(Bento(tag=asked.snapshot.tag, snapshot_digest=asked.snapshot.digest, path="")))
+    builder.check(inputs.plan(Bento(tag=inputs.snapshot.tag, snapshot_digest=inputs.snapshot.digest, path="")))
 
     progress("building the bento")
     so_far.words = "no image was made and nothing was sent; layers that were finished are kept"
-    bento = build(asked.snapshot, ports)
+    bento = build(inputs.snapshot, ports)
     progress("building the image")
-    image = builder.build(asked.plan(bento), lambda words: progress(f"building the image: {words}", False))
-    so_far.words = f"the image was made, and nothing of it is in {asked.reference.registry} yet"
+    image = builder.build(inputs.plan(bento), lambda words: progress(f"building the image: {words}", False))
+    so_far.words = f"the image was made, and nothing of it is in {inputs.reference.registry} yet"
     with ThreadPoolExecutor(1) as beside:  # the bill is written while the registry is asked and sent to
-        bill = beside.submit(images.bill_of_materials, asked.snapshot, image)
-        named = images.registry.digest(asked.reference)  # asked again, since a build may take a while
-        _require_free(asked, named, {image.digest}, request)
-        reference = asked.reference.at(tag=asked.reference.tag, digest=image.digest)
+        bill = beside.submit(images.bill_of_materials, inputs.snapshot, image)
+        named = images.registry.digest(inputs.reference)  # asked again, since a build may take a while
+        _require_free(inputs, named, {image.digest}, request)
+        reference = inputs.reference.at(tag=inputs.reference.tag, digest=image.digest)
         publication = Publication(
             reference=str(reference),
             image=image,
             endpoint=request.name,
-            validation=asked.validation,
-            forced=asked.forced,
+            validation=inputs.validation,
+            forced=inputs.forced,
             signed_by=signer,
             published_at=now(),
             user=getpass.getuser(),
@@ -79,19 +79,19 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
         before = next((one for one in ports.store.publications() if one.reference == str(reference)), None)
         changed = named != image.digest or not before or (signer is not None and before.signed_by != signer)
         if request.dry_run:
-            there = _there(image, asked.reference, ports)
+            there = _there(image, inputs.reference, ports)
         elif before and not changed:
             publication, there = before, tuple(layer.digest for layer in image.layers)
         else:
-            there = _send(image, reference, ports, progress, so_far, bill=bill.result, key=asked.key)
+            there = _send(image, reference, ports, progress, so_far, bill=bill.result, key=inputs.key)
             ports.store.keep_publication(publication)
         recipe = images.store.containerfile(image.digest)
         return Published(
             publication=publication,
-            release=asked.snapshot.tag,
+            release=inputs.snapshot.tag,
             there=there,
             bill_of_materials=len(bill.result()),
-            command=run_line(reference, asked.release.resources),
+            command=run_line(reference, inputs.release.resources),
             containerfile=str(recipe) if recipe else None,
             dry_run=request.dry_run,
             changed=changed or request.dry_run,
@@ -99,8 +99,8 @@ def _published(request: PublishRequest, ports: Ports, report: Report, so_far: _S
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A publication that may be: what of, where to, what by."""
+class _PublishInputs:
+    """The checked inputs of a publication: reference, snapshot, release, base image, key, reason to force."""
 
     reference: Reference
     snapshot: Snapshot
@@ -124,8 +124,8 @@ class _Asked:
         )
 
 
-def _possible(request: PublishRequest, ports: Ports) -> _Asked:
-    """What this machine alone can refuse."""
+def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
+    """Check everything that needs no registry."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
     reference = _reference(request, endpoint, release, ports)
@@ -141,7 +141,7 @@ def _possible(request: PublishRequest, ports: Ports) -> _Asked:
             "JupyterLab, NBDEPLOY_BASE_IMAGE in its server's environment",
         )
     key = Path(request.sign).expanduser() if request.sign else ports.images.key
-    return _Asked(reference, snapshot, release, as_source(base), key, forced)
+    return _PublishInputs(reference, snapshot, release, as_source(base), key, forced)
 
 
 def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, ports: Ports) -> Reference:
@@ -152,7 +152,8 @@ def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, po
     InvalidInput
         It is no reference, has a digest, or nothing says where to.
     """
-    place = place_of(endpoint.name, request.to or ports.images.to, ports.store.publications(endpoint=endpoint.name))
+    published = ports.store.publications(endpoint=endpoint.name)
+    place = destination_of(endpoint.name, request.to or ports.images.to, published)
     if not place:
         raise InvalidInput(
             f"where is {endpoint.name} to be published?",
@@ -167,13 +168,13 @@ def _reference(request: PublishRequest, endpoint: Endpoint, release: Release, po
     return found if found.tag else found.at(tag=release.version)
 
 
-def _require_free(asked: _Asked, named: str | None, own: Iterable[str], request: PublishRequest) -> None:
+def _require_free(inputs: _PublishInputs, named: str | None, own: Iterable[str], request: PublishRequest) -> None:
     """Raise Refused if the tag names another image than this release's."""
     if named is None or named in own or request.overwrite:
         return
     raise Refused(
-        f"{asked.reference} names another image already: {named}",
-        f"choose another tag, --to {asked.reference.name}:TAG, or have the tag moved: --overwrite",
+        f"{inputs.reference} names another image already: {named}",
+        f"choose another tag, --to {inputs.reference.name}:TAG, or have the tag moved: --overwrite",
     )
 
 

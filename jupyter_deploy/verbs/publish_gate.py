@@ -1,26 +1,26 @@
-"""Whether a release passed what its endpoint asks, as far as that is known: nothing is run here."""
+"""The gates of a release before it is published, by stored results: nothing runs here."""
 
 from __future__ import annotations
 
 from jupyter_deploy.domain.errors import GateFailed, GateInconclusive
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.images.requests import PublishRequest
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
-from jupyter_deploy.domain.validation.gate import parse_gate
 from jupyter_deploy.domain.validation.validation import Verdict
 
 from .enforce_gates import require_reason
 
 
 def forced_or_passed(endpoint: Endpoint, release: Release, request: PublishRequest, ports: Ports) -> str:
-    """Why a release is published although it did not pass; empty: it did, or nothing is asked.
+    """The reason that forces the publication of a release that did not pass; empty: it passed, or there are no gates.
 
     Raises
     ------
     InvalidInput
-        ``--force`` without a reason.
+        ``--force`` has no reason.
     GateFailed, GateInconclusive
-        It did not, and the request does not say --force.
+        The release did not pass, and the request does not say ``--force``.
     """
     require_reason(request)
     against = _against(endpoint, release, ports)
@@ -33,35 +33,35 @@ def forced_or_passed(endpoint: Endpoint, release: Release, request: PublishReque
 
 def _against(endpoint: Endpoint, release: Release, ports: Ports) -> GateFailed | None:
     force = """'--force --reason "…"' publishes it all the same"""
-    found = release.validation
-    if found and found.verdict != "pass":
-        kind = GateFailed if found.verdict == "fail" else GateInconclusive
-        why = next((line.sentence for line in found.lines if line.verdict != "pass"), found.said)
-        return kind(f"{release.tag} did not pass: {' '.join(why.split())}", force, report=found.report or "")
-    if found is None and any(spec.notebook for spec in endpoint.validations):
+    validated = release.validation
+    if validated and validated.verdict != "pass":
+        kind = GateFailed if validated.verdict == "fail" else GateInconclusive
+        why = next((line.sentence for line in validated.lines if line.verdict != "pass"), validated.said)
+        return kind(f"{release.tag} did not pass: {' '.join(why.split())}", force, report=validated.report or "")
+    if validated is None and any(spec.notebook for spec in endpoint.validations):
         return GateInconclusive(
-            f"{release.tag} was never asked what {endpoint.name} asks of releases",
+            f"{release.tag} was never validated by the gates of {endpoint.name}",
             f"'nbdeploy deploy {release.tag} --name {endpoint.name}' validates it; {force}",
         )
     undecided = _undecided(endpoint, release, ports)
     if undecided:
         return GateInconclusive(
-            f"{release.tag} did not show yet, on live traffic, that {undecided}",
+            f"{release.tag} has not passed on live traffic yet: {undecided}",
             f"'nbdeploy promote {endpoint.name} {release.tag}' asks that of it; {force}",
         )
     return None
 
 
 def _undecided(endpoint: Endpoint, release: Release, ports: Ports) -> str:
-    """The gates on live traffic that a candidate was not found to hold; stable is what others are compared with."""
+    """The gates on live traffic that a candidate has not passed; empty for stable, which has none."""
     gates = [
         parse_gate(gate).expression for spec in endpoint.validations if spec.notebook is None for gate in spec.gates
     ]
     if not gates or release.tag == endpoint.traffic.stable:
         return ""
-    found: dict[str, Verdict] = {}
+    verdicts: dict[str, Verdict] = {}
     for validation in ports.store.validations(endpoint=endpoint.name):  # newest first
         if validation.snapshot == release.tag:
             for result in validation.live:
-                found.setdefault(result.expression, result.verdict)
-    return ", ".join(gate for gate in gates if found.get(gate) != "pass")
+                verdicts.setdefault(result.expression, result.verdict)
+    return ", ".join(gate for gate in gates if verdicts.get(gate) != "pass")

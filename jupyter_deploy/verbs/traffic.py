@@ -26,14 +26,14 @@ from .change import (
     roles_in_words,
     target_of,
 )
-from .enforce_gates import gated, in_words, keep_forced
+from .enforce_gates import enforce_for_change, in_words, keep_forced
 from .observe import compare
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:
     """Set the shares of canary and shadows, and what is recorded."""
     before, after = planned(request, ports)
-    after, validated = gated(request, before, after, ports, report)
+    after, validated = enforce_for_change(request, before, after, ports, report)
     report(Step(number=1, total=1, title="routing"))
     return _changed(ports, before, after, request.reason, validated=validated)
 
@@ -51,7 +51,7 @@ def promote(request: PromoteRequest, ports: Ports, report: Report) -> TrafficCha
             f"{chosen} is not healthy{f': {health.detail}' if health and health.detail else ''}",
             f"'nbdeploy reconcile' restarts it; 'nbdeploy logs {before.name} --role shadow' shows what it answered",
         )
-    after, validated = gated(request, before, after, ports, report)
+    after, validated = enforce_for_change(request, before, after, ports, report)
     report(Step(number=1, total=1, title=f"promoting {chosen}"))
     compared = _compared(before, chosen, ports)
     changed = _changed(ports, before, after, request.reason, validated=validated)

@@ -20,42 +20,42 @@ from jupyter_deploy.domain.validation.validation import Validation, ValidationSp
 from .capture import stored
 from .interrupts import heard_once
 from .recorded_requests import with_recorded
-from .run_plan import Given, Planned, Problems, parsed_gates, plan
+from .run_plan import Planned, Problems, RunOverrides, parsed_gates, plan
 from .validation import in_words, run, run_all
-from .validation_runs import How, Side, Subject, output_names, output_of
+from .validation_runs import Candidate, RunOptions, Side, output_names, output_of
 
-_LAST = 200  # so many stored validations are looked at for what failed the last time
+_LAST = 200  # stored validations that ``--last-failed`` looks at
 
 
 @heard_once()
 def validate(request: ValidateRequest, ports: Ports, report: Report) -> Validation:
     """Run validation notebooks and judge what they measured."""
     problems = Problems()
-    report(Step(number=1, total=2, title="reading what is to be validated"))
+    report(Step(number=1, total=2, title="reading the validation notebooks"))
     _check_places(request, problems)
     everything = _planned(request, ports, problems)
     _check_since(request, everything, problems)
     planned, notes = _chosen(everything, request, ports, problems)
     _check_outputs(request, planned, everything, problems)
-    subject = _subject(request, planned, ports, problems)
+    candidate = _candidate(request, planned, ports, problems)
     problems.refuse()
     if not planned:
         return Validation(id="", at=now(), runs=(), notes=tuple(notes), verdict="pass")
-    with with_recorded(planned, request.traffic, request.since, subject.endpoint, ports, report=report) as given:
-        report(Step(number=2, total=2, title=_starting(planned, subject, request.workers)))
-        validation, _ = run(given, subject, _how(request, notes), ports, report)
+    with with_recorded(planned, request.traffic, request.since, candidate.endpoint, ports, report=report) as runnable:
+        report(Step(number=2, total=2, title=_starting(planned, candidate, request.workers)))
+        validation, _ = run(runnable, candidate, _run_options(request, notes), ports, report)
     return _reported(validation, request, ports)
 
 
-def _starting(planned: Sequence[Planned], subject: Subject, workers: int) -> str:
-    """What a run waits for at first."""
+def _starting(planned: Sequence[Planned], candidate: Candidate, workers: int) -> str:
+    """The title of a run's first step."""
     kernels = min(workers, len(planned))
-    asked = "the model's server and " if subject.snapshot else ""
-    return f"starting {asked}{'a kernel' if kernels == 1 else f'{kernels} kernels'}"
+    server = "the model's server and " if candidate.snapshot else ""
+    return f"starting {server}{'a kernel' if kernels == 1 else f'{kernels} kernels'}"
 
 
 def runs_of(request: ValidateRequest, ports: Ports) -> list[Planned]:
-    """What a request would run, for whoever runs it one by one. Raises as ``validate`` does before it starts."""
+    """The planned runs of a request, for callers that run each alone; raises as ``validate`` does before it starts."""
     problems = Problems()
     planned = _planned(request, ports, problems)
     _check_since(request, planned, problems)
@@ -64,16 +64,16 @@ def runs_of(request: ValidateRequest, ports: Ports) -> list[Planned]:
 
 
 def validate_one(planned: Planned, request: ValidateRequest, ports: Ports, report: Report) -> Validation:
-    """One of ``runs_of``, as a validation of its own; Ctrl-C is raised."""
+    """Validate one of ``runs_of``; Ctrl-C is raised."""
     problems = Problems()
-    subject = _subject(request, [planned], ports, problems)
+    candidate = _candidate(request, [planned], ports, problems)
     problems.refuse()
-    with with_recorded([planned], request.traffic, request.since, subject.endpoint, ports, report=report) as given:
-        return run_all(given, subject, _how(request), ports, report)
+    with with_recorded([planned], request.traffic, request.since, candidate.endpoint, ports, report=report) as runnable:
+        return run_all(runnable, candidate, _run_options(request), ports, report)
 
 
-def _how(request: ValidateRequest, notes: Sequence[str] = ()) -> How:
-    return How(
+def _run_options(request: ValidateRequest, notes: Sequence[str] = ()) -> RunOptions:
+    return RunOptions(
         workers=request.workers,
         timeout=request.timeout,
         fail_fast=request.fail_fast,
@@ -85,24 +85,24 @@ def _how(request: ValidateRequest, notes: Sequence[str] = ()) -> How:
 
 
 def _reported(validation: Validation, request: ValidateRequest, ports: Ports) -> Validation:
-    """The reports that were asked for are written; one that cannot be takes neither the result nor the others along."""
-    asked: list[Callable[[], object]] = []
+    """Write the requested reports; a failed report loses neither the result nor the others."""
+    writers: list[Callable[[], object]] = []
     if request.html and validation.report:
-        asked.append(partial(ports.reports.publish, validation, Path(request.html)))
+        writers.append(partial(ports.reports.publish, validation, Path(request.html)))
     if request.junit:
-        asked.append(partial(ports.reports.junit, validation, Path(request.junit)))
+        writers.append(partial(ports.reports.junit, validation, Path(request.junit)))
     if request.github:
-        asked.append(partial(ports.reports.github, validation))
-    for write in asked:
+        writers.append(partial(ports.reports.github, validation))
+    for write in writers:
         try:
             write()
-        except Exception as error:  # noqa: BLE001 - as in validating.py: nothing is lost by what only tells of it
+        except Exception as error:  # noqa: BLE001 - a failed report must not lose the validation
             validation = validation.unreported_since(in_words(error))
     return validation
 
 
 def _check_since(request: ValidateRequest, planned: Sequence[Planned], problems: Problems) -> None:
-    """Whether anything wants the requests that ``--since`` is about."""
+    """Check that a run uses the recorded requests of ``--since``."""
     with problems.noted():
         wanted = request.traffic is not None or any(one.traffic is not None for one in planned)
         if request.since is not None and not wanted and planned:
@@ -113,7 +113,7 @@ def _check_since(request: ValidateRequest, planned: Sequence[Planned], problems:
 
 
 def _check_places(request: ValidateRequest, problems: Problems) -> None:
-    """Whether what is to be written can be, before anything runs for an hour."""
+    """Check the places of the files to write, before anything runs for an hour."""
     folders = {"--executed": request.executed, "--html": request.html}
     for option, place in folders.items():
         with problems.noted():
@@ -130,7 +130,7 @@ def _check_places(request: ValidateRequest, problems: Problems) -> None:
 def _check_outputs(
     request: ValidateRequest, planned: Sequence[Planned], everything: Sequence[Planned], problems: Problems
 ) -> None:
-    """Whether what is to be written is no notebook that was asked for, also where it is not run this time."""
+    """Check that no file to write is a requested notebook, even one that does not run this time."""
     sides: tuple[Side, ...] = ("candidate", "stable")
     written = [("--junit", Path(request.junit))] if request.junit else []
     for option, place in (("--executed", request.executed), ("--html", request.html)):
@@ -144,7 +144,7 @@ def _check_outputs(
 
 
 def _same(output: Path, source: Path) -> bool:
-    """Whether they are one file by other names, as upper and lower case are on some disks."""
+    """Whether two paths are one file, as upper and lower case are on some disks."""
     try:
         return output.samefile(source)
     except OSError:  # not there
@@ -159,12 +159,12 @@ def _planned(request: ValidateRequest, ports: Ports, problems: Problems) -> list
         if both := sorted(set(matrix) & set(parameters)):
             raise InvalidInput(f"'{both[0]}' is a parameter and in the matrix", "name it once")
     gates = parsed_gates(request.gate, "the command line", problems)
-    given = Given(parameters, matrix, gates, request.kernel)
-    return plan(_specs(request, ports, problems), given, ports, problems, origin="nbdeploy.yaml")
+    overrides = RunOverrides(parameters, matrix, gates, request.kernel)
+    return plan(_specs(request, ports, problems), overrides, ports, problems, origin="nbdeploy.yaml")
 
 
 def _parameters(request: ValidateRequest, ports: Ports, problems: Problems) -> dict[str, Any]:
-    """In Papermill's order: files, then YAML, then single ones, the later counting."""
+    """The parameters in Papermill's order: files, YAML, single ones; a later one replaces an earlier one."""
     parameters: dict[str, Any] = {}
     for file in request.parameters_file:
         with problems.noted():
@@ -172,15 +172,15 @@ def _parameters(request: ValidateRequest, ports: Ports, problems: Problems) -> d
     for text in request.parameters_yaml:
         with problems.noted():
             parameters |= ports.project.parsed(text)
-    given = request.parameter
-    for one in [given] if isinstance(given, dict) else [(text,) for text in given]:
+    single = request.parameter
+    for one in [single] if isinstance(single, dict) else [(text,) for text in single]:
         with problems.noted():
             parameters |= parse_parameters(one)
     return parameters
 
 
 def _specs(request: ValidateRequest, ports: Ports, problems: Problems) -> list[ValidationSpec]:
-    """The entries of nbdeploy.yaml; of notebooks that were named only theirs, and an empty one where there is none."""
+    """The entries of nbdeploy.yaml; if the request names notebooks, the entries of these, or an empty entry."""
     made = [Path(place).resolve() for place in (request.executed, request.html) if place]
 
     def within(place: str) -> list[str]:
@@ -191,10 +191,10 @@ def _specs(request: ValidateRequest, ports: Ports, problems: Problems) -> list[V
     specs = [spec for spec in ports.specs if spec.notebook is not None]
     if request.notebooks:
         named = dict.fromkeys(notebook for place in request.notebooks for notebook in within(place))
-        found = [(notebook, [spec for spec in specs if _means(spec, notebook)]) for notebook in named]
+        entries = [(notebook, [spec for spec in specs if _means(spec, notebook)]) for notebook in named]
         return [
             spec.model_copy(update={"notebook": notebook})
-            for notebook, own in found
+            for notebook, own in entries
             for spec in own or [ValidationSpec()]
         ]
     if not specs:
@@ -208,7 +208,7 @@ def _specs(request: ValidateRequest, ports: Ports, problems: Problems) -> list[V
 
 
 def _means(spec: ValidationSpec, notebook: str) -> bool:
-    """Whether an entry is of this notebook, or of a folder that holds it."""
+    """Whether an entry is about this notebook, or about a folder with it."""
     place = Path(spec.notebook or "").resolve()
     return Path(notebook).resolve() == place or (place.is_dir() and Path(notebook).resolve().is_relative_to(place))
 
@@ -216,7 +216,7 @@ def _means(spec: ValidationSpec, notebook: str) -> bool:
 def _chosen(
     planned: list[Planned], request: ValidateRequest, ports: Ports, problems: Problems
 ) -> tuple[list[Planned], list[str]]:
-    """The runs that ``--select``, ``--changed-since`` and ``--last-failed`` mean; and what was left out, in words."""
+    """Apply ``--select``, ``--changed-since`` and ``--last-failed``; return the runs, and notes on those left out."""
     notes: list[str] = []
     names = dict(zip(map(id, planned), titles([(p.origin, p.parameters) for p in planned]), strict=True))
 
@@ -230,11 +230,11 @@ def _chosen(
     with problems.noted():
         if request.select is not None:
             selected = parse_selection(request.select)
-            found = [one for one in planned if selected((names[id(one)], *one.notebook.tags))]
-            if planned and not found:
+            kept = [one for one in planned if selected((names[id(one)], *one.notebook.tags))]
+            if planned and not kept:
                 titles_ = ", ".join(names.values())
                 raise InvalidInput(f"--select '{request.select}' is true of no run", f"the runs are: {titles_}")
-            planned = keep(found, f"not '{request.select}'")
+            planned = keep(kept, f"not '{request.select}'")
     with problems.noted():
         if request.changed_since is not None:
             changed = ports.project.changed_since(request.changed_since, [one.notebook for one in planned])
@@ -250,7 +250,7 @@ def _chosen(
 
 
 def _not_passed(planned: Sequence[Planned], ports: Ports) -> list[Planned]:
-    """What did not pass when it last ran, or never did."""
+    """The runs that did not pass the last time, or never ran."""
     last: dict[tuple[str, str], str] = {}
     for validation in ports.store.validations(limit=_LAST):
         for one in validation.runs:
@@ -262,14 +262,14 @@ def _key(notebook: str, parameters: Mapping[str, Any]) -> tuple[str, str]:
     return notebook, repr(sorted(parameters.items()))
 
 
-def _subject(request: ValidateRequest, planned: Sequence[Planned], ports: Ports, problems: Problems) -> Subject:
-    """What is validated: as said, else as the notebooks' parameters say, else the only endpoint's candidate."""
+def _candidate(request: ValidateRequest, planned: Sequence[Planned], ports: Ports, problems: Problems) -> Candidate:
+    """The candidate by ``--snapshot``, else by the notebooks' parameters, else that of the only endpoint."""
     with problems.noted():
         name = request.snapshot or _named_by_parameters(planned)
         if name is None and any(one.asks_model or one.needs_stable for one in planned):
             name = only_endpoint(ports)
-        return subject_of(name, ports, with_stable=any(one.needs_stable or one.asks_reference for one in planned))
-    return Subject(None)
+        return candidate_of(name, ports, with_stable=any(one.needs_stable or one.asks_reference for one in planned))
+    return Candidate(None)
 
 
 def _named_by_parameters(planned: Sequence[Planned]) -> str | None:
@@ -278,9 +278,9 @@ def _named_by_parameters(planned: Sequence[Planned]) -> str | None:
         if not (one.asks_model or one.needs_stable):
             continue  # what it calls an endpoint may be anything
         known = {**(one.notebook.defaults or {}), **one.parameters}
-        told = next((known[key] for key in ("snapshot", "endpoint") if isinstance(known.get(key), str)), None)
-        if told:
-            names.setdefault(told, {})[one.origin] = None
+        name = next((known[key] for key in ("snapshot", "endpoint") if isinstance(known.get(key), str)), None)
+        if name:
+            names.setdefault(name, {})[one.origin] = None
     if len(names) > 1:
         origins = list(dict.fromkeys(one.origin for one in planned))
         called = dict(zip(origins, titles([(origin, {}) for origin in origins]), strict=True))
@@ -293,7 +293,7 @@ def _named_by_parameters(planned: Sequence[Planned]) -> str | None:
 
 
 def only_endpoint(ports: Ports) -> str:
-    """The name of the endpoint that is meant when nobody names one.
+    """The name of the only endpoint.
 
     Raises
     ------
@@ -314,11 +314,11 @@ def only_endpoint(ports: Ports) -> str:
     )
 
 
-def subject_of(name: str | None, ports: Ports, *, with_stable: bool = True) -> Subject:
-    """What a name means: a tag, or an endpoint's candidate (where it has none, its stable release).
+def candidate_of(name: str | None, ports: Ports, *, with_stable: bool = True) -> Candidate:
+    """The candidate of a name: a tag, or an endpoint's candidate (if it has none, its stable release).
 
-    Of a tag's endpoint, the one of the same name, the version's beginning will do. ``with_stable`` False: nobody will
-    ask what it is compared with, so that is not read.
+    The beginning of a tag's version suffices if the endpoint of the same name has one such release. ``with_stable``
+    False: the stable release is not needed, so it is not read.
 
     Raises
     ------
@@ -326,7 +326,7 @@ def subject_of(name: str | None, ports: Ports, *, with_stable: bool = True) -> S
         There is none, it was not captured by this store, or there are several shadows.
     """
     if name is None:
-        return Subject(None)
+        return Candidate(None)
     if ":" in name:
         endpoint = ports.store.endpoint(name.partition(":")[0])
         known = [r.tag for r in endpoint.releases if r.tag.startswith(name)] if endpoint else []
@@ -338,10 +338,10 @@ def subject_of(name: str | None, ports: Ports, *, with_stable: bool = True) -> S
         tag = endpoint.candidate(None) if endpoint.candidates() else endpoint.traffic.stable
     snapshot = stored(tag, trust=False, ports=ports)
     if endpoint is None:
-        return Subject(snapshot)
+        return Candidate(snapshot)
     stable: Snapshot | None = None
     if endpoint.traffic.stable == snapshot.tag:
         stable = snapshot
     elif with_stable:
         stable = stored(endpoint.traffic.stable, trust=False, ports=ports)
-    return Subject(snapshot, endpoint.name, stable)
+    return Candidate(snapshot, endpoint.name, stable)

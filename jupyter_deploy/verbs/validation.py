@@ -1,4 +1,4 @@
-"""Validation notebooks run against a snapshot and judged, for ``validate``, ``deploy``, ``traffic`` and ``promote``."""
+"""Runs and judges validation notebooks for ``validate``, ``deploy``, ``traffic`` and ``promote``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from jupyter_deploy.domain.validation.validation import Validation, worst
 
 from .interrupts import heard_once
 from .run_plan import Planned
-from .validation_runs import How, Runs, Subject, served
+from .validation_runs import Candidate, RunOptions, Runs, served
 
 _HISTORY = 50
 
 
-def run_all(planned: Sequence[Planned], subject: Subject, how: How, ports: Ports, report: Report) -> Validation:
-    """Run what is planned, judge it, store the validation and write its report.
+def run_all(
+    planned: Sequence[Planned], candidate: Candidate, options: RunOptions, ports: Ports, report: Report
+) -> Validation:
+    """Run the planned notebooks, judge them, store the validation and write its report.
 
-    What fails, a snapshot that cannot be served too, is in what is returned. Ctrl-C and a polite kill are raised, after
-    what had ended was stored.
+    Failures are in the result, a snapshot that cannot be served too. Ctrl-C and SIGTERM are raised after the finished
+    runs were stored.
     """
-    validation, stopped = run(planned, subject, how, ports, report)
+    validation, stopped = run(planned, candidate, options, ports, report)
     if stopped is not None:
         raise stopped
     return validation
@@ -35,41 +37,41 @@ def run_all(planned: Sequence[Planned], subject: Subject, how: How, ports: Ports
 
 @heard_once()
 def run(
-    planned: Sequence[Planned], subject: Subject, how: How, ports: Ports, report: Report
+    planned: Sequence[Planned], candidate: Candidate, options: RunOptions, ports: Ports, report: Report
 ) -> tuple[Validation, BaseException | None]:
-    """As ``run_all``; what ended it before its time is returned beside the validation."""
+    """As ``run_all``, but return the interrupt with the validation."""
     began, at = time.monotonic(), now()
-    # Named by its moment, so that folders sort; at random beside, since two may begin at once.
+    # The time sorts the folders; the random part keeps two that start at once apart.
     name = f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     folder = ports.reports.folder(name)
-    runs = Runs(planned, subject, how, ports, report, folder=how.executed or folder)
+    runs = Runs(planned, candidate, options, ports, report, folder=options.executed or folder)
     with contextlib.ExitStack() as last:
         last.callback(ports.validations.close)
-        if not how.cold:
-            ports.validations.expect((one.notebook, how.cwd) for one in planned)
-        with served(planned, subject, ports) as sides:
-            done, stopped = runs.all(sides)
-    found = (*how.runs, *done)
+        if not options.cold:
+            ports.validations.expect((one.notebook, options.cwd) for one in planned)
+        with served(planned, candidate, ports) as servers:
+            done, stopped = runs.all(servers)
+    all_runs = (*options.runs, *done)
     validation = Validation(
         id=name,
         at=at,
         by=getpass.getuser(),
-        trigger=how.trigger,
-        snapshot=subject.snapshot.tag if subject.snapshot else None,
-        endpoint=subject.endpoint,
-        stable=subject.stable.tag if subject.stable else None,
-        runs=found,
-        live=tuple(how.live),
+        trigger=options.trigger,
+        snapshot=candidate.snapshot.tag if candidate.snapshot else None,
+        endpoint=candidate.endpoint,
+        stable=candidate.stable.tag if candidate.stable else None,
+        runs=all_runs,
+        live=tuple(options.live),
         seconds=time.monotonic() - began,
-        notes=(*how.notes, *_notes(planned, subject)),
+        notes=(*options.notes, *_notes(planned, candidate)),
         stopped=None if stopped is None else "interrupted" if isinstance(stopped, KeyboardInterrupt) else "terminated",
-        verdict=worst((*(run.verdict for run in found), *(gate.verdict for gate in how.live))),
+        verdict=worst((*(run.verdict for run in all_runs), *(gate.verdict for gate in options.live))),
     )
     return _kept(validation, folder, ports), stopped
 
 
 def _kept(validation: Validation, folder: Path, ports: Ports) -> Validation:
-    """Stored first: whatever befalls its page, it is not lost; what cannot be stored is still told."""
+    """Store the validation, then write its page, so that a failed page loses nothing."""
     try:
         ports.store.keep_validation(validation)
         history = ports.store.validations(endpoint=validation.endpoint, limit=_HISTORY)
@@ -86,31 +88,31 @@ def _kept(validation: Validation, folder: Path, ports: Ports) -> Validation:
 
 
 def referred_to(ports: Ports) -> set[str]:
-    """The validations whose files have to stay: those of releases, and those that a release was forced against.
+    """The validations whose files are kept: those of releases, and those that ``--force`` overruled.
 
-    What was used again of an earlier validation lies in that one's folder, which stays too.
+    A result that was used again lies in the folder of its first validation, which is kept too.
     """
     endpoints = ports.store.endpoints()
-    now_ = [found.validation for endpoint in endpoints for found in endpoint.releases]
+    current = [release.validation for endpoint in endpoints for release in endpoint.releases]
     revisions = [revision.state for endpoint in endpoints for revision in ports.store.history(endpoint.name)]
-    once = [found.validation for state in revisions for found in state.releases]
-    forced = [found for found in once if found and found.forced is not None and found.verdict != "pass"]
-    names = {found.id for found in (*now_, *forced) if found}
+    former = [release.validation for state in revisions for release in state.releases]
+    forced = [one for one in former if one and one.forced is not None and one.verdict != "pass"]
+    names = {validated.id for validated in (*current, *forced) if validated}
     runs = [run for validation in ports.store.validations(ids=names) for run in validation.runs]
     files = [file for run in runs for file in (run.executed, run.executed_stable) if file]
     return names | {Path(file).parent.name for file in files}
 
 
 def in_words(error: Exception) -> str:
-    """What went wrong beside a result, in a line: with its kind where it is a bug."""
+    """An error beside a result, in one line; a bug has its type in front."""
     return error.message if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
 
 
-def _notes(planned: Sequence[Planned], subject: Subject) -> list[str]:
+def _notes(planned: Sequence[Planned], candidate: Candidate) -> list[str]:
     if not any(one.needs_stable for one in planned):
         return []
-    if subject.is_stable:
+    if candidate.is_stable:
         return ["this is the stable release itself: gates on stable compare it with itself"]
-    if subject.stable is None:
+    if candidate.stable is None:
         return ["there is no stable release: gates on stable have nothing to compare with"]
     return []

@@ -1,4 +1,4 @@
-"""The runs of a validation: each notebook asked of the candidate and, where a gate needs it, of stable; then judged."""
+"""The runs of a validation: each notebook with the candidate and, if a gate needs it, with stable; then judged."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from typing import Literal
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.evidence.agreement import Rule
+from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
-from jupyter_deploy.domain.validation.gate import Gate
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT, metrics_of_calls
 from jupyter_deploy.domain.validation.ports import Job, Ran, Served
 from jupyter_deploy.domain.validation.validation import GateResult, Metric, Run, Underway, titles
@@ -29,8 +29,8 @@ from .run_plan import Planned, compares
 
 
 @dataclass(frozen=True)
-class Subject:
-    """What is validated (None: the notebooks ask no model), and the stable release to compare it with."""
+class Candidate:
+    """The snapshot to validate (None: the notebooks call no model), its endpoint, and the stable release beside it."""
 
     snapshot: Snapshot | None
     endpoint: str | None = None
@@ -38,16 +38,16 @@ class Subject:
 
     @property
     def is_stable(self) -> bool:
-        """Whether it is compared with itself."""
+        """Whether the candidate is the stable release itself."""
         return self.snapshot is not None and self.stable is not None and self.snapshot.tag == self.stable.tag
 
 
 @dataclass(frozen=True)
-class How:
-    """How notebooks are run.
+class RunOptions:
+    """Options of a validation's runs.
 
-    ``workers`` kernels at once, each started from nothing if ``cold``; ``notes`` are kept with the validation, as are
-    ``runs`` and ``live``, found already.
+    ``workers`` kernels run at once; ``cold`` starts each without a fork server. ``notes`` are stored with the
+    validation, as are the earlier results ``runs`` and ``live``.
     """
 
     workers: int = 1
@@ -68,56 +68,66 @@ _NOTHING_ASKED = "the notebook asked the model nothing, so its figures may be of
 
 
 @dataclass(frozen=True)
-class Sides:
-    """The servers of what is validated and of stable; None: nothing needs that one."""
+class Servers:
+    """The model servers of the candidate and of stable; None: no run needs the server."""
 
     model: Served | None
     stable: Served | None
 
-    def asked(self, side: Side) -> Served | None:
-        """Which of them is ``model()`` in a run."""
+    def model_of(self, side: Side) -> Served | None:
+        """The server behind ``model()`` in a run."""
         return self.stable if side == "stable" else self.model
 
-    def variables(self, subject: Subject, job: str, side: Side) -> dict[str, str]:
-        """What the kernel of a job is told."""
-        found: dict[str, str] = {}
-        asked, snapshot = self.asked(side), subject.stable if side == "stable" else subject.snapshot
-        if asked is not None and snapshot is not None:
-            found |= {"NBDEPLOY_MODEL_URL": asked.url_for(job), "NBDEPLOY_MODEL": snapshot.tag}
-            if subject.snapshot is not None:  # what its author calls it, on both sides
-                found |= {"NBDEPLOY_SUBJECT": subject.snapshot.tag, "NBDEPLOY_SUBJECT_ENDPOINT": subject.endpoint or ""}
-        if self.stable is not None and subject.stable is not None:
-            found |= {
+    def variables(self, candidate: Candidate, job: str, side: Side) -> dict[str, str]:
+        """The environment variables of a job's kernel."""
+        variables: dict[str, str] = {}
+        model, snapshot = self.model_of(side), candidate.stable if side == "stable" else candidate.snapshot
+        if model is not None and snapshot is not None:
+            variables |= {"NBDEPLOY_MODEL_URL": model.url_for(job), "NBDEPLOY_MODEL": snapshot.tag}
+            if candidate.snapshot is not None:  # the candidate's names, for the run with stable too
+                variables["NBDEPLOY_SUBJECT"] = candidate.snapshot.tag
+                variables["NBDEPLOY_SUBJECT_ENDPOINT"] = candidate.endpoint or ""
+        if self.stable is not None and candidate.stable is not None:
+            variables |= {
                 "NBDEPLOY_REFERENCE_URL": self.stable.url_for(f"{job}.reference"),
-                "NBDEPLOY_REFERENCE": subject.stable.tag,
+                "NBDEPLOY_REFERENCE": candidate.stable.tag,
             }
-        return found
+        return variables
 
 
 @contextmanager
-def served(planned: Sequence[Planned], subject: Subject, ports: Ports) -> Iterator[Sides]:
-    """Within, what the notebooks ask for answers; both start at once, and beside the kernels."""
+def served(planned: Sequence[Planned], candidate: Candidate, ports: Ports) -> Iterator[Servers]:
+    """Within, the models that the notebooks call are served; both servers start at once, beside the kernels."""
     with contextlib.ExitStack() as stack:
-        model = stack.enter_context(ports.servers.serving(subject.snapshot)) if subject.snapshot and planned else None
-        stable = None
-        if subject.stable is not None and any(p.needs_stable or p.asks_reference for p in planned):
-            stable = model if subject.is_stable else stack.enter_context(ports.servers.serving(subject.stable))
-        yield Sides(model, stable)
+        model = stable = None
+        if candidate.snapshot and planned:
+            model = stack.enter_context(ports.servers.serving(candidate.snapshot))
+        if candidate.stable is not None and any(p.needs_stable or p.asks_reference for p in planned):
+            stable = model if candidate.is_stable else stack.enter_context(ports.servers.serving(candidate.stable))
+        yield Servers(model, stable)
 
 
 class Runs:
-    """Runs what is planned, in its order; whatever happens to one leaves the others alone.
+    """Runs the planned notebooks in order; a failed run affects no other.
 
     Parameters
     ----------
     folder
-        Where the notebooks as they ran are written.
+        The folder for the executed notebooks.
     """
 
     def __init__(
-        self, planned: Sequence[Planned], subject: Subject, how: How, ports: Ports, report: Report, *, folder: Path
+        self,
+        planned: Sequence[Planned],
+        candidate: Candidate,
+        options: RunOptions,
+        ports: Ports,
+        report: Report,
+        *,
+        folder: Path,
     ) -> None:
-        self._planned, self._subject, self._how, self._ports, self._report = planned, subject, how, ports, report
+        self._planned, self._candidate, self._options = planned, candidate, options
+        self._ports, self._report = ports, report
         self._titles = titles([(one.origin, one.parameters) for one in planned])
         self._outputs = [folder / name for name in output_names(planned)]
         self._lock = threading.Lock()
@@ -126,15 +136,15 @@ class Runs:
         self._ran: list[dict[Side, Ran]] = [{} for _ in planned]
         self._done: dict[int, Run] = {}
 
-    def all(self, sides: Sides) -> tuple[list[Run], BaseException | None]:
-        """All runs, and what ended them before their time (Ctrl-C, a polite kill), if anything did."""
+    def all(self, servers: Servers) -> tuple[list[Run], BaseException | None]:
+        """All runs, and the interrupt (Ctrl-C, SIGTERM) that ended them early, if any."""
         for number in range(len(self._planned)):
             self._tell(number)
-        pool = ThreadPoolExecutor(self._how.workers, thread_name_prefix="validation")
+        pool = ThreadPoolExecutor(self._options.workers, thread_name_prefix="validation")
         stopped: BaseException | None = None
         try:
-            tasks = [(number, side) for number in range(len(self._planned)) for side in self._sides_of(number, sides)]
-            futures = [pool.submit(self._side, number, side, sides) for number, side in tasks]
+            tasks = [(number, side) for number in range(len(self._planned)) for side in self._sides_of(number, servers)]
+            futures = [pool.submit(self._side, number, side, servers) for number, side in tasks]
             for future in futures:
                 future.result()
         except BaseException as error:
@@ -149,32 +159,32 @@ class Runs:
             pool.shutdown(wait=True, cancel_futures=True)
         return [self._result(number) for number in range(len(self._planned))], stopped
 
-    def _sides_of(self, number: int, sides: Sides) -> tuple[Side, ...]:
+    def _sides_of(self, number: int, servers: Servers) -> tuple[Side, ...]:
         planned = self._planned[number]
-        twice = sides.stable is not None and planned.needs_stable and not self._subject.is_stable
+        twice = servers.stable is not None and planned.needs_stable and not self._candidate.is_stable
         return ("candidate", "stable") if twice else ("candidate",)
 
-    def _side(self, number: int, side: Side, sides: Sides) -> None:
+    def _side(self, number: int, side: Side, servers: Servers) -> None:
         with self._lock:
             if self._halted and number not in self._begun:
                 return
             self._begun.setdefault(number, time.monotonic())
         try:
-            ran = self._run(number, side, sides)
+            ran = self._run(number, side, servers)
         except Exception as error:  # noqa: BLE001 - a full disk, or a bug: it fails this run alone
             said = str(error) if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
             ran = Ran("raised", time.monotonic() - self._begun[number], detail=said)
         with self._lock:
             self._ran[number][side] = ran
-            complete = len(self._ran[number]) == len(self._sides_of(number, sides))
+            complete = len(self._ran[number]) == len(self._sides_of(number, servers))
         if complete:
-            self._finish(number, sides)
+            self._finish(number, servers)
 
-    def _run(self, number: int, side: Side, sides: Sides) -> Ran:
-        planned, how, job = self._planned[number], self._how, _job(number, side)
-        asked = sides.asked(side)
-        if asked is not None and planned.asks_model:
-            asked.check()  # one that could not be started fails a run before its kernel begins
+    def _run(self, number: int, side: Side, servers: Servers) -> Ran:
+        planned, options, job = self._planned[number], self._options, _job(number, side)
+        model = servers.model_of(side)
+        if model is not None and planned.asks_model:
+            model.check()  # a server that did not start fails a run before its kernel starts
         output = self._outputs[number]
         began = time.monotonic()
 
@@ -187,26 +197,26 @@ class Runs:
                 notebook=planned.notebook,
                 parameters=planned.parameters,
                 output=output_of(output, side),
-                variables={**planned.variables, **sides.variables(self._subject, job, side)},
-                cwd=how.cwd,
-                timeout=how.timeout.total_seconds() if how.timeout else None,
+                variables={**planned.variables, **servers.variables(self._candidate, job, side)},
+                cwd=options.cwd,
+                timeout=options.timeout.total_seconds() if options.timeout else None,
             ),
             on_cell,
         )
         try:
-            if asked is not None and (planned.asks_model or ran.status != "done"):
-                asked.check()
-        except DeployError as error:  # what the kernel saw of it is a broken connection
+            if model is not None and (planned.asks_model or ran.status != "done"):
+                model.check()
+        except DeployError as error:  # the kernel saw a broken connection only
             return replace(ran, status="raised" if ran.status == "done" else ran.status, detail=str(error))
         return ran
 
-    def _finish(self, number: int, sides: Sides) -> None:
+    def _finish(self, number: int, servers: Servers) -> None:
         planned, ran = self._planned[number], self._ran[number]
         done, of_stable = ran["candidate"], ran.get("stable")
         gates: tuple[GateResult, ...] = ()
         try:
-            done, of_stable = self._with_calls(number, done, of_stable, sides)
-            if self._subject.is_stable and planned.needs_stable:
+            done, of_stable = self._with_calls(number, done, of_stable, servers)
+            if self._candidate.is_stable and planned.needs_stable:
                 of_stable = done
             gates = self._judged(planned, done, of_stable)
         except Exception as error:  # noqa: BLE001 - as above
@@ -218,7 +228,7 @@ class Runs:
         run = self._as_run(number, done, of_stable, gates)
         with self._lock:
             self._done[number] = run
-            if self._how.fail_fast and run.verdict == "fail" and not self._halted:
+            if self._options.fail_fast and run.verdict == "fail" and not self._halted:
                 self._halted = f"{self._titles[number]} failed before"
         self._tell(number, planned.notebook.cells, state=run.verdict, seconds=run.seconds)
 
@@ -228,7 +238,7 @@ class Runs:
         try:
             done = replace(done, metrics=self._with_intervals(done.metrics))
             stable_metrics = self._with_intervals(stable_metrics)
-        except Exception as error:  # noqa: BLE001 - as above: what was measured is not lost with it
+        except Exception as error:  # noqa: BLE001 - as above: its metrics are kept
             done = _failed(done, error)
         return Run(
             notebook=planned.origin,
@@ -248,7 +258,7 @@ class Runs:
         )
 
     def _result(self, number: int) -> Run:
-        """What came of a run; where it did not begin, or was stopped between its sides, that."""
+        """The result of a run; a run that did not start, or was stopped before stable's part, has a status for that."""
         if number in self._done:
             return self._done[number]
         candidate = self._ran[number].get("candidate")
@@ -259,64 +269,64 @@ class Runs:
         self._tell(number, state="not run")
         return run
 
-    def _with_calls(self, number: int, done: Ran, of_stable: Ran | None, sides: Sides) -> tuple[Ran, Ran | None]:
-        """With the metrics that no notebook has to record: what the servers saw of the runs' calls."""
-        if sides.model is None or self._subject.snapshot is None:
+    def _with_calls(self, number: int, done: Ran, of_stable: Ran | None, servers: Servers) -> tuple[Ran, Ran | None]:
+        """Add the metrics that the servers made of the runs' calls."""
+        if servers.model is None or self._candidate.snapshot is None:
             return done, of_stable
         job = _job(number, "candidate")
-        signature = (self._subject.stable or self._subject.snapshot).manifest.signature
+        signature = (self._candidate.stable or self._candidate.snapshot).manifest.signature
         rule = Rule.of(signature.answer_dtype, None, None)
         others = None
-        if self._subject.is_stable:
-            others = sides.model.calls(job)
-        elif sides.stable is not None:
-            others = sides.stable.calls(_job(number, "stable") if of_stable else f"{job}.reference")
-        mine = sides.model.calls(job)
-        found = metrics_of_calls(mine, others, rule, done.metrics)
+        if self._candidate.is_stable:
+            others = servers.model.calls(job)
+        elif servers.stable is not None:
+            others = servers.stable.calls(_job(number, "stable") if of_stable else f"{job}.reference")
+        mine = servers.model.calls(job)
+        metrics = metrics_of_calls(mine, others, rule, done.metrics)
         nothing = _NOTHING_ASKED if done.status == "done" and self._planned[number].asks_model else ""
         unasked = nothing if not mine.calls and not mine.dropped else ""
         words = _joined(done.detail, mine.left_out, unasked)
-        done = replace(done, metrics=(*done.metrics, *found), detail=words)
+        done = replace(done, metrics=(*done.metrics, *metrics), detail=words)
         if of_stable is not None and others is not None:
-            found = metrics_of_calls(others, None, rule, of_stable.metrics)
-            of_stable = replace(of_stable, metrics=(*of_stable.metrics, *found))
+            metrics = metrics_of_calls(others, None, rule, of_stable.metrics)
+            of_stable = replace(of_stable, metrics=(*of_stable.metrics, *metrics))
         return done, of_stable
 
     def _with_intervals(self, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-        """Kept with the metrics, since their rows are not."""
+        """Store intervals with the metrics, since documents have no rows."""
         interval = self._ports.judge.interval
         return tuple(metric.model_copy(update={"interval": interval(metric)}) for metric in metrics)
 
     def _judged(self, planned: Planned, done: Ran, of_stable: Ran | None) -> tuple[GateResult, ...]:
         stable = of_stable.metrics if of_stable else None
         broken = of_stable if of_stable is not None and of_stable is not done and of_stable.status != "done" else None
-        found = []
+        results = []
         for gate, origin in planned.gates:
             judged = self._ports.judge.judge(gate, done.metrics, stable)
-            # What a run that broke off measured is not what stable reaches.
+            # The metrics of a run that broke off are not stable's.
             if broken is not None and compares(gate) and (judged.value is not None or gate.metric == AGREEMENT):
                 judged = _undecided(gate, judged, broken)
-            found.append(judged.model_copy(update={"origin": origin}))
-        return tuple(found)
+            results.append(judged.model_copy(update={"origin": origin}))
+        return tuple(results)
 
     def _tell(self, number: int, cell: int = 0, **more: object) -> None:
         notebook = self._planned[number].notebook
         title, words = self._titles[number], notebook.lines[cell - 1] if 0 < cell <= len(notebook.lines) else ""
-        told = {"state": "running" if "side" in more else "waiting", "words": words, **more}
+        progress = {"state": "running" if "side" in more else "waiting", "words": words, **more}
         self._report(
-            Underway.model_validate({"run": number, "title": title, "cell": cell, "cells": notebook.cells} | told)
+            Underway.model_validate({"run": number, "title": title, "cell": cell, "cells": notebook.cells} | progress)
         )
 
 
 def _failed(ran: Ran, error: Exception) -> Ran:
-    """A run whose result cannot be judged; what ended it before is still told."""
+    """A run whose result cannot be judged; its earlier detail is kept."""
     status = "raised" if ran.status == "done" else ran.status
     words = f"its result cannot be judged: {type(error).__name__}: {error}"
     return replace(ran, status=status, detail=_joined(ran.detail, words))
 
 
 def _joined(*words: str) -> str:
-    """What is to be said of a run, without what is empty."""
+    """The parts of a detail that are not empty."""
     return "; ".join(filter(None, words))
 
 
@@ -325,30 +335,30 @@ def _job(number: int, side: Side) -> str:
 
 
 def _undecided(gate: Gate, judged: GateResult, of_stable: Ran) -> GateResult:
-    of = gate.of if judged.value is None else f"{gate.of} {judged.value:.4g}"
+    label = gate.label if judged.value is None else f"{gate.label} {judged.value:.4g}"
     return GateResult(
         expression=gate.expression,
         verdict="inconclusive",
-        sentence=f"{of}: {' '.join(_of_stable(of_stable).split())}: inconclusive",
+        sentence=f"{label}: {' '.join(_of_stable(of_stable).split())}: inconclusive",
         value=judged.value,
         n=judged.n,
     )
 
 
 def _of_stable(ran: Ran) -> str:
-    """Why stable's figures are missing or not complete."""
+    """The reason why stable's metrics are missing or incomplete."""
     if ran.error is not None:
         return f"asked of stable, cell {ran.error.cell} raised {ran.error.ename}: {ran.error.evalue}"
     return f"asked of stable, it was {ran.status}{f': {ran.detail}' if ran.detail else ''}"
 
 
 def output_names(planned: Sequence[Planned]) -> list[str]:
-    """Names of the notebooks as they ran: each one's own, with a number where it is another one's already.
+    """File names of the executed notebooks: the notebook's own, with a number if the name is taken.
 
-    ``.stable`` stands in the name of what the same notebook was of stable, so that is kept free too.
+    The run with stable has ``.stable`` in its name, so that name is reserved too.
     """
     stems = [one.notebook.path.stem for one in planned]
-    several, taken, found = Counter(stems), set[str](), dict[int, str]()
+    several, taken, names = Counter(stems), set[str](), dict[int, str]()
 
     def take(name: str) -> bool:
         both = {name.casefold(), f"{name}.stable".casefold()}  # a file system may take upper and lower case for one
@@ -358,10 +368,10 @@ def output_names(planned: Sequence[Planned]) -> list[str]:
 
     own = [number for number, stem in enumerate(stems) if several[stem] == 1 and take(stem)]
     for number, stem in enumerate(stems):
-        found[number] = stem if number in own else next(n for i in count(1) if take(n := f"{stem}-{i}"))
-    return [f"{found[number]}.ipynb" for number in range(len(stems))]
+        names[number] = stem if number in own else next(n for i in count(1) if take(n := f"{stem}-{i}"))
+    return [f"{names[number]}.ipynb" for number in range(len(stems))]
 
 
 def output_of(output: Path, side: Side) -> Path:
-    """Where a side's notebook is written, of where the candidate's is."""
+    """The path of the executed notebook of a side, by the path of the candidate's."""
     return output.with_suffix(".stable.ipynb") if side == "stable" else output

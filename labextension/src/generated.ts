@@ -46,78 +46,6 @@ export interface AtBoot {
   todo: string | null;
 }
 /**
- * What a deploy from a notebook finds around it.
- */
-export interface BesideRequest {
-  /**
-   * The notebook's file: an absolute path, or one relative to the server's folder.
-   */
-  path: string;
-}
-/**
- * What the dialog finds around a notebook.
- *
- * Attributes
- * ----------
- * name
- *     The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
- * endpoints
- *     Names that are taken, each with its role for a next release.
- * gates, notebooks
- *     What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
- * resources
- *     What a release gets where nothing is said.
- */
-export interface BesideView {
-  name: string;
-  endpoints: {
-    [k: string]: 'stable' | 'shadow';
-  };
-  notebooks: NotebookBeside[];
-  gates: string[];
-  asked: string[];
-  resources: Resources;
-}
-/**
- * A validation notebook near the one that is open.
- *
- * ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
- */
-export interface NotebookBeside {
-  path: string;
-  title: string;
-  of: string;
-  gates: string[];
-  parameters: {
-    [k: string]: unknown;
-  };
-}
-/**
- * What a release may use: None is any, of workers and threads the usual number.
- */
-export interface Resources {
-  /**
-   * Processors, such as 2 or 0.5, for all its workers.
-   */
-  cpu: number | null;
-  /**
-   * Memory for all its workers together, such as 512MB or 2GiB.
-   */
-  memory: number | null;
-  /**
-   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
-   */
-  gpu: string | null;
-  /**
-   * Processes, which share the loaded model's memory (default: 1).
-   */
-  workers: number | null;
-  /**
-   * Threads of a worker's numerical libraries (default: cpu / workers).
-   */
-  threads: number | null;
-}
-/**
  * What a cell raised; ``traceback`` without colours and without secrets.
  */
 export interface CellError {
@@ -136,7 +64,7 @@ export interface Change {
   after: unknown;
 }
 /**
- * What is other in a release than in its predecessor: the one that was stable when it came. ``words`` in short.
+ * The difference between a release and its predecessor, the stable release at its deploy; ``words`` sum it up.
  */
 export interface Changes {
   predecessor: string;
@@ -152,7 +80,7 @@ export interface Check {
   cell: number | null;
 }
 /**
- * What went from this machine's image store, or with ``dry_run`` what would go.
+ * The images removed from this machine's store; with ``dry_run``, those that would be removed.
  */
 export interface Collected {
   folder: string;
@@ -163,13 +91,13 @@ export interface Collected {
    */
   freed: number;
   /**
-   * Container engines that could not tell what they run: all images were kept.
+   * Container engines that did not report their containers: all images were kept.
    */
   unasked: string[];
   dry_run: boolean;
 }
 /**
- * A built image: its digest is that of its manifest, and the same wherever it lies.
+ * A built image; its digest is that of its manifest, in every store and registry.
  */
 export interface Image {
   digest: string;
@@ -197,7 +125,7 @@ export interface Image {
   };
 }
 /**
- * One layer: of these a registry keeps and sends each once.
+ * One layer; a registry stores and sends each once.
  */
 export interface Layer {
   kind: 'base' | 'dependencies' | 'model' | 'code';
@@ -215,7 +143,7 @@ export interface Layer {
   size: number;
 }
 /**
- * An image and what uses it; ``here``: it lies in this machine's image store.
+ * An image and its uses; ``here``: it is in this machine's image store.
  */
 export interface UsedImage {
   image: Image;
@@ -508,13 +436,13 @@ export interface FlippedRow {
   candidate: string;
 }
 /**
- * Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.
+ * Write an endpoint as a Compose file: its releases from their published images, and a gateway.
  *
- * podman-compose and docker compose run it anywhere, with the same shares, shadows, names and records; nothing of
- * nbdeploy is needed for that. Each release that has traffic has to be published. The gateway's image, which is
- * Envoy on the stable release's base, is made and sent beside it.
+ * podman-compose and docker compose run it anywhere without nbdeploy, with the same shares, shadows, names and
+ * records. Each release with traffic must be published. The gateway's image, Envoy on the stable release's base, is
+ * built and pushed too.
  *
- * For example: nbdeploy compose churn. All of it: docs/publish.md.
+ * For example: nbdeploy compose churn. Details: docs/publish.md.
  */
 export interface ComposeRequest {
   /**
@@ -522,32 +450,32 @@ export interface ComposeRequest {
    */
   name: string;
   /**
-   * The folder, {name} in it being the endpoint's name; made if need be.
+   * The folder, with {name} for the endpoint's name; made if need be.
    */
   output_dir?: string;
   /**
-   * Where clients find the gateway, on 127.0.0.1.
+   * The gateway's port on 127.0.0.1.
    */
   port?: number;
   /**
-   * HOST/PATH where the gateway's image goes (default: where the stable release was published).
+   * HOST/PATH of the gateway's image (default: the destination of the stable release's image).
    */
   push_to?: string | null;
   /**
-   * The base image of the gateway's, HOST/PATH@sha256:… (default: that of the stable release's).
+   * The base of the gateway's image, HOST/PATH@sha256:… (default: the stable release's).
    */
   base?: string | null;
   /**
-   * Write over files that somebody else wrote or changed; others stay in any case.
+   * Overwrite project files that were changed or made by others; other files stay in any case.
    */
   overwrite?: boolean;
   /**
-   * Show what would be written; write and send nothing.
+   * Show the files; write and send nothing.
    */
   dry_run?: boolean;
 }
 /**
- * A folder with a Compose file of an endpoint, or with ``dry_run`` what would be in it.
+ * A folder with an endpoint's Compose file; with ``dry_run``, its future content.
  */
 export interface Composed {
   endpoint: string;
@@ -603,11 +531,11 @@ export interface Counted {
   rates: number[];
 }
 /**
- * What the gateway counted of a release in its present role, since the gateway started.
+ * The gateway's counters of a release in its present role, since the gateway started.
  *
- * ``requests`` are predictions that were answered (a shadow: copies), feedback and metadata left out; ``errors`` those
- * of them with 500 and above, also where the release was not reached; ``p50_ms`` the median time to an answer of any
- * kind, None before there was one.
+ * ``requests`` counts answered predictions (of a shadow: copies), without feedback and metadata; ``errors`` those with
+ * status 500 and above, also if the release was not reached; ``p50_ms`` is the median time to an answer of any kind,
+ * None before the first.
  */
 export interface Counts {
   requests: number;
@@ -1222,7 +1150,7 @@ export interface DownRequest {}
 /**
  * A name that clients call.
  *
- * ``revision`` grows by one with every change. ``idle_since`` says at which revision a release lost its last
+ * ``revision`` grows by one with every change. ``idle_since`` has the revision at which a release lost its last
  * traffic: it is kept warm for a few revisions and then stopped. ``running`` False: stopped on purpose.
  */
 export interface Endpoint {
@@ -1254,9 +1182,9 @@ export interface Endpoint {
   restored: number | null;
 }
 /**
- * One bento running behind an endpoint.
+ * One bento behind an endpoint.
  *
- * ``interpreter``, ``path`` and ``digest`` are what a target needs to start it and to verify what it starts.
+ * A target starts it by ``interpreter`` and ``path``, and verifies it by ``digest``.
  */
 export interface Release {
   endpoint: string;
@@ -1278,11 +1206,11 @@ export interface Release {
   framework: string;
   stochastic: boolean;
   /**
-   * None: the first one, or of a former version's store.
+   * None: it is the endpoint's first release.
    */
   changes: Changes | null;
   /**
-   * What the checks found when it was deployed, and what was waived then.
+   * Findings of the checks at its deploy, and their waivers.
    */
   findings: Finding[];
   /**
@@ -1293,7 +1221,7 @@ export interface Release {
    * Columns whose values are never written down.
    */
   redact: string[];
-  resources: Resources1;
+  resources: Resources;
   /**
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
@@ -1301,9 +1229,9 @@ export interface Release {
   created_at: string;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
-export interface Resources1 {
+export interface Resources {
   /**
    * Processors, such as 2 or 0.5, for all its workers.
    */
@@ -1326,10 +1254,10 @@ export interface Resources1 {
   threads: number | null;
 }
 /**
- * Who answers: one stable release, at most one canary, any number of shadows.
+ * The roles of releases: one stable release, at most one canary, any number of shadows.
  *
  * ``canary_percent`` of the requests go to the canary, the rest to stable. Each shadow gets a copy of its
- * percentage of the requests; what it answers goes to the records alone.
+ * percentage of the requests; its answers go only to the records.
  */
 export interface Traffic {
   stable: string;
@@ -1373,9 +1301,9 @@ export interface EndpointRow {
   changed_at: string | null;
 }
 /**
- * An endpoint as it is wanted and as it is found; ``gateway``: whether anybody listens at the URL.
+ * Desired and observed state of an endpoint; ``gateway``: whether the gateway listens at the URL.
  *
- * ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+ * ``url`` is for programs on this machine, ``public_url`` (a setting) for all others.
  */
 export interface EndpointStatus {
   name: string;
@@ -1411,7 +1339,7 @@ export interface ReleaseStatus {
    * HOST/PATH@sha256:… of the image that it runs from.
    */
   image: string | null;
-  resources: Resources2;
+  resources: Resources1;
   /**
    * How its resources are enforced.
    */
@@ -1430,9 +1358,9 @@ export interface Source1 {
   variable: string | null;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
-export interface Resources2 {
+export interface Resources1 {
   /**
    * Processors, such as 2 or 0.5, for all its workers.
    */
@@ -1534,10 +1462,10 @@ export interface EndpointsView {
   home: string;
 }
 /**
- * One thing that was asked of an image; ``inconclusive``: it could not be found out here.
+ * The result of one check of an image; ``inconclusive``: it could not be decided here.
  *
- * ``digest``: whether the reference names what this store published; ``snapshot``: whether label, bento and model name
- * the same snapshot; ``model``: whether its files are those that the snapshot names.
+ * ``digest``: whether this store published the image under the reference; ``snapshot``: whether label, bento and model
+ * name the same snapshot; ``model``: whether the files have the snapshot's hashes.
  */
 export interface Evidence {
   subject: 'signature' | 'digest' | 'snapshot' | 'model' | 'validation';
@@ -1685,39 +1613,6 @@ export interface Snippet {
   text: string;
 }
 /**
- * What the kernel tells of itself: the bridge's answer.
- *
- * Attributes
- * ----------
- * version
- *     nbdeploy's there.
- * problem, remedy
- *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
- */
-export interface Found {
-  version: string;
-  interpreter: string;
-  pid: number;
-  notebook: string | null;
-  home: string;
-  models: ModelCandidate[];
-  problem: string;
-  remedy: string;
-}
-/**
- * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
- */
-export interface ModelCandidate {
-  variable: string;
-  kind: string;
-  framework: string;
-  methods: string[];
-  method: string | null;
-  examples: ExampleGuess[];
-  why: string;
-  cell: number | null;
-}
-/**
  * A gate and whether it holds; ``sentence`` explains it in one line, ``method`` names the statistic behind it.
  */
 export interface GateResult {
@@ -1736,13 +1631,13 @@ export interface GateResult {
   n: number | null;
 }
 /**
- * Remove the images that nothing uses from this machine's store; registries are not touched.
+ * Remove unused images from this machine's store; registries are not touched.
  *
- * What an endpoint, a revision in its history, a publication or a container refers to stays.
+ * Images of endpoints, of revisions in their history, of publications and of containers stay.
  */
 export interface GcRequest {
   /**
-   * Show what would go, and leave it.
+   * Show the images that would be removed; remove none.
    */
   dry_run?: boolean;
 }
@@ -1756,9 +1651,9 @@ export interface HistoryRequest {
   name: string;
 }
 /**
- * The images that are known, newest first.
+ * The known images, newest first.
  *
- * ``unasked`` says which container engines could not tell what they run, and why.
+ * ``unasked`` names the container engines that did not report their containers, with reasons.
  */
 export interface ImageList {
   /**
@@ -1766,14 +1661,14 @@ export interface ImageList {
    */
   folder: string;
   /**
-   * Bytes of what its images are made of, what several share being there once.
+   * Bytes of its images, with shared blobs counted once.
    */
   size: number;
   images: UsedImage[];
   unasked: string[];
 }
 /**
- * The images of this machine's store and those that were published: what they are, and what uses each.
+ * List the images of this machine's store and the published ones, with their uses.
  */
 export interface ImagesRequest {}
 /**
@@ -1932,6 +1827,39 @@ export interface JobWithEvents {
   events: JobEvent[];
 }
 /**
+ * What the kernel tells of itself: the bridge's answer.
+ *
+ * Attributes
+ * ----------
+ * version
+ *     nbdeploy's there.
+ * problem, remedy
+ *     Why nothing could be deployed from here as it is, such as a setting that is wrong; empty: nothing is.
+ */
+export interface KernelReport {
+  version: string;
+  interpreter: string;
+  pid: number;
+  notebook: string | null;
+  home: string;
+  models: ModelCandidate[];
+  problem: string;
+  remedy: string;
+}
+/**
+ * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
+ */
+export interface ModelCandidate {
+  variable: string;
+  kind: string;
+  framework: string;
+  methods: string[];
+  method: string | null;
+  examples: ExampleGuess[];
+  why: string;
+  cell: number | null;
+}
+/**
  * All endpoints.
  */
 export interface ListRequest {}
@@ -2020,6 +1948,78 @@ export interface Metric {
    * Of the value; None: it was given without rows.
    */
   interval: Interval | null;
+}
+/**
+ * A validation notebook near the one that is open.
+ *
+ * ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
+ */
+export interface NearbyNotebook {
+  path: string;
+  title: string;
+  of: string;
+  gates: string[];
+  parameters: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * What a deploy from a notebook finds around it.
+ */
+export interface NotebookContextRequest {
+  /**
+   * The notebook's file: an absolute path, or one relative to the server's folder.
+   */
+  path: string;
+}
+/**
+ * What the dialog finds around a notebook.
+ *
+ * Attributes
+ * ----------
+ * name
+ *     The endpoint that this notebook's model was deployed to last, else one made of the notebook's name.
+ * endpoints
+ *     Names that are taken, each with its role for a next release.
+ * gates, notebooks
+ *     What nbdeploy.yaml or the endpoint asks, and what lies beside the notebook.
+ * resources
+ *     What a release gets where nothing is said.
+ */
+export interface NotebookContextView {
+  name: string;
+  endpoints: {
+    [k: string]: 'stable' | 'shadow';
+  };
+  notebooks: NearbyNotebook[];
+  gates: string[];
+  asked: string[];
+  resources: Resources2;
+}
+/**
+ * A release's resources; None: any, or the usual number of workers and threads.
+ */
+export interface Resources2 {
+  /**
+   * Processors, such as 2 or 0.5, for all its workers.
+   */
+  cpu: number | null;
+  /**
+   * Memory for all its workers together, such as 512MB or 2GiB.
+   */
+  memory: number | null;
+  /**
+   * Devices as CUDA counts them, such as 0 or 0,1; none: no device.
+   */
+  gpu: string | null;
+  /**
+   * Processes, which share the loaded model's memory (default: 1).
+   */
+  workers: number | null;
+  /**
+   * Threads of a worker's numerical libraries (default: cpu / workers).
+   */
+  threads: number | null;
 }
 /**
  * Call the endpoint through its gateway.
@@ -2116,7 +2116,7 @@ export interface PromoteRequest {
   reason?: string;
 }
 /**
- * An image in a registry, as this store remembers it.
+ * An image in a registry, recorded by this store.
  */
 export interface Publication {
   /**
@@ -2141,13 +2141,13 @@ export interface Publication {
   user: string;
 }
 /**
- * Make a container image of a release, send it to a registry and remember its digest.
+ * Build a container image of a release, push it to a registry and record its digest.
  *
- * Any container runtime or cloud starts it; nothing of nbdeploy is needed for that. A layer that the registry has is
- * not sent again. A bill of materials (CycloneDX) is attached to the image, and with a key a signature.
+ * Any container runtime or cloud runs it without nbdeploy. Layers that the registry has are not sent again. A bill of
+ * materials (CycloneDX) is attached to the image, and with a key a signature.
  *
- * A release that did not pass what its endpoint asks of releases is refused. For example:
- * nbdeploy publish churn --to registry.example/team/churn. All of it: docs/publish.md.
+ * A release that does not pass its endpoint's gates is refused. For example:
+ * nbdeploy publish churn --to registry.example/team/churn. Details: docs/publish.md.
  */
 export interface PublishRequest {
   /**
@@ -2159,7 +2159,7 @@ export interface PublishRequest {
    */
   release?: string | null;
   /**
-   * HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else where the endpoint was published last; without a tag the release's version is the tag).
+   * HOST/PATH or HOST/PATH:TAG (default: the setting publish_to, else the destination of the endpoint's last publication; the default tag is the release's version).
    */
   to?: string | null;
   /**
@@ -2167,15 +2167,15 @@ export interface PublishRequest {
    */
   base?: string | null;
   /**
-   * What makes the image: daemonless needs no container engine; engine has buildah, podman or docker build a Containerfile, which is kept.
+   * The builder: daemonless needs no container engine; engine lets buildah, podman or docker build a Containerfile, which is kept.
    */
   builder?: 'daemonless' | 'engine';
   /**
-   * Sign by this private key of cosign's, a file (default: the setting sign_key).
+   * File of a private key of cosign for the signature (default: the setting sign_key).
    */
   sign?: string | null;
   /**
-   * Have a tag name this image that names another one now.
+   * Move a tag that names another image.
    */
   overwrite?: boolean;
   /**
@@ -2183,18 +2183,18 @@ export interface PublishRequest {
    */
   force?: boolean;
   /**
-   * Why it is forced; kept with the publication.
+   * The reason for --force; stored with the publication.
    */
   reason?: string;
   /**
-   * Make the image, show its layers and what the registry has of them; send nothing.
+   * Build the image, show its layers and those that the registry has; send nothing.
    */
   dry_run?: boolean;
 }
 /**
- * A release's image in a registry, or with ``dry_run`` what would be there.
+ * A release's image in a registry; with ``dry_run``, the image that would be sent.
  *
- * ``changed`` is False when the tag named this very image already: no layer was sent.
+ * ``changed`` is False if the tag named this image already, so that no layer was sent.
  */
 export interface Published {
   publication: Publication;
@@ -2432,7 +2432,7 @@ export interface Reproduction {
   distributions: number;
 }
 /**
- * What a release may use: None is any, of workers and threads the usual number.
+ * A release's resources; None: any, or the usual number of workers and threads.
  */
 export interface Resources3 {
   /**
@@ -2457,7 +2457,31 @@ export interface Resources3 {
   threads: number | null;
 }
 /**
- * One change of an endpoint: who, when, why, what.
+ * A verb's result as a page.
+ */
+export interface ResultPageRequest {
+  /**
+   * The id of the job whose result it is.
+   */
+  job?: string | null;
+  /**
+   * Without a job: the verb that gave 'result' at once.
+   */
+  verb?: string | null;
+  /**
+   * With 'verb': what it gave.
+   */
+  result?: unknown;
+}
+/**
+ * A job's result as a page: HTML without scripts, in which data are escaped.
+ */
+export interface ResultPageView {
+  title: string;
+  html: string;
+}
+/**
+ * One change of an endpoint: user, time, reason, description.
  */
 export interface Revision {
   endpoint: string;
@@ -2611,30 +2635,6 @@ export interface Table {
   words: string;
   problem: string;
   remedy: string;
-}
-/**
- * A verb's result as a page.
- */
-export interface ToldRequest {
-  /**
-   * The id of the job whose result it is.
-   */
-  job?: string | null;
-  /**
-   * Without a job: the verb that gave 'result' at once.
-   */
-  verb?: string | null;
-  /**
-   * With 'verb': what it gave.
-   */
-  result?: unknown;
-}
-/**
- * A job's result as a page: HTML without scripts, in which data are escaped.
- */
-export interface ToldView {
-  title: string;
-  html: string;
 }
 /**
  * The tolerance of floating-point answers (labels and integers must be equal).
@@ -2911,7 +2911,7 @@ export interface ValidationsView {
   }[];
 }
 /**
- * What could be found out about an image, and what follows from it.
+ * The checks of an image and their verdict.
  */
 export interface Verified {
   /**
@@ -2929,10 +2929,10 @@ export interface Verified {
   verdict: 'pass' | 'fail' | 'inconclusive';
 }
 /**
- * Check an image in a registry: who signed it, and that the model in it is the one that was validated.
+ * Check an image in a registry: its signature, and that its model is the validated one.
  *
- * It is brought to this machine and read; nothing of it runs. The exit code is 0 when nothing speaks against it and a
- * signature or this store vouches for it, 1 when something does, 4 when nobody here knows it.
+ * The image is pulled to this machine and read, not run. The exit code is 0 if no check fails and a signature or this
+ * store vouches for the image, 1 if a check fails, 4 if nothing here vouches for it.
  */
 export interface VerifyRequest {
   /**
@@ -3012,39 +3012,71 @@ export interface Views {
   live: { request: LiveRequest; document: LiveView };
   records: { request: RecordsRequest; document: RecordsView };
   record: { request: RecordRequest; document: RecordView };
-  told: { request: ToldRequest; document: ToldView };
-  beside: { request: BesideRequest; document: BesideView };
+  result_page: { request: ResultPageRequest; document: ResultPageView };
+  notebook_context: { request: NotebookContextRequest; document: NotebookContextView };
 }
 
 export type Verb = keyof Requests;
 
-/** The verbs in their order: what each is for, and whether it is a job. */
-export const VERBS: { readonly [verb in Verb]: { summary: string; slow: boolean } } = {
-  deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true },
-  validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true },
-  init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false },
-  list: { summary: "All endpoints.", slow: false },
-  describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false },
-  traffic: { summary: "Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.", slow: true },
-  promote: { summary: "The candidate becomes stable, at once and without losing a request.", slow: true },
-  rollback: { summary: "Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.", slow: true },
-  history: { summary: "The endpoint's revisions: who, when, why, what changed.", slow: false },
-  compare: { summary: "A candidate against stable: a shadow paired on the same requests, a canary unpaired.", slow: false },
-  diff: { summary: "What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.", slow: true },
-  logs: { summary: "The endpoint's records, oldest first.", slow: false },
-  predict: { summary: "Call the endpoint through its gateway.", slow: false },
-  feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true },
-  reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true },
-  publish: { summary: "Make a container image of a release, send it to a registry and remember its digest.", slow: true },
-  verify: { summary: "Check an image in a registry: who signed it, and that the model in it is the one that was validated.", slow: true },
-  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway before them.", slow: true },
-  images: { summary: "The images of this machine's store and those that were published: what they are, and what uses each.", slow: false },
-  gc: { summary: "Remove the images that nothing uses from this machine's store; registries are not touched.", slow: true },
-  purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true },
-  stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true },
-  down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true },
-  reconcile: { summary: "Make what runs equal to what is wanted: after a crash, a kill or a reboot.", slow: true },
+/** The verbs in their order. A slow one is a job; a destructive one stops or removes something. */
+export const VERBS: {
+  readonly [verb in Verb]: { summary: string; slow: boolean; destructive: boolean };
+} = {
+  deploy: { summary: "Capture a model, prove it in a clean process, and release it behind an endpoint.", slow: true, destructive: false },
+  validate: { summary: "Run validation notebooks and judge what they measured by gates.", slow: true, destructive: false },
+  init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
+  list: { summary: "All endpoints.", slow: false, destructive: false },
+  describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
+  traffic: { summary: "Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.", slow: true, destructive: false },
+  promote: { summary: "The candidate becomes stable, at once and without losing a request.", slow: true, destructive: false },
+  rollback: { summary: "Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.", slow: true, destructive: false },
+  history: { summary: "The endpoint's revisions: who, when, why, what changed.", slow: false, destructive: false },
+  compare: { summary: "A candidate against stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
+  diff: { summary: "What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
+  logs: { summary: "The endpoint's records, oldest first.", slow: false, destructive: false },
+  predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
+  feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true, destructive: false },
+  reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true, destructive: false },
+  publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
+  verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
+  compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
+  images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
+  gc: { summary: "Remove unused images from this machine's store; registries are not touched.", slow: true, destructive: true },
+  purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true, destructive: true },
+  stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true, destructive: true },
+  down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true, destructive: true },
+  reconcile: { summary: "Make what runs equal to what is wanted: after a crash, a kill or a reboot.", slow: true, destructive: false },
 };
+
+/** The verbs' labels. */
+export function labelsOf(trans: { __(text: string): string }): { readonly [verb in Verb]: string } {
+  return {
+    deploy: trans.__("Deploy Model…"),
+    validate: trans.__("Validate…"),
+    init: trans.__("Set Up Validation in CI…"),
+    list: trans.__("List Endpoints"),
+    describe: trans.__("Describe Endpoint…"),
+    traffic: trans.__("Change Traffic…"),
+    promote: trans.__("Promote Candidate…"),
+    rollback: trans.__("Roll Back…"),
+    history: trans.__("Show History…"),
+    compare: trans.__("Compare Candidate with Stable…"),
+    diff: trans.__("Compare Two Models…"),
+    logs: trans.__("Show Records…"),
+    predict: trans.__("Try an Endpoint…"),
+    feedback: trans.__("Send Feedback…"),
+    reproduce: trans.__("Reproduce a Snapshot…"),
+    publish: trans.__("Publish…"),
+    verify: trans.__("Verify an Image…"),
+    compose: trans.__("Write a Compose File…"),
+    images: trans.__("List Images…"),
+    gc: trans.__("Remove Unused Images…"),
+    purge: trans.__("Purge Records…"),
+    stop: trans.__("Stop Endpoint…"),
+    down: trans.__("Stop Everything…"),
+    reconcile: trans.__("Reconcile…"),
+  };
+}
 
 /** nbdeploy's own. */
 export const VERSION = "0.1.0";

@@ -158,7 +158,7 @@ def _updated(store: SqliteStore, home: Path) -> Iterator[list[int]]:
     """Within, the endpoint that is looked at is changed and asked, over and over; what has been done is listed."""
     done: list[int] = []
     ended = threading.Event()
-    segment = home / "records" / MANY / "aaa" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-00000000.v2.jsonl"
+    segment = home / "records" / MANY / "aaa" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}-00000000.v1.jsonl"
 
     def go_on() -> None:
         while not ended.wait(_UPDATE_SECONDS):

@@ -61,7 +61,7 @@ def write(home: Path, requests: int, *, numbers: bool = False) -> None:
         part = range(start, min(start + SEGMENT, requests))
         ids = [str(uuid.UUID(int=chance.getrandbits(128))) for _ in part]
         answers = [chance.random() for _ in part]
-        name = f"20261125T120000Z-{start + 1}-00000000.v2.jsonl"
+        name = f"20261125T120000Z-{start + 1}-00000000.v1.jsonl"
         for version, role in (("aaa", "stable"), ("bbb", "shadow")):
             with (folders[version] / name).open("w") as file:
                 for number, pair, answer in zip(part, ids, answers, strict=True):
@@ -77,7 +77,7 @@ def write(home: Path, requests: int, *, numbers: bool = False) -> None:
                         f'"outputs":[{said}],"error":null}}\n'
                     )
         for log, version, role in (("edge", "aaa", "stable"), ("shadow", "bbb", "shadow")):
-            with (home / "ledger" / f"{log}-20261125T120000Z-{start + 1}-00000000.v2.jsonl").open("w") as file:
+            with (home / "ledger" / f"{log}-20261125T120000Z-{start + 1}-00000000.v1.jsonl").open("w") as file:
                 for number, pair in zip(part, ids, strict=True):
                     moment = NOON + timedelta(milliseconds=number)
                     file.write(

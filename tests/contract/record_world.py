@@ -33,7 +33,7 @@ class World:
         with path.open("a") as file:
             file.write(fields if isinstance(fields, str) else json.dumps(fields) + "\n")
 
-    def record(self, number, version, role, outputs=("x",), *, segment="1-1.jsonl", late=0.0, **fields):
+    def record(self, number, version, role, outputs=("x",), *, segment="1-1.v1.jsonl", late=0.0, **fields):
         ts = NOON + timedelta(seconds=number + late)
         rows = len(outputs) if isinstance(outputs, list | tuple) else 0
         self._append(
@@ -66,7 +66,7 @@ class World:
         line |= {"release": f"tumour:{version}", "role": "shadow", "status": status, "flags": flags, "duration_ms": 3}
         self._append(self.home / "ledger" / (file or f"{log}.jsonl"), line | fields)
 
-    def raw(self, version, text, segment="1-1.jsonl"):
+    def raw(self, version, text, segment="1-1.v1.jsonl"):
         self._append(self.home / "records" / "tumour" / version / segment, text)
 
     def compare(

@@ -112,7 +112,7 @@ def test_what_is_right_has_no_problem(trained):
         ({"percent": "many"}, "percent", "valid number", ""),
         ({"waive": ["leakages"], "reason": "so"}, "waive", "no check 'leakages'", "the checks are"),
         ({"waive": ["leakage"]}, "reason", "needs a reason", "write why"),
-        ({"force": True}, "reason", "passed over for a reason", "write why"),
+        ({"force": True}, "reason", "--force needs --reason", "write why"),
         ({"include": ["nowhere.csv"]}, "include", "does not exist", "file or folder"),
         ({"validate": ["nowhere.ipynb"]}, "validate.0", "no notebook nowhere.ipynb", "choose one"),
         ({"colour": "red"}, "colour", "not permitted", ""),

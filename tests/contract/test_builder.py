@@ -7,7 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jupyter_deploy.artifacts.bento import _YOUNGEST, BentoBuilder
+from jupyter_deploy.artifacts.bento import BentoBuilder
+from jupyter_deploy.artifacts.bento_format import FORMAT, format_of
 from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import EnvironmentNotBuilt
@@ -50,20 +51,31 @@ def test_prepared_or_not_a_build_makes_the_bento(tmp_path):
     assert builders() == []
 
 
-def test_a_bento_of_an_older_version_is_built_anew_beside_it_and_what_runs_keeps_its_code(tmp_path):
+@pytest.mark.parametrize("other", [None, "0", "2"])
+def test_a_bento_of_another_format_is_built_anew_beside_it_and_what_runs_keeps_its_code(tmp_path, other):
     builder = BentoBuilder(tmp_path)
     snapshot = capture(ModelCapturer(tmp_path, Tolerance(), 60), lambda frame: frame["age"] * 2, NUMBERS)
     old = Path(builder.build(snapshot).path)
     assert builder.build(snapshot).path == str(old)
-    (old / "src" / "serving" / _YOUNGEST).unlink()  # as it was before there was any
+    assert format_of(old) == FORMAT == "1"
+    _give_format(old, other)
     before = {path: path.stat().st_mtime_ns for path in old.rglob("*")}
     new = builder.build(snapshot)
     assert (new.tag, Path(new.path).parent) == (snapshot.tag, old.parent)
-    assert (Path(new.path) / "src" / "serving" / _YOUNGEST).exists()
+    assert format_of(Path(new.path)) == FORMAT
     assert {path: path.stat().st_mtime_ns for path in old.rglob("*")} == before
     made = Path(new.path).stat().st_ino
     assert builder.build(snapshot) == new
     assert Path(new.path).stat().st_ino == made
+    _give_format(Path(new.path), other)
+    assert Path(builder.build(snapshot).path).name == f"{old.name}-3"
+
+
+def _give_format(bento, version):
+    file = bento / "src" / "serving" / "VERSION"
+    file.unlink()
+    if version is not None:
+        file.write_text(version)
 
 
 def test_a_snapshot_whose_own_environment_is_older_than_what_serving_needs_is_refused(tmp_path):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import threading
 from collections import Counter
 
@@ -35,15 +33,14 @@ def test_the_writer_and_the_readers_speak_of_the_same_version():
     assert VERSION == segments.VERSION
 
 
-@pytest.mark.parametrize("name", ["1-1.jsonl", "20261125T120000-1-0a1b2c3d.v2.jsonl"], ids=["version 1", "version 2"])
-def test_a_compacted_segment_reads_as_before(log, tmp_path, name):
+def test_a_compacted_segment_reads_as_before(log, tmp_path):
     odd_values = [2**70, 1e-7, 1.0, 0.1, -0.0, "é\u0000", None, True, {"a": [1, {"b": ""}]}]
     failed = {"status": 500, "outputs": None, "error": {"type": "ValueError", "message": "no «é»"}, "pair_id": None}
-    write(tmp_path, line(2, inputs=odd_values) + "\n" + line(1, rows=None, **failed) + "\n" + line(3) + "\n", name=name)
+    write(tmp_path, line(2, inputs=odd_values) + "\n" + line(1, rows=None, **failed) + "\n" + line(3) + "\n")
     before = log.records("tumour")
     assert compact_all(tmp_path) == []
     (compacted,) = names(tmp_path)
-    assert compacted.endswith(".v2.parquet")
+    assert compacted.endswith(".v1.parquet")
     assert log.records("tumour") == before
     assert before[1].inputs == odd_values
     assert ids(log.records("tumour", since=NOON.replace(second=2), status=200)) == ["r2", "r3"]
@@ -52,7 +49,7 @@ def test_a_compacted_segment_reads_as_before(log, tmp_path, name):
 def test_a_comparison_of_compacted_records_says_the_same_as_before(tmp_path):
     world = World(tmp_path)
     for number in range(60):
-        world.pair(number, ["a", "b"], ["a", "X"] if number % 9 == 0 else None, segment=f"{number // 20}-1.jsonl")
+        world.pair(number, ["a", "b"], ["a", "X"] if number % 9 == 0 else None, segment=f"{number // 20}-1.v1.jsonl")
         world.ledger("shadow", number)
         world.ledger("edge", number, "aaa")
     world.pair(7, ["b", "b"], late=0.5)  # a retry: the last answer counts
@@ -63,7 +60,7 @@ def test_a_comparison_of_compacted_records_says_the_same_as_before(tmp_path):
         world.ledger("shadow", number, flags="UT", status=504)
     before = world.compare()
     for name in ("edge", "shadow"):
-        (tmp_path / "ledger" / f"{name}.jsonl").rename(tmp_path / "ledger" / f"{name}-1-1.v2.jsonl")
+        (tmp_path / "ledger" / f"{name}.jsonl").rename(tmp_path / "ledger" / f"{name}-1-1.v1.jsonl")
     assert compact_all(tmp_path) == []
     assert not list(tmp_path.rglob("*.jsonl"))
     after = world.compare()
@@ -74,12 +71,12 @@ def test_a_comparison_of_compacted_records_says_the_same_as_before(tmp_path):
 
 def test_lines_that_cannot_be_read_are_kept_aside_and_counted(log, tmp_path):
     good = [line(number).encode() for number in range(len(ODD))]
-    write(tmp_path, b"\n \n".join(part for pair in zip(good, ODD, strict=True) for part in pair), name="1-1.jsonl")
+    write(tmp_path, b"\n \n".join(part for pair in zip(good, ODD, strict=True) for part in pair), name="1-1.v1.jsonl")
     before = ids(log.records("tumour"))
     assert compact_all(tmp_path) == []
-    assert names(tmp_path) == ["1-1.v2.parquet", "1-1.v2.rejected"]
+    assert names(tmp_path) == ["1-1.v1.parquet", "1-1.v1.rejected"]
     folder = tmp_path / "records" / "tumour" / "aaa"
-    assert (folder / "1-1.v2.rejected").read_bytes() == b"".join(odd + b"\n" for odd in ODD)
+    assert (folder / "1-1.v1.rejected").read_bytes() == b"".join(odd + b"\n" for odd in ODD)
     assert ids(log.records("tumour")) == before
     assert segments.rejected_lines(folder) == len(ODD)
     assert World(tmp_path).compare(endpoint()).skipped_lines == len(ODD)
@@ -97,48 +94,24 @@ def test_a_segment_that_is_still_written_is_left_alone(log, tmp_path):
     assert ids(log.records("tumour")) == ["first", "second"]
 
 
-OLD_WRITER = """
-import os, sys, time
-file = open(f"{sys.argv[1]}/20261125T120000-{os.getpid()}.jsonl", "a")
-print(file.name, flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_segment_of_version_1_is_left_alone_while_its_process_has_it_open(log, tmp_path):
-    write(tmp_path, "", name="x")
-    process = subprocess.Popen(
-        [sys.executable, "-c", OLD_WRITER, str(tmp_path / "records" / "tumour" / "aaa")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    name = process.stdout.readline().strip().rpartition("/")[2]
-    write(tmp_path, line(1) + "\n", name=name)
-    compact_all(tmp_path)
-    assert name in names(tmp_path)
-    process.communicate()
-    compact_all(tmp_path)
-    assert name not in names(tmp_path)
-    assert ids(log.records("tumour")) == ["r1"]
-
-
 def test_where_segment_and_parquet_stand_side_by_side_each_record_is_read_once(log, tmp_path):
-    path = write(tmp_path, line(1) + "\n" + line(2) + "\ntorn", name="1-1.jsonl")
+    path = write(tmp_path, line(1) + "\n" + line(2) + "\ntorn", name="1-1.v1.jsonl")
     content = path.read_bytes()
     compact_all(tmp_path)
     path.write_bytes(content)  # as after a kill between the last two steps
     assert ids(log.records("tumour")) == ["r1", "r2"]
     assert World(tmp_path).compare(endpoint()).skipped_lines == 1
     compact_all(tmp_path)
-    assert names(tmp_path) == ["1-1.v2.parquet", "1-1.v2.rejected"]
+    assert names(tmp_path) == ["1-1.v1.parquet", "1-1.v1.rejected"]
 
 
 def test_an_empty_segment_goes(tmp_path):
-    write(tmp_path, "", name="1-1.jsonl")
+    write(tmp_path, "", name="1-1.v1.jsonl")
     compact_all(tmp_path)
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", ["1-1.v3.jsonl", "1-1.v3.parquet"])
+@pytest.mark.parametrize("name", ["1-1.v2.jsonl", "1-1.v2.parquet"])
 def test_what_a_newer_version_wrote_is_refused_and_left_alone(log, tmp_path, name):
     write(tmp_path, line(1) + "\n")
     write(tmp_path, "new", name=name)
@@ -153,13 +126,13 @@ def test_what_a_newer_version_wrote_is_refused_and_left_alone(log, tmp_path, nam
 
 
 def test_a_compaction_that_cannot_write_says_so_and_leaves_the_segment(log, tmp_path):
-    write(tmp_path, line(1) + "\n", name="1-1.jsonl")
+    write(tmp_path, line(1) + "\n", name="1-1.v1.jsonl")
     workshop = Workshop()
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"  # what a full disk does to a file
     code = f"{limit}; os._exit(len(compaction.compact_all(Path({str(tmp_path)!r}))))"
     assert os.waitstatus_to_exitcode(workshop.run(code)) == 1
     workshop.close()
-    assert names(tmp_path) == ["1-1.jsonl"]
+    assert names(tmp_path) == ["1-1.v1.jsonl"]
     assert ids(log.records("tumour")) == ["r1"]
 
 
@@ -168,8 +141,8 @@ def test_a_compaction_killed_before_any_of_its_steps_loses_and_doubles_nothing(t
 
     def work(step):
         home = tmp_path / str(step)
-        write(home, line(1) + "\n" + line(2) + '\n{"torn', name="1-1.jsonl")
-        write(home, line(3) + "\n", name="2-1.jsonl")
+        write(home, line(1) + "\n" + line(2) + '\n{"torn', name="1-1.v1.jsonl")
+        write(home, line(3) + "\n", name="2-1.v1.jsonl")
         return f"compaction.compact_all(Path({str(home)!r}))"
 
     steps = 0
@@ -197,7 +170,7 @@ def test_compactions_killed_at_random_moments_lose_and_double_nothing(log, tmp_p
         for name in range(4):
             numbers = [f"{turn}-{name}-{number}" for number in range(10)]
             text = "".join(line(number, request_id=one) + "\n" for number, one in enumerate(numbers))
-            write(tmp_path, text, name=f"{turn}-{name}.jsonl", version=("aaa", "bbb")[name % 2])
+            write(tmp_path, text, name=f"{turn}-{name}.v1.jsonl", version=("aaa", "bbb")[name % 2])
             written.update(numbers)
         if turn == 0:
             usual = workshop.seconds(compact)
@@ -217,7 +190,7 @@ def test_readers_beside_a_compaction_see_each_record_once(log, tmp_path):
         write(
             tmp_path,
             "".join(line(number, request_id=f"{number}-{i}") + "\n" for i in range(50)),
-            name=f"{number}-1.jsonl",
+            name=f"{number}-1.v1.jsonl",
         )
         everything.update(f"{number}-{i}" for i in range(50))
     tending = threading.Thread(target=compact_all, args=[tmp_path])
@@ -230,14 +203,14 @@ def test_readers_beside_a_compaction_see_each_record_once(log, tmp_path):
 
 
 def test_follow_goes_on_across_a_compaction(tmp_path):
-    write(tmp_path, line(1) + "\n", name="1-1.jsonl")
+    write(tmp_path, line(1) + "\n", name="1-1.v1.jsonl")
     following = Tail(tmp_path, "tumour")
-    write(tmp_path, line(2) + "\n", name="1-1.jsonl")
+    write(tmp_path, line(2) + "\n", name="1-1.v1.jsonl")
     compact_all(tmp_path)
     assert ids(following.new()) == ["r2"]
-    write(tmp_path, line(3) + "\n", name="2-1.jsonl")
+    write(tmp_path, line(3) + "\n", name="2-1.v1.jsonl")
     compact_all(tmp_path)  # begun, closed and compacted between two looks
-    write(tmp_path, line(4) + "\n", name="3-1.jsonl")
+    write(tmp_path, line(4) + "\n", name="3-1.v1.jsonl")
     assert ids(following.new()) == ["r3", "r4"]
     compact_all(tmp_path)
     assert following.new() == []

@@ -36,9 +36,9 @@ def spoiled(path, damage=cut):
 def test_a_damaged_file_is_named_by_all_who_read_and_the_others_are_read_without_it(tmp_path, monkeypatch, damage):
     monkeypatch.setattr(purging, "_FLUSH_SECONDS", 0)
     for number in (1, 2):
-        write(tmp_path, line(number) + "\n", name=f"{number}-1.jsonl")
+        write(tmp_path, line(number) + "\n", name=f"{number}-1.v1.jsonl")
     compact_all(tmp_path)
-    bad = spoiled(tmp_path / "records" / "tumour" / "aaa" / "1-1.v2.parquet", damage)
+    bad = spoiled(tmp_path / "records" / "tumour" / "aaa" / "1-1.v1.parquet", damage)
     log = RecordLog(tmp_path)
     for asked in (
         lambda: log.records("tumour"),
@@ -62,23 +62,23 @@ def test_a_damaged_file_is_named_by_all_who_read_and_the_others_are_read_without
 @pytest.mark.parametrize("damage", [cut, without_metadata])
 def test_a_damaged_file_goes_when_it_is_due_and_the_rest_is_tended(tmp_path, capsys, damage):
     for number in (1, 2):
-        write(tmp_path, line(number) + "\n", name=f"{number}-1.jsonl")
+        write(tmp_path, line(number) + "\n", name=f"{number}-1.v1.jsonl")
     compact_all(tmp_path)
     folder = tmp_path / "records" / "tumour" / "aaa"
-    bad = spoiled(folder / "1-1.v2.parquet", damage)
+    bad = spoiled(folder / "1-1.v1.parquet", damage)
     os.utime(bad, (1, 1))
-    write(tmp_path, line(3) + "\n", name="3-1.jsonl")
+    write(tmp_path, line(3) + "\n", name="3-1.v1.jsonl")
     assert tend(tmp_path, Limits(10**9, 30 * 86400.0)) == []
     assert "a damaged file" in capsys.readouterr().out
-    assert sorted(path.name for path in folder.iterdir()) == ["2-1.v2.parquet", "3-1.v2.parquet"]
+    assert sorted(path.name for path in folder.iterdir()) == ["2-1.v1.parquet", "3-1.v1.parquet"]
     assert RecordLog(tmp_path).removed("tumour") == 0
 
 
 def test_what_cannot_be_cleared_away_keeps_nothing_else_from_being_done(tmp_path, monkeypatch):
     for endpoint_name in ("first", "tumour"):
-        write(tmp_path, line(1) + "\n", name="1-1.jsonl", version=f"../{endpoint_name}/aaa")
-        os.utime(tmp_path / "records" / endpoint_name / "aaa" / "1-1.jsonl", (1, 1))
-    write(tmp_path, line(3) + "\n", name="3-1.jsonl")
+        write(tmp_path, line(1) + "\n", name="1-1.v1.jsonl", version=f"../{endpoint_name}/aaa")
+        os.utime(tmp_path / "records" / endpoint_name / "aaa" / "1-1.v1.jsonl", (1, 1))
+    write(tmp_path, line(3) + "\n", name="3-1.v1.jsonl")
     lines = retention._lines
 
     def unreadable(segment):  # as a broken sector is
@@ -89,4 +89,4 @@ def test_what_cannot_be_cleared_away_keeps_nothing_else_from_being_done(tmp_path
     monkeypatch.setattr(retention, "_lines", unreadable)
     (failure,) = tend(tmp_path, Limits(10**9, 30 * 86400.0))
     assert "first" in failure
-    assert [path.name for path in (tmp_path / "records" / "tumour" / "aaa").iterdir()] == ["3-1.v2.parquet"]
+    assert [path.name for path in (tmp_path / "records" / "tumour" / "aaa").iterdir()] == ["3-1.v1.parquet"]

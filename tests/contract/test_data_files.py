@@ -426,10 +426,10 @@ def test_a_snapshot_of_a_newer_version_is_said_to_be_one(capturer, project):
 def test_what_changes_while_it_is_copied_is_refused_and_no_workplace_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files = {"data/a.csv": (io.BytesIO(b"other"), hashlib.sha256(b"verified").hexdigest())}
-    with pytest.raises(workplace.Changed, match=r"a\.csv changed while it was copied"):
-        workplace.settle({"folder": ".", "absolute": {}}, files)
+    with pytest.raises(workplace.CopyChanged, match=r"a\.csv changed while it was copied"):
+        workplace.enter({"folder": ".", "absolute": {}}, files)
     assert list(tmp_path.iterdir()) == []
-    assert workplace.here() is None
+    assert workplace.current_workplace() is None
 
 
 @pytest.mark.parametrize("at", ["a.csv", "data/a.csv", "../a.csv", "../../up/a.csv", "outside/up/a"])
@@ -443,7 +443,7 @@ def test_a_library_that_looks_for_plugins_opens_no_data(tmp_path):
         "import importlib.metadata, sys\nfrom jupyter_deploy.serving.audit.reads import Reads\n"
         "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
         "with reads.watching():\n    importlib.metadata.entry_points(group='narwhals.plugins')\n"
-        "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"
+        "print([read.library for read in reads.observed.values() if read.path == sys.argv[1]])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == "[True]\n"
@@ -463,7 +463,7 @@ def test_a_library_that_lists_where_modules_are_opens_no_data_and_the_model_does
         "import os, pathlib, pkgutil, sys\nfrom jupyter_deploy.serving.audit.reads import Reads\n"
         "sys.path.insert(0, sys.argv[1])\nreads = Reads()\n"
         f"with reads.watching():\n    {does}\n"
-        "print([read.library for read in reads.found.values() if read.path == sys.argv[1]])"
+        "print([read.library for read in reads.observed.values() if read.path == sys.argv[1]])"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout == f"[{library}]\n"

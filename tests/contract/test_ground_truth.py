@@ -43,7 +43,7 @@ def truth(tmp_path):
 
 
 def tell(
-    home, request_id, actual="yes", row=0, *, after=timedelta(hours=1), item=0, name="1-1.jsonl", endpoint="tumour"
+    home, request_id, actual="yes", row=0, *, after=timedelta(hours=1), item=0, name="1-1.v1.jsonl", endpoint="tumour"
 ):
     """A line of feedback, told so long after noon."""
     path = home / "feedback" / endpoint / name
@@ -73,7 +73,7 @@ def told(world, tmp_path):
     tell(tmp_path, "r0", "yes", item=1)  # in the same POST: the last counts
     tell(tmp_path, "r0", "first", after=timedelta(minutes=1))
     tell(tmp_path, "r0", "b", row=1)
-    tell(tmp_path, "r1", "late", after=2 * DAY, name="2-1.jsonl")
+    tell(tmp_path, "r1", "late", after=2 * DAY, name="2-1.v1.jsonl")
     tell(tmp_path, "r2", None, row=1)
     tell(tmp_path, "r3", row=2)  # it has two rows
     tell(tmp_path, "r5")
@@ -140,7 +140,7 @@ def test_the_archivist_compacts_feedback_where_there_is_nothing_else_to_do(truth
     assert due(tmp_path, limits)
     assert tend(tmp_path, limits) == []
     assert not due(tmp_path, limits)
-    assert [path.name for path in (tmp_path / "feedback" / "tumour").glob("1-1*")] == ["1-1.v2.parquet"]
+    assert [path.name for path in (tmp_path / "feedback" / "tumour").glob("1-1*")] == ["1-1.v1.parquet"]
     assert truth.counts("tumour").posted == 1
 
 
@@ -155,8 +155,8 @@ def test_an_nbdeploy_from_before_there_was_feedback_sees_only_records(told, tmp_
 
 
 def test_feedback_that_a_newer_version_wrote_is_refused_by_name(truth, tmp_path):
-    tell(tmp_path, "r1", name="1-1.v3.jsonl")
-    with pytest.raises(StoreError, match=r"1-1\.v3\.jsonl"):
+    tell(tmp_path, "r1", name="1-1.v2.jsonl")
+    with pytest.raises(StoreError, match=r"1-1\.v2\.jsonl"):
         truth.counts("tumour")
 
 
@@ -197,7 +197,7 @@ def test_a_purge_takes_the_feedback_on_what_it_takes(told, truth, tmp_path, aske
         everything.remove(one)
     assert left(tmp_path) == everything
     assert truth.counts("tumour").removed == len(gone)
-    assert "other" in (tmp_path / "feedback" / "other" / "1-1.jsonl").read_text()
+    assert "other" in (tmp_path / "feedback" / "other" / "1-1.v1.jsonl").read_text()
 
 
 def test_a_purge_killed_before_any_of_its_steps_and_repeated_leaves_no_feedback_on_what_went(tmp_path):
@@ -225,7 +225,7 @@ def test_a_purge_killed_before_any_of_its_steps_and_repeated_leaves_no_feedback_
 
 
 def test_limits_hold_for_feedback_too(truth, told, tmp_path):
-    old = tell(tmp_path, "r2", name="0-1.jsonl")
+    old = tell(tmp_path, "r2", name="0-1.v1.jsonl")
     os.utime(old, (1, 1))
     limits = Limits(10**9, 3600.0 * 24 * 365 * 10)
     assert due(tmp_path, limits)
@@ -333,6 +333,6 @@ def test_batches_hold_all_in_order_within_their_limits():
 
 def test_what_is_no_record_does_not_stop_the_join(truth, world, tmp_path):
     world.pair(1)
-    write(tmp_path, "garbage\n", name="9-1.jsonl")
+    write(tmp_path, "garbage\n", name="9-1.v1.jsonl")
     tell(tmp_path, "r1")
     assert truth.counts("tumour").joined == 1

@@ -114,5 +114,5 @@ def test_where_nothing_runs_or_nothing_was_noted_nobody_waits(stage: Stage) -> N
     stage.target.stand_by(first)
     assert not stage.runtime.exists()
     stage.target.start(first)
-    stage.target.stand_by(first)  # a snapshot of an older version names no imports
+    stage.target.stand_by(first)  # its snapshot names no imports
     assert not (stage.runtime / "pids" / "standby@0").exists()

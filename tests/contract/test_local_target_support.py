@@ -21,11 +21,13 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from jupyter_deploy.artifacts.bento_format import FORMAT
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Traffic
 from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.targets.local.releases import limits
-from jupyter_deploy.targets.local.target import LocalSettings, LocalTarget
+from jupyter_deploy.targets.local.settings import LocalSettings
+from jupyter_deploy.targets.local.target import LocalTarget
 
 # Answers each instance with its version's number; writes what it saw to seen.jsonl beside the bento.
 SERVICE = """
@@ -111,6 +113,7 @@ class Stage:
         (folder / "src" / "serving").mkdir(parents=True, exist_ok=True)
         (folder / "src" / "service.py").write_text(SERVICE)
         (folder / "src" / "serving" / "environment.py").write_text(ENVIRONMENT)
+        (folder / "src" / "serving" / "VERSION").write_text(FORMAT)
         (folder / "changes.json").write_text("[]")
         answer = version if answer is None else answer
         self.behave(version, answer=answer, endpoint=endpoint, **behaviour)
@@ -130,7 +133,7 @@ class Stage:
             snapshot_path=str(folder),
             interpreter=sys.executable,
             source=Source(notebook="n.ipynb", variable="model"),
-            resources=Resources().asked(resources or {}),
+            resources=Resources().overridden(resources or {}),
             created_at=datetime(2026, 1, 1, tzinfo=UTC),
         )
 

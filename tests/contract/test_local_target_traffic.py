@@ -178,44 +178,44 @@ def test_clients_cannot_forge_what_the_gateway_stamps(stage: Stage) -> None:
     assert {name: rest[name] for name in rest if name.startswith("x-rollout-")} == {"x-rollout-record": "full"}
 
 
-def test_a_release_of_before_there_were_modes_of_recording_is_routed_in_full_only(stage: Stage) -> None:
+@pytest.mark.parametrize(("version", "words"), [(None, "names no format"), ("2", "has format 2")])
+def test_a_bento_of_another_format_is_neither_started_nor_routed_and_what_runs_goes_on(
+    stage: Stage, version: str | None, words: str
+) -> None:
     one = stage.release("aaa")
-    code = Path(one.path) / "src" / "serving" / "records.py"
-    code.write_text("# records everything")
     stage.target.start(one)
     url = stage.target.route(endpoint_of(one))
-    with pytest.raises(TargetError, match="does not know what is to be recorded"):
+    file = Path(one.path) / "src" / "serving" / "VERSION"
+    file.unlink()
+    if version:
+        file.write_text(version)
+    assert not stage.target.start(one)
+    with pytest.raises(TargetError, match=f"the bento of tumour:aaa {words}; this nbdeploy runs") as caught:
         stage.target.route(endpoint_of(one, revision=2).recording("meta"))
+    assert "'nbdeploy stop tumour', then 'nbdeploy deploy tumour:aaa --name tumour'" in caught.value.remedy
     assert ask(url).status_code == 200
-    code.write_text('MODES = ("full", "meta", "off")')
-    stage.target.route(endpoint_of(one, revision=2).recording("meta"))
-    assert ask(url).status_code == 200
-    assert [seen["headers"]["x-rollout-record"] for seen in stage.seen("aaa", "stable")] == ["full", "meta"]
+    stage.target.stop(one)
+    with pytest.raises(TargetError, match=words):
+        stage.target.start(one)
+    assert not stage.processes()
 
 
-def test_a_release_that_knows_neither_samples_nor_redaction_is_not_asked_for_them(stage: Stage) -> None:
-    one = stage.release("aaa")
-    serving = Path(one.path) / "src" / "serving"
-    (serving / "recording.py").unlink(missing_ok=True)
-    (serving / "records.py").write_text('MODES = ("full", "meta", "off")')
+def test_a_release_is_told_its_mode_of_recording_its_sample_and_what_it_redacts(stage: Stage) -> None:
+    one = stage.release("aaa").model_copy(update={"redact": ("größe 50%", "a,b")})
     stage.target.start(one)
-    url = stage.target.route(endpoint_of(one))
-    redacting = one.model_copy(update={"redact": ("größe 50%", "a,b")})
-    for wanted in (endpoint_of(one, revision=2).recording(None, 0.5), endpoint_of(redacting, revision=2)):
-        with pytest.raises(TargetError, match="does not know what is to be recorded"):
-            stage.target.route(wanted)
-    (serving / "recording.py").touch()
-    stage.target.route(endpoint_of(redacting, revision=2).recording(None, 0.5))
+    url = stage.target.route(endpoint_of(one, revision=1).recording("meta"))
     assert ask(url).status_code == 200
-    said = stage.seen("aaa", "stable")[-1]["headers"]["x-rollout-record"]
-    assert recording(said) == Recording("full", 0.5, redacting.redact)
+    stage.target.route(endpoint_of(one, revision=2).recording(None, 0.5))
+    assert ask(url).status_code == 200
+    first, second = [recording(seen["headers"]["x-rollout-record"]) for seen in stage.seen("aaa", "stable")]
+    assert first.kept == "meta"
+    assert second == Recording("full", 0.5, one.redact)
 
 
 def test_each_release_is_told_what_it_redacts_itself(stage: Stage) -> None:
     one, two = stage.release("aaa"), stage.release("bbb")
     one, two = (one.model_copy(update={"redact": ("ssn",)}), two.model_copy(update={"redact": ("iban",)}))
     for release in (one, two):
-        (Path(release.path) / "src" / "serving" / "recording.py").touch()
         stage.target.start(release)
     url = stage.target.route(endpoint_of(one, two, shadows={two.tag: 100.0}).recording(None, 0.5))
     assert ask(url).status_code == 200

@@ -56,7 +56,7 @@ def test_an_endpoint_without_records_has_an_empty_page(log):
 
 def test_pages_go_back_from_the_newest_over_releases_and_segments(log, tmp_path, settled):
     for number in range(7):
-        write(tmp_path, line(number) + "\n", version=("aaa", "bbb")[number % 2], name=f"{number % 3}-1.jsonl")
+        write(tmp_path, line(number) + "\n", version=("aaa", "bbb")[number % 2], name=f"{number % 3}-1.v1.jsonl")
     settled()
     first = page(log, limit=3)
     assert (ids(first), first.total) == (["r6", "r5", "r4"], 7)
@@ -204,7 +204,7 @@ def test_every_record_comes_once_and_in_order_while_others_are_written(
 
     def meanwhile():
         for _ in range(more):
-            write(home, line(60 + (number := next(written)), request_id=f"new{number}") + "\n", name="2-1.jsonl")
+            write(home, line(60 + (number := next(written)), request_id=f"new{number}") + "\n", name="2-1.v1.jsonl")
         if compacted:
             compact_all(home)
 
@@ -223,7 +223,7 @@ def test_pages_beside_a_compaction_and_a_purge_show_each_record_that_stays_once(
         write(
             tmp_path,
             "".join(line(number * 50 + i, request_id=f"{number}-{i}") + "\n" for i in range(50)),
-            name=f"{number}-1.jsonl",
+            name=f"{number}-1.v1.jsonl",
         )
     gone = [f"{number}-7" for number in range(12)]
 

@@ -277,10 +277,10 @@ RUN = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from serving.project_code import strangers, use
+from serving.project_code import install, unlisted_files
 folder, files = Path(sys.argv[2]), json.loads(sys.argv[3])
-print(strangers(folder, files))
-use(folder, files)
+print(unlisted_files(folder, files))
+install(folder, files)
 import safe
 print(safe.ANSWER, safe.__file__)
 """
@@ -318,7 +318,7 @@ def test_only_the_very_source_that_was_captured_is_run(project, tmp_path):
     (folder / "code" / "json.py").write_text("")
     assert run(folder, files).stdout.startswith("['code/json.py']")
     source.write_text("ANSWER = 3\n")
-    assert "is not what was captured" in run(folder, files).stderr
+    assert "differs from the captured file" in run(folder, files).stderr
 
 
 def test_a_module_that_cannot_be_imported_anew_goes_in_as_it_is_loaded_and_that_is_said(project, tmp_path):

@@ -55,7 +55,7 @@ def world(tmp_path):
     """Twenty pairs, half of them in Parquet, with their ledger; and another endpoint's line under the same id."""
     world = World(tmp_path)
     for number in range(20):
-        segment = {"segment": f"{number // 10}-1.jsonl"}
+        segment = {"segment": f"{number // 10}-1.v1.jsonl"}
         world.pair(number, stable_fields=segment, **segment)
         world.ledger("edge", number, "aaa")
         world.ledger("shadow", number)
@@ -104,7 +104,7 @@ def test_a_comparison_says_that_records_are_missing_and_for_which_time(log, worl
 
 
 def test_torn_lines_go_with_the_last_record_of_their_segment_or_by_the_id_in_them(log, tmp_path):
-    path = write(tmp_path, line(1) + '\n{"request_id":"r7","torn\ngarbage\n', name="1-1.jsonl")
+    path = write(tmp_path, line(1) + '\n{"request_id":"r7","torn\ngarbage\n', name="1-1.v1.jsonl")
     os.utime(path, (NOON.timestamp() + 1,) * 2)
     compact_all(tmp_path)
     folder = tmp_path / "records" / "tumour" / "aaa"
@@ -119,7 +119,7 @@ def test_torn_lines_go_with_the_last_record_of_their_segment_or_by_the_id_in_the
 
 @pytest.mark.parametrize("asked", [{"request_ids": ["r7"]}, {"before": NOON + timedelta(days=1)}], ids=["id", "moment"])
 def test_torn_lines_of_the_ledger_go_too_unless_they_name_another_endpoint(log, tmp_path, asked):
-    path = tmp_path / "ledger" / "edge-1-1.v2.jsonl"
+    path = tmp_path / "ledger" / "edge-1-1.v1.jsonl"
     path.parent.mkdir()
     mine, others, nobodys = (
         json.dumps({"endpoint": name, "request_id": "r7"} if name else {"request_id": "r7"}) + "\n"
@@ -227,8 +227,8 @@ def test_a_worker_that_does_not_let_go_is_named_and_nothing_is_purged(log, tmp_p
 def test_a_purge_killed_before_any_of_its_steps_leaves_each_file_old_or_new_and_can_be_repeated(tmp_path):
     workshop = Workshop()
     template = tmp_path / "template"
-    write(template, line(1) + "\n" + line(2) + '\n{"request_id":"r1","torn', name="1-1.jsonl")
-    write(template, line(3) + "\n" + line(4) + "\n", name="2-1.jsonl")
+    write(template, line(1) + "\n" + line(2) + '\n{"request_id":"r1","torn', name="1-1.v1.jsonl")
+    write(template, line(3) + "\n" + line(4) + "\n", name="2-1.v1.jsonl")
     assert compact_all(template) == []
 
     def work(step):
@@ -256,7 +256,7 @@ def test_a_purge_killed_before_any_of_its_steps_leaves_each_file_old_or_new_and_
 def aged(home, number, size=40):
     """A closed segment whose last record is ``number`` days old."""
     path = write(
-        home, "".join(line(i, request_id=f"{number}-{i}") + "\n" for i in range(size)), name=f"{number}-1.jsonl"
+        home, "".join(line(i, request_id=f"{number}-{i}") + "\n" for i in range(size)), name=f"{number}-1.v1.jsonl"
     )
     moment = time.time() - number * 86400
     os.utime(path, (moment, moment))
@@ -292,9 +292,9 @@ def test_what_is_too_old_goes_also_from_the_ledger(log, tmp_path):
     for number in (1, 40, 2):
         aged(tmp_path, number)
     world = World(tmp_path)
-    world.ledger("edge", 1, file="edge-1-1.v2.jsonl")
+    world.ledger("edge", 1, file="edge-1-1.v1.jsonl")
     world.ledger("shadow", 1)
-    os.utime(tmp_path / "ledger" / "edge-1-1.v2.jsonl", (1, 1))
+    os.utime(tmp_path / "ledger" / "edge-1-1.v1.jsonl", (1, 1))
     assert tend(tmp_path, Limits(10**9, 30 * 86400.0)) == []
     assert days(log) == [1, 2]
     assert ledger(tmp_path) == {"r1": 1}
@@ -317,7 +317,7 @@ def test_the_archivist_compacts_what_is_closed_and_comes_to_rest(log, tmp_path, 
     archivist = subprocess.Popen([*command, "--every", "0.05"])
     folder = tmp_path / "records" / "tumour" / "aaa"
     deadline = time.monotonic() + 60
-    while list(folder.glob("1-1.jsonl")) and time.monotonic() < deadline:
+    while list(folder.glob("1-1.v1.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.05)
     archivist.kill()
     archivist.wait()

@@ -37,7 +37,7 @@ def line(number=0, **fields):
     )
 
 
-def write(home, text, version="aaa", name="1-1.jsonl", mode="a"):
+def write(home, text, version="aaa", name="1-1.v1.jsonl", mode="a"):
     path = home / "records" / "tumour" / version / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open(mode + "b") as file:
@@ -76,7 +76,7 @@ def test_a_record_comes_back_as_it_was_written(log, tmp_path):
 
 def test_records_of_all_releases_and_segments_come_by_time(log, tmp_path):
     write(tmp_path, line(3) + "\n" + line(1) + "\n")
-    write(tmp_path, line(2) + "\n", name="2-7.jsonl")
+    write(tmp_path, line(2) + "\n", name="2-7.v1.jsonl")
     write(tmp_path, line(0) + "\n", version="bbb")
     assert ids(log.records("tumour")) == ["r0", "r1", "r2", "r3"]
 
@@ -134,7 +134,7 @@ def test_an_odd_line_is_passed_over_and_stays_on_disk(log, tmp_path, odd):
 
 def test_a_torn_last_line_is_passed_over_and_a_whole_one_without_its_end_is_read(log, tmp_path):
     write(tmp_path, line(1) + "\n" + line(2)[:70])
-    write(tmp_path, line(3), name="2-1.jsonl")
+    write(tmp_path, line(3), name="2-1.v1.jsonl")
     assert ids(log.records("tumour")) == ["r1", "r3"]
 
 
@@ -170,10 +170,10 @@ def test_a_negative_limit_is_an_error(log):
 
 
 def test_a_segment_that_cannot_be_read_is_an_error_that_names_it(log, tmp_path):
-    (tmp_path / "records" / "tumour" / "aaa" / "1-1.jsonl").mkdir(parents=True)
+    (tmp_path / "records" / "tumour" / "aaa" / "1-1.v1.jsonl").mkdir(parents=True)
     with pytest.raises(StoreError) as caught:
         log.records("tumour")
-    assert "1-1.jsonl" in str(caught.value)
+    assert "1-1.v1.jsonl" in str(caught.value)
 
 
 # ---- follow
@@ -195,11 +195,11 @@ def test_follow_waits_for_an_endpoint_that_has_no_records_yet(log, tmp_path):
 def test_follow_finds_new_segments_and_new_releases(log, tmp_path):
     write(tmp_path, line(1) + "\n")
     following = log.follow("tumour")
-    write(tmp_path, line(2) + "\n", name="2-2.jsonl")
+    write(tmp_path, line(2) + "\n", name="2-2.v1.jsonl")
     assert next(following).request_id == "r2"
     write(tmp_path, line(3, release="tumour:bbb") + "\n", version="bbb")
     assert next(following).request_id == "r3"
-    write(tmp_path, line(4) + "\n", name="2-2.jsonl")
+    write(tmp_path, line(4) + "\n", name="2-2.v1.jsonl")
     assert next(following).request_id == "r4"
 
 
@@ -263,7 +263,7 @@ def test_follow_outlives_the_removal_and_the_return_of_a_segment(tmp_path):
 
 def test_an_idle_look_opens_no_segment(tmp_path, monkeypatch):
     for number in range(100):
-        write(tmp_path, (line(number) + "\n") * 50, name=f"{number}-1.jsonl")
+        write(tmp_path, (line(number) + "\n") * 50, name=f"{number}-1.v1.jsonl")
     following = Tail(tmp_path, "tumour")
 
     def opened(path, *_args, **_options):
@@ -272,7 +272,7 @@ def test_an_idle_look_opens_no_segment(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", opened)
     assert following.new() == []
     monkeypatch.undo()
-    write(tmp_path, line(0) + "\n", name="new-1.jsonl")
+    write(tmp_path, line(0) + "\n", name="new-1.v1.jsonl")
     monkeypatch.setattr(Path, "open", opened)
-    with pytest.raises(AssertionError, match=r"new-1\.jsonl"):
+    with pytest.raises(AssertionError, match=r"new-1\.v1\.jsonl"):
         following.new()

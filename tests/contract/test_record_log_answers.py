@@ -46,7 +46,7 @@ def test_an_answer_that_one_side_lacks_is_a_flip(world, stable, candidate):
 
 def test_the_latest_flips_come_first_and_no_more_than_fifty(world):
     for number in range(30):
-        world.pair(number, ["a", "a"], ["b", "b"], segment=f"{number % 3}-1.jsonl")
+        world.pair(number, ["a", "a"], ["b", "b"], segment=f"{number % 3}-1.v1.jsonl")
     found = world.compare()
     assert (found.flip_count, len(found.flips)) == (60, 50)
     assert [(flip.pair_id, flip.row) for flip in found.flips[:3]] == [("p29", 0), ("p29", 1), ("p28", 0)]

@@ -113,9 +113,9 @@ def test_a_former_stable_release_is_told_how_it_gets_to_be_compared(world):
 def test_duplicates_are_counted_once_and_the_last_answer_holds(world):
     for number in range(3):
         world.pair(number)
-        world.record(number, "aaa", "stable", ["late"], late=0.5, segment="2-2.jsonl")
+        world.record(number, "aaa", "stable", ["late"], late=0.5, segment="2-2.v1.jsonl")
         world.record(number, "bbb", "shadow", ["late"], late=0.5)
-        world.record(number, "bbb", "shadow", ["early"], late=-0.5, segment="3-3.jsonl")
+        world.record(number, "bbb", "shadow", ["early"], late=-0.5, segment="3-3.v1.jsonl")
         for _ in range(2):
             world.ledger("shadow", number)
             world.ledger("edge", number, "aaa")

@@ -85,9 +85,9 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 sys.path.insert(0, sys.argv[1])
 from serving import load
-from serving.role import asked_as
+from serving.role import in_role
 model = load(sys.argv[2])
-with asked_as("canary"):
+with in_role("canary"):
     print(json.dumps(model.answer([1])))
 """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import duckdb
 import pytest
 from record_world import CANARY, NOON, World, endpoint
 from test_feedback import folder, kept, post
@@ -58,7 +57,7 @@ def test_coverage_is_of_the_requests_that_were_to_be_recorded(world, compacted):
     lost = sum(place_of(f"p{number}") < 0.25 for number in range(200, 300))
     if compacted:
         for log in ("edge", "shadow"):
-            (world.home / "ledger" / f"{log}.jsonl").rename(world.home / "ledger" / f"{log}-1-1.v2.jsonl")
+            (world.home / "ledger" / f"{log}.jsonl").rename(world.home / "ledger" / f"{log}-1-1.v1.jsonl")
         assert compact_all(world.home) == []
     found = world.compare(sampled(), overflowed=8)
     assert 30 < len(chosen) < 70
@@ -105,18 +104,13 @@ def test_a_record_of_a_sample_stands_for_as_many_requests_as_were_asked(world):
 REDACTED = {"inputs": [{"age": 4}], "redacted": ["ssn"]}
 
 
-def test_records_of_before_there_were_samples_are_read_beside_newer_ones_as_lines_and_as_parquet(world):
-    world.pair(1, segment="1-1.jsonl")
+def test_whole_records_are_read_beside_sampled_and_redacted_ones_as_lines_and_as_parquet(world):
+    world.pair(1, segment="1-1.v1.jsonl")
     assert compact_all(world.home) == []
-    for path in world.home.rglob("*.parquet"):  # as an older version wrote them
-        with duckdb.connect() as connection:
-            older = f"SELECT * EXCLUDE (redacted, sample) FROM read_parquet('{path}')"
-            connection.execute(f"COPY ({older}) TO '{path}.older' (FORMAT parquet)")
-        path.with_name(f"{path.name}.older").replace(path)
     log = RecordLog(world.home)
     assert [record.redacted for record in log.records("tumour")] == [(), ()]
-    newer = {"segment": "2-2.jsonl", "sample": 0.5, **REDACTED}
-    world.pair(2, stable_fields=newer, **newer)
+    other = {"segment": "2-2.v1.jsonl", "sample": 0.5, **REDACTED}
+    world.pair(2, stable_fields=other, **other)
     for _ in range(2):
         found = {record.request_id: record for record in log.records("tumour", role="shadow")}
         assert (found["r1"].redacted, found["r1"].sample) == ((), 1.0)

@@ -18,7 +18,7 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidExample, InvalidInput
 from jupyter_deploy.serving.asgi.openapi import openapi
 from jupyter_deploy.serving.snapshot import load
-from jupyter_deploy.serving.values.arrays import Unfit, to_array
+from jupyter_deploy.serving.values.arrays import ConversionError, to_array
 from jupyter_deploy.serving.values.codec import Codec, InvalidInstances, encode
 from jupyter_deploy.targets.local.http_client import HttpClient
 from tests.contract import shapes
@@ -380,5 +380,5 @@ def test_what_has_no_json_form_is_told_with_its_place():
 
 
 def test_rows_of_different_lengths_are_told_in_plain_words():
-    with pytest.raises(Unfit, match="lists of different lengths"):
+    with pytest.raises(ConversionError, match="lists of different lengths"):
         to_array([[1, 2], [3]], "int64")

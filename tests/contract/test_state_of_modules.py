@@ -13,7 +13,7 @@ from jupyter_deploy.capture.project_code import differing
 from jupyter_deploy.capture.reachable import names_reached
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import ReplayFailed
-from jupyter_deploy.serving.describing import described
+from jupyter_deploy.serving.descriptions import describe_value
 from jupyter_deploy.serving.project_code import globals_of
 from jupyter_deploy.system.clean_process import SERVING_FOLDER
 from tests.contract.capturing import capture, edited, packed, sources
@@ -107,7 +107,7 @@ def test_tensors_are_compared_by_their_bytes():
     torch = pytest.importorskip("torch")
 
     def told(value):
-        return described(value, str, {})
+        return describe_value(value, str, {})
 
     weights = torch.nn.Linear(2, 3).to(torch.bfloat16)
     before = told(weights)

@@ -93,7 +93,7 @@ def test_an_endpoint_without_a_request_has_nothing_to_show_and_says_so(scene):
     assert scene.view("records").records == ()
     assert scene.view("records").total == 0
     live = scene.view("live")
-    assert (live.requests, live.note) == (0, "No request in this time.")
+    assert (live.requests, live.note) == (0, "No requests in this period.")
     for chart in live.charts.values():
         drawn(chart)
 
@@ -387,7 +387,7 @@ def test_views_of_100_000_records(scene):
                 '"error":null}\n'
             )
     for version, text in lines.items():
-        scene.world.raw(version, "".join(text), segment="1-1.v2.jsonl")
+        scene.world.raw(version, "".join(text), segment="1-1.v1.jsonl")
     for form in ("JSON lines", "Parquet"):
         for name, view, given in (
             ("a page", "records", {}),

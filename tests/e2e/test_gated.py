@@ -143,7 +143,7 @@ def test_what_is_refused_is_released_all_the_same_for_a_reason_that_is_shown_for
     home, bad = story.home, story.found["bad"]
     assert refused(home, "deploy", bad)["message"].startswith(f"{bad} is refused")
     silent = home.run("deploy", bad, "--force", check=False)
-    assert (silent.returncode, "for a reason, which is kept" in silent.stderr) == (2, True)
+    assert (silent.returncode, "--force needs --reason; the reason is stored" in silent.stderr) == (2, True)
     count = len(reports(home))
     forced = home.json("deploy", bad, "--force", "--reason", "to watch it")
     assert (forced["role"], forced["validation"]["forced"]) == ("shadow", "to watch it")

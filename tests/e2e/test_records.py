@@ -47,7 +47,7 @@ def test_modes_compaction_and_purge_under_load_lose_and_double_nothing(home, dep
         load.wait_for(20)
     assert load.failures == []
     until(lambda: archivists(home) not in ([], [archivist]))  # killed, and there again
-    until(lambda: not list((folder / "ledger").glob("*.v2.jsonl")))
+    until(lambda: not list((folder / "ledger").glob("*.v1.jsonl")))
     wanted = {one for one, _ in load.answers} - set(purged)
     until(lambda: accounted(home) == len(wanted))  # a shadow may be behind
     stable, shadow = (log.records("churn", role=role) for role in ("stable", "shadow"))

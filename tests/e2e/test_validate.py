@@ -139,7 +139,7 @@ def test_the_only_endpoints_candidate_is_asked_and_stable_beside_it_for_the_gate
     assert (folder / "out.xml").exists()
     assert (folder / "out" / "index.html").exists()
     assert ended.stderr.splitlines()[:3] == [
-        "[1/2] reading what is to be validated",
+        "[1/2] reading the validation notebooks",
         "[2/2] starting the model's server and a kernel",
         "  checks.ipynb [rows=600] runs",
     ]

@@ -8,8 +8,7 @@ import pytest
 from jupyter_deploy.domain.evidence.inference import Comparison, Requirement, SideSummary
 from jupyter_deploy.domain.requests import CompareRequest
 from jupyter_deploy.faces.arguments import parse_line
-from jupyter_deploy.faces.render.outcomes import exit_code
-from jupyter_deploy.faces.render.render import text
+from jupyter_deploy.faces.render.render import exit_code, text
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ def test_since_is_refused_where_nothing_wants_recorded_requests(home):
     ended = home.run("validate", "checks.ipynb", "--since", "1h", check=False)
     assert ended.returncode == 2, ended.stderr
     assert "--since needs --traffic NAME" in ended.stderr
-    assert ended.stderr.splitlines()[0] == "[1/2] reading what is to be validated"
+    assert ended.stderr.splitlines()[0] == "[1/2] reading the validation notebooks"
     (home.path / "checks.ipynb").write_text(json.dumps(document | {"metadata": {"nbdeploy": {"traffic": "1h"}}}))
     assert "--traffic NAME: none" not in home.run("validate", "checks.ipynb", "--since", "1h", check=False).stderr
 

@@ -29,7 +29,7 @@ def run(operation, request):
 
 WHAT = sys.argv.pop(1)
 verbs.run = run
-cli.main(["list"])
+cli.main(["validate"])
 """
 
 

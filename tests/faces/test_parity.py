@@ -2,17 +2,22 @@
 
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from types import UnionType
+from typing import Union, get_args, get_origin
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import jupyter_deploy
 from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.arguments import is_positional
 from jupyter_deploy.faces.cli import main as cli
-from jupyter_deploy.faces.server.rest.table import LOOKING, at
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.faces.render.render import rendering
+from jupyter_deploy.faces.server.rest.table import at
+from jupyter_deploy.verbs import OPERATIONS, attribute
 
 EXTENSION = Path(__file__).resolve().parents[2] / "labextension" / "src"
 
@@ -24,6 +29,7 @@ CONTRACT = {
     "publish", "verify", "compose", "images", "gc",
 }  # fmt: skip
 
+SAFE = {"list", "describe", "history", "compare", "logs"}
 OTHERS = {"DeployError", "model_input", "panel", "serving_role"}
 IN_NOTEBOOKS = {"check", "metric", "model", "recorded", "reference"}
 
@@ -77,7 +83,7 @@ def test_every_operation_has_a_route_whose_body_is_its_request(operation):
     route, _ = at(operation.name)["POST"]
     assert (route.kind, route.name, route.request) == ("verb", operation.name, operation.request)
     assert route.summary
-    assert ("GET" in at(operation.name)) == (operation.name in LOOKING)
+    assert ("GET" in at(operation.name)) == operation.safe == (operation.name in SAFE)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
@@ -91,12 +97,40 @@ def test_every_operation_is_a_python_function_with_a_documented_signature(operat
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
 def test_every_operation_is_a_command_in_jupyterlab(operation):
-    """``tsc`` sees to it that each verb of the generated list has a label, and so a command."""
+    """The extension makes its commands, their labels and its warnings of the generated table alone."""
     generated, commands = ((EXTENSION / name).read_text() for name in ("generated.ts", "plugins/commands.ts"))
     summary = inspect.getdoc(operation.request).partition("\n")[0]
-    slow = str(operation.slow).lower()
-    assert f"  {operation.name}: {{ summary: {json.dumps(summary)}, slow: {slow} }},\n" in generated
-    assert f"\n    {operation.name}: trans.__(" in commands
+    flags = f"slow: {str(operation.slow).lower()}, destructive: {str(operation.destructive).lower()}"
+    assert f"  {operation.name}: {{ summary: {json.dumps(summary)}, {flags} }},\n" in generated
+    assert operation.label
+    assert f"    {operation.name}: trans.__({json.dumps(operation.label, ensure_ascii=False)}),\n" in generated
+    assert "labelsOf(trans)" in commands
+    assert f" {operation.name}: " not in commands
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_what_an_operation_names_is_there(operation):
+    """A page, an exit code, charts and a title are named by text, so that no import finds a wrong name."""
+    assert issubclass(operation.request, Request)
+    for place, made in [(operation.page, "Page"), (operation.exit_code, "int"), (operation.charts, "list[Chart]")]:
+        assert not place or inspect.signature(rendering(place)).return_annotation == made
+    if operation.title:
+        assert inspect.signature(attribute(f"jupyter_deploy.verbs.{operation.title}")).return_annotation == "str"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
+def test_the_page_of_an_operation_takes_its_result(operation):
+    """And one type of result has one page, whichever operation gave it."""
+    (parameter,) = inspect.signature(rendering(operation.page), eval_str=True).parameters.values()
+    taken = get_args(parameter.annotation) if is_union(parameter.annotation) else (parameter.annotation,)
+    for given in get_args(operation.result) if is_union(operation.result) else (operation.result,):
+        assert given in taken or Sequence[get_args(given)] in taken
+    others = [other.page for other in OPERATIONS if other.result == operation.result]
+    assert set(others) == {operation.page}
+
+
+def is_union(annotation):
+    return get_origin(annotation) in (Union, UnionType)
 
 
 def test_the_package_exports_the_verbs_the_panel_the_role_and_the_error_and_nothing_else():

@@ -24,7 +24,9 @@ class Client:
         self.posted.append((url, body["feedback"]))
         status = self.statuses.pop(0) if self.statuses else 200
         if status is None:
-            raise TargetError("nobody answers at http://gateway", "'nbdeploy reconcile' starts what should run")
+            raise TargetError(
+                "the gateway does not answer at http://gateway", "'nbdeploy reconcile' starts the endpoints"
+            )
         answer = {"accepted": len(body["feedback"])} if status == 200 else {"detail": "the disk is full"}
         return status, {}, answer
 
@@ -67,16 +69,6 @@ def test_what_fails_on_the_way_says_how_much_was_written_and_that_it_can_be_sent
     with pytest.raises(TargetError, match="1000 of 2500 were written down") as caught:
         send(Client(200, status), 2500)
     assert "what comes twice counts once" in caught.value.remedy
-
-
-def test_a_release_that_knows_no_feedback_is_named():
-    with pytest.raises(InvalidInput, match="tumour:aaa takes no feedback: it was built by an older nbdeploy") as caught:
-        send(Client(404), 3)
-    assert "'nbdeploy stop tumour', then 'nbdeploy deploy tumour:aaa';" in caught.value.remedy
-    other = ENDPOINT.model_copy(update={"name": "lump"})
-    with pytest.raises(InvalidInput, match="tumour:aaa takes no feedback") as caught:
-        send(Client(404), 3, endpoint=other)
-    assert "'nbdeploy deploy tumour:aaa --name lump'" in caught.value.remedy
 
 
 def test_a_refusal_is_told_in_the_services_words():

@@ -6,10 +6,10 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
+from jupyter_deploy.domain.gates.figures import is_figure, judge_live, require_figure
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.secret_names import HIDDEN
-from jupyter_deploy.domain.validation.gate import parse_gate
-from jupyter_deploy.domain.validation.live_gate import is_figure, judged_live, required
 from jupyter_deploy.domain.validation.validated import Line, Validated, lines_of
 from jupyter_deploy.domain.validation.validation import CellError, Check, GateResult, Run, Validation, ValidationSpec
 from jupyter_deploy.verbs.change import difference_in_words
@@ -113,7 +113,7 @@ def test_what_a_validation_found_is_told_in_sentences_what_speaks_against_it_fir
     [((0.995, 0.991, 0.999), "pass"), ((0.5, 0.4, 0.6), "fail"), ((0.99, 0.9, 1), "inconclusive")],
 )  # fmt: skip
 def test_a_gate_on_live_traffic_is_judged_by_the_whole_interval(agreement, verdict):
-    found = judged_live(parse_gate("agreement >= 99%"), comparison(agreement))
+    found = judge_live(parse_gate("agreement >= 99%"), comparison(agreement))
     assert (found.verdict, found.origin) == (verdict, "live traffic")
     assert found.sentence.startswith(f"agreement {agreement[0]:.4g} [")
     assert found.sentence.endswith(f"≥ 0.99 on live traffic: {verdict}")
@@ -121,16 +121,16 @@ def test_a_gate_on_live_traffic_is_judged_by_the_whole_interval(agreement, verdi
 
 def test_a_gate_on_live_traffic_waits_for_its_rows_and_for_any_at_all():
     gate = parse_gate("agreement >= 0.9 over 400")
-    found = judged_live(gate, comparison((0.99, 0.98, 1.0)))
+    found = judge_live(gate, comparison((0.99, 0.98, 1.0)))
     assert found.sentence.endswith("inconclusive, 300 of 400 rows so far")
-    assert judged_live(gate, comparison((0.99, 0.98, 1.0), rows=400)).verdict == "pass"
-    none = judged_live(parse_gate("agreement >= 0.9"), comparison(None, rows=0))
+    assert judge_live(gate, comparison((0.99, 0.98, 1.0), rows=400)).verdict == "pass"
+    none = judge_live(parse_gate("agreement >= 0.9"), comparison(None, rows=0))
     assert none.sentence == "agreement ≥ 0.9 on live traffic: inconclusive, too few requests so far"
 
 
 def test_a_canary_has_no_agreement_to_be_judged():
     with pytest.raises(InvalidInput, match="a canary has no agreement"):
-        judged_live(parse_gate("agreement >= 0.9"), comparison(paired=False))
+        judge_live(parse_gate("agreement >= 0.9"), comparison(paired=False))
 
 
 @pytest.mark.parametrize(
@@ -144,4 +144,4 @@ def test_a_canary_has_no_agreement_to_be_judged():
 def test_a_gate_that_no_comparison_can_be_judged_by_is_refused(expression, why):
     assert is_figure(parse_gate(expression))
     with pytest.raises(InvalidInput, match=why):
-        required(parse_gate(expression))
+        require_figure(parse_gate(expression))

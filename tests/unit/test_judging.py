@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jupyter_deploy.domain.evidence.statistic import STATISTICS
-from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.validation.validation import Metric
 from jupyter_deploy.validation import bootstrap
 from jupyter_deploy.validation.bootstrap import statistic_named

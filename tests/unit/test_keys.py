@@ -7,16 +7,16 @@ import numpy as np
 
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import ValidationSpec
-from jupyter_deploy.verbs.endpoint_gates import Wanted
+from jupyter_deploy.verbs.endpoint_gates import GatePlan
 from jupyter_deploy.verbs.run_plan import Planned
-from jupyter_deploy.verbs.validation_runs import Subject
+from jupyter_deploy.verbs.validation_runs import Candidate
 
-SUBJECT = Subject(SimpleNamespace(digest="sha256:1", tag="churn:1"), "churn")
+SUBJECT = Candidate(SimpleNamespace(digest="sha256:1", tag="churn:1"), "churn")
 
 
 def key(source="metric('a', 1)", parameters=None, digest="1"):
     notebook = Notebook(Path("/x/a.ipynb"), "python3", "python", 1, source, None, digest=digest)
-    (planned,) = Wanted((), (Planned(notebook, parameters or {}),)).planned(SUBJECT)
+    (planned,) = GatePlan((), (Planned(notebook, parameters or {}),)).planned(SUBJECT)
     return planned.key
 
 

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.validation.model_calls import Call, Calls
 from jupyter_deploy.domain.validation.ports import Notebook, Ran
 from jupyter_deploy.verbs.run_plan import Planned
-from jupyter_deploy.verbs.validation_runs import How, Runs, Sides, Subject
+from jupyter_deploy.verbs.validation_runs import Candidate, RunOptions, Runs, Servers
 
 CANDIDATE, STABLE = "churn:198b0c", "churn:77aa01"
 
@@ -35,8 +35,8 @@ def snapshot(tag):
     return SimpleNamespace(tag=tag, manifest=SimpleNamespace(signature=SimpleNamespace(answer_dtype="float64")))
 
 
-SUBJECT = Subject(snapshot(CANDIDATE), "churn", snapshot(STABLE))
-SIDES = Sides(Server("candidate"), Server("stable"))
+SUBJECT = Candidate(snapshot(CANDIDATE), "churn", snapshot(STABLE))
+SIDES = Servers(Server("candidate"), Server("stable"))
 
 
 @pytest.fixture(params=["candidate", "stable"])
@@ -64,9 +64,9 @@ def run(source, calls=()):
     ports = SimpleNamespace(
         validations=SimpleNamespace(run=lambda *_: Ran("done", 1.0)), judge=SimpleNamespace(interval=lambda _: None)
     )
-    subject = Subject(snapshot(CANDIDATE), "churn")
-    runs = Runs([Planned(notebook, {})], subject, How(), ports, lambda _: None, folder=Path("out"))
-    (found,), _ = runs.all(Sides(Server("candidate", calls), None))
+    subject = Candidate(snapshot(CANDIDATE), "churn")
+    runs = Runs([Planned(notebook, {})], subject, RunOptions(), ports, lambda _: None, folder=Path("out"))
+    (found,), _ = runs.all(Servers(Server("candidate", calls), None))
     return found
 
 

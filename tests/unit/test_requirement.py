@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Interval, SideSummary
-from jupyter_deploy.domain.evidence.requirement import COUNTS, FIGURES, evaluate, parse_requirement
+from jupyter_deploy.domain.gates.figures import COUNTS, FIGURES, evaluate, parse_requirement
 from jupyter_deploy.domain.parsing import parse_tolerance
 from jupyter_deploy.domain.requests import CompareRequest
 

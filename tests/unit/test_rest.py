@@ -29,13 +29,13 @@ from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.faces.server.rest.change_feed import Watch
 from jupyter_deploy.faces.server.rest.exchange import Question, Wrong, document, from_query, object_in
 from jupyter_deploy.faces.server.rest.frames import packed, read
-from jupyter_deploy.faces.server.rest.job_titles import title_of
 from jupyter_deploy.faces.server.rest.paths import absolute
 from jupyter_deploy.faces.server.rest.router import Answers
 from jupyter_deploy.faces.server.rest.table import at
 from jupyter_deploy.faces.server.rest.worker import Asked
 from jupyter_deploy.faces.server.rest.worker_client import Asking, _Running
 from jupyter_deploy.store.jobs import SqliteJobs
+from jupyter_deploy.verbs import BY_NAME
 from tests.releases import release
 
 
@@ -90,19 +90,21 @@ def test_files_are_looked_for_in_the_servers_folder(tmp_path):
     (tmp_path / "a.ipynb").touch()
     given = {"source": "a.ipynb", "name": "a.ipynb", "validate": ["a.ipynb", "off"], "include": "x\0"}
     there = str(tmp_path / "a.ipynb")
-    assert absolute("deploy", given, tmp_path) == given | {"source": there, "validate": [there, "off"]}
-    assert absolute("deploy", {"source": "churn:1"}, tmp_path) == {"source": "churn:1"}
+    assert absolute(BY_NAME["deploy"].request, given, tmp_path) == given | {"source": there, "validate": [there, "off"]}
+    assert absolute(BY_NAME["deploy"].request, {"source": "churn:1"}, tmp_path) == {"source": "churn:1"}
     (tmp_path / "actuals.csv").touch()
-    assert absolute("feedback", {"data": "actuals.csv"}, tmp_path) == {"data": str(tmp_path / "actuals.csv")}
+    feedback = BY_NAME["feedback"].request
+    assert absolute(feedback, {"data": "actuals.csv"}, tmp_path) == {"data": str(tmp_path / "actuals.csv")}
     told = {"data": '[{"request_id": "a", "actual": "yes"}]' + " " * 5000}
-    assert absolute("feedback", told, tmp_path) == told
-    assert absolute("validate", {"junit": "new.xml", "html": "/x"}, tmp_path) == {
+    assert absolute(feedback, told, tmp_path) == told
+    assert absolute(BY_NAME["validate"].request, {"junit": "new.xml", "html": "/x"}, tmp_path) == {
         "junit": str(tmp_path / "new.xml"),
         "html": "/x",
     }
-    assert absolute("diff", {"a": "a.ipynb"}, tmp_path) == {"a": "a.ipynb"}
-    assert absolute("compose", {"name": "churn"}, tmp_path)["output_dir"] == str(tmp_path / "{name}-compose")
-    assert absolute("compose", {"name": "churn", "output_dir": "/x"}, tmp_path)["output_dir"] == "/x"
+    assert absolute(BY_NAME["diff"].request, {"a": "a.ipynb"}, tmp_path) == {"a": "a.ipynb"}
+    compose = BY_NAME["compose"].request
+    assert absolute(compose, {"name": "churn"}, tmp_path)["output_dir"] == str(tmp_path / "{name}-compose")
+    assert absolute(compose, {"name": "churn", "output_dir": "/x"}, tmp_path)["output_dir"] == "/x"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +128,7 @@ def test_files_are_looked_for_in_the_servers_folder(tmp_path):
     ],
 )
 def test_a_job_has_a_title_for_people(verb, request_, title):
-    assert title_of(verb, request_) == title
+    assert BY_NAME[verb].job_title(request_) == title
 
 
 class Broken:

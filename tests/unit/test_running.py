@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import StartFailed
-from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.validation.ports import Notebook, Ran
 from jupyter_deploy.domain.validation.validation import CellError, Metric
 from jupyter_deploy.validation.judge import Statistician
 from jupyter_deploy.verbs.run_plan import Planned
-from jupyter_deploy.verbs.validation_runs import How, Runs, Sides, Subject, output_names
+from jupyter_deploy.verbs.validation_runs import Candidate, RunOptions, Runs, Servers, output_names
 
 
 def planned(path="/p/a.ipynb", **more):
@@ -54,12 +54,14 @@ class Runner:
 
 def runs(several, sides, runner, how=None, subject=None):
     ports = SimpleNamespace(validations=runner, judge=Statistician())
-    return Runs(several, subject or Subject(None), how or How(), ports, lambda _: None, folder=Path("/out")).all(sides)
+    return Runs(
+        several, subject or Candidate(None), how or RunOptions(), ports, lambda _: None, folder=Path("/out")
+    ).all(sides)
 
 
 def test_a_run_whose_model_cannot_be_served_has_failed_and_what_never_began_was_not_run():
     two = [planned(), planned("/p/b.ipynb")]
-    done, stopped = runs(two, Sides(Answers("it did not answer"), None), Runner(), How(fail_fast=True))
+    done, stopped = runs(two, Servers(Answers("it did not answer"), None), Runner(), RunOptions(fail_fast=True))
     assert stopped is None
     assert [(run.status, run.detail) for run in done] == [
         ("raised", "it did not answer"),
@@ -87,12 +89,12 @@ def test_a_gate_on_stable_is_undecided_where_the_run_of_stable_did_not_end_well(
         }
     )
     server = Answers()
-    (run,), _ = runs([planned(gates=gates)], Sides(server, server), runner)
+    (run,), _ = runs([planned(gates=gates)], Servers(server, server), runner)
     assert [gate.verdict for gate in run.gates] == ["inconclusive", "pass", "fail"]
     assert run.gates[0].sentence.endswith("asked of stable, cell 3 raised ValueError: no rows: inconclusive")
     assert (run.gates[0].value, run.gates[0].stable) == (0.9, None)
     assert (run.status, run.verdict) == ("done", "fail")
     assert run.executed_stable == "/out/a.stable.ipynb"
     runner.ran["a.stable.ipynb"] = Ran("done", 0.1, metrics=measured)
-    (run,), _ = runs([planned(gates=gates[:2])], Sides(server, server), runner)
+    (run,), _ = runs([planned(gates=gates[:2])], Servers(server, server), runner)
     assert run.verdict == "pass"

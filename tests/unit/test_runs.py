@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.domain.validation.gate import parse_gate
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.validation.ports import Notebook, Ran
 from jupyter_deploy.domain.validation.validation import GateResult, Metric
 from jupyter_deploy.verbs.run_plan import Planned
-from jupyter_deploy.verbs.validation_runs import How, Runs, Sides, Subject
+from jupyter_deploy.verbs.validation_runs import Candidate, RunOptions, Runs, Servers
 
 JUDGED = GateResult(expression="a >= 1", verdict="inconclusive", sentence="?")
 
@@ -27,8 +27,8 @@ def runs():
             run=lambda job, _: Ran("done", 1.0, (Metric(name=job.notebook.document, value=1.0),)), cancel=None
         )
         ports = SimpleNamespace(validations=ran, judge=SimpleNamespace(interval=interval, judge=judge))
-        made = Runs(planned, Subject(None), How(), ports, lambda _: None, folder=Path("/x"))
-        done, stopped = made.all(Sides(None, None))
+        made = Runs(planned, Candidate(None), RunOptions(), ports, lambda _: None, folder=Path("/x"))
+        done, stopped = made.all(Servers(None, None))
         assert stopped is None
         return done
 

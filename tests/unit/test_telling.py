@@ -15,6 +15,7 @@ from jupyter_deploy.faces.server.jobs.folders import folder_of
 from jupyter_deploy.faces.server.jobs.reporter import telling
 from jupyter_deploy.settings import Settings, load_settings
 from jupyter_deploy.system.output_redirection import lines_of
+from jupyter_deploy.targets.local.settings import LocalSettings
 
 
 def underway(cell, state="running", run=0):
@@ -132,15 +133,16 @@ def test_beside_a_notebook_only_what_must_hold_of_a_model_is_read(tmp_path, monk
     file.write_text(
         "home: /elsewhere\nenvoy: /bin/false\nport: 1234\nnonsense: 1\nvalidate:\n- gates: [agreement >= 0.9]\n"
     )
-    settings = load_settings(beside=tmp_path)
+    settings = load_settings(notebook_folder=tmp_path)
     assert [spec.gates for spec in settings.validate] == [("agreement >= 0.9",)]
-    assert (settings.port, settings.envoy) == (8999, None)
+    local = settings.for_target(LocalSettings)
+    assert (local.port, local.envoy) == (8999, None)
     assert settings.home == Settings.model_fields["home"].get_default(call_default_factory=True)
     file.write_text("validate: 5\n")
     with pytest.raises(InvalidInput, match="a setting is wrong"):
-        load_settings(beside=tmp_path)
+        load_settings(notebook_folder=tmp_path)
     file.unlink()
-    assert load_settings(beside=tmp_path).validate == ()
+    assert load_settings(notebook_folder=tmp_path).validate == ()
 
 
 def test_what_is_said_of_a_killed_job_names_its_step():

@@ -15,8 +15,7 @@ from jupyter_deploy.domain.validation.validation import (
     worst,
 )
 from jupyter_deploy.faces.render.board import Board, as_html, as_renderable, plain_line
-from jupyter_deploy.faces.render.outcomes import exit_code
-from jupyter_deploy.faces.render.render import html, text
+from jupyter_deploy.faces.render.render import exit_code, html, text
 
 
 def gate(verdict, sentence="accuracy 0.95 >= 0.93"):

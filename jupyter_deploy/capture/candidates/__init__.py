@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jupyter_deploy.capture.checks import fast_findings, stale_findings
 from jupyter_deploy.capture.data_files import require_included
+from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.inspection import method_of
 from jupyter_deploy.domain.capture.candidates import ModelCandidate, Table
 from jupyter_deploy.domain.capture.findings import Finding
@@ -36,10 +36,8 @@ class NotebookFinder:
         variables = dict(namespace)  # a cell may run at the same time
         models = candidates(variables)
         cell_history = history(cells, failed)
-        library = sys.modules.get("torch")
-        torch = next((name for name, value in variables.items() if value is library), None) if library else None
         context = GuessContext(
-            tables(variables), {model.variable: model for model in models}, variables, cell_history.fitted, torch
+            tables(variables), {model.variable: model for model in models}, variables, cell_history.fitted
         )
         ranked = ordered(models, cell_history)[:MOST]
         return [_described(model, cell_history, context) for model in ranked]
@@ -99,5 +97,5 @@ def _reason(model: ModelVariable, cell: int | None) -> str:
         return "not fitted yet"
     if model.part_of:
         return f"part of {model.part_of}"
-    trained = model.framework in ("sklearn", "xgboost", "lightgbm", "catboost", "skorch", "statsmodels")
+    trained = framework_of(model.value).trained
     return f"{'fitted' if trained else 'made'}{where}" if trained or where else ""

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_deploy.capture.frameworks import framework_of
+from jupyter_deploy.capture.static_attributes import bases_of
 from jupyter_deploy.domain.capture.candidates import ExampleGuess
 
 from .arguments import arguments_for
 from .models import ModelVariable, first_step, known_features, known_width
-from .static_attributes import bases_of, own
 from .tables import TableVariable, name_score
 
 MOST = 5
@@ -22,13 +23,12 @@ _VECTORIZERS = ("_VectorizerMixin", "TfidfVectorizer", "CountVectorizer", "Hashi
 
 @dataclass(frozen=True)
 class GuessContext:
-    """The notebook's variables; ``torch`` is the notebook's name of that library."""
+    """The notebook's variables, by which examples are guessed."""
 
     tables: Sequence[TableVariable]
     models: Mapping[str, ModelVariable]
     namespace: Mapping[str, Any]
     fitted_on: Mapping[str, str]
-    torch: str | None
 
 
 def examples_for(model: ModelVariable, context: GuessContext) -> tuple[ExampleGuess, ...]:
@@ -50,7 +50,7 @@ def _scored(model: ModelVariable, context: GuessContext) -> Iterator[tuple[float
         return
     fitted_on = context.fitted_on.get(model.variable)
     for table in context.tables:
-        expression, fits = _fitting(model, table, context.torch)
+        expression, fits = _fitting(model, table, context.namespace)
         if expression is not None:
             score = fits + name_score(table.variable, fitted_on)
             seen = "; the model was fitted on it" if table.variable == fitted_on else ""
@@ -62,13 +62,12 @@ def _parameters(function: Any) -> tuple[str, ...]:
     return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
-def _fitting(model: ModelVariable, table: TableVariable, torch: str | None) -> tuple[str | None, float]:
+def _fitting(model: ModelVariable, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float]:
     """Return an expression that suits the model, and its score; None: none."""
-    if model.framework == "torch":
-        return _for_module(model.value, table, torch)
-    if model.framework == "onnx":
-        return (table.sliced if table.form == "array" else None), 0.0
-    if model.framework == "transformers" or _takes_texts(model.value):
+    guess = framework_of(model.value).guess(model.value, table, namespace)
+    if guess is not None:
+        return guess
+    if _takes_texts(model.value):
         return (table.sliced if table.form == "texts" else None), 4.0
     return _for_estimator(model, table)
 
@@ -103,41 +102,3 @@ def _with_columns(features: Sequence[str], table: TableVariable) -> tuple[str | 
     names = [name for name in table.value.columns if str(name) in features]
     ordered = sorted(names, key=lambda name: features.index(str(name)))
     return table.sliced.replace(table.variable, f"{table.variable}[{ordered!r}]", 1), 5.0
-
-
-def _for_module(module: Any, table: TableVariable, torch: str | None) -> tuple[str | None, float]:
-    """Return rows that the module's first layer accepts."""
-    layer = _first_layer(module)
-    if table.form == "tensor":
-        fits = layer is None or _suits(layer, table)
-        return (table.sliced if fits else None), 7.0
-    if layer is None or torch is None or table.form not in ("array", "frame") or not _suits(layer, table):
-        return None, 0.0
-    if table.form == "frame" and any(getattr(dtype, "kind", "f") not in "biuf" for dtype in table.value.dtypes):
-        return None, 0.0
-    rows = f"{table.sliced}.to_numpy()" if table.form == "frame" else table.sliced
-    kind = "long" if layer[0] == "num_embeddings" else "float32"
-    return f"{torch}.tensor({rows}, dtype={torch}.{kind})", 4.0
-
-
-def _suits(layer: tuple[str, int, int], table: TableVariable) -> bool:
-    name, size, ndim = layer
-    if name == "num_embeddings":
-        return "int" in str(getattr(table.value, "dtype", "")) and table.ndim == 2
-    if name == "in_channels":
-        return table.ndim == ndim and table.value.shape[1] == size
-    return table.width == size
-
-
-def _first_layer(module: Any) -> tuple[str, int, int] | None:
-    """Return attribute, size and dimensions of the first layer's input; None: unknown."""
-    parts = own(module)
-    for name in ("in_features", "in_channels", "num_embeddings"):
-        if type(parts.get(name)) is int:
-            kernel = parts.get("kernel_size")
-            return name, parts[name], 2 + len(kernel) if type(kernel) is tuple else 2
-    inner = parts.get("_modules")
-    for part in inner.values() if isinstance(inner, dict) else ():
-        if part is not None and (layer := _first_layer(part)) is not None:
-            return layer
-    return None

@@ -9,26 +9,22 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from jupyter_deploy.capture.frameworks import features_of, framework_of
-from jupyter_deploy.capture.frameworks.base import loaded
-
-from .cells import History
-from .static_attributes import (
+from jupyter_deploy.capture.frameworks.base import Framework
+from jupyter_deploy.capture.static_attributes import (
     attribute,
-    bases_of,
     dodges,
     has_method,
     is_library,
-    last_step,
     module_of,
     of_library,
     own,
 )
 
+from .cells import History
+
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 """Method names by which libraries predict."""
 
-_ESTIMATORS = frozenset({"sklearn", "xgboost", "lightgbm", "catboost", "skorch"})
-_CALLED = frozenset({"torch", "onnx", "transformers"})
 _NO_MODELS = frozenset({"builtins", "numpy", "pandas", "polars"})
 _PARTS = 2000
 """The number of objects that are searched for parts of models."""
@@ -66,8 +62,8 @@ class ModelVariable:
     def kind(self) -> str:
         """The class name; for a pipeline with its steps."""
         name = type(self.value).__qualname__
-        steps = own(self.value).get("steps") if self.framework == "sklearn" else None
-        if type(steps) is list and steps:
+        steps = framework_of(self.value).steps(self.value)
+        if steps:
             return f"{name} ({' → '.join(type(step[1]).__name__ for step in steps)})"
         return name
 
@@ -79,7 +75,7 @@ class ModelVariable:
             return 3
         if self.method == "transform":
             return 4
-        called = self.framework == "python" and self.method is None  # any object with __call__
+        called = self.framework == Framework.name and self.method is None  # any object with __call__
         return 2 if self.part_of or called else 0
 
 
@@ -116,43 +112,28 @@ def _candidate(name: str, value: Any) -> ModelVariable | None:
     kind = type(value)
     if module_of(kind).partition(".")[0] in _NO_MODELS or issubclass(kind, type | ModuleType) or dodges(kind):
         return None
-    framework = framework_of(value).name
-    if framework == "python":
+    framework = framework_of(value)
+    if framework.name == Framework.name:
         return _plain_object(name, value)
-    if framework in _CALLED:
-        loss = loaded("torch.nn.modules.loss", "_Loss")
-        return None if loss in bases_of(kind) else ModelVariable(name, value, framework, (), None)
-    answering = own(value).get("_results", value) if framework == "statsmodels" else value  # within a wrapper
+    if not framework.is_model(value):
+        return None
+    if framework.called:
+        return ModelVariable(name, value, framework.name, (), None)
+    answering = framework.answering(value)
     methods = tuple(method for method in METHODS if has_method(answering, method))
     if not methods:
         return None
-    return ModelVariable(name, value, framework, methods, methods[0], fitted=_is_fitted(value, framework))
+    return ModelVariable(name, value, framework.name, methods, methods[0], fitted=framework.is_fitted(value))
 
 
 def _plain_object(name: str, value: Any) -> ModelVariable | None:
     """Accept any object with ``predict``, and callable objects of the user's own classes."""
     methods = tuple(method for method in METHODS if has_method(value, method))
     if "predict" in methods:
-        return ModelVariable(name, value, "python", methods, "predict")
+        return ModelVariable(name, value, Framework.name, methods, "predict")
     if not is_library(module_of(type(value))) and has_method(value, "__call__"):
-        return ModelVariable(name, value, "python", methods, None)
+        return ModelVariable(name, value, Framework.name, methods, None)
     return None
-
-
-def _is_fitted(value: Any, framework: str) -> bool:
-    parts = own(value)
-    if framework not in _ESTIMATORS or not has_method(value, "fit"):  # a booster, the result of a training function
-        return True
-    if framework == "catboost":
-        return bool(loaded("catboost", "CatBoost").is_fitted(value))
-    if framework == "skorch":
-        return bool(parts.get("initialized_"))
-    if "_Booster" in parts:
-        return parts["_Booster"] is not None
-    if any(name.endswith("_") and not name.startswith("_") for name in parts):
-        return True
-    inner = last_step(value)
-    return "steps" in parts and inner is not None and _is_fitted(inner, framework_of(inner).name)
 
 
 def _with_parts(models: Sequence[ModelVariable]) -> list[ModelVariable]:
@@ -201,7 +182,7 @@ def _functions(functions: Mapping[str, FunctionType], models: Sequence[ModelVari
         if len(calls) == before:
             break
     chosen = [name for name in mine if name in calls or not (calls or models)]
-    return [ModelVariable(name, mine[name], "python", (), None, calls=calls.get(name, ())) for name in chosen]
+    return [ModelVariable(name, mine[name], Framework.name, (), None, calls=calls.get(name, ())) for name in chosen]
 
 
 def _called(function: FunctionType, *known: Mapping[int, str]) -> tuple[str, ...]:

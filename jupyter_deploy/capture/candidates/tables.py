@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .static_attributes import bases_of, module_of, of_library
+from jupyter_deploy.capture.static_attributes import bases_of, module_of, of_library
 
 Form = Literal["frame", "array", "tensor", "texts", "numbers", "rows"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jupyter_deploy.capture.frameworks import Framework, features_of
+from jupyter_deploy.capture.frameworks import Framework, features_of, framework_of
 from jupyter_deploy.capture.training_table import TrainingTable
 from jupyter_deploy.domain.capture.findings import Finding, listed
 from jupyter_deploy.domain.capture.signature import Schema, types_of
@@ -129,7 +129,7 @@ def _order(model: Any, framework: Framework, fitted: Sequence[str], example: Any
     message = _order_in_words(fitted, _columns(example))
     if not message:
         return
-    if _may_choose(model, framework) and _answers_alike(model, framework, fitted, example):
+    if framework.chooses_columns(model) and _answers_alike(model, framework, fitted, example):
         yield Finding(check="features", severity="note", message=f"{message}; the answers are equal in both orders")
     else:
         yield Finding(
@@ -152,14 +152,6 @@ def _order_in_words(fitted: Sequence[str], columns: Sequence[str]) -> str:
         f"the example's columns are in a different order than at the fit: number {where + 1} is '{now[where]}' and "
         f"was '{at_fit[where]}'"
     )
-
-
-def _may_choose(model: Any, framework: Framework) -> bool:
-    """Whether a model may select its columns by name: a ColumnTransformer does, and a formula.
-
-    Other models, such as LightGBM's, use the position without a warning.
-    """
-    return framework.name == "statsmodels" or type(model).__module__.partition(".")[0] == "sklearn"
 
 
 def _answers_alike(model: Any, framework: Framework, fitted: Sequence[str], example: Any) -> bool:
@@ -227,9 +219,9 @@ _KINDS = {
 
 
 def _counted(model: Any, example: Any) -> Iterator[Finding]:
-    fitted = getattr(model, "n_features_in_", None)
+    fitted = framework_of(model).width(model)
     shape: tuple[int, ...] = getattr(example, "shape", ())
-    if isinstance(fitted, int) and len(shape) == 2 and shape[1] != fitted:
+    if fitted is not None and len(shape) == 2 and shape[1] != fitted:
         yield Finding(
             check="features",
             severity="error",

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from jupyter_deploy.capture.frameworks import framework_of
+from jupyter_deploy.capture.static_attributes import dodges
 from jupyter_deploy.notebooks.syntax.effects import Call, Effects, effects_of
 from jupyter_deploy.notebooks.syntax.idempotent import is_idempotent
 from jupyter_deploy.notebooks.syntax.names import (
@@ -126,7 +128,7 @@ class Program:
     def _changed(self, effects: Effects) -> tuple[set[str], set[str]]:
         """Return the changed names, with the sources of advanced iterators, and the estimators that calls fit."""
         driven = effects.drives | {name for name in effects.fits if not self._begins_anew(name)}
-        driven = {name for name in driven if not self._is_import(name) and not self._is_module_of_torch(name)}
+        driven = {name for name in driven if not self._is_import(name) and not self._switches_mode(name)}
         changed, refitted = set(effects.changes), set[str]()
         known: dict[Any, Effects] = {}
         for call in effects.calls:
@@ -211,10 +213,10 @@ class Program:
         parameters_of = getattr(type(estimator), "get_params", None)
         return parameters_of is not None and getattr(estimator, "warm_start", False) is not True
 
-    def _is_module_of_torch(self, name: str) -> bool:
+    def _switches_mode(self, name: str) -> bool:
         """Whether ``train()`` of the variable only switches a mode."""
-        return any(f"{k.__module__}.{k.__name__}" == "torch.nn.modules.module.Module"
-                   for k in type(self._namespace.get(name)).__mro__)  # fmt: skip
+        value = self._namespace.get(name)
+        return not dodges(type(value)) and not framework_of(value).train_fits
 
     def _set_part(self, statement: Statement) -> bool:
         """Set one part of a variable (``table["a"] = …``), independent of the number of runs."""

@@ -94,7 +94,7 @@ def _requirements(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _conda(text: str) -> Iterator[tuple[str, str]]:
-    import yaml  # noqa: PLC0415 - rarely needed
+    import yaml
 
     for entry in (yaml.safe_load(text) or {}).get("dependencies", []):
         if isinstance(entry, dict):

@@ -210,7 +210,7 @@ class _Difference:
         counts = [cell.count for cell in self._cells if cell.count is not None]
         if not counts or statement.cell > max(counts):
             return False
-        import psutil  # noqa: PLC0415 - only after a finding
+        import psutil
 
         return Path(self._live.source.notebook or "").stat().st_mtime > psutil.Process().create_time()
 

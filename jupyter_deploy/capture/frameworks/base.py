@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 
 class NativeWriter(Protocol):
@@ -41,9 +44,59 @@ class Framework:
 
     name: ClassVar[str] = "python"
 
+    called: ClassVar[bool] = False
+    """Its models are called themselves, and have no method that answers."""
+
+    trained: ClassVar[bool] = False
+    """Its models are what a fit made."""
+
+    train_fits: ClassVar[bool] = True
+    """Whether a model's ``train()`` may fit it; else it only switches a mode."""
+
+    containers: ClassVar[frozenset[str]] = frozenset()
+    """Its classes that hold a table and that no request can bring, as ``library.Class``."""
+
+    wrappers: ClassVar[frozenset[str]] = frozenset()
+    """The names of its functions and classes that wrap the table of a fit, their first argument."""
+
+    answers_first: ClassVar[frozenset[str]] = frozenset()
+    """The names of its functions and classes that take the answers before the table."""
+
     def base_of(self, model: Any) -> type | None:
         """The framework's class that ``model`` is an instance of; of two frameworks the one nearer to it decides."""
         return object if isinstance(model, object) else None
+
+    def is_model(self, value: Any) -> bool:
+        """Whether an instance of its class is a model; no code of ``value`` runs."""
+        del value
+        return True
+
+    def answering(self, model: Any) -> Any:
+        """The object whose methods answer, such as the one in a wrapper; no code of ``model`` runs."""
+        return model
+
+    def is_fitted(self, model: Any) -> bool:
+        """False only if the library says that it is not; no code of the notebook's runs."""
+        del model
+        return True
+
+    def steps(self, model: Any) -> Sequence[Any]:
+        """Of a pipeline its steps, each a name and an estimator; no code of ``model`` runs."""
+        del model
+        return ()
+
+    def may_be_trained(self, model: Any) -> bool:
+        """Whether it may have been fitted on a table, which is then looked for in the executed cells."""
+        return hasattr(type(model), "fit") or hasattr(model, "predict")
+
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+        """An expression of the notebook's that the model can be asked with, made of a table, and how well it fits.
+
+        The expression is None if this table does not fit. The guess is None if the framework knows nothing of its
+        own: then the features and the number of columns decide.
+        """
+        del model, table, namespace
+        return None
 
     def deployed(self, model: Any) -> Any:
         """What is captured in its place, where the object itself cannot be asked; else the object."""
@@ -77,6 +130,16 @@ class Framework:
         """Names of the columns that it was fitted on, in their order; None: it does not know them."""
         names = getattr(model, "feature_names_in_", None)
         return None if names is None else tuple(map(str, names))
+
+    def width(self, model: Any) -> int | None:
+        """The number of columns that it was fitted on; None: it does not know it."""
+        width = getattr(model, "n_features_in_", None)
+        return width if isinstance(width, int) else None
+
+    def chooses_columns(self, model: Any) -> bool:
+        """Whether a model may choose its columns by name, as a formula does; else their order counts."""
+        del model
+        return False
 
     def hyperparameters(self, model: Any) -> dict[str, Any]:
         """What it was made with, by name: JSON values, and for anything else its text."""

@@ -7,7 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jupyter_deploy.capture.static_attributes import has_method, own
 from jupyter_deploy.system.digests import file_sha256
+
+from .sklearn import Sklearn
+
+
+class Boosted(Sklearn):
+    """A library of boosters, and of estimators that keep theirs as ``_Booster``."""
+
+    def is_fitted(self, model: Any) -> bool:
+        """An estimator has its booster by the fit; a booster is what a training returns."""
+        parts = own(model)
+        if "_Booster" in parts and has_method(model, "fit"):
+            return parts["_Booster"] is not None
+        return super().is_fitted(model)
 
 
 class BoosterFiles:

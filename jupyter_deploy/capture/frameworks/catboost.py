@@ -14,11 +14,17 @@ class CatBoost(Sklearn):
     """``CatBoost``, ``CatBoostClassifier`` and their like."""
 
     name = "catboost"
+    containers = frozenset({"catboost.Pool", "_catboost.Pool"})
+    wrappers = frozenset({"Pool"})
 
     def base_of(self, model: Any) -> type | None:
         """CatBoost's own class: no other framework knows it."""
         base: type | None = loaded("catboost", "CatBoost")
         return base if base is not None and isinstance(model, base) else None
+
+    def is_fitted(self, model: Any) -> bool:
+        """CatBoost knows it."""
+        return bool(loaded("catboost", "CatBoost").is_fitted(model))
 
     def features(self, model: Any) -> tuple[str, ...] | None:
         """The columns; those of an array, which CatBoost numbers, have no names."""

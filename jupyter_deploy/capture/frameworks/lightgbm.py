@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from .base import NativeWriter, loaded
-from .boosters import BoosterFiles, Unwritable
+from .boosters import Boosted, BoosterFiles, Unwritable
 from .parameters import as_json
-from .sklearn import Sklearn
 
 
-class LightGBM(Sklearn):
+class LightGBM(Boosted):
     """``Booster`` and ``LGBMModel``."""
 
     name = "lightgbm"
+    containers = frozenset({"lightgbm.Dataset"})
+    wrappers = frozenset({"Dataset"})
 
     def base_of(self, model: Any) -> type | None:
         """The library's own class, nearer than scikit-learn's."""

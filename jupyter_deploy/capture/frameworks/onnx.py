@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import NotCapturable, UnknownSource
 from jupyter_deploy.serving.natives.onnx import OnnxModel, session_of, settings_of
 from jupyter_deploy.system.digests import HashingFile
 
 from .base import Framework, NativeWriter, loaded
+
+if TYPE_CHECKING:
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 _TAKEN = {"model.pkl", "example.pkl", "snapshot.json", "model.yaml"}
 
@@ -20,6 +23,7 @@ class Onnx(Framework):
     """``onnxruntime.InferenceSession``, ``onnx.ModelProto``, and the path of a ``.onnx`` file."""
 
     name = "onnx"
+    called = True
 
     def base_of(self, model: Any) -> type | None:
         if isinstance(model, Path) and model.suffix == ".onnx":
@@ -49,6 +53,11 @@ class Onnx(Framework):
             raise UnknownSource(
                 f"onnxruntime cannot read this model: {error}", "does 'onnxruntime.InferenceSession(…)' take it?"
             ) from error
+
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+        """An array."""
+        del model, namespace
+        return (table.sliced if table.form == "array" else None), 0.0
 
     def method(self, model: Any) -> str | None:
         del model
@@ -149,8 +158,8 @@ class OnnxWriter:
 def _beside(path: Path) -> list[str]:
     """Files beside it that hold its large weights. Without the library onnx it is not known; the replay will tell."""
     try:
-        import onnx  # noqa: PLC0415 - only these models need it
-        from onnx.external_data_helper import ExternalDataInfo, uses_external_data  # noqa: PLC0415
+        import onnx  # only these models need it
+        from onnx.external_data_helper import ExternalDataInfo, uses_external_data
     except ImportError:
         return []
     model = onnx.load(str(path), load_external_data=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from jupyter_deploy.capture.static_attributes import has_method, last_step, own
 
 from . import framework_of
 from .base import Framework, loaded
@@ -17,10 +19,30 @@ class Sklearn(Framework):
     """Estimators, pipelines and searches."""
 
     name = "sklearn"
+    trained = True
 
     def base_of(self, model: Any) -> type | None:
         base: type | None = loaded("sklearn.base", "BaseEstimator")
         return base if base is not None and isinstance(model, base) else None
+
+    def is_fitted(self, model: Any) -> bool:
+        """By the attributes that end in an underscore, its own or those of the last step."""
+        parts = own(model)
+        if not has_method(model, "fit"):  # such as a booster, which a training returns
+            return True
+        if any(name.endswith("_") and not name.startswith("_") for name in parts):
+            return True
+        inner = last_step(model)
+        return "steps" in parts and inner is not None and framework_of(inner).is_fitted(inner)
+
+    def steps(self, model: Any) -> Sequence[Any]:
+        """A pipeline's."""
+        steps = own(model).get("steps")
+        return steps if type(steps) is list else ()
+
+    def chooses_columns(self, model: Any) -> bool:
+        """A ColumnTransformer does; other libraries' estimators, such as LightGBM's, go by position without a word."""
+        return type(model).__module__.partition(".")[0] == "sklearn"
 
     def features(self, model: Any) -> tuple[str, ...] | None:
         """``feature_names_in_``, or what the estimator inside knows."""

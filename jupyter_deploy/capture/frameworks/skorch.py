@@ -7,6 +7,8 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+from jupyter_deploy.capture.static_attributes import own
+
 from .base import loaded
 from .sklearn import Sklearn
 
@@ -20,6 +22,10 @@ class Skorch(Sklearn):
         """Skorch's own class, nearer than scikit-learn's."""
         base: type | None = loaded("skorch.net", "NeuralNet")
         return base if base is not None and isinstance(model, base) else None
+
+    def is_fitted(self, model: Any) -> bool:
+        """Skorch notes it."""
+        return bool(own(model).get("initialized_"))
 
     def reducer(self, kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
         """Nets by their attributes, and what they note without the time of day."""

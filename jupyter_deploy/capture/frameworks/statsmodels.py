@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from jupyter_deploy.capture.static_attributes import own
+
 from .base import Framework, NativeWriter, loaded
 from .boosters import held
 from .parameters import as_json
@@ -19,6 +21,8 @@ class Statsmodels(Framework):
     """What ``fit()`` returns."""
 
     name = "statsmodels"
+    trained = True
+    answers_first = frozenset({"OLS", "WLS", "GLS", "GLM", "Logit", "Probit", "Poisson", "MNLogit", "RLM", "QuantReg"})
 
     def base_of(self, model: Any) -> type | None:
         """Results, or the wrapper that ``fit()`` returns around them."""
@@ -27,6 +31,15 @@ class Statsmodels(Framework):
             loaded("statsmodels.base.model", "Results"),
         )
         return next((base for base in bases if base is not None and isinstance(model, base)), None)
+
+    def answering(self, model: Any) -> Any:
+        """The results within the wrapper."""
+        return own(model).get("_results", model)
+
+    def chooses_columns(self, model: Any) -> bool:
+        """By the formula."""
+        del model
+        return True
 
     def features(self, model: Any) -> tuple[str, ...] | None:
         """A formula's variables; without a formula the columns, unless statsmodels made up their names."""

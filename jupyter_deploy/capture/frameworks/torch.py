@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from jupyter_deploy.capture.frameworks.layers import rows_for
 from jupyter_deploy.capture.safetensors import BYTES, CODES, Entry, write_safetensors
+from jupyter_deploy.capture.static_attributes import bases_of
 from jupyter_deploy.domain.errors import NotCapturable
 
 from .base import Framework, NativeWriter, loaded
+
+if TYPE_CHECKING:
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 FILE = "model.safetensors"
 
@@ -23,10 +28,26 @@ class Torch(Framework):
     """``torch.nn.Module``."""
 
     name = "torch"
+    called = True
+    train_fits = False
+    wrappers = frozenset({"Dataset", "TensorDataset", "DataLoader"})
 
     def base_of(self, model: Any) -> type | None:
         base: type | None = loaded("torch.nn", "Module")
         return base if base is not None and isinstance(model, base) else None
+
+    def is_model(self, value: Any) -> bool:
+        """A loss is a module too."""
+        return loaded("torch.nn.modules.loss", "_Loss") not in bases_of(type(value))
+
+    def may_be_trained(self, model: Any) -> bool:
+        """By a loop."""
+        del model
+        return True
+
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+        """Rows that the first layer takes, as a tensor."""
+        return rows_for(model, table, namespace)
 
     def signature_of(self, model: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         # A module is called through torch's own __call__(*args); what it takes is what forward takes.

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .base import Framework, loaded
 from .torch import asked_for_answers, described
+
+if TYPE_CHECKING:
+    from jupyter_deploy.capture.candidates.tables import TableVariable
 
 
 class Transformers(Framework):
     """``transformers.Pipeline``; a model without one is a torch module."""
 
     name = "transformers"
+    called = True
 
     def base_of(self, model: Any) -> type | None:
         base: type | None = loaded("transformers.pipelines.base", "Pipeline")
         return base if base is not None and isinstance(model, base) else None
+
+    def guess(self, model: Any, table: TableVariable, namespace: Mapping[str, Any]) -> tuple[str | None, float] | None:
+        """Texts."""
+        del model, namespace
+        return (table.sliced if table.form == "texts" else None), 4.0
 
     def method(self, model: Any) -> str | None:
         """The call; its ``predict`` is there for scikit-learn's sake."""

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from .base import NativeWriter, loaded
-from .boosters import BoosterFiles, Unwritable
+from .boosters import Boosted, BoosterFiles, Unwritable
 from .parameters import as_json
-from .sklearn import Sklearn
 
 
-class XGBoost(Sklearn):
+class XGBoost(Boosted):
     """``Booster`` and ``XGBModel``."""
 
     name = "xgboost"
+    containers = frozenset({"xgboost.DMatrix", "xgboost.QuantileDMatrix"})
+    wrappers = frozenset({"DMatrix", "QuantileDMatrix"})
 
     def base_of(self, model: Any) -> type | None:
         """The library's own class, nearer than scikit-learn's."""

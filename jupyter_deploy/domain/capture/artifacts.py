@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.errors import InvalidName
@@ -140,18 +140,6 @@ class Manifest(Value):
         default={"model.pkl": "cloudpickle"}, description="Format of each file of the model."
     )
     files: dict[str, str] = Field(description="Path within the snapshot -> SHA-256 of the file's bytes.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _findings_of_older_ones(cls, values: Any) -> Any:
-        """Convert warnings, which were all of side effects, from before checks had names."""
-        if isinstance(values, dict) and "warnings" in values:
-            values = dict(values)
-            warnings = values.pop("warnings")
-            values["findings"] = [
-                {"check": "side-effects", "severity": "warning", "message": warning.rstrip(".")} for warning in warnings
-            ]
-        return values
 
 
 class Snapshot(Value):

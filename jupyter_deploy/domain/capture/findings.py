@@ -72,7 +72,7 @@ def require_waivable(checks: Sequence[str], reason: str) -> None:
 
 
 def refuse(findings: Iterable[Finding], *, strict: bool) -> None:
-    """Raise GuardFailed if a finding forbids the deploy and is not waived."""
+    """Raise CheckFailed if a finding forbids the deploy and is not waived."""
     against = ("error", "warning") if strict else ("error",)
     refused = [f for f in findings if f.severity in against and f.waived is None]
     if not refused:

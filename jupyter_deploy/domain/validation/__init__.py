@@ -1,4 +1,4 @@
-"""Values of validation notebooks: gates, metrics, verdicts, charts, requests, ports.
+"""Values of validation notebooks: metrics, verdicts, charts, requests, ports.
 
 Imports domain alone.
 """

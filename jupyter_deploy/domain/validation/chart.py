@@ -14,8 +14,8 @@ from typing import Any
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.inference import Interval
+from jupyter_deploy.domain.gates.parser import parse_gate
 
-from .gate import parse_gate
 from .summary import URGENCY
 from .validation import GateResult, Metric, Run, Validation
 
@@ -339,7 +339,7 @@ def _key(metric: Metric) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def _parsed(result: GateResult) -> tuple[str, tuple[tuple[str, str], ...]] | None:
-    """Which metric, of which subgroup, a gate is about; None: an older version wrote it in another form."""
+    """Which metric, of which subgroup, a gate is about; None: its text is no gate."""
     try:
         gate = parse_gate(result.expression)
     except InvalidInput:

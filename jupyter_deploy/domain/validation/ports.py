@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.evidence.inference import Interval
+from jupyter_deploy.domain.gates.gate import Gate
 
-from .gate import Gate
 from .model_calls import Calls
 from .validation import CellError, Check, GateResult, Metric, RunStatus, Validation
 

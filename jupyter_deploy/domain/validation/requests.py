@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
+from jupyter_deploy.domain.base import FilePath
 from jupyter_deploy.domain.parsing import Duration, Moment
 from jupyter_deploy.domain.requests import Request
 
@@ -28,7 +31,7 @@ class ValidateRequest(Request):
     A first notebook: nbdeploy init. All of it: docs/validation.md.
     """
 
-    notebooks: Texts = Field(
+    notebooks: Annotated[Texts, FilePath()] = Field(
         default=(),
         description="Notebooks, or folders of them (default: those that nbdeploy.yaml names).",
         json_schema_extra={"positional": True},
@@ -41,7 +44,7 @@ class ValidateRequest(Request):
     parameters_yaml: Texts = Field(
         default=(), description="Parameters as a YAML text (repeatable).", json_schema_extra={"short": "-y"}
     )
-    parameters_file: Texts = Field(
+    parameters_file: Annotated[Texts, FilePath()] = Field(
         default=(), description="Parameters from a YAML file (repeatable).", json_schema_extra={"short": "-f"}
     )
     matrix: Matrix = Field(
@@ -58,7 +61,9 @@ class ValidateRequest(Request):
         default=None, description="With --traffic: only requests of the last 1h, 7d, … or since 2026-11-25T12:00."
     )
     kernel: str | None = Field(default=None, description="The kernel's name (default: the notebook's own).")
-    cwd: str | None = Field(default=None, description="The folder that notebooks run in (default: each one's own).")
+    cwd: Annotated[str | None, FilePath()] = Field(
+        default=None, description="The folder that notebooks run in (default: each one's own)."
+    )
     workers: int = Field(
         default=1, ge=1, le=64, description="So many notebooks at once.", json_schema_extra={"short": "-n"}
     )
@@ -73,11 +78,13 @@ class ValidateRequest(Request):
         default=None, description="Only notebooks that changed since this git revision, or whose own modules did."
     )
     cold: bool = Field(default=False, description="Start each kernel from nothing, not from a process with imports.")
-    executed: str | None = Field(
+    executed: Annotated[str | None, FilePath(written=True)] = Field(
         default=None, description="Folder for the notebooks as they ran (default: beside the report, in the home)."
     )
-    junit: str | None = Field(default=None, description="Write a JUnit XML file.")
-    html: str | None = Field(default=None, description="Write the report into this folder too, as one HTML page.")
+    junit: Annotated[str | None, FilePath(written=True)] = Field(default=None, description="Write a JUnit XML file.")
+    html: Annotated[str | None, FilePath(written=True)] = Field(
+        default=None, description="Write the report into this folder too, as one HTML page."
+    )
     github: bool = Field(default=False, description="Annotations and a job summary, in a GitHub workflow.")
 
 
@@ -88,7 +95,7 @@ class InitRequest(Request):
     deploys ('%deploy', 'deploy(…)'). A file that is there is never changed: you are shown what to add to it.
     """
 
-    folder: str = Field(
+    folder: Annotated[str, FilePath()] = Field(
         default=".",
         description="The project; within a git repository its top is meant.",
         json_schema_extra={"positional": True},

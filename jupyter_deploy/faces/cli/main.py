@@ -19,6 +19,7 @@ from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.commands import unread, unread_json
 from jupyter_deploy.faces.render.output import as_json, write
 from jupyter_deploy.system.process_defaults import without_slow_formats
+from jupyter_deploy.verbs import BY_NAME, OPERATIONS, Operation
 
 # The contract's exit codes, by an error's code; what is not named here is 3 (target or internal error).
 EXIT_CODES = {
@@ -114,9 +115,8 @@ def _terminate(*_: object) -> None:
 
 
 def _app() -> App:
-    from jupyter_deploy import __version__  # noqa: PLC0415
-    from jupyter_deploy.verbs import OPERATIONS  # noqa: PLC0415
-    from jupyter_deploy.verbs.interrupts import heard_once  # noqa: PLC0415
+    from jupyter_deploy import __version__
+    from jupyter_deploy.verbs.interrupts import heard_once
 
     app = App(
         name="nbdeploy",
@@ -128,50 +128,46 @@ def _app() -> App:
     )
     for operation in OPERATIONS:
 
-        def run(request: Request, output: Output, name: str = operation.name) -> int:
-            from jupyter_deploy.faces.kernel import python_api  # noqa: PLC0415 - the ports are not needed for --help
+        def run(request: Request, output: Output, operation: Operation = operation) -> int:
+            from jupyter_deploy.faces.kernel import python_api
 
-            with heard_once() if name == "validate" else contextlib.nullcontext():  # until it is shown
-                result = python_api.run(python_api.BY_NAME[name], request)
-                return _print(result, output, in_job=getattr(request, "github", False))
+            with heard_once() if operation.heard_once else contextlib.nullcontext():  # until it is shown
+                result = python_api.run(operation, request)
+                return _print(result, output, operation, in_job=getattr(request, "github", False))
 
         add_command(app, operation.name, operation.request, run)
     return app
 
 
 def _joined(tokens: list[str]) -> list[str]:
-    from jupyter_deploy.verbs import OPERATIONS  # noqa: PLC0415
-
-    verb = next((operation for operation in OPERATIONS if tokens[:1] == [operation.name]), None)
+    verb = BY_NAME.get(tokens[0]) if tokens else None
     return [tokens[0], *joined(verb.request, tokens[1:])] if verb else tokens
 
 
-def _print(result: Any, output: Output, *, in_job: bool = False) -> int:
+def _print(result: Any, output: Output, operation: Operation | None = None, *, in_job: bool = False) -> int:
     """Show a result on stdout; returns the exit code that it means, whatever becomes of the text.
 
     ``in_job``: a GitHub job's runner reads it.
     """
     if isinstance(result, Iterator):  # records that go on: one line each
         for record in result:
-            done = write(_shown(record, output), sys.stdout)
+            done = write(_shown(record, output, operation), sys.stdout)
             if done != "written":
                 return INTERNAL if done == "failed" else 0
         return 0
-    from jupyter_deploy.faces.render.outcomes import exit_code  # noqa: PLC0415 - not needed for --help
+    from jupyter_deploy.faces.render.render import exit_code
 
-    code = exit_code(result)
-    done = write(_shown(result, output, in_job=in_job), sys.stdout)
+    code = exit_code(result, operation)
+    done = write(_shown(result, output, operation, in_job=in_job), sys.stdout)
     return code or (INTERNAL if done == "failed" else 0)
 
 
-def _shown(result: Any, output: Output, *, in_job: bool = False) -> str:
-    return unread_json(as_json(result)) if output == "json" else unread(_text(result), in_job=in_job)
+def _shown(result: Any, output: Output, operation: Operation | None, *, in_job: bool = False) -> str:
+    if output == "json":
+        return unread_json(as_json(result))
+    from jupyter_deploy.faces.render.render import text
 
-
-def _text(result: Any) -> str:
-    from jupyter_deploy.faces.render.render import text  # noqa: PLC0415 - rich is not needed for --help
-
-    return text(result)
+    return unread(text(result, operation), in_job=in_job)
 
 
 def _print_error(error: DeployError, tokens: list[str]) -> None:

@@ -56,9 +56,9 @@ class NotebookFile(pytest.File):
 
     def collect(self) -> Iterator[NotebookItem]:
         """Its items, in an order that all workers find."""
-        from jupyter_deploy.domain.errors import DeployError  # noqa: PLC0415 - here and below: only with --nbdeploy
-        from jupyter_deploy.domain.validation.validation import titles  # noqa: PLC0415
-        from jupyter_deploy.verbs.validate import runs_of  # noqa: PLC0415
+        from jupyter_deploy.domain.errors import DeployError  # only with --nbdeploy
+        from jupyter_deploy.domain.validation.validation import titles
+        from jupyter_deploy.verbs.validate import runs_of
 
         try:
             request = _request(self.config, self.path)
@@ -79,11 +79,13 @@ class NotebookItem(pytest.Item):
 
     def runtest(self) -> None:
         """Validate it; its metrics go to the report's properties, as ``accuracy`` or ``accuracy[sex=F]``."""
-        from jupyter_deploy.domain.validation.gate import named  # noqa: PLC0415
-        from jupyter_deploy.verbs.validate import validate_one  # noqa: PLC0415
+        from jupyter_deploy.domain.gates.gate import metric_label
+        from jupyter_deploy.verbs.validate import validate_one
 
         validation = validate_one(self._planned, self._request, _ports(self.config), lambda _: None)
-        self.user_properties += [(named(m.name, m.group), m.value) for run in validation.runs for m in run.metrics]
+        self.user_properties += [
+            (metric_label(m.name, m.group), m.value) for run in validation.runs for m in run.metrics
+        ]
         if validation.verdict == "inconclusive" and self.config.getoption("nbdeploy_inconclusive") == "skip":
             undecided = [g.sentence for run in validation.runs for g in run.gates if g.verdict == "inconclusive"]
             pytest.skip("; ".join(undecided))
@@ -92,11 +94,11 @@ class NotebookItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Of a validation its sentences and the failing cell, of an error on purpose its words: no stack of ours."""
-        from jupyter_deploy.domain.errors import DeployError  # noqa: PLC0415
-        from jupyter_deploy.faces.render.commands import unread  # noqa: PLC0415
+        from jupyter_deploy.domain.errors import DeployError
+        from jupyter_deploy.faces.render.commands import unread
 
         if isinstance(excinfo.value, NotPassedError):
-            from jupyter_deploy.faces.render.render import text  # noqa: PLC0415
+            from jupyter_deploy.faces.render.render import text
 
             return unread(text(excinfo.value.validation))
         if isinstance(excinfo.value, DeployError):
@@ -123,8 +125,8 @@ _PORTS: pytest.StashKey[Ports] = pytest.StashKey()
 def _ports(config: pytest.Config) -> Ports:
     """The ports of this process, made once."""
     if _PORTS not in config.stash:
-        from jupyter_deploy.domain.errors import DeployError  # noqa: PLC0415
-        from jupyter_deploy.wiring import Wiring  # noqa: PLC0415
+        from jupyter_deploy.domain.errors import DeployError
+        from jupyter_deploy.wiring import Wiring
 
         try:
             config.stash[_PORTS] = Wiring().ports
@@ -134,8 +136,8 @@ def _ports(config: pytest.Config) -> Ports:
 
 
 def _request(config: pytest.Config, path: Path) -> ValidateRequest:
-    from jupyter_deploy.domain.validation.requests import ValidateRequest  # noqa: PLC0415
-    from jupyter_deploy.faces.arguments import request_from  # noqa: PLC0415
+    from jupyter_deploy.domain.validation.requests import ValidateRequest
+    from jupyter_deploy.faces.arguments import request_from
 
     given = {
         "notebooks": (str(path),),

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.capture.artifacts import checked_name
 from jupyter_deploy.domain.capture.findings import Finding, require_waivable
 from jupyter_deploy.domain.errors import DeployError, InvalidInput, InvalidName
+from jupyter_deploy.domain.gates.figures import is_figure, require_figure, unknown_figure
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
-from jupyter_deploy.domain.validation.gate import parse_gate
-from jupyter_deploy.domain.validation.live_gate import is_figure, required, unknown_figure
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.views.documents import FieldProblem
 from jupyter_deploy.verbs.deploy import require_role, require_share
@@ -112,7 +112,7 @@ class _Fields:
                 if not measured and not is_figure(gate):
                     raise unknown_figure(gate)
                 if not measured:
-                    required(gate)
+                    require_figure(gate)
 
     def _values(self, request: DeployRequest) -> None:
         """Model and example, as far as they can be had without running what may do more."""

@@ -14,8 +14,8 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.store_ports import Store
 from jupyter_deploy.domain.validation.ports import Served
 from jupyter_deploy.faces.render.shell import current_shell, namespace_of
-from jupyter_deploy.verbs.validate import only_endpoint, subject_of
-from jupyter_deploy.verbs.validation_runs import Subject
+from jupyter_deploy.verbs.validate import candidate_of, only_endpoint
+from jupyter_deploy.verbs.validation_runs import Candidate
 from jupyter_deploy.wiring import Wiring
 
 from .served_model import ServedModel
@@ -59,12 +59,12 @@ def told(call: str, tag: str, endpoint: str | None, store: Store) -> str:
     return f"{call}: {tag}, {of}served for this kernel"
 
 
-def _subject(name: str | None, ports: Ports) -> Subject:
+def _subject(name: str | None, ports: Ports) -> Candidate:
     """By the name, else by the notebook's variable ``snapshot`` or ``endpoint``, else the only endpoint."""
     told = namespace_of(current_shell())
     named = (name, told.get("snapshot"), told.get("endpoint"))
     found = next((text for text in named if isinstance(text, str) and text), None)
-    return subject_of(found or only_endpoint(ports), ports)
+    return candidate_of(found or only_endpoint(ports), ports)
 
 
 def _serve(call: str, snapshot: Snapshot, endpoint: str | None, ports: Ports) -> ServedModel:

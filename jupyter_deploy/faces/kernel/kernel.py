@@ -100,7 +100,7 @@ def live_from_object(
 
 def capture_for_command_line(document: str) -> None:
     """Capture in this kernel for ``nbdeploy deploy NOTEBOOK``; the outcome is displayed by its MIME type."""
-    from IPython.display import display  # noqa: PLC0415
+    from IPython.display import display
 
     request = DeployRequest.model_validate_json(document)
     try:

@@ -40,7 +40,7 @@ def load(shell: Any) -> None:
 def _verb(operation: Operation, name: str) -> Callable[..., Any]:
     def magic(line: str) -> Any:
         request, output = parse_line(name, operation.request, _tokens(line))
-        return _shown(run(operation, request), output)
+        return _shown(run(operation, request), output, operation)
 
     return _finished(magic, _help(operation.request, f"%{name}"))
 
@@ -63,12 +63,12 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
                 "--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE"
             )
         if expression is None or expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
-            return _shown(run(operation, request), output)
+            return _shown(run(operation, request), output, operation)
         try:
             live = live_from_expressions(shell, expression, request)
         except (UnknownSource, InvalidExample, InvalidInput) as error:
             raise _of_eaten_quotes(error, line, request) from error
-        return _shown(run(operation, request, live=live), output)
+        return _shown(run(operation, request, live=live), output, operation)
 
     return _finished(deploy, _help(operation.request, "%deploy"))
 
@@ -85,10 +85,10 @@ def _panel() -> Callable[..., Any]:
     return _finished(magic, _help(PanelRequest, f"%{name}"))
 
 
-def _shown(result: Any, output: str) -> Any:
+def _shown(result: Any, output: str, operation: Operation) -> Any:
     if isinstance(result, Iterator):
         for record in result:  # until the kernel is interrupted
-            print(record.model_dump_json() if output == "json" else text(record))  # noqa: T201 - the cell's output
+            print(record.model_dump_json() if output == "json" else text(record, operation))  # noqa: T201 - the cell's output
         return None
     if output == "json":
         return (

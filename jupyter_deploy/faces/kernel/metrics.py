@@ -167,7 +167,7 @@ def _replicates(statistic: Callable[..., Any], arrays: list[Any], count: int) ->
     so that a candidate's and stable's are paired. NaN: the statistic raised or gave no number, as of a resample
     in which a class is missing.
     """
-    import warnings  # noqa: PLC0415
+    import warnings
 
     draws = np.random.Generator(np.random.PCG64([_SEED, count]))
     found = np.full(REPLICATES, np.nan)

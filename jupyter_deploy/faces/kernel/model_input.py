@@ -32,9 +32,9 @@ def model_input(record: Record) -> Any:
     Untrusted, EnvironmentChanged
         The snapshot's files are not those that were captured, or another Python wrote them.
     """
-    from jupyter_deploy.serving import snapshot  # noqa: PLC0415 - numpy, and what the example is made of
-    from jupyter_deploy.serving.values.validation import InvalidInstances  # noqa: PLC0415
-    from jupyter_deploy.wiring import Wiring  # noqa: PLC0415
+    from jupyter_deploy.serving import snapshot  # numpy, and what the example is made of
+    from jupyter_deploy.serving.values.validation import InvalidInstances
+    from jupyter_deploy.wiring import Wiring
 
     if record.redacted:
         raise errors.InvalidInput(

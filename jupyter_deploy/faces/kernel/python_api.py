@@ -15,11 +15,9 @@ from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.progress import reporter
 from jupyter_deploy.faces.render.results import Listing, readable_errors
 from jupyter_deploy.faces.render.shell import current_shell
-from jupyter_deploy.verbs import OPERATIONS, Operation
+from jupyter_deploy.verbs import BY_NAME, Operation
 from jupyter_deploy.verbs.spare import stand_by
 from jupyter_deploy.wiring import Wiring
-
-BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
 def run(operation: Operation, request: Request, *, live: Live | None = None) -> Any:
@@ -97,7 +95,7 @@ def deploy(
         if isinstance(model, str) or (model is None and options.get("image")):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(DeployRequest, given))
-        from .kernel import live_from_object  # noqa: PLC0415 - what only a live object needs
+        from .kernel import live_from_object  # what only a live object needs
 
         given = {key: options.pop(key) for key in ("signature", "training") if key in options}
         request = request_from(DeployRequest, {"source": variable, "name": name, **options})

@@ -74,8 +74,8 @@ def _file(name: str | None, since: str | timedelta | datetime | None, limit: int
             "which endpoint's requests?",
             "by hand write recorded('NAME'); run it by 'nbdeploy validate … --traffic NAME'",
         )
-    from jupyter_deploy.verbs.recorded_requests import rows_of  # noqa: PLC0415 - not needed for importing this
-    from jupyter_deploy.wiring import Wiring  # noqa: PLC0415
+    from jupyter_deploy.verbs.recorded_requests import rows_of
+    from jupyter_deploy.wiring import Wiring
 
     with rows_of(name, since, limit, Wiring().ports) as found:
         yield found.path, found.of
@@ -83,7 +83,7 @@ def _file(name: str | None, since: str | timedelta | datetime | None, limit: int
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     try:
-        import pandas as pd  # noqa: PLC0415 - not needed for importing this
+        import pandas as pd
     except ImportError as error:
         raise InvalidInput(
             "recorded() needs pandas", f"install it, or read the JSON lines of the file that {FILE} names"

@@ -71,7 +71,7 @@ class ServedModel:
         TargetError
             The model raised, or its process ended; with the end of what it wrote.
         """
-        from .encode import answers_of, instances_of  # noqa: PLC0415 - NumPy, where it is needed
+        from .encode import answers_of, instances_of
 
         signature = self._metadata()["signature"]
         instances, one = instances_of(X, signature)
@@ -84,7 +84,7 @@ class ServedModel:
         signature = self._metadata()["signature"]
         if signature["container"] != "call":
             return self.predict(*arguments, **named)
-        from .encode import call_of  # noqa: PLC0415 - as above
+        from .encode import call_of
 
         return self._asked([call_of(arguments, named, signature)])[0]
 

@@ -49,7 +49,7 @@ def model(name: str | None = None) -> ServedModel:
     if "NBDEPLOY_MODEL" in os.environ:
         _require_validated(name)
         return _served("NBDEPLOY_MODEL")
-    from .interactive_model import model_by_hand  # noqa: PLC0415 - the store, which only this needs
+    from .interactive_model import model_by_hand  # the store, which only this needs
 
     return model_by_hand(name)
 
@@ -63,7 +63,7 @@ def reference(name: str | None = None) -> ServedModel | None:
     if "NBDEPLOY_MODEL" in os.environ:
         _require_validated(name)
         return _served("NBDEPLOY_REFERENCE") if "NBDEPLOY_REFERENCE" in os.environ else None
-    from .interactive_model import reference_by_hand  # noqa: PLC0415 - as above
+    from .interactive_model import reference_by_hand
 
     return reference_by_hand(name)
 
@@ -86,7 +86,7 @@ def _require_validated(name: str | None) -> None:
 
 def _served(variable: str) -> ServedModel:
     """The model at the address that this kernel was told; one a kernel, since it keeps its connection."""
-    from .served_model import ServedModel  # noqa: PLC0415 - a notebook may record metrics alone
+    from .served_model import ServedModel  # a notebook may record metrics alone
 
     url = os.environ[f"{variable}_URL"]
     if url not in _told:
@@ -132,7 +132,7 @@ def metric(
     InvalidInput
         It is no finite number, there are no rows, or too many; the message names the metric.
     """
-    from .metrics import measured  # noqa: PLC0415 - NumPy, where it is needed
+    from .metrics import measured
 
     # All are made before any is shown: one that fails leaves nothing half-recorded.
     for one in list(measured(name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by)):
@@ -173,7 +173,7 @@ def check(name: str, passed: Any, detail: str = "") -> None:
 
 
 def _show(document: dict[str, Any], words: str, edge: str = "#6b7f99") -> None:
-    from jupyter_deploy.faces.render.shell import current_shell  # noqa: PLC0415
+    from jupyter_deploy.faces.render.shell import current_shell
 
     shell = current_shell()
     if RECORDED in os.environ:
@@ -181,7 +181,7 @@ def _show(document: dict[str, Any], words: str, edge: str = "#6b7f99") -> None:
     if shell is None:
         print(words)  # noqa: T201 - a plain Python process has no other display
         return
-    from IPython.display import display  # noqa: PLC0415 - it runs already
+    from IPython.display import display
 
     style = f"border-left:4px solid {edge};padding:2px 8px"
     shown = f"<div style='{style}'>{html.escape(words)}</div>"
@@ -206,7 +206,7 @@ def _numbered(document: dict[str, Any], shell: Any) -> dict[str, Any]:
             f"{lost}: this is not the notebook's own process",
             "return what it is made of, and record that in a cell",
         )
-    from IPython.core.displaypub import CapturingDisplayPublisher  # noqa: PLC0415 - it runs already
+    from IPython.core.displaypub import CapturingDisplayPublisher
 
     with _numbering:
         number = next(_numbers)

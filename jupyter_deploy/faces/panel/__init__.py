@@ -47,7 +47,7 @@ def panel(name: str) -> Panel:
     UnknownEndpoint
         There is no such endpoint.
     """
-    from .widget import Panel  # noqa: PLC0415 - the widget libraries take a quarter of a second
+    from .widget import Panel  # the widget libraries take a quarter of a second
 
     with readable_errors():
         check_distributions()

@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from jupyter_deploy.domain.errors import Conflict, DeployError
 from jupyter_deploy.domain.ports import Ports
@@ -17,7 +17,8 @@ from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.views.cards import revision_rows
 from jupyter_deploy.faces.views.change import preview_of, title_of
 from jupyter_deploy.faces.views.preview import change_from, compared, history_of
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.faces.views.requests import ChangeVerb
+from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.observe import history
 from jupyter_deploy.verbs.traffic import Change, planned
@@ -25,8 +26,7 @@ from jupyter_deploy.verbs.traffic import Change, planned
 from .background import start
 from .view import Json, problem_view
 
-_CHANGING = ("traffic", "promote", "rollback", "stop")
-VERBS = {operation.name: operation for operation in OPERATIONS if operation.name in _CHANGING}
+VERBS = {name: BY_NAME[name] for name in get_args(ChangeVerb)}
 Phase = Literal["preview", "working", "failed", "conflict"]
 
 _numbers = itertools.count(1)
@@ -93,7 +93,7 @@ class Changes:
             if isinstance(request, TrafficRequest) and not shown.asks:
                 self._start(pending, request)
                 return
-            self._set(pending, "look at what will change, then confirm")
+            self._set(pending, "review the change, then confirm")
 
         def compare() -> None:
             sentence = compared(shown, request, before, after, history=history, ports=self._ports).comparison
@@ -181,20 +181,20 @@ class Changes:
             self._conflict(pending)
             return
         problem = problem_view(error)
-        self._set(replace(pending, phase="failed", problem=problem), f"not done: {problem['message']}")
+        self._set(replace(pending, phase="failed", problem=problem), f"failed: {problem['message']}")
 
     def _conflict(self, pending: Pending) -> None:
         """Who was faster, and with what; what the user wanted stays."""
         try:
             revisions = self._history()
         except DeployError as error:
-            self._set(replace(pending, phase="failed", problem=problem_view(error)), f"not done: {error.message}")
+            self._set(replace(pending, phase="failed", problem=problem_view(error)), f"failed: {error.message}")
             return
         newer = [r for r in revisions if r.revision > pending.revision]
         now = revisions[0].revision if revisions else pending.revision
         problem = {
-            "message": f"Not done: {self._name} is at revision {now} by now, you saw revision {pending.revision}.",
-            "remedy": "See what changed, and look again at what yours would do.",
+            "message": f"{self._name} is at revision {now}, you saw revision {pending.revision}: nothing was changed.",
+            "remedy": "Review the newer revisions, then refresh the preview.",
             "details": "",
         }
         self._set(
@@ -204,7 +204,7 @@ class Changes:
                 problem=problem,
                 newer=[row.model_dump(mode="json") for row in revision_rows(newer)],
             ),
-            f"conflict: the endpoint is at revision {now} by now",
+            f"conflict: the endpoint is at revision {now}",
         )
 
     def _set(self, pending: Pending | None, said: str) -> None:

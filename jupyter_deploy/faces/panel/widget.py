@@ -106,7 +106,7 @@ class Panel:
         return str(self)
 
     def _ipython_display_(self) -> None:
-        from IPython.display import HTML, display  # noqa: PLC0415 - only where IPython runs
+        from IPython.display import HTML, display  # only where IPython runs
 
         if current_shell() is None or not hasattr(current_shell(), "kernel"):
             print(self)  # noqa: T201 - a terminal shows no widgets
@@ -203,7 +203,7 @@ class Panel:
             path = found.report if found else None
         else:
             path = (pending.problem or {}).get("report") if pending else None
-        page, problem = "", "it has no report"
+        page, problem = "", "the validation has no report"
         try:
             page = Path(path).read_text("utf-8") if path else ""
         except OSError as error:
@@ -256,7 +256,7 @@ class Panel:
         return saved_html(seen.status, seen.history, problem_view(seen.problem) if seen.problem else None, now())
 
     def _renew_saved(self, seen: Seen) -> None:
-        from IPython.display import HTML  # noqa: PLC0415 - only where IPython runs
+        from IPython.display import HTML  # only where IPython runs
 
         healths = [(r.tag, r.healthy, r.detail) for r in seen.status.releases]
         state = (seen.status.revision, seen.status.gateway, healths, str(seen.problem))

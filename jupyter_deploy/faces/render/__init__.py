@@ -1,4 +1,4 @@
 """Results as text and HTML for every face.
 
-Imports domain alone.
+Imports domain, and the table of verbs, which names the pages.
 """

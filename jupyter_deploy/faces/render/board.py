@@ -100,10 +100,10 @@ class Board:
 
 def as_renderable(board: Board) -> Any:
     """For rich."""
-    from rich import box  # noqa: PLC0415 - not needed for --help
-    from rich.progress_bar import ProgressBar  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
 
     rows, others = board.rows()
     table = Table(box=box.SIMPLE, show_header=False, pad_edge=False, caption=others or None, caption_justify="left")

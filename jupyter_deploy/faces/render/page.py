@@ -40,7 +40,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """A headline, findings and verdicts that are to be seen at once, facts (name, value), tables, lines, a command."""
+    """A headline, findings and verdicts that are to be seen at once, facts (name, value), tables, lines, a command.
+
+    ``plain``: the whole text form, where a terminal shows something else than the page.
+    """
 
     headline: str
     findings: Sequence[Finding] = ()
@@ -49,12 +52,15 @@ class Page:
     tables: Sequence[Table] = ()
     blocks: Sequence[Block] = ()
     code: str = ""
+    plain: str = ""
 
 
 def as_text(document: Page) -> str:
-    from rich import box  # noqa: PLC0415 - 50 ms that --help does without
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table as RichTable  # noqa: PLC0415
+    if document.plain:
+        return document.plain
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
 
     lines = [document.headline]
     lines += [f"  {mark(finding)} {finding_text(finding)}" for finding in document.findings]

@@ -48,7 +48,7 @@ def _plain() -> Report:
 
 @contextmanager
 def _notebook() -> Iterator[Report]:
-    from IPython.display import HTML, display  # noqa: PLC0415 - only where IPython runs already
+    from IPython.display import HTML, display  # only where IPython runs already
 
     began = time.monotonic()
     handle = display(HTML("<i>nbdeploy …</i>"), display_id=True)
@@ -74,9 +74,9 @@ def _notebook() -> Iterator[Report]:
 
 @contextmanager
 def _terminal() -> Iterator[Report]:
-    from rich.console import Console  # noqa: PLC0415 - not needed for --help
-    from rich.live import Live  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.live import Live
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     columns = (BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn())

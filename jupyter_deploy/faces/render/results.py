@@ -21,7 +21,7 @@ class Listing(list[Any]):
 
     def __str__(self) -> str:
         """The table as text."""
-        from .render import text  # noqa: PLC0415 - it renders what this module defines
+        from .render import text  # it renders what this module defines
 
         return text(self)
 

@@ -14,14 +14,14 @@ def current_shell() -> Any:
     """The running IPython shell, or None."""
     if "IPython" not in sys.modules:
         return None
-    from IPython import get_ipython  # noqa: PLC0415 - only where IPython runs already
+    from IPython import get_ipython  # only where IPython runs already
 
     return get_ipython()
 
 
 def namespace_of(shell: Any) -> dict[str, Any]:
     """The notebook's variables; where there is no shell those of the main program."""
-    import __main__  # noqa: PLC0415
+    import __main__
 
     return shell.user_ns if shell else vars(__main__)
 

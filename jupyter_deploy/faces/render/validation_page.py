@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jupyter_deploy.domain.validation.gate import named
+from jupyter_deploy.domain.gates.gate import metric_label
 from jupyter_deploy.domain.validation.summary import ENDED, URGENCY, headline, unjudged_words
 from jupyter_deploy.domain.validation.validation import Run, Validation, titles
 
@@ -118,11 +118,11 @@ def _runs(runs: Iterable[tuple[str, Run]]) -> list[Table]:
 def _metrics(runs: Sequence[tuple[str, Run]]) -> list[Table]:
     rows = []
     for title, run in runs:
-        stable = {named(metric.name, metric.group): metric for metric in run.stable_metrics}
+        stable = {metric_label(metric.name, metric.group): metric for metric in run.stable_metrics}
         for metric in run.metrics:
-            other = stable.get(named(metric.name, metric.group))
+            other = stable.get(metric_label(metric.name, metric.group))
             found = (
-                named(metric.name, metric.group),
+                metric_label(metric.name, metric.group),
                 f"{metric.value:.5g}",
                 f"{other.value:.5g}" if other else "–",
                 str(metric.n or "–"),

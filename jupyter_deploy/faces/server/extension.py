@@ -24,7 +24,7 @@ from jupyter_deploy.system.home import default_home, was_running
 
 def _load_jupyter_server_extension(server: Any) -> None:
     """Called once by a starting Jupyter server, whose log gets one line when the work is done."""
-    from .rest.handlers import add_handlers  # noqa: PLC0415 - the process that brings back needs no server
+    from .rest.handlers import add_handlers  # the process that brings back needs no server
 
     add_handlers(server)
     given = os.environ.get("NBDEPLOY_HOME")
@@ -56,9 +56,9 @@ def _bring_back(log: Any, home: Path) -> None:
 
 def main() -> int:
     """Reconcile, if the settings want it and there is something to bring back; prints one line about it."""
-    from jupyter_deploy.domain.errors import DeployError  # noqa: PLC0415 - the server needs none of them
-    from jupyter_deploy.verbs.lifecycle import brought_back  # noqa: PLC0415
-    from jupyter_deploy.wiring import Wiring  # noqa: PLC0415
+    from jupyter_deploy.domain.errors import DeployError  # the server needs none of them
+    from jupyter_deploy.verbs.lifecycle import brought_back
+    from jupyter_deploy.wiring import Wiring
 
     try:
         wiring = Wiring()

@@ -23,7 +23,7 @@ class JobWithEvents(Job):
     events: tuple[JobEvent, ...]
 
 
-class ToldView(Value):
+class ResultPageView(Value):
     """A job's result as a page: HTML without scripts, in which data are escaped."""
 
     title: str
@@ -348,7 +348,7 @@ class FormView(Value):
     snippets: tuple[Snippet, ...]
 
 
-class NotebookBeside(Value):
+class NearbyNotebook(Value):
     """A validation notebook near the one that is open.
 
     ``gates``: those in its metadata. ``of``: the other notebook there that its name tells of; empty: none.
@@ -361,7 +361,7 @@ class NotebookBeside(Value):
     parameters: dict[str, Any]
 
 
-class BesideView(Value):
+class NotebookContextView(Value):
     """What the dialog finds around a notebook.
 
     Attributes
@@ -378,13 +378,13 @@ class BesideView(Value):
 
     name: str
     endpoints: dict[str, Literal["stable", "shadow"]]
-    notebooks: tuple[NotebookBeside, ...]
+    notebooks: tuple[NearbyNotebook, ...]
     gates: tuple[str, ...]
     asked: tuple[str, ...] = ()
     resources: Resources = Resources()
 
 
-class Found(Value):
+class KernelReport(Value):
     """What the kernel tells of itself: the bridge's answer.
 
     Attributes

@@ -7,7 +7,7 @@ from datetime import datetime
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.requests import ListRequest
-from jupyter_deploy.faces.render.render import state_in_words
+from jupyter_deploy.faces.render.endpoint_page import state_in_words
 from jupyter_deploy.verbs.change import find, target_of
 from jupyter_deploy.verbs.observe import list_, status_of
 

@@ -38,12 +38,12 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
 def _note(endpoint: Endpoint, *, seen: bool) -> str:
     if endpoint.record == "off":
         return (
-            "Nothing is recorded now (record: off), so nothing is seen here; "
-            f"'nbdeploy traffic {endpoint.name} --record meta' has requests counted without their data."
+            "Requests are not recorded (record: off), so there is no data here. "
+            f"Run 'nbdeploy traffic {endpoint.name} --record meta' to record requests without their data."
         )
     if not endpoint.running:
         return f"{endpoint.name} is stopped."
     if not seen:
-        return "No request in this time."
+        return "No requests in this period."
     share = percent_in_words(endpoint.record_sample)
     return "" if endpoint.record_sample == 1 else f"Estimated: {share} of the requests are recorded."

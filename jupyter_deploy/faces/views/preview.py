@@ -9,21 +9,18 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
 from jupyter_deploy.domain.requests import (
     PromoteRequest,
-    Request,
     RollbackRequest,
     StopRequest,
     TrafficRequest,
 )
 from jupyter_deploy.faces.arguments import request_from
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.traffic import Change, planned
 
 from .change import preview_of
 from .comparing import in_a_sentence
 from .documents import Preview
 from .requests import PreviewRequest
-
-_REQUESTS: dict[str, type[Request]] = {operation.name: operation.request for operation in OPERATIONS}
 
 
 def preview(request: PreviewRequest, ports: Ports) -> Preview:
@@ -50,7 +47,7 @@ def history_of(change: Change, ports: Ports) -> list[Revision]:
 
 def change_from(verb: str, given: Mapping[str, Any]) -> Change:
     """The verb's request. Raises InvalidInput."""
-    change = request_from(_REQUESTS[verb], given)
+    change = request_from(BY_NAME[verb].request, given)
     if not isinstance(change, TrafficRequest | PromoteRequest | RollbackRequest | StopRequest):
         raise TypeError(verb)
     return change

@@ -31,7 +31,7 @@ def records(request: RecordsRequest, ports: Ports) -> RecordsView:
     found = ports.log.page(endpoint.name, wanted, before=request.before, limit=request.limit)
     notes = [unreadable(found.unreadable)] if found.unreadable else []
     if gone := ports.log.removed(endpoint.name):
-        notes.append(f"{gone} records were purged or cleared away")
+        notes.append(f"{gone} records were purged or removed by retention")
     return RecordsView(
         records=tuple(_row(head) for head in found.heads),
         total=found.total,
@@ -90,7 +90,7 @@ def _shortened(text: str, most: int) -> str:
 def _recorded(endpoint: Endpoint) -> list[str]:
     sample = endpoint.record_sample
     shares = [] if sample == 1 else [f"{percent_in_words(sample)} of the requests are recorded now (record_sample)"]
-    again = f"'nbdeploy traffic {endpoint.name} --record full' has it recorded from then on"
+    again = f"'nbdeploy traffic {endpoint.name} --record full' records them from then on"
     if endpoint.record == "meta":
         return [f"input, output and messages of errors are not recorded now (record: meta); {again}", *shares]
     return [f"nothing is recorded now (record: off); {again}"] if endpoint.record == "off" else shares

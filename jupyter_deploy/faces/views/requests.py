@@ -25,11 +25,15 @@ def _document(given: Any) -> Any:
     return json.loads(given) if isinstance(given, str) else given
 
 
+ChangeVerb = Literal["traffic", "promote", "rollback", "stop"]
+"""The verbs that have a preview, since they change who answers clients."""
+
+
 class PreviewRequest(Request):
     """What a change would do."""
 
     name: EndpointName
-    verb: Literal["traffic", "promote", "rollback", "stop"]
+    verb: ChangeVerb
     given: Annotated[dict[str, Any], BeforeValidator(_document)] = Field(
         default={}, description="The verb's request without the endpoint's name."
     )
@@ -72,7 +76,7 @@ class RecordRequest(Request):
     key: str
 
 
-class ToldRequest(Request):
+class ResultPageRequest(Request):
     """A verb's result as a page."""
 
     job: str | None = Field(default=None, description="The id of the job whose result it is.")
@@ -80,7 +84,7 @@ class ToldRequest(Request):
     result: Annotated[Any, BeforeValidator(_document)] = Field(default=None, description="With 'verb': what it gave.")
 
 
-class BesideRequest(Request):
+class NotebookContextRequest(Request):
     """What a deploy from a notebook finds around it."""
 
     path: str = Field(description="The notebook's file: an absolute path, or one relative to the server's folder.")

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.faces.render.render import html
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs import BY_NAME
 
-from .documents import ToldView
-from .requests import ToldRequest
+from .documents import ResultPageView
+from .requests import ResultPageRequest
 
 
-def told(request: ToldRequest, ports: Ports) -> ToldView:
+def result_page(request: ResultPageRequest, ports: Ports) -> ResultPageView:
     """The page of a result; its data are escaped in it."""
     if request.job is None:
-        return ToldView(title=request.verb or "", html=html(_read(request.verb or "", request.result)))
+        return ResultPageView(title=request.verb or "", html=html(_read(request.verb or "", request.result)))
     job = ports.jobs.job(request.job)
     if job.state != "done":
         message = f"{job.title!r} has no result: it is {job.state}"
         raise InvalidInput(message, remedy="wait for its end, or ask for it once more")
-    return ToldView(title=job.title, html=html(_read(job.verb, job.result)))
+    return ResultPageView(title=job.title, html=html(_read(job.verb, job.result)))
 
 
 def _read(verb: str, result: Any) -> Any:
     """The result that a document is of."""
-    function = next((operation.function for operation in OPERATIONS if operation.name == verb), None)
-    if function is None:
+    operation = BY_NAME.get(verb)
+    if operation is None:
         raise InvalidInput(f"there is no verb {verb!r}", remedy="give a 'job', or a 'verb' with its 'result'")
     try:
-        return TypeAdapter(get_type_hints(function)["return"]).validate_python(result)
+        return TypeAdapter(operation.result).validate_python(result)
     except ValidationError as error:
         message = f"this is no result of {verb}: {error.error_count()} of its fields cannot be"
         raise InvalidInput(message, remedy=f"send what POST {verb} answered") from None

@@ -256,7 +256,7 @@ def _become(request: Json, imported: Mapping[str, str]) -> None:
 def _main() -> None:
     environment = dict(os.environ)
     os.environ.pop("JPY_PARENT_PID", None)
-    from ipykernel import kernelapp  # noqa: PLC0415 - after the lines above, as in a kernel
+    from ipykernel import kernelapp
 
     with import_effects.captured_output():  # a debugger warns about itself, where a kernel's output is not shown yet
         for name in _AT_START:

@@ -84,8 +84,8 @@ def _shell_stub(shell_uses: list[str]) -> Iterator[None]:
 
     pandas, plotly and tqdm check during their import, and keep the result.
     """
-    from ipykernel.zmqshell import ZMQInteractiveShell  # noqa: PLC0415 - see fork_server._main
-    from IPython.core.interactiveshell import InteractiveShell  # noqa: PLC0415
+    from ipykernel.zmqshell import ZMQInteractiveShell
+    from IPython.core.interactiveshell import InteractiveShell
 
     class Part:
         def __init__(self, *known: str) -> None:

@@ -70,9 +70,9 @@ class Launch:
 
 def kernel_managers(launch: Launch) -> type[Any]:
     """Return a class of kernel managers for nbclient that start kernels in this way."""
-    import zmq  # noqa: PLC0415 - slow to import
-    from jupyter_client.kernelspec import KernelSpec  # noqa: PLC0415
-    from jupyter_client.manager import AsyncKernelManager  # noqa: PLC0415
+    import zmq
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
 
     class Manager(AsyncKernelManager):
         def __init__(self, **options: Any) -> None:

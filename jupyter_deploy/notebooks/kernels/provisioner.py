@@ -60,7 +60,7 @@ class Fork:
 
 @cache
 def _provisioner_class() -> type[Any]:
-    from jupyter_client.provisioning.local_provisioner import LocalProvisioner  # noqa: PLC0415 - slow to import
+    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
     class ForkedProvisioner(LocalProvisioner):
         """A LocalProvisioner that forks the process where possible."""
@@ -220,7 +220,7 @@ def _is_configured(environment: Mapping[str, str]) -> bool:
 
 @cache
 def _spec(kernel: str) -> Any:
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel  # noqa: PLC0415 - slow to import
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
     try:
         return KernelSpecManager().get_kernel_spec(kernel)

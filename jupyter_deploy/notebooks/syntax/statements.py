@@ -86,7 +86,7 @@ def _parsed(source: str) -> list[ast.stmt]:
 
 
 def _without_magics(source: str) -> str:
-    from IPython.core.inputtransformer2 import TransformerManager  # noqa: PLC0415 - only for cells beyond plain Python
+    from IPython.core.inputtransformer2 import TransformerManager
 
     return str(TransformerManager().transform_cell(source))
 

@@ -45,7 +45,7 @@ class ValidationReports:
         return made
 
     def html(self, validation: Validation, history: Iterable[Validation], folder: Path) -> Path:
-        from .page import render  # noqa: PLC0415
+        from .page import render
 
         if self._warming is not None:
             self._warming.join()
@@ -55,7 +55,7 @@ class ValidationReports:
         return path
 
     def publish(self, validation: Validation, folder: Path) -> Path:
-        from .page import files_of, link_to  # noqa: PLC0415
+        from .page import files_of, link_to
 
         page = Path(validation.report or "")
         folder, index = folder.absolute(), folder.absolute() / "index.html"
@@ -71,13 +71,13 @@ class ValidationReports:
         return index
 
     def junit(self, validation: Validation, path: Path) -> None:
-        from .junit import document  # noqa: PLC0415
+        from .junit import document
 
         with _writing(path):
             write_atomic(path, document(validation), OF_THE_USER)
 
     def github(self, validation: Validation) -> None:
-        from .github import tell  # noqa: PLC0415
+        from .github import tell
 
         with _writing(os.environ.get("GITHUB_STEP_SUMMARY", "the job's summary")):
             tell(validation)
@@ -110,6 +110,6 @@ def _copy(file: Path, target: Path) -> None:
 
 def _warm() -> None:
     with contextlib.suppress(Exception):
-        from .notebooks import warm  # noqa: PLC0415
+        from .notebooks import warm
 
         warm()

@@ -30,7 +30,7 @@ _CONFIG = {
 
 def svg(specification: dict[str, Any], words: str) -> str:
     """The picture as an ``svg`` element of at most 340 pixels' width, with ``words`` as its text alternative."""
-    import vl_convert  # noqa: PLC0415 - 100 MB that only a report needs
+    import vl_convert  # 100 MB that only a report needs
 
     whole = {
         **specification,

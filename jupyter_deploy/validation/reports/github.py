@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.validation.chart import figures, number
-from jupyter_deploy.domain.validation.gate import parse_gate
 from jupyter_deploy.domain.validation.summary import ENDED, SIGNS, headline, unjudged_words
 from jupyter_deploy.domain.validation.validation import Run, Validation
 

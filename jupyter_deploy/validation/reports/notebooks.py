@@ -46,7 +46,7 @@ class Notebooks:
 
         The document is empty where the notebook cannot be shown; the last of the three says why.
         """
-        import nbformat  # noqa: PLC0415
+        import nbformat
 
         try:
             size = path.stat().st_size
@@ -73,8 +73,8 @@ class Notebooks:
 
     @cached_property
     def _exporter(self) -> Any:
-        from nbconvert.exporters import HTMLExporter  # noqa: PLC0415
-        from traitlets.config import Config  # noqa: PLC0415
+        from nbconvert.exporters import HTMLExporter
+        from traitlets.config import Config
 
         shown = ["text/html", "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg", "text/plain"]
         # "basic": cells without the page around them, so without MathJax, RequireJS and widgets from elsewhere.
@@ -83,7 +83,7 @@ class Notebooks:
 
     @cached_property
     def _style(self) -> str:
-        from pygments.formatters import HtmlFormatter  # noqa: PLC0415
+        from pygments.formatters import HtmlFormatter
 
         own = resources.files(__package__).joinpath("notebook.css").read_text("utf-8")
         light = HtmlFormatter(style="xcode").get_style_defs(".highlight")
@@ -93,8 +93,8 @@ class Notebooks:
 
 def warm() -> None:
     """Import what drawing a report needs: half a second that passes while the notebooks run."""
-    import vl_convert  # noqa: PLC0415
-    from nbconvert.exporters import HTMLExporter  # noqa: F401, PLC0415
+    import vl_convert
+    from nbconvert.exporters import HTMLExporter  # noqa: F401
 
     vl_convert.vegalite_to_svg({"mark": "point", "data": {"values": []}}, vl_version="5.20")
 
@@ -185,6 +185,6 @@ def _height(notebook: Any) -> int:
 
 
 def _escaped(text: str) -> str:
-    import html  # noqa: PLC0415
+    import html
 
     return html.escape(text)

@@ -36,7 +36,7 @@ _AT_ONCE = 10
 
 def render(validation: Validation, history: Iterable[Validation], folder: Path) -> str:
     """The page as it lies in ``folder``: what is linked from it is named relative to that, where it lies within."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     template = Environment(
         loader=PackageLoader("jupyter_deploy.validation.reports", "."), autoescape=True, undefined=StrictUndefined
@@ -224,7 +224,7 @@ def _duration(seconds: float) -> str:
 
 
 def _markup(text: str) -> Any:
-    from markupsafe import Markup  # noqa: PLC0415
+    from markupsafe import Markup
 
     return Markup(text)  # noqa: S704 - our own stylesheet, and SVG whose texts vl-convert escapes
 

@@ -190,7 +190,7 @@ def _as_written(statement: Statement, source: str) -> str:
 
 def _notebook(parts: Sequence[tuple[str, str]]) -> str:
     """The JSON of a notebook whose cells are of these kinds and sources; the same for the same."""
-    import nbformat  # noqa: PLC0415 - only what is written needs it
+    import nbformat  # only what is written needs it
 
     cells = []
     for number, (kind, source) in enumerate(parts):

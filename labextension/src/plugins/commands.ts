@@ -4,11 +4,14 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 
-import { CommandIDs, commandOf, SHOWN } from '../commands';
-import { type Verb, VERBS } from '../generated';
+import { CommandIDs, commandOf, SIDEBAR_SECTIONS } from '../commands';
+import { labelsOf, type Verb, VERBS } from '../generated';
 import { INbdeploy } from '../tokens';
 
-/** A command for every verb but deploy, whose dialog is a plugin of its own; and all of them in the palette. */
+/**
+ * A command for every verb but deploy, whose dialog is a plugin of its own; and all of them in the
+ * palette.
+ */
 export const commands: JupyterFrontEndPlugin<void> = {
   id: 'nbdeploy:commands',
   description: 'A command for each verb of nbdeploy.',
@@ -24,16 +27,16 @@ export const commands: JupyterFrontEndPlugin<void> = {
   ) => {
     const { trans } = nbdeploy;
     const category = trans.__('Deployments');
-    const named = labels(nbdeploy);
+    const labelOf = labelsOf(trans);
     const verbs = Object.keys(VERBS) as Verb[];
     for (const verb of verbs) {
       if (verb !== 'deploy') {
-        const label = named[verb];
+        const label = labelOf[verb];
         app.commands.addCommand(commandOf(verb), {
           label,
           caption: trans.__(VERBS[verb].summary),
           execute: async args => {
-            const section = SHOWN[verb];
+            const section = SIDEBAR_SECTIONS[verb];
             const name = typeof args.name === 'string' ? args.name : nbdeploy.deployments.opened;
             if (section === null) nbdeploy.deployments.open(null); // the list, whatever is opened
             if (section === null || (section !== undefined && name !== null)) {
@@ -64,34 +67,4 @@ function textsOf(args: ReadonlyPartialJSONObject): Record<string, string> {
     }
   }
   return texts;
-}
-
-/** What people call the verbs: one line each, so that translators find them. */
-function labels({ trans }: INbdeploy): { readonly [verb in Verb]: string } {
-  return {
-    deploy: trans.__('Deploy Model…'),
-    validate: trans.__('Validate…'),
-    init: trans.__('Set Up Validation in CI…'),
-    list: trans.__('List Endpoints'),
-    describe: trans.__('Describe Endpoint…'),
-    traffic: trans.__('Change Traffic…'),
-    promote: trans.__('Promote Candidate…'),
-    rollback: trans.__('Roll Back…'),
-    history: trans.__('Show History…'),
-    compare: trans.__('Compare Candidate with Stable…'),
-    diff: trans.__('What Changed Between Models…'),
-    logs: trans.__('Show Records…'),
-    predict: trans.__('Try an Endpoint…'),
-    feedback: trans.__('Tell Actual Values…'),
-    reproduce: trans.__('Reproduce a Snapshot…'),
-    publish: trans.__('Publish…'),
-    verify: trans.__('Verify an Image…'),
-    compose: trans.__('Write a Compose File…'),
-    images: trans.__('List Images…'),
-    gc: trans.__('Remove Unused Images…'),
-    purge: trans.__('Purge Records…'),
-    stop: trans.__('Stop Endpoint…'),
-    down: trans.__('Stop Everything…'),
-    reconcile: trans.__('Bring Back What Should Run…')
-  };
 }

@@ -3,16 +3,16 @@ import { Signal } from '@lumino/signaling';
 
 import type { DeployWorld, KernelState } from '../../src/deployModel';
 import type {
-  BesideView,
   DeployRequest,
   FieldProblem,
-  Found,
   Job,
   JobEvent,
+  KernelReport,
   ModelCandidate,
+  NotebookContextView,
   Table
 } from '../../src/generated';
-import type { Checked } from '../../src/kernel';
+import type { CheckResult } from '../../src/kernel';
 
 export const trans = nullTranslator.load('nbdeploy');
 
@@ -33,7 +33,7 @@ export function model(variable: string, given: Partial<ModelCandidate> = {}): Mo
   };
 }
 
-export function found(...models: ModelCandidate[]): Found {
+export function report(...models: ModelCandidate[]): KernelReport {
   return {
     version: '0.1.0',
     interpreter: '/python',
@@ -46,7 +46,7 @@ export function found(...models: ModelCandidate[]): Found {
   };
 }
 
-export function beside(given: Partial<BesideView> = {}): BesideView {
+export function context(given: Partial<NotebookContextView> = {}): NotebookContextView {
   return {
     name: 'churn',
     endpoints: {},
@@ -70,7 +70,7 @@ export const table: Table = {
 export class World implements DeployWorld {
   state: KernelState = { kind: 'idle' };
   models: ModelCandidate[] = [model('clf')];
-  around: BesideView = beside();
+  around: NotebookContextView = context();
   problems: FieldProblem[] = [];
   complete = true;
   asked: DeployRequest[] = [];
@@ -83,19 +83,19 @@ export class World implements DeployWorld {
 
   readonly kernel = (): KernelState => this.state;
   /** A kernel that can do one thing at once, while it runs a cell, does not. */
-  readonly answers = (): boolean => this.state.kind !== 'busy' || this.hasSubshells;
-  readonly found = async (): Promise<Found> => {
+  readonly canAnswer = (): boolean => this.state.kind !== 'busy' || this.hasSubshells;
+  readonly report = async (): Promise<KernelReport> => {
     if (this.cannotLook !== null) {
       throw this.cannotLook as Error;
     }
-    return Promise.resolve(found(...this.models));
+    return Promise.resolve(report(...this.models));
   };
-  readonly beside = async (): Promise<BesideView> => Promise.resolve(this.around);
+  readonly context = async (): Promise<NotebookContextView> => Promise.resolve(this.around);
   readonly preview = async (expression: string): Promise<Table> => {
     this.previewed.push(expression);
     return Promise.resolve(table);
   };
-  readonly check = async (request: DeployRequest): Promise<Checked> => {
+  readonly check = async (request: DeployRequest): Promise<CheckResult> => {
     this.checked.push(request);
     const { problems, complete } = this;
     return Promise.resolve({ problems, complete });

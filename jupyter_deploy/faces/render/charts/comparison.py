@@ -18,6 +18,11 @@ _STEPS = {"interpolate": "step-after"}
 """What was known stays known until the next requests: where nobody asked for an hour the line is level."""
 
 
+def charts_of_comparison(result: Comparison) -> list[Chart]:
+    """The charts that a notebook shows below a comparison."""
+    return [*comparison_charts(result).values()]
+
+
 def comparison_charts(comparison: Comparison) -> dict[str, Chart]:
     """By name: ``summary``; and where there is something to show, ``agreement`` on its way and ``latency``."""
     charts = {"summary": comparison_chart(comparison)}

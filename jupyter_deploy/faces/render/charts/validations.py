@@ -13,6 +13,7 @@ from jupyter_deploy.domain.validation.chart import (
     has_history,
     history_chart,
     history_described,
+    validation_chart,
 )
 from jupyter_deploy.domain.validation.validation import Validation
 
@@ -21,6 +22,12 @@ from . import WIDTH, Chart, specification
 MOST = 8
 _LABELLED = 6
 """So many releases are named at most, where their first point is: of more as many evenly, and the last."""
+
+
+def charts_of_validation(result: Validation) -> list[Chart]:
+    """The charts that a notebook shows below a validation."""
+    chart = validation_chart(result)
+    return [] if chart is None else [chart]
 
 
 def validation_charts(validations: Sequence[Validation]) -> list[Chart]:

@@ -11,6 +11,6 @@ if TYPE_CHECKING:  # a starting server imports no pydantic
 
 def jobs_in(home: Path) -> Jobs:
     """The jobs of a home, past the wiring: neither a server nor a job's process may need the settings to be right."""
-    from jupyter_deploy.store.jobs import SqliteJobs  # noqa: PLC0415 - a starting server asks for none
+    from jupyter_deploy.store.jobs import SqliteJobs
 
     return SqliteJobs(home)

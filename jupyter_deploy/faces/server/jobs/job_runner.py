@@ -145,7 +145,7 @@ class Desk:
             return _BUSY if active else _IDLE
 
     def _attend(self) -> None:
-        from jupyter_deploy.domain.errors import DeployError  # noqa: PLC0415 - a starting server needs none
+        from jupyter_deploy.domain.errors import DeployError
 
         pause = 0.0
         while not self._closed.wait(pause):
@@ -226,7 +226,7 @@ class Desk:
             # Asked of another server, perhaps in another container, where that interpreter is: it may yet come to it.
             self._known.told[job.id] = time.monotonic()
             return
-        from jupyter_deploy.domain.jobs import Problem  # noqa: PLC0415 - a starting server needs none
+        from jupyter_deploy.domain.jobs import Problem
 
         python = job.interpreter or sys.executable
         problem = Problem(
@@ -248,7 +248,7 @@ class Desk:
             asked.interrupts += 1
             self.jobs.signal(job.id, signal.SIGINT)
             return
-        from jupyter_deploy.domain.jobs import gone  # noqa: PLC0415 - a starting server needs none
+        from jupyter_deploy.domain.jobs import gone
 
         self.jobs.signal(job.id, signal.SIGKILL)
         words = f"it was cancelled, did not end within {_PATIENCE * asked.interrupts:g} s and was killed"
@@ -285,7 +285,7 @@ def _dismiss(spare: _Started) -> None:
 
 
 def _tail(said: IO[bytes]) -> str:
-    from jupyter_deploy.domain.release.processes import last_lines  # noqa: PLC0415 - seldom needed
+    from jupyter_deploy.domain.release.processes import last_lines
 
     said.seek(0)
     return last_lines(said.read().decode("utf-8", "replace"), 20)

@@ -6,7 +6,7 @@ to be done for the first time, and forks ahead the process that waits for the ne
 begins within milliseconds. At the end of stdin, which is the server's, both end.
 
 The settings are those of the environment. Where the request names a notebook, its folder is the working directory, and
-of an ``nbdeploy.yaml`` there what a model must hold to counts too (``wiring.load_settings``).
+of an ``nbdeploy.yaml`` there what a model must hold to counts too (``settings.load_settings``).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from jupyter_deploy.settings import load_settings
 from jupyter_deploy.system.home import default_home
 from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs import BY_NAME, OPERATIONS
 from jupyter_deploy.verbs.spare import stand_by_to_release
 from jupyter_deploy.wiring import Wiring
 
@@ -204,12 +204,12 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
 
 def _done(job: Job, ports: Ports, report: Report) -> Any:
     check_distributions()
-    operation = next(one for one in OPERATIONS if one.name == job.verb)
+    operation = BY_NAME[job.verb]
     request = operation.request.model_validate(job.request)
     folder = folder_of(request, ports.store)
     if folder is not None:
         os.chdir(folder)
-        ports = Wiring(load_settings(beside=folder)).ports
+        ports = Wiring(load_settings(notebook_folder=folder)).ports
     result = operation.function(request, ports, report)
     if isinstance(result, Deployment):
         stand_by_to_release(result, ports)

@@ -149,13 +149,13 @@ class LookHandler(AskHandler):
 
 def add_handlers(server: Any) -> None:
     """Give a Jupyter server the routes, under its base URL."""
-    from .events import EventsHandler  # noqa: PLC0415 - as above
-    from .notebook_context import BesideHandler  # noqa: PLC0415 - it builds on this module
+    from .events import EventsHandler
+    from .notebook_context import BesideHandler  # it builds on this module
 
     root = re.escape(url_path_join(server.web_app.settings["base_url"], "nbdeploy"))
     routes = [
         (rf"{root}/events", EventsHandler),
-        (rf"{root}/(views/beside)", BesideHandler),
+        (rf"{root}/(views/notebook_context)", BesideHandler),
         (rf"{root}/(views/.*)", LookHandler),
         (rf"{root}/(.*)", AskHandler),
         (rf"{root}()", AskHandler),

@@ -12,16 +12,16 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from jupyter_deploy.domain.jobs import Job, Problem
+from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.documents import JobWithEvents
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs import BY_NAME
 
 from .table import ROUTES, Route
 
 Json = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
-_OPERATIONS = {operation.name: operation for operation in OPERATIONS}
 
 _PROBLEMS = {
     "400": "What was sent is no JSON, or If-Match no revision.",
@@ -135,7 +135,8 @@ def _header(name: str, words: str) -> Json:
 
 def _has_revision(route: Route) -> bool:
     if route.method == "GET":
-        return route.name == "describe"  # the endpoint view tells more than its revision: what it counts
+        # Of verbs alone: the endpoint view tells more than its revision, what it counts.
+        return route.kind == "look" and BY_NAME[route.name].result is EndpointStatus
     return route.kind == "verb" and route.request is not None and "name" in route.request.model_fields
 
 
@@ -149,7 +150,7 @@ def _answers(route: Route, made: _Schemas) -> Iterator[tuple[str, Json]]:
     if route.kind == "openapi":
         yield "200", _content("This document.", {"type": "object"})
         return
-    if route.kind == "capture" or (route.kind == "verb" and _OPERATIONS[route.name].slow):
+    if route.kind == "capture" or (route.kind == "verb" and BY_NAME[route.name].slow):
         accepted = _content("The job that does it.", made.of(Job))
         location = {"description": "Where the job is.", "schema": {"type": "string"}}
         yield "202", accepted | {"headers": {"Location": location}}
@@ -175,7 +176,7 @@ def _kind(route: Route) -> Any:
             return Job
         case "view":
             return VIEWS[route.name].document
-    told = typing.get_type_hints(_OPERATIONS[route.name].function)["return"]
+    told = BY_NAME[route.name].result
     return list[typing.get_args(told)[0]] if typing.get_origin(told) is Iterable else told  # type: ignore[misc]
 
 

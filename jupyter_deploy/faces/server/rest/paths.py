@@ -5,29 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jupyter_deploy.domain.images.requests import COMPOSE_FOLDER
-
-_READ = {
-    "deploy": ("source", "include", "validate"),
-    "validate": ("notebooks", "cwd", "parameters_file"),
-    "init": ("folder",),
-    "feedback": ("data",),
-}
-_WRITTEN = {"validate": ("executed", "junit", "html"), "compose": ("output_dir",)}
-_DEFAULTS = {"compose": {"output_dir": COMPOSE_FOLDER}}
-"""Files that are written if nothing else is said, and so relative to the server's folder, too."""
+from jupyter_deploy.domain.base import FilePath
+from jupyter_deploy.domain.requests import Request
 
 
-def absolute(verb: str, given: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A request whose files a process finds wherever it works.
-
-    What is read may be something else, such as a snapshot's tag; it is a file if it is there.
-    """
-    read, written = _READ.get(verb, ()), _WRITTEN.get(verb, ())
-    given = _DEFAULTS.get(verb, {}) | given
+def absolute(request: type[Request], given: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A request whose files a process finds wherever it works: by the fields that are marked as a ``FilePath``."""
+    files = {
+        name: mark
+        for name, field in request.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, FilePath)
+    }
+    defaults = {name: mark.default for name, mark in files.items() if mark.default is not None}
     return {
-        name: _each(value, folder, there=name in read) if name in read or name in written else value
-        for name, value in given.items()
+        name: _each(value, folder, there=not files[name].written) if name in files else value
+        for name, value in (defaults | given).items()
     }
 
 

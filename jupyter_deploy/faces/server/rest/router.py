@@ -14,6 +14,7 @@ from jupyter_deploy.domain.errors import Conflict, disk_faults
 from jupyter_deploy.domain.jobs import Job, JobState
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
+from jupyter_deploy.domain.release.status import EndpointStatus
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     LogsRequest,
@@ -22,13 +23,12 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.faces.render.problems import BUG, problem_of
 from jupyter_deploy.faces.views import VIEWS
 from jupyter_deploy.faces.views.documents import JobWithEvents
-from jupyter_deploy.verbs import OPERATIONS
+from jupyter_deploy.verbs import BY_NAME
 from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.traffic import Change, planned
 
 from . import openapi
 from .exchange import Answer, Question, Wrong, document, from_body, from_query, object_in, problem, refusal
-from .job_titles import title_of
 from .pages import page_of_job, page_of_release
 from .paths import absolute
 from .revisions import in_quotes, named, stale
@@ -38,8 +38,6 @@ _log = logging.getLogger(__name__)
 
 LOGS_LIMIT = 1000
 """So many records are told where no limit is named: all of an endpoint's may be more than a browser can hold."""
-
-_BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
 class Desk(Protocol):
@@ -96,15 +94,15 @@ class Answers:
     def _looked(self, verb: str, request: Request) -> Answer:
         if isinstance(request, LogsRequest):
             request = _finite(request)
-        result = _BY_NAME[verb].function(request, self._ports, _silent)
-        headers = {"ETag": in_quotes(result.revision)} if verb == "describe" else {}
-        return document(list(result) if verb == "logs" else result, headers=headers)
+        result = BY_NAME[verb].function(request, self._ports, _silent)
+        headers = {"ETag": in_quotes(result.revision)} if isinstance(result, EndpointStatus) else {}
+        return document(list(result) if isinstance(result, Iterator) else result, headers=headers)
 
     def _verb(self, route: Route, _: dict[str, str], question: Question) -> Answer:
-        given = absolute(route.name, object_in(question.body), self._folder)
+        given = absolute(route.asked, object_in(question.body), self._folder)
         request = named(route.asked.model_validate(given), question)
         stale(request, self._endpoint_of(request), question, self._ports)
-        if not _BY_NAME[route.name].slow:
+        if not BY_NAME[route.name].slow:
             return self._looked(route.name, request)
         if isinstance(request, Change):
             with self._told_stale(request, question):
@@ -115,7 +113,7 @@ class Answers:
         return _accepted(job)
 
     def _capture(self, route: Route, _: dict[str, str], question: Question) -> Answer:
-        given = absolute(route.name, object_in(question.body), self._folder)
+        given = absolute(route.asked, object_in(question.body), self._folder)
         request = DeployRequest.model_validate(given)
         if request.source is not None or not request.model:
             raise refusal(422, "invalid_input", "This cannot be captured",
@@ -132,7 +130,7 @@ class Answers:
     def _make(self, verb: str, request: Request, given: dict[str, Any], state: JobState) -> Job:
         """A job of the request as it was sent, which its process reads again."""
         name = getattr(request, "name", None)
-        return self._ports.jobs.create(verb, given, title=title_of(verb, request), endpoint=name, state=state)
+        return self._ports.jobs.create(verb, given, title=BY_NAME[verb].job_title(request), endpoint=name, state=state)
 
     def _view(self, route: Route, _: dict[str, str], question: Question) -> Answer:
         ask = from_query(route.asked, question.query) if question.method == "GET" else None

@@ -17,9 +17,6 @@ from jupyter_deploy.verbs import OPERATIONS
 Method = Literal["GET", "POST", "DELETE"]
 Kind = Literal["look", "verb", "view", "capture", "asked", "jobs", "job", "cancel", "events", "report", "openapi"]
 
-LOOKING = ("list", "describe", "history", "compare", "logs")
-"""Verbs that a GET may ask for: they change nothing, and their requests fit into a query."""
-
 
 class AskedKernel(Request):
     """Which kernel was asked to capture for a job; said again when its notebook is renamed before it begins."""
@@ -74,7 +71,7 @@ def _verbs() -> list[Route]:
     found = []
     for operation in OPERATIONS:
         known = (_first_line(operation.request), operation.name, operation.request)
-        if operation.name in LOOKING:
+        if operation.safe:
             found.append(Route("GET", operation.name, "look", *known))
         found.append(Route("POST", operation.name, "verb", *known))
     return found

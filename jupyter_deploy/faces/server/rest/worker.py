@@ -109,9 +109,9 @@ class _Parts:
     """What is made once the settings are known."""
 
     def __init__(self, folder: str, tell: Any) -> None:
-        from jupyter_deploy.faces.render.collision import check_distributions  # noqa: PLC0415
-        from jupyter_deploy.faces.server.jobs.job_runner import Desk  # noqa: PLC0415
-        from jupyter_deploy.wiring import Wiring  # noqa: PLC0415
+        from jupyter_deploy.faces.render.collision import check_distributions
+        from jupyter_deploy.faces.server.jobs.job_runner import Desk
+        from jupyter_deploy.wiring import Wiring
 
         check_distributions()
         # As at a server's start (faces/server/extension.py): the settings of whoever's folder this is do not count.

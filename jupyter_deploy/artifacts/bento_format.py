@@ -1,0 +1,46 @@
+"""The format of a bento: the program, headers, variables and files by which nbdeploy and serving code work together.
+
+Its number is the content of ``serving/VERSION``, which travels in the bento. It rises with each change that serving
+code of another format would not understand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jupyter_deploy.domain.errors import TargetError
+from jupyter_deploy.domain.release.endpoint import Release
+from jupyter_deploy.system.clean_process import SERVING_FOLDER
+
+FILE = "VERSION"
+
+FORMAT = (SERVING_FOLDER / FILE).read_text("ascii").strip()
+"""The format of the bentos that this nbdeploy builds, and the only one that it runs."""
+
+
+def format_of(bento: Path) -> str | None:
+    """The format of a bento; None: it names none."""
+    try:
+        return (bento / "src" / "serving" / FILE).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def require_format(release: Release) -> None:
+    """Raise if the bento of a release has another format; a release from an image has no bento here.
+
+    Raises
+    ------
+    TargetError
+    """
+    bento = Path(release.path)
+    if release.image is not None or not (bento / "src" / "serving").is_dir():
+        return  # a missing bento is reported by whoever starts it
+    found = format_of(bento)
+    if found != FORMAT:
+        named = "names no format" if found is None else f"has format {found}"
+        raise TargetError(
+            f"the bento of {release.tag} {named}; this nbdeploy runs bentos of format {FORMAT}",
+            f"build it anew: 'nbdeploy stop {release.endpoint}', then 'nbdeploy deploy {release.tag} "
+            f"--name {release.endpoint}'; in between the endpoint gives no answers",
+        )

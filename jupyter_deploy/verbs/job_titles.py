@@ -1,0 +1,61 @@
+"""The titles of jobs, made of their requests, where a title is more than the verb and its subject. Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from jupyter_deploy.domain.base import percent_in_words
+from jupyter_deploy.domain.images.requests import GcRequest, PublishRequest, VerifyRequest
+from jupyter_deploy.domain.requests import (
+    DeployRequest,
+    DiffRequest,
+    PromoteRequest,
+    RollbackRequest,
+    TrafficRequest,
+)
+from jupyter_deploy.domain.validation.requests import ValidateRequest
+
+
+def deploy(request: DeployRequest) -> str:
+    source = PurePath(request.source).name if request.source else "a model"
+    return f"deploy {request.model or source}{f' as {request.name}' if request.name else ''}"
+
+
+def validate(request: ValidateRequest) -> str:
+    names = [PurePath(notebook).name for notebook in request.notebooks]
+    return f"validate {request.snapshot or ', '.join(names) or 'this project'}"
+
+
+def traffic(request: TrafficRequest) -> str:
+    shares = [f"{tag} {share:g} %" for tag, share in (request.canary | request.shadow).items()]
+    return f"traffic of {request.name}: {', '.join(shares) or _recorded(request)}"
+
+
+def promote(request: PromoteRequest) -> str:
+    return f"promote {request.name}" if request.tag is None else f"promote {request.tag} in {request.name}"
+
+
+def rollback(request: RollbackRequest) -> str:
+    revision = "the revision before" if request.to is None else f"revision {request.to}"
+    return f"take {request.name} back to {revision}"
+
+
+def publish(request: PublishRequest) -> str:
+    return f"publish {request.release or request.name}{f' to {request.to}' if request.to else ''}"
+
+
+def verify(request: VerifyRequest) -> str:
+    return f"verify {request.image}"
+
+
+def gc(_: GcRequest) -> str:
+    return "remove unused images"
+
+
+def diff(request: DiffRequest) -> str:
+    return f"compare {request.a} with {request.b}" if request.b else f"what changed in {request.a}"
+
+
+def _recorded(request: TrafficRequest) -> str:
+    sample = [] if request.record_sample is None else [f"sample {percent_in_words(request.record_sample)}"]
+    return f"record {', '.join([*filter(None, [request.record]), *sample])}"

@@ -1,0 +1,39 @@
+"""A framework is added in one file: the rest of the package names none."""
+
+import ast
+from importlib import metadata
+from pathlib import Path
+
+import jupyter_deploy
+
+PACKAGE = Path(jupyter_deploy.__file__).parent
+
+VALUES = {"numpy", "torch"}
+"""Their arrays and tensors are values of requests, whatever the model is made with."""
+
+OWN = ("capture/frameworks/", "serving/natives/")
+SERVED = {"serving/dispatch/predictor.py"}
+"""It travels in a bento, without entry points: it knows by the manifest's framework whose calls only compute."""
+
+
+def literals(file):
+    return {node.value for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Constant)}
+
+
+def test_no_module_outside_of_the_frameworks_own_names_one():
+    known = {entry.name for entry in metadata.entry_points(group="nbdeploy.frameworks")} - VALUES
+    assert {"sklearn", "xgboost", "statsmodels"} <= known
+    naming = {
+        name: sorted(found)
+        for file in PACKAGE.rglob("*.py")
+        if not (name := file.relative_to(PACKAGE).as_posix()).startswith(OWN)
+        and (found := {text for text in literals(file) if isinstance(text, str)} & known)
+    }
+    assert set(naming) == SERVED, naming
+
+
+def test_the_shared_parts_of_the_frameworks_name_none():
+    """Each name stands in its own file alone: the base, the boosters and the parameters are for all."""
+    known = {entry.name for entry in metadata.entry_points(group="nbdeploy.frameworks")}
+    for name in ("__init__", "base", "boosters", "parameters"):
+        assert not {text for text in literals(PACKAGE / f"capture/frameworks/{name}.py") if text in known}

@@ -1,0 +1,39 @@
+"""The shape of the code: no import circle between two files, no file or folder that outgrows a reader."""
+
+from collections import Counter
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "jupyter_deploy"
+MOST_LINES = 400
+MOST_MODULES = 45
+WRITTEN = (PACKAGE, ROOT / "tests", ROOT / "scripts", ROOT / "labextension" / "src", ROOT / "labextension" / "test")
+GENERATED = {ROOT / "labextension" / "src" / "generated.ts"}
+
+
+def test_no_two_files_import_each_other():
+    graph = grimp.build_graph("jupyter_deploy")
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    circles = sorted({tuple(sorted((a, b))) for a, others in imported.items() for b in others if a in imported[b]})
+    assert circles == []
+
+
+@pytest.mark.parametrize("folder", WRITTEN, ids=lambda folder: folder.name)
+def test_no_file_is_longer_than_a_reader_takes_in(folder):
+    files = {file for kind in ("*.py", "*.ts", "*.tsx") for file in folder.rglob(kind)} - GENERATED
+    assert files
+    lines = {str(file.relative_to(ROOT)): file.read_text("utf-8").count("\n") for file in files}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_no_folder_holds_more_modules_than_a_reader_takes_in():
+    modules = Counter(file.parent.relative_to(ROOT) for file in PACKAGE.rglob("*.py"))
+    assert {str(folder): count for folder, count in modules.items() if count > MOST_MODULES} == {}
+
+
+def test_each_package_says_what_is_in_it():
+    silent = [file for file in PACKAGE.rglob("__init__.py") if not file.read_text("utf-8").startswith('"""')]
+    assert silent == []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from jupyter_deploy.capture.schemas import Shown, instance_schema, prototype_of
+from jupyter_deploy.capture.schemas import ExampleForms, instance_schema, prototype_of
 from jupyter_deploy.serving.asgi import body
 from jupyter_deploy.serving.asgi.problems import Problem
 from jupyter_deploy.serving.dispatch.parsed_request import ParsedRequest
@@ -21,7 +21,7 @@ def captured(native, container, parameters=(), call=len, schema=None):
     """Return the codec and the example's instances, as a capture makes them."""
     prototype = prototype_of(native, container, call)
     instances = instances_of(native, container, parameters, prototype)
-    schema = schema or instance_schema(Shown(native, container, instances, prototype, call, parameters))
+    schema = schema or instance_schema(ExampleForms(native, container, instances, prototype, call, parameters))
     signature = {"container": container, "parameters": parameters, "instance_schema": schema}
     return Codec(json.loads(json.dumps(signature)), prototype), instances
 

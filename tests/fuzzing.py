@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from jupyter_deploy.capture.schemas import Shown, instance_schema, prototype_of
+from jupyter_deploy.capture.schemas import ExampleForms, instance_schema, prototype_of
 from jupyter_deploy.domain.capture.signature import Signature, infer_schema
 from jupyter_deploy.serving import Front
 from jupyter_deploy.serving.snapshot import Model
@@ -138,7 +138,7 @@ def modelled(name: str) -> Model:
     signature = Signature(
         container=container,
         parameters=parameters,
-        instance_schema=instance_schema(Shown(shown, container, rows, prototype, native, parameters)),
+        instance_schema=instance_schema(ExampleForms(shown, container, rows, prototype, native, parameters)),
         answer_schema=infer_schema(answers, fixed_lengths=container == "array"),
         answer_dtype="float64",
     )

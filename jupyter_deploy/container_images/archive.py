@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any, Self, cast
 
-from jupyter_deploy.system.digests import Digesting
+from jupyter_deploy.system.digests import HashingFile
 
 _CHUNK = 1 << 20  # bytes that are compressed independently
 _BUFFER = 1 << 22  # bytes of one read
@@ -79,7 +79,7 @@ def write_layer(entries: Iterable[Entry], into: Path, *, compressed: bool = True
     Weights hardly shrink, so their layer is not compressed and depends on the file alone.
     """
     ordered = sorted(entries, key=lambda entry: entry.name.split("/"))
-    with Digesting(into) as file:
+    with HashingFile(into) as file:
         if compressed:
             unpacked = sha256()
             with _Gzip(file) as gzip:
@@ -95,7 +95,7 @@ def write_layer(entries: Iterable[Entry], into: Path, *, compressed: bool = True
 def compress(tar: Path, into: Path) -> Packed:
     """Compress an existing archive as a layer; the same archive gives the same bytes."""
     unpacked = sha256()
-    with Digesting(into) as file:
+    with HashingFile(into) as file:
         with tar.open("rb") as opened, _Gzip(file) as gzip:
             while chunk := opened.read(_BUFFER):
                 unpacked.update(chunk)
@@ -190,7 +190,7 @@ class _Counting:
 class _Gzip:
     """A gzip stream whose chunks are compressed in parallel; the bytes do not depend on the number of processors."""
 
-    def __init__(self, into: Digesting) -> None:
+    def __init__(self, into: HashingFile) -> None:
         self._into = into
         self._waiting = bytearray()
         self._check = 0

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_deploy.domain.errors import StoreError
-from jupyter_deploy.system.filesystem import network_kind_of, why_not_writable
+from jupyter_deploy.system.filesystem import network_kind_of, write_obstacle
 
 SCHEMA_VERSION = 1
 """Rises with each change of a table and with each new field of a stored document."""
@@ -230,7 +230,7 @@ class Database:
         return StoreError(f"the store {self._path} is damaged: {why}. Nothing was changed", remedy)
 
     def _unusable(self, why: object) -> StoreError:
-        reason = why_not_writable(self._path.parent)
+        reason = write_obstacle(self._path.parent)
         kind = network_kind_of(self._path.parent)
         where = f" ({reason})" if reason else ""
         where += f" (on {kind}, a network file system: are its locks switched on?)" if kind else ""

@@ -28,11 +28,11 @@ from jupyter_deploy.domain.jobs import (
     log_within,
     shown_request,
 )
-from jupyter_deploy.system.processes import before_boot, born, elsewhere, is_there, note
+from jupyter_deploy.system.processes import before_boot, is_alive, other_host, process_mark, register
 
 from .database import META, Database, Schema
 
-# ``born`` distinguishes the process, or of a waiting job the kernel, from a later process with the same id; ``request``
+# ``process_mark`` distinguishes the process, or of a waiting job the kernel, from a later process with the same id; ``request``
 # is complete until the job ends, ``document`` has no secrets; ``logged`` counts the characters of the log.
 _JOBS = """
 CREATE TABLE jobs (
@@ -125,11 +125,11 @@ class SqliteJobs:
             job = self._read(db, job_id)
             if job.state != "waiting" or job.kernel is not None:
                 return job
-            return _changed(db, job, {"asked": kernel, "notebook": notebook}, at=born(kernel))
+            return _changed(db, job, {"asked": kernel, "notebook": notebook}, at=process_mark(kernel))
 
     def start_capture(self, job_id: str, kernel: int) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
-            return self._whole(db, _changed(db, job, {"kernel": kernel}, at=note(self._home, kernel)))
+            return self._whole(db, _changed(db, job, {"kernel": kernel}, at=register(self._home, kernel)))
 
     def finish_capture(self, job_id: str, tag: str, interpreter: str) -> Job:
         with self._changing(job_id, "waiting") as (db, job):
@@ -143,7 +143,7 @@ class SqliteJobs:
             job = self._read(db, job_id)
             if job.state != "queued":
                 return None
-            return self._whole(db, _changed(db, job, {"state": "running", "pid": pid}, at=note(self._home, pid)))
+            return self._whole(db, _changed(db, job, {"state": "running", "pid": pid}, at=register(self._home, pid)))
 
     def withdraw(self, job_id: str) -> Job:
         with self._writing() as db:
@@ -154,9 +154,9 @@ class SqliteJobs:
         with self._database.reading() as db:
             job = self._read(db, job_id)
             (at,) = db.execute("SELECT born FROM jobs WHERE id = ?", (job_id,)).fetchone() if db else ("",)
-        if job.state != "running" or job.pid is None or not is_there(self._home, job.pid, at):
+        if job.state != "running" or job.pid is None or not is_alive(self._home, job.pid, at):
             return False
-        if (host := elsewhere(at)) is not None:
+        if (host := other_host(at)) is not None:
             raise Conflict(
                 f"the job {job_id} ({job.title}) runs on {host}, in another container or on another machine",
                 f"cancel it on {host}, where its process can be reached",
@@ -201,15 +201,15 @@ class SqliteJobs:
 
     def _is_lost(self, job: Job, at: str) -> bool:
         if job.state == "running":
-            return not is_there(self._home, job.pid, at)
+            return not is_alive(self._home, job.pid, at)
         if job.kernel is not None:
-            return not is_there(self._home, job.kernel, at)
+            return not is_alive(self._home, job.kernel, at)
         waited = now() - job.created_at
         if job.asked is None:
             return waited > ASKED_WITHIN
         # A kernel with only a request holds no lock: on another host its state is unknown.
-        known = bool(at) and (elsewhere(at) is None or before_boot(at))
-        return waited > WAITS_AT_MOST or (known and not is_there(self._home, job.asked, at))
+        known = bool(at) and (other_host(at) is None or before_boot(at))
+        return waited > WAITS_AT_MOST or (known and not is_alive(self._home, job.asked, at))
 
     def _lost(self, job: Job) -> Job | None:
         """End a lost job, unless it changed since the check: its kernel may have captured and ended then."""

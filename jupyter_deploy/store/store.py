@@ -20,7 +20,7 @@ from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
 from jupyter_deploy.domain.validation.validation import Validation
 from jupyter_deploy.system.filesystem import require_writable
-from jupyter_deploy.system.processes import born, is_there, note
+from jupyter_deploy.system.processes import is_alive, process_mark, register
 
 from .database import Database
 
@@ -121,7 +121,7 @@ class SqliteStore:
         return self._parsed(Snapshot, row[0], f"snapshot {tag}") if row else None
 
     def intend(self, *releases: Release) -> None:
-        me = os.getpid(), note(self._home, os.getpid())
+        me = os.getpid(), register(self._home, os.getpid())
         rows = [(one.endpoint, one.tag, *me, one.model_dump_json()) for one in releases]
         with self._database.writing() as db:  # one transaction, since each waits for the disk
             db.executemany("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)", rows)
@@ -132,7 +132,7 @@ class SqliteStore:
             for key in ((release.endpoint, release.tag) for release in releases):
                 rows = db.execute("SELECT pid, born FROM intents WHERE endpoint = ? AND tag = ?", key).fetchall()
                 for pid, at in rows:
-                    if (pid, at) == me or not is_there(self._home, pid, at):
+                    if (pid, at) == me or not is_alive(self._home, pid, at):
                         db.execute("DELETE FROM intents WHERE endpoint = ? AND tag = ? AND pid = ?", (*key, pid))
 
     def intended(self) -> list[Release]:
@@ -189,7 +189,7 @@ class SqliteStore:
         with self._database.reading() as db:
             rows = db.execute("SELECT pid, born, document FROM intents").fetchall() if db else []
         return [
-            (self._parsed(Release, document, "an intent"), (pid, at), is_there(self._home, pid, at))
+            (self._parsed(Release, document, "an intent"), (pid, at), is_alive(self._home, pid, at))
             for pid, at, document in rows
         ]
 
@@ -214,4 +214,4 @@ class SqliteStore:
 
 def _me() -> tuple[int, str]:
     """Return the identity of this process in an intent."""
-    return os.getpid(), born(os.getpid())
+    return os.getpid(), process_mark(os.getpid())

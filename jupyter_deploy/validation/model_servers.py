@@ -19,7 +19,7 @@ from jupyter_deploy.domain.errors import DeployError, StartFailed
 from jupyter_deploy.domain.release.processes import environment_changed, last_lines
 from jupyter_deploy.domain.validation.model_calls import Call, Calls
 from jupyter_deploy.serving.standalone import CALLS, LOG, STATE
-from jupyter_deploy.system.clean_process import CleanPlace, clean_place
+from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.temp import sweep
 
 _TAIL = 25
@@ -42,7 +42,7 @@ class SnapshotServers:
     def serving(self, snapshot: Snapshot) -> Iterator[SnapshotServer]:
         """Serve the snapshot in its own process."""
         sweep()  # remove folders of servers that died before a killed parent
-        with clean_place("serving") as place, socket.socket() as listener:
+        with clean_process("serving") as place, socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)  # from now on requests wait instead of being refused
             server = SnapshotServer(snapshot, place, listener, self._start_timeout)
@@ -55,7 +55,7 @@ class SnapshotServers:
 class SnapshotServer:
     """The Served port: one process, and its folder."""
 
-    def __init__(self, snapshot: Snapshot, place: CleanPlace, listener: socket.socket, start_timeout: float) -> None:
+    def __init__(self, snapshot: Snapshot, place: CleanProcess, listener: socket.socket, start_timeout: float) -> None:
         self._snapshot = snapshot
         self._root = place.root
         self._start_timeout = start_timeout

@@ -18,7 +18,7 @@ from jupyter_deploy.environments.module_origins import is_local, locate
 from jupyter_deploy.environments.module_sources import compiled, imports_in
 from jupyter_deploy.notebooks.reader import is_executed
 from jupyter_deploy.notebooks.syntax.statements import statements_of
-from jupyter_deploy.system.git import ask_git
+from jupyter_deploy.system.git import run_git
 
 SETTINGS_FILE = "nbdeploy.yaml"
 _SKIPPED = ("node_modules", "__pycache__", "venv", "site-packages")
@@ -140,7 +140,7 @@ def _validates(path: Path) -> bool:
 
 
 def _repository(folder: Path) -> Path:
-    root = ask_git(folder, "rev-parse", "--show-toplevel")
+    root = run_git(folder, "rev-parse", "--show-toplevel")
     if root is None:
         raise InvalidInput(f"{folder} is in no git repository", "leave out --changed-since, or run it in a repository")
     return Path(root.decode().rstrip("\n"))
@@ -149,13 +149,13 @@ def _repository(folder: Path) -> Path:
 def _changed(root: Path, revision: str) -> frozenset[Path]:
     """Return the files of the working tree that differ from the revision, including untracked ones."""
     # With --verify git does not parse the revision as an option.
-    commit = ask_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    commit = run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if not commit:
         raise InvalidInput(
             f"git knows no revision '{revision}' in {root}", "name a branch, a tag or a commit; is it fetched?"
         )
-    differing = ask_git(root, "diff", "--name-only", "--no-renames", "-z", commit.decode().strip(), "--")
-    new = ask_git(root, "ls-files", "--others", "--exclude-standard", "-z")
+    differing = run_git(root, "diff", "--name-only", "--no-renames", "-z", commit.decode().strip(), "--")
+    new = run_git(root, "ls-files", "--others", "--exclude-standard", "-z")
     if differing is None or new is None:
         raise InvalidInput(f"git cannot tell what changed since '{revision}' in {root}", "does 'git diff' work there?")
     names = (name.decode("utf-8", "surrogateescape") for name in (differing + new).split(b"\0") if name)

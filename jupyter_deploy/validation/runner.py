@@ -38,7 +38,7 @@ from .parameters import parameters_of, plain_values, require
 
 if TYPE_CHECKING:
     from jupyter_deploy.notebooks.execution import Cancelled, Executed, Failure
-    from jupyter_deploy.notebooks.skipped_deploys import Excuses
+    from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys
 
 _MESSAGE = 500  # characters of an exception's message
 _TRACEBACK = 8000
@@ -190,7 +190,7 @@ class _Run:
         self._secrets = Secrets(self._environment, addresses=job.variables, parameters=job.parameters)
         self._collector = MetricCollector()
         self._write_error: OSError | None = None
-        self._excuses: Excuses | None = None
+        self._excuses: ErrorsOfSkippedDeploys | None = None
 
     def run(self, fork: Fork | None) -> Ran:
         from jupyter_deploy.notebooks.execution import Execution, execute
@@ -227,10 +227,12 @@ class _Run:
     def _is_excused(self, number: int, index: int, *raised: str) -> bool:
         del number, index
         if self._excuses is None:
-            from jupyter_deploy.notebooks.skipped_deploys import Excuses
+            from jupyter_deploy.notebooks.skipped_deploys import ErrorsOfSkippedDeploys
 
-            self._excuses = Excuses([cell.source for cell in code_cells(self._job.notebook.document)], ())
-        return self._excuses.excused(*raised)
+            self._excuses = ErrorsOfSkippedDeploys(
+                [cell.source for cell in code_cells(self._job.notebook.document)], ()
+            )
+        return self._excuses.may_raise(*raised)
 
     def _save(self, document: Any) -> None:
         # A full disk does not end the run: there may be free space at its end.

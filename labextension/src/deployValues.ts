@@ -1,4 +1,4 @@
-import type { DeployRequest, KernelReport, ModelFound, NotebookContextView } from './generated';
+import type { DeployRequest, KernelReport, ModelCandidate, NotebookContextView } from './generated';
 
 export type DeployRole = 'stable' | 'shadow' | 'canary';
 
@@ -99,7 +99,7 @@ export function nextRole(name: string, context: NotebookContextView): 'stable' |
 }
 
 /** The model that was found with this name. */
-export function modelOf(values: DeployValues, report: KernelReport): ModelFound | undefined {
+export function modelOf(values: DeployValues, report: KernelReport): ModelCandidate | undefined {
   return report.models.find(model => model.variable === values.model.trim());
 }
 

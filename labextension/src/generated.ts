@@ -1,7 +1,7 @@
 // Made by scripts/typescript.py from the JSON Schemas of jupyter_deploy; CI fails when it is stale.
 /* eslint-disable */
 /**
- * One instance to which the two answer otherwise.
+ * An instance to which the two models give different answers.
  */
 export interface AnswerChange {
   instance: unknown;
@@ -24,14 +24,14 @@ export interface Answered {
 /**
  * The answers to the same instances.
  *
- * ``basis`` says which they are; ``problem`` why there is nothing to compare.
+ * ``basis`` describes the instances; ``problem`` says why no comparison is possible.
  */
 export interface Answers {
   basis: string;
   compared: number;
   differ: number;
   /**
-   * The largest difference of two numbers, in their unit.
+   * The largest absolute difference of two numbers.
    */
   largest: number | null;
   changes: AnswerChange[];
@@ -55,7 +55,7 @@ export interface CellError {
   traceback: string;
 }
 /**
- * Something with a name that was added, removed or changed; absent on a side is null there.
+ * A named item that was added, removed or changed; an absent value is null.
  */
 export interface Change {
   name: string;
@@ -158,7 +158,7 @@ export interface UsedImage {
   used_by: string[];
 }
 /**
- * What is kept of one column: never a text's value.
+ * The stored description of one column, without any text value.
  */
 export interface Column {
   dtype: string;
@@ -167,12 +167,12 @@ export interface Column {
    */
   missing: number;
   /**
-   * Of numbers; of dates as ISO 8601.
+   * The smallest number, or the first date as ISO 8601.
    */
   minimum: number | string | null;
   maximum: number | string | null;
   /**
-   * How many values there are, of what is neither.
+   * Distinct values, of all other columns.
    */
   distinct: number | null;
 }
@@ -726,13 +726,13 @@ export interface Deployment {
   curl: string;
 }
 /**
- * ``snapshot.json``: everything about a snapshot but the bytes of its files, which it names by SHA-256.
+ * ``snapshot.json``: a snapshot's metadata and the SHA-256 of each of its files.
  */
 export interface Manifest {
   format: 1;
   name: string;
   /**
-   * The method that answers; None: the object itself is called.
+   * The method for predictions; None: the object itself is called.
    */
   method: string | null;
   /**
@@ -746,15 +746,15 @@ export interface Manifest {
    */
   instances: unknown[];
   /**
-   * The notebook's own answers on it, as in a response.
+   * The notebook's own answers to the example, as in a response.
    */
   predictions: unknown[];
   /**
-   * The model does not agree with itself when asked twice.
+   * Two calls with the same input give different answers.
    */
   stochastic: boolean;
   /**
-   * Rows of several requests get in one call the answers that each gets alone.
+   * Rows of several requests in one call get the same answers as in separate calls.
    */
   batchable: boolean;
   tolerance: Tolerance;
@@ -765,39 +765,39 @@ export interface Manifest {
    */
   data_fingerprint: string;
   /**
-   * Names of the columns that it was fitted on.
+   * Names of the columns at the fit.
    */
   features: string[] | null;
   /**
-   * What it was made with, by name.
+   * The model's constructor parameters by name.
    */
   hyperparameters: {
     [k: string]: unknown;
   };
   /**
-   * The notebook's own figures, by the variable's name.
+   * The notebook's own metrics by the name of the variable.
    */
   metrics: {
     [k: string]: number;
   };
   /**
-   * The table that it was fitted on, where it is known.
+   * The training table, if it is known.
    */
   training: TrainingData | null;
   /**
-   * What a reader should know: modes switched, code packed.
+   * Remarks for readers: switched modes, packed code.
    */
   notes: string[];
   /**
-   * What the checks found, and what was waived.
+   * The checks' findings, also the waived ones.
    */
   findings: Finding[];
   /**
-   * Set if there are data files among the files.
+   * Set if the files include data files.
    */
   packed: Packed | null;
   /**
-   * Format of each file that the model is made of.
+   * Format of each file of the model.
    */
   formats: {
     [k: string]: string;
@@ -810,21 +810,19 @@ export interface Manifest {
   };
 }
 /**
- * How requests become the model's arguments and its answer becomes predictions.
+ * The conversion of requests to the model's arguments, and of its result to predictions.
  *
  * Attributes
  * ----------
  * container
- *     What the model is called with. ``frame`` (pandas, polars), ``array`` (numpy), ``tensor`` (torch)
- *     and ``list`` (rows or texts) take a whole batch, an instance being one row;
- *     with ``call`` one instance is one call.
+ *     The type of the model's input. ``frame`` (pandas, polars), ``array`` (numpy), ``tensor`` (torch) and ``list``
+ *     (rows or texts) take a whole batch, an instance being one row; with ``call`` one instance is one call.
  * parameters
- *     The function's parameter names (``call`` only). With one, the instance is its value.
+ *     The function's parameter names (``call`` only). With a single parameter, the instance is its value.
  * instance_schema, answer_schema
  *     JSON Schema of one instance and of one answer.
  * answer_dtype
- *     NumPy's name of the answers' type (``int64``, ``float32``, ``str``, …); it decides how
- *     closely a replay must agree.
+ *     NumPy's name of the answers' type (``int64``, ``float32``, ``str``, …); it selects the tolerance of a replay.
  */
 export interface Signature {
   container: 'frame' | 'array' | 'tensor' | 'list' | 'call';
@@ -838,7 +836,7 @@ export interface Signature {
   answer_dtype: string;
 }
 /**
- * How closely floating-point answers must agree (labels and integers: exactly).
+ * The tolerance of floating-point answers (labels and integers must be equal).
  */
 export interface Tolerance {
   float32_rtol: number;
@@ -870,7 +868,7 @@ export interface Environment {
   };
 }
 /**
- * The notebook behind a snapshot, as it was at the moment of capture.
+ * The notebook behind a snapshot at the time of capture.
  */
 export interface Provenance {
   source: Source;
@@ -881,7 +879,7 @@ export interface Provenance {
   cells: string[];
   git: Git | null;
   /**
-   * Exact versions of what the notebook had loaded, its kernel and what those require.
+   * Exact versions of the loaded distributions, the kernel's, and their requirements.
    */
   distributions: {
     [k: string]: string;
@@ -889,12 +887,12 @@ export interface Provenance {
   user: string;
   captured_at: string;
   /**
-   * The last of the cells deployed it; else somebody clicked beside them.
+   * Whether the last cell deployed the model; false after a click outside the cells.
    */
   in_cell: boolean;
 }
 /**
- * Where a model came from: the identity by which a re-run cell replaces its own candidate.
+ * The origin of a model: the identity by which a re-run cell replaces its own candidate.
  */
 export interface Source {
   notebook: string | null;
@@ -905,51 +903,51 @@ export interface Git {
   dirty: boolean;
 }
 /**
- * The table that a model was fitted on.
+ * The training table of a model.
  */
 export interface TrainingData {
   /**
-   * What it is in the notebook.
+   * The table's expression in the notebook.
    */
   expression: string | null;
   rows: number;
   /**
-   * How many columns; more than are described, if there are many.
+   * The number of columns; a wide table describes only the first of them.
    */
   width: number;
   columns: {
     [k: string]: Column;
   };
   /**
-   * Over the rows, in their order, and the columns' names.
+   * SHA-256 over the rows in order and the columns' names.
    */
   sha256: string;
   /**
-   * Of how many rows, evenly spread, hash and columns speak; fewer if it is large.
+   * The number of evenly spread rows behind hash and columns; a large table is sampled.
    */
   hashed_rows: number;
   /**
-   * Of columns of dates, of this table and of those that it was made from.
+   * Periods of the date columns, of this table and of the tables behind it.
    */
   periods: {
     [k: string]: Period;
   };
   /**
-   * Path -> the file that it was read from.
+   * Path -> source file.
    */
   files: {
     [k: string]: SourceFile;
   };
 }
 /**
- * The first and the last moment of a column of dates, as ISO 8601.
+ * The first and the last moment of a column of dates as ISO 8601.
  */
 export interface Period {
   first: string;
   last: string;
 }
 /**
- * A file that the table was read from, as it was on disk at capture.
+ * A source file of the table, as it was on disk at capture.
  */
 export interface SourceFile {
   /**
@@ -958,40 +956,40 @@ export interface SourceFile {
   size: number;
   modified: string;
   /**
-   * None: too large to be hashed in passing.
+   * None: too large to be hashed.
    */
   sha256: string | null;
 }
 /**
- * What one check found: told (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too).
+ * A finding of one check: shown (``note``, ``warning``) or refused (``error``; with ``--strict`` a warning too).
  */
 export interface Finding {
   check: string;
   severity: 'note' | 'warning' | 'error';
   /**
-   * In plain words, with what and where.
+   * The problem and its location, in plain words.
    */
   message: string;
   remedy: string;
   /**
-   * Execution count of the cell that it comes from, as in In [7].
+   * Execution count of the cell behind the finding, as in In [7].
    */
   cell: number | null;
   /**
-   * Why it was let pass.
+   * The reason for waiving the finding.
    */
   waived: string | null;
 }
 /**
- * Where a snapshot's packed data files go when it is served; all paths are relative to the notebook's project.
+ * The destinations of a snapshot's packed data files when it is served, relative to the notebook's project.
  */
 export interface Packed {
   /**
-   * The working directory that the model was asked in.
+   * The model's working directory at capture.
    */
   folder: string;
   /**
-   * Absolute paths of the notebook's machine -> where they lead.
+   * Absolute paths of the notebook's machine -> path of the packed copy.
    */
   absolute: {
     [k: string]: string;
@@ -1071,13 +1069,13 @@ export interface DiffRequest {
   b?: string | null;
 }
 /**
- * What changed from snapshot ``a`` to snapshot ``b``, by subject; an empty one is as it was.
+ * The changes from snapshot ``a`` to snapshot ``b`` by subject; an unchanged subject is empty.
  */
 export interface Difference {
   a: string;
   b: string;
   /**
-   * All of it in short.
+   * A summary of all changes.
    */
   words: string[];
   /**
@@ -1085,7 +1083,7 @@ export interface Difference {
    */
   model: Change[];
   /**
-   * Columns by name: added, removed, or of another type.
+   * Columns by name: added, removed, or with a different type.
    */
   features: Change[];
   hyperparameters: Change[];
@@ -1094,7 +1092,7 @@ export interface Difference {
    */
   training: Change[];
   /**
-   * The notebook's own figures.
+   * The notebook's own metrics.
    */
   metrics: Change[];
   /**
@@ -1102,15 +1100,15 @@ export interface Difference {
    */
   dependencies: Change[];
   /**
-   * What the JSON Schemas of instances and answers say otherwise.
+   * Differences of the JSON Schemas of instances and answers.
    */
   signature: Change[];
   /**
-   * Why b (the candidate) cannot take the place of a (stable).
+   * Reasons why b (the candidate) cannot replace a (stable).
    */
   breaks: string[];
   /**
-   * The executed cells that the model came from.
+   * The executed cells behind the model.
    */
   cells: SourceChange[];
   /**
@@ -1137,11 +1135,11 @@ export interface SourceChange {
    */
   removed: number;
   /**
-   * As diff -u has them, each from its @@ line on; values of names that say a secret are taken out.
+   * Hunks as in diff -u, each with its @@ line; values under a secret's name are masked.
    */
   hunks: string[];
   /**
-   * Why there are no lines to show.
+   * The reason for missing lines.
    */
   note: string;
 }
@@ -1353,7 +1351,7 @@ export interface ReleaseStatus {
   created_at: string;
 }
 /**
- * Where a model came from: the identity by which a re-run cell replaces its own candidate.
+ * The origin of a model: the identity by which a re-run cell replaces its own candidate.
  */
 export interface Source1 {
   notebook: string | null;
@@ -1844,14 +1842,14 @@ export interface KernelReport {
   pid: number;
   notebook: string | null;
   home: string;
-  models: ModelFound[];
+  models: ModelCandidate[];
   problem: string;
   remedy: string;
 }
 /**
- * A model in the kernel. ``cell``: the last executed one that made or changed it; None: not known.
+ * A model in the kernel. ``cell``: the last executed cell that made or changed it; None: unknown.
  */
-export interface ModelFound {
+export interface ModelCandidate {
   variable: string;
   kind: string;
   framework: string;
@@ -2397,39 +2395,39 @@ export interface ReproduceRequest {
   trust?: boolean;
 }
 /**
- * What came of running again, in a clean environment, what had made a snapshot.
+ * The result of a new run, in a clean environment, of the cells behind a snapshot.
  */
 export interface Reproduction {
   snapshot: string;
   outcome: 'reproduced' | 'differs';
   /**
-   * Where the answers on the example part, row by row.
+   * Differences of the answers to the example, by row.
    */
   differences: string[];
   /**
-   * Cells that raised. They stop nothing: some may need what a left-out deploy returns.
+   * Cells that raised. The run continues: a cell may need the result of a skipped deploy.
    */
   raised: string[];
   /**
-   * Asked twice, it answers differently: its answers lie within the same spread.
+   * The model is stochastic, and its answers lie within the same spread.
    */
   stochastic: boolean;
   /**
-   * How many the example has.
+   * The number of instances in the example.
    */
   instances: number;
   /**
-   * The notebook's cells as they are now; or, where its file is gone, those that were executed.
+   * The notebook's current cells; or, if its file is missing, the executed cells.
    */
   ran: 'notebook' | 'executed cells';
   notebook: string | null;
   /**
-   * Which cells are not those that made the model.
+   * Cells that differ from those behind the model.
    */
   changed: string[];
   python: string;
   /**
-   * How many the environment was made of.
+   * The number of distributions in the environment.
    */
   distributions: number;
 }
@@ -2629,7 +2627,7 @@ export interface Stopped {
   scope: 'endpoint' | 'everything';
 }
 /**
- * The first rows of an example, as texts, cut.
+ * The first rows of an example as shortened texts.
  */
 export interface Table {
   columns: string[];
@@ -2639,7 +2637,7 @@ export interface Table {
   remedy: string;
 }
 /**
- * How closely floating-point answers must agree (labels and integers: exactly).
+ * The tolerance of floating-point answers (labels and integers must be equal).
  */
 export interface Tolerance1 {
   float32_rtol: number;

@@ -323,9 +323,9 @@ def test_a_store_that_was_damaged_before_the_server_started_is_told_by_the_job(h
 
 PRINTS = """
 import os, subprocess, sys
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 told = []
-with printed(told.append):
+with redirect_output(told.append):
     print("by Python")
     os.write(2, b"by the \\x1b[31mC\\x1b[0m library\\n")
     subprocess.run(["sh", "-c", "echo by a program; sleep 600 >&2 &"])
@@ -357,8 +357,8 @@ def test_all_that_a_process_prints_is_told_even_while_what_it_started_goes_on():
 
 PRINTS_ON = """
 import subprocess
-from jupyter_deploy.system.printed import printed
-with printed(lambda text: None):
+from jupyter_deploy.system.output_redirection import redirect_output
+with redirect_output(lambda text: None):
     subprocess.run(["sh", "-c", "yes &"])
 print("afterwards")
 """

@@ -335,7 +335,7 @@ def test_a_capture_of_an_ended_kernel_is_not_lost_to_an_earlier_check(jobs, monk
         jobs.finish_capture(job.id, "churn:1", "/python")
         return False
 
-    monkeypatch.setattr(adapter, "is_there", gone)
+    monkeypatch.setattr(adapter, "is_alive", gone)
     assert jobs.sweep() == []
     assert jobs.job(job.id).state == "queued"
 

@@ -1,4 +1,4 @@
-"""ONNX models and Hugging Face pipelines: what they are asked with, what comes back, what is refused."""
+"""ONNX models and Hugging Face pipelines: inputs, answers and refusals."""
 
 import numpy as np
 import onnx

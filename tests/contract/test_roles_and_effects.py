@@ -1,4 +1,4 @@
-"""A shadow repeats side effects: the model can ask for its role, and capture tells what the model does."""
+"""Side effects of shadows: the role for the model, and the findings of capture."""
 
 import asyncio
 import json

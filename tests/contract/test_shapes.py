@@ -1,4 +1,4 @@
-"""Whatever the notebook's example is: a request brings it back, and is told what fits in its place."""
+"""Requests restore values of every type, and errors describe the expected type."""
 
 from __future__ import annotations
 
@@ -108,9 +108,9 @@ def test_a_column_of_dates_and_numbers_is_refused_by_its_name_and_one_of_numbers
 def test_a_value_within_itself_is_refused_in_words():
     ring = [1]
     ring.append(ring)
-    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+    with pytest.raises(InvalidExample, match="contains itself, or is nested too deep"):
         seen(shapes.any_value, ring)
-    with pytest.raises(InvalidExample, match="holds itself, or is nested too deep"):
+    with pytest.raises(InvalidExample, match="contains itself, or is nested too deep"):
         seen(lambda value: ring, 5)
 
 
@@ -209,7 +209,7 @@ def test_a_tree_within_a_tree_is_read_to_any_depth():
 @pytest.mark.parametrize(
     ("example", "words"),
     [
-        ({"grade": "z", "weight": 1}, r"'grade' is annotated as Literal\['a', 'b'\], and the example's must be one of"),
+        ({"grade": "z", "weight": 1}, r"'grade' is annotated as Literal\['a', 'b'\], but the example's must be one of"),
         ({"grade": "a", "weight": -1}, "'weight' is annotated as .*must be a number above 0, not -1"),
     ],
 )
@@ -285,9 +285,9 @@ def test_an_own_signature_takes_the_place_of_the_examples():
         (
             {"age": (str, ...), "name": (str, ...)},
             InvalidExample,
-            "signature says(.|\n)*age: must be a string",
+            "match the signature(.|\n)*age: must be a string",
         ),
-        ({"age": (int | None, ...), "name": (str, ...)}, InvalidInput, "lets 'age' be missing"),
+        ({"age": (int | None, ...), "name": (str, ...)}, InvalidInput, "allows a missing 'age'"),
     ],
 )
 def test_an_own_signature_that_is_not_the_examples_is_refused(fields, error, words):

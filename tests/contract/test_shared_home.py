@@ -1,4 +1,4 @@
-"""Two containers that share a home, each with process ids of its own: neither takes the other's work for dead."""
+"""Two containers that share a home: neither takes the other's processes for ended."""
 
 import contextlib
 import json
@@ -125,7 +125,7 @@ def test_a_kernel_that_was_asked_before_this_machine_was_started_again_is_waited
     jobs = SqliteJobs(home)
     job = jobs.create("deploy", {}, title="deploy clf as churn", endpoint="churn", state="waiting")
     jobs.request_capture(job.id, os.getpid())
-    monkeypatch.setattr(processes, "_here", lambda: ("another boot", "4026531836"))
+    monkeypatch.setattr(processes, "_boot_and_namespace", lambda: ("another boot", "4026531836"))
     assert [lost.id for lost in jobs.sweep()] == [job.id]
 
 
@@ -147,7 +147,7 @@ def test_a_fork_does_not_hold_on_for_the_process_that_it_came_from(home):
         process.stdout.readline()
         assert json.loads(process.stdout.readline()) == {"forked": True}
         (lock,) = (home / "processes").glob("*.lock")
-        assert processes._is_held(lock)
+        assert processes._is_locked(lock)
         process.kill()
         process.wait()
-        until(lambda: not processes._is_held(lock))  # while the fork is there, until its stdin ends
+        until(lambda: not processes._is_locked(lock))  # while the fork is there, until its stdin ends

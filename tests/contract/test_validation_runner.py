@@ -145,7 +145,7 @@ def test_the_executed_notebook_is_private_and_without_secrets_rows_or_too_much_t
     assert SECRET not in text
     assert "http://127.0.0.1:1/***/job" in text
     assert 900_000 < text.count("x") < 1_200_000
-    assert "the rest is left out" in text
+    assert "the rest of the cell's output is left out" in text
     assert '"rows": [' not in text
     assert executed(ran).metadata.papermill.parameters == {"rows": 5, "name": "b"}
     assert not [cell for cell in executed(ran).cells if "papermill-error" in str(cell.metadata)]
@@ -194,12 +194,12 @@ def bad(tmp_path_factory):
     ("name", "expected", "words"),
     [
         ("raises", ("raised", 2, "ZeroDivisionError"), "division by zero"),
-        ("loops", ("timeout", 2, "Timeout"), "it ran longer than 1.5 s"),
-        ("stubborn", ("timeout", 2, "Timeout"), "it ran longer than 1.5 s"),
+        ("loops", ("timeout", 2, "Timeout"), "the cell ran longer than 1.5 s"),
+        ("stubborn", ("timeout", 2, "Timeout"), "the cell ran longer than 1.5 s"),
         ("killed", ("died", 2, "KernelDied"), "SIGKILL"),
         ("asks", ("raised", 1, "StdinNotImplementedError"), "make it a parameter"),
         ("floods", ("raised", 1, "TooMuchOutput"), "more than 64 MiB"),
-        ("bursts", ("raised", 1, "TooMuchOutput"), "at once more than 64 MiB"),
+        ("bursts", ("raised", 1, "TooMuchOutput"), "more than 64 MiB at once"),
     ],
 )
 def test_a_cell_that_ends_badly_is_named_and_the_notebook_is_written(bad, name, expected, words):

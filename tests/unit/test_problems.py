@@ -61,7 +61,7 @@ def test_a_refused_gate_tells_its_report():
 
 def test_guards_tell_the_findings_that_refuse_and_no_others():
     against = Finding(check="leakage", severity="error", message="3 rows were trained on", cell=7)
-    with pytest.raises(errors.GuardFailed) as raised:
+    with pytest.raises(errors.CheckFailed) as raised:
         refuse([against, Finding(check="dirty-tree", severity="note", message="changes")], strict=False)
     for error in (raised.value, pickle.loads(pickle.dumps(raised.value))):
         assert problem_of(error).findings == (against.model_dump(mode="json"),)

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.server.jobs.folders import folder_of
 from jupyter_deploy.faces.server.jobs.reporter import telling
 from jupyter_deploy.settings import Settings, load_settings
-from jupyter_deploy.system.printed import lines_of
+from jupyter_deploy.system.output_redirection import lines_of
 from jupyter_deploy.targets.local.settings import LocalSettings
 
 

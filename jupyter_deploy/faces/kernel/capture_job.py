@@ -21,7 +21,7 @@ from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.problems import problem_of
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.verbs.deploy import capture_live
 from jupyter_deploy.verbs.spare import stand_by_to_capture
 
@@ -85,7 +85,7 @@ def _captured(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snap
         with contextlib.suppress(DeployError):  # what cannot be told stops nothing
             ports.jobs.add_event(job.id, "log", {"text": shown})
 
-    with disk_faults(), printed(log), _redirected(), _interruptible(ports.jobs, job.id):
+    with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)
         captured = capture_live(request, ports, report, replace(live, in_cell=False))
     stand_by_to_capture(ports)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
-from jupyter_deploy.domain.capture.findings import counted, told
+from jupyter_deploy.domain.capture.findings import counted, finding_text
 from jupyter_deploy.domain.images.images import Publication
 from jupyter_deploy.domain.images.published import destination_of
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release, Revision
@@ -94,7 +94,7 @@ def _card(
         changes=_changes(release),
         gates=_gates(release),
         found=counted(release.findings),
-        findings=tuple(told(finding) for finding in release.findings if finding.severity != "note"),
+        findings=tuple(finding_text(finding) for finding in release.findings if finding.severity != "note"),
         created=release.created_at,
         published=published,
         counts=_counts(found, rates),

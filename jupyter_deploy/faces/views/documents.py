@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelFound, Table  # noqa: F401 - documents too
+from jupyter_deploy.domain.capture.candidates import ExampleGuess, ModelCandidate, Table  # noqa: F401 - documents too
 from jupyter_deploy.domain.jobs import Job, JobEvent
 from jupyter_deploy.domain.release.endpoint import Role
 from jupyter_deploy.domain.release.resources import Resources
@@ -400,7 +400,7 @@ class KernelReport(Value):
     pid: int
     notebook: str | None
     home: str
-    models: tuple[ModelFound, ...]
+    models: tuple[ModelCandidate, ...]
     problem: str = ""
     remedy: str = ""
 

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from jupyter_deploy.domain.validation.validation import Validation
-from jupyter_deploy.system.filesystem import cannot_write
+from jupyter_deploy.system.filesystem import write_error
 from jupyter_deploy.system.home import private_folder, write_atomic
 
 KEPT = 200
@@ -95,7 +95,7 @@ def _writing(where: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise cannot_write(where, error.strerror or error) from error
+        raise write_error(where, error.strerror or error) from error
 
 
 def _copy(file: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.validation.scaffold import Trained
 from jupyter_deploy.domain.validation.scaffold_ports import Draft, ProjectNotebook, Starting
 from jupyter_deploy.notebooks.reader import is_executed
 from jupyter_deploy.notebooks.syntax import statements_of
-from jupyter_deploy.system.git import ask_git
+from jupyter_deploy.system.git import run_git
 
 from .deploys import deploys_in, fitted_in
 from .drafts import Requirements, drafts
@@ -38,7 +38,7 @@ class ProjectStarter:
 
     def top(self, folder: Path) -> tuple[Path, bool]:
         """Return the repository's top, where hooks and workflows belong; else the folder itself."""
-        output = ask_git(folder, "rev-parse", "--show-toplevel")
+        output = run_git(folder, "rev-parse", "--show-toplevel")
         return (Path(os.fsdecode(output).rstrip("\n")), True) if output else (folder.resolve(), False)
 
     def notebooks(self, top: Path) -> list[ProjectNotebook]:
@@ -89,7 +89,7 @@ class ProjectStarter:
 
 
 def _paths(top: Path) -> Iterator[str]:
-    output = ask_git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.ipynb")
+    output = run_git(top, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.ipynb")
     if output is not None:
         yield from (name for name in os.fsdecode(output).split("\0") if name and ".ipynb_checkpoints" not in name)
         return
@@ -115,7 +115,7 @@ def _read(top: Path, path: str) -> ProjectNotebook | None:
 def _branch(top: Path) -> str:
     """Return the default branch: the remote's, else the one that is checked out."""
     for arguments in (("symbolic-ref", "--short", "refs/remotes/origin/HEAD"), ("symbolic-ref", "--short", "HEAD")):
-        output = (ask_git(top, *arguments) or b"").decode("utf-8", "replace").strip().removeprefix("origin/")
+        output = (run_git(top, *arguments) or b"").decode("utf-8", "replace").strip().removeprefix("origin/")
         if re.fullmatch(r"[\w./-]+", output):
             return output
     return "main"

@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
-import type { FieldProblem, KernelReport, ModelFound } from '../generated';
+import type { FieldProblem, KernelReport, ModelCandidate } from '../generated';
 import { FieldGroup } from './field';
 import { CellLink } from './findings';
 
@@ -100,7 +100,7 @@ function Why({
   openCell,
   trans
 }: {
-  model: ModelFound;
+  model: ModelCandidate;
   openCell: (count: number) => void;
   trans: TranslationBundle;
 }): React.ReactElement | null {

@@ -8,7 +8,7 @@ import type {
   Job,
   JobEvent,
   KernelReport,
-  ModelFound,
+  ModelCandidate,
   NotebookContextView,
   Table
 } from '../../src/generated';
@@ -16,7 +16,7 @@ import type { CheckResult } from '../../src/kernel';
 
 export const trans = nullTranslator.load('nbdeploy');
 
-export function model(variable: string, given: Partial<ModelFound> = {}): ModelFound {
+export function model(variable: string, given: Partial<ModelCandidate> = {}): ModelCandidate {
   return {
     variable,
     kind: 'LogisticRegression',
@@ -33,7 +33,7 @@ export function model(variable: string, given: Partial<ModelFound> = {}): ModelF
   };
 }
 
-export function report(...models: ModelFound[]): KernelReport {
+export function report(...models: ModelCandidate[]): KernelReport {
   return {
     version: '0.1.0',
     interpreter: '/python',
@@ -69,7 +69,7 @@ export const table: Table = {
 /** A notebook's world whose answers a test chooses. */
 export class World implements DeployWorld {
   state: KernelState = { kind: 'idle' };
-  models: ModelFound[] = [model('clf')];
+  models: ModelCandidate[] = [model('clf')];
   around: NotebookContextView = context();
   problems: FieldProblem[] = [];
   complete = true;

@@ -40,7 +40,7 @@ from jupyter_deploy.faces.render.output import as_json
 from jupyter_deploy.faces.render.problems import interrupted_problem, problem_of
 from jupyter_deploy.settings import load_settings
 from jupyter_deploy.system.home import default_home
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS
 from jupyter_deploy.verbs.spare import stand_by_to_release
@@ -185,7 +185,7 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
         (shown,) = ports.notebooks.masked([text])
         _tell(jobs, job, "log", {"text": shown})
 
-    with printed(log):
+    with redirect_output(log):
         try:
             with telling(partial(_tell, jobs, job), job.number) as report, stop, disk_faults():
                 result = _done(job, ports, report)

@@ -1,4 +1,4 @@
-"""What a whole process prints, libraries in C and programs that it starts included, told in whole lines."""
+"""Redirection of a process's output to a callback in whole lines, including C libraries and child processes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_TOGETHER = 0.2  # seconds: lines that come one upon the other are told at once
-_AT_MOST = 64 * 1024  # bytes of a line that does not end
-_LAST = 16  # so often at the end: more than a pipe holds, and what goes on printing has no end
+_TOGETHER = 0.2  # seconds: lines that follow each other within this time are passed on together
+_AT_MOST = 64 * 1024  # bytes of a line without a newline
+_LAST = 16  # reads at the end: more than a pipe holds; output that continues has no end
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @contextmanager
-def printed(tell: Callable[[str], None]) -> Iterator[None]:
-    """Within, stdout and stderr lead to ``tell``, called in a thread; at the end all that was printed is told."""
+def redirect_output(callback: Callable[[str], None]) -> Iterator[None]:
+    """Send stdout and stderr to ``tell``, called in a thread; at the end all remaining output is passed on."""
     reading, writing = os.pipe()
     waking, wake = os.pipe()
     os.set_blocking(reading, False)
@@ -31,7 +31,7 @@ def printed(tell: Callable[[str], None]) -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # a test's own stream
             stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    thread = threading.Thread(target=_read, args=(reading, waking, tell), daemon=True, name="nbdeploy-printed")
+    thread = threading.Thread(target=_read, args=(reading, waking, callback), daemon=True, name="nbdeploy-printed")
     thread.start()
     try:
         yield
@@ -40,7 +40,7 @@ def printed(tell: Callable[[str], None]) -> Iterator[None]:
         for number, copy in kept:
             os.dup2(copy, number)
             os.close(copy)
-        os.close(wake)  # a process that was started and goes on may hold the other pipe for ever
+        os.close(wake)  # a child process that continues may hold the other pipe for ever
         thread.join()
         for descriptor in (reading, waking):
             os.close(descriptor)
@@ -52,12 +52,12 @@ def _flush() -> None:
             stream.flush()
 
 
-def _read(reading: int, waking: int, tell: Callable[[str], None]) -> None:
+def _read(reading: int, waking: int, callback: Callable[[str], None]) -> None:
     rest, ended = b"", False
     while not ended:
         ready, _, _ = select.select([reading, waking], [], [])
         ended = waking in ready or waking in select.select([waking], [], [], _TOGETHER)[0]
-        pieces = _LAST if ended else 1  # what comes meanwhile waits for the next round
+        pieces = _LAST if ended else 1  # later output waits for the next round
         while pieces:
             data, more = _piece(reading)
             pieces = pieces - 1 if more else 0
@@ -65,12 +65,12 @@ def _read(reading: int, waking: int, tell: Callable[[str], None]) -> None:
             if len(rest) > _AT_MOST or (ended and not pieces):
                 lines, rest = lines + newline + rest, b""
             if text := lines_of(lines):
-                with contextlib.suppress(Exception):  # who prints would wait for ever if nobody read any more
-                    tell(text)
+                with contextlib.suppress(Exception):  # without a reader, the printing process would block for ever
+                    callback(text)
 
 
 def _piece(reading: int) -> tuple[bytes, bool]:
-    """What can be read now, and whether there may be more."""
+    """Return the bytes that can be read now, and whether there may be more."""
     try:
         data = os.read(reading, _AT_MOST)
     except BlockingIOError:
@@ -79,6 +79,6 @@ def _piece(reading: int) -> tuple[bytes, bool]:
 
 
 def lines_of(data: bytes) -> str:
-    """Text without colours and empty lines at its ends, of a line that was written over (a progress bar) the last."""
+    """Return text without colours and outer empty lines; of an overwritten line (a progress bar) the last version."""
     lines = _COLOURS.sub("", data.decode("utf-8", "replace")).split("\n")
     return "\n".join(line.rstrip("\r").rpartition("\r")[2].rstrip() for line in lines).strip("\n")

@@ -16,17 +16,17 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "quickstart.ipynb"
 # (the training table, the masks) is left out.
 PREPARED = """
 from jupyter_deploy.capture import capturer
-from jupyter_deploy.capture import checks as guards
-PARTS = "look_at_training", "metrics_of", "masked_cells", "masked_values", "without_secrets"
+from jupyter_deploy.capture import checks
+PARTS = "describe_training", "metrics_of", "masked_cells", "masked_values", "without_secrets"
 def with_checks():
-    return (guards.GUARDS, guards.PROOF_GUARDS), [getattr(capturer, name) for name in PARTS]
+    return (checks.CHECKS_BEFORE_REPLAY, checks.CHECKS_AFTER_REPLAY), [getattr(capturer, name) for name in PARTS]
 ALL = with_checks()
 NONE = ((), ()), [
     lambda *_: (None, None), lambda _: {}, tuple, lambda values: values, lambda findings, _: tuple(findings)
 ]
 """
 DEPLOY = """
-(guards.GUARDS, guards.PROOF_GUARDS), parts = %(checks)s
+(checks.CHECKS_BEFORE_REPLAY, checks.CHECKS_AFTER_REPLAY), parts = %(checks)s
 for name, part in zip(PARTS, parts):
     setattr(capturer, name, part)
 model = trained(%(c)s)
@@ -36,7 +36,7 @@ took = time.perf_counter() - began
 """
 
 
-def guards() -> Iterator[Figure]:
+def checks() -> Iterator[Figure]:
     """With and without, in turns."""
     with_checks, without = [], []
     with world() as here:
@@ -46,8 +46,8 @@ def guards() -> Iterator[Figure]:
         here.run(PREPARED)
         here.run(DEPLOY % {"checks": "ALL", "c": 2.0})
         for number in range(ROUNDS):
-            for checks, times in (("ALL", with_checks), ("NONE", without)):
-                here.run(DEPLOY % {"checks": checks, "c": 0.5 / (number + 1) + (0.01 if checks == "ALL" else 0.0)})
+            for chosen, times in (("ALL", with_checks), ("NONE", without)):
+                here.run(DEPLOY % {"checks": chosen, "c": 0.5 / (number + 1) + (0.01 if chosen == "ALL" else 0.0)})
                 times.append(here.run("", "took"))
     ratios = [one / other for one, other in zip(with_checks, without, strict=True)]
     subject = "checks of a deploy"

@@ -1,4 +1,4 @@
-"""Whether the notebook, run from top to bottom, would give the kernel's model: by the executed cells and the file."""
+"""The check for a stale kernel, on executed cells and notebook files."""
 
 import os
 from types import SimpleNamespace
@@ -126,7 +126,7 @@ def test_a_cell_whose_effects_add_up_must_not_have_run_twice(tmp_path, cells, ag
     found = look(tmp_path / "n.ipynb", cells, ran, namespace=namespace)
     first = again[0] + 1
     assert found, "it is told"
-    assert f"ran 2 times (In [{first}] and In [{first + 1}]), and what it does adds up" in found[0].message
+    assert f"ran 2 times (In [{first}] and In [{first + 1}]), and its effect accumulates" in found[0].message
     assert look(tmp_path / "n.ipynb", cells, cells, namespace=namespace) == []
 
 
@@ -142,7 +142,7 @@ def test_a_cell_edited_after_it_ran_is_named_with_its_first_line(tmp_path):
     (found,) = look(tmp_path / "n.ipynb", cells, [LOAD, SPLIT, FIT, DEPLOY], counts=[1, 2, 3, 4])
     assert (found.check, found.severity, found.cell) == ("stale-kernel", "warning", 3)
     assert "In [3] (`model = LogisticRegression()`) was edited after it ran" in found.message
-    assert "as last saved" in found.message
+    assert "the saved notebook" in found.message
     assert "run all cells from the top" in found.remedy
 
 
@@ -161,7 +161,7 @@ def test_a_cell_of_the_notebook_that_was_not_run_is_named(tmp_path):
 def test_a_name_that_was_assigned_again_before_the_model_was_made_is_named(tmp_path):
     cells = [LOAD, SPLIT, FIT, DEPLOY, "X = X[:10]"]
     found = look(tmp_path / "n.ipynb", cells, [LOAD, SPLIT, "X = X[:10]", FIT, DEPLOY])
-    assert "In [3] (`X = X[:10]`) had a part in it" in found[0].message
+    assert "In [3] (`X = X[:10]`) contributed to it" in found[0].message
 
 
 def test_cells_that_ran_in_another_order_are_named(tmp_path):
@@ -176,13 +176,13 @@ def test_what_stands_below_the_deploy_does_not_count(tmp_path):
     assert look(tmp_path / "n.ipynb", [*cells[:3], *cells[4:], DEPLOY], cells[:4])
 
 
-def test_a_training_that_was_interrupted_is_told(tmp_path):
+def test_an_interrupted_training_is_a_finding(tmp_path):
     cells = [NET, TRAIN, "model = net"]
     found = look(tmp_path / "n.ipynb", cells, cells, failed={2: 4})
     assert "its cell 2 (`for epoch in range(3):`) was not run, or not to its end" in found[0].message
 
 
-def test_a_class_that_was_defined_again_after_the_model_was_made_is_told(tmp_path):
+def test_a_class_defined_again_after_the_model_was_made_is_a_finding(tmp_path):
     former, latter = "class Net:\n    size = 1", "class Net:\n    size = 2"
     cells = [latter, "model = Net()"]
     found = look(tmp_path / "n.ipynb", cells, [former, cells[1], latter], counts=[3, 2])
@@ -203,7 +203,7 @@ def test_a_notebook_that_was_not_saved_since_gives_a_note_and_no_alarm(tmp_path)
         tmp_path / "n.ipynb", [LOAD, SPLIT, FIT, DEPLOY], [LOAD, SPLIT, FIT, other, DEPLOY], counts=[1, 2, 3, None]
     )
     assert found.severity == "note"
-    assert "does not have In [4] (`model = LogisticRegression(C=9)`)" in found.message
+    assert "saved notebook lacks In [4] (`model = LogisticRegression(C=9)`)" in found.message
     assert "save the notebook" in found.remedy
     # The numbers in a file that an earlier kernel left say nothing of this one's.
     (found,) = look(tmp_path / "n.ipynb", [LOAD, SPLIT, FIT], [LOAD, SPLIT, other], counts=[7, 8, 9], saved=False)

@@ -36,7 +36,7 @@ def test_a_model_that_is_larger_than_a_disk_is_refused_with_both_figures_and_not
         store = tmp_path / "bentoml" if place == "temporary folder" else disk.path / "bentoml"
         capturer = ModelCapturer(store, Tolerance(), replay_timeout=120)
         weights = [np.zeros(1_000_000, "uint8") for _ in range(10)]
-        with pytest.raises(StoreError, match=r"needs at least 10 MB, and the disk of .*disk.* has 5 MB left"):
+        with pytest.raises(StoreError, match=r"needs at least 10 MB, and the disk of .*disk.* has 5 MB free"):
             capturer.stage(live(Holds(weights), np.ones((2, 2))), "large")
         assert list(disk.path.rglob("*")) == []
         # What is there ten times is written once.

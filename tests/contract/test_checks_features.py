@@ -1,4 +1,4 @@
-"""The order and the types of columns, of models that hold other libraries' models and of tables that were found."""
+"""The order and types of columns, for nested models and for found training tables."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from jupyter_deploy.capture.checks.features import compare_columns, features
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.capture.tables import table_of
-from jupyter_deploy.capture.training_table import Training
+from jupyter_deploy.capture.training_table import TrainingTable
 from tests.contract.capturing import live
 
 ROWS = pd.DataFrame(np.random.default_rng(1).normal(size=(200, 3)), columns=["a", "b", "c"])
@@ -36,17 +36,17 @@ MODELS = {
 
 
 @pytest.mark.parametrize(("model", "severity"), MODELS.values(), ids=MODELS)
-def test_whether_the_order_matters_is_asked_of_the_model(model, severity):
+def test_the_model_itself_shows_whether_the_order_matters(model, severity):
     model.fit(ROWS, LABELS)
     (finding,) = compare_columns(model, framework_of(model), TURNED)
     assert finding.severity == severity
 
 
-def test_types_are_compared_with_the_table_that_was_found_too():
+def test_types_are_compared_with_the_found_training_table_too():
     model = LogisticRegression().fit(ROWS, LABELS)
     example = ROWS.astype({"b": str})[:2]
     seen = SimpleNamespace(signature=SimpleNamespace(container="frame"), example=example)
-    training = Training(table_of(ROWS), ROWS)
+    training = TrainingTable(table_of(ROWS), ROWS)
     subject = SimpleNamespace(live=live(model, example), seen=seen, framework=framework_of(model), training=training)
     (finding,) = features(subject)
     assert "'b' is text and was number" in finding.message

@@ -1,4 +1,4 @@
-"""Checks of columns, environments and secrets on real models, and what becomes of their findings."""
+"""Checks of columns, environments and secrets on real models, and their effect on a deploy."""
 
 import json
 import subprocess
@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from jupyter_deploy.capture.capturer import ModelCapturer
+from jupyter_deploy.capture.checks.candidate import Candidate, ProvedCandidate
 from jupyter_deploy.capture.checks.environment import (
     dirty_tree,
     local_distribution,
@@ -22,7 +23,6 @@ from jupyter_deploy.capture.checks.environment import (
 from jupyter_deploy.capture.checks.features import compare_columns
 from jupyter_deploy.capture.checks.lockfiles import nearest_lock
 from jupyter_deploy.capture.checks.secrets import secrets_in_files
-from jupyter_deploy.capture.checks.subject import Proved, Subject
 from jupyter_deploy.capture.frameworks import framework_of
 from jupyter_deploy.domain.capture.artifacts import Source, Tolerance
 from jupyter_deploy.domain.errors import InvalidExample
@@ -82,16 +82,14 @@ def test_a_column_that_the_fit_did_not_have_is_a_warning():
     ).fit(NUMBERS, LABELS)  # fmt: skip
     (finding,) = columns(model, FRAME)
     assert finding.severity == "warning"
-    assert "column 'sex', on which the model was not fitted" in finding.message
+    assert "column 'sex', which the fit lacks" in finding.message
 
 
 def test_columns_in_another_order_are_an_error_unless_the_model_chooses_them_by_name(capturer):
     turned = NUMBERS[["weight", "age"]]
     (finding,) = columns(ByPosition(), turned)
     assert finding.severity == "error"
-    assert (
-        "number 1 of them is 'weight' and was 'age', and ByPosition takes columns by their position" in finding.message
-    )
+    assert "number 1 is 'weight' and was 'age', and ByPosition takes columns by their position" in finding.message
     model = make_pipeline(
         make_column_transformer((StandardScaler(), ["age", "weight"])), LogisticRegression()
     ).fit(NUMBERS, LABELS)  # fmt: skip
@@ -126,14 +124,14 @@ def test_an_array_with_another_number_of_columns_is_an_error(capturer):
 
     model = Cut().fit(NUMBERS.to_numpy(), LABELS)
     (finding,) = found(staged(capturer, model, np.ones((2, 3))), "features")
-    assert finding.message == "the model was fitted on 2 columns, and the example has 3"
+    assert finding.message == "the model was fitted on 2 columns, but the example has 3"
 
 
 def test_a_model_that_raises_for_its_columns_says_which(capturer):
     model = LogisticRegression().fit(NUMBERS, LABELS)
     with pytest.raises(InvalidExample, match="fitted on column 'weight', which the example lacks"):
         staged(capturer, model, NUMBERS[["age"]])
-    with pytest.raises(InvalidExample, match="number 1 of them is 'weight' and was 'age'"):
+    with pytest.raises(InvalidExample, match="number 1 is 'weight' and was 'age'"):
         staged(capturer, model, NUMBERS[["weight", "age"]])
 
 
@@ -259,13 +257,13 @@ FILES = {
 }
 
 
-def test_files_that_go_in_are_looked_through_line_by_line(capturer, tmp_path):
+def test_packed_files_are_scanned_line_by_line(capturer, tmp_path):
     for name, content in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     manifest = staged(capturer, with_constant, [1.0]).model_copy(update={"files": dict.fromkeys(FILES, "0")})
-    findings = list(secrets_in_files(Proved(live(None, None), manifest, tmp_path, ())))
+    findings = list(secrets_in_files(ProvedCandidate(live(None, None), manifest, tmp_path, ())))
     said = sorted(finding.message for finding in findings)
     assert [words.split(" ")[2].rstrip(",") for words in said] == [
         "code/mine.py", "data/.env", "data/key.pem", "data/settings.yaml",
@@ -300,20 +298,20 @@ def test_uncommitted_changes_are_a_note_and_of_the_notebook_itself_a_warning(tmp
     notebook, other = tmp_path / "a b.ipynb", tmp_path / "readme.md"
     notebook.write_text("{}")
     other.write_text("x")
-    subject = Subject(Live(None, None, Source(notebook=str(notebook)), project=tmp_path), None, None, tmp_path)
-    assert list(dirty_tree(subject)) == [], "no repository"
+    candidate = Candidate(Live(None, None, Source(notebook=str(notebook)), project=tmp_path), None, None, tmp_path)
+    assert list(dirty_tree(candidate)) == [], "no repository"
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "begin")
-    assert list(dirty_tree(subject)) == []
+    assert list(dirty_tree(candidate)) == []
     other.write_text("y")
-    (finding,) = dirty_tree(subject)
-    assert (finding.severity, finding.message) == ("note", "the project has changes that are not committed: readme.md")
+    (finding,) = dirty_tree(candidate)
+    assert (finding.severity, finding.message) == ("note", "the project has uncommitted changes: readme.md")
     git(tmp_path, "mv", "readme.md", "moved.md")
     notebook.write_text("{} ")
-    (finding,) = dirty_tree(subject)
+    (finding,) = dirty_tree(candidate)
     assert finding.severity == "warning"
-    assert finding.message.endswith("not committed: a b.ipynb")
+    assert finding.message.endswith("uncommitted changes: a b.ipynb")
 
 
 def test_a_notebook_that_only_ran_is_as_committed(tmp_path):
@@ -326,11 +324,11 @@ def test_a_notebook_that_only_ran_is_as_committed(tmp_path):
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "begin")
-    subject = Subject(Live(None, None, Source(notebook=str(path)), project=tmp_path), None, None, tmp_path)
+    candidate = Candidate(Live(None, None, Source(notebook=str(path)), project=tmp_path), None, None, tmp_path)
     write(["a = ", "1"], id="y", execution_count=3, outputs=[{"text": "1"}])
-    assert list(dirty_tree(subject)) == []
+    assert list(dirty_tree(candidate)) == []
     write("a = 2")
-    assert [finding.severity for finding in dirty_tree(subject)] == ["warning"]
+    assert [finding.severity for finding in dirty_tree(candidate)] == ["warning"]
 
 
 LOCKS = {
@@ -377,12 +375,12 @@ def proved(capturer):
 def test_a_locked_version_that_is_not_installed_is_a_warning_with_both(proved, tmp_path):
     (tmp_path / "requirements.txt").write_text("numpy==1.2.3\nnot-needed-by-the-model==1\n")
     handed = Live(None, None, Source(notebook=str(tmp_path / "n.ipynb")), project=tmp_path)
-    (finding,) = lock_mismatch(Proved(handed, proved, tmp_path, ()))
+    (finding,) = lock_mismatch(ProvedCandidate(handed, proved, tmp_path, ()))
     installed = proved.environment.distributions["numpy"]
     assert finding.severity == "warning"
     assert finding.message.endswith(f"numpy {installed} (requirements.txt: 1.2.3)")
     (tmp_path / "uv.lock").write_text("[[pack")
-    (finding,) = lock_mismatch(Proved(handed, proved, tmp_path, ()))
+    (finding,) = lock_mismatch(ProvedCandidate(handed, proved, tmp_path, ()))
     assert finding.severity == "note"
     assert "uv.lock cannot be read" in finding.message
 
@@ -404,7 +402,7 @@ def test_an_editable_distribution_and_one_from_a_file_are_warnings(proved, tmp_p
     manifest = proved.model_copy(
         update={"environment": proved.environment.model_copy(update={"distributions": lock})}
     )  # fmt: skip
-    filed, editable = local_distribution(Proved(live(None, None), manifest, tmp_path, ()))
+    filed, editable = local_distribution(ProvedCandidate(live(None, None), manifest, tmp_path, ()))
     assert "mine 1 is installed as editable from /home/ada/mine" in editable.message
     assert "filed 1 was installed from /home/ada/filed-1-py3-none-any.whl" in filed.message
 
@@ -414,10 +412,10 @@ def test_a_module_of_no_distribution_is_a_warning_and_those_of_the_replay_are_no
     (tmp_path / "strayed.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     paths = {"purelib": str(tmp_path), "platlib": str(tmp_path)}
-    assert list(undistributed(Proved(live(None, None), proved, tmp_path, modules))) == []
+    assert list(undistributed(ProvedCandidate(live(None, None), proved, tmp_path, modules))) == []
     monkeypatch.setattr("sysconfig.get_paths", lambda: paths)
-    (finding,) = undistributed(Proved(live(None, None), proved, tmp_path, modules))
-    assert f"no installed distribution: strayed ({tmp_path / 'strayed.py'})" in finding.message
+    (finding,) = undistributed(ProvedCandidate(live(None, None), proved, tmp_path, modules))
+    assert f"without an installed distribution: strayed ({tmp_path / 'strayed.py'})" in finding.message
 
 
 def test_a_plain_model_in_a_plain_environment_has_no_finding(proved):

@@ -1,13 +1,13 @@
-"""Ways in which notebooks deploy, fail and clean, as ``stale-kernel`` and the look for the training table take them."""
+"""Ways to deploy, fail and clean, for ``stale-kernel`` and the search for the training table."""
 
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from jupyter_deploy.capture.training_table import NotFound, Training, find_training
+from jupyter_deploy.capture.training_table import TrainingTable, TrainingUnknown, find_training
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
-from tests.contract.test_guard_stale_kernel import DEPLOY, FIT, LOAD, SPLIT, look
+from tests.contract.test_checks_stale_kernel import DEPLOY, FIT, LOAD, SPLIT, look
 
 REFIT = "model = LogisticRegression(C=0.1)\nmodel.fit(X, y)"
 LOOP = [LOAD, SPLIT, FIT, DEPLOY, REFIT, DEPLOY]
@@ -18,7 +18,7 @@ def test_a_deploy_line_that_stands_twice_means_the_place_that_was_reached(tmp_pa
     assert look(tmp_path / "n.ipynb", LOOP, LOOP[:upto], counts=[1, 2, 3, 4, 5, 6]) == []
 
 
-def test_of_a_deploy_line_that_stands_twice_the_place_that_was_reached_is_told_of(tmp_path):
+def test_of_a_repeated_deploy_line_the_reached_occurrence_is_reported(tmp_path):
     stands = [LOAD, SPLIT.replace("'b'", "'c'"), *LOOP[2:]]
     (found,) = look(tmp_path / "n.ipynb", stands, LOOP[:4], counts=[1, 2, 3, 4, None, None])
     assert "In [2]" in found.message
@@ -43,7 +43,7 @@ def test_what_a_failed_deploy_stands_over_did_run(tmp_path):
     assert look(tmp_path / "n.ipynb", cells, cells, failed={1: 0}, variable="predict") == []
 
 
-def test_a_setting_that_came_after_the_fit_is_said_in_the_order_of_time(tmp_path):
+def test_a_setting_after_the_fit_is_reported_in_the_order_of_time(tmp_path):
     cells = ["C = 1", "C = 0.01", "clf = LR(C).fit(X, y)", "%deploy clf"]
     found = look(tmp_path / "n.ipynb", cells, [cells[0], cells[2], cells[1], cells[3]], variable="clf")
     assert (
@@ -64,7 +64,7 @@ ADDING = [
 
 
 @pytest.mark.parametrize(("cleaning", "adds_up"), [*((c, False) for c in CLEANING), *((c, True) for c in ADDING)])
-def test_a_cleaning_that_ran_twice_is_told_only_if_that_changes_something(tmp_path, cleaning, adds_up):
+def test_a_repeated_cleaning_is_a_finding_only_if_it_changes_the_table(tmp_path, cleaning, adds_up):
     cells = ["import pandas as pd", "X = pd.read_csv('a.csv')", cleaning, "model = make(X)"]
     found = look(tmp_path / "n.ipynb", cells, [*cells[:3], cleaning, cells[3]])
     assert bool(found) == adds_up
@@ -85,6 +85,6 @@ def test_a_fit_that_raised_is_not_the_fit():
         live = Live(model, one, Source(variable="model"), cells=cells, namespace=namespace, failed=failed)
         return find_training(live, ("a",))
 
-    assert isinstance(found := trained({3: 1}), Training)
+    assert isinstance(found := trained({3: 1}), TrainingTable)
     assert (found.expression, found.cell) == ("one", 2)
-    assert isinstance(trained({2: 1, 3: 1}), NotFound)
+    assert isinstance(trained({2: 1, 3: 1}), TrainingUnknown)

@@ -1,4 +1,4 @@
-"""What is found among a notebook's variables: the likeliest model first, with examples that it answers."""
+"""Candidates in a notebook: the likeliest model first, with examples that it can answer."""
 
 import lightgbm
 import numpy as np
@@ -144,7 +144,7 @@ MODELS["a module of images"][0](torch.randn(1, 3, 8, 8))
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_a_model_is_found_with_examples_that_it_answers_those_of_no_training_first(kind):
+def test_a_model_gets_examples_that_it_can_answer_unseen_ones_first(kind):
     model, variables, best = MODELS[kind]
     namespace = {**variables, "model": model}
     (found,) = find(namespace)
@@ -238,7 +238,7 @@ def test_fitted_ones_come_before_unfitted_ones_pipelines_before_their_parts_and_
         ("fitted in In [2]", 2),
         ("fitted in In [4]", 4),
         ("fitted in In [3]", 3),
-        ("a part of pipe", 3),
+        ("part of pipe", 3),
     ]
     assert found[2].kind == "Pipeline (StandardScaler → LogisticRegression)"
     assert found[4].why == "not fitted yet"
@@ -363,7 +363,7 @@ def hostile():  # noqa: C901 - many ways to be hostile
     return objects, heard
 
 
-def test_nothing_of_the_users_own_code_runs_and_the_others_are_found_all_the_same():
+def test_no_user_code_runs_and_the_other_models_are_candidates_all_the_same():
     objects, heard = hostile()
     clf = LogisticRegression().fit(FRAME, LABELS)
     found = find({**objects, "clf": clf, **SPLIT}, "clf = fit()")
@@ -380,7 +380,7 @@ def test_a_look_changes_no_object_and_copies_none():
     assert (dict(vars(model)), dict(vars(clf)), model.training) == before
 
 
-def test_among_thousands_of_variables_the_model_is_found():
+def test_the_model_is_a_candidate_among_thousands_of_variables():
     objects, _ = hostile()
     namespace = {f"n{number}": number for number in range(5000)}
     namespace |= {f"o{number}": objects["getting"] for number in range(2000)} | {f"t{n}": FRAME for n in range(500)}
@@ -410,14 +410,14 @@ def test_the_first_rows_are_texts_and_cut(value, columns, first, words):
     assert len(table.rows) <= 5
 
 
-def test_an_object_in_a_table_is_told_by_its_type_alone():
+def test_an_object_in_a_table_is_shown_by_its_type_alone():
     objects, heard = hostile()
     table = NotebookFinder().first_rows({"one": objects["model"], "two": b"abc", "three": np.zeros((2, 3))})
     assert table.rows == (("Model", "3 bytes", "ndarray 2 × 3"),)
     assert heard == []
 
 
-def test_what_is_wrong_with_an_example_is_said_beside_its_rows():
+def test_the_problem_of_an_example_is_shown_with_its_rows():
     assert NotebookFinder().first_rows(FRAME[:0]).problem == "the example is empty"
     assert "no example" in NotebookFinder().first_rows(None).problem
     twice = pd.DataFrame([[1, 2]], columns=["a", "a"])

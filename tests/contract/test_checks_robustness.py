@@ -1,4 +1,4 @@
-"""Code and models that lead back to themselves, and checks that raise: a deploy goes on, and in time."""
+"""Recursive code and models, and checks that raise: a deploy continues, and in time."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from jupyter_deploy.capture import checks
 from jupyter_deploy.capture.checks.redefined import redefined_class
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.ports import Live
-from tests.contract.test_guard_stale_kernel import look
+from tests.contract.test_checks_stale_kernel import look
 
 
 def test_functions_that_call_each_other_are_followed_in_time(tmp_path):
@@ -22,7 +22,7 @@ def test_functions_that_call_each_other_are_followed_in_time(tmp_path):
     assert look(tmp_path / "n.ipynb", [*helpers[:5], changed, *helpers[6:], *cells[-2:]], cells), "it is reached"
 
 
-def test_a_cell_that_ran_two_thousand_times_is_told(tmp_path):
+def test_a_cell_that_ran_two_thousand_times_is_a_finding(tmp_path):
     cells = ["model = SGDClassifier()", "model.partial_fit(X, y)"]
     (found,) = look(tmp_path / "n.ipynb", cells, [cells[0], *[cells[1]] * 2000])
     assert "ran 2000 times" in found.message
@@ -45,10 +45,10 @@ def dirty_tree(subject):
     raise RecursionError(subject)
 
 
-@pytest.mark.parametrize("looking", ["inspect_subject", "inspect_proved"])
+@pytest.mark.parametrize("looking", ["check_candidate", "check_proved"])
 def test_a_check_that_raises_is_a_note_of_that_check(monkeypatch, looking):
-    monkeypatch.setattr(checks, "GUARDS", (dirty_tree,))
-    monkeypatch.setattr(checks, "PROOF_GUARDS", (dirty_tree,))
+    monkeypatch.setattr(checks, "CHECKS_BEFORE_REPLAY", (dirty_tree,))
+    monkeypatch.setattr(checks, "CHECKS_AFTER_REPLAY", (dirty_tree,))
     (found,) = getattr(checks, looking)("odd")
     assert (found.check, found.severity) == ("dirty-tree", "note")
-    assert "could not be made to its end: RecursionError: odd" in found.message
+    assert "the check failed: RecursionError: odd" in found.message

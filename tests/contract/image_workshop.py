@@ -15,7 +15,7 @@ from jupyter_deploy.container_images.layout import ImageFolder
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.images.images import labels_of
 from jupyter_deploy.domain.images.ports import ImagePlan
-from tests.contract.test_data_files import capture, function
+from tests.contract.data_file_models import capture, function
 from tests.contract.test_isolated import write_wheel
 from tests.images import write_small_base
 

@@ -273,6 +273,6 @@ def disk_faults() -> Iterator[None]:
         ) from error
 
 
-def done_by_then(stopped: BaseException) -> str:
+def interruption_notes(stopped: BaseException) -> str:
     """What is said to who interrupts an operation: its own notes of what it has done, where it has any."""
     return "; ".join(getattr(stopped, "__notes__", ())) or "nothing half-made is left"

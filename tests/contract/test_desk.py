@@ -1,4 +1,4 @@
-"""The desk and the processes that it starts: cancelled, killed, left by an earlier server, of another Python."""
+"""The runner and the processes that it starts: cancelled, killed, left by an earlier server, of another Python."""
 
 import os
 import signal
@@ -12,56 +12,56 @@ import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
 from jupyter_deploy.faces.server.jobs import job_runner as module
-from jupyter_deploy.faces.server.jobs.job_runner import Desk
+from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from tests import notebooks
 from tests.e2e.conftest import until
 
 
 @pytest.fixture
-def desks(home, monkeypatch):
-    """Desks of one home, as of servers one after the other."""
+def runners(home, monkeypatch):
+    """Job runners of one home, as of servers one after the other."""
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
     made = []
 
     def opened():
-        made.append(Desk(home.path / "nbdeploy"))
+        made.append(JobRunner(home.path / "nbdeploy"))
         made[-1].open()
         return made[-1]
 
     yield opened
-    for desk in made:
-        desk.close()
-        for job in desk.jobs.active():
-            desk.jobs.signal(job.id, signal.SIGKILL)
+    for runner in made:
+        runner.close()
+        for job in runner.jobs.active():
+            runner.jobs.signal(job.id, signal.SIGKILL)
 
 
 @pytest.fixture
-def desk(desks):
-    return desks()
+def runner(runners):
+    return runners()
 
 
-def asked(desk, verb="list", request=None, **changes):
-    job = desk.jobs.create(verb, request or {}, title=verb, endpoint=None, **changes)
-    desk.start(job)
+def asked(runner, verb="list", request=None, **changes):
+    job = runner.jobs.create(verb, request or {}, title=verb, endpoint=None, **changes)
+    runner.start(job)
     return job.id
 
 
-def ended(desk, job_id):
-    until(lambda: desk.jobs.job(job_id).state in ENDED, 120)
-    return desk.jobs.job(job_id)
+def ended(runner, job_id):
+    until(lambda: runner.jobs.job(job_id).state in ENDED, 120)
+    return runner.jobs.job(job_id)
 
 
-def running(desk, job_id, log=None):
+def running(runner, job_id, log=None):
     """Until it runs, and has printed that text or told of that cell."""
 
     def found():
-        events = desk.jobs.events(job_id=job_id)
+        events = runner.jobs.events(job_id=job_id)
         assert not [e.data for e in events if e.kind == "state" and e.data["state"] in ENDED]
         return [e for e in events if (e.data.get("state") == "running" if log is None else log in str(e.data))]
 
     until(found, 120)
-    return desk.jobs.job(job_id)
+    return runner.jobs.job(job_id)
 
 
 @pytest.fixture
@@ -85,88 +85,88 @@ def waiting_at(spare):
     return fork
 
 
-def test_a_job_is_done_and_its_result_is_what_the_verb_returns(desk):
-    done = ended(desk, asked(desk))
+def test_a_job_is_done_and_its_result_is_what_the_verb_returns(runner):
+    done = ended(runner, asked(runner))
     assert (done.state, done.result, done.problem) == ("done", [], None)
     assert done.pid != os.getpid()
 
 
-def test_what_fails_says_why_and_what_to_do(desk):
-    failed = ended(desk, asked(desk, "describe", {"name": "nobody"}))
+def test_what_fails_says_why_and_what_to_do(runner):
+    failed = ended(runner, asked(runner, "describe", {"name": "nobody"}))
     assert (failed.state, failed.problem.code, failed.problem.status) == ("failed", "unknown_endpoint", 404)
     assert failed.problem.remedy
-    wrong = ended(desk, asked(desk, "describe", {"nom": "nobody"}))
+    wrong = ended(runner, asked(runner, "describe", {"nom": "nobody"}))
     assert {tuple(one["loc"]) for one in wrong.problem.errors} == {("name",), ("nom",)}
 
 
-def test_jobs_run_side_by_side_each_in_a_process_and_a_session_of_its_own(desk, endless):
-    jobs = [asked(desk, "validate", validation(endless)) for _ in range(2)]
-    pids = {running(desk, job_id).pid for job_id in jobs}
+def test_jobs_run_side_by_side_each_in_a_process_and_a_session_of_its_own(runner, endless):
+    jobs = [asked(runner, "validate", validation(endless)) for _ in range(2)]
+    pids = {running(runner, job_id).pid for job_id in jobs}
     assert len(pids) == 2
     assert {os.getsid(pid) for pid in pids} == pids
-    assert ended(desk, asked(desk)).state == "done"
+    assert ended(runner, asked(runner)).state == "done"
     for job_id in jobs:
-        desk.cancel(job_id)
-    assert {ended(desk, job_id).state for job_id in jobs} == {"cancelled"}
+        runner.cancel(job_id)
+    assert {ended(runner, job_id).state for job_id in jobs} == {"cancelled"}
 
 
-def test_a_cancelled_job_ends_what_it_began_and_keeps_what_it_found(desk, endless):
-    job_id = asked(desk, "validate", validation(endless))
-    pid = running(desk, job_id, "while True").pid
+def test_a_cancelled_job_ends_what_it_began_and_keeps_what_it_found(runner, endless):
+    job_id = asked(runner, "validate", validation(endless))
+    pid = running(runner, job_id, "while True").pid
     assert children_of(pid)
-    assert desk.cancel(job_id).state == "running"
-    assert desk.cancel(job_id).state == "running"  # once more changes nothing
-    cancelled = ended(desk, job_id)
+    assert runner.cancel(job_id).state == "running"
+    assert runner.cancel(job_id).state == "running"  # once more changes nothing
+    cancelled = ended(runner, job_id)
     assert (cancelled.state, cancelled.result["stopped"]) == ("cancelled", "interrupted")
     until(lambda: not psutil.pid_exists(pid))
-    assert desk.cancel(job_id).state == "cancelled"
+    assert runner.cancel(job_id).state == "cancelled"
 
 
-def test_what_waits_is_cancelled_at_once(desk):
-    waiting = asked(desk, "deploy", {"model": "clf"}, state="waiting")
-    assert desk.cancel(waiting).state == "cancelled"
+def test_what_waits_is_cancelled_at_once(runner):
+    waiting = asked(runner, "deploy", {"model": "clf"}, state="waiting")
+    assert runner.cancel(waiting).state == "cancelled"
 
 
-def test_a_job_whose_process_is_killed_says_so(desk, endless):
-    job_id = asked(desk, "validate", validation(endless))
-    pid = running(desk, job_id, "while True").pid
+def test_a_job_whose_process_is_killed_says_so(runner, endless):
+    job_id = asked(runner, "validate", validation(endless))
+    pid = running(runner, job_id, "while True").pid
     kernels = children_of(pid)
     os.kill(pid, signal.SIGKILL)
-    failed = ended(desk, job_id)
+    failed = ended(runner, job_id)
     assert (failed.state, failed.problem.code) == ("failed", "killed")
     assert "it was killed, ran out of memory" in failed.problem.detail
     psutil.wait_procs(kernels, timeout=60)
     assert not [one for one in kernels if one.is_running()]
 
 
-def test_one_that_does_not_stop_is_told_again_and_then_killed(desk, endless, monkeypatch):
-    job_id = asked(desk, "validate", validation(endless))
-    pid = running(desk, job_id, "while True").pid
+def test_one_that_does_not_stop_is_told_again_and_then_killed(runner, endless, monkeypatch):
+    job_id = asked(runner, "validate", validation(endless))
+    pid = running(runner, job_id, "while True").pid
     os.kill(pid, signal.SIGSTOP)  # it hears nothing
     monkeypatch.setattr(module, "_PATIENCE", 0.2)
-    desk.cancel(job_id)
-    failed = ended(desk, job_id)
+    runner.cancel(job_id)
+    failed = ended(runner, job_id)
     assert failed.state == "failed"
     assert "did not end within 0.4 s and was killed" in failed.problem.detail
     until(lambda: not psutil.pid_exists(pid))
 
 
-def test_a_captured_model_s_job_is_started_when_its_kernel_is_done(desk):
-    job_id = asked(desk, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-    desk.jobs.capturing(job_id, os.getpid())
-    desk.jobs.captured(job_id, "churn:gone", sys.executable)
-    failed = ended(desk, job_id)
+def test_a_captured_model_s_job_is_started_when_its_kernel_is_done(runner):
+    job_id = asked(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+    runner.jobs.capturing(job_id, os.getpid())
+    runner.jobs.captured(job_id, "churn:gone", sys.executable)
+    failed = ended(runner, job_id)
     assert failed.problem.code == "unknown_source"  # so it ran
     assert "churn:gone" in failed.problem.detail
 
 
-def test_a_running_job_outlives_its_server_and_a_queued_one_is_started_by_the_next(desks, endless):
-    first = desks()
+def test_a_running_job_outlives_its_server_and_a_queued_one_is_started_by_the_next(runners, endless):
+    first = runners()
     goes_on = asked(first, "validate", validation(endless))
     running(first, goes_on, "while True")
     first.close()
     left = first.jobs.create("list", {}, title="list", endpoint=None)
-    second = desks()
+    second = runners()
     assert ended(second, left.id).state == "done"
     assert second.jobs.job(goes_on).state == "running"
     second.cancel(goes_on)
@@ -175,8 +175,8 @@ def test_a_running_job_outlives_its_server_and_a_queued_one_is_started_by_the_ne
 
 def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
     program = (
-        "import os, time\nfrom pathlib import Path\nfrom jupyter_deploy.faces.server.jobs.job_runner import Desk\n"
-        "desk = Desk(Path(os.environ['NBDEPLOY_HOME']))\ndesk.open()\nprint('open', flush=True)\ntime.sleep(600)"
+        "import os, time\nfrom pathlib import Path\nfrom jupyter_deploy.faces.server.jobs.job_runner import JobRunner\n"
+        "runner = JobRunner(Path(os.environ['NBDEPLOY_HOME']))\ndesk.open()\nprint('open', flush=True)\ntime.sleep(600)"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, env=home.environment, stdout=subprocess.PIPE, text=True) as server:
@@ -188,108 +188,108 @@ def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
     assert not left
 
 
-def test_another_spare_comes_when_one_was_killed(desk, monkeypatch):
+def test_another_spare_comes_when_one_was_killed(runner, monkeypatch):
     monkeypatch.setattr(module, "_SPARE_AGAIN", 0.1)
-    assert ended(desk, asked(desk)).state == "done"
-    former = until(lambda: desk._spare).process
+    assert ended(runner, asked(runner)).state == "done"
+    former = until(lambda: runner._spare).process
     waiting = waiting_at(former)
     former.kill()
-    until(lambda: desk._spare is not None and desk._spare.process is not former)
+    until(lambda: runner._spare is not None and runner._spare.process is not former)
     waiting.wait(60)
-    assert ended(desk, asked(desk)).state == "done"
+    assert ended(runner, asked(runner)).state == "done"
 
 
-def test_where_the_fork_that_waits_for_a_job_was_killed_another_one_waits(desk, endless):
-    assert ended(desk, asked(desk)).state == "done"
-    spare = desk._spare.process
+def test_where_the_fork_that_waits_for_a_job_was_killed_another_one_waits(runner, endless):
+    assert ended(runner, asked(runner)).state == "done"
+    spare = runner._spare.process
     waiting = waiting_at(spare)
     waiting.kill()
     until(lambda: waiting_at(spare) != waiting)
-    job_id = asked(desk, "validate", validation(endless))
-    assert psutil.Process(running(desk, job_id).pid).ppid() == spare.pid
-    desk.cancel(job_id)
-    assert ended(desk, job_id).state == "cancelled"
+    job_id = asked(runner, "validate", validation(endless))
+    assert psutil.Process(running(runner, job_id).pid).ppid() == spare.pid
+    runner.cancel(job_id)
+    assert ended(runner, job_id).state == "cancelled"
 
 
 def test_a_spare_that_hears_no_more_is_let_go(home):
     deaf = "import os, time\nos.close(0)\nprint('deaf', flush=True)\ntime.sleep(600)"
-    desk = Desk(home.path / "nbdeploy")
+    runner = JobRunner(home.path / "nbdeploy")
     with (
         tempfile.TemporaryFile() as said,
         subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
     ):
         process.stdout.readline()
-        desk._spare = module._Started(process, said)
-        assert not desk._tell_spare("a job")
-        desk.close()
+        runner._spare = module._Started(process, said)
+        assert not runner._tell_spare("a job")
+        runner.close()
         assert process.returncode == -signal.SIGKILL
 
 
-def test_a_look_that_fails_is_not_the_last_one(desks, monkeypatch, caplog):
-    looks, tick = [], Desk.tick
+def test_a_look_that_fails_is_not_the_last_one(runners, monkeypatch, caplog):
+    looks, tick = [], JobRunner.tick
 
-    def broken_at_first(desk):
-        looks.append(desk)
+    def broken_at_first(runner):
+        looks.append(runner)
         if len(looks) == 1:
             raise RuntimeError("a bug")
-        return tick(desk)
+        return tick(runner)
 
-    monkeypatch.setattr(Desk, "tick", broken_at_first)
+    monkeypatch.setattr(JobRunner, "tick", broken_at_first)
     monkeypatch.setattr(module, "_SWEPT_EVERY", 0.01)
-    desks()
+    runners()
     until(lambda: len(looks) > 2)
     assert "a bug" in caplog.text
 
 
-def test_the_captured_interpreter_runs_the_job(desk, tmp_path):
+def test_the_captured_interpreter_runs_the_job(runner, tmp_path):
     other = tmp_path / "python"
     other.write_text(f'#!/bin/sh\necho other >> "{tmp_path}/used"\nexec {sys.executable} "$@"\n')
     other.chmod(0o755)
-    job_id = asked(desk, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-    desk.jobs.captured(job_id, "churn:gone", str(other))
-    assert ended(desk, job_id).problem.code == "unknown_source"
+    job_id = asked(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+    runner.jobs.captured(job_id, "churn:gone", str(other))
+    assert ended(runner, job_id).problem.code == "unknown_source"
     assert (tmp_path / "used").read_text() == "other\n"
 
 
-def test_an_interpreter_without_nbdeploy_or_that_is_gone_is_named_with_what_to_run(desk, tmp_path):
+def test_an_interpreter_without_nbdeploy_or_that_is_gone_is_named_with_what_to_run(runner, tmp_path):
     venv.create(tmp_path / "bare", with_pip=False)
     for python, why in ((tmp_path / "bare" / "bin" / "python", "No module named"), (tmp_path / "gone", "No such file")):
-        job_id = asked(desk, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-        desk.jobs.captured(job_id, "churn:gone", str(python))
-        failed = ended(desk, job_id)
+        job_id = asked(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+        runner.jobs.captured(job_id, "churn:gone", str(python))
+        failed = ended(runner, job_id)
         assert (failed.state, failed.problem.code) == ("failed", "job_not_started")
         assert f"{python} -m pip install nbdeploy" in failed.problem.remedy
         assert why in failed.problem.details
 
 
 def test_what_another_server_was_asked_for_is_not_given_up_by_one_that_lacks_its_interpreter(
-    desks, tmp_path, monkeypatch
+    runners, tmp_path, monkeypatch
 ):
     tried = []
-    could_not = Desk._could_not
-    monkeypatch.setattr(Desk, "_could_not", lambda *given: (tried.append(given), could_not(*given)))
-    desk, python = desks(), tmp_path / "python"  # which only the other one's container has
-    job = desk.jobs.create("deploy", {"model": "clf", "name": "churn"}, title="", endpoint=None, state="waiting")
-    desk.jobs.captured(job.id, "churn:gone", str(python))
+    could_not = JobRunner._could_not
+    monkeypatch.setattr(JobRunner, "_could_not", lambda *given: (tried.append(given), could_not(*given)))
+    runner, python = runners(), tmp_path / "python"  # which only the other one's container has
+    job = runner.jobs.create("deploy", {"model": "clf", "name": "churn"}, title="", endpoint=None, state="waiting")
+    runner.jobs.captured(job.id, "churn:gone", str(python))
     until(lambda: tried)
-    assert desk.jobs.job(job.id).state == "queued"
+    assert runner.jobs.job(job.id).state == "queued"
     (tmp_path / "new").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (tmp_path / "new").chmod(0o755)
     (tmp_path / "new").rename(python)
-    other = desks()
-    other.start(desk.jobs.job(job.id))
+    other = runners()
+    other.start(runner.jobs.job(job.id))
     assert ended(other, job.id).problem.code == "unknown_source"
 
 
-def test_what_nobody_comes_to_is_given_up_in_the_end(desks, tmp_path, monkeypatch):
+def test_what_nobody_comes_to_is_given_up_in_the_end(runners, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_ALONE", 0.5)
-    desk = desks()
-    job = desk.jobs.create("list", {}, title="list", endpoint=None, state="waiting")
-    desk.jobs.captured(job.id, "churn:1", str(tmp_path / "gone"))
-    assert ended(desk, job.id).problem.code == "job_not_started"
+    runner = runners()
+    job = runner.jobs.create("list", {}, title="list", endpoint=None, state="waiting")
+    runner.jobs.captured(job.id, "churn:1", str(tmp_path / "gone"))
+    assert ended(runner, job.id).problem.code == "job_not_started"
 
 
-def test_beside_the_notebook_only_what_must_hold_is_read_from_nbdeploy_yaml(desk, tmp_path):
+def test_beside_the_notebook_only_what_must_hold_is_read_from_nbdeploy_yaml(runner, tmp_path):
     notebook = notebooks.write(
         tmp_path / "checks.ipynb", "from jupyter_deploy import metric", "metric('accuracy', 0.5, rows=[1, 0] * 200)"
     )
@@ -297,26 +297,26 @@ def test_beside_the_notebook_only_what_must_hold_is_read_from_nbdeploy_yaml(desk
         f"home: {tmp_path}/elsewhere\nenvoy: /bin/false\n"
         "validate:\n- notebook: checks.ipynb\n  gates: [accuracy >= 0.9]\n"
     )
-    done = ended(desk, asked(desk, "validate", validation(notebook)))
+    done = ended(runner, asked(runner, "validate", validation(notebook)))
     assert done.state == "done", done.problem
     assert done.result["verdict"] == "fail"
     assert [gate["origin"] for run in done.result["runs"] for gate in run["gates"]] == ["nbdeploy.yaml"]
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_wrong_settings_are_told_by_the_job(home, desks, monkeypatch):
+def test_wrong_settings_are_told_by_the_job(home, runners, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_PORT", "none")
-    desk = desks()
-    failed = ended(desk, asked(desk))
+    runner = runners()
+    failed = ended(runner, asked(runner))
     assert (failed.problem.code, failed.problem.status) == ("invalid_input", 422)
     assert "port" in failed.problem.details
 
 
-def test_a_store_that_was_damaged_before_the_server_started_is_told_by_the_job(home, desks):
+def test_a_store_that_was_damaged_before_the_server_started_is_told_by_the_job(home, runners):
     (home.path / "nbdeploy").mkdir(mode=0o700, exist_ok=True)
     (home.path / "nbdeploy" / "state.sqlite").write_text("not a database, but long enough to look at" * 40)
-    desk = desks()
-    failed = ended(desk, asked(desk))
+    runner = runners()
+    failed = ended(runner, asked(runner))
     assert (failed.state, failed.problem.code) == ("failed", "store_error"), failed.problem
     assert "state.sqlite" in failed.problem.detail
 

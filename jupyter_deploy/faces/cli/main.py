@@ -12,7 +12,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
-from jupyter_deploy.domain.errors import DeployError, done_by_then
+from jupyter_deploy.domain.errors import DeployError, interruption_notes
 from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.arguments import Output, add_command, joined
 from jupyter_deploy.faces.render.collision import check_distributions
@@ -98,7 +98,7 @@ def _run(tokens: list[str]) -> int:
         _print_error(error, tokens)
         return EXIT_CODES.get(error.code, INTERNAL)
     except (KeyboardInterrupt, Terminated) as error:
-        write(f"interrupted; {done_by_then(error)}", sys.stderr)
+        write(f"interrupted; {interruption_notes(error)}", sys.stderr)
         return INTERRUPTED if isinstance(error, KeyboardInterrupt) else TERMINATED
     except Exception:  # noqa: BLE001 - the one edge of this face: a bug has an exit code too
         said = "nbdeploy: this is a bug in nbdeploy; please report it with the lines above"

@@ -14,8 +14,8 @@ from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.faces.arguments import is_positional, parse_line
 from jupyter_deploy.faces.panel import PanelRequest, panel
 from jupyter_deploy.faces.render.collision import check_distributions
+from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.render import register_formatters, text
-from jupyter_deploy.faces.render.results import readable_errors
 from jupyter_deploy.faces.render.shell import watch_cells
 from jupyter_deploy.verbs import OPERATIONS, Operation
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.evidence.inference import Record
-from jupyter_deploy.faces.render.results import blames_its_caller
+from jupyter_deploy.faces.render.notebook_errors import errors_at_caller
 
 
-@blames_its_caller
+@errors_at_caller
 def model_input(record: Record) -> Any:
     """A record's input as its model got it: the same kind of data frame, array, tensor or list, of the same types.
 

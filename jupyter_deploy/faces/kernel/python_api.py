@@ -12,8 +12,8 @@ from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.faces.arguments import is_positional, request_from
 from jupyter_deploy.faces.render import render  # results read as text from here on
 from jupyter_deploy.faces.render.collision import check_distributions
+from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.progress import reporter
-from jupyter_deploy.faces.render.results import Listing, readable_errors
 from jupyter_deploy.faces.render.shell import current_shell
 from jupyter_deploy.verbs import BY_NAME, Operation
 from jupyter_deploy.verbs.spare import stand_by
@@ -31,7 +31,7 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
         if live is not None:
             stand_by(result, ports)
         render.register_formatters(shell)  # also without %load_ext: who calls a function wants to see its result
-    return Listing(result) if isinstance(result, list) else result
+    return render.Listing(result) if isinstance(result, list) else result
 
 
 def verb(name: str) -> Callable[..., Any]:

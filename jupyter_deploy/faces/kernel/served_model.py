@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
-from jupyter_deploy.faces.render.results import blames_its_caller
+from jupyter_deploy.faces.render.notebook_errors import errors_at_caller
 
 LEAST_ROWS, MOST_REQUESTS = 5, 100
 """A batch goes in requests of so many rows at least, and so many requests at most: enough for their latencies to be
@@ -46,7 +46,7 @@ class ServedModel:
         self._own = threading.local()
         self._about: dict[str, Any] | None = None
 
-    @blames_its_caller
+    @errors_at_caller
     def predict(self, X: Any) -> Any:  # noqa: N803 - as everywhere
         """The answers to what the notebook's model is asked.
 
@@ -78,7 +78,7 @@ class ServedModel:
         answers = self._asked(instances)
         return answers[0] if one else answers_of(answers, signature, X)
 
-    @blames_its_caller
+    @errors_at_caller
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """As the notebook's model is called: for a function with its own arguments, for others with a batch."""
         signature = self._metadata()["signature"]

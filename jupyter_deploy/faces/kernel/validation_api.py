@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.statistic import METRIC_MIME, RECORDED
-from jupyter_deploy.faces.render.results import blames_its_caller
+from jupyter_deploy.faces.render.notebook_errors import errors_at_caller
 from jupyter_deploy.notebooks.rerun import is_rerun
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 _numbering = threading.Lock()
 
 
-@blames_its_caller
+@errors_at_caller
 def model(name: str | None = None) -> ServedModel:
     """The model under test, answering over HTTP as it will be served.
 
@@ -54,7 +54,7 @@ def model(name: str | None = None) -> ServedModel:
     return model_by_hand(name)
 
 
-@blames_its_caller
+@errors_at_caller
 def reference(name: str | None = None) -> ServedModel | None:
     """Today's stable release of the endpoint, as ``model`` gives the model under test; None: there is none.
 
@@ -94,7 +94,7 @@ def _served(variable: str) -> ServedModel:
     return _told[url]
 
 
-@blames_its_caller
+@errors_at_caller
 def metric(
     name: str,
     value: float | None = None,
@@ -142,7 +142,7 @@ def metric(
         _show(one.document(), one.words())
 
 
-@blames_its_caller
+@errors_at_caller
 def check(name: str, passed: Any, detail: str = "") -> None:
     """Record that something is so, or not; one that is not fails the validation.
 

@@ -6,7 +6,7 @@ import traceback
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.errors import DeployError, GateFailed, GuardFailed, InvalidInput, done_by_then
+from jupyter_deploy.domain.errors import DeployError, GateFailed, GuardFailed, InvalidInput, interruption_notes
 from jupyter_deploy.domain.jobs import Problem
 
 # An error's code -> HTTP status and what kind of problem it is.
@@ -103,4 +103,4 @@ def interrupted_problem(stopped: KeyboardInterrupt) -> Problem | None:
     """What a cancelled operation had done by then; None: it left no note, so there is nothing half-made."""
     if not getattr(stopped, "__notes__", ()):
         return None
-    return Problem(code="interrupted", title="It was stopped", status=409, detail=done_by_then(stopped))
+    return Problem(code="interrupted", title="It was stopped", status=409, detail=interruption_notes(stopped))

@@ -12,9 +12,16 @@ from jupyter_deploy.verbs import OPERATIONS, Operation, attribute
 
 from .charts import MIME, Chart
 from .page import Page, as_html, as_text
-from .results import Listing
 
 _PACKAGE = __name__.rpartition(".")[0]
+
+
+class Listing(list[Any]):
+    """A list of results that a notebook shows as a table."""
+
+    def __str__(self) -> str:
+        """The table as text."""
+        return text(self)
 
 
 def text(result: Any, operation: Operation | None = None) -> str:

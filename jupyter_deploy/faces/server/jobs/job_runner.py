@@ -64,7 +64,7 @@ class _Known:
     stopping: dict[str, _Stopping] = field(default_factory=dict)
 
 
-class Desk:
+class JobRunner:
     """Starts, cancels and looks after the jobs of one home; from any thread. All methods wait for the disk.
 
     Parameters

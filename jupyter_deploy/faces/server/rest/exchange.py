@@ -18,7 +18,7 @@ _TOO_DEEP = "it is nested too deeply"
 
 
 @dataclass(frozen=True)
-class Question:
+class HttpRequest:
     """One request. ``base`` is the server's base URL, ``path`` the part of the URL after ``/nbdeploy/``."""
 
     method: str
@@ -30,7 +30,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """A response that the server forwards unchanged."""
 
     status: int
@@ -38,7 +38,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Wrong(Exception):
+class RequestError(Exception):
     """The request is invalid in itself, independent of the endpoints."""
 
     def __init__(self, problem: Problem) -> None:
@@ -46,20 +46,20 @@ class Wrong(Exception):
         self.problem = problem
 
 
-def refusal(status: int, code: str, title: str, detail: str, remedy: str = "") -> Wrong:
+def refusal(status: int, code: str, title: str, detail: str, remedy: str = "") -> RequestError:
     """Make the error that becomes this problem."""
-    return Wrong(Problem(code=code, title=title, status=status, detail=detail, remedy=remedy))
+    return RequestError(Problem(code=code, title=title, status=status, detail=detail, remedy=remedy))
 
 
-def document(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Encode a value as JSON, as ``-o json`` does; NaN becomes null, since JSON has no NaN."""
-    return Answer(status, pydantic_core.to_json(value, inf_nan_mode="null"), headers or {})
+    return HttpResponse(status, pydantic_core.to_json(value, inf_nan_mode="null"), headers or {})
 
 
-def problem(found: Problem) -> Answer:
+def problem_response(found: Problem) -> HttpResponse:
     """Encode a problem as RFC 9457 defines it."""
     body = found.model_dump_json().encode()
-    return Answer(found.status, body, {"Content-Type": "application/problem+json"})
+    return HttpResponse(found.status, body, {"Content-Type": "application/problem+json"})
 
 
 def from_query(request: type[R], query: Mapping[str, list[str]]) -> R:
@@ -93,7 +93,7 @@ def _no_json(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _not_json(why: str) -> Wrong:
+def _not_json(why: str) -> RequestError:
     return refusal(400, "not_json", "the body is not JSON", why, "send one JSON object, or nothing")
 
 

@@ -11,12 +11,12 @@ import json
 from typing import Any, BinaryIO
 
 
-def packed(head: dict[str, Any], body: bytes = b"") -> bytes:
+def pack(head: dict[str, Any], body: bytes = b"") -> bytes:
     """Encode one message."""
     return json.dumps(head | {"length": len(body)}).encode() + b"\n" + body
 
 
-def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def read_message(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
     """Read the next message; None: the other process has ended, possibly within a message."""
     line = stream.readline()
     if not line.endswith(b"\n"):

@@ -14,7 +14,7 @@ from jupyter_deploy.domain.errors import UnknownRelease
 from jupyter_deploy.domain.jobs import Job
 from jupyter_deploy.domain.ports import Ports
 
-from .exchange import Answer, refusal
+from .exchange import HttpResponse, refusal
 
 POLICY = (
     "sandbox allow-downloads allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -25,7 +25,7 @@ POLICY = (
 _LINK = re.compile(rb'<a href="([^":/?#]+\.ipynb)">')
 
 
-def page_of_release(tag: str, ports: Ports, file: str | None = None) -> Answer:
+def page_of_release(tag: str, ports: Ports, file: str | None = None) -> HttpResponse:
     """Return a release's validation report, or one of the notebooks that the report links to.
 
     Raises
@@ -39,7 +39,7 @@ def page_of_release(tag: str, ports: Ports, file: str | None = None) -> Answer:
     return _page(newest.validation.report if newest.validation else None, f"the release {tag}", file, "?file=")
 
 
-def page_of_job(job: Job, file: str | None = None) -> Answer:
+def page_of_job(job: Job, file: str | None = None) -> HttpResponse:
     """Return the report of the validation that refused a job, or of the validation job itself."""
     result = job.result if isinstance(job.result, dict) else {}
     validated = result.get("validation") or result
@@ -47,21 +47,21 @@ def page_of_job(job: Job, file: str | None = None) -> Answer:
     return _page(report, f"the job '{job.title}'", file, f"?job={quote(job.id)}&amp;file=")
 
 
-def _page(report: str | None, whose: str, file: str | None, link: str) -> Answer:
+def _page(report: str | None, whose: str, file: str | None, link: str) -> HttpResponse:
     if not report:
         raise refusal(404, "no_report", "There is no report", f"{whose} has no report of a validation",
-"There is no report", f"{whose} has no report of a validation",  # fmt: skip
+                      "validate it to have one")  # fmt: skip
     if file is not None:
         return _notebook(Path(report).parent, file)
     page = _LINK.sub(rb'<a download target="_blank" href="%s\1">' % link.encode(), _read(Path(report)))
-    return Answer(200, page, {"Content-Type": "text/html; charset=UTF-8", "Content-Security-Policy": POLICY})
+    return HttpResponse(200, page, {"Content-Type": "text/html; charset=UTF-8", "Content-Security-Policy": POLICY})
 
 
-def _notebook(folder: Path, name: str) -> Answer:
+def _notebook(folder: Path, name: str) -> HttpResponse:
     if Path(name).name != name or not name.endswith(".ipynb"):
         raise refusal(404, "no_report", "There is no such notebook", f"{name[:80]} is not a notebook of this report")
     attached = f"attachment; filename*=UTF-8''{quote(name)}"
-    return Answer(
+    return HttpResponse(
         200, _read(folder / name), {"Content-Type": "application/x-ipynb+json", "Content-Disposition": attached}
     )
 

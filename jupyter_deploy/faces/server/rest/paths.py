@@ -9,7 +9,7 @@ from jupyter_deploy.domain.base import FilePath
 from jupyter_deploy.domain.requests import Request
 
 
-def absolute(request: type[Request], given: dict[str, Any], folder: Path) -> dict[str, Any]:
+def resolve_files(request: type[Request], given: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make the paths in the fields that are marked as a ``FilePath`` absolute, for a process with another folder."""
     files = {
         name: mark

@@ -12,19 +12,19 @@ from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.render.problems import problem_of
 from jupyter_deploy.faces.views.cards import revision_rows
 
-from .exchange import Question, Wrong, refusal
+from .exchange import HttpRequest, RequestError, refusal
 
 R = TypeVar("R", bound=Request)
 
 _TAGS = re.compile(r'(?:W/)?"(\d+)"')
 
 
-def in_quotes(revision: int) -> str:
+def entity_tag(revision: int) -> str:
     """Format a revision as an entity tag."""
     return f'"{revision}"'
 
 
-def named(request: R, http: Question) -> R:
+def with_if_match(request: R, http: HttpRequest) -> R:
     """Return the request with the revision of ``If-Match``, if the request has such a field."""
     revision = _if_match(http)
     if revision is None or "if_revision" not in type(request).model_fields:
@@ -32,7 +32,7 @@ def named(request: R, http: Question) -> R:
     return request.model_copy(update={"if_revision": revision})
 
 
-def stale(request: Request, endpoint: Endpoint | None, http: Question, ports: Ports) -> None:
+def require_current(request: Request, endpoint: Endpoint | None, http: HttpRequest, ports: Ports) -> None:
     """Raise 412, with the newer history, if the endpoint is not at the revision that the request names."""
     revision = getattr(request, "if_revision", None) or _if_match(http)
     if endpoint is None or revision is None or revision == endpoint.revision:
@@ -43,12 +43,12 @@ def stale(request: Request, endpoint: Endpoint | None, http: Question, ports: Po
         f"{endpoint.name} is at revision {endpoint.revision}; this change is based on revision {revision}",
         "read the newer history and, if the change is still right, repeat it",
     )
-    raise Wrong(
+    raise RequestError(
         problem_of(error).model_copy(update={"status": 412, "revision": endpoint.revision, "history": since})
     ) from error
 
 
-def _if_match(http: Question) -> int | None:
+def _if_match(http: HttpRequest) -> int | None:
     given = http.if_match.strip()
     if given in ("", "*"):
         return None

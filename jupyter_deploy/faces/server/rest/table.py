@@ -18,7 +18,7 @@ Method = Literal["GET", "POST", "DELETE"]
 Kind = Literal["look", "verb", "view", "capture", "asked", "jobs", "job", "cancel", "events", "report", "openapi"]
 
 
-class AskedKernel(Request):
+class KernelNotice(Request):
     """The kernel that must capture for a job; sent again if its notebook is renamed before the capture begins."""
 
     kernel: int = Field(gt=0, description="Its process id.")
@@ -59,8 +59,8 @@ class Route:
 
     def match(self, path: str) -> dict[str, str] | None:
         """Return the values of the path's variable segments; None: the path is another one."""
-        found = self._pattern.fullmatch(path)
         match = self._pattern.fullmatch(path)
+        return match.groupdict() if match else None
 
 
 def _first_line(request: type[Request]) -> str:
@@ -89,7 +89,7 @@ def _views() -> list[Route]:
 ROUTES: tuple[Route, ...] = (
     *_verbs(),
     Route("POST", "captures", "capture", "A deploy whose model a kernel is to capture.", "deploy", DeployRequest),
-    Route("POST", "captures/{id}", "asked", "The kernel that must capture; it may be busy.", "", AskedKernel),
+    Route("POST", "captures/{id}", "asked", "The kernel that must capture; it may be busy.", "", KernelNotice),
     Route("GET", "jobs", "jobs", "The latest 50 jobs, newest first."),
     Route("GET", "jobs/{id}", "job", "One job, with its events."),
     Route("DELETE", "jobs/{id}", "cancel", "Cancel a job."),
@@ -101,7 +101,7 @@ ROUTES: tuple[Route, ...] = (
 )
 
 
-def at(path: str) -> dict[str, tuple[Route, dict[str, str]]]:
+def routes_at(path: str) -> dict[str, tuple[Route, dict[str, str]]]:
     """Return a path's routes by method, each with the values of its variable segments."""
     found = [(route, variables) for route in ROUTES if (variables := route.match(path)) is not None]
     return {route.method: (route, variables) for route, variables in reversed(found)}  # the first of two counts

@@ -1,4 +1,4 @@
-"""What the operations need of the outside world, as Protocols; ``wiring`` chooses who plays each part."""
+"""The ports of the operations, as Protocols; ``wiring`` chooses the implementations."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from .validation.scaffold_ports import Starter
 from .validation.validation import Underway, ValidationSpec
 
 Report = Callable[[Step | Underway], None]
-"""Told of the steps of a long operation, and of each notebook among several."""
+"""Gets the steps of a long operation, and the progress of each of several notebooks."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """A live object in a running kernel, with what is needed to capture it.
+    """A live object in a running kernel, with the context for its capture.
 
     Attributes
     ----------
     cells
         Source of the executed cells, in order of execution: the first is In [1].
     failed
-        Those of them that raised: number of the cell -> the line (from 1) that did, 0 where it is not known.
+        The cells that raised: a cell's number -> the line (from 1) of the error, 0 if it is unknown.
     project
-        The folder whose modules and files are the user's own.
+        The folder of the user's own modules and files.
     namespace
-        The notebook's variables, to be looked at only.
+        The notebook's variables, read only.
     signature, training
-        A pydantic model of one instance, and the table that the model was fitted on, where they were named.
+        A pydantic model of one instance, and the training table, if the request names them.
     include
-        Files and folders that go in although they are not the project's.
+        Files and folders to pack although they are not in the project.
     began
-        When cells began to run, by execution count, in seconds since 1970; only those that were watched.
+        Start times of the watched cells, by execution count, in seconds since 1970.
     in_cell
-        The last of the cells is the one that deploys; else somebody clicked beside them.
+        The last cell is the one that deploys; False for a deploy from JupyterLab.
     """
 
     model: Any
@@ -71,12 +71,12 @@ class Live:
 
 @dataclass(frozen=True)
 class Staged:
-    """A snapshot on its way: files in a temporary folder, not yet proved nor stored.
+    """An unfinished snapshot: files in a temporary folder, not proved and not stored yet.
 
     Attributes
     ----------
     changed
-        Files that the model wrote to while it was asked in the notebook.
+        Files that the model wrote during its calls in the notebook.
     """
 
     folder: Path
@@ -86,13 +86,13 @@ class Staged:
 
 
 class Capturer(Protocol):
-    """From a live object to a snapshot in the model store, by way of a clean process.
+    """Captures a live object as a snapshot in the model store, proved in a clean process.
 
-    After an OSError, of a full disk and the like, nothing is left behind.
+    After an OSError, such as a full disk, no files remain.
     """
 
     def check(self) -> None:
-        """Raise, before slow work, if nothing could be written. Makes nothing."""
+        """Raise, before slow work, if the store is not writable. Creates nothing."""
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model, example and answers into a temporary folder.
@@ -101,22 +101,22 @@ class Capturer(Protocol):
         """
 
     def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
-        """Answer the example in a clean process; returned with the lock and what the replay found out.
+        """Answer the example in a clean process; return the snapshot with its lock and the replay's results.
 
-        What the clean process lacks and ``live`` has may be added; ``told`` hears of it. Raises ReplayFailed.
+        Modules of ``live`` that the clean process lacks may be added; ``told`` gets a message. Raises ReplayFailed.
         """
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
-        """Store it under an exact tag and have it remembered; if that fails, it is not stored either."""
+        """Store the snapshot under an exact tag and call ``remember``; if that fails, the snapshot is not stored."""
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
-        """The same model, proved and to be served in another environment with the same lock: another snapshot.
+        """Prove the model in another environment with the same lock, and store it as another snapshot.
 
-        One that is there is used as it is. Raises ReplayFailed.
+        An existing snapshot is returned. Raises ReplayFailed.
         """
 
     def stand_by(self) -> None:
-        """Have what the next replay in this process needs start now; does nothing if there was none yet."""
+        """Start the clean process of the next replay now; does nothing before the first replay."""
 
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
@@ -125,86 +125,85 @@ class Capturer(Protocol):
         """Remove the temporary folders of processes that were killed."""
 
     def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
-        """The executed cells that the model came from, as far as their syntax tells."""
+        """Return the executed cells that made the model, as far as their syntax shows."""
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:
-        """The texts of the project's own files in a snapshot, by their names in the manifest.
+        """Return the texts of the project's own files in a snapshot, by their names in the manifest.
 
-        One that is no text, is missing, or is not what was captured is left out.
+        Files that are not text, missing or changed since the capture are omitted.
         """
 
     def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
-        """Its answers to other instances than its example's, from a clean process. Raises ReplayFailed."""
+        """Return the model's answers to other instances, from a clean process. Raises ReplayFailed."""
 
     def load(self, tag: str) -> Snapshot:
-        """A snapshot in the model store, its digests verified; nothing is unpickled.
+        """Load a snapshot from the model store and verify its digests; nothing is unpickled.
 
         Raises UnknownSource, StoreError.
         """
 
 
 class Finder(Protocol):
-    """Looks at a notebook's variables; no code of theirs runs, unless it is said."""
+    """Inspects a notebook's variables without running their code, except where a method says so."""
 
     def models(self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]) -> list[ModelFound]:
-        """The models among them, best first, each with examples; the rest is as in ``Live``."""
+        """Return the models of a namespace, best first, each with examples; see ``Live`` for the arguments."""
 
     def first_rows(self, value: Any) -> Table:
-        """Of an example, with what is wrong with it as one."""
+        """Return the first rows of an example, and the reason if it is unsuitable."""
 
     def look(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
-        """The value of an expression, in a tuple, where that can be had without running what may do more; else None."""
+        """Return the value of an expression in a tuple; None: it cannot be evaluated without side effects."""
 
     def require_method(self, model: Any, method: str | None) -> None:
-        """Raise UnknownSource if the object is no model or has no such method; asks the object for its attributes."""
+        """Raise UnknownSource if the object is no model or lacks the method; reads the object's attributes."""
 
     def require_included(self, live: Live) -> None:
-        """Raise InvalidInput for a file that was named and cannot go in."""
+        """Raise InvalidInput for an included file that cannot be packed."""
 
     def glance(self, live: Live) -> tuple[Finding, ...]:
-        """What the checks find at once: they neither ask the model, nor hash a table, nor read the notebook."""
+        """Return the findings of fast checks: without calling the model, hashing a table or reading the notebook."""
 
     def stale(self, live: Live) -> tuple[Finding, ...]:
-        """What ``stale-kernel`` finds: seconds in a notebook of hundreds of cells."""
+        """Return the findings of ``stale-kernel``: takes seconds in a notebook of hundreds of cells."""
 
 
 class Environments(Protocol):
     def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
-        """An environment of its own with the same lock; one that is there is used.
+        """Return an isolated environment with the same lock; an existing one is reused.
 
-        With ``kernel`` notebooks can be run in it. Raises EnvironmentNotBuilt.
+        With ``kernel`` it can run notebooks. Raises EnvironmentNotBuilt.
         """
 
 
 class Builder(Protocol):
     def build(self, snapshot: Snapshot) -> Bento:
-        """The bento of a snapshot; an existing one is returned as it is.
+        """Return the bento of a snapshot; an existing one is not built again.
 
-        Raises StoreError; nothing half-made is left, nor after a full disk's OSError.
+        Raises StoreError. After an error, also a full disk's OSError, no partial bento remains.
         """
 
     def prepared(self) -> AbstractContextManager[None]:
-        """Within, a build may begin at once: what it needs is made ready meanwhile, in the background."""
+        """Within, a background process prepares a build, so that it can begin at once."""
 
     def stand_by(self) -> None:
-        """Have what the next build in this process needs start now."""
+        """Start the process of the next build now."""
 
 
 class NotebookRunner(Protocol):
     def cells(self, notebook: Path) -> tuple[str, ...]:
-        """Source of its cells of code. Raises UnknownSource."""
+        """Return the sources of a notebook's code cells. Raises UnknownSource."""
 
     def masked(self, cells: Sequence[str]) -> tuple[str, ...]:
-        """Cells as a snapshot keeps them: without their secrets."""
-        ...
+        """Return cells without their secrets, as a snapshot stores them."""
 
     def run(
         self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
     ) -> Mapping[str, Any]:
-        """Run a notebook headless, then ``last_cell`` in the same kernel; what that cell displayed by MIME type.
+        """Run a notebook headless, then ``last_cell`` in the same kernel; return that cell's output by MIME type.
 
-        ``on_cell`` is told in words which cell begins. The notebook's own deploys are left out; a cell that raises for
-        that reason is passed over, and told, unless it makes something that ``expressions`` come from.
+        ``on_cell`` gets a description of each cell that begins. The notebook's own deploys are skipped; a cell that
+        raises for that reason is skipped with a message, unless ``expressions`` depend on it.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
         """
@@ -218,10 +217,10 @@ class NotebookRunner(Protocol):
         folder: Path,
         interpreter: str,
     ) -> Mapping[str, Any]:
-        """Run cells, and ask what they leave in the snapshot's variable its example: see ``rerun.ask``.
+        """Run cells, and call the resulting model with the snapshot's example: see ``rerun.ask``.
 
-        They run in a folder, by an interpreter in whose environment nbdeploy need not be. A cell that raises
-        stops nothing; ``raised`` has them in words. Raises NotebookFailed, KernelDied.
+        They run in a folder, by an interpreter whose environment may lack nbdeploy. A cell that raises does not stop
+        the others; ``raised`` lists them. Raises NotebookFailed, KernelDied.
         """
 
 
@@ -233,10 +232,10 @@ class ReleaseHealth(Value):
 
 
 class Observation(Value):
-    """What a target sees of an endpoint.
+    """The state of an endpoint at a target.
 
-    ``gateway``: whether anybody listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy dropped.
-    ``counts``: what the proxy counted of each release that has traffic; observing is cheap enough for once a second.
+    ``gateway``: whether a process listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy
+    dropped. ``counts``: the proxy's counts of each release with traffic. Cheap enough for one call per second.
     """
 
     url: str
@@ -247,82 +246,82 @@ class Observation(Value):
 
 
 class Target(Protocol):
-    """Where releases run: four declarative, idempotent methods, and a way to end it all."""
+    """Runs releases: declarative, idempotent methods."""
 
     def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
-        """Raise, before slow work, if nothing could be started here at all, or nothing with these resources.
+        """Raise, before slow work, if the target cannot start a release, or none with these resources.
 
-        ``platform``: it is to run from an image for that one, such as linux/amd64. Raises EnvoyMissing, ToolMissing,
-        TargetError, InvalidInput.
+        ``platform``: of the release's image, such as linux/amd64. Raises EnvoyMissing, ToolMissing, TargetError,
+        InvalidInput.
         """
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
-        """Run it until it is healthy *and* answers its example as the notebook did; else stop it and raise.
+        """Start a release until it is healthy *and* answers its example as the notebook did; else stop it and raise.
 
-        A release that runs and is healthy is left alone; with ``ask`` it must answer its example once more, since
-        what is ready may still hang when it is asked; with ``renew`` too, and if it does not, it is started anew.
-        Whether it had to be started. Raises StartFailed, EnvironmentChanged, EnvoyMissing.
+        A healthy release keeps running; with ``ask`` it must answer its example once more, since a ready release may
+        still hang on a request; with ``renew`` too, and if it fails, it is restarted. Return whether it was started.
+        Raises StartFailed, EnvironmentChanged, EnvoyMissing.
         """
 
     def stop(self, release: Release) -> None:
-        """Stop it; does nothing when it does not run. The last one takes the gateway down too."""
+        """Stop a release; does nothing if it does not run. The last one stops the gateway too."""
 
     def route(self, endpoint: Endpoint) -> str:
-        """Put the endpoint's traffic in force, confirmed; returns its URL. Not ``running``: its routes go.
+        """Apply the endpoint's traffic, confirmed; return its URL. If not ``running``, its routes are removed.
 
-        A revision older than the one in force is ignored. Raises RouteNotConfirmed.
+        A revision older than the applied one is ignored. Raises RouteNotConfirmed.
         """
 
     def observe(self, endpoint: Endpoint) -> Observation:
-        """The endpoint as it is found."""
+        """Observe an endpoint."""
 
     def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
-        """Several endpoints, by name, all by one look at what runs: hundreds take about as long as one."""
+        """Observe several endpoints at once, by name: hundreds take about as long as one."""
 
     def stand_by(self, release: Release) -> None:
-        """Have a process start that the next release, of much the same model, may become; does not wait for it.
+        """Start a spare process for the next release of a similar model, without waiting for it.
 
-        Does nothing where that is of no use.
+        Does nothing if a spare cannot help.
         """
 
     def limits(self, release: Release) -> tuple[str, ...]:
-        """How what it may use is enforced, one line each; empty: it was told no limit, or never ran. Quick."""
+        """Describe how each limit is enforced; empty: the release has no limit, or never ran. Fast."""
 
     def lost(self) -> bool:
-        """Whether everything that ran has gone without having been stopped, as after a reboot. Quick to say."""
+        """Whether all processes have ended without a stop, as after a reboot. Fast."""
 
     def down(self) -> None:
-        """Stop everything that this target runs for this user, also what no store knows of any more."""
+        """Stop all processes of this target for this user, also those that no store knows."""
 
 
 class Client(Protocol):
     def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
-        """POST JSON; status, headers (lower-case names) and the parsed body (its text, if it is not JSON).
+        """POST JSON; return status, headers (lower-case names) and the parsed body (its text, if it is not JSON).
 
-        Raises TargetError when nobody listens.
+        Raises TargetError if no process listens.
         """
 
     def public(self, url: str) -> str | None:
-        """Where people and programs elsewhere find what is at ``url`` on this machine; None: nowhere."""
+        """Return the address of ``url`` for other machines; None: there is none."""
 
     def command(self, url: str, body: Any) -> str:
-        """A line for a shell that posts JSON to ``url``, or to its public address; with no secret in it."""
+        """Return a shell command that posts JSON to ``url``, or to its public address, without secrets."""
 
     def header_file(self) -> Path | None:
-        """A file whose one line is the header that requests must carry; None: they need none."""
+        """Return a file with the header that requests must carry; None: they need none."""
 
 
 class Boot(Protocol):
     def switch(self, *, on: bool) -> AtBoot:
-        """Have the endpoints brought back after each boot, or no longer. Raises StoreError."""
+        """Reconcile at each boot, or no longer. Raises StoreError."""
 
 
 class Ports(Protocol):
-    """All parts; each may be made when it is first asked for."""
+    """All ports; each may be made at its first use."""
 
     @property
     def home(self) -> Path:
-        """Where all state is."""
+        """The folder of all state."""
 
     @property
     def capturer(self) -> Capturer: ...
@@ -365,11 +364,11 @@ class Ports(Protocol):
 
     @property
     def specs(self) -> Sequence[ValidationSpec]:
-        """What ``nbdeploy.yaml`` wants validated, with absolute paths."""
+        """The validations of ``nbdeploy.yaml``, with absolute paths."""
 
     @property
     def redact(self) -> Sequence[str]:
-        """The columns that ``nbdeploy.yaml`` wants redacted."""
+        """The columns that ``nbdeploy.yaml`` redacts."""
 
     @property
     def servers(self) -> ModelServers: ...
@@ -394,8 +393,8 @@ class Ports(Protocol):
 
     @property
     def stands_by(self) -> bool:
-        """Whether processes may be started ahead for the next deploy."""
+        """Whether spare processes may be started for the next deploy."""
 
     @property
     def resources(self) -> Resources:
-        """What a release may use where a deploy does not say it; only what was said."""
+        """The default resources of releases; only those that are set."""

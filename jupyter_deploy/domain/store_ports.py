@@ -1,4 +1,4 @@
-"""What the operations need of what is kept on disk, as Protocols; see ``ports``."""
+"""Ports of the state on disk, as Protocols; see ``ports``."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .validation.validation import Validation
 
 
 class Store(Protocol):
-    """Endpoints, their history, and which snapshots this user's own captures made. All raise StoreError."""
+    """Endpoints, their history, and the snapshots of this user's own captures. All methods raise StoreError."""
 
     def check(self) -> None:
-        """Raise, before slow work, if nothing could be written. Makes nothing."""
+        """Raise, before slow work, if the store is not writable. Creates nothing."""
 
     def endpoints(self) -> list[Endpoint]: ...
 
     def revisions(self) -> dict[str, int]:
-        """Each endpoint's name with its revision; quick, for those who look often."""
+        """Return each endpoint's revision by name; fast, for frequent polls."""
 
     def endpoint(self, name: str) -> Endpoint | None: ...
 
@@ -34,47 +34,47 @@ class Store(Protocol):
         """Write a new revision. Raises Conflict when the endpoint is no longer at ``based_on`` (0: must be new)."""
 
     def history(self, name: str, limit: int | None = None) -> list[Revision]:
-        """Newest first; with ``limit`` the latest so many."""
+        """Return the revisions, newest first; with ``limit`` only the latest."""
 
     def changed(self) -> dict[str, datetime]:
-        """When each endpoint came to its present revision."""
+        """Return the time of each endpoint's current revision."""
 
     def remember(self, snapshot: Snapshot) -> None:
-        """Note that this store captured, or was told to trust, a snapshot."""
+        """Note that this store captured a snapshot, or that its user trusts it."""
 
     def remembered(self, tag: str) -> Snapshot | None: ...
 
     def intend(self, *releases: Release) -> None:
-        """Note that this process is about to start releases that no endpoint has yet."""
+        """Note that this process will start releases that no endpoint has yet."""
 
     def fulfil(self, *releases: Release) -> None:
-        """The starts have ended, one way or the other; also said for a process that has gone."""
+        """Note that the starts have ended, with or without success; also for a process that has ended."""
 
     def intended(self) -> list[Release]:
-        """Releases that *other* living processes are about to start or to rely on: not to be stopped now."""
+        """Return releases that *other* live processes start or rely on: they must not be stopped now."""
 
     def abandoned(self) -> list[Release]:
-        """Intended releases whose process has gone."""
+        """Return intended releases whose process has ended."""
 
     def keep_validation(self, validation: Validation) -> None:
-        """Write it, or write it anew."""
+        """Write a validation, or replace it."""
 
     def validations(
         self, *, endpoint: str | None = None, ids: Collection[str] | None = None, limit: int | None = None
     ) -> list[Validation]:
-        """Newest first, of one endpoint or of all, all or those of these ids.
+        """Return validations, newest first: of one endpoint or of all, all or only these ids.
 
-        One that cannot be read is passed over, and that is said.
+        An unreadable validation is skipped with a warning.
         """
 
     def keep_publication(self, publication: Publication) -> None:
-        """Remember an image that is in a registry; one with the same reference is written anew."""
+        """Note an image in a registry; one with the same reference is replaced."""
 
     def publications(self, *, endpoint: str | None = None) -> list[Publication]:
-        """Newest first, of one endpoint or of all."""
+        """Return publications, newest first, of one endpoint or of all."""
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
-        """Within, no other process changes, routes or stops anything of this endpoint."""
+        """Within, no other process changes, routes or stops this endpoint."""
 
 
 class InferenceLog(Protocol):
@@ -88,7 +88,7 @@ class InferenceLog(Protocol):
         request_ids: Collection[str] = (),
         limit: int | None = None,
     ) -> list[Record]:
-        """Records by time, oldest first, of these requests (none: of all); with ``limit`` the last so many."""
+        """Return records, oldest first, of these requests (none: of all); with ``limit`` only the latest."""
 
     def follow(
         self,
@@ -98,30 +98,30 @@ class InferenceLog(Protocol):
         status: int | None = None,
         request_ids: Collection[str] = (),
     ) -> Iterator[Record]:
-        """New records as they are written, for ever."""
+        """Yield new records as they are written, without end."""
 
     def page(self, endpoint: str, wanted: Wanted, *, before: str | None, limit: int) -> RecordPage:
-        """So many records before that of this key (None: the newest), newest first.
+        """Return a page of records before this key (None: the latest), newest first.
 
-        What is recorded meanwhile shifts no page. Raises InvalidInput (no key).
+        New records shift no page. Raises InvalidInput (the key is invalid).
         """
 
     def pair(self, endpoint: str, key: str) -> Pair:
-        """One record with all answers to its request. Raises InvalidInput (no key), UnknownRecord."""
+        """Return a record with all answers to its request. Raises InvalidInput (the key is invalid), UnknownRecord."""
 
     def spans(self, endpoint: str, *, since: datetime, until: datetime, every: timedelta) -> list[Span]:
-        """What each release answered in spans of this length, by time; none for those in which it answered nothing."""
+        """Return each release's counts in spans of this length, by time; none for spans without answers."""
 
     def removed(self, endpoint: str) -> int:
-        """How many records were purged or cleared away, ever."""
+        """Return the number of records that were ever purged or removed by retention."""
 
     def purge(self, endpoint: str, *, before: datetime | None, request_ids: Sequence[str], dry_run: bool) -> Purged:
-        """Take out what was recorded before a moment, of these requests (none: of all), or both.
+        """Remove the records before a moment, of these requests (none: of all), or both.
 
-        Raises TargetError when somebody does not let go of what he writes: nothing was taken out then.
+        Raises TargetError if a process does not release its files: nothing is removed then.
         """
 
     def compare(
         self, endpoint: Endpoint, candidate: str, *, since: datetime | None, overflowed: int, rule: Rule
     ) -> Comparison:
-        """The candidate against stable, from the records and the proxy's ledger."""
+        """Compare the candidate with stable, from the records and the proxy's ledger."""

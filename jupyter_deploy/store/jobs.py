@@ -1,4 +1,4 @@
-"""Jobs and what is told of them, in one SQLite file that server, kernels and the jobs' own processes write."""
+"""Jobs and their events, in one SQLite file that server, kernels and the jobs' own processes write."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import Conflict, UnknownJob
 from jupyter_deploy.domain.jobs import (
-    ASKED_WITHIN,
     ENDED,
-    KEPT,
-    WAITS_AT_MOST,
+    KERNEL_REQUEST_TIMEOUT,
+    KERNEL_WAIT_LIMIT,
+    MAX_JOBS,
     Job,
     JobEvent,
     JobState,
     Problem,
-    gone,
+    killed_problem,
     log_within,
-    told,
+    without_secrets,
 )
 from jupyter_deploy.system.processes import before_boot, born, elsewhere, is_there, note
 
@@ -55,8 +55,8 @@ _ENDED = f"({', '.join(repr(state) for state in ENDED)})"
 class SqliteJobs:
     """The Jobs port over ``<home>/jobs.sqlite`` (0600).
 
-    ``KEPT`` jobs are kept. A log's event is at most ``LOG_EVENT`` characters, a job's log in all ``LOG_IN_ALL``; of a
-    validation's run only the latest ``underway`` is kept, since each says all of it.
+    The store keeps ``MAX_JOBS`` jobs. A log event has at most ``LOG_EVENT`` characters, a job's log ``LOG_TOTAL``;
+    of a validation's run only the latest ``underway`` is kept, since each says all of it.
     """
 
     def __init__(self, home: Path) -> None:
@@ -71,7 +71,7 @@ class SqliteJobs:
             verb=verb,
             title=title,
             endpoint=endpoint,
-            request=told(request),
+            request=without_secrets(request),
             state=state,
             created_at=now(),
         )
@@ -98,7 +98,7 @@ class SqliteJobs:
             rows = db.execute(query).fetchall() if db else []
         return [self._parsed(document) for (document,) in rows]
 
-    def tell(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
+    def add_event(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
         with self._writing() as db:
             job = self._read(db, job_id)
             if job.state in ENDED:
@@ -121,7 +121,7 @@ class SqliteJobs:
                 db.execute(query, (job_id, data["run"], data["side"]))
             _event(db, job_id, kind, json.dumps(data))
 
-    def asked(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
+    def note_kernel(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
         with self._writing() as db:
             job = self._read(db, job_id)
             if job.state != "waiting" or job.kernel is not None:
@@ -136,7 +136,7 @@ class SqliteJobs:
         with self._changing(job_id, "waiting") as (db, job):
             request = self._whole(db, job).request | {"source": tag}
             db.execute("UPDATE jobs SET request = ? WHERE id = ?", (json.dumps(request), job_id))
-            after = {"state": "queued", "interpreter": interpreter, "request": told(request)}
+            after = {"state": "queued", "interpreter": interpreter, "request": without_secrets(request)}
             return _changed(db, job, after, at="")
 
     def claim(self, job_id: str, pid: int) -> Job | None:
@@ -207,10 +207,10 @@ class SqliteJobs:
             return not is_there(self._home, job.kernel, at)
         waited = now() - job.created_at
         if job.asked is None:
-            return waited > ASKED_WITHIN
+            return waited > KERNEL_REQUEST_TIMEOUT
         # A kernel that only was asked holds no lock: in another container or on another machine it may be there.
         known = bool(at) and (elsewhere(at) is None or before_boot(at))
-        return waited > WAITS_AT_MOST or (known and not is_there(self._home, job.asked, at))
+        return waited > KERNEL_WAIT_LIMIT or (known and not is_there(self._home, job.asked, at))
 
     def _lost(self, job: Job) -> Job | None:
         """Ended, unless it went on since it was looked at: a kernel may have captured, and gone then."""
@@ -218,7 +218,7 @@ class SqliteJobs:
             latest = self._read(db, job.id)
             if (latest.state, latest.asked, latest.kernel) != (job.state, job.asked, job.kernel):
                 return None
-            return _ended(db, job, "failed", problem=gone(job))
+            return _ended(db, job, "failed", problem=killed_problem(job))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -239,7 +239,7 @@ class SqliteJobs:
         row = db.execute("SELECT document FROM jobs WHERE id = ?", (job_id,)).fetchone() if db else None
         if row is None:
             raise UnknownJob(
-                f"there is no job {job_id}", f"only the last {KEPT} jobs are kept: look at the endpoint instead"
+                f"there is no job {job_id}", f"only the last {MAX_JOBS} jobs are kept: look at the endpoint instead"
             )
         return self._parsed(row[0])
 
@@ -282,7 +282,7 @@ def _event(db: sqlite3.Connection, job_id: str, kind: str, data: str) -> None:
 
 def _trim(db: sqlite3.Connection) -> None:
     (count,) = db.execute("SELECT count(*) FROM jobs").fetchone()
-    if count > KEPT:
-        oldest = f"SELECT id FROM jobs WHERE state IN {_ENDED} ORDER BY number LIMIT {count - KEPT}"  # noqa: S608
+    if count > MAX_JOBS:
+        oldest = f"SELECT id FROM jobs WHERE state IN {_ENDED} ORDER BY number LIMIT {count - MAX_JOBS}"  # noqa: S608
         db.execute(f"DELETE FROM events WHERE job IN ({oldest})")  # noqa: S608
         db.execute(f"DELETE FROM jobs WHERE id IN ({oldest})")  # noqa: S608

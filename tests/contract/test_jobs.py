@@ -51,7 +51,7 @@ def told(jobs, job_id):
 def test_a_job_goes_from_its_kernel_to_its_process_and_each_state_is_an_event(jobs, sleeper):
     job = created(jobs, "waiting")
     assert jobs.capturing(job.id, sleeper.pid).kernel == sleeper.pid
-    jobs.tell(job.id, "step", {"number": 1, "total": 5, "title": "capturing"})
+    jobs.add_event(job.id, "step", {"number": 1, "total": 5, "title": "capturing"})
     queued = jobs.captured(job.id, "churn:abc", "/opt/python")
     assert (queued.request["source"], queued.interpreter) == ("churn:abc", "/opt/python")
     running = jobs.claim(job.id, sleeper.pid)
@@ -89,7 +89,7 @@ def test_the_first_end_counts_and_nothing_is_told_afterwards(jobs):
     job = created(jobs)
     jobs.end(job.id, "cancelled")
     assert jobs.end(job.id, "done", result=1).state == "cancelled"
-    jobs.tell(job.id, "log", {"text": "too late"})
+    jobs.add_event(job.id, "log", {"text": "too late"})
     assert told(jobs, job.id) == ["queued", "cancelled"]
 
 
@@ -111,7 +111,7 @@ def _tells(home, job_id, barrier):
     jobs = SqliteJobs(home)
     barrier.wait()
     for number in range(30):
-        jobs.tell(job_id, "log", {"text": f"{os.getpid()} {number}"})
+        jobs.add_event(job_id, "log", {"text": f"{os.getpid()} {number}"})
 
 
 def test_of_what_several_processes_tell_at_once_nothing_is_lost_and_each_ones_order_is_kept(jobs, home):
@@ -158,7 +158,7 @@ jobs.claim(sys.argv[2], os.getpid())
 number = 0
 while True:
     number += 1
-    jobs.tell(sys.argv[2], "step", {"number": number, "total": 9, "title": f"step {number}"})
+    jobs.add_event(sys.argv[2], "step", {"number": number, "total": 9, "title": f"step {number}"})
     print(number, flush=True)
 """
 
@@ -213,9 +213,9 @@ def test_a_job_whose_kernel_ended_before_it_had_captured_is_failed(jobs, sleeper
 
 
 def test_a_kernel_that_was_asked_may_be_busy_as_long_as_it_is_there(jobs, monkeypatch, sleeper):
-    job = jobs.asked(created(jobs, "waiting").id, sleeper.pid)
+    job = jobs.note_kernel(created(jobs, "waiting").id, sleeper.pid)
     assert (job.state, job.asked, job.kernel) == ("waiting", sleeper.pid, None)
-    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.WAITS_AT_MOST)
+    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.KERNEL_WAIT_LIMIT)
     assert jobs.sweep() == []
     sleeper.kill()
     sleeper.wait()
@@ -224,30 +224,30 @@ def test_a_kernel_that_was_asked_may_be_busy_as_long_as_it_is_there(jobs, monkey
 
 
 def test_a_kernel_that_does_not_come_for_a_day_is_waited_for_no_more(jobs, monkeypatch, sleeper):
-    job = jobs.asked(created(jobs, "waiting").id, sleeper.pid)
-    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.WAITS_AT_MOST + timedelta(seconds=1))
+    job = jobs.note_kernel(created(jobs, "waiting").id, sleeper.pid)
+    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.KERNEL_WAIT_LIMIT + timedelta(seconds=1))
     assert [lost.id for lost in jobs.sweep()] == [job.id]
 
 
 def test_a_kernel_that_has_begun_or_that_nobody_waits_for_is_not_asked_for(jobs, sleeper):
     begun = created(jobs, "waiting")
     jobs.capturing(begun.id, os.getpid())
-    assert jobs.asked(begun.id, sleeper.pid).asked is None
+    assert jobs.note_kernel(begun.id, sleeper.pid).asked is None
     sleeper.kill()
     sleeper.wait()
     assert jobs.sweep() == []
     ended = jobs.withdraw(begun.id)
-    assert jobs.asked(ended.id, os.getpid()) == ended
+    assert jobs.note_kernel(ended.id, os.getpid()) == ended
 
 
 def test_a_job_whose_kernel_was_not_asked_within_minutes_is_failed(jobs, monkeypatch):
     job = created(jobs, "waiting")
-    later = job.created_at + domain.ASKED_WITHIN
+    later = job.created_at + domain.KERNEL_REQUEST_TIMEOUT
     monkeypatch.setattr(adapter, "now", lambda: later)
     assert jobs.sweep() == []
     monkeypatch.setattr(adapter, "now", lambda: later + timedelta(seconds=1))
     (failed,) = jobs.sweep()
-    assert "no kernel was asked to capture" in failed.problem.detail
+    assert "no kernel captured to capture" in failed.problem.detail
 
 
 # What is kept
@@ -255,13 +255,13 @@ def test_a_job_whose_kernel_was_not_asked_within_minutes_is_failed(jobs, monkeyp
 
 def test_the_oldest_that_ended_go_first_with_their_events_and_event_numbers_go_on(jobs):
     active = created(jobs)
-    ended = [created(jobs) for _ in range(domain.KEPT - 1)]
+    ended = [created(jobs) for _ in range(domain.MAX_JOBS - 1)]
     for job in ended:
         jobs.end(job.id, "cancelled")
     latest = jobs.latest()
     new = [created(jobs), created(jobs)]
     kept = jobs.jobs(1000)
-    assert len(kept) == domain.KEPT
+    assert len(kept) == domain.MAX_JOBS
     assert {active.id, *(job.id for job in new)} <= {job.id for job in kept}
     for job in ended[:2]:
         with pytest.raises(UnknownJob):
@@ -273,19 +273,19 @@ def test_the_oldest_that_ended_go_first_with_their_events_and_event_numbers_go_o
 
 def test_a_log_is_cut_where_it_is_too_long_and_says_so(jobs):
     job = created(jobs)
-    jobs.tell(job.id, "log", {"text": "x" * (domain.LOG_EVENT + 7)})
-    for _ in range(domain.LOG_IN_ALL // domain.LOG_EVENT + 3):
-        jobs.tell(job.id, "log", {"text": "y" * domain.LOG_EVENT})
+    jobs.add_event(job.id, "log", {"text": "x" * (domain.LOG_EVENT + 7)})
+    for _ in range(domain.LOG_TOTAL // domain.LOG_EVENT + 3):
+        jobs.add_event(job.id, "log", {"text": "y" * domain.LOG_EVENT})
     texts = [event.data["text"] for event in jobs.events(job_id=job.id) if event.kind == "log"]
     assert texts[0].endswith("… (cut: 7 characters more)")
-    assert texts[-1].endswith("(this job's log is longer; the rest of it is not kept)")
-    assert sum(len(text) for text in texts) < domain.LOG_IN_ALL + 100
+    assert texts[-1].endswith("(the rest of this job's log; the rest of it is not kept)")
+    assert sum(len(text) for text in texts) < domain.LOG_TOTAL + 100
 
 
 def test_of_each_run_the_latest_news_is_kept(jobs):
     job = created(jobs)
     for run, side, cell in ((0, "candidate", 1), (1, "candidate", 1), (0, "stable", 1), (0, "candidate", 2)):
-        jobs.tell(job.id, "underway", {"run": run, "side": side, "cell": cell})
+        jobs.add_event(job.id, "underway", {"run": run, "side": side, "cell": cell})
     news = [event.data for event in jobs.events(job_id=job.id) if event.kind == "underway"]
     assert [(one["run"], one["side"], one["cell"]) for one in news] == [
         (1, "candidate", 1),
@@ -320,7 +320,7 @@ def test_what_was_secret_is_in_no_free_place_however_often_its_job_was_written(j
     job = created(jobs, request={"parameter": ["api_key=hunter2"]}, state="waiting")
     jobs.capturing(job.id, os.getpid())
     for number in range(1, 6):
-        jobs.tell(job.id, "step", {"number": number, "total": 5, "title": "so much " * 20 * number})
+        jobs.add_event(job.id, "step", {"number": number, "total": 5, "title": "so much " * 20 * number})
     jobs.captured(job.id, "churn:1", "/python")
     jobs.claim(job.id, os.getpid())
     jobs.end(job.id, "done")

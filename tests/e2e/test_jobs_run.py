@@ -1,4 +1,4 @@
-"""Jobs with real parts: a home, its gateway, and processes that outlive who started them."""
+"""Jobs with real parts: a home, its gateway, and processes that outlive their server."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def runner(home, snapshots, monkeypatch):
     runner.close()
 
 
-def asked(runner, verb, request, endpoint="churn"):
+def start_job(runner, verb, request, endpoint="churn"):
     job = runner.jobs.create(verb, request, title=f"{verb} {endpoint}", endpoint=endpoint)
     runner.start(job)
     return job.id
@@ -38,11 +38,11 @@ def ended(runner, job_id, timeout=180):
 
 
 def deployed(runner, snapshots, c=1.0):
-    return ended(runner, asked(runner, "deploy", {"source": snapshots[0][c], "name": "churn", "trust": True}))
+    return ended(runner, start_job(runner, "deploy", {"source": snapshots[0][c], "name": "churn", "trust": True}))
 
 
 def until_step(runner, job_id, words):
-    """Until a step with these words has begun; the job."""
+    """Wait until a step with these words has begun; return the job."""
 
     def found():
         job = runner.jobs.job(job_id)
@@ -66,16 +66,16 @@ def test_a_captured_snapshot_is_deployed_and_its_traffic_toggled_by_jobs(runner,
     for percent in (50, 100, 20):  # one after the other, as somebody clicks
         began = time.monotonic()
         request = {"name": "churn", "shadow": {tags[0.01]: percent}}
-        toggled = ended(runner, asked(runner, "traffic", request))
+        toggled = ended(runner, start_job(runner, "traffic", request))
         record_property("seconds from asked to done", round(time.monotonic() - began, 3))
         assert toggled.state == "done", toggled
         assert home.json("describe", "churn")["traffic"]["shadows"] == {tags[0.01]: percent}
-    stale = ended(runner, asked(runner, "traffic", {**request, "if_revision": 1}))
+    stale = ended(runner, start_job(runner, "traffic", {**request, "if_revision": 1}))
     assert (stale.problem.code, stale.problem.status) == ("conflict", 409)
 
 
 def test_a_deploy_that_is_cancelled_while_its_release_starts_leaves_nothing_half_made(runner, home, snapshots):
-    job_id = asked(runner, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
+    job_id = start_job(runner, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
     until_step(runner, job_id, "starting")
     runner.cancel(job_id)
     cancelled = ended(runner, job_id)
@@ -86,12 +86,12 @@ def test_a_deploy_that_is_cancelled_while_its_release_starts_leaves_nothing_half
 
 
 def test_a_deploy_whose_process_is_killed_says_so_and_what_it_began_is_repaired(runner, home, snapshots):
-    job_id = asked(runner, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
+    job_id = start_job(runner, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
     os.kill(until_step(runner, job_id, "starting").pid, signal.SIGKILL)
     failed = ended(runner, job_id)
     assert (failed.state, failed.problem.code) == ("failed", "killed")
     assert "during the step “starting" in failed.problem.detail
-    assert ended(runner, asked(runner, "reconcile", {}, None)).state == "done"  # as the remedy says
+    assert ended(runner, start_job(runner, "reconcile", {}, None)).state == "done"  # as the remedy says
     assert deployed(runner, snapshots).state == "done"
 
 
@@ -109,7 +109,7 @@ def test_what_a_check_found_in_a_notebook_that_a_job_runs_reaches_whoever_looks_
         "def predict(x):\n    return float(len(TOKEN) + x)",
     )
     request = {"source": str(notebook), "name": "scaled", "model": "predict", "example": "2.0"}
-    failed = ended(runner, asked(runner, "deploy", request, "scaled"))
+    failed = ended(runner, start_job(runner, "deploy", request, "scaled"))
     assert (failed.problem.code, failed.problem.status) == ("guard_failed", 409)
     assert [finding["check"] for finding in failed.problem.findings] == ["secrets"]
     assert secret.encode() not in (home.path / "nbdeploy" / "jobs.sqlite").read_bytes()

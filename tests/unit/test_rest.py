@@ -158,7 +158,7 @@ def test_a_full_disk_is_a_store_error_with_a_remedy(tmp_path):
     router = Router(SimpleNamespace(store=SimpleNamespace(endpoints=full)), None, tmp_path)
     document = json.loads(router.answer(HttpRequest("GET", "list")).body)
     assert document["code"] == "store_error"
-    assert "make room" in document["remedy"]
+    assert "free space" in document["remedy"]
 
 
 def test_a_capture_starts_a_job_that_waits_for_its_kernel(tmp_path):

@@ -135,7 +135,7 @@ class Router:
 
     def _note_kernel(self, _: Route, variables: dict[str, str], http: HttpRequest) -> HttpResponse:
         request = KernelNotice.model_validate(object_in(http.body))
-        return json_response(self._ports.jobs.asked(variables["id"], request.kernel, request.notebook))
+        return json_response(self._ports.jobs.note_kernel(variables["id"], request.kernel, request.notebook))
 
     def _create_job(self, verb: str, request: Request, given: dict[str, Any], state: JobState) -> Job:
         """Create a job with the request as the client sent it; the job's process validates it again."""

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.jobs import gone, told
+from jupyter_deploy.domain.jobs import killed_problem, without_secrets
 from jupyter_deploy.domain.requests import DeployRequest, ListRequest, Step
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.server.jobs.folders import folder_of
-from jupyter_deploy.faces.server.jobs.reporter import telling
+from jupyter_deploy.faces.server.jobs.reporter import reporting
 from jupyter_deploy.settings import Settings, load_settings
 from jupyter_deploy.system.printed import lines_of
 
@@ -23,7 +23,7 @@ def underway(cell, state="running", run=0):
 
 def test_steps_are_told_at_once_and_counted_on_from_those_of_the_kernel():
     heard = Queue()
-    with telling(lambda *news: heard.put(news), before=3) as report:
+    with reporting(lambda *news: heard.put(news), before=3) as report:
         report(Step(number=1, total=2, title="building"))
         assert heard.get(timeout=60) == ("step", {"number": 4, "total": 5, "title": "building"})
 
@@ -35,7 +35,7 @@ def test_whoever_reports_does_not_wait_for_the_disk_and_the_end_waits_for_all():
         assert disk.wait(60)
         heard.append(data["number"])
 
-    with telling(tell) as report:
+    with reporting(tell) as report:
         for number in (1, 2, 3):
             report(Step(number=number, total=3, title="building"))
         assert heard == []
@@ -45,13 +45,13 @@ def test_whoever_reports_does_not_wait_for_the_disk_and_the_end_waits_for_all():
 
 def test_that_a_run_began_or_ended_is_told_at_once_and_its_latest_cell_in_any_case():
     heard = Queue()
-    with telling(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
+    with reporting(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
         report(underway(0))
         assert heard.get(timeout=60) == ("running", 0)
         for cell in range(1, 8):
             report(underway(cell))
     assert [*heard.queue][-1] == ("running", 7)
-    with telling(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
+    with reporting(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
         report(underway(8))
         report(underway(9, "pass"))
         while heard.get(timeout=60) != ("pass", 9):
@@ -81,7 +81,7 @@ def test_a_request_is_shown_without_secret_parameters_however_they_are_written()
         "trust": True,
         "source": None,
     }
-    assert told(request) == {
+    assert without_secrets(request) == {
         "parameter": {"api_key": "(hidden)", "rows": 5},
         "matrix": ["password=(hidden)", "seed=1,2"],
         "parameters_yaml": ["token: (hidden)"],
@@ -103,7 +103,7 @@ def test_a_request_is_shown_without_secret_parameters_however_they_are_written()
     ],
 )
 def test_of_parameters_in_yaml_no_secret_is_shown_however_it_is_laid_out(given, shown):
-    assert told({"parameters_yaml": [given]}) == {"parameters_yaml": [shown]}
+    assert without_secrets({"parameters_yaml": [given]}) == {"parameters_yaml": [shown]}
 
 
 @pytest.fixture
@@ -145,5 +145,5 @@ def test_beside_a_notebook_only_what_must_hold_of_a_model_is_read(tmp_path, monk
 
 def test_what_is_said_of_a_killed_job_names_its_step():
     job = SimpleNamespace(state="running", step="starting churn", kernel=None)
-    assert "during the step “starting churn”" in gone(job).detail
-    assert "“" not in gone(SimpleNamespace(state="running", step="", kernel=None)).detail
+    assert "during the step “starting churn”" in killed_problem(job).detail
+    assert "“" not in killed_problem(SimpleNamespace(state="running", step="", kernel=None)).detail

@@ -1,4 +1,4 @@
-"""The runner and the processes that it starts: cancelled, killed, left by an earlier server, of another Python."""
+"""The job runner and its processes: cancelled, killed, left by an earlier server, of another Python."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.e2e.conftest import until
 
 @pytest.fixture
 def runners(home, monkeypatch):
-    """Job runners of one home, as of servers one after the other."""
+    """Job runners of one home, as of successive servers."""
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
     made = []
@@ -41,7 +41,7 @@ def runner(runners):
     return runners()
 
 
-def asked(runner, verb="list", request=None, **changes):
+def start_job(runner, verb="list", request=None, **changes):
     job = runner.jobs.create(verb, request or {}, title=verb, endpoint=None, **changes)
     runner.start(job)
     return job.id
@@ -53,7 +53,7 @@ def ended(runner, job_id):
 
 
 def running(runner, job_id, log=None):
-    """Until it runs, and has printed that text or told of that cell."""
+    """Wait until a job runs and its events contain this text."""
 
     def found():
         events = runner.jobs.events(job_id=job_id)
@@ -66,7 +66,7 @@ def running(runner, job_id, log=None):
 
 @pytest.fixture
 def endless(tmp_path):
-    """A validation notebook that goes on until it is interrupted."""
+    """A validation notebook that runs until it is interrupted."""
     cells = ("import time", "while True:\n    time.sleep(0.1)")
     return notebooks.write(tmp_path / "endless.ipynb", *cells)
 
@@ -80,38 +80,38 @@ def children_of(pid):
 
 
 def waiting_at(spare):
-    """The fork that waits for the next job, when those of former jobs have ended."""
+    """The fork that waits for the next job, after the forks of former jobs have ended."""
     (fork,) = until(lambda: found if len(found := children_of(spare.pid)) == 1 else None)
     return fork
 
 
 def test_a_job_is_done_and_its_result_is_what_the_verb_returns(runner):
-    done = ended(runner, asked(runner))
+    done = ended(runner, start_job(runner))
     assert (done.state, done.result, done.problem) == ("done", [], None)
     assert done.pid != os.getpid()
 
 
-def test_what_fails_says_why_and_what_to_do(runner):
-    failed = ended(runner, asked(runner, "describe", {"name": "nobody"}))
+def test_a_failed_job_has_a_problem_with_a_remedy(runner):
+    failed = ended(runner, start_job(runner, "describe", {"name": "nobody"}))
     assert (failed.state, failed.problem.code, failed.problem.status) == ("failed", "unknown_endpoint", 404)
     assert failed.problem.remedy
-    wrong = ended(runner, asked(runner, "describe", {"nom": "nobody"}))
+    wrong = ended(runner, start_job(runner, "describe", {"nom": "nobody"}))
     assert {tuple(one["loc"]) for one in wrong.problem.errors} == {("name",), ("nom",)}
 
 
-def test_jobs_run_side_by_side_each_in_a_process_and_a_session_of_its_own(runner, endless):
-    jobs = [asked(runner, "validate", validation(endless)) for _ in range(2)]
+def test_jobs_run_concurrently_each_in_its_own_process_and_session(runner, endless):
+    jobs = [start_job(runner, "validate", validation(endless)) for _ in range(2)]
     pids = {running(runner, job_id).pid for job_id in jobs}
     assert len(pids) == 2
     assert {os.getsid(pid) for pid in pids} == pids
-    assert ended(runner, asked(runner)).state == "done"
+    assert ended(runner, start_job(runner)).state == "done"
     for job_id in jobs:
         runner.cancel(job_id)
     assert {ended(runner, job_id).state for job_id in jobs} == {"cancelled"}
 
 
-def test_a_cancelled_job_ends_what_it_began_and_keeps_what_it_found(runner, endless):
-    job_id = asked(runner, "validate", validation(endless))
+def test_a_cancelled_job_ends_its_processes_and_keeps_its_partial_result(runner, endless):
+    job_id = start_job(runner, "validate", validation(endless))
     pid = running(runner, job_id, "while True").pid
     assert children_of(pid)
     assert runner.cancel(job_id).state == "running"
@@ -122,13 +122,13 @@ def test_a_cancelled_job_ends_what_it_began_and_keeps_what_it_found(runner, endl
     assert runner.cancel(job_id).state == "cancelled"
 
 
-def test_what_waits_is_cancelled_at_once(runner):
-    waiting = asked(runner, "deploy", {"model": "clf"}, state="waiting")
+def test_a_waiting_job_is_cancelled_at_once(runner):
+    waiting = start_job(runner, "deploy", {"model": "clf"}, state="waiting")
     assert runner.cancel(waiting).state == "cancelled"
 
 
 def test_a_job_whose_process_is_killed_says_so(runner, endless):
-    job_id = asked(runner, "validate", validation(endless))
+    job_id = start_job(runner, "validate", validation(endless))
     pid = running(runner, job_id, "while True").pid
     kernels = children_of(pid)
     os.kill(pid, signal.SIGKILL)
@@ -139,11 +139,11 @@ def test_a_job_whose_process_is_killed_says_so(runner, endless):
     assert not [one for one in kernels if one.is_running()]
 
 
-def test_one_that_does_not_stop_is_told_again_and_then_killed(runner, endless, monkeypatch):
-    job_id = asked(runner, "validate", validation(endless))
+def test_a_job_that_does_not_stop_is_interrupted_again_and_then_killed(runner, endless, monkeypatch):
+    job_id = start_job(runner, "validate", validation(endless))
     pid = running(runner, job_id, "while True").pid
     os.kill(pid, signal.SIGSTOP)  # it hears nothing
-    monkeypatch.setattr(module, "_PATIENCE", 0.2)
+    monkeypatch.setattr(module, "_STOP_SECONDS", 0.2)
     runner.cancel(job_id)
     failed = ended(runner, job_id)
     assert failed.state == "failed"
@@ -152,7 +152,7 @@ def test_one_that_does_not_stop_is_told_again_and_then_killed(runner, endless, m
 
 
 def test_a_captured_model_s_job_is_started_when_its_kernel_is_done(runner):
-    job_id = asked(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+    job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
     runner.jobs.capturing(job_id, os.getpid())
     runner.jobs.captured(job_id, "churn:gone", sys.executable)
     failed = ended(runner, job_id)
@@ -162,7 +162,7 @@ def test_a_captured_model_s_job_is_started_when_its_kernel_is_done(runner):
 
 def test_a_running_job_outlives_its_server_and_a_queued_one_is_started_by_the_next(runners, endless):
     first = runners()
-    goes_on = asked(first, "validate", validation(endless))
+    goes_on = start_job(first, "validate", validation(endless))
     running(first, goes_on, "while True")
     first.close()
     left = first.jobs.create("list", {}, title="list", endpoint=None)
@@ -176,7 +176,8 @@ def test_a_running_job_outlives_its_server_and_a_queued_one_is_started_by_the_ne
 def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
     program = (
         "import os, time\nfrom pathlib import Path\nfrom jupyter_deploy.faces.server.jobs.job_runner import JobRunner\n"
-        "runner = JobRunner(Path(os.environ['NBDEPLOY_HOME']))\ndesk.open()\nprint('open', flush=True)\ntime.sleep(600)"
+        "runner = JobRunner(Path(os.environ['NBDEPLOY_HOME']))\nrunner.open()\nprint('open', flush=True)\n"
+        "time.sleep(600)"
     )
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, env=home.environment, stdout=subprocess.PIPE, text=True) as server:
@@ -189,43 +190,43 @@ def test_the_spare_ends_with_its_server_even_if_that_is_killed(home):
 
 
 def test_another_spare_comes_when_one_was_killed(runner, monkeypatch):
-    monkeypatch.setattr(module, "_SPARE_AGAIN", 0.1)
-    assert ended(runner, asked(runner)).state == "done"
+    monkeypatch.setattr(module, "_SPARE_RETRY_SECONDS", 0.1)
+    assert ended(runner, start_job(runner)).state == "done"
     former = until(lambda: runner._spare).process
     waiting = waiting_at(former)
     former.kill()
     until(lambda: runner._spare is not None and runner._spare.process is not former)
     waiting.wait(60)
-    assert ended(runner, asked(runner)).state == "done"
+    assert ended(runner, start_job(runner)).state == "done"
 
 
 def test_where_the_fork_that_waits_for_a_job_was_killed_another_one_waits(runner, endless):
-    assert ended(runner, asked(runner)).state == "done"
+    assert ended(runner, start_job(runner)).state == "done"
     spare = runner._spare.process
     waiting = waiting_at(spare)
     waiting.kill()
     until(lambda: waiting_at(spare) != waiting)
-    job_id = asked(runner, "validate", validation(endless))
+    job_id = start_job(runner, "validate", validation(endless))
     assert psutil.Process(running(runner, job_id).pid).ppid() == spare.pid
     runner.cancel(job_id)
     assert ended(runner, job_id).state == "cancelled"
 
 
-def test_a_spare_that_hears_no_more_is_let_go(home):
+def test_a_spare_whose_stdin_is_closed_is_killed(home):
     deaf = "import os, time\nos.close(0)\nprint('deaf', flush=True)\ntime.sleep(600)"
     runner = JobRunner(home.path / "nbdeploy")
     with (
-        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as output,
         subprocess.Popen([sys.executable, "-c", deaf], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
     ):
         process.stdout.readline()
-        runner._spare = module._Started(process, said)
-        assert not runner._tell_spare("a job")
+        runner._spare = module._Process(process, output)
+        assert not runner._send_to_spare("a job")
         runner.close()
         assert process.returncode == -signal.SIGKILL
 
 
-def test_a_look_that_fails_is_not_the_last_one(runners, monkeypatch, caplog):
+def test_the_runner_continues_after_an_error(runners, monkeypatch, caplog):
     looks, tick = [], JobRunner.tick
 
     def broken_at_first(runner):
@@ -235,7 +236,7 @@ def test_a_look_that_fails_is_not_the_last_one(runners, monkeypatch, caplog):
         return tick(runner)
 
     monkeypatch.setattr(JobRunner, "tick", broken_at_first)
-    monkeypatch.setattr(module, "_SWEPT_EVERY", 0.01)
+    monkeypatch.setattr(module, "_SWEEP_SECONDS", 0.01)
     runners()
     until(lambda: len(looks) > 2)
     assert "a bug" in caplog.text
@@ -245,7 +246,7 @@ def test_the_captured_interpreter_runs_the_job(runner, tmp_path):
     other = tmp_path / "python"
     other.write_text(f'#!/bin/sh\necho other >> "{tmp_path}/used"\nexec {sys.executable} "$@"\n')
     other.chmod(0o755)
-    job_id = asked(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+    job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
     runner.jobs.captured(job_id, "churn:gone", str(other))
     assert ended(runner, job_id).problem.code == "unknown_source"
     assert (tmp_path / "used").read_text() == "other\n"
@@ -254,7 +255,7 @@ def test_the_captured_interpreter_runs_the_job(runner, tmp_path):
 def test_an_interpreter_without_nbdeploy_or_that_is_gone_is_named_with_what_to_run(runner, tmp_path):
     venv.create(tmp_path / "bare", with_pip=False)
     for python, why in ((tmp_path / "bare" / "bin" / "python", "No module named"), (tmp_path / "gone", "No such file")):
-        job_id = asked(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
+        job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
         runner.jobs.captured(job_id, "churn:gone", str(python))
         failed = ended(runner, job_id)
         assert (failed.state, failed.problem.code) == ("failed", "job_not_started")
@@ -262,12 +263,10 @@ def test_an_interpreter_without_nbdeploy_or_that_is_gone_is_named_with_what_to_r
         assert why in failed.problem.details
 
 
-def test_what_another_server_was_asked_for_is_not_given_up_by_one_that_lacks_its_interpreter(
-    runners, tmp_path, monkeypatch
-):
+def test_a_server_without_the_interpreter_does_not_fail_another_servers_job(runners, tmp_path, monkeypatch):
     tried = []
-    could_not = JobRunner._could_not
-    monkeypatch.setattr(JobRunner, "_could_not", lambda *given: (tried.append(given), could_not(*given)))
+    fail = JobRunner._fail
+    monkeypatch.setattr(JobRunner, "_fail", lambda *given: (tried.append(given), fail(*given)))
     runner, python = runners(), tmp_path / "python"  # which only the other one's container has
     job = runner.jobs.create("deploy", {"model": "clf", "name": "churn"}, title="", endpoint=None, state="waiting")
     runner.jobs.captured(job.id, "churn:gone", str(python))
@@ -281,15 +280,15 @@ def test_what_another_server_was_asked_for_is_not_given_up_by_one_that_lacks_its
     assert ended(other, job.id).problem.code == "unknown_source"
 
 
-def test_what_nobody_comes_to_is_given_up_in_the_end(runners, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_ALONE", 0.5)
+def test_a_job_that_no_server_can_start_fails_in_the_end(runners, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SPARE_TIMEOUT", 0.5)
     runner = runners()
     job = runner.jobs.create("list", {}, title="list", endpoint=None, state="waiting")
     runner.jobs.captured(job.id, "churn:1", str(tmp_path / "gone"))
     assert ended(runner, job.id).problem.code == "job_not_started"
 
 
-def test_beside_the_notebook_only_what_must_hold_is_read_from_nbdeploy_yaml(runner, tmp_path):
+def test_only_the_validations_of_a_notebooks_nbdeploy_yaml_apply(runner, tmp_path):
     notebook = notebooks.write(
         tmp_path / "checks.ipynb", "from jupyter_deploy import metric", "metric('accuracy', 0.5, rows=[1, 0] * 200)"
     )
@@ -297,26 +296,26 @@ def test_beside_the_notebook_only_what_must_hold_is_read_from_nbdeploy_yaml(runn
         f"home: {tmp_path}/elsewhere\nenvoy: /bin/false\n"
         "validate:\n- notebook: checks.ipynb\n  gates: [accuracy >= 0.9]\n"
     )
-    done = ended(runner, asked(runner, "validate", validation(notebook)))
+    done = ended(runner, start_job(runner, "validate", validation(notebook)))
     assert done.state == "done", done.problem
     assert done.result["verdict"] == "fail"
     assert [gate["origin"] for run in done.result["runs"] for gate in run["gates"]] == ["nbdeploy.yaml"]
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_wrong_settings_are_told_by_the_job(home, runners, monkeypatch):
+def test_wrong_settings_are_the_jobs_problem(home, runners, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_PORT", "none")
     runner = runners()
-    failed = ended(runner, asked(runner))
+    failed = ended(runner, start_job(runner))
     assert (failed.problem.code, failed.problem.status) == ("invalid_input", 422)
     assert "port" in failed.problem.details
 
 
-def test_a_store_that_was_damaged_before_the_server_started_is_told_by_the_job(home, runners):
+def test_a_damaged_store_is_the_jobs_problem(home, runners):
     (home.path / "nbdeploy").mkdir(mode=0o700, exist_ok=True)
     (home.path / "nbdeploy" / "state.sqlite").write_text("not a database, but long enough to look at" * 40)
     runner = runners()
-    failed = ended(runner, asked(runner))
+    failed = ended(runner, start_job(runner))
     assert (failed.state, failed.problem.code) == ("failed", "store_error"), failed.problem
     assert "state.sqlite" in failed.problem.detail
 
@@ -336,7 +335,7 @@ print(repr("\\n".join(told)), file=sys.stderr)
 """
 
 
-def test_all_that_a_process_prints_is_told_even_while_what_it_started_goes_on():
+def test_all_output_of_a_process_is_logged_even_while_its_child_runs():
     with subprocess.Popen(
         [sys.executable, "-c", PRINTS],
         stdout=subprocess.PIPE,
@@ -347,12 +346,12 @@ def test_all_that_a_process_prints_is_told_even_while_what_it_started_goes_on():
         try:
             assert process.wait(60) == 0
             assert process.stdout.read() == "afterwards\n"
-            told = process.stderr.readline()
+            logged = process.stderr.readline()
         finally:
             os.killpg(process.pid, signal.SIGKILL)
     for line in ("by Python", "by the C library", "by a program", "100%", "without an end"):
-        assert line in told
-    assert "10%" not in told
+        assert line in logged
+    assert "10%" not in logged
 
 
 PRINTS_ON = """
@@ -364,7 +363,7 @@ print("afterwards")
 """
 
 
-def test_what_prints_on_and_on_keeps_no_job_from_its_end():
+def test_a_child_that_prints_without_end_does_not_delay_the_jobs_end():
     with subprocess.Popen(
         [sys.executable, "-c", PRINTS_ON], stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

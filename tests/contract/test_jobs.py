@@ -247,7 +247,7 @@ def test_a_job_whose_kernel_was_not_asked_within_minutes_is_failed(jobs, monkeyp
     assert jobs.sweep() == []
     monkeypatch.setattr(adapter, "now", lambda: later + timedelta(seconds=1))
     (failed,) = jobs.sweep()
-    assert "no kernel captured to capture" in failed.problem.detail
+    assert "no kernel captured the model" in failed.problem.detail
 
 
 # What is kept
@@ -278,7 +278,7 @@ def test_a_log_is_cut_where_it_is_too_long_and_says_so(jobs):
         jobs.add_event(job.id, "log", {"text": "y" * domain.LOG_EVENT})
     texts = [event.data["text"] for event in jobs.events(job_id=job.id) if event.kind == "log"]
     assert texts[0].endswith("… (cut: 7 characters more)")
-    assert texts[-1].endswith("(the rest of this job's log; the rest of it is not kept)")
+    assert texts[-1].endswith("(the rest of this job's log is not stored)")
     assert sum(len(text) for text in texts) < domain.LOG_TOTAL + 100
 
 

@@ -5,7 +5,7 @@ import threading
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Live
-from jupyter_deploy.faces.kernel.stale_cache import stale
+from jupyter_deploy.faces.kernel.stale_cache import stale_findings
 
 FOUND = (Finding(check="stale-kernel", severity="warning", message="it is"),)
 
@@ -28,10 +28,10 @@ def live(*cells, variable="clf"):
 
 def test_what_takes_longer_is_told_the_next_time_and_looked_for_once():
     finder = Looks()
-    assert stale(live("a = 1"), finder, waited=0.01) is None
+    assert stale_findings(live("a = 1"), finder, waited=0.01) is None
     finder.may_end.set()
-    assert stale(live("a = 1"), finder, waited=60) == FOUND
-    assert stale(live("a = 1"), finder, waited=60) == FOUND
+    assert stale_findings(live("a = 1"), finder, waited=60) == FOUND
+    assert stale_findings(live("a = 1"), finder, waited=60) == FOUND
     assert finder.asked == [("a = 1",)]
 
 
@@ -42,7 +42,7 @@ def test_after_another_cell_or_of_another_model_it_is_looked_for_anew(tmp_path):
     saved = Live(None, None, Source(variable="clf", notebook=str(path)), cells=("a = 1", "b = 2"))
     path.write_text("{}")
     asked = [live("a = 1", "b = 2"), live("a = 1", "b = 2", variable="other"), saved]
-    assert [stale(one, finder, waited=60) for one in asked] == [FOUND] * 3
+    assert [stale_findings(one, finder, waited=60) for one in asked] == [FOUND] * 3
     path.write_text('{"cells": []}')
-    assert stale(saved, finder, waited=60) == FOUND
+    assert stale_findings(saved, finder, waited=60) == FOUND
     assert len(finder.asked) == 4

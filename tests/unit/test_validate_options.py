@@ -9,7 +9,7 @@ from jupyter_deploy.domain.validation.parameters import combinations, parse_matr
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.selection import parse_selection
 from jupyter_deploy.domain.validation.validation import titles
-from jupyter_deploy.faces.arguments import joined, parse_line, request_from
+from jupyter_deploy.faces.arguments import join_pairs, parse_line, request_from
 
 
 def test_parameters_are_read_as_papermills_command_line_reads_them():
@@ -94,7 +94,7 @@ def test_a_wrong_selection_is_refused_with_the_place(expression, at):
 
 def test_the_two_token_form_is_papermills():
     def pairs(*tokens):
-        return joined(ValidateRequest, tokens)
+        return join_pairs(ValidateRequest, tokens)
 
     assert pairs("a.ipynb", "-p", "rows", "5", "b.ipynb") == ["a.ipynb", "-p", "rows=5", "b.ipynb"]
     assert pairs("-p", "rows=5", "b.ipynb") == ["-p", "rows=5", "b.ipynb"]
@@ -102,7 +102,7 @@ def test_the_two_token_form_is_papermills():
     assert pairs("-p", "formula", "y=a*x") == ["-p", "formula=y=a*x"]
     assert pairs("-p") == ["-p"]
     assert pairs("-y", "rows", "5") == ["-y", "rows", "5"]
-    assert joined(DeployRequest, ["-x", "rows", "5"]) == ["-x", "rows", "5"]
+    assert join_pairs(DeployRequest, ["-x", "rows", "5"]) == ["-x", "rows", "5"]
     request, _ = parse_line("deploy_validate", ValidateRequest, ["a.ipynb", "-p", "rows", "5", "-p", "seed=1"])
     assert parse_parameters(request.parameter) == {"rows": 5, "seed": 1}
 

@@ -60,7 +60,7 @@ class Measured:
         }
         for field, numbers in (("rows", self.rows), ("replicates", self.replicates)):
             if numbers is not None:
-                found[field] = packed(numbers)
+                found[field] = pack(numbers)
         return found
 
     def words(self) -> str:
@@ -72,7 +72,7 @@ class Measured:
         return f"{self.title} = {self.value:.6g} ({of}{left})"
 
 
-def packed(numbers: Any) -> list[float | None] | dict[str, str]:
+def pack(numbers: Any) -> list[float | None] | dict[str, str]:
     """Numbers as JSON: a list (null where there is none), or beyond ``MOST_LISTED`` compressed doubles."""
     if len(numbers) <= MOST_LISTED:
         return [number if math.isfinite(number) else None for number in numbers.tolist()]
@@ -80,7 +80,7 @@ def packed(numbers: Any) -> list[float | None] | dict[str, str]:
     return {"encoding": "zlib+base64", "dtype": "<f8", "data": data}
 
 
-def measured(
+def measure(
     name: str,
     *,
     value: Any = None,
@@ -116,9 +116,9 @@ def measured(
     taken = _Rows(title, rows, statistic)
     if n is not None and _count(title, n) != taken.n:
         raise InvalidInput(f"metric '{title}': n is {n}, but there are {taken.n} rows", "leave n out")
-    yield taken.measured(name, of, None)
+    yield taken.measure(name, of, None)
     for more, chosen in _subgroups(title, by, taken.n) if by is not None else ():
-        yield taken.measured(name, of | more, chosen)
+        yield taken.measure(name, of | more, chosen)
 
 
 class _Rows:
@@ -144,7 +144,7 @@ class _Rows:
         if self.n == 0:
             raise InvalidInput(f"metric '{title}' has no rows", "is the table empty, or does a filter leave nothing?")
 
-    def measured(self, name: str, group: Mapping[str, str], chosen: Any) -> Measured:
+    def measure(self, name: str, group: Mapping[str, str], chosen: Any) -> Measured:
         arrays = self._arrays if chosen is None else [each[chosen] for each in self._arrays]
         title, count = _title(name, group), len(arrays[0])
         if isinstance(self._statistic, str):

@@ -71,12 +71,12 @@ class ServedModel:
         TargetError
             The model raised, or its process ended; with the end of what it wrote.
         """
-        from .encode import answers_of, instances_of
+        from .encode import decode_answers, encode_instances
 
         signature = self._metadata()["signature"]
-        instances, one = instances_of(X, signature)
+        instances, one = encode_instances(X, signature)
         answers = self._asked(instances)
-        return answers[0] if one else answers_of(answers, signature, X)
+        return answers[0] if one else decode_answers(answers, signature, X)
 
     @errors_at_caller
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -84,9 +84,9 @@ class ServedModel:
         signature = self._metadata()["signature"]
         if signature["container"] != "call":
             return self.predict(*arguments, **named)
-        from .encode import call_of
+        from .encode import encode_call
 
-        return self._asked([call_of(arguments, named, signature)])[0]
+        return self._asked([encode_call(arguments, named, signature)])[0]
 
     def __getattr__(self, name: str) -> Any:
         """The method that the endpoint serves has its own name too; there is no other."""

@@ -18,7 +18,7 @@ _thread = ThreadPoolExecutor(1, thread_name_prefix="nbdeploy-stale")
 _known: list[tuple[Hashable, Future[tuple[Finding, ...]]]] = []
 
 
-def stale(live: Live, finder: Finder, waited: float = WAITED) -> tuple[Finding, ...] | None:
+def stale_findings(live: Live, finder: Finder, waited: float = WAITED) -> tuple[Finding, ...] | None:
     """What is found; None: it is still looked for."""
     key = _key(live)
     with _lock:

@@ -49,9 +49,9 @@ def model(name: str | None = None) -> ServedModel:
     if "NBDEPLOY_MODEL" in os.environ:
         _require_validated(name)
         return _served("NBDEPLOY_MODEL")
-    from .interactive_model import model_by_hand  # the store, which only this needs
+    from .interactive_model import interactive_model  # the store, which only this needs
 
-    return model_by_hand(name)
+    return interactive_model(name)
 
 
 @errors_at_caller
@@ -63,9 +63,9 @@ def reference(name: str | None = None) -> ServedModel | None:
     if "NBDEPLOY_MODEL" in os.environ:
         _require_validated(name)
         return _served("NBDEPLOY_REFERENCE") if "NBDEPLOY_REFERENCE" in os.environ else None
-    from .interactive_model import reference_by_hand
+    from .interactive_model import interactive_reference
 
-    return reference_by_hand(name)
+    return interactive_reference(name)
 
 
 def _require_validated(name: str | None) -> None:
@@ -132,10 +132,10 @@ def metric(
     InvalidInput
         It is no finite number, there are no rows, or too many; the message names the metric.
     """
-    from .metrics import measured
+    from .metrics import measure
 
     # All are made before any is shown: one that fails leaves nothing half-recorded.
-    for one in list(measured(name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by)):
+    for one in list(measure(name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by)):
         if is_rerun() and one.title in _recorded:  # by hand a cell may run as often as its reader likes
             raise InvalidInput(f"metric '{one.title}' was recorded already", "give each a name of its own")
         _recorded.add(one.title)

@@ -10,7 +10,7 @@ _COMMAND = re.compile(r"((?:^|[\r\n])\s*:):|##\[")
 _BREAK = "\u200b"  # takes no room
 
 
-def unread(text: str, *, in_job: bool = False) -> str:
+def escape_commands(text: str, *, in_job: bool = False) -> str:
     """The same to look at, and no line of it is a command: what notebooks say is in it.
 
     Outside of a job (``in_job`` says that it is one where its variables do not) nothing is changed.
@@ -20,6 +20,6 @@ def unread(text: str, *, in_job: bool = False) -> str:
     return _COMMAND.sub(lambda found: f"{found[1]}{_BREAK}:" if found[1] else f"##{_BREAK}[", text)
 
 
-def unread_json(document: str) -> str:
+def escape_json(document: str) -> str:
     """The same document; it is in one line, so that only '##[' is looked for in it."""
     return document.replace("##[", "#\\u0023[") if os.environ.get("GITHUB_ACTIONS") else document

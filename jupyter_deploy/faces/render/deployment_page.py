@@ -29,7 +29,7 @@ def deployment_page(result: Deployment) -> Page:
     git = captured.provenance.git
     facts = [
         ("endpoint", f"{result.url}/predict"),
-        *elsewhere(result),
+        *public_address(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
         *([(f"since {result.changes.predecessor}", _since(result.release, result.changes))] if result.changes else []),
         (
@@ -71,7 +71,7 @@ def _ask(result: Deployment) -> str:
     return result.curl if is_short else f"nbdeploy predict {result.endpoint}\n{result.curl}"
 
 
-def elsewhere(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
+def public_address(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
     """Its address for everybody else, where there is one."""
     return [("from elsewhere", result.public_url)] if result.public_url else []
 

@@ -7,7 +7,7 @@ from jupyter_deploy.domain.capture.findings import told
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 
-from .deployment_page import elsewhere
+from .deployment_page import public_address
 from .difference_page import changed
 from .gates_page import gates_tables
 from .page import Page, Table, by_severity, mark
@@ -16,7 +16,7 @@ from .page import Page, Table, by_severity, mark
 def endpoint_page(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *elsewhere(result), ("records", _recorded(result)), *_asked(result)],
+        facts=[("url", result.url), *public_address(result), ("records", _recorded(result)), *_asked(result)],
         tables=[
             Table(
                 "",

@@ -8,7 +8,7 @@ from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.images.images import Image
 from jupyter_deploy.domain.images.published import Collected, ImageList, Published, UsedImage, Verified
 
-from .page import Line, Page, Table
+from .page import Page, Table, VerdictLine
 
 _VERDICTS = {
     "pass": "nothing speaks against it",
@@ -61,7 +61,7 @@ def verified_page(result: Verified) -> Page:
     """What was found, one line each, and what the image says of itself."""
     return Page(
         f"{result.reference}: {_VERDICTS[result.verdict]}",
-        lines=[Line(one.verdict, f"{one.subject}: {one.sentence}") for one in result.evidence],
+        lines=[VerdictLine(one.verdict, f"{one.subject}: {one.sentence}") for one in result.evidence],
         facts=sorted(result.labels.items()),
     )
 

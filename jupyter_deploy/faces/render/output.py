@@ -12,10 +12,10 @@ from typing import Any, Literal, TextIO
 from pydantic import BaseModel
 
 
-def write(text: str, stream: TextIO) -> Literal["written", "unread", "failed"]:
+def write(text: str, stream: TextIO) -> Literal["written", "closed", "failed"]:
     """Write a text and a line's end.
 
-    ``unread``: its reader has gone, as in ``nbdeploy logs … | head``, and wants no more; ``failed``: it cannot be
+    ``closed``: its reader has gone, as in ``nbdeploy logs … | head``, and wants no more; ``failed``: it cannot be
     written, which is said on stderr. Afterwards the stream leads nowhere, since Python writes it again when it ends.
     """
     try:
@@ -24,7 +24,7 @@ def write(text: str, stream: TextIO) -> Literal["written", "unread", "failed"]:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if isinstance(error, BrokenPipeError):
-            return "unread"
+            return "closed"
         if stream is not sys.stderr:
             write(f"nbdeploy: the result cannot be written to stdout: {error.strerror}", sys.stderr)
         return "failed"

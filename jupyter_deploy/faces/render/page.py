@@ -22,7 +22,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Line:
+class VerdictLine:
     """One thing that was judged, in a sentence, and where it stands."""
 
     verdict: Verdict
@@ -47,7 +47,7 @@ class Page:
 
     headline: str
     findings: Sequence[Finding] = ()
-    lines: Sequence[Line] = ()
+    lines: Sequence[VerdictLine] = ()
     facts: Sequence[tuple[str, str]] = ()
     tables: Sequence[Table] = ()
     blocks: Sequence[Block] = ()
@@ -154,7 +154,7 @@ EDGES = {"error": "#c62828", "warning": "#e69500", "note": "#6b7f99"}
 EDGES |= {"fail": EDGES["error"], "inconclusive": EDGES["warning"], "pass": "#2e9e4f"}
 
 
-def _line(line: Line) -> str:
+def _line(line: VerdictLine) -> str:
     origin = f" <small style='opacity:0.7'>({html_.escape(line.origin)})</small>" if line.origin else ""
     style = f"border-left:4px solid {EDGES[line.verdict]};padding:2px 8px;margin:4px 0"
     return f"<div style='{style}'><b>{SIGNS[line.verdict]}</b> {html_.escape(line.sentence)}{origin}</div>"

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.gates.gate import metric_label
 from jupyter_deploy.domain.validation.summary import ENDED, URGENCY, headline, unjudged_words
 from jupyter_deploy.domain.validation.validation import Run, Validation, titles
 
-from .page import Block, Line, Page, Table
+from .page import Block, Page, Table, VerdictLine
 
 _METRICS = 40  # rows; the report has all of them
 _TRACEBACK = 12  # lines; the notebook as it ran has all of them
@@ -35,18 +35,18 @@ _DIED = "the kernel died: "
 """What the headline has said where it is said why."""
 
 
-def _lines(result: Validation, runs: Sequence[tuple[str, Run]]) -> list[Line]:
-    lines = [Line(gate.verdict, gate.sentence, gate.origin) for gate in result.live]
+def _lines(result: Validation, runs: Sequence[tuple[str, Run]]) -> list[VerdictLine]:
+    lines = [VerdictLine(gate.verdict, gate.sentence, gate.origin) for gate in result.live]
     for title, run in runs:
         of = f"{title}: " if len(runs) > 1 else ""
         if run.status not in ("done", "not run"):
-            lines.append(Line("fail", "; ".join(filter(None, (f"{title}: {_end(run)}", unjudged_words(run))))))
+            lines.append(VerdictLine("fail", "; ".join(filter(None, (f"{title}: {_end(run)}", unjudged_words(run))))))
         judged = [gate for gate in run.gates if gate not in run.unjudged]
-        lines += [Line(gate.verdict, f"{of}{gate.sentence}", gate.origin) for gate in judged]
+        lines += [VerdictLine(gate.verdict, f"{of}{gate.sentence}", gate.origin) for gate in judged]
         for check in run.checks:
             said = f"{check.name}: {'pass' if check.passed else 'fail'}"
             detail = f", {check.detail}" if check.detail else ""
-            lines.append(Line("pass" if check.passed else "fail", f"{of}{said}{detail}", "check"))
+            lines.append(VerdictLine("pass" if check.passed else "fail", f"{of}{said}{detail}", "check"))
     return sorted(lines, key=lambda line: URGENCY[line.verdict])
 
 

@@ -49,7 +49,7 @@ def specification(title: str, subtitle: str | Sequence[str], description: str, *
     }
 
 
-def told_apart(field: str, names: Sequence[str], colours: Sequence[str] = ()) -> dict[str, Any]:
+def series_encoding(field: str, names: Sequence[str], colours: Sequence[str] = ()) -> dict[str, Any]:
     """The encoding that tells ``names`` apart, the first as stable, the second as the candidate, then others."""
     if not names:  # a legend of nothing has no size
         return {}

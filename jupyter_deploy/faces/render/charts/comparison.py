@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Look
 from jupyter_deploy.domain.evidence.verdict import AGREEMENT
 
-from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, specification, time_axis, told_apart
+from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification, time_axis
 
 _EDGES = 0.1
 """This part of the looks, the first of which know next to nothing, does not decide how far the axis reaches."""
@@ -112,7 +112,7 @@ def _latencies(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "y": {"field": "figure", "type": "nominal", "title": None},
             "yOffset": {"field": "side", "sort": ["stable", "candidate"]},
             "x": {"field": "ms", "type": "quantitative", "title": "latency in the release, ms"},
-            "color": told_apart("side", ("stable", "candidate"))["color"]
+            "color": series_encoding("side", ("stable", "candidate"))["color"]
             | {"legend": {"symbolType": "square", "symbolSize": 90, "orient": "bottom", "title": None}},
             "tooltip": [{"field": "side"}, {"field": "figure"}, {"field": "ms", "format": ".2f"}],
         },
@@ -235,7 +235,7 @@ def _distributions(comparison: Comparison) -> Chart:
                 "title": "answered within",
                 "axis": {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 0.95]},
             },
-            **told_apart("side", ("stable", "candidate")),
+            **series_encoding("side", ("stable", "candidate")),
             "tooltip": [
                 {"field": "side"},
                 {"field": "ms", "type": "quantitative", "format": ".3~r", "title": "within, ms"},

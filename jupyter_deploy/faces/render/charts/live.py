@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_deploy.domain.evidence.record_pages import Span
 
-from . import HEIGHT, WIDTH, Chart, milliseconds, specification, time_axis, told_apart
+from . import HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification, time_axis
 
 _ORDER = {"stable": 0, "canary": 1, "shadow": 2, "direct": 3}
 _QUANTILES = ("p50", "p95", "p99")
@@ -34,7 +34,7 @@ def live_charts(spans: Sequence[Span], *, since: datetime, until: datetime, ever
         "axis": times,
         "scale": {"domain": [milliseconds(since), milliseconds(until)], "nice": False},
     }
-    sides = told_apart("side", shown)
+    sides = series_encoding("side", shown)
     when = {"field": "start", "type": "temporal", "title": "from", "format": "%Y-%m-%d %H:%M:%S"}
     about = f"over the last {_in_words(until - since)}, in spans of {_in_words(every)}"
     counted = ", ".join(f"{name}: {sum(r['requests'] for r in rows if r['side'] == name)}" for name in shown)

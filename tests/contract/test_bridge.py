@@ -132,7 +132,7 @@ def test_several_wrong_fields_are_all_told(trained):
         "model",
         "gate.0",
     }
-    assert trained.ask("check", "no json")["problems"][0]["message"] == "what is to be checked is no JSON"
+    assert trained.ask("check", "no json")["problems"][0]["message"] == "the document to check is not JSON"
 
 
 def test_an_expression_that_may_do_more_is_not_run_while_it_is_typed(trained):

@@ -49,7 +49,7 @@ def test_thousands_of_one_cell_all_arrive(ran):
 
 def test_what_would_be_captured_is_refused_where_it_is_recorded(ran):
     assert (ran["redirected"].status, ran["redirected"].error.cell) == ("raised", 2)
-    assert "check 'prices' would be lost: what this cell displays is captured" in ran["redirected"].error.evalue
+    assert "check 'prices' would be lost: the cell's output is captured" in ran["redirected"].error.evalue
     assert ran["captured"].status == "raised"  # %%capture captures what is raised, too
     assert "cell 2: 1 of 1 metrics and checks never arrived: were they captured" in ran["captured"].detail
 

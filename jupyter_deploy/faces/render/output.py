@@ -1,4 +1,4 @@
-"""The command line's texts, written so that what becomes of them cannot turn a verdict's exit code into another."""
+"""Output of the command line; an error while writing does not change a verdict's exit code."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 
 def write(text: str, stream: TextIO) -> Literal["written", "closed", "failed"]:
-    """Write a text and a line's end.
+    """Write a text and a newline.
 
-    ``closed``: its reader has gone, as in ``nbdeploy logs … | head``, and wants no more; ``failed``: it cannot be
+    ``closed``: its reader has ended, as in ``nbdeploy logs … | head``, and wants no more; ``failed``: it cannot be
     written, which is said on stderr. Afterwards the stream leads nowhere, since Python writes it again when it ends.
     """
     try:
@@ -32,7 +32,7 @@ def write(text: str, stream: TextIO) -> Literal["written", "closed", "failed"]:
 
 
 def as_json(result: Any) -> str:
-    """A verb's domain object, or several, as programs get it."""
+    """Encode a verb's domain object, or several, as JSON."""
     if isinstance(result, Iterable) and not isinstance(result, BaseModel | str):
         return json.dumps([item.model_dump(mode="json") for item in result], ensure_ascii=False)
     document: str = result.model_dump_json()

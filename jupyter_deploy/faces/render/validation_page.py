@@ -17,7 +17,7 @@ _TRACEBACK = 12  # lines; the notebook as it ran has all of them
 
 
 def validation_page(result: Validation) -> Page:
-    """The verdict, each gate's sentence and each check, the cells that failed, and each run."""
+    """Make the page: the verdict, each gate's sentence and each check, the failed cells, and each run."""
     if not result.runs and not result.live:
         return Page("nothing to validate", facts=[("note", note) for note in result.notes])
     named = titles([(run.notebook, run.parameters) for run in result.runs])
@@ -32,7 +32,7 @@ def validation_page(result: Validation) -> Page:
 
 
 _DIED = "the kernel died: "
-"""What the headline has said where it is said why."""
+"""The start of a reason that repeats the headline."""
 
 
 def _lines(result: Validation, runs: Sequence[tuple[str, Run]]) -> list[VerdictLine]:
@@ -79,7 +79,7 @@ def _failed(run: Run) -> bool:
 
 
 def _left_out(runs: Iterable[tuple[str, Run]]) -> list[Block]:
-    """Why runs were not run: mostly all for the same reason."""
+    """List the reasons of runs that did not run: mostly one reason for all."""
     why: dict[str, list[str]] = {}
     for title, run in runs:
         if run.status == "not run":
@@ -94,10 +94,10 @@ def _left_out(runs: Iterable[tuple[str, Run]]) -> list[Block]:
 def _failure(title: str, run: Run) -> Block:
     lines = run.detail.splitlines()
     if run.error is not None:
-        # IPython's rule above a traceback says nothing.
-        told = [line for line in run.error.traceback.splitlines() if line.strip() and not re.fullmatch(r"-+", line)]
-        lines += [line for line in told[-_TRACEBACK:] if line not in lines]
-    what = _end(run) if run.status != "done" else "what came of asking stable"
+        # Without IPython's rule above a traceback.
+        shown = [line for line in run.error.traceback.splitlines() if line.strip() and not re.fullmatch(r"-+", line)]
+        lines += [line for line in shown[-_TRACEBACK:] if line not in lines]
+    what = _end(run) if run.status != "done" else "the run with stable"
     if run.status != "done" and (run.status != "raised" or run.error is None):
         lines = [line for line in lines if line not in run.detail.splitlines()[:1]]  # the title has said it
     if run.executed:

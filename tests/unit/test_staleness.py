@@ -1,4 +1,4 @@
-"""Whether a kernel is stale is looked for once, and whoever types is not kept waiting for it."""
+"""The cache of the stale-kernel check: one run for all edits of a form, which does not wait for it."""
 
 import threading
 
@@ -11,13 +11,13 @@ FOUND = (Finding(check="stale-kernel", severity="warning", message="it is"),)
 
 
 class Looks:
-    """A finder that looks until it may end."""
+    """A finder whose check ends on request."""
 
     def __init__(self):
-        self.asked, self.may_end = [], threading.Event()
+        self.calls, self.may_end = [], threading.Event()
 
     def stale(self, live):
-        self.asked.append(live.cells)
+        self.calls.append(live.cells)
         self.may_end.wait()
         return FOUND
 
@@ -26,16 +26,16 @@ def live(*cells, variable="clf"):
     return Live(None, None, Source(variable=variable), cells=cells)
 
 
-def test_what_takes_longer_is_told_the_next_time_and_looked_for_once():
+def test_a_slow_check_runs_once_and_its_findings_come_with_a_later_call():
     finder = Looks()
     assert stale_findings(live("a = 1"), finder, waited=0.01) is None
     finder.may_end.set()
     assert stale_findings(live("a = 1"), finder, waited=60) == FOUND
     assert stale_findings(live("a = 1"), finder, waited=60) == FOUND
-    assert finder.asked == [("a = 1",)]
+    assert finder.calls == [("a = 1",)]
 
 
-def test_after_another_cell_or_of_another_model_it_is_looked_for_anew(tmp_path):
+def test_another_cell_or_another_model_starts_a_new_check(tmp_path):
     finder = Looks()
     finder.may_end.set()
     path = tmp_path / "a.ipynb"
@@ -45,4 +45,4 @@ def test_after_another_cell_or_of_another_model_it_is_looked_for_anew(tmp_path):
     assert [stale_findings(one, finder, waited=60) for one in asked] == [FOUND] * 3
     path.write_text('{"cells": []}')
     assert stale_findings(saved, finder, waited=60) == FOUND
-    assert len(finder.asked) == 4
+    assert len(finder.calls) == 4

@@ -57,7 +57,7 @@ def recorded(
         warnings.warn(f"these are the last {len(rows)} of {of} recorded rows", stacklevel=2)
     redacted = sorted({name for row in rows for name in row.get("redacted", ())})
     if redacted:
-        words = f"the values of {', '.join(redacted)} are redacted: no model that needs them can be asked these rows"
+        words = f"the values of {', '.join(redacted)} are redacted: a model that needs them cannot answer these rows"
         warnings.warn(words, stacklevel=2)
     frame = _frame(rows)
     frame.attrs["redacted"] = redacted
@@ -72,7 +72,7 @@ def _file(name: str | None, since: str | timedelta | datetime | None, limit: int
     if name is None:
         raise InvalidInput(
             "which endpoint's requests?",
-            "by hand write recorded('NAME'); run it by 'nbdeploy validate … --traffic NAME'",
+            "in an interactive notebook write recorded('NAME'); or run it by 'nbdeploy validate … --traffic NAME'",
         )
     from jupyter_deploy.verbs.recorded_requests import rows_of
     from jupyter_deploy.wiring import Wiring
@@ -93,7 +93,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = pd.DataFrame(instances) if tabular else pd.DataFrame({"instance": pd.Series(instances, dtype=object)})
     features = list(columns.columns)
     for name in ("predicted", "actual"):
-        # As objects: what is missing stays None, and a 1 stays a 1 beside it.
+        # As objects: a missing value stays None, and an integer stays an integer.
         values = pd.Series([row[name] for row in rows], dtype=object)
         columns[_free(name, columns)] = values if values.isna().any() else values.infer_objects()
     columns[_free("release", columns)] = [row["release"] for row in rows]

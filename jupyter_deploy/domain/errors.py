@@ -20,7 +20,7 @@
     │   └── SignatureMismatch   the candidate does not accept stable's requests
     ├── Refused                 possible, but refused by a rule
     │   ├── Conflict            another client changed the endpoint first
-    │   ├── GuardFailed         a check found a reason against the deploy
+    │   ├── CheckFailed         a check found a reason against the deploy
     │   ├── GateFailed          a gate of the endpoint's validations does not hold
     │   │   └── GateInconclusive    too little evidence yet for a decision
     │   ├── ReplayFailed        a clean process gives other answers than the notebook
@@ -155,7 +155,7 @@ class Conflict(Refused):
     code = "conflict"
 
 
-class GuardFailed(Refused):
+class CheckFailed(Refused):
     """A check found a reason against the deploy.
 
     Parameters

@@ -142,13 +142,13 @@ class Jobs(Protocol):
     def add_event(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
         """Add an event; ignored after the job's end."""
 
-    def note_kernel(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
+    def request_capture(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
         """Note the kernel that must capture; ignored if it has begun. ``notebook``: its current file."""
 
-    def capturing(self, job_id: str, kernel: int) -> Job:
+    def start_capture(self, job_id: str, kernel: int) -> Job:
         """Note that a kernel captures; return the complete request. Raises ``Conflict`` if the job was cancelled."""
 
-    def captured(self, job_id: str, tag: str, interpreter: str) -> Job:
+    def finish_capture(self, job_id: str, tag: str, interpreter: str) -> Job:
         """Note the captured snapshot and queue the job. Raises ``Conflict`` if the job no longer waits."""
 
     def claim(self, job_id: str, pid: int) -> Job | None:
@@ -175,12 +175,12 @@ class Jobs(Protocol):
         """Fail the jobs whose process or kernel has ended or never came; return these jobs."""
 
 
-def without_secrets(request: dict[str, Any]) -> dict[str, Any]:
+def shown_request(request: dict[str, Any]) -> dict[str, Any]:
     """Return a verb's request for display: without the values of parameters that are secret by their names."""
-    return {name: _without_secrets(name, value) for name, value in request.items()}
+    return {name: _shown_field(name, value) for name, value in request.items()}
 
 
-def _without_secrets(name: str, value: Any) -> Any:
+def _shown_field(name: str, value: Any) -> Any:
     if name == "parameters_yaml":
         texts = [value] if isinstance(value, str) else value
         return [_yaml_without_secrets(str(text)) for text in texts or ()]

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .base import Value
 from .capture.artifacts import Bento, Environment, Manifest, Snapshot, Source
-from .capture.candidates import ModelFound, Table
+from .capture.candidates import ModelCandidate, Table
 from .capture.findings import Finding
 from .capture.source_changes import Cell
 from .evidence.ground_truth import GroundTruth
 from .images.ports import Imaging
 from .jobs import Jobs
-from .release.endpoint import Endpoint, Release
+from .release.ports import Target
 from .release.resources import Resources
-from .release.status import Counts
 from .requests import Step
 from .results import AtBoot
 from .store_ports import InferenceLog, Store
@@ -92,7 +90,7 @@ class Capturer(Protocol):
     """
 
     def check(self) -> None:
-        """Raise, before slow work, if the store is not writable. Creates nothing."""
+        """Raise StoreError before slow work if the stores are not writable. Creates nothing."""
 
     def stage(self, live: Live, name: str) -> Staged:
         """Write model, example and answers into a temporary folder.
@@ -100,10 +98,10 @@ class Capturer(Protocol):
         Raises InvalidExample, NotCapturable, UnknownSource (no such method).
         """
 
-    def replay(self, staged: Staged, live: Live, told: Callable[[str], None] = lambda _: None) -> Staged:
-        """Answer the example in a clean process; return the snapshot with its lock and the replay's results.
+    def replay(self, staged: Staged, live: Live, report: Callable[[str], None] = lambda _: None) -> Staged:
+        """Answer the example in a clean process, and return the snapshot with the lock and the replay's results.
 
-        Modules of ``live`` that the clean process lacks may be added; ``told`` gets a message. Raises ReplayFailed.
+        Files that the clean process lacks may be added and are passed to ``report``. Raises ReplayFailed.
         """
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
@@ -125,16 +123,13 @@ class Capturer(Protocol):
         """Remove the temporary folders of processes that were killed."""
 
     def cells_behind(self, snapshot: Snapshot) -> Sequence[Cell]:
-        """Return the executed cells that made the model, as far as their syntax shows."""
+        """Return the executed cells behind the model by static analysis."""
 
     def sources(self, snapshot: Snapshot) -> dict[str, str]:
-        """Return the texts of the project's own files in a snapshot, by their names in the manifest.
+        """Return the texts of the project's own files by manifest name, without missing or changed files."""
 
-        Files that are not text, missing or changed since the capture are omitted.
-        """
-
-    def ask(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
-        """Return the model's answers to other instances, from a clean process. Raises ReplayFailed."""
+    def predict(self, snapshot: Snapshot, instances: Sequence[Any]) -> list[Any]:
+        """Return the answers to other instances from a clean process. Raises ReplayFailed."""
 
     def load(self, tag: str) -> Snapshot:
         """Load a snapshot from the model store and verify its digests; nothing is unpickled.
@@ -144,28 +139,30 @@ class Capturer(Protocol):
 
 
 class Finder(Protocol):
-    """Inspects a notebook's variables without running their code, except where a method says so."""
+    """Finds candidates among a notebook's variables without running the user's code, except where noted."""
 
-    def models(self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]) -> list[ModelFound]:
-        """Return the models of a namespace, best first, each with examples; see ``Live`` for the arguments."""
+    def models(
+        self, namespace: Mapping[str, Any], cells: Sequence[str], failed: Mapping[int, int]
+    ) -> list[ModelCandidate]:
+        """Return the models, best first, each with examples; the parameters are as in ``Live``."""
 
     def first_rows(self, value: Any) -> Table:
-        """Return the first rows of an example, and the reason if it is unsuitable."""
+        """Return an example's first rows, and its problem if it is no valid example."""
 
-    def look(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
-        """Return the value of an expression in a tuple; None: it cannot be evaluated without side effects."""
+    def evaluate(self, expression: str, namespace: Mapping[str, Any]) -> tuple[Any] | None:
+        """Evaluate an expression if it has no side effects, in a tuple; else return None."""
 
     def require_method(self, model: Any, method: str | None) -> None:
         """Raise UnknownSource if the object is no model or lacks the method; reads the object's attributes."""
 
     def require_included(self, live: Live) -> None:
-        """Raise InvalidInput for an included file that cannot be packed."""
+        """Raise InvalidInput for an included requested file that cannot be packed."""
 
-    def glance(self, live: Live) -> tuple[Finding, ...]:
-        """Return the findings of fast checks: without calling the model, hashing a table or reading the notebook."""
+    def fast_findings(self, live: Live) -> tuple[Finding, ...]:
+        """Return findings without a call of the model, a hash of a table, or the notebook's file."""
 
-    def stale(self, live: Live) -> tuple[Finding, ...]:
-        """Return the findings of ``stale-kernel``: takes seconds in a notebook of hundreds of cells."""
+    def stale_findings(self, live: Live) -> tuple[Finding, ...]:
+        """Return the findings of ``stale-kernel``, which takes seconds for hundreds of cells."""
 
 
 class Environments(Protocol):
@@ -192,10 +189,11 @@ class Builder(Protocol):
 
 class NotebookRunner(Protocol):
     def cells(self, notebook: Path) -> tuple[str, ...]:
-        """Return the sources of a notebook's code cells. Raises UnknownSource."""
+        """Return the sources of the code cells. Raises UnknownSource."""
 
     def masked(self, cells: Sequence[str]) -> tuple[str, ...]:
-        """Return cells without their secrets, as a snapshot stores them."""
+        """Return the cells with their secrets masked, as in a snapshot."""
+        ...
 
     def run(
         self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
@@ -208,7 +206,7 @@ class NotebookRunner(Protocol):
         Raises UnknownSource, NotebookFailed, KernelDied.
         """
 
-    def ask_again(
+    def predict_again(
         self,
         snapshot: Snapshot,
         cells: Sequence[str],
@@ -217,81 +215,11 @@ class NotebookRunner(Protocol):
         folder: Path,
         interpreter: str,
     ) -> Mapping[str, Any]:
-        """Run cells, and call the resulting model with the snapshot's example: see ``rerun.ask``.
+        """Run cells, and call the resulting model with the snapshot's example: see ``rerun.display_answers``.
 
         They run in a folder, by an interpreter whose environment may lack nbdeploy. A cell that raises does not stop
         the others; ``raised`` lists them. Raises NotebookFailed, KernelDied.
         """
-
-
-class ReleaseHealth(Value):
-    running: bool
-    healthy: bool
-    detail: str = ""
-    limits: tuple[str, ...] = ()
-
-
-class Observation(Value):
-    """The state of an endpoint at a target.
-
-    ``gateway``: whether a process listens at the URL. ``overflowed``: mirrored copies per shadow that the proxy
-    dropped. ``counts``: the proxy's counts of each release with traffic. Cheap enough for one call per second.
-    """
-
-    url: str
-    gateway: bool = True
-    releases: dict[str, ReleaseHealth]
-    overflowed: dict[str, int] = {}
-    counts: dict[str, Counts] = {}
-
-
-class Target(Protocol):
-    """Runs releases: declarative, idempotent methods."""
-
-    def check(self, resources: Resources | None = None, platform: str | None = None) -> None:
-        """Raise, before slow work, if the target cannot start a release, or none with these resources.
-
-        ``platform``: of the release's image, such as linux/amd64. Raises EnvoyMissing, ToolMissing, TargetError,
-        InvalidInput.
-        """
-
-    def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
-        """Start a release until it is healthy *and* answers its example as the notebook did; else stop it and raise.
-
-        A healthy release keeps running; with ``ask`` it must answer its example once more, since a ready release may
-        still hang on a request; with ``renew`` too, and if it fails, it is restarted. Return whether it was started.
-        Raises StartFailed, EnvironmentChanged, EnvoyMissing.
-        """
-
-    def stop(self, release: Release) -> None:
-        """Stop a release; does nothing if it does not run. The last one stops the gateway too."""
-
-    def route(self, endpoint: Endpoint) -> str:
-        """Apply the endpoint's traffic, confirmed; return its URL. If not ``running``, its routes are removed.
-
-        A revision older than the applied one is ignored. Raises RouteNotConfirmed.
-        """
-
-    def observe(self, endpoint: Endpoint) -> Observation:
-        """Observe an endpoint."""
-
-    def observe_all(self, endpoints: Sequence[Endpoint]) -> Mapping[str, Observation]:
-        """Observe several endpoints at once, by name: hundreds take about as long as one."""
-
-    def stand_by(self, release: Release) -> None:
-        """Start a spare process for the next release of a similar model, without waiting for it.
-
-        Does nothing if a spare cannot help.
-        """
-
-    def limits(self, release: Release) -> tuple[str, ...]:
-        """Describe how each limit is enforced; empty: the release has no limit, or never ran. Fast."""
-
-    def lost(self) -> bool:
-        """Whether all processes have ended without a stop, as after a reboot. Fast."""
-
-    def down(self) -> None:
-        """Stop all processes of this target for this user, also those that no store knows."""
 
 
 class Client(Protocol):

@@ -40,7 +40,7 @@ def capture(
 
     Raises
     ------
-    InvalidExample, NotCapturable, GuardFailed, ReplayFailed
+    InvalidExample, NotCapturable, CheckFailed, ReplayFailed
         See ``domain.errors``; nothing is left behind.
     """
     progress("capturing the model, its example and its answers")
@@ -75,7 +75,7 @@ def _told_anew(kept: Snapshot, now: Mapping[str, Any]) -> Snapshot:
 
 
 def _judged(staged: Staged, request: DeployRequest, more: Iterable[Finding] = ()) -> Staged:
-    """With what is waived marked as such; raises GuardFailed."""
+    """With what is waived marked as such; raises CheckFailed."""
     findings = waived((*staged.manifest.findings, *more), request.waive, request.reason)
     refuse(findings, strict=request.strict)
     return replace(staged, manifest=staged.manifest.model_copy(update={"findings": findings}))
@@ -159,7 +159,7 @@ def judged(snapshot: Snapshot, request: DeployRequest) -> Snapshot:
 
     Raises
     ------
-    GuardFailed
+    CheckFailed
         What the checks had found speaks against this deploy.
     """
     findings = waived(snapshot.manifest.findings, request.waive, request.reason)
@@ -204,7 +204,7 @@ def _revived(document: dict[str, Any]) -> errors.DeployError:
     classes = {cls.code: cls for cls in _tree(errors.DeployError)}
     cls = classes.get(document.get("code", ""), errors.DeployError)
     error = cls(document.get("message", ""), document.get("remedy", ""), document.get("details", ""))
-    if isinstance(error, errors.GuardFailed):
+    if isinstance(error, errors.CheckFailed):
         error.findings = tuple(Finding.model_validate(found) for found in document.get("findings", ()))
     return error
 

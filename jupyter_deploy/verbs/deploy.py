@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_deploy.domain.capture.artifacts import Bento, Snapshot, checked_name
-from jupyter_deploy.domain.capture.findings import is_news, require_waivable
+from jupyter_deploy.domain.capture.findings import has_new_findings, require_waivable
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, InvalidName, InvalidTraffic
 from jupyter_deploy.domain.ports import Live, Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -243,7 +243,7 @@ def require_share(request: DeployRequest) -> None:
 def resources_for(request: DeployRequest, before: Endpoint | None, ports: Ports) -> Resources:
     """What is asked for; of what is not, what the settings say, else what the endpoint's stable release has."""
     known = before.release(before.traffic.stable).resources if before else Resources()
-    return known.asked(ports.resources.said()).asked(request.resources)
+    return known.overridden(ports.resources.explicit()).overridden(request.resources)
 
 
 def require_role(request: DeployRequest, before: Endpoint | None) -> None:
@@ -277,9 +277,10 @@ def _is_unchanged(
     if role == "idle" or not same_role or not same_share:
         return False
     release = before.release(snapshot.tag)
-    if (release.digest, (release.redact, release.resources, release.image)) != (snapshot.digest, same) or is_news(
-        snapshot.manifest.findings, release.findings
-    ):
+    if (release.digest, (release.redact, release.resources, release.image)) != (
+        snapshot.digest,
+        same,
+    ) or has_new_findings(snapshot.manifest.findings, release.findings):
         return False
     return check.upcoming.specs == before.validations and (not check.planned or check.matches(release.validation))
 

@@ -12,8 +12,9 @@ from jupyter_deploy.domain.errors import InvalidInput, StoreError, TargetError
 from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.inference import Comparison, Record
 from jupyter_deploy.domain.gates.figures import evaluate, parse_requirement
-from jupyter_deploy.domain.ports import Observation, Ports, ReleaseHealth, Report
+from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Revision
+from jupyter_deploy.domain.release.ports import Observation, ReleaseHealth
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 from jupyter_deploy.domain.requests import (
     CompareRequest,

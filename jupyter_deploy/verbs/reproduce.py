@@ -51,7 +51,7 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
     environment = ports.environments.ensure(wanted, kernel=True)
     doing = f"running the {'notebook' if ran == 'notebook' else 'executed cells'} in it"
     progress(doing)
-    found = ports.notebooks.ask_again(
+    found = ports.notebooks.predict_again(
         snapshot,
         cells,
         lambda words: progress(f"{doing}: {words}", False),

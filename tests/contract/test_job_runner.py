@@ -153,8 +153,8 @@ def test_a_job_that_does_not_stop_is_interrupted_again_and_then_killed(runner, e
 
 def test_a_captured_model_s_job_is_started_when_its_kernel_is_done(runner):
     job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-    runner.jobs.capturing(job_id, os.getpid())
-    runner.jobs.captured(job_id, "churn:gone", sys.executable)
+    runner.jobs.start_capture(job_id, os.getpid())
+    runner.jobs.finish_capture(job_id, "churn:gone", sys.executable)
     failed = ended(runner, job_id)
     assert failed.problem.code == "unknown_source"  # so it ran
     assert "churn:gone" in failed.problem.detail
@@ -247,7 +247,7 @@ def test_the_captured_interpreter_runs_the_job(runner, tmp_path):
     other.write_text(f'#!/bin/sh\necho other >> "{tmp_path}/used"\nexec {sys.executable} "$@"\n')
     other.chmod(0o755)
     job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-    runner.jobs.captured(job_id, "churn:gone", str(other))
+    runner.jobs.finish_capture(job_id, "churn:gone", str(other))
     assert ended(runner, job_id).problem.code == "unknown_source"
     assert (tmp_path / "used").read_text() == "other\n"
 
@@ -256,7 +256,7 @@ def test_an_interpreter_without_nbdeploy_or_that_is_gone_is_named_with_what_to_r
     venv.create(tmp_path / "bare", with_pip=False)
     for python, why in ((tmp_path / "bare" / "bin" / "python", "No module named"), (tmp_path / "gone", "No such file")):
         job_id = start_job(runner, "deploy", {"model": "clf", "name": "churn"}, state="waiting")
-        runner.jobs.captured(job_id, "churn:gone", str(python))
+        runner.jobs.finish_capture(job_id, "churn:gone", str(python))
         failed = ended(runner, job_id)
         assert (failed.state, failed.problem.code) == ("failed", "job_not_started")
         assert f"{python} -m pip install nbdeploy" in failed.problem.remedy
@@ -269,7 +269,7 @@ def test_a_server_without_the_interpreter_does_not_fail_another_servers_job(runn
     monkeypatch.setattr(JobRunner, "_fail", lambda *given: (tried.append(given), fail(*given)))
     runner, python = runners(), tmp_path / "python"  # which only the other one's container has
     job = runner.jobs.create("deploy", {"model": "clf", "name": "churn"}, title="", endpoint=None, state="waiting")
-    runner.jobs.captured(job.id, "churn:gone", str(python))
+    runner.jobs.finish_capture(job.id, "churn:gone", str(python))
     until(lambda: tried)
     assert runner.jobs.job(job.id).state == "queued"
     (tmp_path / "new").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -284,7 +284,7 @@ def test_a_job_that_no_server_can_start_fails_in_the_end(runners, tmp_path, monk
     monkeypatch.setattr(module, "_SPARE_TIMEOUT", 0.5)
     runner = runners()
     job = runner.jobs.create("list", {}, title="list", endpoint=None, state="waiting")
-    runner.jobs.captured(job.id, "churn:1", str(tmp_path / "gone"))
+    runner.jobs.finish_capture(job.id, "churn:1", str(tmp_path / "gone"))
     assert ended(runner, job.id).problem.code == "job_not_started"
 
 
@@ -322,9 +322,9 @@ def test_a_damaged_store_is_the_jobs_problem(home, runners):
 
 PRINTS = """
 import os, subprocess, sys
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 told = []
-with printed(told.append):
+with redirect_output(told.append):
     print("by Python")
     os.write(2, b"by the \\x1b[31mC\\x1b[0m library\\n")
     subprocess.run(["sh", "-c", "echo by a program; sleep 600 >&2 &"])
@@ -356,8 +356,8 @@ def test_all_output_of_a_process_is_logged_even_while_its_child_runs():
 
 PRINTS_ON = """
 import subprocess
-from jupyter_deploy.system.printed import printed
-with printed(lambda text: None):
+from jupyter_deploy.system.output_redirection import redirect_output
+with redirect_output(lambda text: None):
     subprocess.run(["sh", "-c", "yes &"])
 print("afterwards")
 """

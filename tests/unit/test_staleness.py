@@ -16,7 +16,7 @@ class Looks:
     def __init__(self):
         self.calls, self.may_end = [], threading.Event()
 
-    def stale(self, live):
+    def stale_findings(self, live):
         self.calls.append(live.cells)
         self.may_end.wait()
         return FOUND

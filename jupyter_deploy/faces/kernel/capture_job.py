@@ -21,7 +21,7 @@ from jupyter_deploy.domain.requests import DeployRequest, Step
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.render.collision import check_distributions
 from jupyter_deploy.faces.render.problems import problem_of
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.verbs.deploy import capture_live
 from jupyter_deploy.verbs.spare import stand_by_to_capture
 
@@ -48,12 +48,12 @@ def capture_for(job_id: str, shell: Any, ports: Ports, notebook: str | None = No
     """
     jobs = ports.jobs
     try:
-        job = jobs.capturing(job_id, os.getpid())
+        job = jobs.start_capture(job_id, os.getpid())
     except DeployError as error:  # another kernel has the job, it was cancelled, or it is unknown
         return {"job": job_id, "state": "failed", "problem": problem_of(error).model_dump(mode="json")}
     try:
         snapshot = _capture(job, shell, ports, _first_existing(job.notebook, notebook))
-        jobs.captured(job_id, snapshot.tag, sys.executable)
+        jobs.finish_capture(job_id, snapshot.tag, sys.executable)
     except KeyboardInterrupt:
         ended = jobs.end(job_id, "cancelled", problem=_INTERRUPTED)
         return {"job": job_id, "state": ended.state}
@@ -85,7 +85,7 @@ def _capture(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snaps
         with contextlib.suppress(DeployError):  # a lost event stops nothing
             ports.jobs.add_event(job.id, "log", {"text": masked})
 
-    with disk_faults(), printed(log), _redirected(), _interruptible(ports.jobs, job.id):
+    with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)
         snapshot = capture_live(request, ports, report, replace(live, in_cell=False))
     stand_by_to_capture(ports)

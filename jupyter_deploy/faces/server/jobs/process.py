@@ -6,7 +6,7 @@ the process that waits for the next job's id on stdin, so that a job begins with
 stdin, which is the server's pipe.
 
 The settings are those of the environment. If the request names a notebook, its folder is the working directory, and
-the validations of an ``nbdeploy.yaml`` there apply too (``wiring.load_settings``).
+the validations of an ``nbdeploy.yaml`` there apply too (``settings.load_settings``).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from jupyter_deploy.faces.render.output import as_json
 from jupyter_deploy.faces.render.problems import interrupted_problem, problem_of
 from jupyter_deploy.settings import load_settings
 from jupyter_deploy.system.home import default_home
-from jupyter_deploy.system.printed import printed
+from jupyter_deploy.system.output_redirection import redirect_output
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from jupyter_deploy.verbs import BY_NAME, OPERATIONS
 from jupyter_deploy.verbs.spare import stand_by_to_release
@@ -185,7 +185,7 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
         (masked,) = ports.notebooks.masked([text])
         _add_event(jobs, job, "log", {"text": masked})
 
-    with printed(log):
+    with redirect_output(log):
         try:
             with reporting(partial(_add_event, jobs, job), job.number) as report, stop, disk_faults():
                 result = _execute(job, ports, report)
@@ -209,7 +209,7 @@ def _execute(job: Job, ports: Ports, report: Report) -> Any:
     folder = folder_of(request, ports.store)
     if folder is not None:
         os.chdir(folder)
-        ports = Wiring(load_settings(beside=folder)).ports
+        ports = Wiring(load_settings(notebook_folder=folder)).ports
     result = operation.function(request, ports, report)
     if isinstance(result, Deployment):
         stand_by_to_release(result, ports)

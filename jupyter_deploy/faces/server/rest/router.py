@@ -71,7 +71,7 @@ class Router:
             "verb": self._verb,
             "view": self._view,
             "capture": self._capture,
-            "asked": self._note_kernel,
+            "asked": self._request_capture,
             "jobs": self._jobs,
             "job": self._job,
             "cancel": self._cancel,
@@ -133,9 +133,9 @@ class Router:
         self._runner.start(job)  # starts right after the capture: this server owns the job
         return _accepted(job)
 
-    def _note_kernel(self, _: Route, variables: dict[str, str], http: HttpRequest) -> HttpResponse:
+    def _request_capture(self, _: Route, variables: dict[str, str], http: HttpRequest) -> HttpResponse:
         request = KernelNotice.model_validate(object_in(http.body))
-        return json_response(self._ports.jobs.note_kernel(variables["id"], request.kernel, request.notebook))
+        return json_response(self._ports.jobs.request_capture(variables["id"], request.kernel, request.notebook))
 
     def _create_job(self, verb: str, request: Request, given: dict[str, Any], state: JobState) -> Job:
         """Create a job with the request as the client sent it; the job's process validates it again."""

@@ -17,7 +17,7 @@ def add_handlers(server: Any) -> None:
     root = re.escape(url_path_join(server.web_app.settings["base_url"], "nbdeploy"))
     routes = [
         (rf"{root}/events", EventsHandler),
-        (rf"{root}/(views/beside)", NotebookContextHandler),
+        (rf"{root}/(views/notebook_context)", NotebookContextHandler),
         (rf"{root}/(views/.*)", ReadHandler),
         (rf"{root}/(.*)", WorkerHandler),
         (rf"{root}()", WorkerHandler),

@@ -45,7 +45,7 @@ def deployment_page(result: Deployment) -> Page:
         *_metrics(captured.metrics),
         *([("runs from", result.image)] if result.image else []),
         *(("resources", line) for line in result.limits),
-        *([("redacted", f"never written down: {', '.join(result.redact)}")] if result.redact else []),
+        *([("redacted", f"never stored: {', '.join(result.redact)}")] if result.redact else []),
         *validated_facts(result.validation),
         *waiting_facts(result),
         (

@@ -41,7 +41,7 @@ class Sklearn(Framework):
         return steps if type(steps) is list else ()
 
     def chooses_columns(self, model: Any) -> bool:
-        """Return True for a ColumnTransformer; estimators of other libraries, such as LightGBM's, use positions silently."""
+        """Return True for a ColumnTransformer; estimators of other libraries (LightGBM's) use positions silently."""
         return type(model).__module__.partition(".")[0] == "sklearn"
 
     def features(self, model: Any) -> tuple[str, ...] | None:

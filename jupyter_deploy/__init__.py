@@ -16,13 +16,13 @@ from .verbs import BY_NAME
 __version__ = "0.1.0"
 
 _IN_NOTEBOOKS = ("check", "metric", "model", "recorded", "reference")
-"""What a validation notebook calls, wherever it runs."""
+"""Functions of validation notebooks, also in an interactive kernel."""
 
 __all__ = list(BY_NAME)
 __all__ += list(_IN_NOTEBOOKS)
 __all__ += ("DeployError", "model_input", "panel", "serving_role")
 
-_PLACES = {
+_MODULES = {
     "DeployError": ".domain.errors",
     "model_input": ".faces.kernel.model_input",
     "recorded": ".faces.kernel.recorded",
@@ -30,17 +30,16 @@ _PLACES = {
 
 
 def serving_role() -> str | None:
-    """The role in which the model is being asked, for the model's own code.
+    """Return the role of the release that answers the current request, for the model's own code.
 
-    A shadow gets a copy of every request, so whatever its code does beside answering (writing a file, sending a
-    message) would be done twice. ``if jupyter_deploy.serving_role() in ("stable", "canary"):`` does it once.
+    A shadow gets a copy of every request, so a side effect of its code (writing a file, sending a message) would occur
+    twice. ``if jupyter_deploy.serving_role() in ("stable", "canary"):`` limits it to one release.
 
     Returns
     -------
     str or None
-        ``stable``, ``canary``, ``shadow``, ``probe`` (the check at a start) or ``direct`` (past the gateway); None
-        where no request is being answered, as in the notebook. The bento has this function even where this package
-        is not installed.
+        ``stable``, ``canary``, ``shadow``, ``probe`` (the check at a start) or ``direct`` (not through the gateway);
+        None outside a request, as in the notebook. The bento has this function even if this package is not installed.
     """
     module = sys.modules.get(f"{__name__}.serving.role")
     role: str | None = module.serving_role() if module else None
@@ -48,9 +47,9 @@ def serving_role() -> str | None:
 
 
 def __getattr__(name: str) -> Any:
-    """The verbs and others, made when they are first used: importing this package stays cheap."""
-    if name in _PLACES:
-        return getattr(import_module(_PLACES[name], __name__), name)
+    """Make the verbs and other functions at their first use: importing this package stays cheap."""
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name], __name__), name)
     if name in _IN_NOTEBOOKS:
         from .faces.kernel import validation_api
 
@@ -71,12 +70,12 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> Iterable[str]:
-    """The verbs and what modules have anyway."""
+    """Return the module's names with the verbs."""
     return sorted([*globals(), *__all__])
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """``%load_ext jupyter_deploy``: the magics, and how results look in a notebook."""
+    """Load the magics and the formatters of results: ``%load_ext jupyter_deploy``."""
     if _is_rerun():
         from .notebooks import rerun
 

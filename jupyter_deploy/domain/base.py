@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """An immutable value; two with equal fields are equal. How it reads is up to the faces (``text_forms``)."""
+    """An immutable value; two with equal fields are equal. The faces define its text (``text_forms``)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def __str__(self) -> str:
-        """The text form that a face knows of this kind of value, else pydantic's."""
+        """Return a face's text form of this type, else pydantic's."""
         forms = (form(self) for form in text_forms)
         return next((text for text in forms if text is not None), None) or super().__str__()
 
@@ -28,9 +28,9 @@ class FilePath:
     Attributes
     ----------
     written
-        The verb writes it. One that is read may be something else, such as a snapshot's tag.
+        The verb writes it. A file to read may also be another source, such as a snapshot's tag.
     default
-        Is written if the request names none.
+        The file that the verb writes if the request names none.
     """
 
     written: bool = False
@@ -38,24 +38,24 @@ class FilePath:
 
 
 RecordMode = Literal["full", "meta", "off"]
-"""What is recorded of a request: everything; all but inputs, outputs and error messages; nothing."""
+"""Recorded data of a request: everything; everything except inputs, outputs and error messages; nothing."""
 
 text_forms: list[Callable[[Any], str | None]] = []
-"""The faces put theirs in; None: they know no text form of such a value."""
+"""Text forms that the faces add; one returns None for types that it does not know."""
 
 
 def now() -> datetime:
-    """The present, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 
 def percent_in_words(share: float) -> str:
-    """A share as people write it: ``10 %``."""
+    """Format a share: ``10 %``."""
     return f"{100 * share:.4g} %"
 
 
 def size_in_words(size: int) -> str:
-    """Bytes as people write them: ``58 bytes``, ``3.4 MB``."""
+    """Format a number of bytes: ``58 bytes``, ``3.4 MB``."""
     if size < 1000:
         return f"{size} byte{'s' * (size != 1)}"
     unit, factor, digits = next(one for one in _UNITS if size >= one[1] * 0.9995)

@@ -3,37 +3,37 @@
 ::
 
     DeployError
-    ├── InvalidInput            what was asked for cannot be: said before slow work starts
+    ├── InvalidInput            the request is invalid: raised before slow work starts
     │   ├── InvalidName
     │   ├── UnknownEndpoint
     │   ├── UnknownRelease
     │   ├── UnknownRevision
-    │   ├── UnknownRecord       none with this key: purged, or cleared away
+    │   ├── UnknownRecord       no record has this key: purged or expired
     │   ├── UnknownSource       no such variable, notebook or snapshot
     │   ├── UnknownTarget
     │   ├── UnknownJob
-    │   ├── InvalidExample      none, an empty one, one on which the model raises
-    │   ├── InvalidTraffic      shares that cannot be
+    │   ├── InvalidExample      missing, empty, or the model raises on it
+    │   ├── InvalidTraffic      shares that are impossible
     │   ├── NoCandidate
     │   ├── NotCapturable       the object holds something that cannot leave the process
     │   ├── BaseUnfit           a base image that is missing, or of another Python or machine
-    │   └── SignatureMismatch   the candidate would not understand stable's requests
-    ├── Refused                 possible, but not right
-    │   ├── Conflict            somebody else changed the endpoint first
-    │   ├── CheckFailed         a check found what speaks against the deploy
+    │   └── SignatureMismatch   the candidate does not accept stable's requests
+    ├── Refused                 possible, but refused by a rule
+    │   ├── Conflict            another client changed the endpoint first
+    │   ├── CheckFailed         a check found a reason against the deploy
     │   ├── GateFailed          a gate of the endpoint's validations does not hold
-    │   │   └── GateInconclusive    there is too little evidence yet that one holds
-    │   ├── ReplayFailed        a clean process did not answer as the notebook did
+    │   │   └── GateInconclusive    too little evidence yet for a decision
+    │   ├── ReplayFailed        a clean process gives other answers than the notebook
     │   ├── Untrusted           not captured by this user's store
     │   └── CandidateUnhealthy
     ├── TargetError             the machinery behind the endpoint failed
     │   ├── StartFailed
     │   ├── EnvironmentChanged
-    │   ├── EnvironmentNotBuilt an environment of its own cannot be made for a release
+    │   ├── EnvironmentNotBuilt a release's isolated environment cannot be built
     │   ├── EnvoyMissing
-    │   ├── ToolMissing         a program that images are made or moved with is not installed
+    │   ├── ToolMissing         a program for images is not installed
     │   ├── ImageNotBuilt
-    │   ├── RegistryError       a registry that does not answer, does not let in, has no room
+    │   ├── RegistryError       a registry that is down, refuses access or is full
     │   └── RouteNotConfirmed
     ├── NotebookFailed          a cell raised while the notebook ran headless
     │   └── KernelDied
@@ -50,7 +50,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-if TYPE_CHECKING:  # who only names an error, as a starting command does, needs no pydantic
+if TYPE_CHECKING:  # a starting command that only names errors needs no pydantic
     from pydantic import BaseModel
 
 _DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -62,9 +62,9 @@ class DeployError(Exception):
     Parameters
     ----------
     message : str
-        What is wrong, and where.
+        The thing that is wrong, and its place.
     remedy : str
-        What the reader can do about it.
+        The reader's next step.
     details : str
         Long material worth reading after the message (the tail of a log, a difference).
     """
@@ -78,7 +78,7 @@ class DeployError(Exception):
         self.details = details
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For another process: without what only this one knows, such as how its notebook shows it."""
+        """Pickle for another process, without private attributes such as the notebook's traceback."""
         known = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         return type(self), self.args, known
 
@@ -156,12 +156,12 @@ class Conflict(Refused):
 
 
 class CheckFailed(Refused):
-    """A check found what speaks against the deploy.
+    """A check found a reason against the deploy.
 
     Parameters
     ----------
     findings : sequence of domain.findings.Finding
-        Those that do.
+        The findings of these checks.
     """
 
     code = "guard_failed"
@@ -190,7 +190,7 @@ class GateFailed(Refused):
 
 
 class GateInconclusive(GateFailed):
-    """There is too little evidence yet that a gate holds, or that it does not."""
+    """There is too little evidence yet to decide whether a gate holds."""
 
     code = "gate_inconclusive"
 
@@ -261,7 +261,7 @@ class WrongDistribution(DeployError):
 
 @contextmanager
 def disk_faults() -> Iterator[None]:
-    """What any write may meet, wherever it is, is no bug: a full or read-only disk becomes a StoreError."""
+    """Within, a full or read-only disk becomes a StoreError, whichever write meets it."""
     try:
         yield
     except OSError as error:
@@ -269,10 +269,10 @@ def disk_faults() -> Iterator[None]:
             raise
         raise StoreError(
             f"cannot write {error.filename or 'a file'}: {error.strerror}",
-            "make room on that disk or make it writable; NBDEPLOY_HOME, BENTOML_HOME and TMPDIR name other folders",
+            "free space on that disk or make it writable; NBDEPLOY_HOME, BENTOML_HOME and TMPDIR name other folders",
         ) from error
 
 
-def done_by_then(stopped: BaseException) -> str:
-    """What is said to who interrupts an operation: its own notes of what it has done, where it has any."""
+def interruption_notes(stopped: BaseException) -> str:
+    """Return the notes of an interrupted operation on its completed work, if it has any."""
     return "; ".join(getattr(stopped, "__notes__", ())) or "nothing half-made is left"

@@ -53,7 +53,7 @@ class Reader:
         self.text = text
         self._noun = noun
         self._example = example
-        self._tokens = self._scanned(pattern)
+        self._tokens = self._scan(pattern)
         self._next = 0
 
     @property
@@ -94,7 +94,7 @@ class Reader:
         """Raise an error at a position."""
         raise error_at(self._noun, self.text, at, why, f"write, for example, {self._example}")
 
-    def _scanned(self, pattern: re.Pattern[str]) -> Sequence[Token]:
+    def _scan(self, pattern: re.Pattern[str]) -> Sequence[Token]:
         tokens, at = [], 0
         while at < len(self.text):
             if self.text[at].isspace():

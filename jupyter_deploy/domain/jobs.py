@@ -1,4 +1,4 @@
-"""Jobs: slow verbs that go on whoever looks, and what is told of them."""
+"""Jobs: slow verbs that run in the background, and their events."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any, Literal, Protocol
 from pydantic import Field
 
 from .base import Value
-from .secret_names import HIDDEN, is_confidential, shown
+from .secret_names import HIDDEN, hide_secrets, is_confidential
 
 JobState = Literal["waiting", "queued", "running", "done", "failed", "cancelled"]
-"""Waiting: for a kernel to capture its model. Queued: for a process. The last three are ends."""
+"""Waiting: for a kernel to capture the model. Queued: for a process. The last three are final."""
 
 ENDED = ("done", "failed", "cancelled")
 
-KEPT = 200
-"""So many jobs are kept; beyond, those that ended go first, the oldest at once."""
+MAX_JOBS = 200
+"""The store keeps this many jobs; it removes ended jobs first, the oldest ones before others."""
 
-LOG_EVENT, LOG_IN_ALL = 8_000, 256_000
-"""Characters of one event of a log, and of a job's log in all: what is longer is cut, and says so."""
+LOG_EVENT, LOG_TOTAL = 8_000, 256_000
+"""Characters of one log event, and of a job's whole log: longer text is cut, with a note."""
 
-ASKED_WITHIN = timedelta(minutes=2)
-"""A kernel to capture; a tab that was closed before it had asked one never will."""
+KERNEL_REQUEST_TIMEOUT = timedelta(minutes=2)
+"""Time until Lab requests a capture from a kernel; a closed tab never does."""
 
-WAITS_AT_MOST = timedelta(hours=24)
-"""For a kernel that was asked and is busy: what trains overnight is deployed in the morning."""
+KERNEL_WAIT_LIMIT = timedelta(hours=24)
+"""Time to wait for a busy kernel: a model that trains overnight is deployed in the morning."""
 
 _KEY = r"[\"']?([A-Za-z_][\w.-]*)[\"']?\s*:"
 _KEY_IN_YAML = re.compile(_KEY)
@@ -34,21 +34,21 @@ _LINE_OF_YAML = re.compile(rf"(\s*(?:-\s+)*{_KEY})(?:\s|$)")
 
 
 class Problem(Value):
-    """Why something was not done, as RFC 9457 has it, with what to do about it.
+    """The reason for a failure as RFC 9457 defines it, with a remedy.
 
     Attributes
     ----------
     code
-        As the error's class has it, such as ``gate_failed``: stable, for programs.
+        The error class's code, such as ``gate_failed``: stable, for programs.
     errors
-        ``{"loc": [...], "msg": ...}`` for each field that cannot be.
+        ``{"loc": [...], "msg": ...}`` for each invalid field.
     report
-        Path of the page of the validation that refused it; empty: there is none.
+        Path of the report of the validation that refused it; empty: there is none.
     findings
-        What the checks found, as ``domain.findings.Finding`` documents, where that is why.
+        The checks' findings as ``domain.findings.Finding`` documents, if they are the reason.
     revision, history
-        Where somebody else was faster: the present revision, and what has happened since the one that was named, as
-        ``RevisionRow`` documents, newest first.
+        After a conflict: the current revision, and the history since the revision of the request, as ``RevisionRow``
+        documents, newest first.
     """
 
     code: str
@@ -65,25 +65,25 @@ class Problem(Value):
 
 
 class Job(Value):
-    """One slow verb that was asked for.
+    """One run of a slow verb.
 
     Attributes
     ----------
     request
-        The verb's request as a document; what a kernel captured stands in it as ``source`` afterwards. Without
-        parameters that are secret by their names, but for the kernel and the process that need them.
+        The verb's request as a document; after a capture, the snapshot's tag is in ``source``. Parameters that are
+        secret by their names are removed, except for the kernel and the process that need them.
     title
-        For people: ``deploy clf as churn``.
+        Title for people: ``deploy clf as churn``.
     interpreter
         The Python that runs it; empty: the server's.
     asked
-        Process id of the kernel that was asked to capture its model, and does as soon as it is free; None: none was.
+        Process id of the kernel that must capture the model as soon as it is free; None: no kernel must.
     notebook
-        The file of its notebook, where a kernel was asked: it may have been renamed since.
+        The kernel's notebook, if a kernel must capture: it may have been renamed since.
     kernel
-        Process id of the kernel that captures its model; None: none does.
+        Process id of the kernel that captures the model; None: no kernel does.
     steps, step
-        How many there are, and the title of the one that goes on.
+        The number of steps, and the title of the current one.
     result
         The verb's domain object as a document, once it is done.
     """
@@ -109,7 +109,7 @@ class Job(Value):
 
 
 class JobEvent(Value):
-    """Something that became known of a job; ``id`` grows over all jobs, so that a reader can go on after one.
+    """An event of a job; ``id`` increases over all jobs, so that a client can resume after an event.
 
     ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``), ``underway`` (of a
     validation's run: ``domain.validation.Underway``; the last of each run and side is kept), ``log`` (``{text}``, whole
@@ -124,84 +124,84 @@ class JobEvent(Value):
 
 
 class Jobs(Protocol):
-    """Where jobs are kept: several processes write, each change is whole or not there."""
+    """The store of jobs: several processes write, each change atomically."""
 
     def create(
         self, verb: str, request: dict[str, Any], *, title: str, endpoint: str | None, state: JobState = "queued"
     ) -> Job: ...
 
     def job(self, job_id: str) -> Job:
-        """Raises ``UnknownJob``, as all that is asked of one job."""
+        """Return a job. This method and all others with a job's id raise ``UnknownJob``."""
 
     def jobs(self, limit: int = 50) -> list[Job]:
-        """Newest first."""
+        """Return the latest jobs, newest first."""
 
     def active(self) -> list[Job]:
-        """Those that have not ended, oldest first."""
+        """Return the jobs that have not ended, oldest first."""
 
     def add_event(self, job_id: str, kind: Literal["step", "underway", "log"], data: dict[str, Any]) -> None:
-        """Note what happens; of a job that has ended nothing more is noted."""
+        """Add an event; ignored after the job's end."""
 
     def request_capture(self, job_id: str, kernel: int, notebook: str | None = None) -> Job:
-        """A kernel was asked to capture, and may be busy; no news if it has begun. ``notebook``: its present file."""
+        """Note the kernel that must capture; ignored if it has begun. ``notebook``: its current file."""
 
     def start_capture(self, job_id: str, kernel: int) -> Job:
-        """A kernel has begun; the request is whole. Raises ``Conflict`` if the job waits no more (it was cancelled)."""
+        """Note that a kernel captures; return the complete request. Raises ``Conflict`` if the job was cancelled."""
 
     def finish_capture(self, job_id: str, tag: str, interpreter: str) -> Job:
-        """What the kernel captured: the job is queued. Raises ``Conflict`` if it waits no more."""
+        """Note the captured snapshot and queue the job. Raises ``Conflict`` if the job no longer waits."""
 
     def claim(self, job_id: str, pid: int) -> Job | None:
-        """The process that runs it is given the whole request; None: it is not queued (any more)."""
+        """Claim a queued job for a process, with the complete request; None: the job is not queued."""
 
     def withdraw(self, job_id: str) -> Job:
-        """Cancel it if no process runs it yet; the job as it is now."""
+        """Cancel a job if no process runs it yet; return its current state."""
 
     def signal(self, job_id: str, number: int) -> bool:
-        """Send a signal to the process that runs it; False: none does, or it has gone.
+        """Send a signal to the job's process; False: there is none, or it has ended.
 
-        Raises ``Conflict`` if it runs where no signal of ours reaches: in another container, on another machine.
+        Raises ``Conflict`` if the process is out of reach: in another container or on another machine.
         """
 
     def end(self, job_id: str, state: JobState, *, result: Any = None, problem: Problem | None = None) -> Job:
-        """The first end counts."""
+        """End a job; only the first end counts."""
 
     def events(self, after: int = 0, *, job_id: str | None = None, limit: int = 500) -> list[JobEvent]: ...
 
     def latest(self) -> int:
-        """The highest event's id; 0: there was none."""
+        """Return the id of the latest event; 0: there is none."""
 
     def sweep(self) -> list[Job]:
-        """End as failed what runs or waits while its process, or its kernel, has gone, or never came; those jobs."""
+        """Fail the jobs whose process or kernel has ended or never came; return these jobs."""
 
 
 def shown_request(request: dict[str, Any]) -> dict[str, Any]:
-    """A verb's request as it may be shown: without the values of parameters that are secret by their names."""
+    """Return a verb's request for display: without the values of parameters that are secret by their names."""
     return {name: _shown_field(name, value) for name, value in request.items()}
 
 
 def _shown_field(name: str, value: Any) -> Any:
     if name == "parameters_yaml":
         texts = [value] if isinstance(value, str) else value
-        return [_told_yaml(str(text)) for text in texts or ()]
+        return [_yaml_without_secrets(str(text)) for text in texts or ()]
     if name in ("parameter", "matrix") and not isinstance(value, dict):
         pairs = [str(text).partition("=") for text in ([value] if isinstance(value, str) else value or ())]
-        return [f"{key}{equals}{shown(key, text)}" for key, equals, text in pairs]
-    return shown("", value)  # a field's own name says nothing: --trust, require_token, …
+        return [f"{key}{equals}{hide_secrets(key, text)}" for key, equals, text in pairs]
+    return hide_secrets("", value)  # the field's own name is no evidence: --trust, require_token, …
 
 
-def _told_yaml(text: str) -> str:
-    """Without what stands below or beside a secret's name; nothing of a text in which that cannot be told apart."""
+def _yaml_without_secrets(text: str) -> str:
+    """Remove the value of each secret's name; hide the whole text if its layout does not show where the value ends."""
     lines: list[str] = []
-    within: int | None = None  # the column of a secret's name, as long as its value goes on
+    within: int | None = None  # the column of a secret's name, within its value
     for line in text.split("\n"):
-        found = _LINE_OF_YAML.match(line)
-        if within is not None and (found is None or found.start(2) > within):
+        match = _LINE_OF_YAML.match(line)
+        if within is not None and (match is None or match.start(2) > within):
             continue
         within = None
-        if found is not None and is_confidential(found[2]):
-            lines.append(f"{found[1]} {HIDDEN}")
-            within = found.start(2)
+        if match is not None and is_confidential(match[2]):
+            lines.append(f"{match[1]} {HIDDEN}")
+            within = match.start(2)
         elif any(map(is_confidential, _KEY_IN_YAML.findall(line))):
             return HIDDEN
         else:
@@ -210,23 +210,23 @@ def _told_yaml(text: str) -> str:
 
 
 def log_within(text: str, before: int) -> str | None:
-    """As much of a log's next piece as is kept after so many characters; None: nothing any more."""
-    if before >= LOG_IN_ALL:
+    """Cut the next part of a log that has ``before`` characters; None: the log is full."""
+    if before >= LOG_TOTAL:
         return None
     if len(text) > LOG_EVENT:
         text = f"{text[:LOG_EVENT]} … (cut: {len(text) - LOG_EVENT} characters more)"
-    if before + len(text) < LOG_IN_ALL:
+    if before + len(text) < LOG_TOTAL:
         return text
-    return f"{text[: LOG_IN_ALL - before]}\n… (this job's log is longer; the rest of it is not kept)"
+    return f"{text[: LOG_TOTAL - before]}\n… (the rest of this job's log is not stored)"
 
 
-def gone(job: Job) -> Problem:
-    """What is said of a job whose process, or whose kernel, went without a last word."""
+def killed_problem(job: Job) -> Problem:
+    """Make the problem of a job whose process or kernel ended without a result."""
     if job.state == "waiting":
         detail = "the notebook's kernel ended before it had captured the model"
         if job.kernel is None:
             detail = (
-                "no kernel was asked to capture the model: the notebook's tab was closed, or its kernel was away"
+                "no kernel captured the model: the notebook's tab was closed, or its kernel was not running"
                 if job.asked is None
                 else "the notebook's kernel ended, or was busy for a day, before it began to capture the model"
             )
@@ -242,8 +242,8 @@ def gone(job: Job) -> Problem:
         code="killed",
         title="The job was killed",
         status=500,
-        detail=f"the process of this job went without a last word{where}: it was killed, ran out of memory, or the "
+        detail=f"the process of this job ended without a result{where}: it was killed, ran out of memory, or the "
         "machine was restarted",
-        remedy="run 'nbdeploy reconcile' (or Reconcile in the palette), which repairs what was half-made; look whether "
-        "the machine has memory left, and try again",
+        remedy="run 'nbdeploy reconcile' (or Reconcile in the palette), which repairs partial changes; check that "
+        "the machine has free memory, and try again",
     )

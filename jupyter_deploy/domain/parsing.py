@@ -14,7 +14,7 @@ from .expressions import SECONDS
 
 
 def parse_shares(given: Any) -> Any:
-    """``TAG=PERCENT`` texts (one or a list) as a mapping; a mapping stays as it is.
+    """Parse ``TAG=PERCENT`` texts (one or a list) into a mapping; a mapping stays as it is.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def parse_shares(given: Any) -> Any:
                 f"'{text}' is not TAG=PERCENT", "write, for example, --shadow 1a2b3c4d=100; in Python {'1a2b3c4d': 100}"
             )
         if tag in shares:
-            raise InvalidTraffic(f"{tag} stands twice", "name each release once")
+            raise InvalidTraffic(f"{tag} is named twice", "name each release once")
         shares[tag] = number
     return shares
 
@@ -54,12 +54,12 @@ def parse_duration(given: Any) -> Any:
 
 
 def parse_tolerance(given: Any) -> Any:
-    """``1%`` or ``0.01`` as a share of at least 0.
+    """Parse ``1%`` or ``0.01`` into a share of at least 0.
 
     Raises
     ------
     InvalidInput
-        It is none.
+        The text is not such a share.
     """
     if given is None:
         return None
@@ -77,12 +77,12 @@ def parse_tolerance(given: Any) -> Any:
 
 
 def parse_sample(given: Any) -> Any:
-    """``10%`` or ``0.1`` as a share above 0, at most 1.
+    """Parse ``10%`` or ``0.1`` into a share above 0, at most 1.
 
     Raises
     ------
     InvalidInput
-        It is none.
+        The text is not such a share.
     """
     if given is None:
         return None
@@ -94,11 +94,11 @@ def parse_sample(given: Any) -> Any:
     if 0 < number <= 1:
         return number
     hint = f"did you mean {text}%?" if 1 < number <= 100 else "write 10%, 0.1 or, for all of them, 1"
-    raise InvalidInput(f"'{given}' is no share of the requests", f"{hint}; --record off records none")
+    raise InvalidInput(f"'{given}' is not a share of the requests", f"{hint}; --record off records none")
 
 
 def parse_moment(given: Any) -> Any:
-    """``7d`` (so long ago) as a timedelta, ``2026-11-25T12:00`` as a datetime; without a zone it is local time."""
+    """Parse ``7d`` (ago) into a timedelta, ``2026-11-25T12:00`` into a datetime; without a zone it is local time."""
     if not isinstance(given, str):
         return given
     try:
@@ -114,7 +114,7 @@ def parse_moment(given: Any) -> Any:
 
 
 def _requirements(given: Any) -> Any:
-    from .gates.figures import check_requirements  # noqa: PLC0415 - figures and comparisons, which --help needs not
+    from .gates.figures import check_requirements  # noqa: PLC0415 - figures and comparisons, which --help does not need
 
     return check_requirements(given)
 

@@ -1,4 +1,4 @@
-"""What the operations need of the outside world, as Protocols; ``wiring`` chooses who plays each part."""
+"""The ports of the operations, as Protocols; ``wiring`` chooses the implementations."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ from .validation.scaffold_ports import Starter
 from .validation.validation import Underway, ValidationSpec
 
 Report = Callable[[Step | Underway], None]
-"""Told of the steps of a long operation, and of each notebook among several."""
+"""Gets the steps of a long operation, and the progress of each of several notebooks."""
 
 
 @dataclass(frozen=True)
 class Live:
-    """A live object in a running kernel, with what is needed to capture it.
+    """A live object in a running kernel, with the context for its capture.
 
     Attributes
     ----------
     cells
         Source of the executed cells, in order of execution: the first is In [1].
     failed
-        Those of them that raised: number of the cell -> the line (from 1) that did, 0 where it is not known.
+        The cells that raised: a cell's number -> the line (from 1) of the error, 0 if it is unknown.
     project
-        The folder whose modules and files are the user's own.
+        The folder of the user's own modules and files.
     namespace
-        The notebook's variables, to be looked at only.
+        The notebook's variables, read only.
     signature, training
-        A pydantic model of one instance, and the table that the model was fitted on, where they were named.
+        A pydantic model of one instance, and the training table, if the request names them.
     include
-        Files and folders that go in although they are not the project's.
+        Files and folders to pack although they are not in the project.
     began
-        When cells began to run, by execution count, in seconds since 1970; only those that were watched.
+        Start times of the watched cells, by execution count, in seconds since 1970.
     in_cell
-        The last of the cells is the one that deploys; else somebody clicked beside them.
+        The last cell is the one that deploys; False for a deploy from JupyterLab.
     """
 
     model: Any
@@ -69,12 +69,12 @@ class Live:
 
 @dataclass(frozen=True)
 class Staged:
-    """A snapshot on its way: files in a temporary folder, not yet proved nor stored.
+    """An unfinished snapshot: files in a temporary folder, not proved and not stored yet.
 
     Attributes
     ----------
     changed
-        Files that the model wrote to while it was asked in the notebook.
+        Files that the model wrote during its calls in the notebook.
     """
 
     folder: Path
@@ -84,9 +84,9 @@ class Staged:
 
 
 class Capturer(Protocol):
-    """From a live object to a snapshot in the model store, by way of a clean process.
+    """Captures a live object as a snapshot in the model store, proved in a clean process.
 
-    After an OSError, of a full disk and the like, nothing is left behind.
+    After an OSError, such as a full disk, no files remain.
     """
 
     def check(self) -> None:
@@ -105,16 +105,16 @@ class Capturer(Protocol):
         """
 
     def keep(self, staged: Staged, remember: Callable[[Snapshot], None]) -> Snapshot:
-        """Store it under an exact tag and have it remembered; if that fails, it is not stored either."""
+        """Store the snapshot under an exact tag and call ``remember``; if that fails, the snapshot is not stored."""
 
     def move(self, snapshot: Snapshot, environment: Environment, remember: Callable[[Snapshot], None]) -> Snapshot:
-        """The same model, proved and to be served in another environment with the same lock: another snapshot.
+        """Prove the model in another environment with the same lock, and store it as another snapshot.
 
-        One that is there is used as it is. Raises ReplayFailed.
+        An existing snapshot is returned. Raises ReplayFailed.
         """
 
     def stand_by(self) -> None:
-        """Have what the next replay in this process needs start now; does nothing if there was none yet."""
+        """Start the clean process of the next replay now; does nothing before the first replay."""
 
     def discard(self, staged: Staged) -> None:
         """Remove the temporary folder; does nothing after ``keep``."""
@@ -132,7 +132,7 @@ class Capturer(Protocol):
         """Return the answers to other instances from a clean process. Raises ReplayFailed."""
 
     def load(self, tag: str) -> Snapshot:
-        """A snapshot in the model store, its digests verified; nothing is unpickled.
+        """Load a snapshot from the model store and verify its digests; nothing is unpickled.
 
         Raises UnknownSource, StoreError.
         """
@@ -153,10 +153,10 @@ class Finder(Protocol):
         """Evaluate an expression if it has no side effects, in a tuple; else return None."""
 
     def require_method(self, model: Any, method: str | None) -> None:
-        """Raise UnknownSource if the object is no model or has no such method; reads the object's attributes."""
+        """Raise UnknownSource if the object is no model or lacks the method; reads the object's attributes."""
 
     def require_included(self, live: Live) -> None:
-        """Raise InvalidInput for a requested file that cannot be packed."""
+        """Raise InvalidInput for an included requested file that cannot be packed."""
 
     def fast_findings(self, live: Live) -> tuple[Finding, ...]:
         """Return findings without a call of the model, a hash of a table, or the notebook's file."""
@@ -167,24 +167,24 @@ class Finder(Protocol):
 
 class Environments(Protocol):
     def ensure(self, captured: Environment, *, kernel: bool = False) -> Environment:
-        """An environment of its own with the same lock; one that is there is used.
+        """Return an isolated environment with the same lock; an existing one is reused.
 
-        With ``kernel`` notebooks can be run in it. Raises EnvironmentNotBuilt.
+        With ``kernel`` it can run notebooks. Raises EnvironmentNotBuilt.
         """
 
 
 class Builder(Protocol):
     def build(self, snapshot: Snapshot) -> Bento:
-        """The bento of a snapshot; an existing one is returned as it is.
+        """Return the bento of a snapshot; an existing one is not built again.
 
-        Raises StoreError; nothing half-made is left, nor after a full disk's OSError.
+        Raises StoreError. After an error, also a full disk's OSError, no partial bento remains.
         """
 
     def prepared(self) -> AbstractContextManager[None]:
-        """Within, a build may begin at once: what it needs is made ready meanwhile, in the background."""
+        """Within, a background process prepares a build, so that it can begin at once."""
 
     def stand_by(self) -> None:
-        """Have what the next build in this process needs start now."""
+        """Start the process of the next build now."""
 
 
 class NotebookRunner(Protocol):
@@ -198,10 +198,10 @@ class NotebookRunner(Protocol):
     def run(
         self, notebook: Path, last_cell: str, on_cell: Callable[[str], None], expressions: Sequence[str] = ()
     ) -> Mapping[str, Any]:
-        """Run a notebook headless, then ``last_cell`` in the same kernel; what that cell displayed by MIME type.
+        """Run a notebook headless, then ``last_cell`` in the same kernel; return that cell's output by MIME type.
 
-        ``on_cell`` is told in words which cell begins. The notebook's own deploys are left out; a cell that raises for
-        that reason is passed over, and told, unless it makes something that ``expressions`` come from.
+        ``on_cell`` gets a description of each cell that begins. The notebook's own deploys are skipped; a cell that
+        raises for that reason is skipped with a message, unless ``expressions`` depend on it.
 
         Raises UnknownSource, NotebookFailed, KernelDied.
         """
@@ -215,41 +215,41 @@ class NotebookRunner(Protocol):
         folder: Path,
         interpreter: str,
     ) -> Mapping[str, Any]:
-        """Run cells, and ask what they leave in the snapshot's variable its example: see ``rerun.display_answers``.
+        """Run cells, and call the resulting model with the snapshot's example: see ``rerun.display_answers``.
 
-        They run in a folder, by an interpreter in whose environment nbdeploy need not be. A cell that raises
-        stops nothing; ``raised`` has them in words. Raises NotebookFailed, KernelDied.
+        They run in a folder, by an interpreter whose environment may lack nbdeploy. A cell that raises does not stop
+        the others; ``raised`` lists them. Raises NotebookFailed, KernelDied.
         """
 
 
 class Client(Protocol):
     def post(self, url: str, body: Any) -> tuple[int, Mapping[str, str], Any]:
-        """POST JSON; status, headers (lower-case names) and the parsed body (its text, if it is not JSON).
+        """POST JSON; return status, headers (lower-case names) and the parsed body (its text, if it is not JSON).
 
-        Raises TargetError when nobody listens.
+        Raises TargetError if no process listens.
         """
 
     def public(self, url: str) -> str | None:
-        """Where people and programs elsewhere find what is at ``url`` on this machine; None: nowhere."""
+        """Return the address of ``url`` for other machines; None: there is none."""
 
     def command(self, url: str, body: Any) -> str:
-        """A line for a shell that posts JSON to ``url``, or to its public address; with no secret in it."""
+        """Return a shell command that posts JSON to ``url``, or to its public address, without secrets."""
 
     def header_file(self) -> Path | None:
-        """A file whose one line is the header that requests must carry; None: they need none."""
+        """Return a file with the header that requests must carry; None: they need none."""
 
 
 class Boot(Protocol):
     def switch(self, *, on: bool) -> AtBoot:
-        """Have the endpoints brought back after each boot, or no longer. Raises StoreError."""
+        """Reconcile at each boot, or no longer. Raises StoreError."""
 
 
 class Ports(Protocol):
-    """All parts; each may be made when it is first asked for."""
+    """All ports; each may be made at its first use."""
 
     @property
     def home(self) -> Path:
-        """Where all state is."""
+        """The folder of all state."""
 
     @property
     def capturer(self) -> Capturer: ...
@@ -292,11 +292,11 @@ class Ports(Protocol):
 
     @property
     def specs(self) -> Sequence[ValidationSpec]:
-        """What ``nbdeploy.yaml`` wants validated, with absolute paths."""
+        """The validations of ``nbdeploy.yaml``, with absolute paths."""
 
     @property
     def redact(self) -> Sequence[str]:
-        """The columns that ``nbdeploy.yaml`` wants redacted."""
+        """The columns that ``nbdeploy.yaml`` redacts."""
 
     @property
     def servers(self) -> ModelServers: ...
@@ -321,8 +321,8 @@ class Ports(Protocol):
 
     @property
     def stands_by(self) -> bool:
-        """Whether processes may be started ahead for the next deploy."""
+        """Whether spare processes may be started for the next deploy."""
 
     @property
     def resources(self) -> Resources:
-        """What a release may use where a deploy does not say it; only what was said."""
+        """The default resources of releases; only those that are set."""

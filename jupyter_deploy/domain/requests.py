@@ -1,4 +1,4 @@
-"""What each verb is asked with. A field here is an option on every face; its description is the help."""
+"""The requests of the verbs. A field here is an option on every face; its description is the help text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .parsing import Moment, Requirements, Sample, Shares, Tolerance
 from .release.resources import ResourceOptions
 from .validation.parameters import Parameters, Texts
 
-# pydantic warns of a field that has the name of a method which it no longer wants to be called.
+# pydantic warns of a field with the name of a deprecated method.
 warnings.filterwarnings("ignore", 'Field name "validate" in "DeployRequest" shadows', UserWarning)
 
 
@@ -26,14 +26,14 @@ class Step(Value):
 
 Record = Annotated[
     RecordMode | None,
-    Field(description="What is recorded of each request: full, meta (no inputs, outputs and error messages), off."),
+    Field(description="Data to record of each request: full, meta (no inputs, outputs and error messages), off."),
 ]
 RecordSample = Annotated[
     Sample | None,
-    Field(description="The share of the requests that is recorded, such as 10%, the same ones of stable and shadows."),
+    Field(description="Share of the requests to record, such as 10%; the same requests for stable and shadows."),
 ]
-Reason = Annotated[str, Field(description="Why; kept in the history.")]
-Force = Annotated[bool, Field(description="Do it although gates do not hold; needs a reason, which is kept for good.")]
+Reason = Annotated[str, Field(description="The reason; stored in the history.")]
+Force = Annotated[bool, Field(description="Continue although gates do not hold; needs a reason, which is stored.")]
 IfRevision = Annotated[int | None, Field(description="Refuse if the endpoint is not at this revision.")]
 EndpointName = Annotated[str, Field(description="The endpoint's name.", json_schema_extra={"positional": True})]
 
@@ -48,35 +48,33 @@ class DeployRequest(Request):
     """Capture a model, prove it in a clean process, and release it behind an endpoint.
 
     The first release of an endpoint becomes stable; a later one starts as a shadow: it gets a copy of every request
-    and its answers go to the records alone. An unchanged model is a no-op; a changed one takes the place of the not
-    yet promoted candidate that came from the same notebook and variable.
+    and its answers go only to the records. An unchanged model is a no-op; a changed one replaces the candidate from
+    the same notebook and variable that is not promoted yet.
     """
 
     source: Annotated[str | None, FilePath()] = Field(
         default=None,
-        description="A notebook (run headless with all its cells, then its variable is captured) or a snapshot's tag; "
+        description="A notebook (runs headless with all its cells, then its variable is captured) or a snapshot's tag; "
         "in a magic: the variable that holds the model.",
         json_schema_extra={"positional": True},
     )
     name: str | None = Field(default=None, description="The endpoint's name (default: the snapshot's).")
     model: str | None = Field(default=None, description="The notebook's variable that holds the model.")
     method: str | None = Field(
-        default=None, description="The method that answers (default: predict if there is one, else the call itself)."
+        default=None, description="The method to serve (default: predict if there is one, else the call itself)."
     )
-    example: str | None = Field(
-        default=None, description="An expression for what the model is called with, such as 'X_test[:5]'."
-    )
+    example: str | None = Field(default=None, description="An expression for the model's input, such as 'X_test[:5]'.")
     role: Literal["auto", "stable", "shadow", "canary"] = Field(
         default="auto", description="The release's role; auto: first stable, later shadow."
     )
     percent: float | None = Field(
         default=None, description="Share of the requests (default: 100 for a shadow, 10 for a canary)."
     )
-    keep: bool = Field(default=False, description="Keep the candidate that this one would replace.")
+    keep: bool = Field(default=False, description="Keep the candidate that this release would replace.")
     signature: str | None = Field(
         default=None,
-        description="An expression for a pydantic model that says what one instance may be (default: what the example "
-        "and the annotations say).",
+        description="An expression for a pydantic model of one instance (default: inferred from the example and the "
+        "annotations).",
     )
     training: str | None = Field(
         default=None,
@@ -84,27 +82,27 @@ class DeployRequest(Request):
     )
     include: Annotated[tuple[str, ...], FilePath()] = Field(
         default=(),
-        description="A file or folder to pack although it is outside of the project, hidden or large (repeatable).",
+        description="A file or folder to pack although it is outside the project, hidden or large (repeatable).",
     )
     strict: bool = Field(default=False, description="Warnings of the checks refuse the deploy too.")
     waive: tuple[str, ...] = Field(
-        default=(), description="Let the findings of this check pass (repeatable); needs a reason, which is kept."
+        default=(), description="Ignore the findings of this check (repeatable); needs a reason, which is stored."
     )
     isolated: bool = Field(
         default=False,
-        description="Serve it from an environment of its own, built from the lock: what is installed later beside "
-        "the notebook does not touch it.",
+        description="Serve it from its own environment, built from the lock: later installations in the notebook's "
+        "environment do not affect it.",
     )
     validate: Annotated[Texts, FilePath()] = Field(  # type: ignore[assignment]
         default=(),
         description="A validation notebook that the release must pass, as must later ones of this endpoint "
-        "(repeatable; off: none any more; default: those that the endpoint has, or nbdeploy.yaml's).",
+        "(repeatable; off: remove all; default: the endpoint's own, or those of nbdeploy.yaml).",
     )
     gate: Texts = Field(
         default=(),
-        description="What must hold (repeatable): of what the notebooks measure, such as 'accuracy >= stable - 0.01', "
-        "or, without --validate, of the comparison on live traffic too, such as 'agreement >= 0.99', before it answers "
-        "clients; alone it comes beside the gates that there are.",
+        description="A condition on the notebooks' metrics (repeatable), such as 'accuracy >= stable - 0.01', or, "
+        "without --validate, also on the comparison on live traffic, such as 'agreement >= 0.99', before the release "
+        "answers clients; without --validate it is added to the existing gates.",
     )
     parameter: Parameters = Field(
         default=(),
@@ -114,29 +112,29 @@ class DeployRequest(Request):
     resources: ResourceOptions = Field(
         default={},
         description="NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or "
-        "memory=512MB; any: no limit (default: as nbdeploy.yaml says, else as the endpoint's stable release has).",
+        "memory=512MB; any: no limit (default: those of nbdeploy.yaml, else those of the endpoint's stable release).",
     )
     force: Force = False
     record: Record = None
     record_sample: RecordSample = None
     redact: Texts = Field(
         default=(),
-        description="A column whose values are never written down, neither in records nor in logs (repeatable; off: "
-        "none any more; default: those that stable redacts, and nbdeploy.yaml's).",
+        description="A column whose values are never stored, neither in records nor in logs (repeatable; off: none; "
+        "default: the columns of the stable release and of nbdeploy.yaml).",
     )
     image: str | None = Field(
         default=None,
-        description="HOST/PATH:TAG or HOST/PATH@sha256:…: the release runs from this published image, by podman or "
-        "docker; SOURCE is its snapshot's tag, or is left out.",
+        description="HOST/PATH:TAG or HOST/PATH@sha256:…: run the release from this published image, by podman or "
+        "docker; SOURCE is its snapshot's tag, or is omitted.",
     )
     verify: str | None = Field(
         default=None,
         description="The signer's public key, a file: refuse an image that is not signed by its owner, or that "
         "'nbdeploy verify' does not pass.",
     )
-    target: str = Field(default="local", description="Where it runs.")
+    target: str = Field(default="local", description="The target that runs the release.")
     trust: bool = Field(
-        default=False, description="Unpickle a snapshot that this store did not capture, having seen its origin."
+        default=False, description="Unpickle a snapshot from another store, after you have checked its origin."
     )
     reason: Reason = ""
 
@@ -152,7 +150,7 @@ class DescribeRequest(Request):
 
 
 class TrafficRequest(Request):
-    """Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off."""
+    """Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay."""
 
     name: EndpointName
     shadow: Shares = Field(default={}, description="TAG=PERCENT of the requests copied to a shadow (repeatable).")
@@ -165,7 +163,7 @@ class TrafficRequest(Request):
 
 
 class PromoteRequest(Request):
-    """The candidate becomes stable, at once and without losing a request."""
+    """Make the candidate stable, at once and without losing a request."""
 
     name: EndpointName
     tag: str | None = Field(
@@ -179,7 +177,7 @@ class PromoteRequest(Request):
 
 
 class RollbackRequest(Request):
-    """Back to the releases, the traffic and what is recorded of the previous revision, or of a named one."""
+    """Restore the releases, traffic and recording of the previous revision, or of a named one."""
 
     name: EndpointName
     to: int | None = Field(default=None, description="The revision to go back to (default: the previous one).")
@@ -188,13 +186,13 @@ class RollbackRequest(Request):
 
 
 class HistoryRequest(Request):
-    """The endpoint's revisions: who, when, why, what changed."""
+    """Show the endpoint's revisions: author, time, reason and change."""
 
     name: EndpointName
 
 
 class CompareRequest(Request):
-    """A candidate against stable: a shadow paired on the same requests, a canary unpaired."""
+    """Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired."""
 
     name: EndpointName
     candidate: str | None = Field(
@@ -220,40 +218,39 @@ class CompareRequest(Request):
 
 
 class DiffRequest(Request):
-    """What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.
+    """Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.
 
-    A and B are snapshots' tags (NAME:VERSION; the beginning of the version will do) or an endpoint's name, which means
-    its stable release. An endpoint's name alone compares its candidate with stable; a tag alone with its predecessor,
-    the release that was stable when it came.
+    A and B are snapshots' tags (NAME:VERSION; the beginning of the version is enough) or an endpoint's name, which
+    means its stable release. An endpoint's name alone compares its candidate with stable; a tag alone compares it with
+    its predecessor, the stable release at its deploy.
     """
 
     a: str = Field(
-        description="A tag, or an endpoint's name: what to start from; alone, what to look at.",
+        description="A tag, or an endpoint's name: the model before; without B, the model to inspect.",
         json_schema_extra={"positional": True},
     )
     b: str | None = Field(
         default=None,
-        description="A tag, a version under A's name, or an endpoint's name: what A became.",
+        description="A tag, a version of A's name, or an endpoint's name: the model after.",
         json_schema_extra={"positional": True},
     )
 
 
 class LogsRequest(Request):
-    """The endpoint's records, oldest first."""
+    """Show the endpoint's records, oldest first."""
 
     name: EndpointName
     since: Moment | None = Field(
         default=None, description="Only records of the last 90s, 15m, 1h, 7d, … or since 2026-11-25T12:00."
     )
     role: Literal["stable", "canary", "shadow", "probe", "direct"] | None = Field(
-        default=None, description="Only records of this role; probe: the check at a start; direct: past the gateway."
+        default=None,
+        description="Only records of this role; probe: the start check; direct: not through the gateway.",
     )
     status: int | None = Field(default=None, description="Only this HTTP status.")
-    request_id: tuple[str, ...] = Field(
-        default=(), description="Only what was asked under this x-request-id (repeatable)."
-    )
-    limit: int | None = Field(default=None, ge=1, description="Only the last so many.")
-    follow: bool = Field(default=False, description="Go on with new records until interrupted.")
+    request_id: tuple[str, ...] = Field(default=(), description="Only records of this x-request-id (repeatable).")
+    limit: int | None = Field(default=None, ge=1, description="Only the latest records, at most this many.")
+    follow: bool = Field(default=False, description="Continue with new records until interrupted.")
 
 
 class PredictRequest(Request):
@@ -268,10 +265,10 @@ class PredictRequest(Request):
 
 
 class FeedbackRequest(Request):
-    """Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.
+    """Send ground truth to an endpoint, and show the share that could be joined with its answers.
 
-    Any client can: POST /NAME/feedback takes {"request_id", "row", "actual"}, or {"feedback": [...]} of many. Of a row
-    that comes again the last word counts.
+    Any client can send it: POST /NAME/feedback takes {"request_id", "row", "actual"}, or {"feedback": [...]} of many.
+    If a row is sent again, the last value counts.
     """
 
     name: EndpointName
@@ -283,42 +280,42 @@ class FeedbackRequest(Request):
 
 
 class ReproduceRequest(Request):
-    """Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.
+    """Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.
 
-    Its cells run from the top, up to the one that deployed, in the notebook's folder: what they write there is written,
-    and what they deploy is left out. Where the notebook's file is gone, the cells that were executed run instead.
-    The exit code is 0 when the same answers come, 1 when others do.
+    The cells run from the top, up to the one that deployed, in the notebook's folder: they may write files there, and
+    their deploys are skipped. If the notebook's file is missing, the cells that were executed run instead.
+    The exit code is 0 if the answers are the same, else 1.
     """
 
     tag: str = Field(
-        description="A tag (of a release the beginning of its version will do), or an endpoint's name, which means its "
+        description="A tag (the beginning of a release's version is enough), or an endpoint's name, which means its "
         "stable release.",
         json_schema_extra={"positional": True},
     )
     trust: bool = Field(
         default=False,
-        description="Run the cells of a snapshot that this store did not capture, having seen its origin.",
+        description="Run the cells of a snapshot from another store, after you have checked its origin.",
     )
 
 
 class PurgeRequest(Request):
-    """Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.
+    """Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.
 
     At least one condition is needed.
 
-    With both, only what was asked under one of the ids *and* before the moment goes.
+    With both, only records of one of the ids *and* before the moment are removed.
     """
 
     name: EndpointName
     before: Moment | None = Field(
-        default=None, description="What is older than 7d, 12h, … or was recorded before 2026-11-25T12:00."
+        default=None, description="Records older than 7d, 12h, …, or from before 2026-11-25T12:00."
     )
-    request_id: tuple[str, ...] = Field(default=(), description="What was asked under this x-request-id (repeatable).")
-    dry_run: bool = Field(default=False, description="Count what would go, and leave it.")
+    request_id: tuple[str, ...] = Field(default=(), description="Records of this x-request-id (repeatable).")
+    dry_run: bool = Field(default=False, description="Count the records without removing them.")
 
 
 class StopRequest(Request):
-    """Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back."""
+    """Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again."""
 
     name: EndpointName
     if_revision: IfRevision = None
@@ -326,14 +323,14 @@ class StopRequest(Request):
 
 
 class DownRequest(Request):
-    """Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back."""
+    """Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again."""
 
 
 class ReconcileRequest(Request):
-    """Make what runs equal to what is wanted: after a crash, a kill or a reboot."""
+    """Restore the desired state: after a crash, a kill or a reboot."""
 
     at_boot: Literal["on", "off"] | None = Field(
         default=None,
-        description="Nothing now, but at each boot from now on, by a systemd user unit with the present settings; off: "
-        "no longer.",
+        description="Reconcile at each boot instead of now, by a systemd user unit with the current settings; off: "
+        "remove the unit.",
     )

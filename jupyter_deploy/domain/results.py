@@ -1,4 +1,4 @@
-"""What the verbs return beside endpoints, records and comparisons."""
+"""Results of the verbs, in addition to endpoints, records and comparisons."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .validation.validation import ValidationSpec
 
 
 class Deployment(Value):
-    """A release and the endpoint that it now stands behind.
+    """A release and its endpoint.
 
     ``changed`` is False when the model was deployed already: nothing was started or switched.
-    ``captured`` is what the snapshot holds; ``replaced`` names the candidate that this release took the place of.
-    ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+    ``captured`` is the snapshot's manifest; ``replaced`` names the candidate that this release replaced.
+    ``url`` is for programs on this machine, ``public_url`` (a setting) for all others.
     """
 
     endpoint: str
@@ -32,22 +32,22 @@ class Deployment(Value):
     changed: bool
     replaced: str | None = None
     captured: Manifest
-    changes: Changes | None = Field(default=None, description="Against the release that was stable when it came.")
-    validation: Validated | None = Field(default=None, description="What its validation found; None: it had none.")
-    validations: tuple[ValidationSpec, ...] = Field(default=(), description="What the endpoint asks of releases.")
-    asked_before: str = Field(default="", description="What it asked until now, in words; empty: nothing has changed.")
-    waiting: tuple[str, ...] = Field(default=(), description="What could not be asked of this release yet, and why.")
+    changes: Changes | None = Field(default=None, description="Changes from the release that was stable at its deploy.")
+    validation: Validated | None = Field(default=None, description="The outcome of its validation; None: it had none.")
+    validations: tuple[ValidationSpec, ...] = Field(default=(), description="The endpoint's validations of releases.")
+    asked_before: str = Field(default="", description="The former validations, in words; empty: no change.")
+    waiting: tuple[str, ...] = Field(default=(), description="Postponed validations of this release, with reasons.")
     passed_over: str = Field(
-        default="", description="The nbdeploy.yaml here, where the endpoint asks what was named elsewhere."
+        default="", description="The nbdeploy.yaml that was ignored, since the endpoint has other validations."
     )
-    limits: tuple[str, ...] = Field(default=(), description="How its resources are enforced, one line each.")
-    image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image that it runs from.")
-    redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never written down.")
-    curl: str = Field(description="A command line that asks the endpoint the example.")
+    limits: tuple[str, ...] = Field(default=(), description="The limits on its resources, one line each.")
+    image: str | None = Field(default=None, description="HOST/PATH@sha256:… of the image of the release.")
+    redact: tuple[str, ...] = Field(default=(), description="Columns whose values are never stored.")
+    curl: str = Field(description="A command line that sends the example to the endpoint.")
 
 
 class TrafficChange(Value):
-    """One change of who gets which share: the roles before and after."""
+    """A change of traffic: the roles before and after."""
 
     endpoint: str
     url: str
@@ -55,8 +55,10 @@ class TrafficChange(Value):
     before: dict[str, str]
     after: dict[str, str]
     change: str
-    validation: Validated | None = Field(default=None, description="Of the release that gains; None: it had none.")
-    compared: str = Field(default="", description="What the comparison said of the candidate that was promoted.")
+    validation: Validated | None = Field(
+        default=None, description="Of the release that gains traffic; None: it had none."
+    )
+    compared: str = Field(default="", description="The comparison's verdict on the promoted candidate.")
 
 
 class Prediction(Value):
@@ -70,7 +72,7 @@ class Prediction(Value):
 
 
 class Reconciled(Value):
-    """What had to be done to make what runs equal to what is wanted."""
+    """Changes that a reconciliation made to reach the desired state."""
 
     endpoint: str
     url: str | None
@@ -80,7 +82,7 @@ class Reconciled(Value):
 
 
 class AtBoot(Value):
-    """Whether the endpoints come back after a reboot; ``todo``: the command that is still missing for it."""
+    """Whether the endpoints start again after a reboot; ``todo``: a command that the user must still run."""
 
     unit: str
     on: bool
@@ -88,10 +90,10 @@ class AtBoot(Value):
 
 
 class Purged(Value):
-    """What was taken out for good, or with ``dry_run`` what would be.
+    """Counts of permanently removed data, or with ``dry_run`` of data to be removed.
 
-    ``records``, ``feedback`` (what was told of the answers) and ``ledger_lines`` (the gateway's own log) count lines;
-    ``unreadable`` those that a kill had torn.
+    ``records``, ``feedback`` (ground truth) and ``ledger_lines`` (the gateway's own log) count lines; ``unreadable``
+    counts lines that a kill left incomplete.
     """
 
     endpoint: str
@@ -103,7 +105,7 @@ class Purged(Value):
 
 
 class Stopped(Value):
-    """What no longer runs; records and history are kept."""
+    """Stopped endpoints and releases; records and history remain."""
 
     endpoints: list[str]
     releases: list[str]

@@ -1,4 +1,4 @@
-"""Names whose value is nobody's business, by what they say; such values are never shown and never kept."""
+"""Secret names: parameters and variables whose values are never shown and never stored."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def is_confidential(name: str) -> bool:
     return words[-1] == "token" and (len(words) == 1 or words[-2] not in _HARMLESS_TOKENS)
 
 
-def shown(name: str, value: Any) -> Any:
-    """The value, or ``HIDDEN`` in its place; within mappings by their own keys too."""
+def hide_secrets(name: str, value: Any) -> Any:
+    """Return the value, or ``HIDDEN`` if the name is secret; also for the keys of nested mappings."""
     if value is not None and is_confidential(name):
         return HIDDEN
     if isinstance(value, dict):
-        return {key: shown(str(key), item) for key, item in value.items()}
+        return {key: hide_secrets(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [shown("", item) for item in value]
+        return [hide_secrets("", item) for item in value]
     return value
 
 
-def masked(source: str) -> str:
-    """Python source with the text literals that belong to such names taken out."""
+def mask_literals(source: str) -> str:
+    """Replace the text literals of secret names in Python source."""
 
-    def without(found: re.Match[str]) -> str:
-        if not is_confidential(found["name"]):
-            return found[0]
-        return f'{found["name"]}{found["between"]}"{HIDDEN}"'
+    def mask(match: re.Match[str]) -> str:
+        if not is_confidential(match["name"]):
+            return match[0]
+        return f'{match["name"]}{match["between"]}"{HIDDEN}"'
 
-    return _LITERAL.sub(without, source)
+    return _LITERAL.sub(mask, source)

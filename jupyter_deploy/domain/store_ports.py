@@ -98,10 +98,10 @@ class InferenceLog(Protocol):
         status: int | None = None,
         request_ids: Collection[str] = (),
     ) -> Iterator[Record]:
-        """Yield new records as they are written, for ever."""
+        """Yield new records as they are written, without end."""
 
     def page(self, endpoint: str, record_filter: RecordFilter, *, before: str | None, limit: int) -> RecordPage:
-        """Return a page of records before the key (None: the newest), newest first.
+        """Return a page of records before the key (None: the latest), newest first.
 
         New records do not shift the pages. Raises InvalidInput (an invalid key).
         """

@@ -1,1 +1,1 @@
-"""The thin faces over the operations: command line, magics, Python."""
+"""The thin faces over the operations: command line, magics, Python, panel and server."""

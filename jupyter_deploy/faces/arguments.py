@@ -1,4 +1,4 @@
-"""From a request model to arguments: the one place where a field becomes an option of the CLI, a magic, a function."""
+"""Arguments from request models: here a field becomes an option of the CLI, of a magic, of a function."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ R = TypeVar("R", bound=Request)
 
 
 def is_positional(field: FieldInfo) -> bool:
-    """Whether a field is named by its place."""
+    """Whether a field is a positional argument."""
     extra = field.json_schema_extra
     return isinstance(extra, Mapping) and bool(extra.get("positional"))
 
 
 def options_of(request: type[Request]) -> list[inspect.Parameter]:
-    """The request's fields as parameters of a command: positional ones first, all texts still to be parsed."""
+    """Return the request's fields as parameters of a command: positional ones first, texts not parsed yet."""
     parameters = []
     for name, field in request.model_fields.items():
         positional = is_positional(field)
@@ -49,59 +49,59 @@ def options_of(request: type[Request]) -> list[inspect.Parameter]:
 
 
 def _names(name: str, field: FieldInfo) -> list[str] | None:
-    """Both spellings of an option that has a short one; None: the usual one."""
+    """Return the long and the short spelling of an option; None: it has no short one."""
     extra = field.json_schema_extra
     short = extra.get("short") if isinstance(extra, Mapping) else None
     return [f"--{name.replace('_', '-')}", str(short)] if short else None
 
 
-def joined(request: type[Request], tokens: Sequence[str]) -> list[str]:
-    """The tokens with Papermill's two-token form, ``-p KEY VALUE``, as the one that is parsed: ``-p KEY=VALUE``."""
+def join_pairs(request: type[Request], tokens: Sequence[str]) -> list[str]:
+    """Join Papermill's two-token form, ``-p KEY VALUE``, to the form that is parsed: ``-p KEY=VALUE``."""
     pairs = {
         spelling
         for name, field in request.model_fields.items()
         if isinstance(field.json_schema_extra, Mapping) and field.json_schema_extra.get("pairs")
         for spelling in _names(name, field) or [f"--{name}"]
     }
-    rest, found = list(tokens), []
+    rest, joined = list(tokens), []
     while rest:
-        found.append(rest.pop(0))
-        if found[-1] in pairs and rest:
-            found.append(rest.pop(0))
-            if "=" not in found[-1] and rest:
-                found[-1] += f"={rest.pop(0)}"
-    return found
+        joined.append(rest.pop(0))
+        if joined[-1] in pairs and rest:
+            joined.append(rest.pop(0))
+            if "=" not in joined[-1] and rest:
+                joined[-1] += f"={rest.pop(0)}"
+    return joined
 
 
-def as_typed(name: str, field: FieldInfo) -> str:
-    """What a field is called on the command line: ``--workers/-n``; by its place, ``NOTEBOOKS``."""
+def spelling(name: str, field: FieldInfo) -> str:
+    """Return a field's spelling on the command line: ``--workers/-n``; of a positional one ``NOTEBOOKS``."""
     if is_positional(field):
         return name.upper()
     return "/".join(_names(name, field) or [f"--{name.replace('_', '-')}"])
 
 
 def request_from(request: type[R], given: Mapping[str, Any], *, typed: bool = False) -> R:
-    """Build a request; what pydantic finds wrong becomes one readable error.
+    """Build a request; pydantic's errors become one readable error.
 
-    ``typed``: the options were written on a command line, and are called as they are there.
+    ``typed``: the options come from a command line, and the error spells them accordingly.
 
     Raises
     ------
     InvalidInput
-        Naming the option and what is wrong with it.
+        The error names each invalid option with the reason.
     """
     try:
         return request.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         fields = request.model_fields
-        called = {name: as_typed(name, field) if typed else name for name, field in fields.items()}
+        spellings = {name: spelling(name, field) if typed else name for name, field in fields.items()}
         lines = []
         for problem in error.errors():
             first, *rest = map(str, problem["loc"])
-            where = ".".join([called.get(first, first), *rest])
+            where = ".".join([spellings.get(first, first), *rest])
             lines.append(f"  {where}: {problem['msg'].removeprefix('Value error, ')}")
         raise InvalidInput(
-            "an option is wrong", f"the options are: {', '.join(called.values())}", "\n".join(lines)
+            "an option is wrong", f"the options are: {', '.join(spellings.values())}", "\n".join(lines)
         ) from error
 
 
@@ -126,24 +126,24 @@ def add_command(app: App, name: str, request: type[Request], run: Callable[[Requ
     vars(command)["__signature__"] = signature
     command.__annotations__ = {p.name: p.annotation for p in parameters}
     command.__name__ = name
-    # A paragraph a line: whoever shows it breaks lines where the terminal ends.
+    # One line for each paragraph: the terminal wraps it.
     paragraphs = (inspect.getdoc(request) or "").split("\n\n")
     command.__doc__ = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     app.command(command, name=name)
 
 
 def parse_line(name: str, request: type[Request], tokens: Sequence[str]) -> tuple[Request, Output]:
-    """Parse a magic's line as the command line would.
+    """Parse a magic's line like a command line.
 
     Raises
     ------
     InvalidInput
-        With the parser's own words.
+        The error has the parser's message.
     """
     app = App(name=name, help_flags=(), version_flags=(), result_action="return_value")
     add_command(app, name, request, lambda parsed, output: (parsed, output))
     try:
-        result = app([name, *joined(request, tokens)], exit_on_error=False, print_error=False)
+        result = app([name, *join_pairs(request, tokens)], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         raise InvalidInput(str(error).strip(), f"%{name}? shows the options") from error
     parsed: tuple[Request, Output] = result
@@ -151,7 +151,7 @@ def parse_line(name: str, request: type[Request], tokens: Sequence[str]) -> tupl
 
 
 def _textual(annotation: Any) -> Any:
-    """The type that a command line parses; what has a text form of its own is left to the request model."""
+    """Return the type that a command line parses; the request model parses types with their own text form."""
     if get_origin(annotation) in (Union, types.UnionType):
         parts = [_textual(part) for part in get_args(annotation) if part is not type(None)]
         return parts[0] | None

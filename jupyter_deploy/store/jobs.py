@@ -16,15 +16,15 @@ from pydantic import ValidationError
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.errors import Conflict, UnknownJob
 from jupyter_deploy.domain.jobs import (
-    ASKED_WITHIN,
     ENDED,
-    KEPT,
-    WAITS_AT_MOST,
+    KERNEL_REQUEST_TIMEOUT,
+    KERNEL_WAIT_LIMIT,
+    MAX_JOBS,
     Job,
     JobEvent,
     JobState,
     Problem,
-    gone,
+    killed_problem,
     log_within,
     shown_request,
 )
@@ -54,8 +54,8 @@ _ENDED = f"({', '.join(repr(state) for state in ENDED)})"
 class SqliteJobs:
     """The Jobs port over ``<home>/jobs.sqlite`` (0600).
 
-    ``KEPT`` jobs are stored. An event of a log has at most ``LOG_EVENT`` characters, the whole log ``LOG_IN_ALL``; of a
-    validation's run only the latest ``underway`` event is stored, since each is complete.
+    The store keeps ``MAX_JOBS`` jobs. A log event has at most ``LOG_EVENT`` characters, a job's log ``LOG_TOTAL``;
+    of a validation's run only the latest ``underway`` is kept, since each says all of it.
     """
 
     def __init__(self, home: Path) -> None:
@@ -206,10 +206,10 @@ class SqliteJobs:
             return not is_alive(self._home, job.kernel, at)
         waited = now() - job.created_at
         if job.asked is None:
-            return waited > ASKED_WITHIN
+            return waited > KERNEL_REQUEST_TIMEOUT
         # A kernel with only a request holds no lock: on another host its state is unknown.
         known = bool(at) and (other_host(at) is None or before_boot(at))
-        return waited > WAITS_AT_MOST or (known and not is_alive(self._home, job.asked, at))
+        return waited > KERNEL_WAIT_LIMIT or (known and not is_alive(self._home, job.asked, at))
 
     def _lost(self, job: Job) -> Job | None:
         """End a lost job, unless it changed since the check: its kernel may have captured and ended then."""
@@ -217,7 +217,7 @@ class SqliteJobs:
             latest = self._read(db, job.id)
             if (latest.state, latest.asked, latest.kernel) != (job.state, job.asked, job.kernel):
                 return None
-            return _ended(db, job, "failed", problem=gone(job))
+            return _ended(db, job, "failed", problem=killed_problem(job))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -238,7 +238,7 @@ class SqliteJobs:
         row = db.execute("SELECT document FROM jobs WHERE id = ?", (job_id,)).fetchone() if db else None
         if row is None:
             raise UnknownJob(
-                f"there is no job {job_id}", f"only the last {KEPT} jobs are stored: check the endpoint instead"
+                f"there is no job {job_id}", f"only the last {MAX_JOBS} jobs are stored: check the endpoint instead"
             )
         return self._parsed(row[0])
 
@@ -281,7 +281,7 @@ def _event(db: sqlite3.Connection, job_id: str, kind: str, data: str) -> None:
 
 def _trim(db: sqlite3.Connection) -> None:
     (count,) = db.execute("SELECT count(*) FROM jobs").fetchone()
-    if count > KEPT:
-        oldest = f"SELECT id FROM jobs WHERE state IN {_ENDED} ORDER BY number LIMIT {count - KEPT}"  # noqa: S608
+    if count > MAX_JOBS:
+        oldest = f"SELECT id FROM jobs WHERE state IN {_ENDED} ORDER BY number LIMIT {count - MAX_JOBS}"  # noqa: S608
         db.execute(f"DELETE FROM events WHERE job IN ({oldest})")  # noqa: S608
         db.execute(f"DELETE FROM jobs WHERE id IN ({oldest})")  # noqa: S608

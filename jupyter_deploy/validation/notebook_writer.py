@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jupyter_deploy.domain.errors import Conflict
-from jupyter_deploy.domain.secret_names import is_confidential, shown
+from jupyter_deploy.domain.secret_names import hide_secrets, is_confidential
 
 _PATH_SECRET = 16  # characters from which on a part of an address is a secret
 _MASK = "***"
@@ -135,7 +135,7 @@ class Secrets:
         metadata = self.within(document.metadata, ("kernelspec", "language_info", "tags"))
         run = metadata.get("papermill")
         if isinstance(run, dict) and isinstance(run.get("parameters"), dict):
-            run["parameters"] = {name: shown(name, value) for name, value in run["parameters"].items()}
+            run["parameters"] = {name: hide_secrets(name, value) for name, value in run["parameters"].items()}
         cells = [self._of_cell(cell) for cell in document.cells]
         return nbformat.from_dict({**document, "metadata": metadata, "cells": cells})
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from jupyter_deploy.domain.requests import Request
-from jupyter_deploy.domain.secret_names import HIDDEN, shown
+from jupyter_deploy.domain.secret_names import HIDDEN, hide_secrets
 from jupyter_deploy.domain.validation.parameters import parse_parameters
 
 _AGAIN = "…"
@@ -30,7 +30,7 @@ def retyped(request: Request, *head: str, leave_out: Collection[str] = ()) -> tu
             continue
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, Mapping) else {}
         if extra.get("pairs"):
-            value = {key: shown(key, item) for key, item in parse_parameters(value).items()}
+            value = {key: hide_secrets(key, item) for key, item in parse_parameters(value).items()}
             secrets += [key for key, item in value.items() if item == HIDDEN]
         option = str(extra.get("short", f"--{name.replace('_', '-')}"))
         words += [word for text in _texts(value) for word in ((option, text) if text else (option,))]

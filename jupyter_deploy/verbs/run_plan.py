@@ -12,7 +12,7 @@ from jupyter_deploy.domain.errors import DeployError, InvalidInput
 from jupyter_deploy.domain.gates.gate import Gate
 from jupyter_deploy.domain.gates.parser import parse_gate
 from jupyter_deploy.domain.ports import Ports
-from jupyter_deploy.domain.secret_names import shown
+from jupyter_deploy.domain.secret_names import hide_secrets
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT
 from jupyter_deploy.domain.validation.notebook_calls import asks_for
 from jupyter_deploy.domain.validation.parameters import combinations, parse_matrix, plain_keys
@@ -74,7 +74,7 @@ class Planned:
     @property
     def kept_parameters(self) -> dict[str, Any]:
         """The parameters for the record: JSON values, without those that are secret by name."""
-        return {name: shown(name, value) for name, value in self.plain_parameters.items()}
+        return {name: hide_secrets(name, value) for name, value in self.plain_parameters.items()}
 
     @property
     def plain_parameters(self) -> dict[str, Any]:

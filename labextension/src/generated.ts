@@ -38,7 +38,7 @@ export interface Answers {
   problem: string;
 }
 /**
- * Whether the endpoints come back after a reboot; ``todo``: the command that is still missing for it.
+ * Whether the endpoints start again after a reboot; ``todo``: a command that the user must still run.
  */
 export interface AtBoot {
   unit: string;
@@ -177,7 +177,7 @@ export interface Column {
   distinct: number | null;
 }
 /**
- * A candidate against stable: a shadow paired on the same requests, a canary unpaired.
+ * Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.
  */
 export interface CompareRequest {
   /**
@@ -546,12 +546,12 @@ export interface Counts {
  * Capture a model, prove it in a clean process, and release it behind an endpoint.
  *
  * The first release of an endpoint becomes stable; a later one starts as a shadow: it gets a copy of every request
- * and its answers go to the records alone. An unchanged model is a no-op; a changed one takes the place of the not
- * yet promoted candidate that came from the same notebook and variable.
+ * and its answers go only to the records. An unchanged model is a no-op; a changed one replaces the candidate from
+ * the same notebook and variable that is not promoted yet.
  */
 export interface DeployRequest {
   /**
-   * A notebook (run headless with all its cells, then its variable is captured) or a snapshot's tag; in a magic: the variable that holds the model.
+   * A notebook (runs headless with all its cells, then its variable is captured) or a snapshot's tag; in a magic: the variable that holds the model.
    */
   source?: string | null;
   /**
@@ -563,11 +563,11 @@ export interface DeployRequest {
    */
   model?: string | null;
   /**
-   * The method that answers (default: predict if there is one, else the call itself).
+   * The method to serve (default: predict if there is one, else the call itself).
    */
   method?: string | null;
   /**
-   * An expression for what the model is called with, such as 'X_test[:5]'.
+   * An expression for the model's input, such as 'X_test[:5]'.
    */
   example?: string | null;
   /**
@@ -579,11 +579,11 @@ export interface DeployRequest {
    */
   percent?: number | null;
   /**
-   * Keep the candidate that this one would replace.
+   * Keep the candidate that this release would replace.
    */
   keep?: boolean;
   /**
-   * An expression for a pydantic model that says what one instance may be (default: what the example and the annotations say).
+   * An expression for a pydantic model of one instance (default: inferred from the example and the annotations).
    */
   signature?: string | null;
   /**
@@ -591,7 +591,7 @@ export interface DeployRequest {
    */
   training?: string | null;
   /**
-   * A file or folder to pack although it is outside of the project, hidden or large (repeatable).
+   * A file or folder to pack although it is outside the project, hidden or large (repeatable).
    */
   include?: string[];
   /**
@@ -599,19 +599,19 @@ export interface DeployRequest {
    */
   strict?: boolean;
   /**
-   * Let the findings of this check pass (repeatable); needs a reason, which is kept.
+   * Ignore the findings of this check (repeatable); needs a reason, which is stored.
    */
   waive?: string[];
   /**
-   * Serve it from an environment of its own, built from the lock: what is installed later beside the notebook does not touch it.
+   * Serve it from its own environment, built from the lock: later installations in the notebook's environment do not affect it.
    */
   isolated?: boolean;
   /**
-   * A validation notebook that the release must pass, as must later ones of this endpoint (repeatable; off: none any more; default: those that the endpoint has, or nbdeploy.yaml's).
+   * A validation notebook that the release must pass, as must later ones of this endpoint (repeatable; off: remove all; default: the endpoint's own, or those of nbdeploy.yaml).
    */
   validate?: string[];
   /**
-   * What must hold (repeatable): of what the notebooks measure, such as 'accuracy >= stable - 0.01', or, without --validate, of the comparison on live traffic too, such as 'agreement >= 0.99', before it answers clients; alone it comes beside the gates that there are.
+   * A condition on the notebooks' metrics (repeatable), such as 'accuracy >= stable - 0.01', or, without --validate, also on the comparison on live traffic, such as 'agreement >= 0.99', before the release answers clients; without --validate it is added to the existing gates.
    */
   gate?: string[];
   /**
@@ -623,29 +623,29 @@ export interface DeployRequest {
       }
     | string[];
   /**
-   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or memory=512MB; any: no limit (default: as nbdeploy.yaml says, else as the endpoint's stable release has).
+   * NAME=VALUE (repeatable) of cpu, memory, gpu, workers and threads, such as workers=4 or memory=512MB; any: no limit (default: those of nbdeploy.yaml, else those of the endpoint's stable release).
    */
   resources?: {
     [k: string]: number | string | null;
   };
   /**
-   * Do it although gates do not hold; needs a reason, which is kept for good.
+   * Continue although gates do not hold; needs a reason, which is stored.
    */
   force?: boolean;
   /**
-   * What is recorded of each request: full, meta (no inputs, outputs and error messages), off.
+   * Data to record of each request: full, meta (no inputs, outputs and error messages), off.
    */
   record?: ('full' | 'meta' | 'off') | null;
   /**
-   * The share of the requests that is recorded, such as 10%, the same ones of stable and shadows.
+   * Share of the requests to record, such as 10%; the same requests for stable and shadows.
    */
   record_sample?: number | null;
   /**
-   * A column whose values are never written down, neither in records nor in logs (repeatable; off: none any more; default: those that stable redacts, and nbdeploy.yaml's).
+   * A column whose values are never stored, neither in records nor in logs (repeatable; off: none; default: the columns of the stable release and of nbdeploy.yaml).
    */
   redact?: string[];
   /**
-   * HOST/PATH:TAG or HOST/PATH@sha256:…: the release runs from this published image, by podman or docker; SOURCE is its snapshot's tag, or is left out.
+   * HOST/PATH:TAG or HOST/PATH@sha256:…: run the release from this published image, by podman or docker; SOURCE is its snapshot's tag, or is omitted.
    */
   image?: string | null;
   /**
@@ -653,24 +653,24 @@ export interface DeployRequest {
    */
   verify?: string | null;
   /**
-   * Where it runs.
+   * The target that runs the release.
    */
   target?: string;
   /**
-   * Unpickle a snapshot that this store did not capture, having seen its origin.
+   * Unpickle a snapshot from another store, after you have checked its origin.
    */
   trust?: boolean;
   /**
-   * Why; kept in the history.
+   * The reason; stored in the history.
    */
   reason?: string;
 }
 /**
- * A release and the endpoint that it now stands behind.
+ * A release and its endpoint.
  *
  * ``changed`` is False when the model was deployed already: nothing was started or switched.
- * ``captured`` is what the snapshot holds; ``replaced`` names the candidate that this release took the place of.
- * ``url`` is for programs on this machine, ``public_url`` (a setting) for everybody else.
+ * ``captured`` is the snapshot's manifest; ``replaced`` names the candidate that this release replaced.
+ * ``url`` is for programs on this machine, ``public_url`` (a setting) for all others.
  */
 export interface Deployment {
   endpoint: string;
@@ -685,43 +685,43 @@ export interface Deployment {
   replaced: string | null;
   captured: Manifest;
   /**
-   * Against the release that was stable when it came.
+   * Changes from the release that was stable at its deploy.
    */
   changes: Changes | null;
   /**
-   * What its validation found; None: it had none.
+   * The outcome of its validation; None: it had none.
    */
   validation: Validated | null;
   /**
-   * What the endpoint asks of releases.
+   * The endpoint's validations of releases.
    */
   validations: ValidationSpec[];
   /**
-   * What it asked until now, in words; empty: nothing has changed.
+   * The former validations, in words; empty: no change.
    */
   asked_before: string;
   /**
-   * What could not be asked of this release yet, and why.
+   * Postponed validations of this release, with reasons.
    */
   waiting: string[];
   /**
-   * The nbdeploy.yaml here, where the endpoint asks what was named elsewhere.
+   * The nbdeploy.yaml that was ignored, since the endpoint has other validations.
    */
   passed_over: string;
   /**
-   * How its resources are enforced, one line each.
+   * The limits on its resources, one line each.
    */
   limits: string[];
   /**
-   * HOST/PATH@sha256:… of the image that it runs from.
+   * HOST/PATH@sha256:… of the image of the release.
    */
   image: string | null;
   /**
-   * Columns whose values are never written down.
+   * Columns whose values are never stored.
    */
   redact: string[];
   /**
-   * A command line that asks the endpoint the example.
+   * A command line that sends the example to the endpoint.
    */
   curl: string;
 }
@@ -1052,19 +1052,19 @@ export interface DescribeRequest {
   name: string;
 }
 /**
- * What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.
+ * Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.
  *
- * A and B are snapshots' tags (NAME:VERSION; the beginning of the version will do) or an endpoint's name, which means
- * its stable release. An endpoint's name alone compares its candidate with stable; a tag alone with its predecessor,
- * the release that was stable when it came.
+ * A and B are snapshots' tags (NAME:VERSION; the beginning of the version is enough) or an endpoint's name, which
+ * means its stable release. An endpoint's name alone compares its candidate with stable; a tag alone compares it with
+ * its predecessor, the stable release at its deploy.
  */
 export interface DiffRequest {
   /**
-   * A tag, or an endpoint's name: what to start from; alone, what to look at.
+   * A tag, or an endpoint's name: the model before; without B, the model to inspect.
    */
   a: string;
   /**
-   * A tag, a version under A's name, or an endpoint's name: what A became.
+   * A tag, a version of A's name, or an endpoint's name: the model after.
    */
   b?: string | null;
 }
@@ -1144,7 +1144,7 @@ export interface SourceChange {
   note: string;
 }
 /**
- * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.
+ * Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.
  */
 export interface DownRequest {}
 /**
@@ -1531,10 +1531,10 @@ export interface Feedback {
   removed: number;
 }
 /**
- * Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.
+ * Send ground truth to an endpoint, and show the share that could be joined with its answers.
  *
- * Any client can: POST /NAME/feedback takes {"request_id", "row", "actual"}, or {"feedback": [...]} of many. Of a row
- * that comes again the last word counts.
+ * Any client can send it: POST /NAME/feedback takes {"request_id", "row", "actual"}, or {"feedback": [...]} of many.
+ * If a row is sent again, the last value counts.
  */
 export interface FeedbackRequest {
   /**
@@ -1642,7 +1642,7 @@ export interface GcRequest {
   dry_run?: boolean;
 }
 /**
- * The endpoint's revisions: who, when, why, what changed.
+ * Show the endpoint's revisions: author, time, reason and change.
  */
 export interface HistoryRequest {
   /**
@@ -1704,25 +1704,25 @@ export interface InitRequest {
   dry_run?: boolean;
 }
 /**
- * One slow verb that was asked for.
+ * One run of a slow verb.
  *
  * Attributes
  * ----------
  * request
- *     The verb's request as a document; what a kernel captured stands in it as ``source`` afterwards. Without
- *     parameters that are secret by their names, but for the kernel and the process that need them.
+ *     The verb's request as a document; after a capture, the snapshot's tag is in ``source``. Parameters that are
+ *     secret by their names are removed, except for the kernel and the process that need them.
  * title
- *     For people: ``deploy clf as churn``.
+ *     Title for people: ``deploy clf as churn``.
  * interpreter
  *     The Python that runs it; empty: the server's.
  * asked
- *     Process id of the kernel that was asked to capture its model, and does as soon as it is free; None: none was.
+ *     Process id of the kernel that must capture the model as soon as it is free; None: no kernel must.
  * notebook
- *     The file of its notebook, where a kernel was asked: it may have been renamed since.
+ *     The kernel's notebook, if a kernel must capture: it may have been renamed since.
  * kernel
- *     Process id of the kernel that captures its model; None: none does.
+ *     Process id of the kernel that captures the model; None: no kernel does.
  * steps, step
- *     How many there are, and the title of the one that goes on.
+ *     The number of steps, and the title of the current one.
  * result
  *     The verb's domain object as a document, once it is done.
  */
@@ -1749,21 +1749,21 @@ export interface Job {
   problem: Problem | null;
 }
 /**
- * Why something was not done, as RFC 9457 has it, with what to do about it.
+ * The reason for a failure as RFC 9457 defines it, with a remedy.
  *
  * Attributes
  * ----------
  * code
- *     As the error's class has it, such as ``gate_failed``: stable, for programs.
+ *     The error class's code, such as ``gate_failed``: stable, for programs.
  * errors
- *     ``{"loc": [...], "msg": ...}`` for each field that cannot be.
+ *     ``{"loc": [...], "msg": ...}`` for each invalid field.
  * report
- *     Path of the page of the validation that refused it; empty: there is none.
+ *     Path of the report of the validation that refused it; empty: there is none.
  * findings
- *     What the checks found, as ``domain.findings.Finding`` documents, where that is why.
+ *     The checks' findings as ``domain.findings.Finding`` documents, if they are the reason.
  * revision, history
- *     Where somebody else was faster: the present revision, and what has happened since the one that was named, as
- *     ``RevisionRow`` documents, newest first.
+ *     After a conflict: the current revision, and the history since the revision of the request, as ``RevisionRow``
+ *     documents, newest first.
  */
 export interface Problem {
   code: string;
@@ -1785,7 +1785,7 @@ export interface Problem {
   }[];
 }
 /**
- * Something that became known of a job; ``id`` grows over all jobs, so that a reader can go on after one.
+ * An event of a job; ``id`` increases over all jobs, so that a client can resume after an event.
  *
  * ``kind``: ``state`` (data is the job's document), ``step`` (``{number, total, title}``), ``underway`` (of a
  * validation's run: ``domain.validation.Underway``; the last of each run and side is kept), ``log`` (``{text}``, whole
@@ -1886,7 +1886,7 @@ export interface LiveView {
   note: string;
 }
 /**
- * The endpoint's records, oldest first.
+ * Show the endpoint's records, oldest first.
  */
 export interface LogsRequest {
   /**
@@ -1898,7 +1898,7 @@ export interface LogsRequest {
    */
   since?: string | null;
   /**
-   * Only records of this role; probe: the check at a start; direct: past the gateway.
+   * Only records of this role; probe: the start check; direct: not through the gateway.
    */
   role?: ('stable' | 'canary' | 'shadow' | 'probe' | 'direct') | null;
   /**
@@ -1906,15 +1906,15 @@ export interface LogsRequest {
    */
   status?: number | null;
   /**
-   * Only what was asked under this x-request-id (repeatable).
+   * Only records of this x-request-id (repeatable).
    */
   request_id?: string[];
   /**
-   * Only the last so many.
+   * Only the latest records, at most this many.
    */
   limit?: number | null;
   /**
-   * Go on with new records until interrupted.
+   * Continue with new records until interrupted.
    */
   follow?: boolean;
 }
@@ -2091,7 +2091,7 @@ export interface PreviewRequest {
   if_revision?: number | null;
 }
 /**
- * The candidate becomes stable, at once and without losing a request.
+ * Make the candidate stable, at once and without losing a request.
  */
 export interface PromoteRequest {
   /**
@@ -2103,7 +2103,7 @@ export interface PromoteRequest {
    */
   tag?: string | null;
   /**
-   * Do it although gates do not hold; needs a reason, which is kept for good.
+   * Continue although gates do not hold; needs a reason, which is stored.
    */
   force?: boolean;
   /**
@@ -2111,7 +2111,7 @@ export interface PromoteRequest {
    */
   if_revision?: number | null;
   /**
-   * Why; kept in the history.
+   * The reason; stored in the history.
    */
   reason?: string;
 }
@@ -2179,7 +2179,7 @@ export interface PublishRequest {
    */
   overwrite?: boolean;
   /**
-   * Do it although gates do not hold; needs a reason, which is kept for good.
+   * Continue although gates do not hold; needs a reason, which is stored.
    */
   force?: boolean;
   /**
@@ -2222,11 +2222,11 @@ export interface Published {
   dry_run: boolean;
 }
 /**
- * Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.
+ * Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.
  *
  * At least one condition is needed.
  *
- * With both, only what was asked under one of the ids *and* before the moment goes.
+ * With both, only records of one of the ids *and* before the moment are removed.
  */
 export interface PurgeRequest {
   /**
@@ -2234,23 +2234,23 @@ export interface PurgeRequest {
    */
   name: string;
   /**
-   * What is older than 7d, 12h, … or was recorded before 2026-11-25T12:00.
+   * Records older than 7d, 12h, …, or from before 2026-11-25T12:00.
    */
   before?: string | null;
   /**
-   * What was asked under this x-request-id (repeatable).
+   * Records of this x-request-id (repeatable).
    */
   request_id?: string[];
   /**
-   * Count what would go, and leave it.
+   * Count the records without removing them.
    */
   dry_run?: boolean;
 }
 /**
- * What was taken out for good, or with ``dry_run`` what would be.
+ * Counts of permanently removed data, or with ``dry_run`` of data to be removed.
  *
- * ``records``, ``feedback`` (what was told of the answers) and ``ledger_lines`` (the gateway's own log) count lines;
- * ``unreadable`` those that a kill had torn.
+ * ``records``, ``feedback`` (ground truth) and ``ledger_lines`` (the gateway's own log) count lines; ``unreadable``
+ * counts lines that a kill left incomplete.
  */
 export interface Purged {
   endpoint: string;
@@ -2261,16 +2261,16 @@ export interface Purged {
   dry_run: boolean;
 }
 /**
- * Make what runs equal to what is wanted: after a crash, a kill or a reboot.
+ * Restore the desired state: after a crash, a kill or a reboot.
  */
 export interface ReconcileRequest {
   /**
-   * Nothing now, but at each boot from now on, by a systemd user unit with the present settings; off: no longer.
+   * Reconcile at each boot instead of now, by a systemd user unit with the current settings; off: remove the unit.
    */
   at_boot?: ('on' | 'off') | null;
 }
 /**
- * What had to be done to make what runs equal to what is wanted.
+ * Changes that a reconciliation made to reach the desired state.
  */
 export interface Reconciled {
   endpoint: string;
@@ -2378,19 +2378,19 @@ export interface RecordsView {
   notes: string[];
 }
 /**
- * Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.
+ * Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.
  *
- * Its cells run from the top, up to the one that deployed, in the notebook's folder: what they write there is written,
- * and what they deploy is left out. Where the notebook's file is gone, the cells that were executed run instead.
- * The exit code is 0 when the same answers come, 1 when others do.
+ * The cells run from the top, up to the one that deployed, in the notebook's folder: they may write files there, and
+ * their deploys are skipped. If the notebook's file is missing, the cells that were executed run instead.
+ * The exit code is 0 if the answers are the same, else 1.
  */
 export interface ReproduceRequest {
   /**
-   * A tag (of a release the beginning of its version will do), or an endpoint's name, which means its stable release.
+   * A tag (the beginning of a release's version is enough), or an endpoint's name, which means its stable release.
    */
   tag: string;
   /**
-   * Run the cells of a snapshot that this store did not capture, having seen its origin.
+   * Run the cells of a snapshot from another store, after you have checked its origin.
    */
   trust?: boolean;
 }
@@ -2493,7 +2493,7 @@ export interface Revision {
   state: Endpoint;
 }
 /**
- * Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.
+ * Restore the releases, traffic and recording of the previous revision, or of a named one.
  */
 export interface RollbackRequest {
   /**
@@ -2509,7 +2509,7 @@ export interface RollbackRequest {
    */
   if_revision?: number | null;
   /**
-   * Why; kept in the history.
+   * The reason; stored in the history.
    */
   reason?: string;
 }
@@ -2602,7 +2602,7 @@ export interface Trained {
   guessed: boolean;
 }
 /**
- * Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.
+ * Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.
  */
 export interface StopRequest {
   /**
@@ -2614,12 +2614,12 @@ export interface StopRequest {
    */
   if_revision?: number | null;
   /**
-   * Why; kept in the history.
+   * The reason; stored in the history.
    */
   reason?: string;
 }
 /**
- * What no longer runs; records and history are kept.
+ * Stopped endpoints and releases; records and history remain.
  */
 export interface Stopped {
   endpoints: string[];
@@ -2646,7 +2646,7 @@ export interface Tolerance1 {
   float64_atol: number;
 }
 /**
- * One change of who gets which share: the roles before and after.
+ * A change of traffic: the roles before and after.
  */
 export interface TrafficChange {
   endpoint: string;
@@ -2660,16 +2660,16 @@ export interface TrafficChange {
   };
   change: string;
   /**
-   * Of the release that gains; None: it had none.
+   * Of the release that gains traffic; None: it had none.
    */
   validation: Validated | null;
   /**
-   * What the comparison said of the candidate that was promoted.
+   * The comparison's verdict on the promoted candidate.
    */
   compared: string;
 }
 /**
- * Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.
+ * Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay.
  */
 export interface TrafficRequest {
   /**
@@ -2689,15 +2689,15 @@ export interface TrafficRequest {
     [k: string]: number;
   };
   /**
-   * What is recorded of each request: full, meta (no inputs, outputs and error messages), off.
+   * Data to record of each request: full, meta (no inputs, outputs and error messages), off.
    */
   record?: ('full' | 'meta' | 'off') | null;
   /**
-   * The share of the requests that is recorded, such as 10%, the same ones of stable and shadows.
+   * Share of the requests to record, such as 10%; the same requests for stable and shadows.
    */
   record_sample?: number | null;
   /**
-   * Do it although gates do not hold; needs a reason, which is kept for good.
+   * Continue although gates do not hold; needs a reason, which is stored.
    */
   force?: boolean;
   /**
@@ -2705,7 +2705,7 @@ export interface TrafficRequest {
    */
   if_revision?: number | null;
   /**
-   * Why; kept in the history.
+   * The reason; stored in the history.
    */
   reason?: string;
 }
@@ -3027,25 +3027,25 @@ export const VERBS: {
   init: { summary: "Write what a project needs to have its models validated: in GitHub's CI, at each commit, and by hand.", slow: false, destructive: false },
   list: { summary: "All endpoints.", slow: false, destructive: false },
   describe: { summary: "One endpoint: its URL, releases, roles, health and revision.", slow: false, destructive: false },
-  traffic: { summary: "Set the shares of canary and shadows, and what is recorded; what is not named stays, 0 switches off.", slow: true, destructive: false },
-  promote: { summary: "The candidate becomes stable, at once and without losing a request.", slow: true, destructive: false },
-  rollback: { summary: "Back to the releases, the traffic and what is recorded of the previous revision, or of a named one.", slow: true, destructive: false },
-  history: { summary: "The endpoint's revisions: who, when, why, what changed.", slow: false, destructive: false },
-  compare: { summary: "A candidate against stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
-  diff: { summary: "What changed from one model to another: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
-  logs: { summary: "The endpoint's records, oldest first.", slow: false, destructive: false },
+  traffic: { summary: "Set the shares of canary and shadows, and the recording; 0 switches a release off, unnamed ones stay.", slow: true, destructive: false },
+  promote: { summary: "Make the candidate stable, at once and without losing a request.", slow: true, destructive: false },
+  rollback: { summary: "Restore the releases, traffic and recording of the previous revision, or of a named one.", slow: true, destructive: false },
+  history: { summary: "Show the endpoint's revisions: author, time, reason and change.", slow: false, destructive: false },
+  compare: { summary: "Compare a candidate with stable: a shadow paired on the same requests, a canary unpaired.", slow: false, destructive: false },
+  diff: { summary: "Show the changes between two models: cells, code, hyperparameters, features, data, versions, answers.", slow: true, destructive: false },
+  logs: { summary: "Show the endpoint's records, oldest first.", slow: false, destructive: false },
   predict: { summary: "Call the endpoint through its gateway.", slow: false, destructive: false },
-  feedback: { summary: "Tell an endpoint what was really so of its answers, and see how much of it could be joined with them.", slow: true, destructive: false },
-  reproduce: { summary: "Run the notebook that made a snapshot again, in a clean environment, and compare what it makes with the snapshot.", slow: true, destructive: false },
+  feedback: { summary: "Send ground truth to an endpoint, and show the share that could be joined with its answers.", slow: true, destructive: false },
+  reproduce: { summary: "Run a snapshot's notebook again in a clean environment, and compare the new model with the snapshot.", slow: true, destructive: false },
   publish: { summary: "Build a container image of a release, push it to a registry and record its digest.", slow: true, destructive: false },
   verify: { summary: "Check an image in a registry: its signature, and that its model is the validated one.", slow: true, destructive: false },
   compose: { summary: "Write an endpoint as a Compose file: its releases from their published images, and a gateway.", slow: true, destructive: false },
   images: { summary: "List the images of this machine's store and the published ones, with their uses.", slow: false, destructive: false },
   gc: { summary: "Remove unused images from this machine's store; registries are not touched.", slow: true, destructive: true },
-  purge: { summary: "Take records out for good, from JSON lines, Parquet and the gateway's ledger, and the feedback on them.", slow: true, destructive: true },
-  stop: { summary: "Stop an endpoint. Records and history stay; 'nbdeploy rollback NAME' brings it back.", slow: true, destructive: true },
-  down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' brings them back.", slow: true, destructive: true },
-  reconcile: { summary: "Make what runs equal to what is wanted: after a crash, a kill or a reboot.", slow: true, destructive: false },
+  purge: { summary: "Remove records permanently, from JSON lines, Parquet and the gateway's ledger, with their feedback.", slow: true, destructive: true },
+  stop: { summary: "Stop an endpoint. Records and history remain; 'nbdeploy rollback NAME' starts it again.", slow: true, destructive: true },
+  down: { summary: "Stop all processes: workers, gateway and supervisor. 'nbdeploy reconcile' starts them again.", slow: true, destructive: true },
+  reconcile: { summary: "Restore the desired state: after a crash, a kill or a reboot.", slow: true, destructive: false },
 };
 
 /** The verbs' labels. */

@@ -147,7 +147,7 @@ describe('VerbForm', () => {
         await Promise.reject(
           problemError({
             code: 'invalid_input',
-            title: 'What was asked for cannot be',
+            title: 'The request is invalid',
             status: 422,
             errors: [{ loc: ['since'], msg: 'no such time' }]
           })
@@ -157,6 +157,6 @@ describe('VerbForm', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Change Traffic' }));
     expect(close).not.toHaveBeenCalled();
     expect(screen.getByLabelText('Since')).toBeInvalid();
-    expect(screen.getByRole('alert')).toHaveTextContent('What was asked for cannot be');
+    expect(screen.getByRole('alert')).toHaveTextContent('The request is invalid');
   });
 });

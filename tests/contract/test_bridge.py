@@ -111,8 +111,8 @@ def test_what_is_right_has_no_problem(trained):
         ({"percent": 200, "role": "stable"}, "percent", "not a share", "up to 100"),
         ({"percent": "many"}, "percent", "valid number", ""),
         ({"waive": ["leakages"], "reason": "so"}, "waive", "no check 'leakages'", "the checks are"),
-        ({"waive": ["leakage"]}, "reason", "needs a reason", "write why"),
-        ({"force": True}, "reason", "--force needs --reason", "write why"),
+        ({"waive": ["leakage"]}, "reason", "needs a reason", "write the reason"),
+        ({"force": True}, "reason", "--force needs --reason", "write the reason"),
         ({"include": ["nowhere.csv"]}, "include", "does not exist", "file or folder"),
         ({"validate": ["nowhere.ipynb"]}, "validate.0", "no notebook nowhere.ipynb", "choose one"),
         ({"colour": "red"}, "colour", "not permitted", ""),
@@ -132,7 +132,7 @@ def test_several_wrong_fields_are_all_told(trained):
         "model",
         "gate.0",
     }
-    assert trained.ask("check", "no json")["problems"][0]["message"] == "what is to be checked is no JSON"
+    assert trained.ask("check", "no json")["problems"][0]["message"] == "the document to check is not JSON"
 
 
 def test_an_expression_that_may_do_more_is_not_run_while_it_is_typed(trained):

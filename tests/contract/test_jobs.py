@@ -215,7 +215,7 @@ def test_a_job_whose_kernel_ended_before_it_had_captured_is_failed(jobs, sleeper
 def test_a_kernel_with_a_request_may_be_busy_as_long_as_it_is_alive(jobs, monkeypatch, sleeper):
     job = jobs.request_capture(created(jobs, "waiting").id, sleeper.pid)
     assert (job.state, job.asked, job.kernel) == ("waiting", sleeper.pid, None)
-    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.WAITS_AT_MOST)
+    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.KERNEL_WAIT_LIMIT)
     assert jobs.sweep() == []
     sleeper.kill()
     sleeper.wait()
@@ -225,7 +225,7 @@ def test_a_kernel_with_a_request_may_be_busy_as_long_as_it_is_alive(jobs, monkey
 
 def test_a_kernel_that_does_not_come_for_a_day_is_waited_for_no_more(jobs, monkeypatch, sleeper):
     job = jobs.request_capture(created(jobs, "waiting").id, sleeper.pid)
-    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.WAITS_AT_MOST + timedelta(seconds=1))
+    monkeypatch.setattr(adapter, "now", lambda: job.created_at + domain.KERNEL_WAIT_LIMIT + timedelta(seconds=1))
     assert [lost.id for lost in jobs.sweep()] == [job.id]
 
 
@@ -242,12 +242,12 @@ def test_a_started_or_withdrawn_capture_is_not_requested(jobs, sleeper):
 
 def test_a_job_without_a_capture_request_within_minutes_has_failed(jobs, monkeypatch):
     job = created(jobs, "waiting")
-    later = job.created_at + domain.ASKED_WITHIN
+    later = job.created_at + domain.KERNEL_REQUEST_TIMEOUT
     monkeypatch.setattr(adapter, "now", lambda: later)
     assert jobs.sweep() == []
     monkeypatch.setattr(adapter, "now", lambda: later + timedelta(seconds=1))
     (failed,) = jobs.sweep()
-    assert "no kernel was asked to capture" in failed.problem.detail
+    assert "no kernel captured the model" in failed.problem.detail
 
 
 # What is kept
@@ -255,13 +255,13 @@ def test_a_job_without_a_capture_request_within_minutes_has_failed(jobs, monkeyp
 
 def test_the_oldest_that_ended_go_first_with_their_events_and_event_numbers_go_on(jobs):
     active = created(jobs)
-    ended = [created(jobs) for _ in range(domain.KEPT - 1)]
+    ended = [created(jobs) for _ in range(domain.MAX_JOBS - 1)]
     for job in ended:
         jobs.end(job.id, "cancelled")
     latest = jobs.latest()
     new = [created(jobs), created(jobs)]
     kept = jobs.jobs(1000)
-    assert len(kept) == domain.KEPT
+    assert len(kept) == domain.MAX_JOBS
     assert {active.id, *(job.id for job in new)} <= {job.id for job in kept}
     for job in ended[:2]:
         with pytest.raises(UnknownJob):
@@ -274,12 +274,12 @@ def test_the_oldest_that_ended_go_first_with_their_events_and_event_numbers_go_o
 def test_a_log_is_cut_where_it_is_too_long_and_says_so(jobs):
     job = created(jobs)
     jobs.add_event(job.id, "log", {"text": "x" * (domain.LOG_EVENT + 7)})
-    for _ in range(domain.LOG_IN_ALL // domain.LOG_EVENT + 3):
+    for _ in range(domain.LOG_TOTAL // domain.LOG_EVENT + 3):
         jobs.add_event(job.id, "log", {"text": "y" * domain.LOG_EVENT})
     texts = [event.data["text"] for event in jobs.events(job_id=job.id) if event.kind == "log"]
     assert texts[0].endswith("… (cut: 7 characters more)")
-    assert texts[-1].endswith("(this job's log is longer; the rest of it is not kept)")
-    assert sum(len(text) for text in texts) < domain.LOG_IN_ALL + 100
+    assert texts[-1].endswith("(the rest of this job's log is not stored)")
+    assert sum(len(text) for text in texts) < domain.LOG_TOTAL + 100
 
 
 def test_of_each_run_the_latest_news_is_kept(jobs):

@@ -49,7 +49,7 @@ def test_thousands_of_one_cell_all_arrive(ran):
 
 def test_a_metric_in_captured_output_is_refused_at_its_call(ran):
     assert (ran["redirected"].status, ran["redirected"].error.cell) == ("raised", 2)
-    assert "check 'prices' would be lost: what this cell displays is captured" in ran["redirected"].error.evalue
+    assert "check 'prices' would be lost: the cell's output is captured" in ran["redirected"].error.evalue
     assert ran["captured"].status == "raised"  # %%capture captures what is raised, too
     assert "cell 2: 1 of 1 metrics and checks never arrived: were they captured" in ran["captured"].detail
 

@@ -15,8 +15,8 @@ from test_agreement_course import drawn
 
 from jupyter_deploy.domain.errors import InvalidInput, UnknownEndpoint, UnknownRecord, UnknownRelease
 from jupyter_deploy.domain.evidence.record_pages import RecordKey
-from jupyter_deploy.faces.server.rest.exchange import Question
-from jupyter_deploy.faces.server.rest.router import Answers
+from jupyter_deploy.faces.server.rest.exchange import HttpRequest
+from jupyter_deploy.faces.server.rest.router import Router
 from jupyter_deploy.faces.views.records import CUT
 from jupyter_deploy.records.compaction import compact_all
 from tests.releases import release
@@ -154,8 +154,8 @@ def test_a_record_that_is_gone_is_unknown(scene):
 
 def asked(scene, path, query=""):
     """As the server asks its process; the document, or the problem."""
-    answers = Answers(scene.ports, None, scene.world.home)
-    found = answers.answer(Question("GET", path, query=parse_qs(query)))
+    router = Router(scene.ports, None, scene.world.home)
+    found = router.answer(HttpRequest("GET", path, query=parse_qs(query)))
     return found.status, json.loads(found.body)
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
-from jupyter_deploy.faces.server.jobs.job_runner import Desk
+from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from jupyter_deploy.wiring import Wiring
 from tests import notebooks
 from tests.conftest import make_home
@@ -77,12 +77,12 @@ def test_what_a_kernel_captured_is_deployed_by_a_process_of_its_own(notebook, ru
     assert captured.request["source"] == answer["tag"]
     assert captured.interpreter == sys.executable
     assert [step["number"] for step in told(notebook, job, "step")] == [1, 2, 3]
-    desk = Desk(notebook.home.path / "nbdeploy")
-    desk.open()
+    runner = JobRunner(notebook.home.path / "nbdeploy")
+    runner.open()
     try:
         until(lambda: notebook.jobs.job(job.id).state in ENDED, 180)
     finally:
-        desk.close()
+        runner.close()
     ended = notebook.jobs.job(job.id)
     assert (ended.state, ended.problem) == ("done", None)
     assert ended.result["release"] == answer["tag"]

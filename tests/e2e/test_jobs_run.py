@@ -1,4 +1,4 @@
-"""Jobs with real parts: a home, its gateway, and processes that outlive who started them."""
+"""Jobs with real parts: a home, its gateway, and processes that outlive their server."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import time
 import pytest
 
 from jupyter_deploy.domain.jobs import ENDED
-from jupyter_deploy.faces.server.jobs.job_runner import Desk
+from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
 from tests import notebooks
 
 from .conftest import until
@@ -15,84 +15,84 @@ from .processes import processes
 
 
 @pytest.fixture
-def desk(home, snapshots, monkeypatch):
-    """The desk of a server whose settings are those of ``home``."""
+def runner(home, snapshots, monkeypatch):
+    """The runner of a server whose settings are those of ``home``."""
     home.environment["BENTOML_HOME"] = snapshots[1]
     for name, value in home.environment.items():
         monkeypatch.setenv(name, value)
-    with_desk = Desk(home.path / "nbdeploy")
-    with_desk.open()
-    yield with_desk
-    with_desk.close()
+    runner = JobRunner(home.path / "nbdeploy")
+    runner.open()
+    yield runner
+    runner.close()
 
 
-def asked(desk, verb, request, endpoint="churn"):
-    job = desk.jobs.create(verb, request, title=f"{verb} {endpoint}", endpoint=endpoint)
-    desk.start(job)
+def start_job(runner, verb, request, endpoint="churn"):
+    job = runner.jobs.create(verb, request, title=f"{verb} {endpoint}", endpoint=endpoint)
+    runner.start(job)
     return job.id
 
 
-def ended(desk, job_id, timeout=180):
-    until(lambda: desk.jobs.job(job_id).state in ENDED, timeout)
-    return desk.jobs.job(job_id)
+def ended(runner, job_id, timeout=180):
+    until(lambda: runner.jobs.job(job_id).state in ENDED, timeout)
+    return runner.jobs.job(job_id)
 
 
-def deployed(desk, snapshots, c=1.0):
-    return ended(desk, asked(desk, "deploy", {"source": snapshots[0][c], "name": "churn", "trust": True}))
+def deployed(runner, snapshots, c=1.0):
+    return ended(runner, start_job(runner, "deploy", {"source": snapshots[0][c], "name": "churn", "trust": True}))
 
 
-def until_step(desk, job_id, words):
-    """Until a step with these words has begun; the job."""
+def until_step(runner, job_id, words):
+    """Wait until a step with these words has begun; return the job."""
 
     def found():
-        job = desk.jobs.job(job_id)
+        job = runner.jobs.job(job_id)
         assert job.state not in ENDED, job
         return job if words in job.step else None
 
     return until(found, 120)
 
 
-def test_a_captured_snapshot_is_deployed_and_its_traffic_toggled_by_jobs(desk, home, snapshots, record_property):
+def test_a_captured_snapshot_is_deployed_and_its_traffic_toggled_by_jobs(runner, home, snapshots, record_property):
     tags, _ = snapshots
-    done = deployed(desk, snapshots)
+    done = deployed(runner, snapshots)
     assert (done.state, done.problem) == ("done", None)
     assert done.result["release"] == tags[1.0]
     assert done.number == done.steps == 2
-    events = desk.jobs.events(job_id=done.id)
+    events = runner.jobs.events(job_id=done.id)
     assert [event.data["number"] for event in events if event.kind == "step"] == [1, 2]
     assert events[0].kind == events[-1].kind == "state"
-    assert deployed(desk, snapshots, 0.01).result["role"] == "shadow"
+    assert deployed(runner, snapshots, 0.01).result["role"] == "shadow"
 
     for percent in (50, 100, 20):  # one after the other, as somebody clicks
         began = time.monotonic()
         request = {"name": "churn", "shadow": {tags[0.01]: percent}}
-        toggled = ended(desk, asked(desk, "traffic", request))
+        toggled = ended(runner, start_job(runner, "traffic", request))
         record_property("seconds from asked to done", round(time.monotonic() - began, 3))
         assert toggled.state == "done", toggled
         assert home.json("describe", "churn")["traffic"]["shadows"] == {tags[0.01]: percent}
-    stale = ended(desk, asked(desk, "traffic", {**request, "if_revision": 1}))
+    stale = ended(runner, start_job(runner, "traffic", {**request, "if_revision": 1}))
     assert (stale.problem.code, stale.problem.status) == ("conflict", 409)
 
 
-def test_a_deploy_that_is_cancelled_while_its_release_starts_leaves_nothing_half_made(desk, home, snapshots):
-    job_id = asked(desk, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
-    until_step(desk, job_id, "starting")
-    desk.cancel(job_id)
-    cancelled = ended(desk, job_id)
+def test_a_deploy_that_is_cancelled_while_its_release_starts_leaves_nothing_half_made(runner, home, snapshots):
+    job_id = start_job(runner, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
+    until_step(runner, job_id, "starting")
+    runner.cancel(job_id)
+    cancelled = ended(runner, job_id)
     assert (cancelled.state, cancelled.result, cancelled.problem) == ("cancelled", None, None)
     assert home.json("list") == []
     until(lambda: not [one for one in processes(home) if "uvicorn" in " ".join(one.cmdline())])
-    assert deployed(desk, snapshots).state == "done"
+    assert deployed(runner, snapshots).state == "done"
 
 
-def test_a_deploy_whose_process_is_killed_says_so_and_what_it_began_is_repaired(desk, home, snapshots):
-    job_id = asked(desk, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
-    os.kill(until_step(desk, job_id, "starting").pid, signal.SIGKILL)
-    failed = ended(desk, job_id)
+def test_a_deploy_whose_process_is_killed_says_so_and_what_it_began_is_repaired(runner, home, snapshots):
+    job_id = start_job(runner, "deploy", {"source": snapshots[0][1.0], "name": "churn", "trust": True})
+    os.kill(until_step(runner, job_id, "starting").pid, signal.SIGKILL)
+    failed = ended(runner, job_id)
     assert (failed.state, failed.problem.code) == ("failed", "killed")
     assert "during the step “starting" in failed.problem.detail
-    assert ended(desk, asked(desk, "reconcile", {}, None)).state == "done"  # as the remedy says
-    assert deployed(desk, snapshots).state == "done"
+    assert ended(runner, start_job(runner, "reconcile", {}, None)).state == "done"  # as the remedy says
+    assert deployed(runner, snapshots).state == "done"
 
 
 # In two parts, so that the cell itself does not hold it and no scanner takes it for a real one.
@@ -100,7 +100,7 @@ TOKEN = ("ghp_", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8")
 
 
 def test_what_a_check_found_in_a_notebook_that_a_job_runs_reaches_whoever_looks_and_the_secret_nobody(
-    desk, home, tmp_path
+    runner, home, tmp_path
 ):
     secret = "".join(TOKEN)
     notebook = notebooks.write(
@@ -109,7 +109,7 @@ def test_what_a_check_found_in_a_notebook_that_a_job_runs_reaches_whoever_looks_
         "def predict(x):\n    return float(len(TOKEN) + x)",
     )
     request = {"source": str(notebook), "name": "scaled", "model": "predict", "example": "2.0"}
-    failed = ended(desk, asked(desk, "deploy", request, "scaled"))
+    failed = ended(runner, start_job(runner, "deploy", request, "scaled"))
     assert (failed.problem.code, failed.problem.status) == ("guard_failed", 409)
     assert [finding["check"] for finding in failed.problem.findings] == ["secrets"]
     assert secret.encode() not in (home.path / "nbdeploy" / "jobs.sqlite").read_bytes()

@@ -90,8 +90,8 @@ light = sorted({"pydantic", "jupyter_deploy.domain"} & set(sys.modules))
 
 from IPython.core.interactiveshell import InteractiveShell
 from jupyter_deploy.faces.server.rest import openapi
-from jupyter_deploy.faces.server.rest.exchange import Question
-from jupyter_deploy.faces.server.rest.router import Answers
+from jupyter_deploy.faces.server.rest.exchange import HttpRequest
+from jupyter_deploy.faces.server.rest.router import Router
 from jupyter_deploy.faces.views.requests import ToldRequest
 from jupyter_deploy.faces.views.result_page import told
 from jupyter_deploy.store.jobs import SqliteJobs
@@ -106,9 +106,9 @@ by_magic = shell.run_line_magic("deploy_greet", "churn --letter a.txt -o json")
 started = []
 store = SimpleNamespace(endpoint=lambda name: SimpleNamespace(name=name, revision=1))
 ports = SimpleNamespace(jobs=SqliteJobs(Path("jobs")), store=store)
-answers = Answers(ports, SimpleNamespace(start=started.append), Path.cwd())
-posted = answers.answer(Question("POST", "greet", body=b'{"name": "churn", "letter": "a.txt"}'))
-got = answers.answer(Question("GET", "greet", query={"name": ["churn"]}))
+router = Router(ports, SimpleNamespace(start=started.append), Path.cwd())
+posted = router.answer(HttpRequest("POST", "greet", body=b'{"name": "churn", "letter": "a.txt"}'))
+got = router.answer(HttpRequest("GET", "greet", query={"name": ["churn"]}))
 paths = openapi.description("/")["paths"]["/greet"]
 typescript._printed = lambda schemas: ""  # by node, which knows no verbs
 

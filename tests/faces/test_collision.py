@@ -28,7 +28,7 @@ def test_the_command_line_says_the_remedy(home, tmp_path):
     folder = install_fake(tmp_path / "site")
     ended = run(folder, "from jupyter_deploy.faces.cli.main import main; main(['list'])", home)
     assert ended.returncode == 2
-    assert "jupyter-deploy 1.0 is installed beside nbdeploy" in ended.stderr
+    assert "jupyter-deploy 1.0 is installed too" in ended.stderr
     assert "pip uninstall -y jupyter-deploy nbdeploy && pip install nbdeploy" in ended.stderr
 
 
@@ -45,7 +45,7 @@ def test_it_does_so_although_the_others_init_won(home, tmp_path):
     (package / "wiring.py").symlink_to(Path(jupyter_deploy.__file__).parent / "wiring.py")
     ended = run(folder, "from jupyter_deploy.faces.cli.main import main; main(['list'])", home)
     assert ended.returncode == 2, ended.stderr
-    assert "jupyter-deploy 1.0 is installed beside nbdeploy" in ended.stderr
+    assert "jupyter-deploy 1.0 is installed too" in ended.stderr
 
 
 def test_without_it_nothing_is_said(home, tmp_path):

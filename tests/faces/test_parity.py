@@ -16,7 +16,7 @@ from jupyter_deploy.domain.requests import Request
 from jupyter_deploy.faces.arguments import is_positional
 from jupyter_deploy.faces.cli import main as cli
 from jupyter_deploy.faces.render.render import rendering
-from jupyter_deploy.faces.server.rest.table import at
+from jupyter_deploy.faces.server.rest.table import routes_at
 from jupyter_deploy.verbs import OPERATIONS, attribute
 
 EXTENSION = Path(__file__).resolve().parents[2] / "labextension" / "src"
@@ -80,10 +80,10 @@ def test_deploy_is_a_cell_magic_too(shell):
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)
 def test_every_operation_has_a_route_whose_body_is_its_request(operation):
-    route, _ = at(operation.name)["POST"]
+    route, _ = routes_at(operation.name)["POST"]
     assert (route.kind, route.name, route.request) == ("verb", operation.name, operation.request)
     assert route.summary
-    assert ("GET" in at(operation.name)) == operation.safe == (operation.name in SAFE)
+    assert ("GET" in routes_at(operation.name)) == operation.safe == (operation.name in SAFE)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=NAMES)

@@ -47,8 +47,8 @@ def test_what_a_validation_notebook_calls_is_light_until_it_is_called(home):
 
 def test_a_jupyter_server_that_has_a_desk_for_jobs_has_imported_nothing_for_it(home):
     program = (
-        "import sys; from pathlib import Path; from jupyter_deploy.faces.server.jobs.job_runner import Desk; "
-        "Desk(Path('/nowhere')); print(*sys.modules)"
+        "import sys; from pathlib import Path; from jupyter_deploy.faces.server.jobs.job_runner import JobRunner; "
+        "JobRunner(Path('/nowhere')); print(*sys.modules)"
     )
     command = [sys.executable, "-c", program]
     ended = subprocess.run(command, env=home.environment, cwd=home.path, capture_output=True, text=True, check=True)

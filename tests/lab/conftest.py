@@ -41,5 +41,5 @@ def ask(jp_fetch, jp_serverapp, jp_asyncio_loop):
         return answer.code, json.loads(text) if text.startswith(("{", "[")) else text, answer.headers
 
     yield fetch
-    if asking := jp_serverapp.web_app.settings.get("nbdeploy_asking"):
-        jp_asyncio_loop.run_until_complete(asking.stop())
+    if client := jp_serverapp.web_app.settings.get("nbdeploy_worker"):
+        jp_asyncio_loop.run_until_complete(client.stop())

@@ -1,4 +1,4 @@
-"""Who may ask what: every route of the table, without a token, with one that is not allowed, and with one that is."""
+"""Permissions: every route of the table without a token, with a token without permission, and with permission."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from jupyter_deploy.verbs import OPERATIONS
 
 NO_TOKEN = {"Authorization": "token of-somebody-else"}
 
-# What stands for a route's variable segments.
+# Values of the routes' variable segments.
 NAMED = {"{id}": "none", "{name}": "churn", "{version}": "none"}
 
 
@@ -22,14 +22,14 @@ def path_of(route):
 
 
 class Allowed(jupyter_server.auth.Authorizer):
-    """Allows some actions on nbdeploy, and remembers what it was asked."""
+    """Allows some actions on nbdeploy, and records its calls."""
 
     def __init__(self, *actions):
         super().__init__()
-        self.actions, self.asked = actions, []
+        self.actions, self.calls = actions, []
 
     def is_authorized(self, handler, user, action, resource):
-        self.asked.append((action, resource))
+        self.calls.append((action, resource))
         return action in self.actions
 
 
@@ -55,33 +55,33 @@ def test_the_table_has_a_route_of_every_operation():
                if route.kind in ("verb", "look") and route.name == operation.name)  # fmt: skip
 
 
-async def test_no_route_answers_who_has_no_token(ask, jp_serverapp):
+async def test_no_route_answers_without_a_token(ask, jp_serverapp):
     for route in ROUTES:
         status, document, headers = await ask(route.method, path_of(route), headers=dict(NO_TOKEN))
         assert status == 403, route
         assert is_problem(status, document, headers), route
         assert document["code"] == "not_signed_in"
-    assert "nbdeploy_asking" not in jp_serverapp.web_app.settings  # nobody even asked
+    assert "nbdeploy_worker" not in jp_serverapp.web_app.settings  # not even a client of the worker exists
 
 
-async def test_no_route_answers_who_is_not_authorised(ask, allow):
+async def test_no_route_answers_without_permission(ask, allow):
     authorizer = allow()
     for route in ROUTES:
         status, document, headers = await ask(route.method, path_of(route))
         assert status == 403, route
         assert is_problem(status, document, headers), route
         assert document["code"] == "forbidden"  # and not that a new log-in would help
-    assert {resource for _, resource in authorizer.asked} == {"nbdeploy"}
+    assert {resource for _, resource in authorizer.calls} == {"nbdeploy"}
 
 
-async def test_who_may_only_read_looks_and_changes_nothing(ask, allow):
+async def test_the_permission_to_read_allows_no_change(ask, allow):
     allow("read")
     for route in ROUTES:
-        if route.kind == "events":  # it would go on
+        if route.kind == "events":  # a stream has no end
             continue
         status, document, _ = await ask(route.method, path_of(route))
-        looks = route.method == "GET" or route.kind == "view"
-        assert (status == 403) == (not looks), (route, document)
+        reads = route.method == "GET" or route.kind == "view"
+        assert (status == 403) == (not reads), (route, document)
 
 
 async def test_an_unknown_route_and_a_wrong_method_are_problems(ask):
@@ -91,32 +91,30 @@ async def test_an_unknown_route_and_a_wrong_method_are_problems(ask):
         assert is_problem(status, document, headers)
 
 
-async def test_who_asks_and_does_not_wait_for_the_answer_leaves_no_traceback_in_the_log(
-    ask, jp_serverapp, jp_base_url, caplog
-):
+async def test_a_client_that_disconnects_early_leaves_no_traceback_in_the_log(ask, jp_serverapp, jp_base_url, caplog):
     token = jp_serverapp.identity_provider.token
     _, writer = await asyncio.open_connection("127.0.0.1", jp_serverapp.port)
-    asked = f"GET {jp_base_url}nbdeploy/list HTTP/1.1\r\nHost: localhost\r\nAuthorization: token {token}\r\n\r\n"
-    writer.write(asked.encode())
+    request = f"GET {jp_base_url}nbdeploy/list HTTP/1.1\r\nHost: localhost\r\nAuthorization: token {token}\r\n\r\n"
+    writer.write(request.encode())
     await writer.drain()
-    while "nbdeploy_asking" not in jp_serverapp.web_app.settings:  # noqa: ASYNC110 - nothing tells of it
+    while "nbdeploy_worker" not in jp_serverapp.web_app.settings:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.01)
-    writer.close()  # long before the process that answers has started
+    writer.close()  # long before the worker has started
     assert (await ask("GET", "list"))[0] == 200
-    asking = jp_serverapp.web_app.settings["nbdeploy_asking"]
-    while asking._running.waiting:  # noqa: ASYNC110 - as above
+    client = jp_serverapp.web_app.settings["nbdeploy_worker"]
+    while client._running.waiting:  # noqa: ASYNC110 - as above
         await asyncio.sleep(0.01)
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-async def test_the_process_that_answers_cannot_be_started(ask, monkeypatch):
+async def test_a_worker_that_cannot_be_started_is_a_problem(ask, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.faces.server.rest.worker_client.sys.executable", "/no/python")
     status, document, headers = await ask("GET", "list")
     assert (status, document["code"]) == (500, "asked_gone")
     assert is_problem(status, document, headers)
 
 
-async def test_a_wrong_setting_is_said_to_who_asks(ask, monkeypatch):
+async def test_a_wrong_setting_is_a_problem(ask, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_PORT", "many")
     status, document, headers = await ask("GET", "list")
     assert is_problem(status, document, headers)
@@ -125,8 +123,8 @@ async def test_a_wrong_setting_is_said_to_who_asks(ask, monkeypatch):
     assert status == 422
 
 
-async def test_a_bug_is_told_without_its_traceback(ask, monkeypatch, tmp_path):
-    """The store's file is a folder, which nobody expects."""
+async def test_a_bug_is_answered_without_its_traceback(ask, monkeypatch, tmp_path):
+    """The store's file is a folder, which no code expects."""
     status, _, _ = await ask("GET", "list")
     assert status == 200
     (tmp_path / "of-nbdeploy" / "nbdeploy" / "state.sqlite").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The stream of events in a server within the test's process: signs of life, and the limit."""
+"""The stream of events in a server within the test's process: keep-alive comments, and the limit."""
 
 import asyncio
 
@@ -8,8 +8,8 @@ from jupyter_deploy.faces.server.rest import events
 
 
 @pytest.fixture
-def heard_until(jp_fetch):
-    """What a stream says until it says this; its client stays."""
+def stream_until(jp_fetch):
+    """The text of a stream up to this part; its client stays connected."""
 
     async def listen(wanted):
         heard, done = [], asyncio.get_running_loop().create_future()
@@ -26,23 +26,23 @@ def heard_until(jp_fetch):
     return listen
 
 
-async def test_a_quiet_stream_gives_signs_of_life(ask, heard_until, monkeypatch):
-    monkeypatch.setattr(events, "ALIVE_EVERY", 0.05)
-    heard = await heard_until(b": nothing new\n\n: nothing new\n\n")
+async def test_a_quiet_stream_sends_keep_alive_comments(ask, stream_until, monkeypatch):
+    monkeypatch.setattr(events, "KEEP_ALIVE_SECONDS", 0.05)
+    heard = await stream_until(b": nothing new\n\n: nothing new\n\n")
     assert b"id: 0\nevent: endpoints\ndata: {}\n\n" in heard
 
 
-async def test_one_stream_too_many_is_refused_and_one_that_has_ended_makes_room(
-    ask, heard_until, http_server, jp_serverapp, monkeypatch
+async def test_a_stream_above_the_limit_is_refused_until_another_ends(
+    ask, stream_until, http_server, jp_serverapp, monkeypatch
 ):
-    monkeypatch.setattr(events, "AT_ONCE", 1)
-    await heard_until(b"event: endpoints")
+    monkeypatch.setattr(events, "MAX_STREAMS", 1)
+    await stream_until(b"event: endpoints")
     status, document, headers = await ask("GET", "events")
     assert (status, document["code"]) == (503, "too_many_streams")
     assert headers["Content-Type"] == "application/problem+json"
-    running = jp_serverapp.web_app.settings["nbdeploy_asking"]._running
+    running = jp_serverapp.web_app.settings["nbdeploy_worker"]._running
     assert len(running.streams) == 1
     await http_server.close_all_connections()  # as if the client had gone
-    while events.EventsHandler._open:  # noqa: ASYNC110 - the server tells nobody
+    while events.EventsHandler._open:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0.01)
     assert running.streams == {}

@@ -10,7 +10,7 @@ from jupyter_deploy.domain.errors import NotebookFailed
 from jupyter_deploy.domain.validation.validation import Check, Metric
 from jupyter_deploy.faces.cli import main
 from jupyter_deploy.faces.cli.pytest_plugin import NotebookItem, NotPassedError
-from jupyter_deploy.faces.render.commands import unread, unread_json
+from jupyter_deploy.faces.render.commands import escape_commands, escape_json
 from tests.validations import RAISED, run, validation
 
 SAYS = "boom\n::error file=x::pwned\r  ::add-mask::a\n##[group]x ##[error]y"
@@ -49,7 +49,7 @@ def test_in_a_job_no_line_of_the_text_is_a_command_and_elsewhere_nothing_is_chan
     shown = capsys.readouterr().out
     assert not commands(shown)
     assert "error file=x::pwned" in shown
-    assert unread("a :: b\nc::d") == "a :: b\nc::d"
+    assert escape_commands("a :: b\nc::d") == "a :: b\nc::d"
 
 
 def test_in_a_job_neither_an_error_nor_json_nor_pytest_has_one(said, capsys, monkeypatch):
@@ -59,7 +59,7 @@ def test_in_a_job_neither_an_error_nor_json_nor_pytest_has_one(said, capsys, mon
     main._print(said, "json")
     printed = capsys.readouterr()
     assert not commands(printed.out + printed.err)
-    assert json.loads(unread_json(json.dumps(SAYS))) == SAYS
+    assert json.loads(escape_json(json.dumps(SAYS))) == SAYS
     item = NotebookItem.__new__(NotebookItem)
     for error in (NotPassedError(said), NotebookFailed("it failed", details=SAYS)):
         assert not commands(item.repr_failure(SimpleNamespace(value=error)))

@@ -9,7 +9,7 @@ from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.capture.difference import difference
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.capture.source_changes import Cell
-from jupyter_deploy.domain.secret_names import HIDDEN, is_confidential, masked
+from jupyter_deploy.domain.secret_names import HIDDEN, is_confidential, mask_literals
 from jupyter_deploy.faces.render.page import as_html, as_text
 from jupyter_deploy.faces.render.render import html, page, text
 from tests.manifests import ROWS, signature, snapshot
@@ -213,7 +213,7 @@ def test_which_names_say_a_secret():
 
 @given(st.text(alphabet="ab'\"\\\n=:( #[]{}", max_size=60))
 def test_masking_leaves_sources_without_such_names_as_they_are(source):
-    assert masked(source) == source
+    assert mask_literals(source) == source
 
 
 def test_a_terminal_shows_forty_hunks_and_says_how_many_there_are_beside():

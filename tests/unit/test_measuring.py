@@ -14,13 +14,13 @@ from jupyter_deploy.domain.evidence.agreement import Rule
 from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
 from jupyter_deploy.domain.validation.model_calls import Call, Calls, agreements, metrics_of_calls
 from jupyter_deploy.domain.validation.validation import Metric
-from jupyter_deploy.faces.kernel.encode import answers_of, instances_of
-from jupyter_deploy.faces.kernel.metrics import MOST_LISTED, REPLICATES, measured
+from jupyter_deploy.faces.kernel.encode import decode_answers, encode_instances
+from jupyter_deploy.faces.kernel.metrics import MOST_LISTED, REPLICATES, measure
 
 
 def one(name, **given):
     """The only metric that comes of a call."""
-    [found] = measured(name, **given)
+    [found] = measure(name, **given)
     return found
 
 
@@ -97,7 +97,7 @@ def test_a_replicate_that_gives_no_number_is_dropped_and_counted():
 
 def test_subgroups_are_metrics_of_their_own_rows():
     frame = pd.DataFrame({"sex": ["F", "M", "F", "M"], "old": [True, True, False, False]})
-    found = {metric.title: (metric.value, metric.n) for metric in measured("a", rows=[1, 0, 1, 1], by=frame)}
+    found = {metric.title: (metric.value, metric.n) for metric in measure("a", rows=[1, 0, 1, 1], by=frame)}
     assert found == {
         "a": (0.75, 4),
         "a[sex=F]": (1.0, 2), "a[sex=M]": (0.5, 2), "a[old=True]": (0.5, 2), "a[old=False]": (1.0, 2),
@@ -105,10 +105,10 @@ def test_subgroups_are_metrics_of_their_own_rows():
         "a[sex=M, old=True]": (0.0, 1), "a[sex=M, old=False]": (1.0, 1),
     }  # fmt: skip
     by = pd.Series(["F", None, "F", np.nan], name="sex")
-    assert {metric.title: metric.n for metric in measured("a", rows=[1, 0, 1, 1], by=by, group={"year": 2026})} == {
+    assert {metric.title: metric.n for metric in measure("a", rows=[1, 0, 1, 1], by=by, group={"year": 2026})} == {
         "a[year=2026]": 4, "a[year=2026, sex=F]": 2, "a[year=2026, sex=missing]": 2,
     }  # fmt: skip
-    [_, women, men] = measured("s", rows=([1, 2, 3],), statistic=np.sum, by={"sex": ["F", "M", "F"]})
+    [_, women, men] = measure("s", rows=([1, 2, 3],), statistic=np.sum, by={"sex": ["F", "M", "F"]})
     assert (women.value, men.value) == (4.0, 2.0)
 
 
@@ -142,7 +142,7 @@ def test_subgroups_are_metrics_of_their_own_rows():
 )
 def test_what_is_no_metric_is_refused_by_name(name, given, words):
     with pytest.raises(InvalidInput, match=words):
-        list(measured(name, **given))
+        list(measure(name, **given))
 
 
 def of(container, dtype="float64", names=(), **more):
@@ -165,15 +165,15 @@ def of(container, dtype="float64", names=(), **more):
     ],
 )
 def test_answers_have_the_type_that_the_model_gave(answers, dtype, expected):
-    found = answers_of(answers, of("array", dtype), None)
+    found = decode_answers(answers, of("array", dtype), None)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
 
 
 def test_answers_of_no_regular_shape_are_lists_and_a_frames_are_a_frame():
-    assert answers_of([[1], [2, 3]], of("array"), None) == [[1], [2, 3]]
-    assert answers_of([{"a": 1}], of("frame"), [{"x": 1}]) == [{"a": 1}]
-    frame = answers_of([{"a": 1}, {"a": 2}], of("frame"), pd.DataFrame({"x": [1, 2]}, index=["p", "q"]))
+    assert decode_answers([[1], [2, 3]], of("array"), None) == [[1], [2, 3]]
+    assert decode_answers([{"a": 1}], of("frame"), [{"x": 1}]) == [{"a": 1}]
+    frame = decode_answers([{"a": 1}, {"a": 2}], of("frame"), pd.DataFrame({"x": [1, 2]}, index=["p", "q"]))
     assert frame.to_dict() == {"a": {"p": 1, "q": 2}}
 
 
@@ -192,12 +192,12 @@ def test_answers_of_no_regular_shape_are_lists_and_a_frames_are_a_frame():
     ],
 )
 def test_what_a_notebook_has_becomes_instances(asked, signature, instances, single):
-    assert instances_of(asked, signature) == (instances, single)
+    assert encode_instances(asked, signature) == (instances, single)
 
 
 def test_what_has_no_form_in_json_is_refused():
     with pytest.raises(InvalidInput, match=r"cannot be sent as JSON: a builtins\.object has no JSON form"):
-        instances_of([object()], of("list"))
+        encode_instances([object()], of("list"))
 
 
 def calls(*told):

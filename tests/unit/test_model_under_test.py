@@ -55,7 +55,7 @@ def test_whatever_names_what_is_validated_is_the_model_of_the_side_that_is_run(s
 @pytest.mark.parametrize("name", [STABLE, "other", "churn:", "chur", "other:198b0c"])
 def test_another_model_is_refused_on_both_sides_with_the_one_that_is_validated(side, name):
     for ask in (model, reference):
-        with pytest.raises(InvalidInput, match=f"'{name}' is not what is validated, which is {CANDIDATE}"):
+        with pytest.raises(InvalidInput, match=f"'{name}' is not the model under test, which is {CANDIDATE}"):
             ask(name)
 
 

@@ -21,7 +21,7 @@ def test_a_request_of_several_screens_is_not_printed(pixels, is_pasteable):
         changed=True, captured=snapshot().manifest, curl=curl, redact=("ssn", "iban"),
     )  # fmt: skip
     lines = text(deployed).splitlines()
-    assert any("never written down: ssn, iban" in line for line in lines)
+    assert any("never stored: ssn, iban" in line for line in lines)
     if is_pasteable:
         assert lines[-1].endswith("29.125]]}'")
         assert not lines[-2].startswith("nbdeploy predict")

@@ -141,23 +141,23 @@ def test_nothing_to_validate_names_the_omitted_runs_and_is_not_a_failure():
     assert exit_code(nothing) == 0
 
 
-def told(run=0, state="running", **more):
+def progress(run=0, state="running", **more):
     return Underway(run=run, title=f"n{run}.ipynb", state=state, cells=4, **more)
 
 
 def test_the_board_shows_the_cell_of_both_sides_and_the_verdict_in_the_end():
     board = Board()
-    assert board.tell(told(state="waiting"))
-    assert board.tell(told())
+    assert board.update(progress(state="waiting"))
+    assert board.update(progress())
     assert board.rows()[0][0].words == "its kernel starts"
-    assert not board.tell(told(cell=2, words="X = <read>()"))
+    assert not board.update(progress(cell=2, words="X = <read>()"))
     assert board.rows()[0][0].words == "cell 2 of 4  X = <read>()"
     assert "X = &lt;read&gt;()" in as_html(board)
-    board.tell(told(side="stable", cell=1, words="import x"))
+    board.update(progress(side="stable", cell=1, words="import x"))
     row = board.rows()[0][0]
     assert row.words == "stable: cell 1 of 4  import x"
     assert row.share == 3 / 8
-    assert board.tell(told(state="fail", cell=4, seconds=2.5))
+    assert board.update(progress(state="fail", cell=4, seconds=2.5))
     row = board.rows()[0][0]
     assert (row.words, row.seconds, row.share) == ("✗ fail", 2.5, 1.0)
     assert "✗ fail" in as_html(board)
@@ -167,26 +167,26 @@ def test_the_board_shows_the_cell_of_both_sides_and_the_verdict_in_the_end():
 def test_of_many_runs_those_that_run_or_failed_are_shown_and_the_others_counted():
     board = Board()
     for number in range(60):
-        board.tell(told(number, "waiting"))
+        board.update(progress(number, "waiting"))
     for number in range(30):
-        board.tell(told(number, "pass"))
-    board.tell(told(7, "fail"))
-    board.tell(told(40))
+        board.update(progress(number, "pass"))
+    board.update(progress(7, "fail"))
+    board.update(progress(40))
     rows, others = board.rows()
     assert len(rows) == 20
-    assert {row.told.state for row in rows} == {"fail", "running", "waiting"}
+    assert {row.progress.state for row in rows} == {"fail", "running", "waiting"}
     assert others == "and 29 pass, 11 waiting"
 
 
 def test_without_a_terminal_a_run_prints_one_line_at_its_start_and_one_at_its_end():
     seen = set()
     events = [
-        told(state="waiting"),
-        told(),
-        told(cell=1),
-        told(cell=2),
-        told(side="stable"),
-        told(state="pass", seconds=1.25),
+        progress(state="waiting"),
+        progress(),
+        progress(cell=1),
+        progress(cell=2),
+        progress(side="stable"),
+        progress(state="pass", seconds=1.25),
     ]
     lines = [line for event in events if (line := plain_line(event, seen))]
     assert lines == ["  n0.ipynb runs", "✓ n0.ipynb: pass, 1.2 s"]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_deploy.domain.secret_names import shown
+from jupyter_deploy.domain.secret_names import hide_secrets
 
 LONGEST = 50
 """Items of a list or an array; a longer one is told by its size and a digest."""
@@ -28,7 +28,7 @@ def parameters_of(estimator: Any) -> dict[str, Any]:
         found = dict(estimator.get_params(deep=True))
     except Exception:  # noqa: BLE001 - a class of the user's own may break the convention; that hinders no capture
         return {}
-    return {str(name): shown(str(name), as_json(value)) for name, value in sorted(found.items())}
+    return {str(name): hide_secrets(str(name), as_json(value)) for name, value in sorted(found.items())}
 
 
 def as_json(value: Any, depth: int = 0) -> Any:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.evidence.agreement import Rule
-from jupyter_deploy.domain.secret_names import HIDDEN, is_confidential, shown
+from jupyter_deploy.domain.secret_names import HIDDEN, hide_secrets, is_confidential
 
 from .artifacts import CODE, Manifest, Snapshot
 from .schema import without_seen
@@ -152,11 +152,11 @@ def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Chang
     changes = []
     for name in dict.fromkeys([*after, *before]):
         if name not in before:
-            changes.append(Change(name=name, kind="added", after=shown(name, after[name])))
+            changes.append(Change(name=name, kind="added", after=hide_secrets(name, after[name])))
         elif name not in after:
-            changes.append(Change(name=name, kind="removed", before=shown(name, before[name])))
+            changes.append(Change(name=name, kind="removed", before=hide_secrets(name, before[name])))
         elif before[name] != after[name]:
-            old, new = shown(name, before[name]), shown(name, after[name])
+            old, new = hide_secrets(name, before[name]), hide_secrets(name, after[name])
             changes.append(Change(name=name, kind="changed", before=old, after=new))
     return tuple(changes)
 

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
-from jupyter_deploy.domain.secret_names import masked
+from jupyter_deploy.domain.secret_names import mask_literals
 
 Kind = Literal["added", "removed", "changed"]
 
@@ -51,8 +51,8 @@ class SourceChange(Value):
 
 def cell_changes(before: Sequence[Cell], after: Sequence[Cell]) -> tuple[SourceChange, ...]:
     """Return added and changed cells in the order of ``after``, then the removed ones."""
-    old = [(cell.number, masked(cell.source).strip()) for cell in before]
-    new = [(cell.number, masked(cell.source).strip()) for cell in after]
+    old = [(cell.number, mask_literals(cell.source).strip()) for cell in before]
+    new = [(cell.number, mask_literals(cell.source).strip()) for cell in after]
     old, new = _unmatched(old, new)
     partner = _pairs([source for _, source in old], [source for _, source in new])
     changes = []
@@ -82,7 +82,7 @@ def file_changes(
     for path in sorted(before.keys() | after.keys()):
         if before.get(path) == after.get(path):
             continue
-        old, new = (masked(texts[path]) if path in texts else None for texts in sources)
+        old, new = (mask_literals(texts[path]) if path in texts else None for texts in sources)
         whole = (path in before) == (old is not None) and (path in after) == (new is not None)
         kind = _kind(before.get(path), after.get(path))
         changes.append(_change(path, kind, old or "", new or "") if whole else _without_lines(path, kind))

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.evidence.inference import Interval
 from jupyter_deploy.domain.evidence.statistic import METRIC_MIME as METRIC_MIME  # noqa: PLC0414 - who reads what notebooks display looks for it here
-from jupyter_deploy.domain.secret_names import shown
+from jupyter_deploy.domain.secret_names import hide_secrets
 
 from .parameters import Matrix, Texts, plain_keys
 
@@ -171,7 +171,7 @@ class ValidationSpec(Value):
     @property
     def told(self) -> ValidationSpec:
         """As it is shown: without values that are secret by their names. The store alone has those, to run it."""
-        parameters = {name: shown(name, value) for name, value in self.parameters.items()}
+        parameters = {name: hide_secrets(name, value) for name, value in self.parameters.items()}
         return self.model_copy(update={"parameters": parameters})
 
 
@@ -203,7 +203,7 @@ def titles(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     for path, (_, parameters) in zip(paths, runs, strict=True):
         others = [other for other in paths if other != path]
         length = next((n for n in range(1, len(path)) if all(o[-n:] != path[-n:] for o in others)), len(path))
-        given = ", ".join(f"{name}={_short(shown(name, value))}" for name, value in parameters.items())
+        given = ", ".join(f"{name}={_short(hide_secrets(name, value))}" for name, value in parameters.items())
         found.append(str(PurePath(*path[-length:])) + (f" [{given}]" if given else ""))
     return found
 

@@ -1,6 +1,6 @@
-"""``pytest --nbdeploy``: each run of a validation notebook is an item; one that does not pass is told in its own words.
+"""``pytest --nbdeploy``: each run of a validation notebook is an item; a failure shows the validation's own report.
 
-Without ``--nbdeploy`` nothing but this module is imported: pytest loads it in every project of the environment.
+Without ``--nbdeploy`` only this module is imported: pytest loads it in every project of the environment.
 """
 
 from __future__ import annotations
@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options, as those of ``nbdeploy validate``; ``-p`` and ``-n`` are pytest's own."""
+    """Add the options of ``nbdeploy validate``; ``-p`` and ``-n`` are pytest's own."""
     group = parser.getgroup("nbdeploy", "validation notebooks")
     group.addoption("--nbdeploy", action="store_true", help="Collect validation notebooks: each run of one is an item.")
-    group.addoption("--nbdeploy-snapshot", metavar="NAME", help="What model() is: a snapshot's tag, or an endpoint.")
+    group.addoption(
+        "--nbdeploy-snapshot", metavar="NAME", help="The model of model(): a snapshot's tag or an endpoint."
+    )
     group.addoption(
         "--nbdeploy-parameter", metavar="KEY=VALUE", action="append", default=[], help="A parameter (repeatable)."
     )
     group.addoption(
-        "--nbdeploy-matrix", metavar="KEY=VALUE,…", action="append", default=[], help="One item a value (repeatable)."
+        "--nbdeploy-matrix",
+        metavar="KEY=VALUE,…",
+        action="append",
+        default=[],
+        help="One item per value (repeatable).",
     )
     group.addoption(
         "--nbdeploy-gate", metavar="EXPR", action="append", default=[], help="What must hold, too (repeatable)."
@@ -37,12 +43,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--nbdeploy-inconclusive",
         choices=("fail", "skip"),
         default="fail",
-        help="What a run is that too few rows leave undecided (default: fail).",
+        help="The outcome of a run with too few rows for a verdict (default: fail).",
     )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A validation notebook; also a notebook that is none, where it was named itself, to say what it lacks."""
+    """Collect a validation notebook, and any notebook that is named itself, to report its missing calls."""
     if file_path.suffix != ".ipynb" or not parent.config.getoption("nbdeploy"):
         return None
     if not parent.session.isinitpath(file_path) and not _ports(parent.config).project.validates(file_path):
@@ -52,10 +58,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 class NotebookFile(pytest.File):
-    """A validation notebook, with an item for each of its runs: those of nbdeploy.yaml, of a matrix, or the one."""
+    """A validation notebook, with an item for each run: of nbdeploy.yaml, of a matrix, or a single one."""
 
     def collect(self) -> Iterator[NotebookItem]:
-        """Its items, in an order that all workers find."""
+        """Yield the items, in the same order in all workers."""
         from jupyter_deploy.domain.errors import DeployError  # only with --nbdeploy
         from jupyter_deploy.domain.validation.validation import titles
         from jupyter_deploy.verbs.validate import runs_of
@@ -78,7 +84,7 @@ class NotebookItem(pytest.Item):
         self._planned, self._request = planned, request
 
     def runtest(self) -> None:
-        """Validate it; its metrics go to the report's properties, as ``accuracy`` or ``accuracy[sex=F]``."""
+        """Validate the notebook; its metrics become properties, such as ``accuracy`` or ``accuracy[sex=F]``."""
         from jupyter_deploy.domain.gates.gate import metric_label
         from jupyter_deploy.verbs.validate import validate_one
 
@@ -93,20 +99,20 @@ class NotebookItem(pytest.Item):
             raise NotPassedError(validation)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Of a validation its sentences and the failing cell, of an error on purpose its words: no stack of ours."""
+        """Show a validation's sentences and failing cell, or a DeployError's message, without a call stack."""
         from jupyter_deploy.domain.errors import DeployError
-        from jupyter_deploy.faces.render.commands import unread
+        from jupyter_deploy.faces.render.commands import escape_commands
 
         if isinstance(excinfo.value, NotPassedError):
             from jupyter_deploy.faces.render.render import text
 
-            return unread(text(excinfo.value.validation))
+            return escape_commands(text(excinfo.value.validation))
         if isinstance(excinfo.value, DeployError):
-            return unread(str(excinfo.value))
+            return escape_commands(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Where it stands, for the headline of its failure."""
+        """Return the place for the headline of a failure."""
         return self.path, None, self.name
 
 
@@ -115,22 +121,22 @@ class NotPassedError(Exception):
 
     def __init__(self, validation: Validation) -> None:
         self.validation = validation
-        said = [g.sentence for run in validation.runs for g in run.gates if g.verdict == validation.verdict]
-        super().__init__(said[0] if said else validation.verdict)
+        sentences = [g.sentence for run in validation.runs for g in run.gates if g.verdict == validation.verdict]
+        super().__init__(sentences[0] if sentences else validation.verdict)
 
 
 _PORTS: pytest.StashKey[Ports] = pytest.StashKey()
 
 
 def _ports(config: pytest.Config) -> Ports:
-    """The ports of this process, made once."""
+    """Return the ports of this process, made once."""
     if _PORTS not in config.stash:
         from jupyter_deploy.domain.errors import DeployError
         from jupyter_deploy.wiring import Wiring
 
         try:
             config.stash[_PORTS] = Wiring().ports
-        except DeployError as error:  # a setting that cannot be
+        except DeployError as error:  # an invalid setting
             raise pytest.UsageError(str(error)) from error
     return config.stash[_PORTS]
 

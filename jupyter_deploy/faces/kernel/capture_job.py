@@ -1,4 +1,4 @@
-"""The kernel's part of a job: it captures the model, and says how far it is where whoever looks can read it."""
+"""The kernel's part of a job: it captures the model and writes its progress to the job's events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from jupyter_deploy.verbs.spare import stand_by_to_capture
 
 from .kernel import live_from_expressions
 
-_LOOKED_EVERY = 0.3  # seconds: whether somebody cancelled it meanwhile
+_POLL_SECONDS = 0.3  # between two checks for a cancellation
 
 _INTERRUPTED = Problem(
     code="interrupted",
@@ -39,7 +39,7 @@ _INTERRUPTED = Problem(
 
 
 def capture_for(job_id: str, shell: Any, ports: Ports, notebook: str | None = None) -> dict[str, Any]:
-    """Capture what a job waits for; whatever comes of it is told to the job, and in short returned.
+    """Capture the model of a job; write the outcome to the job, and return a summary.
 
     Returns
     -------
@@ -49,52 +49,52 @@ def capture_for(job_id: str, shell: Any, ports: Ports, notebook: str | None = No
     jobs = ports.jobs
     try:
         job = jobs.start_capture(job_id, os.getpid())
-    except DeployError as error:  # it is another's, it was cancelled, or there is none
+    except DeployError as error:  # another kernel has the job, it was cancelled, or it is unknown
         return {"job": job_id, "state": "failed", "problem": problem_of(error).model_dump(mode="json")}
     try:
-        snapshot = _captured(job, shell, ports, _here(job.notebook, notebook))
+        snapshot = _capture(job, shell, ports, _first_existing(job.notebook, notebook))
         jobs.finish_capture(job_id, snapshot.tag, sys.executable)
     except KeyboardInterrupt:
         ended = jobs.end(job_id, "cancelled", problem=_INTERRUPTED)
         return {"job": job_id, "state": ended.state}
-    except Exception as error:  # noqa: BLE001 - the edge of this face: a notebook did not ask for a traceback here
+    except Exception as error:  # noqa: BLE001 - the edge of this face: Lab shows a problem, not a traceback
         problem = problem_of(error)
-        with contextlib.suppress(DeployError):  # the store cannot be written: whoever sweeps will say it
+        with contextlib.suppress(DeployError):  # the store cannot be written: a later sweep ends the job
             jobs.end(job_id, "failed", problem=problem)
         return {"job": job_id, "state": "failed", "problem": problem.model_dump(mode="json")}
     return {"job": job_id, "state": "queued", "tag": snapshot.tag}
 
 
-def _here(*notebooks: str | None) -> Path | None:
-    """The first that is there: they are of the server's machine, which a remote kernel's is not."""
+def _first_existing(*notebooks: str | None) -> Path | None:
+    """Return the first existing path: a remote kernel does not have the server's files."""
     return next((path for name in notebooks if name and (path := Path(name)).is_file()), None)
 
 
-def _captured(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snapshot:
+def _capture(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snapshot:
     check_distributions()
     request = DeployRequest.model_validate({**job.request, "model": None, "source": job.request.get("model")})
     if not request.source:
-        raise InvalidInput("which variable holds the model?", "choose one of the models that the kernel has")
+        raise InvalidInput("the request names no variable that holds the model", "choose one of the kernel's models")
 
-    def report(told: Step | Underway) -> None:
-        if isinstance(told, Step):
-            ports.jobs.add_event(job.id, "step", told.model_dump(mode="json"))
+    def report(progress: Step | Underway) -> None:
+        if isinstance(progress, Step):
+            ports.jobs.add_event(job.id, "step", progress.model_dump(mode="json"))
 
     def log(text: str) -> None:
-        (shown,) = ports.notebooks.masked([text])
-        with contextlib.suppress(DeployError):  # what cannot be told stops nothing
-            ports.jobs.add_event(job.id, "log", {"text": shown})
+        (masked,) = ports.notebooks.masked([text])
+        with contextlib.suppress(DeployError):  # a lost event stops nothing
+            ports.jobs.add_event(job.id, "log", {"text": masked})
 
     with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)
-        captured = capture_live(request, ports, report, replace(live, in_cell=False))
+        snapshot = capture_live(request, ports, report, replace(live, in_cell=False))
     stand_by_to_capture(ports)
-    return captured
+    return snapshot
 
 
 @contextmanager
 def _redirected() -> Iterator[None]:
-    """Python's own streams, which in a kernel lead to the notebook, to where libraries in C write."""
+    """Redirect Python's streams, which in a kernel lead to the notebook, to the file descriptors of the process."""
     with (
         open(1, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False) as stream,
         contextlib.redirect_stdout(stream),
@@ -105,21 +105,21 @@ def _redirected() -> Iterator[None]:
 
 @contextmanager
 def _interruptible(jobs: Jobs, job_id: str) -> Iterator[None]:
-    """Within, the main thread is interrupted when the job ends: somebody cancelled it."""
+    """Within, the main thread is interrupted if the job is cancelled."""
     ended, lock = threading.Event(), threading.Lock()
 
     def watch() -> None:
-        while not ended.wait(_LOOKED_EVERY):
-            with contextlib.suppress(DeployError):  # the next look may be luckier
+        while not ended.wait(_POLL_SECONDS):
+            with contextlib.suppress(DeployError):  # the next check may succeed
                 if jobs.job(job_id).state not in ENDED:
                     continue
                 with lock:
                     if not ended.is_set():
                         ended.set()
-                        # A real signal: what the thread waits for, such as the clean process, is waited for no more.
+                        # A real signal also interrupts a wait, such as for the clean process.
                         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    threading.Thread(target=watch, name="nbdeploy-cancelled", daemon=True).start()
+    threading.Thread(target=watch, name="nbdeploy-cancellation", daemon=True).start()
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""A notebook's values as the instances of a request, and answers as the values that the notebook's model gives."""
+"""Encoding of a notebook's values as instances of a request, and decoding of answers as the model's own types."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.serving.values.json_values import to_json
 
 Signature = Mapping[str, Any]
-"""As ``/metadata`` has it: container, parameters, instance_schema, answer_dtype."""
+"""The signature of ``/metadata``: container, parameters, instance_schema, answer_dtype."""
 
 
-def instances_of(X: Any, signature: Signature) -> tuple[list[Any], bool]:  # noqa: N803 - as everywhere
-    """The instances, and whether it is one call's, whose answer alone is wanted.
+def encode_instances(X: Any, signature: Signature) -> tuple[list[Any], bool]:  # noqa: N803 - as everywhere
+    """Encode the instances; True with a single call, whose answer is not a list.
 
     Raises
     ------
     InvalidInput
-        It cannot be sent, or has another number of columns.
+        The value cannot be sent, or has another number of columns.
     """
     try:
         if signature["container"] == "call":
@@ -33,13 +33,13 @@ def instances_of(X: Any, signature: Signature) -> tuple[list[Any], bool]:  # noq
         ) from error
 
 
-def call_of(arguments: Sequence[Any], named: Mapping[str, Any], signature: Signature) -> Any:
-    """One call's arguments as its instance.
+def encode_call(arguments: Sequence[Any], named: Mapping[str, Any], signature: Signature) -> Any:
+    """Encode one call's arguments as an instance.
 
     Raises
     ------
     InvalidInput
-        There are more than the function has parameters, or one stands twice.
+        There are more arguments than parameters, or one is given twice.
     """
     names = list(signature["parameters"])
     if len(arguments) > len(names) or set(names[: len(arguments)]) & named.keys():
@@ -69,7 +69,7 @@ def _rows(X: Any, signature: Signature) -> list[Any]:  # noqa: N803
 
 
 def _named(rows: list[Any], names: list[str]) -> list[dict[str, Any]]:
-    """Rows without names, which mean the columns in their order."""
+    """Name the values of rows without names by the order of the columns."""
     widths = {len(row) for row in rows}
     if widths != {len(names)}:
         raise ValueError(f"rows of {', '.join(map(str, sorted(widths)))} values, for columns {', '.join(names)}")
@@ -92,14 +92,14 @@ def _one_call(item: Any, names: list[str]) -> Any:
     return to_json(item)
 
 
-def answers_of(answers: list[Any], signature: Signature, asked: Any) -> Any:
-    """The answers to a batch as the notebook's model gives them."""
+def decode_answers(answers: list[Any], signature: Signature, batch: Any) -> Any:
+    """Decode the answers to a batch into the model's own type; ``batch``: the value that was sent."""
     if signature["container"] == "call":
         return answers
     if answers and all(isinstance(answer, dict) for answer in answers):
         pandas = sys.modules.get("pandas")
-        if pandas is not None and isinstance(asked, pandas.DataFrame):
-            return pandas.DataFrame(answers, index=asked.index)
+        if pandas is not None and isinstance(batch, pandas.DataFrame):
+            return pandas.DataFrame(answers, index=batch.index)
         return answers
     try:
         array = np.asarray(answers)
@@ -109,20 +109,20 @@ def answers_of(answers: list[Any], signature: Signature, asked: Any) -> Any:
 
 
 def _typed(array: Any, name: str) -> Any:
-    """An array of the model's own type, as far as NumPy has it and every answer fits."""
+    """Convert an array to the model's own type, if NumPy has it and every answer fits."""
     try:
-        wanted = np.dtype("float32" if name == "bfloat16" else name)
+        dtype = np.dtype("float32" if name == "bfloat16" else name)
     except TypeError:  # pandas' own: Int64, boolean, category, …
-        wanted = array.dtype
+        dtype = array.dtype
     kind = array.dtype.kind
     if kind == "O":
-        words = any(isinstance(value, str | dict | list | bool) for value in array.flat)
-        return array if words else array.astype(wanted if wanted.kind == "f" else float)  # None: NaN
+        mixed = any(isinstance(value, str | dict | list | bool) for value in array.flat)
+        return array if mixed else array.astype(dtype if dtype.kind == "f" else float)  # None: NaN
     if kind == "U":
-        return array.astype(wanted) if wanted.kind == "M" and not _zoned(array) else array
-    if wanted.kind == "m":
+        return array.astype(dtype) if dtype.kind == "M" and not _zoned(array) else array
+    if dtype.kind == "m":
         return (array.astype(float) * 1e9).round().astype("timedelta64[ns]")
-    return array.astype(wanted) if wanted.kind in "biuf" else array
+    return array.astype(dtype) if dtype.kind in "biuf" else array
 
 
 def _zoned(array: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What is wrong with the fields of a deploy, said while they are typed; nothing slow runs, nor the model."""
+"""Problems in the fields of a deploy form, found while the user types; neither slow code nor the model runs."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ from jupyter_deploy.verbs.deploy import require_role, require_share
 from jupyter_deploy.verbs.endpoint_gates import OFF
 from jupyter_deploy.verbs.enforce_gates import require_reason
 
-from .kernel import live_from_object, no_variable
-from .stale_cache import stale
+from .kernel import live_from_object, unknown_variable
+from .stale_cache import stale_findings
 
-# In a form there are no options to be left out.
+# Remedies for a form, which has no options to omit.
 _REMEDIES = {
     "role": "choose auto for the first release of an endpoint",
     "percent": "leave it empty, or give a number above 0 and up to 100",
-    "reason": "write why; it is kept",
+    "reason": "write the reason; it is stored",
 }
 
 _EXPRESSIONS = ("model", "example", "signature", "training")
 
 
 def problems_in(document: str, shell: Any, ports: Ports) -> tuple[list[FieldProblem], bool]:
-    """Of a ``DeployRequest`` as JSON, each at its field; an item of a list is ``gate.0``.
+    """Return the problems of a ``DeployRequest`` as JSON, each with its field; an item of a list is ``gate.0``.
 
-    And whether that is all: False while something is still looked for, which is told when the same is asked again.
+    With them, whether that is all: False while a search goes on; its findings come with the next, equal call.
     """
     fields = _Fields(ports, shell)
-    fields.look(fields.read(document))
-    return fields.found, fields.complete
+    fields.check(fields.read(document))
+    return fields.problems, fields.complete
 
 
 class _Fields:
     def __init__(self, ports: Ports, shell: Any) -> None:
         self._ports, self._shell = ports, shell
-        self.found: list[FieldProblem] = []
+        self.problems: list[FieldProblem] = []
         self.complete = True
 
     def read(self, document: str) -> DeployRequest:
-        """The request without the fields that cannot be, which are told. Raises InvalidInput: it is no document."""
+        """Read the request without its invalid fields, and note these. Raises InvalidInput if it is not a document."""
         try:
             return DeployRequest.model_validate_json(document)
         except ValidationError as error:
@@ -67,8 +67,8 @@ class _Fields:
             rest = {name: value for name, value in _fields(document).items() if name not in wrong}
             return DeployRequest.model_validate(rest)
 
-    def look(self, request: DeployRequest) -> None:
-        """All fields."""
+    def check(self, request: DeployRequest) -> None:
+        """Check all fields."""
         before = self._named(request)
         first = before is None and request.percent is not None and request.role in ("auto", "stable")
         with self._noted("percent" if first else "role", "leave it empty" if first else ""):
@@ -103,7 +103,7 @@ class _Fields:
             if path != OFF and "://" not in path and not Path(path).exists():
                 self._note(f"validate.{place}", f"there is no notebook {path}", "choose one that is there")
         if chosen and len(chosen) < len(request.validate):
-            self._note("validate", "'off' takes all validations away", "name nothing beside it")
+            self._note("validate", "'off' removes all validations", "name nothing else with it")
         specs = (*(before.validations if before else ()), *self._ports.specs)
         measured = bool(chosen) or any(spec.notebook for spec in specs)
         for place, text in enumerate(request.gate):
@@ -115,7 +115,7 @@ class _Fields:
                     require_figure(gate)
 
     def _values(self, request: DeployRequest) -> None:
-        """Model and example, as far as they can be had without running what may do more."""
+        """Check model and example, as far as they can be evaluated without side effects."""
         values = {name: self._value(name, getattr(request, name)) for name in _EXPRESSIONS}
         model, example = values["model"], values["example"]
         if model is None:
@@ -128,7 +128,7 @@ class _Fields:
         with self._noted("include"):
             self._ports.finder.require_included(live)
         finder, live = self._ports.finder, replace(live, in_cell=False)
-        staleness = stale(live, finder)
+        staleness = stale_findings(live, finder)
         self.complete = staleness is not None
         for finding in (*(staleness or ()), *finder.fast_findings(live)):
             if finding.check not in request.waive:
@@ -137,23 +137,23 @@ class _Fields:
     def _value(self, field: str, expression: str | None) -> tuple[Any] | None:
         if not expression:
             if field in ("model", "example"):
-                self._note(field, f"there is no {field}", _WANTED[field])
+                self._note(field, f"there is no {field}", _HINTS[field])
             return None
         try:
             tree = ast.parse(expression.strip(), mode="eval")
         except (SyntaxError, ValueError) as error:
-            self._note(field, f"'{expression}' is no Python expression: {getattr(error, 'msg', error)}", _WANTED[field])
+            self._note(field, f"'{expression}' is no Python expression: {getattr(error, 'msg', error)}", _HINTS[field])
             return None
         namespace: Mapping[str, Any] = self._shell.user_ns
         missing = next((name for name in _read(tree) if name not in namespace and not hasattr(builtins, name)), None)
         if missing is not None:
-            self._note(field, *no_variable(missing, namespace))
+            self._note(field, *unknown_variable(missing, namespace))
             return None
         value = self._ports.finder.evaluate(expression, namespace)
         if field == "example" and value is not None:
-            shown = self._ports.finder.first_rows(value[0])
-            if shown.problem:
-                self._note(field, shown.problem, shown.remedy)
+            table = self._ports.finder.first_rows(value[0])
+            if table.problem:
+                self._note(field, table.problem, table.remedy)
         return value
 
     @contextmanager
@@ -167,14 +167,14 @@ class _Fields:
     def _note(
         self, field: str, message: str, remedy: str, finding: Finding | None = None, *, details: str = ""
     ) -> None:
-        said = f"{message}\n{details}" if details else message
-        told = finding.model_dump(mode="json") if finding else None
-        self.found.append(FieldProblem(field=field, message=said, remedy=remedy, finding=told))
+        text = f"{message}\n{details}" if details else message
+        document = finding.model_dump(mode="json") if finding else None
+        self.problems.append(FieldProblem(field=field, message=text, remedy=remedy, finding=document))
 
 
-_WANTED = {
+_HINTS = {
     "model": "choose one of the models that were found, or name a variable",
-    "example": "write what the model is called with, such as X_test[:5]",
+    "example": "write the model's input, such as X_test[:5]",
     "signature": "name a pydantic model of one instance",
     "training": "name the table that the model was fitted on",
 }
@@ -185,7 +185,7 @@ def _words(finding: Finding) -> tuple[str, str]:
 
 
 def _read(tree: ast.Expression) -> Iterator[str]:
-    """Names that an expression reads and does not bind itself."""
+    """Yield the names that an expression reads and does not bind."""
     nodes = list(ast.walk(tree))
     bound = {node.id for node in nodes if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
     bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
@@ -194,9 +194,9 @@ def _read(tree: ast.Expression) -> Iterator[str]:
 
 def _fields(document: str) -> dict[str, Any]:
     try:
-        found = json.loads(document)
+        fields = json.loads(document)
     except ValueError as error:
-        raise InvalidInput("what is to be checked is no JSON", "send the fields of a deploy") from error
-    if not isinstance(found, dict):
-        raise InvalidInput("what is to be checked is no JSON object", "send the fields of a deploy")
-    return found
+        raise InvalidInput("the document to check is not JSON", "send the fields of a deploy") from error
+    if not isinstance(fields, dict):
+        raise InvalidInput("the document to check is not a JSON object", "send the fields of a deploy")
+    return fields

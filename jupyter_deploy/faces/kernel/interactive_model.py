@@ -1,4 +1,4 @@
-"""``model()`` in an ordinary kernel: the snapshot is found in the store, and served until the kernel ends."""
+"""``model()`` in an interactive kernel: the snapshot comes from the store, and is served until the kernel ends."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from jupyter_deploy.wiring import Wiring
 
 from .served_model import ServedModel
 
-# How long a process may take to be gone after its connection broke.
+# Seconds until a process has ended after its connection broke.
 _GONE_SECONDS = 1.0
 
 _served: dict[str, tuple[ServedModel, Served]] = {}
 _until_the_end = contextlib.ExitStack()
 
 
-def model_by_hand(name: str | None) -> ServedModel:
-    """The model that a name means, served from this kernel.
+def interactive_model(name: str | None) -> ServedModel:
+    """Serve the model of a name from this kernel.
 
     Raises
     ------
     InvalidInput
-        Nothing says which; the endpoints are named.
+        The model is ambiguous; the error names the endpoints.
     StartFailed, EnvironmentChanged
-        It cannot be served.
+        The model cannot be served.
     """
     ports = Wiring().ports
     subject = _subject(name, ports)
@@ -44,15 +44,15 @@ def model_by_hand(name: str | None) -> ServedModel:
     return _serve("model()", subject.snapshot, subject.endpoint, ports)
 
 
-def reference_by_hand(name: str | None) -> ServedModel | None:
-    """The stable release of the endpoint that a name means; None: it has none."""
+def interactive_reference(name: str | None) -> ServedModel | None:
+    """Serve the stable release of a name's endpoint; None: it has none."""
     ports = Wiring().ports
     subject = _subject(name, ports)
     return _serve("reference()", subject.stable, subject.endpoint, ports) if subject.stable is not None else None
 
 
-def told(call: str, tag: str, endpoint: str | None, store: Store) -> str:
-    """Which model it is, in a line: the notebook does not say."""
+def served_line(call: str, tag: str, endpoint: str | None, store: Store) -> str:
+    """Describe the served model in a line, since the notebook does not name it."""
     known = store.endpoint(endpoint) if endpoint else None
     role = known.traffic.role_of(tag) if known else ""
     of = f"{'idle release' if role == 'idle' else role} of {endpoint}, " if role else ""
@@ -60,21 +60,21 @@ def told(call: str, tag: str, endpoint: str | None, store: Store) -> str:
 
 
 def _subject(name: str | None, ports: Ports) -> Candidate:
-    """By the name, else by the notebook's variable ``snapshot`` or ``endpoint``, else the only endpoint."""
-    told = namespace_of(current_shell())
-    named = (name, told.get("snapshot"), told.get("endpoint"))
-    found = next((text for text in named if isinstance(text, str) and text), None)
-    return candidate_of(found or only_endpoint(ports), ports)
+    """Find the model by name, else by the notebook's variable ``snapshot`` or ``endpoint``, else the only endpoint."""
+    variables = namespace_of(current_shell())
+    named = (name, variables.get("snapshot"), variables.get("endpoint"))
+    chosen = next((text for text in named if isinstance(text, str) and text), None)
+    return candidate_of(chosen or only_endpoint(ports), ports)
 
 
 def _serve(call: str, snapshot: Snapshot, endpoint: str | None, ports: Ports) -> ServedModel:
-    """One server a snapshot and kernel: a cell that runs again gets the same, unless that has ended."""
+    """Serve a snapshot once for each kernel: a cell that runs again gets the same server, unless it has ended."""
     if snapshot.tag in _served:
         known, server = _served[snapshot.tag]
         with contextlib.suppress(DeployError):
             server.check()
             return known
-    with contextlib.ExitStack() as starting:  # one that does not start is ended here
+    with contextlib.ExitStack() as starting:  # a server that does not start is ended here
         server = starting.enter_context(ports.servers.serving(snapshot))
         server.check(wait=True)
         _until_the_end.push(starting.pop_all())
@@ -82,7 +82,7 @@ def _serve(call: str, snapshot: Snapshot, endpoint: str | None, ports: Ports) ->
         atexit.register(_end, os.getpid())
     model = ServedModel(server.url_for("by-hand"), snapshot.tag, _explaining(server))
     _served[snapshot.tag] = (model, server)
-    print(told(call, snapshot.tag, endpoint, ports.store))  # noqa: T201 - what the cell shows
+    print(served_line(call, snapshot.tag, endpoint, ports.store))  # noqa: T201 - what the cell shows
     return model
 
 
@@ -97,5 +97,5 @@ def _explaining(server: Served) -> Callable[[], None]:
 
 
 def _end(kernel: int) -> None:
-    if os.getpid() == kernel:  # and not a process that the notebook forked
+    if os.getpid() == kernel:  # not in a process that the notebook forked
         _until_the_end.close()

@@ -1,4 +1,4 @@
-"""A document as JupyterLab gets it from a kernel: as JSON, of an expression that it had evaluated."""
+"""The JSON display of a document, for an expression that JupyterLab evaluates in a kernel."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 
-class Shown:
-    """What an expression of the bridge comes to."""
+class JsonDisplay:
+    """The value of an expression of the bridge."""
 
     def __init__(self, document: BaseModel | dict[str, Any]) -> None:
         self.document = document.model_dump(mode="json") if isinstance(document, BaseModel) else document
@@ -17,5 +17,5 @@ class Shown:
         return self.document
 
     def __repr__(self) -> str:
-        """Short, since it travels beside the JSON."""
+        """Return a short text, since it is sent with the JSON."""
         return f"<nbdeploy: {', '.join(self.document)}>"

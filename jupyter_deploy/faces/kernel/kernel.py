@@ -1,4 +1,4 @@
-"""The running kernel as the operations see it: a live object, its example, and the notebook around them."""
+"""The running kernel as input of the operations: a live object, its example and their notebook."""
 
 from __future__ import annotations
 
@@ -29,53 +29,53 @@ from jupyter_deploy.wiring import Wiring
 
 
 def live_from_expressions(shell: Any, expression: str, request: DeployRequest, *, notebook: Path | None = None) -> Live:
-    """The model and what goes with it, from a request's expressions in the notebook's namespace.
+    """Evaluate a request's expressions in the notebook's namespace to a live object.
 
     Parameters
     ----------
     notebook
-        Its file, where who asks knows it; else what the kernel was told when it started.
+        Its file, if the caller knows it; else the path from the kernel's start.
 
     Raises
     ------
     UnknownSource
-        The model's expression gives none; similar names are offered.
+        The model's expression has no value; the error names similar variables.
     InvalidExample
         The example's expression raises.
     """
     namespace = shell.user_ns
     try:
-        model = eval(expression, namespace)  # noqa: S307 - the user's own words in the user's own kernel
+        model = eval(expression, namespace)  # noqa: S307 - the user's own expression in the user's own kernel
     except NameError as error:
-        raise UnknownSource(*no_variable(error.name or expression, namespace)) from error
+        raise UnknownSource(*unknown_variable(error.name or expression, namespace)) from error
     except Exception as error:
         raise UnknownSource(
             f"'{expression}' raises {type(error).__name__}: {error}", "name the model's variable"
         ) from error
-    example = evaluated("example", request.example, namespace, InvalidExample)
-    signature = evaluated("signature", request.signature, namespace, InvalidInput)
-    training = evaluated("training table", request.training, namespace, InvalidInput)
+    example = evaluate("example", request.example, namespace, InvalidExample)
+    signature = evaluate("signature", request.signature, namespace, InvalidInput)
+    training = evaluate("training table", request.training, namespace, InvalidInput)
     more = {"signature": signature, "training": training, "notebook": notebook}
     return _live(model, example, request, expression, shell, **more)
 
 
-def evaluated(what: str, expression: str | None, namespace: dict[str, Any], wrong: type[DeployError]) -> Any:
-    """The value of one of a request's expressions; of None it is None. Raises ``wrong``."""
+def evaluate(noun: str, expression: str | None, namespace: dict[str, Any], error_type: type[DeployError]) -> Any:
+    """Evaluate an expression of a request; None stays None. Raises ``error_type``."""
     if expression is None:
         return None
     try:
         return eval(expression, namespace)  # noqa: S307 - as above
     except NameError as error:
-        raise wrong(*no_variable(error.name or expression, namespace)) from error
+        raise error_type(*unknown_variable(error.name or expression, namespace)) from error
     except Exception as error:
-        raise wrong(
-            f"the {what} '{expression}' raises {type(error).__name__}: {error}",
+        raise error_type(
+            f"the {noun} '{expression}' raises {type(error).__name__}: {error}",
             "give an expression that works in a cell, such as 'X_test[:5]'",
         ) from error
 
 
-def no_variable(missing: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
-    """What is said of a name that the notebook does not have, and the names that are near."""
+def unknown_variable(missing: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
+    """Make the message of a name that the notebook lacks, and a remedy with similar names."""
     near = difflib.get_close_matches(missing, [name for name in namespace if not name.startswith("_")], n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "run the cell that makes it first"
     return f"there is no variable '{missing}' in this notebook", hint
@@ -84,12 +84,12 @@ def no_variable(missing: str, namespace: Mapping[str, Any]) -> tuple[str, str]:
 def live_from_object(
     model: Any, example: Any, request: DeployRequest, *, variable: str | None, shell: Any, **more: Any
 ) -> Live:
-    """A live object handed over by Python code; its variable is looked up by identity.
+    """Make a live object from a Python value; its variable is found by identity.
 
     Parameters
     ----------
     **more
-        ``signature`` and ``training``, as objects.
+        ``signature`` and ``training`` as objects.
     """
     if variable is None:
         namespace = namespace_of(shell)
@@ -112,15 +112,15 @@ def capture_for_command_line(document: str) -> None:
             check = check_beside(ports.store.endpoint(name), request, ports)
             snapshot = capture(live, name, request, ports, lambda *_: None, check=check)
     except DeployError as error:
-        found: dict[str, Any] = {
+        problem: dict[str, Any] = {
             "code": error.code,
             "message": error.message,
             "remedy": error.remedy,
             "details": error.details,
         }
         if isinstance(error, CheckFailed):
-            found["findings"] = [finding.model_dump(mode="json") for finding in error.findings]
-        display({ERROR_MIME: found, "text/plain": str(error)}, raw=True)
+            problem["findings"] = [finding.model_dump(mode="json") for finding in error.findings]
+        display({ERROR_MIME: problem, "text/plain": str(error)}, raw=True)
     else:
         display(
             {SNAPSHOT_MIME: {"tag": snapshot.tag, **retold(snapshot.manifest)}, "text/plain": snapshot.tag}, raw=True
@@ -128,12 +128,12 @@ def capture_for_command_line(document: str) -> None:
 
 
 def last_function(cell: str) -> str:
-    """Name of the last function that a cell defines at its top level.
+    """Return the name of the last function that a cell defines at its top level.
 
     Raises
     ------
     InvalidInput
-        It defines none.
+        The cell defines none.
     """
     try:
         body = ast.parse(cell).body
@@ -180,18 +180,18 @@ def _live(
 
 
 def failed_in(shell: Any) -> dict[int, int]:
-    """The cells that raised, each with the line that did; IPython keeps the tracebacks."""
+    """Return the cells that raised, each with the line of the error; IPython stores the tracebacks."""
     raised = getattr(getattr(shell, "history_manager", None), "exceptions", {})
-    found = {}
+    lines = {}
     for number, error in raised.items():
         text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.get("traceback", ())))
         line = re.search(rf"In ?\[{number}\], line (\d+)", text)
-        found[number] = int(line[1]) if line else 0
-    return found
+        lines[number] = int(line[1]) if line else 0
+    return lines
 
 
 def notebook_path(namespace: Mapping[str, Any]) -> Path | None:
-    """The notebook's file, where its server or editor tells the kernel."""
+    """Return the notebook's file, if its server or editor passes it to the kernel."""
     candidates = (
         os.environ.get("NBDEPLOY_NOTEBOOK"),
         os.environ.get("JPY_SESSION_NAME"),
@@ -205,7 +205,7 @@ def notebook_path(namespace: Mapping[str, Any]) -> Path | None:
 
 
 def _project(notebook: Path) -> Path:
-    """The folder whose modules are the user's own: the repository around the notebook, else its folder."""
+    """Return the folder of the user's own modules: the notebook's repository, else its folder."""
     folder = (notebook if notebook.is_dir() else notebook.parent).resolve()
     for parent in (folder, *folder.parents):
         if (parent / ".git").exists() and parent != Path.home():

@@ -1,4 +1,4 @@
-"""``%deploy``, ``%%deploy`` and ``%deploy_<verb>``: the same options as on the command line."""
+"""The magics ``%deploy``, ``%%deploy`` and ``%deploy_<verb>``, with the options of the command line."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.faces.arguments import is_positional, parse_line
 from jupyter_deploy.faces.panel import PanelRequest, panel
 from jupyter_deploy.faces.render.collision import check_distributions
+from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.render import register_formatters, text
-from jupyter_deploy.faces.render.results import readable_errors
 from jupyter_deploy.faces.render.shell import watch_cells
 from jupyter_deploy.verbs import OPERATIONS, Operation
 
@@ -40,9 +40,9 @@ def load(shell: Any) -> None:
 def _verb(operation: Operation, name: str) -> Callable[..., Any]:
     def magic(line: str) -> Any:
         request, output = parse_line(name, operation.request, _tokens(line))
-        return _shown(run(operation, request), output, operation)
+        return _result(run(operation, request), output, operation)
 
-    return _finished(magic, _help(operation.request, f"%{name}"))
+    return _magic(magic, _help(operation.request, f"%{name}"))
 
 
 def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
@@ -63,14 +63,14 @@ def _deploy(shell: Any, operation: Operation) -> Callable[..., Any]:
                 "--model is for notebooks that run headless", "name the variable first: %deploy VARIABLE"
             )
         if expression is None or expression.endswith(".ipynb") or re.fullmatch(r"[a-z0-9_-]+:[0-9a-f]+", expression):
-            return _shown(run(operation, request), output, operation)
+            return _result(run(operation, request), output, operation)
         try:
             live = live_from_expressions(shell, expression, request)
         except (UnknownSource, InvalidExample, InvalidInput) as error:
-            raise _of_eaten_quotes(error, line, request) from error
-        return _shown(run(operation, request, live=live), output, operation)
+            raise _lost_quotes_error(error, line, request) from error
+        return _result(run(operation, request, live=live), output, operation)
 
-    return _finished(deploy, _help(operation.request, "%deploy"))
+    return _magic(deploy, _help(operation.request, "%deploy"))
 
 
 def _panel() -> Callable[..., Any]:
@@ -82,10 +82,10 @@ def _panel() -> Callable[..., Any]:
             raise InvalidInput("a panel is for people to look at", "%deploy_describe NAME -o json gives a document")
         return panel(request.model_dump()["name"])
 
-    return _finished(magic, _help(PanelRequest, f"%{name}"))
+    return _magic(magic, _help(PanelRequest, f"%{name}"))
 
 
-def _shown(result: Any, output: str, operation: Operation) -> Any:
+def _result(result: Any, output: str, operation: Operation) -> Any:
     if isinstance(result, Iterator):
         for record in result:  # until the kernel is interrupted
             print(record.model_dump_json() if output == "json" else text(record, operation))  # noqa: T201 - the cell's output
@@ -106,20 +106,20 @@ def _tokens(line: str) -> list[str]:
         ) from error
 
 
-def _of_eaten_quotes(error: DeployError, line: str, request: DeployRequest) -> DeployError:
-    """The error in other words where an expression has lost its quotes: a line is split as a shell does."""
+def _lost_quotes_error(error: DeployError, line: str, request: DeployRequest) -> DeployError:
+    """Explain an error if an expression has lost its quotes, since a line is split like a shell's."""
     try:
         words = shlex.split(line, posix=False)
-    except ValueError:  # quotes that only the other way of reading ends
+    except ValueError:  # quotes that only the other mode closes
         return error
     for expression in (request.source, request.example, request.signature, request.training):
         if expression is None or expression in line:
             continue
-        written = next((w for w in words if re.sub("[\"']", "", w) == expression), None)
-        if written is not None:
-            other = written.replace('"', "'")
+        original = next((w for w in words if re.sub("[\"']", "", w) == expression), None)
+        if original is not None:
+            other = original.replace('"', "'")
             return type(error)(
-                f"of {written} only {expression} is left: a magic's line eats quotes, as a shell does",
+                f"of {original} only {expression} is left: a magic's line removes quotes, like a shell",
                 f'write it in other quotes: "{other}"',
             )
     return error
@@ -133,8 +133,8 @@ def _help(request: type[Request], name: str) -> str:
     return "\n".join(lines)
 
 
-def _finished(function: Callable[..., Any], help_: str) -> Callable[..., Any]:
-    """A magic with its help, which ``--help`` prints too, and whose errors can be read."""
+def _magic(function: Callable[..., Any], help_: str) -> Callable[..., Any]:
+    """Give a magic its help, which ``--help`` prints too, and readable errors."""
 
     @functools.wraps(function)
     def wrapped(line: str, cell: str | None = None) -> Any:

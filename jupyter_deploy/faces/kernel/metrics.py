@@ -1,4 +1,4 @@
-"""Metrics as a notebook records them, made into the documents that ``docs/validation.md`` describes."""
+"""Metrics of notebooks as the documents that ``docs/validation.md`` describes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from jupyter_deploy.domain.evidence.statistic import STATISTICS, statistic_of
 Statistic = str | Callable[..., Any]
 
 MOST_LISTED = 2000
-"""Numbers that a document holds as a list; more of them are packed."""
+"""Numbers of a list in a document; longer ones are packed."""
 
 REPLICATES = 1000
 _SEED = 20_261_125
 
 _LONG_SECONDS = 3
-"""So long a reader wonders what a cell does."""
+"""Resampling that takes longer prints a message."""
 
 MOST_GROUPS = 200
 _MISSING = "missing"
@@ -45,11 +45,11 @@ class Measured:
 
     @property
     def title(self) -> str:
-        """As gates name it: ``accuracy[sex=F]``."""
+        """Return the name in gates: ``accuracy[sex=F]``."""
         return _title(self.name, self.group)
 
     def document(self) -> dict[str, Any]:
-        """What is displayed for machines."""
+        """Return the document for programs."""
         found = {
             "kind": "metric",
             "name": self.name,
@@ -60,11 +60,11 @@ class Measured:
         }
         for field, numbers in (("rows", self.rows), ("replicates", self.replicates)):
             if numbers is not None:
-                found[field] = packed(numbers)
+                found[field] = pack(numbers)
         return found
 
     def words(self) -> str:
-        """What is displayed for people: ``accuracy = 0.947 (mean of 200 rows)``."""
+        """Return the text for people: ``accuracy = 0.947 (mean of 200 rows)``."""
         if self.n is None:
             return f"{self.title} = {self.value:.6g}"
         of = f"{self.statistic} of {self.n} rows" if self.rows is not None else f"n={self.n}"
@@ -72,15 +72,15 @@ class Measured:
         return f"{self.title} = {self.value:.6g} ({of}{left})"
 
 
-def packed(numbers: Any) -> list[float | None] | dict[str, str]:
-    """Numbers as JSON: a list (null where there is none), or beyond ``MOST_LISTED`` compressed doubles."""
+def pack(numbers: Any) -> list[float | None] | dict[str, str]:
+    """Encode numbers as JSON: a list (null for NaN), or beyond ``MOST_LISTED`` compressed doubles."""
     if len(numbers) <= MOST_LISTED:
         return [number if math.isfinite(number) else None for number in numbers.tolist()]
     data = base64.b64encode(zlib.compress(np.asarray(numbers, "<f8").tobytes(), 6)).decode("ascii")
     return {"encoding": "zlib+base64", "dtype": "<f8", "data": data}
 
 
-def measured(
+def measure(
     name: str,
     *,
     value: Any = None,
@@ -90,12 +90,12 @@ def measured(
     statistic: Statistic = "mean",
     by: Any = None,
 ) -> Iterator[Measured]:
-    """The metric, and one more for each subgroup of ``by``.
+    """Yield the metric, and one more for each subgroup of ``by``.
 
     Raises
     ------
     InvalidInput
-        It is none; the message names it.
+        The metric is invalid; the message names it.
     """
     of = {str(key): str(each) for key, each in (group or {}).items()}
     title = _title(name, of)
@@ -116,13 +116,13 @@ def measured(
     taken = _Rows(title, rows, statistic)
     if n is not None and _count(title, n) != taken.n:
         raise InvalidInput(f"metric '{title}': n is {n}, but there are {taken.n} rows", "leave n out")
-    yield taken.measured(name, of, None)
+    yield taken.measure(name, of, None)
     for more, chosen in _subgroups(title, by, taken.n) if by is not None else ():
-        yield taken.measured(name, of | more, chosen)
+        yield taken.measure(name, of | more, chosen)
 
 
 class _Rows:
-    """A metric's rows and what is made of them."""
+    """A metric's rows, from which its metrics are calculated."""
 
     def __init__(self, title: str, rows: Any, statistic: Statistic) -> None:
         self._title = title
@@ -144,7 +144,7 @@ class _Rows:
         if self.n == 0:
             raise InvalidInput(f"metric '{title}' has no rows", "is the table empty, or does a filter leave nothing?")
 
-    def measured(self, name: str, group: Mapping[str, str], chosen: Any) -> Measured:
+    def measure(self, name: str, group: Mapping[str, str], chosen: Any) -> Measured:
         arrays = self._arrays if chosen is None else [each[chosen] for each in self._arrays]
         title, count = _title(name, group), len(arrays[0])
         if isinstance(self._statistic, str):
@@ -161,18 +161,18 @@ class _Rows:
 
 
 def _replicates(statistic: Callable[..., Any], arrays: list[Any], count: int) -> Any:
-    """The statistic of ``REPLICATES`` resamples of the rows, drawn with replacement.
+    """Calculate the statistic of ``REPLICATES`` resamples of the rows, drawn with replacement.
 
-    Which rows follows from the seed and their number alone: replicate i is of the same rows in every run over as many,
-    so that a candidate's and stable's are paired. NaN: the statistic raised or gave no number, as of a resample
-    in which a class is missing.
+    The choice of rows depends only on the seed and their number: replicate i has the same rows in every run with as
+    many rows, so that a candidate's replicates and stable's are paired. NaN: the statistic raised or gave no number,
+    such as for a resample without one of the classes.
     """
     import warnings
 
     draws = np.random.Generator(np.random.PCG64([_SEED, count]))
     found = np.full(REPLICATES, np.nan)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of each resample the same
+        warnings.simplefilter("ignore")  # the same warning for each resample
         for at in range(REPLICATES):
             rows = draws.integers(count, size=count)
             try:
@@ -184,7 +184,7 @@ def _replicates(statistic: Callable[..., Any], arrays: list[Any], count: int) ->
 
 
 def _subgroups(title: str, by: Any, count: int) -> Iterator[tuple[dict[str, str], Any]]:
-    """Each value of each column, and with several columns each combination too; with the places of its rows."""
+    """Yield each value of each column, and each combination of several columns, with the positions of its rows."""
     columns = _columns(title, by, count)
     several = [tuple(columns)] if len(columns) > 1 else []
     for names in [*((name,) for name in columns), *several]:
@@ -223,8 +223,8 @@ def _label(value: Any) -> str:
 
 
 def _array(title: str, values: Any) -> Any:
-    """One array of a metric's rows, of any type."""
-    if hasattr(values, "detach"):  # a tensor that is still being learnt with
+    """Convert a metric's rows to an array of any type."""
+    if hasattr(values, "detach"):  # a tensor with a gradient
         values = values.detach().cpu()
     try:
         found = np.asarray(values)
@@ -236,7 +236,7 @@ def _array(title: str, values: Any) -> Any:
 
 
 def _numbers(title: str, rows: Any) -> Any:
-    """Rows that are one finite number each, as doubles."""
+    """Convert rows of one finite number each to doubles."""
     found = _array(title, rows)
     if found.ndim != 1:
         raise InvalidInput(f"metric '{title}': its rows have the shape {found.shape}", "give one number a row")
@@ -249,12 +249,12 @@ def _numbers(title: str, rows: Any) -> Any:
                 "give one number or one true/false a row",
             )
     numbers = found.astype(np.float64)
-    strange = np.flatnonzero(~np.isfinite(numbers))
-    if len(strange):
+    invalid = np.flatnonzero(~np.isfinite(numbers))
+    if len(invalid):
         raise InvalidInput(
-            f"metric '{title}': row {strange[0]} is {numbers[strange[0]]}, and so are {len(strange) - 1} more"
-            if len(strange) > 1
-            else f"metric '{title}': row {strange[0]} is {numbers[strange[0]]}",
+            f"metric '{title}': row {invalid[0]} is {numbers[invalid[0]]}, and so are {len(invalid) - 1} more"
+            if len(invalid) > 1
+            else f"metric '{title}': row {invalid[0]} is {numbers[invalid[0]]}",
             "say what a row without a number means, such as a wrong answer, or leave those rows out and say so by n",
         )
     return numbers

@@ -1,4 +1,4 @@
-"""``model_input()``: what a release's model was called with, brought back from a record."""
+"""``model_input()``: the input of a release's model, restored from a record."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from jupyter_deploy.domain import errors
 from jupyter_deploy.domain.evidence.inference import Record
-from jupyter_deploy.faces.render.results import blames_its_caller
+from jupyter_deploy.faces.render.notebook_errors import errors_at_caller
 
 
-@blames_its_caller
+@errors_at_caller
 def model_input(record: Record) -> Any:
-    """A record's input as its model got it: the same kind of data frame, array, tensor or list, of the same types.
+    """Restore a record's input as the model's own type of data frame, array, tensor or list.
 
     Parameters
     ----------
@@ -21,18 +21,18 @@ def model_input(record: Record) -> Any:
     Returns
     -------
     Any
-        The batch; of a function that is called once a row, a list of its keyword arguments.
+        The batch; for a function that is called once per row, a list of its keyword arguments.
 
     Raises
     ------
     InvalidInput
-        No input was recorded, or it was none that the model takes.
+        The record has no input, or one that the model does not accept.
     UnknownSource
-        The snapshot of the release is not there any more.
+        The snapshot of the release is missing.
     Untrusted, EnvironmentChanged
-        The snapshot's files are not those that were captured, or another Python wrote them.
+        The snapshot's files have changed since the capture, or another Python wrote them.
     """
-    from jupyter_deploy.serving import snapshot  # numpy, and what the example is made of
+    from jupyter_deploy.serving import snapshot  # imports NumPy and the example's libraries
     from jupyter_deploy.serving.values.validation import InvalidInstances
     from jupyter_deploy.wiring import Wiring
 

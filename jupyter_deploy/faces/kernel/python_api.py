@@ -1,4 +1,4 @@
-"""The Python face: ``jupyter_deploy.<verb>(…)``, one function an operation, returning domain objects."""
+"""The Python face, ``jupyter_deploy.<verb>(…)``: a function for each operation, returning domain objects."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from jupyter_deploy.domain.errors import InvalidInput, disk_faults
 from jupyter_deploy.domain.ports import Live
 from jupyter_deploy.domain.requests import DeployRequest, Request
 from jupyter_deploy.faces.arguments import is_positional, request_from
-from jupyter_deploy.faces.render import render  # results read as text from here on
+from jupyter_deploy.faces.render import render  # registers the text forms of results
 from jupyter_deploy.faces.render.collision import check_distributions
+from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.faces.render.progress import reporter
-from jupyter_deploy.faces.render.results import Listing, readable_errors
 from jupyter_deploy.faces.render.shell import current_shell
 from jupyter_deploy.verbs import BY_NAME, Operation
 from jupyter_deploy.verbs.spare import stand_by
@@ -21,7 +21,7 @@ from jupyter_deploy.wiring import Wiring
 
 
 def run(operation: Operation, request: Request, *, live: Live | None = None) -> Any:
-    """Run an operation with progress where somebody looks."""
+    """Run an operation, with progress in a notebook or on a terminal."""
     check_distributions()
     ports = Wiring().ports
     with disk_faults(), reporter(shown=operation.slow) as report:
@@ -30,12 +30,12 @@ def run(operation: Operation, request: Request, *, live: Live | None = None) -> 
     if (shell := current_shell()) is not None:
         if live is not None:
             stand_by(result, ports)
-        render.register_formatters(shell)  # also without %load_ext: who calls a function wants to see its result
-    return Listing(result) if isinstance(result, list) else result
+        render.register_formatters(shell)  # also without %load_ext, so that results are shown
+    return render.Listing(result) if isinstance(result, list) else result
 
 
 def verb(name: str) -> Callable[..., Any]:
-    """The function of a verb, with a signature made from its request model."""
+    """Make the function of a verb, with the signature of its request model."""
     if name == "deploy":
         return deploy
     operation = BY_NAME[name]
@@ -73,29 +73,29 @@ def deploy(
     Parameters
     ----------
     model : object or str
-        An estimator, a torch module or a function; or, as text, a notebook's path or a snapshot's tag; None beside
-        ``image``, which says it.
+        An estimator, a torch module or a function; or, as text, a notebook's path or a snapshot's tag; None with
+        ``image``, which names it.
     name : str
         The endpoint's name.
     example : object
-        What the model is called with, such as ``X_test[:5]``; a function of several parameters takes a dict or a tuple.
+        The model's input, such as ``X_test[:5]``; a function of several parameters takes a dict or a tuple.
     variable : str
-        The model's name in the notebook; by default the one by which the notebook knows the object.
+        The model's name in the notebook; by default the variable that holds the object.
     **options
-        The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``reason``, …; beside a
+        The other options of ``nbdeploy deploy``: ``method``, ``role``, ``percent``, ``keep``, ``reason``, …; with a
         live model ``signature`` and ``training`` are the objects themselves.
 
     Returns
     -------
     Deployment
-        The endpoint, its URL, the release, its role and what was captured.
+        The endpoint, its URL, the release, its role and its manifest.
     """
     operation = BY_NAME["deploy"]
     with readable_errors():
         if isinstance(model, str) or (model is None and options.get("image")):
             given = {"source": model, "name": name, "example": example, "model": variable, **options}
             return run(operation, request_from(DeployRequest, given))
-        from .kernel import live_from_object  # what only a live object needs
+        from .kernel import live_from_object  # only for a live object
 
         given = {key: options.pop(key) for key in ("signature", "training") if key in options}
         request = request_from(DeployRequest, {"source": variable, "name": name, **options})

@@ -1,4 +1,4 @@
-"""``recorded()``: an endpoint's recorded requests as a data frame, for a validation notebook or by hand."""
+"""``recorded()``: an endpoint's recorded requests as a data frame, in a validation or in an interactive notebook."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ INDEX = ("request_id", "row")
 def recorded(
     name: str | None = None, *, since: str | timedelta | datetime | None = None, limit: int = MOST_ROWS
 ) -> pd.DataFrame:
-    """What clients asked and were answered, one row an instance, oldest first.
+    """Return the requests of clients with their answers, one row for each instance, oldest first.
 
-    Where nbdeploy runs the notebook with ``--traffic``, it has chosen the requests, and the arguments change nothing:
-    so the candidate and stable are asked about the same rows.
+    If nbdeploy runs the notebook with ``--traffic``, it has chosen the requests and ignores the arguments, so that the
+    candidate and stable answer the same rows.
 
     Parameters
     ----------
     name : str
-        The endpoint, by hand.
+        The endpoint, in an interactive notebook.
     since : str or timedelta or datetime
-        By hand: of the last ``"1h"``, ``"7d"``, …, or since ``"2026-11-25T12:00"``. Default: of the last day.
+        The last ``"1h"``, ``"7d"``, …, or since ``"2026-11-25T12:00"``. Default: the last day.
     limit : int
-        By hand: the last so many rows.
+        Only the latest rows, at most this many.
 
     Returns
     -------
     pandas.DataFrame
-        The instances' features as columns (one column ``instance`` where an instance is no object); their names are in
-        ``frame.attrs["features"]``, of those that are redacted in ``frame.attrs["redacted"]``. Then ``predicted``, what
-        the client was answered, ``actual``, what was really so (None where nobody told), ``release``, which answered,
-        and ``ts``, when it was asked (UTC). A feature of one of these names keeps it, and the other column gets an
+        The instances' features as columns (one column ``instance`` if an instance is not an object); their names are in
+        ``frame.attrs["features"]``, those of redacted ones in ``frame.attrs["redacted"]``. Then ``predicted``, the
+        answer to the client, ``actual``, the ground truth (None if there is none), ``release``, which answered, and
+        ``ts``, the time of the request (UTC). A feature with one of these names keeps it, and the other column gets an
         underscore: ``actual_``. The index is the request's id and the row in it.
 
     Raises
     ------
     InvalidInput
-        Nothing is on record, or no data is; or ``name`` is missing by hand.
+        There are no records, or none with data; or ``name`` is missing in an interactive notebook.
     """
     with _file(name, since, limit) as (path, of):
         rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -57,7 +57,7 @@ def recorded(
         warnings.warn(f"these are the last {len(rows)} of {of} recorded rows", stacklevel=2)
     redacted = sorted({name for row in rows for name in row.get("redacted", ())})
     if redacted:
-        words = f"the values of {', '.join(redacted)} are redacted: no model that needs them can be asked these rows"
+        words = f"the values of {', '.join(redacted)} are redacted: a model that needs them cannot answer these rows"
         warnings.warn(words, stacklevel=2)
     frame = _frame(rows)
     frame.attrs["redacted"] = redacted
@@ -72,7 +72,7 @@ def _file(name: str | None, since: str | timedelta | datetime | None, limit: int
     if name is None:
         raise InvalidInput(
             "which endpoint's requests?",
-            "by hand write recorded('NAME'); run it by 'nbdeploy validate … --traffic NAME'",
+            "in an interactive notebook write recorded('NAME'); or run it by 'nbdeploy validate … --traffic NAME'",
         )
     from jupyter_deploy.verbs.recorded_requests import rows_of
     from jupyter_deploy.wiring import Wiring
@@ -93,7 +93,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = pd.DataFrame(instances) if tabular else pd.DataFrame({"instance": pd.Series(instances, dtype=object)})
     features = list(columns.columns)
     for name in ("predicted", "actual"):
-        # As objects: what is missing stays None, and a 1 stays a 1 beside it.
+        # As objects: a missing value stays None, and an integer stays an integer.
         values = pd.Series([row[name] for row in rows], dtype=object)
         columns[_free(name, columns)] = values if values.isna().any() else values.infer_objects()
     columns[_free("release", columns)] = [row["release"] for row in rows]

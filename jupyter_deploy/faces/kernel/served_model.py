@@ -1,4 +1,4 @@
-"""A snapshot as a validation notebook asks it: over HTTP, with the notebook's own values on both sides."""
+"""The model under test in a validation notebook: served over HTTP, with the notebook's own types of values."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
-from jupyter_deploy.faces.render.results import blames_its_caller
+from jupyter_deploy.faces.render.notebook_errors import errors_at_caller
 
 LEAST_ROWS, MOST_REQUESTS = 5, 100
-"""A batch goes in requests of so many rows at least, and so many requests at most: enough for their latencies to be
-judged, few enough not to be what a notebook waits for. The same rows always go in the same requests."""
+"""Fewest rows of a request, and most requests of a batch: enough to judge latencies, and few enough not to slow the
+notebook down. The same rows are always sent in the same requests."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Of one request; the server takes twice as much (``Front``)."""
+"""Most bytes of a request; the server accepts twice as many (``Front``)."""
 
 PATIENCE_SECONDS = 600.0
-"""So long an answer is waited for, the server's start included."""
+"""Time limit for an answer, including the server's start."""
 
 _TAIL = 20
-_MOST_TOLD = 10
+_MOST_ERRORS = 10
 
 
 class ServedModel:
@@ -33,63 +33,63 @@ class ServedModel:
     Parameters
     ----------
     url
-        Where it answers: below it are ``/predict`` and ``/metadata``. It may hold a secret, and is in no repr.
+        Base of ``/predict`` and ``/metadata``. It may contain a secret, and is in no repr.
     tag
-        Which snapshot it is.
+        The snapshot's tag.
     explain
-        Raises why it no longer answers, where that is known.
+        Raises the reason why the server no longer answers, if it is known.
     """
 
     def __init__(self, url: str, tag: str, explain: Callable[[], None] = lambda: None) -> None:
         self.url, self.tag = url, tag
         self._explain = explain
-        self._own = threading.local()
+        self._local = threading.local()
         self._about: dict[str, Any] | None = None
 
-    @blames_its_caller
+    @errors_at_caller
     def predict(self, X: Any) -> Any:  # noqa: N803 - as everywhere
-        """The answers to what the notebook's model is asked.
+        """Predict like the notebook's model.
 
         Parameters
         ----------
         X
-            For a model of tables: a frame, array, tensor or list of rows (or of texts). For a function: one call, which
-            is its argument, or a dict or tuple of several arguments; or a list, Series, array or frame with one
-            call an item.
+            For a model of tables: a frame, array, tensor or list of rows (or of texts). For a function: one call, as
+            its argument, or as a dict or tuple of several arguments; or a list, Series, array or frame with one call
+            in each item.
 
         Returns
         -------
         numpy.ndarray
-            One answer a row, of the type that the notebook's model answers. What is no regular array is a list; where
-            the model answers a frame for a frame, a frame with the same index. For a function one
-            call's answer, or a list of several calls'.
+            One answer for each row, of the model's own type; an irregular array is a list. If the model returns frames,
+            a frame with the index of ``X``. For a function the answer of the call, or a list of the answers of
+            several calls.
 
         Raises
         ------
         InvalidInput
-            The model does not take this: row and feature are named.
+            The model does not accept the input; the error names row and feature.
         TargetError
-            The model raised, or its process ended; with the end of what it wrote.
+            The model raised, or its process ended; the error has the end of its output.
         """
-        from .encode import answers_of, instances_of
+        from .encode import decode_answers, encode_instances
 
         signature = self._metadata()["signature"]
-        instances, one = instances_of(X, signature)
-        answers = self._asked(instances)
-        return answers[0] if one else answers_of(answers, signature, X)
+        instances, one = encode_instances(X, signature)
+        answers = self._predict(instances)
+        return answers[0] if one else decode_answers(answers, signature, X)
 
-    @blames_its_caller
+    @errors_at_caller
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """As the notebook's model is called: for a function with its own arguments, for others with a batch."""
+        """Call like the notebook's model: a function with its own arguments, another model with a batch."""
         signature = self._metadata()["signature"]
         if signature["container"] != "call":
             return self.predict(*arguments, **named)
-        from .encode import call_of
+        from .encode import encode_call
 
-        return self._asked([call_of(arguments, named, signature)])[0]
+        return self._predict([encode_call(arguments, named, signature)])[0]
 
     def __getattr__(self, name: str) -> Any:
-        """The method that the endpoint serves has its own name too; there is no other."""
+        """Return ``predict`` for the name of the served method; there is no other method."""
         if name.startswith("_"):
             raise AttributeError(name)
         served = self._metadata()["method"] or "the call itself"
@@ -101,7 +101,7 @@ class ServedModel:
         )
 
     def __repr__(self) -> str:
-        """Short, and without the address, which may hold a secret."""
+        """Return a short text without the address, which may contain a secret."""
         return f"<served model {self.tag}>"
 
     def _metadata(self) -> dict[str, Any]:
@@ -112,8 +112,8 @@ class ServedModel:
             self._about = json.loads(body)
         return self._about
 
-    def _asked(self, instances: Sequence[Any]) -> list[Any]:
-        """The answers, asked for in several requests."""
+    def _predict(self, instances: Sequence[Any]) -> list[Any]:
+        """Send the instances in several requests, and return the answers."""
         size = max(LEAST_ROWS, -(-len(instances) // MOST_REQUESTS))
         return self._in_parts(instances, size) if len(instances) > size else self._request(instances, 0)
 
@@ -122,7 +122,7 @@ class ServedModel:
         return [answer for part in parts for answer in part]
 
     def _request(self, instances: Sequence[Any], first: int) -> list[Any]:
-        """``first`` is the place of the first instance in what was asked for."""
+        """Send one request; ``first`` is the position of its first instance in the batch."""
         body = json.dumps({"instances": instances}, separators=(",", ":"), allow_nan=False).encode()
         if len(body) > MOST_BYTES and len(instances) > 1:
             return self._in_parts(instances, max(1, len(instances) * MOST_BYTES // len(body) // 2), first)
@@ -139,10 +139,10 @@ class ServedModel:
         except (ValueError, KeyError, TypeError):
             detail, errors = text[:500].decode(errors="replace"), []
         if status < 500 and status != 429:
-            lines = [_placed(error, first) for error in errors[:_MOST_TOLD]]
-            what = lines[0] if lines else detail
+            lines = [_with_place(error, first) for error in errors[:_MOST_ERRORS]]
+            reason = lines[0] if lines else detail
             return InvalidInput(
-                f"{self.tag} does not take this: {what}",
+                f"{self.tag} does not take this: {reason}",
                 "ask it what its notebook's model takes; 'nbdeploy describe' names its endpoint's columns"
                 if status == 422
                 else "",
@@ -155,7 +155,7 @@ class ServedModel:
         )
 
     def _log(self) -> str:
-        """The end of what the model wrote, where its server gives that away."""
+        """Return the end of the model's output, if its server has a log."""
         try:
             status, body = self._send("GET", "/../log")
         except TargetError:
@@ -175,7 +175,7 @@ class ServedModel:
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                 if not used:
                     raise
-                connection.close()  # it was closed while nobody used it; http.client opens another
+                connection.close()  # the server closed the idle connection; http.client opens another
                 connection.request(method, target, body, headers)
                 answer = connection.getresponse()
             return answer.status, answer.read()
@@ -192,27 +192,27 @@ class ServedModel:
                 "the validation says why; does the model end its process, or need more memory than there is?",
             ) from error
         except BaseException:
-            self._forget()  # interrupted: half an answer may be on its way
+            self._forget()  # interrupted: part of an answer may still arrive
             raise
 
     def _connection(self, host: str, port: int) -> tuple[http.client.HTTPConnection, bool]:
-        """The thread's own, kept open; and whether it was used before. A forked process has none yet."""
-        pid, connection = getattr(self._own, "held", (None, None))
+        """Return the thread's open connection, and whether it was used before. A forked process has none yet."""
+        pid, connection = getattr(self._local, "connection", (None, None))
         if connection is not None and pid == os.getpid():
             return connection, True
         connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
-        self._own.held = (os.getpid(), connection)
+        self._local.connection = (os.getpid(), connection)
         return connection, False
 
     def _forget(self) -> None:
-        _, connection = getattr(self._own, "held", (None, None))
+        _, connection = getattr(self._local, "connection", (None, None))
         if connection is not None:
             connection.close()
-        self._own.held = (None, None)
+        self._local.connection = (None, None)
 
 
-def _placed(error: Mapping[str, Any], first: int) -> str:
-    """``row 3, 'age': must be a number``."""
+def _with_place(error: Mapping[str, Any], first: int) -> str:
+    """Format an error with its place: ``row 3, 'age': must be a number``."""
     match error["loc"]:
         case ["instances", int(row), *rest]:
             where = [f"row {row + first}", *(f"'{name}'" if isinstance(name, str) else f"[{name}]" for name in rest)]

@@ -1,4 +1,4 @@
-"""Whether the notebook would give the kernel's model, found out once for all that is typed about it."""
+"""A cache of the stale-kernel check: one run serves all edits of a deploy form."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from jupyter_deploy.domain.capture.findings import Finding
 from jupyter_deploy.domain.ports import Finder, Live
 
-WAITED = 0.3
-"""Seconds that somebody who types is kept waiting; what takes longer is told the next time."""
+WAIT_SECONDS = 0.3
+"""Seconds that a form waits for the check; a slower result comes with the next call."""
 
 _lock = threading.Lock()
 _thread = ThreadPoolExecutor(1, thread_name_prefix="nbdeploy-stale")
 _known: list[tuple[Hashable, Future[tuple[Finding, ...]]]] = []
 
 
-def stale(live: Live, finder: Finder, waited: float = WAITED) -> tuple[Finding, ...] | None:
-    """What is found; None: it is still looked for."""
+def stale_findings(live: Live, finder: Finder, waited: float = WAIT_SECONDS) -> tuple[Finding, ...] | None:
+    """Return the findings; None: the check still runs."""
     key = _key(live)
     with _lock:
         if not _known or _known[0][0] != key:
@@ -32,7 +32,7 @@ def stale(live: Live, finder: Finder, waited: float = WAITED) -> tuple[Finding, 
 
 
 def _key(live: Live) -> Hashable:
-    """All that it depends on: the cells that ran, and the file as it was saved last."""
+    """Return everything that the check depends on: the executed cells, and the saved file."""
     path = Path(live.source.notebook or "")
     try:
         saved = (path.stat().st_mtime_ns, path.stat().st_size)

@@ -1,4 +1,4 @@
-"""What a validation notebook calls: ``model``, ``reference``, ``metric`` and ``check``. They work by hand too.
+"""Functions for validation notebooks: ``model``, ``reference``, ``metric`` and ``check``; also interactively.
 
 Light: it is imported in every validation's kernel, where imports are most of the time.
 """
@@ -14,64 +14,64 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.evidence.statistic import METRIC_MIME, RECORDED
-from jupyter_deploy.faces.render.results import blames_its_caller
+from jupyter_deploy.faces.render.notebook_errors import errors_at_caller
 from jupyter_deploy.notebooks.rerun import is_rerun
 
 if TYPE_CHECKING:
     from .served_model import ServedModel
 
-_told: dict[str, ServedModel] = {}
+_models: dict[str, ServedModel] = {}
 _recorded: set[str] = set()
 _numbers = itertools.count(1)
 _numbering = threading.Lock()
 
 
-@blames_its_caller
+@errors_at_caller
 def model(name: str | None = None) -> ServedModel:
-    """The model under test, answering over HTTP as it will be served.
+    """Return the model under test, served over HTTP like a release.
 
-    ``nbdeploy validate`` says which it is. By hand it is found in the store and served until this kernel ends: by
-    ``name``, else by the notebook's variable ``snapshot`` or ``endpoint``, else it is the only endpoint's candidate, or
-    its stable release where it has none.
+    ``nbdeploy validate`` chooses it. In an interactive kernel it comes from the store and is served until the kernel
+    ends: by ``name``, else by the notebook's variable ``snapshot`` or ``endpoint``, else the only endpoint's candidate,
+    or its stable release if it has no candidate.
 
     Parameters
     ----------
     name
-        A snapshot's tag or an endpoint's name. Under ``nbdeploy validate`` it may only say what is validated.
+        A snapshot's tag or an endpoint's name. Under ``nbdeploy validate`` it must name the model under test.
 
     Raises
     ------
     InvalidInput
-        Nothing says which, and the endpoints are named; or another model is validated.
+        The model is ambiguous, and the error names the endpoints; or ``name`` is not the model under test.
     StartFailed, EnvironmentChanged
-        It cannot be served.
+        The model cannot be served.
     """
     if "NBDEPLOY_MODEL" in os.environ:
         _require_validated(name)
         return _served("NBDEPLOY_MODEL")
-    from .interactive_model import model_by_hand  # the store, which only this needs
+    from .interactive_model import interactive_model  # the store, which only this needs
 
-    return model_by_hand(name)
+    return interactive_model(name)
 
 
-@blames_its_caller
+@errors_at_caller
 def reference(name: str | None = None) -> ServedModel | None:
-    """Today's stable release of the endpoint, as ``model`` gives the model under test; None: there is none.
+    """Return the endpoint's current stable release, served like ``model()``; None: there is none.
 
-    By hand the endpoint is found as for ``model``; under ``nbdeploy validate`` it is that of the model under test.
+    Interactively the endpoint is found as for ``model``; under ``nbdeploy validate`` it is the model's endpoint.
     """
     if "NBDEPLOY_MODEL" in os.environ:
         _require_validated(name)
         return _served("NBDEPLOY_REFERENCE") if "NBDEPLOY_REFERENCE" in os.environ else None
-    from .interactive_model import reference_by_hand
+    from .interactive_model import interactive_reference
 
-    return reference_by_hand(name)
+    return interactive_reference(name)
 
 
 def _require_validated(name: str | None) -> None:
-    """Raise where a name is not that of what is validated: figures of another model would pass its gates.
+    """Raise if a name is not the model under test: metrics of another model must not pass its gates.
 
-    When the notebook is asked of stable, the name still is the candidate's, as it stands in the notebook.
+    If the notebook runs with stable, the name in the notebook is still the candidate's.
     """
     subject = os.environ.get("NBDEPLOY_SUBJECT", os.environ["NBDEPLOY_MODEL"])
     own, _, version = subject.partition(":")
@@ -79,22 +79,22 @@ def _require_validated(name: str | None) -> None:
     begins = given == own and beginning != "" and version.startswith(beginning)
     if name not in (None, own, subject, os.environ.get("NBDEPLOY_SUBJECT_ENDPOINT")) and not begins:
         raise InvalidInput(
-            f"'{name}' is not what is validated, which is {subject}",
+            f"'{name}' is not the model under test, which is {subject}",
             "write model() without a name, or validate that one with --snapshot",
         )
 
 
 def _served(variable: str) -> ServedModel:
-    """The model at the address that this kernel was told; one a kernel, since it keeps its connection."""
+    """Return the model at this kernel's address; one for each kernel, since it keeps its connection."""
     from .served_model import ServedModel  # a notebook may record metrics alone
 
     url = os.environ[f"{variable}_URL"]
-    if url not in _told:
-        _told[url] = ServedModel(url, os.environ[variable])
-    return _told[url]
+    if url not in _models:
+        _models[url] = ServedModel(url, os.environ[variable])
+    return _models[url]
 
 
-@blames_its_caller
+@errors_at_caller
 def metric(
     name: str,
     value: float | None = None,
@@ -105,23 +105,23 @@ def metric(
     statistic: str | Callable[..., Any] = "mean",
     by: Any = None,
 ) -> None:
-    """Record one figure, for gates to judge.
+    """Record a metric for gates.
 
     Parameters
     ----------
     name
         Letters, digits and ``_``. ``nbdeploy validate`` takes each name (with its group) once.
     value
-        The figure itself; with ``n`` the number of rows that it is of.
+        The metric's value; with ``n``, the number of its rows.
     rows
-        In place of ``value`` one number or true/false a row: a Series, array, tensor or list. With them a gate
-        knows how sure the figure is, and compares the same rows of two models. With a function as ``statistic``
-        a tuple of its arguments, arrays of one length.
+        In place of ``value`` one number or true/false for each row: a Series, array, tensor or list. With them a gate
+        knows the metric's uncertainty, and compares the same rows of two models. With a function as ``statistic`` a
+        tuple of its arguments, arrays of one length.
     group
-        Which subgroup it is of: ``{"sex": "F"}``.
+        The metric's subgroup: ``{"sex": "F"}``.
     statistic
-        What of the rows: mean, median, rms, p50, p90, p95, p99, min, max, sum; or a function of the rows such as
-        ``roc_auc_score``, which is asked 1000 times more with resampled rows.
+        A statistic of the rows: mean, median, rms, p50, p90, p95, p99, min, max, sum; or a function of the rows such as
+        ``roc_auc_score``, which is called 1000 times more with resampled rows.
     by
         A Series with a name, a frame or a dict of arrays: one more metric for each value of each column, and for each
         combination of values of several columns. ``by=X["sex"]`` makes ``accuracy[sex=F]``. Rows where it is missing
@@ -130,28 +130,28 @@ def metric(
     Raises
     ------
     InvalidInput
-        It is no finite number, there are no rows, or too many; the message names the metric.
+        The value is not a finite number, or there are no or too many rows; the message names the metric.
     """
-    from .metrics import measured
+    from .metrics import measure
 
-    # All are made before any is shown: one that fails leaves nothing half-recorded.
-    for one in list(measured(name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by)):
-        if is_rerun() and one.title in _recorded:  # by hand a cell may run as often as its reader likes
+    # All are calculated before any is shown: a failure records nothing.
+    for one in list(measure(name, value=value, n=n, rows=rows, group=group, statistic=statistic, by=by)):
+        if is_rerun() and one.title in _recorded:  # interactively a cell may run repeatedly
             raise InvalidInput(f"metric '{one.title}' was recorded already", "give each a name of its own")
         _recorded.add(one.title)
         _show(one.document(), one.words())
 
 
-@blames_its_caller
+@errors_at_caller
 def check(name: str, passed: Any, detail: str = "") -> None:
-    """Record that something is so, or not; one that is not fails the validation.
+    """Record a check; one that does not hold fails the validation.
 
     Parameters
     ----------
     passed
         One truth value, such as ``(p >= 0).all()``.
     detail
-        What a reader should know where it is not so.
+        An explanation for readers if the check fails.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def check(name: str, passed: Any, detail: str = "") -> None:
         ``passed`` is not one truth value.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InvalidInput(f"{name!r} cannot name a check", "say in a few words what should be so")
+        raise InvalidInput(f"{name!r} cannot name a check", "name the expected property in a few words")
     several = getattr(passed, "shape", ()) not in ((), (1,))
     if several or passed is None or isinstance(passed, str | list | tuple | dict) or type(passed).__name__ == "NAType":
         raise InvalidInput(
@@ -184,17 +184,17 @@ def _show(document: dict[str, Any], words: str, edge: str = "#6b7f99") -> None:
     from IPython.display import display
 
     style = f"border-left:4px solid {edge};padding:2px 8px"
-    shown = f"<div style='{style}'>{html.escape(words)}</div>"
-    display({METRIC_MIME: document, "text/plain": words, "text/html": shown}, raw=True)
+    html_text = f"<div style='{style}'>{html.escape(words)}</div>"
+    display({METRIC_MIME: document, "text/plain": words, "text/html": html_text}, raw=True)
 
 
 def _numbered(document: dict[str, Any], shell: Any) -> dict[str, Any]:
-    """A document with its number, which the cell's reply says too: by another way than that on which it may be lost.
+    """Number a document; the cell's reply has the number too, so that a lost display message is noticed.
 
     Raises
     ------
     InvalidInput
-        It would be lost for sure, and a check that fails with it.
+        The document would certainly be lost, and a failed check with it.
     """
     kernel = getattr(shell, "kernel", None)
     lost = f"{document['kind']} '{document['name']}' would be lost"
@@ -204,26 +204,26 @@ def _numbered(document: dict[str, Any], shell: Any) -> dict[str, Any]:
     if kernel is None or own != os.getpid():
         raise InvalidInput(
             f"{lost}: this is not the notebook's own process",
-            "return what it is made of, and record that in a cell",
+            "return the values to the notebook's process, and record the metric in a cell",
         )
     from IPython.core.displaypub import CapturingDisplayPublisher
 
     with _numbering:
         number = next(_numbers)
         if number == 1:
-            _drops_nothing(kernel)
+            _disable_drops(kernel)
         shell.payload_manager.write_payload({"source": "nbdeploy", RECORDED: number})
     if isinstance(shell.display_pub, CapturingDisplayPublisher):  # %%capture swallows this too, so the number is given
         raise InvalidInput(
-            f"{lost}: what this cell displays is captured", "record it in a cell without %%capture and capture_output()"
+            f"{lost}: the cell's output is captured", "record it in a cell without %%capture and capture_output()"
         )
     return document | {"number": number}
 
 
-def _drops_nothing(kernel: Any) -> None:
-    """Let the kernel's publishing socket wait for its reader where it would drop what is faster than that.
+def _disable_drops(kernel: Any) -> None:
+    """Let the kernel's publishing socket wait for a slow reader instead of dropping messages.
 
-    After 1000 messages that its reader has not taken (ZeroMQ's high-water mark) it would.
+    By default it drops them after 1000 unread messages (ZeroMQ's high-water mark).
     """
     thread = getattr(kernel, "iopub_thread", None)
     if thread is not None:  # of other kernels than ipykernel it is not known

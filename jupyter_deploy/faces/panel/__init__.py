@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from jupyter_deploy.domain.requests import EndpointName, Request
 from jupyter_deploy.faces.arguments import request_from
 from jupyter_deploy.faces.render.collision import check_distributions
-from jupyter_deploy.faces.render.results import readable_errors
+from jupyter_deploy.faces.render.notebook_errors import readable_errors
 from jupyter_deploy.wiring import Wiring
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What is shown of several notebooks while they run: a row a run, on a terminal and in a notebook alike."""
+"""A board of runs: one row for each notebook run, on a terminal and in a notebook."""
 
 from __future__ import annotations
 
@@ -19,87 +19,87 @@ _ENDED = ("pass", "fail", "inconclusive", "not run")
 
 @dataclass(frozen=True)
 class Row:
-    """One run: what was told last of it and of its asking stable, which of the two came last, and when it began."""
+    """One run: its latest progress, that of its run with stable, the later of the two, and its start."""
 
-    told: Underway
+    progress: Underway
     began: float | None = None
     stable: Underway | None = None
     latest: Underway | None = None
 
     @property
     def ended(self) -> bool:
-        return self.told.state in _ENDED
+        return self.progress.state in _ENDED
 
     @property
     def seconds(self) -> float:
-        """Since its first kernel began to start."""
+        """Seconds since its first kernel started."""
         if self.ended or self.began is None:
-            return self.told.seconds
+            return self.progress.seconds
         return time.monotonic() - self.began
 
     @property
     def time(self) -> str:
-        """``2.5 s``; nothing before it began."""
-        return "" if self.told.state in ("waiting", "not run") else f"{self.seconds:.1f} s"
+        """The time, such as ``2.5 s``; empty before the start."""
+        return "" if self.progress.state in ("waiting", "not run") else f"{self.seconds:.1f} s"
 
     @property
     def share(self) -> float:
-        """From 0 to 1, how many of its cells have been begun."""
+        """The share of its cells that have begun, from 0 to 1."""
         if self.ended:
-            return float(self.told.state != "not run")
-        sides = [self.told, *([self.stable] if self.stable else [])]
-        return sum(one.cell for one in sides) / max(1, sum(one.cells for one in sides))
+            return float(self.progress.state != "not run")
+        reports = [self.progress, *([self.stable] if self.stable else [])]
+        return sum(one.cell for one in reports) / max(1, sum(one.cells for one in reports))
 
     @property
     def words(self) -> str:
-        """Which cell runs, or what came of it."""
+        """The current cell, or the outcome."""
         if self.ended:
-            return f"{SIGNS.get(self.told.state, '–')} {self.told.state}"
-        if self.told.state == "waiting":
+            return f"{SIGNS.get(self.progress.state, '–')} {self.progress.state}"
+        if self.progress.state == "waiting":
             return "waits"
-        asked = self.latest or self.told
-        whom = "" if self.stable is None else f"{asked.side}: "
-        if not asked.cell:
-            return f"{whom}its kernel starts"
-        return f"{whom}cell {min(asked.cell, asked.cells)} of {asked.cells}  {asked.words}"
+        latest = self.latest or self.progress
+        side = "" if self.stable is None else f"{latest.side}: "
+        if not latest.cell:
+            return f"{side}its kernel starts"
+        return f"{side}cell {min(latest.cell, latest.cells)} of {latest.cells}  {latest.words}"
 
 
 class Board:
-    """The rows of all runs; told from several threads."""
+    """The rows of all runs; updated from several threads."""
 
     def __init__(self) -> None:
         self._rows: dict[int, Row] = {}
         self._lock = threading.Lock()
 
-    def tell(self, told: Underway) -> bool:
-        """Note it; whether a run began or ended by it."""
+    def update(self, progress: Underway) -> bool:
+        """Note a run's progress; return whether the run began or ended."""
         with self._lock:
-            row = self._rows.get(told.run)
+            row = self._rows.get(progress.run)
             began = row.began if row else None
-            if told.state == "running" and began is None:
+            if progress.state == "running" and began is None:
                 began = time.monotonic()
-            if row is not None and told.side == "stable" and told.state == "running":
-                self._rows[told.run] = replace(row, began=began, stable=told, latest=told)
+            if row is not None and progress.side == "stable" and progress.state == "running":
+                self._rows[progress.run] = replace(row, began=began, stable=progress, latest=progress)
                 return False
             stable = row.stable if row else None
-            self._rows[told.run] = Row(told, began, stable)
-            return row is None or row.told.state != told.state
+            self._rows[progress.run] = Row(progress, began, stable)
+            return row is None or row.progress.state != progress.state
 
     def rows(self) -> tuple[list[Row], str]:
-        """As many rows as can be looked at, those that matter now first, and the others in words."""
+        """Return the most important rows in their order, and a summary of the others."""
         with self._lock:
             rows = list(self._rows.values())
         if len(rows) <= _ROWS:
             return rows, ""
         order = {"running": 0, "fail": 1, "inconclusive": 2, "waiting": 3}
-        kept = sorted(range(len(rows)), key=lambda n: order.get(rows[n].told.state, 4))[:_ROWS]
-        counts = Counter(rows[n].told.state for n in set(range(len(rows))) - set(kept))
+        kept = sorted(range(len(rows)), key=lambda n: order.get(rows[n].progress.state, 4))[:_ROWS]
+        counts = Counter(rows[n].progress.state for n in set(range(len(rows))) - set(kept))
         others = ", ".join(f"{count} {state}" for state, count in counts.items())
         return [rows[n] for n in sorted(kept)], f"and {others}"
 
 
 def as_renderable(board: Board) -> Any:
-    """For rich."""
+    """Return the board for rich."""
     from rich import box
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -113,20 +113,20 @@ def as_renderable(board: Board) -> Any:
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     colours = {"pass": "green", "fail": "red", "inconclusive": "yellow", "not run": "dim", "waiting": "dim"}
     for row in rows:
-        state = row.told.state
+        state = row.progress.state
         colour = colours.get(state, "")
         bar = ProgressBar(total=1.0, completed=row.share, width=16, finished_style=colour or "default")
-        table.add_row(Text(row.told.title), bar, row.time, Text(row.words, style=colour))
+        table.add_row(Text(row.progress.title), bar, row.time, Text(row.words, style=colour))
     return table
 
 
 def as_html(board: Board) -> str:
-    """For a notebook's output."""
+    """Return the board for a notebook's output."""
     rows, others = board.rows()
     style = "text-align:left;padding:2px 8px;white-space:nowrap;max-width:40em;overflow:hidden;text-overflow:ellipsis"
     lines = "".join(
-        f"<tr style='border-left:4px solid {EDGES.get(row.told.state, EDGES['note'])}'>"
-        f"<th scope='row' style='{style}'>{html.escape(row.told.title)}</th>"
+        f"<tr style='border-left:4px solid {EDGES.get(row.progress.state, EDGES['note'])}'>"
+        f"<th scope='row' style='{style}'>{html.escape(row.progress.title)}</th>"
         f"<td><progress max='1' value='{row.share:.3f}'></progress></td>"
         f"<td style='text-align:right;padding:2px 0 2px 8px'>{row.time}</td>"
         f"<td style='{style}'>{html.escape(row.words)}</td></tr>"
@@ -136,11 +136,11 @@ def as_html(board: Board) -> str:
     return f"<table role='status' style='border-collapse:collapse'>{caption}<tbody>{lines}</tbody></table>"
 
 
-def plain_line(told: Underway, seen: set[int]) -> str | None:
-    """A line where nobody watches: one when a run begins and one when it has ended; ``seen`` are those that began."""
-    if told.state in _ENDED:
-        return f"{SIGNS.get(told.state, '–')} {told.title}: {told.state}, {told.seconds:.1f} s"
-    if told.state == "running" and told.run not in seen:
-        seen.add(told.run)
-        return f"  {told.title} runs"
+def plain_line(progress: Underway, seen: set[int]) -> str | None:
+    """Return a log line when a run begins or has ended; ``seen``: the runs that have begun."""
+    if progress.state in _ENDED:
+        return f"{SIGNS.get(progress.state, '–')} {progress.title}: {progress.state}, {progress.seconds:.1f} s"
+    if progress.state == "running" and progress.run not in seen:
+        seen.add(progress.run)
+        return f"  {progress.title} runs"
     return None

@@ -1,7 +1,7 @@
-"""PyPI's ``jupyter-deploy`` owns the same import name: when both are installed, one has overwritten the other.
+"""A check for PyPI's ``jupyter-deploy``, which owns the same import name: each overwrites the other.
 
-The check is in a module that the other distribution does not have, where our entry points lead, so that it runs
-whichever ``__init__.py`` won.
+The check is in a module that the other distribution does not have, and our entry points lead to it, so that it runs
+with either ``__init__.py``.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ OTHER = "jupyter-deploy"
 
 
 def check_distributions() -> None:
-    """Raise WrongDistribution when the other distribution is installed in this environment too."""
+    """Raise WrongDistribution if the other distribution is installed in this environment too."""
     try:
         version = metadata.version(OTHER)
     except metadata.PackageNotFoundError:
         return
     raise WrongDistribution(
-        f"the distribution {OTHER} {version} is installed beside nbdeploy, and both own the import name jupyter_deploy",
+        f"the distribution {OTHER} {version} is installed too, and both own the import name jupyter_deploy",
         "keep one of them in this environment: pip uninstall -y jupyter-deploy nbdeploy && pip install nbdeploy",
     )

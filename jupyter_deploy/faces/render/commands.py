@@ -1,25 +1,25 @@
-"""What is printed in a GitHub job, whose runner takes lines of it for commands; see ``reports/github.py`` for ours."""
+"""Escaping of output in a GitHub job, whose runner reads some lines as commands; see ``reports/github.py``."""
 
 from __future__ import annotations
 
 import os
 import re
 
-# As the runner reads them: '::' after white space at a line's beginning, where '\r' ends a line too; '##[' anywhere.
+# The runner's commands: '::' after white space at the start of a line, which '\r' ends too; '##[' anywhere.
 _COMMAND = re.compile(r"((?:^|[\r\n])\s*:):|##\[")
-_BREAK = "\u200b"  # takes no room
+_BREAK = "\u200b"  # has no width
 
 
-def unread(text: str, *, in_job: bool = False) -> str:
-    """The same to look at, and no line of it is a command: what notebooks say is in it.
+def escape_commands(text: str, *, in_job: bool = False) -> str:
+    """Escape commands in a text, which may contain output of notebooks; it looks the same.
 
-    Outside of a job (``in_job`` says that it is one where its variables do not) nothing is changed.
+    Outside a job nothing changes. ``in_job``: this is a job, even without its variables.
     """
     if not (in_job or os.environ.get("GITHUB_ACTIONS")):
         return text
-    return _COMMAND.sub(lambda found: f"{found[1]}{_BREAK}:" if found[1] else f"##{_BREAK}[", text)
+    return _COMMAND.sub(lambda match: f"{match[1]}{_BREAK}:" if match[1] else f"##{_BREAK}[", text)
 
 
-def unread_json(document: str) -> str:
-    """The same document; it is in one line, so that only '##[' is looked for in it."""
+def escape_json(document: str) -> str:
+    """Escape commands in a JSON document; it has one line, so only '##[' can occur."""
     return document.replace("##[", "#\\u0023[") if os.environ.get("GITHUB_ACTIONS") else document

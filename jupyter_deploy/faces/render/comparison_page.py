@@ -1,4 +1,4 @@
-"""What is told of a comparison: the verdict first, then each figure with its interval, and the rows that flipped."""
+"""The page of a comparison: the verdict first, then each figure with its interval, and the flipped rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from .page import Page, Table, short
 
 
 def comparison_page(result: Comparison) -> Page:
-    """The facts and tables of a comparison."""
-    how = (
+    """Make the page of a comparison."""
+    method = (
         "paired, on the same requests" if result.paired else "unpaired: the canary answered other requests than stable"
     )
     sample = "" if result.record_sample == 1 else f"; a {percent_in_words(result.record_sample)} sample is recorded"
     facts = [
         ("verdict", f"{result.verdict.upper()}: {result.reason}"),
         ("recommended", RECOMMENDED[result.recommendation].format(endpoint=result.endpoint)),
-        ("compared", f"{result.role}, {how}; [95 % intervals] that hold however often one looks"),
+        ("compared", f"{result.role}, {method}; [95 % intervals] that hold however often one looks"),
         ("pairs", f"{result.pairs} requests, {result.rows} rows{sample}"),
         ("coverage", percent(result.coverage, f"of {result.mirrored} mirrored")),
         ("agreement", percent(result.agreement, f"of {result.rows} rows")),
@@ -54,7 +54,7 @@ def comparison_page(result: Comparison) -> Page:
     ]
     tables = [Table("", ("side", "release", "requests", "errors", "p50 ms", "p95 ms", "answers"), sides)]
     if result.requirements:
-        required = [(r.expression, r.outcome, _found(r)) for r in result.requirements]
+        required = [(r.expression, r.outcome, _value(r)) for r in result.requirements]
         tables.insert(0, Table("required", ("figure", "outcome", "found"), required))
     if result.flips:
         rows = [
@@ -71,14 +71,14 @@ def comparison_page(result: Comparison) -> Page:
 RECOMMENDED = {
     "promote": "promote: it is shown to be no worse",
     "stop": "stop: it is shown to be worse",
-    "decide": "decide: it answers otherwise, and figures do not say who is right. Where feedback does: nbdeploy "
+    "decide": "decide: it gives other answers, and figures do not show which are right. With ground truth: nbdeploy "
     "validate NOTEBOOK --traffic {endpoint}",
     "wait": "wait: more requests will tell",
 }
 _OF_PAIRS = ("pairs", "coverage", "agreement", "flipped rows", "refused")
 
 
-def _found(requirement: Requirement) -> str:
+def _value(requirement: Requirement) -> str:
     if requirement.value is None:
         return requirement.why
     if requirement.interval is None:
@@ -88,7 +88,7 @@ def _found(requirement: Requirement) -> str:
 
 
 def percent(estimate: Estimate | None, of: str) -> str:
-    """A share with its interval, or that nothing is known of it."""
+    """Format a share with its interval, or the lack of evidence."""
     if estimate is None:
         return "not enough evidence"
     low, high = estimate.interval.low, estimate.interval.high

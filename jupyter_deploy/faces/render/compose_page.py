@@ -1,4 +1,4 @@
-"""What is told of an endpoint's Compose project."""
+"""The page of an endpoint's Compose project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .page import Block, Page, Table
 
 
 def composed_page(result: Composed) -> Page:
-    """The files, the services, and the line that starts them; with ``dry_run`` what people would read."""
+    """Make the page: the files, the services, and the command that starts them; with ``dry_run`` the texts too."""
     did = "would be written" if result.dry_run else "is written"
     same = all(file.state == "as it is wanted" for file in result.files)
     facts = [

@@ -1,4 +1,4 @@
-"""What is told of a deploy: what the checks found, what was captured, and how it is asked."""
+"""The page of a deploy: the checks' findings, the captured model, and a command that calls it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .page import Page, by_severity, short
 
 
 def deployment_page(result: Deployment) -> Page:
-    """Its findings, facts, and a command that asks it the example."""
+    """Make the page: findings, facts, and a command that sends the example."""
     captured = result.captured
     source = captured.provenance.source
     share = "" if result.role == "stable" and result.percent == 100 else f" at {result.percent:g} %"
@@ -29,7 +29,7 @@ def deployment_page(result: Deployment) -> Page:
     git = captured.provenance.git
     facts = [
         ("endpoint", f"{result.url}/predict"),
-        *elsewhere(result),
+        *public_address(result),
         ("role", f"{result.role}{share}, revision {result.revision}"),
         *([(f"since {result.changes.predecessor}", _since(result.release, result.changes))] if result.changes else []),
         (
@@ -45,7 +45,7 @@ def deployment_page(result: Deployment) -> Page:
         *_metrics(captured.metrics),
         *([("runs from", result.image)] if result.image else []),
         *(("resources", line) for line in result.limits),
-        *([("redacted", f"never written down: {', '.join(result.redact)}")] if result.redact else []),
+        *([("redacted", f"never stored: {', '.join(result.redact)}")] if result.redact else []),
         *validated_facts(result.validation),
         *waiting_facts(result),
         (
@@ -62,17 +62,17 @@ def deployment_page(result: Deployment) -> Page:
     facts += [("note", note) for note in captured.notes]
     if result.role == "shadow":
         facts.append(("next", f"clients get stable's answers; compare {result.endpoint} shows what this one would say"))
-    return Page(did, findings=by_severity(captured.findings), facts=facts, code=_ask(result))
+    return Page(did, findings=by_severity(captured.findings), facts=facts, code=_call_command(result))
 
 
-def _ask(result: Deployment) -> str:
-    """How to ask it the example: where that is too long for a line, the command that knows it comes first."""
+def _call_command(result: Deployment) -> str:
+    """Return a command that sends the example; if it needs a file, ``nbdeploy predict`` comes first."""
     is_short = " -d @" not in result.curl
     return result.curl if is_short else f"nbdeploy predict {result.endpoint}\n{result.curl}"
 
 
-def elsewhere(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
-    """Its address for everybody else, where there is one."""
+def public_address(result: Deployment | EndpointStatus) -> list[tuple[str, str]]:
+    """Return the fact of the public address, if there is one."""
     return [("from elsewhere", result.public_url)] if result.public_url else []
 
 

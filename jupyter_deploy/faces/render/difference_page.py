@@ -1,4 +1,4 @@
-"""What is told of a difference: in short, then a table a subject, the changed lines, and the answers."""
+"""The page of a difference: a summary, a table for each subject, the changed lines, and the answers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from jupyter_deploy.domain.release.endpoint import Changes
 from .page import Block, Page, Table, short
 
 SHOWN_HUNKS = 40
-SHOWN_LINES = 60  # of one hunk: a cell that is new may be long
+SHOWN_LINES = 60  # of one hunk: a new cell may be long
 SHOWN_ROWS = 40
 SHOWN_ANSWERS = 10
 _ALL = "-o json has all"
 
 
 def changed(changes: Changes) -> str:
-    """A release's changes in one line."""
+    """Summarise a release's changes in one line."""
     return ", ".join(changes.words) or NOTHING
 
 
@@ -27,7 +27,7 @@ NOTHING = "nothing that is compared; what was learnt may differ"
 
 
 def difference_page(result: Difference) -> Page:
-    """The facts, tables and changed lines of a difference."""
+    """Make the page of a difference."""
     facts = [("in short", ", ".join(result.words) or NOTHING), *_sizes(result), ("answers", _answers(result.answers))]
     tables = [
         table
@@ -55,7 +55,7 @@ def difference_page(result: Difference) -> Page:
 
 
 def _sizes(result: Difference) -> list[tuple[str, str]]:
-    """How much of the notebook and of the project changed."""
+    """Count the changes of the notebook and of the project."""
     return [(name, _counts(changes)) for name, changes in (("cells", result.cells), ("code", result.code)) if changes]
 
 
@@ -75,13 +75,13 @@ def _answers(answers: Answers) -> str:
 def _table(title: str, changes: Sequence[Change]) -> list[Table]:
     if not changes:
         return []
-    rows: list[tuple[str, ...]] = [(c.name, c.kind, *_sides(c)) for c in changes[:SHOWN_ROWS]]
+    rows: list[tuple[str, ...]] = [(c.name, c.kind, *_before_and_after(c)) for c in changes[:SHOWN_ROWS]]
     if len(changes) > SHOWN_ROWS:
         rows.append((f"… and {len(changes) - SHOWN_ROWS} more ({_ALL})", "", "", ""))
     return [Table(title, ("name", "", "before", "after"), rows)]
 
 
-def _sides(change: Change) -> tuple[str, str]:
+def _before_and_after(change: Change) -> tuple[str, str]:
     if change.kind == "added":
         return "", _word(change.after)
     return (_word(change.before), "") if change.kind == "removed" else _both(change.before, change.after)
@@ -92,7 +92,7 @@ def _word(value: Any) -> str:
 
 
 def _both(before: Any, after: Any) -> tuple[str, str]:
-    """Both in short, so that it is seen where they differ: long ones from a little before that on."""
+    """Shorten both values so that the difference is visible: long ones start just before it."""
     one, other = _word(before), _word(after)
     if one != other or before == after:
         return one, other
@@ -105,12 +105,12 @@ def _both(before: Any, after: Any) -> tuple[str, str]:
     return short(f"…{texts[0][start:]}"), short(f"…{texts[1][start:]}")
 
 
-_BEFORE = 30  # characters before the first that differs
+_BEFORE = 30  # characters before the first difference
 _WHOLE = 1_000_000
 
 
 def _blocks(changes: Sequence[tuple[str, SourceChange]]) -> list[Block]:
-    """At most ``SHOWN_HUNKS`` hunks, and how many there are beside."""
+    """Return at most ``SHOWN_HUNKS`` hunks, and the number of the others."""
     blocks, shown, all_hunks = [], 0, sum(len(change.hunks) for _, change in changes)
     for what, change in changes:
         hunks = change.hunks[: SHOWN_HUNKS - shown]

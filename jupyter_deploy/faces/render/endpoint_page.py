@@ -7,7 +7,7 @@ from jupyter_deploy.domain.capture.findings import finding_text
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.status import EndpointStatus, ReleaseStatus
 
-from .deployment_page import elsewhere
+from .deployment_page import public_address
 from .difference_page import changed
 from .gates_page import gates_tables
 from .page import Page, Table, by_severity, mark
@@ -16,7 +16,7 @@ from .page import Page, Table, by_severity, mark
 def endpoint_page(result: EndpointStatus) -> Page:
     return Page(
         f"{result.name}: {state_in_words(result)}, revision {result.revision}",
-        facts=[("url", result.url), *elsewhere(result), ("records", _recorded(result)), *_asked(result)],
+        facts=[("url", result.url), *public_address(result), ("records", _recorded(result)), *_validations(result)],
         tables=[
             Table(
                 "",
@@ -60,19 +60,19 @@ def endpoints_page(results: list[EndpointStatus]) -> Page:
     return Page("endpoints", tables=[Table("", ("name", "url", "revision", "state", "releases"), rows)])
 
 
-def _asked(result: EndpointStatus) -> list[tuple[str, str]]:
+def _validations(result: EndpointStatus) -> list[tuple[str, str]]:
     return [("validated by", spec.words) for spec in result.validations]
 
 
 def _changes(releases: list[ReleaseStatus]) -> list[Table]:
-    """What each release has that its predecessor had not."""
+    """List the changes of each release since its predecessor."""
     rows = [(r.tag, r.changes.predecessor, changed(r.changes), f"nbdeploy diff {r.tag}") for r in releases if r.changes]
     return [Table("", ("release", "since (stable when it came)", "what changed", "all of it"), rows)] if rows else []
 
 
 def _redacted(releases: list[ReleaseStatus]) -> list[Table]:
     rows = [(r.tag, ", ".join(r.redact)) for r in releases if r.redact]
-    return [Table("", ("release", "redacted: never written down"), rows)] if rows else []
+    return [Table("", ("release", "redacted: never stored"), rows)] if rows else []
 
 
 def _images(releases: list[ReleaseStatus]) -> list[Table]:
@@ -98,7 +98,7 @@ RECORDED = {
 
 
 def recorded_in_words(of: EndpointStatus | Endpoint) -> str:
-    """What is recorded of an endpoint's requests, and of how many of them."""
+    """Describe an endpoint's recording: the data, and the share of requests."""
     share = "" if of.record_sample == 1 else f"; of {percent_in_words(of.record_sample)} of the requests"
     return RECORDED[of.record] + share
 

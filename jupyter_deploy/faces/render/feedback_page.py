@@ -1,4 +1,4 @@
-"""What is told of feedback: how much there is, and how much of it found its answer."""
+"""The page of feedback: counts of ground truth, and of the rows that are joined to answers."""
 
 from __future__ import annotations
 

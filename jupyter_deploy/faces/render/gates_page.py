@@ -1,4 +1,4 @@
-"""What is told of the gates that a release was validated by, and of those that an endpoint asks."""
+"""The facts and tables of gates: of a release's validation, and of an endpoint's next releases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .page import Table
 
 
 def validated_facts(validated: Validated | None) -> list[tuple[str, str]]:
-    """What was found, gate by gate, and where the report lies."""
+    """List the outcome of each gate, and the report's address."""
     if validated is None:
         return []
     facts = [("gates", validated.words), *(("", line.sentence) for line in validated.lines)]
@@ -22,7 +22,7 @@ def validated_facts(validated: Validated | None) -> list[tuple[str, str]]:
 
 
 def waiting_facts(result: Deployment) -> list[tuple[str, str]]:
-    """What an endpoint asks from now on, and what could not be asked of this release and waits."""
+    """List the endpoint's validations from now on, and the postponed ones of this release."""
     facts, new = [], bool(result.asked_before)
     if new and result.revision > 1:
         facts.append(("validations", f"{result.asked_before} → {words_of(result.validations)}"))
@@ -45,7 +45,7 @@ def waiting_facts(result: Deployment) -> list[tuple[str, str]]:
 
 
 def gates_tables(releases: Iterable[ReleaseStatus]) -> list[Table]:
-    """Each release's gates as they were found last."""
+    """List the latest outcome of each release's gates."""
     rows = [
         (r.tag, f"{r.validation.at:%Y-%m-%d %H:%M}", line.verdict, line.sentence)
         for r in releases
@@ -56,5 +56,5 @@ def gates_tables(releases: Iterable[ReleaseStatus]) -> list[Table]:
 
 
 def link(report: str) -> str:
-    """A path as a terminal and a browser open it."""
+    """Return a path as a link for terminals and browsers."""
     return Path(report).as_uri()

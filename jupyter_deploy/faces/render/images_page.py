@@ -1,4 +1,4 @@
-"""What is told of container images: of a publication, of what was found out about one, of those that there are."""
+"""The pages of container images: a publication, a verification, the list, and a garbage collection."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from jupyter_deploy.domain.base import size_in_words
 from jupyter_deploy.domain.images.images import Image
 from jupyter_deploy.domain.images.published import Collected, ImageList, Published, UsedImage, Verified
 
-from .page import Line, Page, Table
+from .page import Page, Table, VerdictLine
 
 _VERDICTS = {
-    "pass": "nothing speaks against it",
+    "pass": "no evidence against it",
     "fail": "it is NOT what it should be",
     "inconclusive": "nobody here vouches for it",
 }
 
 
 def published_page(result: Published) -> Page:
-    """The layers, the digest, how it is started, and where it is remembered."""
+    """Make the page of a publication: layers, digest and start command."""
     publication, image = result.publication, result.publication.image
     done = "would be" if result.dry_run else "is" if result.changed else "was already"
     signed = f"by the key {publication.signed_by[:12]}…" if publication.signed_by else "no"
@@ -58,16 +58,16 @@ def _sent(result: Published) -> str:
 
 
 def verified_page(result: Verified) -> Page:
-    """What was found, one line each, and what the image says of itself."""
+    """Make the page of a verification: one line for each piece of evidence, and the image's labels."""
     return Page(
         f"{result.reference}: {_VERDICTS[result.verdict]}",
-        lines=[Line(one.verdict, f"{one.subject}: {one.sentence}") for one in result.evidence],
+        lines=[VerdictLine(one.verdict, f"{one.subject}: {one.sentence}") for one in result.evidence],
         facts=sorted(result.labels.items()),
     )
 
 
 def image_list_page(result: ImageList) -> Page:
-    """Each image and what uses it."""
+    """Make the page of all images with their users."""
     count = len(result.images)
     headline = f"{count} image{'s' * (count != 1)}"
     facts = [("image store", f"{result.folder}, {size_in_words(result.size)}"), *_unasked(result.unasked)]
@@ -75,7 +75,7 @@ def image_list_page(result: ImageList) -> Page:
 
 
 def collected_page(result: Collected) -> Page:
-    """What went and what stayed."""
+    """Make the page of removed and kept images."""
     did = "would go; without --dry-run they do" if result.dry_run else "went"
     count = len(result.removed)
     facts = [

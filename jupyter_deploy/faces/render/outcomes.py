@@ -1,4 +1,4 @@
-"""The exit codes that results mean: the table of codes stands in ``nbdeploy --help``."""
+"""The exit codes of results; ``nbdeploy --help`` has the table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def of_validation(validation: Validation) -> int:
     if any(run.status == "died" for run in validation.runs):
         return KERNEL_DIED
     if validation.passed and validation.unreported:
-        return INTERNAL  # what was asked for is not there
+        return INTERNAL  # a requested report is missing
     return _VERDICTS[validation.verdict]
 
 

@@ -1,4 +1,4 @@
-"""The command line's texts, written so that what becomes of them cannot turn a verdict's exit code into another."""
+"""Output of the command line; an error while writing does not change a verdict's exit code."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, Literal, TextIO
 from pydantic import BaseModel
 
 
-def write(text: str, stream: TextIO) -> Literal["written", "unread", "failed"]:
-    """Write a text and a line's end.
+def write(text: str, stream: TextIO) -> Literal["written", "closed", "failed"]:
+    """Write a text and a newline.
 
-    ``unread``: its reader has gone, as in ``nbdeploy logs … | head``, and wants no more; ``failed``: it cannot be
+    ``closed``: its reader has ended, as in ``nbdeploy logs … | head``, and wants no more; ``failed``: it cannot be
     written, which is said on stderr. Afterwards the stream leads nowhere, since Python writes it again when it ends.
     """
     try:
@@ -24,7 +24,7 @@ def write(text: str, stream: TextIO) -> Literal["written", "unread", "failed"]:
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if isinstance(error, BrokenPipeError):
-            return "unread"
+            return "closed"
         if stream is not sys.stderr:
             write(f"nbdeploy: the result cannot be written to stdout: {error.strerror}", sys.stderr)
         return "failed"
@@ -32,7 +32,7 @@ def write(text: str, stream: TextIO) -> Literal["written", "unread", "failed"]:
 
 
 def as_json(result: Any) -> str:
-    """A verb's domain object, or several, as programs get it."""
+    """Encode a verb's domain object, or several, as JSON."""
     if isinstance(result, Iterable) and not isinstance(result, BaseModel | str):
         return json.dumps([item.model_dump(mode="json") for item in result], ensure_ascii=False)
     document: str = result.model_dump_json()

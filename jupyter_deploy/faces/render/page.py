@@ -1,4 +1,4 @@
-"""A result as a small document of facts and tables, and that document as text or HTML."""
+"""Pages: results as small documents of facts and tables, rendered as text or HTML."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One thing that was judged, in a sentence, and where it stands."""
+class VerdictLine:
+    """A verdict in a sentence, with its origin."""
 
     verdict: Verdict
     sentence: str
@@ -32,7 +32,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """Lines as ``diff -u`` has them, under a title."""
+    """Lines of ``diff -u``, under a title."""
 
     title: str
     lines: Sequence[str]
@@ -40,14 +40,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Page:
-    """A headline, findings and verdicts that are to be seen at once, facts (name, value), tables, lines, a command.
+    """A headline, findings, verdicts, facts (name, value), tables, blocks of lines and a command.
 
-    ``plain``: the whole text form, where a terminal shows something else than the page.
+    ``plain``: the whole text form, if a terminal shows another text than the page.
     """
 
     headline: str
     findings: Sequence[Finding] = ()
-    lines: Sequence[Line] = ()
+    lines: Sequence[VerdictLine] = ()
     facts: Sequence[tuple[str, str]] = ()
     tables: Sequence[Table] = ()
     blocks: Sequence[Block] = ()
@@ -112,12 +112,12 @@ def as_html(document: Page) -> str:
 
 
 def _linked(value: str) -> str:
-    """A fact's value; a report's address as a link."""
+    """Render a fact's value; a report's address becomes a link."""
     escaped = html_.escape(value)
     return f"<a href='{escaped}' target='_blank'>{escaped}</a>" if value.startswith("file:///") else escaped
 
 
-# Transparent, so that they tint the background of a light and of a dark theme alike; the sign says the same.
+# Transparent, so that they tint light and dark backgrounds; the sign repeats the meaning.
 _TINTS = {"+": "rgba(46, 160, 67, 0.2)", "-": "rgba(248, 81, 73, 0.2)", "@": "rgba(128, 128, 128, 0.15)"}
 
 
@@ -125,7 +125,7 @@ def _block(block: Block) -> str:
     title = html_.escape(block.title)
     if not block.lines:
         return f"<p>{title}</p>"
-    # Elements of their own, since a notebook that is not trusted is shown without styles.
+    # Separate elements, since an untrusted notebook is shown without style sheets.
     runs = [(tint, list(lines)) for tint, lines in itertools.groupby(block.lines, lambda line: _TINTS.get(line[:1]))]
     lines = "".join(
         f"<pre style='margin:0;white-space:pre-wrap{f';background:{tint}' if tint else ''}'>"
@@ -136,25 +136,25 @@ def _block(block: Block) -> str:
 
 
 def mark(finding: Finding) -> str:
-    """How a finding is told apart at a glance, also without colours."""
+    """Return the mark of a finding's severity, which needs no colours."""
     return f"[{'waived' if finding.waived is not None else finding.severity}]"
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """What is to be mended first; what was waived and the notes last."""
+    """Sort findings: errors and warnings first, waived ones and notes last."""
     order = {"error": 0, "warning": 1, "note": 3}
     return sorted(findings, key=lambda f: 2 if f.waived is not None else order[f.severity])
 
 
 SIGNS = {"pass": "✓", "fail": "✗", "inconclusive": "?"}
-"""How verdicts are told apart without colours."""
+"""Signs of the verdicts, which need no colours."""
 
-# Readable on a light and on a dark page: only the edge has a colour.
+# Readable on light and dark pages: only the edge has a colour.
 EDGES = {"error": "#c62828", "warning": "#e69500", "note": "#6b7f99"}
 EDGES |= {"fail": EDGES["error"], "inconclusive": EDGES["warning"], "pass": "#2e9e4f"}
 
 
-def _line(line: Line) -> str:
+def _line(line: VerdictLine) -> str:
     origin = f" <small style='opacity:0.7'>({html_.escape(line.origin)})</small>" if line.origin else ""
     style = f"border-left:4px solid {EDGES[line.verdict]};padding:2px 8px;margin:4px 0"
     return f"<div style='{style}'><b>{SIGNS[line.verdict]}</b> {html_.escape(line.sentence)}{origin}</div>"
@@ -167,7 +167,7 @@ def _finding(finding: Finding) -> str:
 
 
 def short(value: Any, limit: int = 60) -> str:
-    """A value in one line of at most ``limit`` characters."""
+    """Format a value in one line of at most ``limit`` characters."""
     words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     words = " ".join(words.split())  # an exception of several lines would break a table
     return words if len(words) <= limit else words[: limit - 1] + "…"

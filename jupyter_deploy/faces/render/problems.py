@@ -1,4 +1,4 @@
-"""Errors as HTTP tells them (RFC 9457): the one table of codes, and what a job keeps of why it failed. Pure."""
+"""Problems (RFC 9457): the table of error codes, and the conversion of errors for HTTP and jobs. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import traceback
 
 from pydantic import ValidationError
 
-from jupyter_deploy.domain.errors import CheckFailed, DeployError, GateFailed, InvalidInput, done_by_then
+from jupyter_deploy.domain.errors import CheckFailed, DeployError, GateFailed, InvalidInput, interruption_notes
 from jupyter_deploy.domain.jobs import Problem
 
-# An error's code -> HTTP status and what kind of problem it is.
+# An error's code -> HTTP status and title.
 PROBLEMS: dict[str, tuple[int, str]] = {
     "unknown_endpoint": (404, "There is no such endpoint"),
     "unknown_release": (404, "There is no such release"),
@@ -18,31 +18,31 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "unknown_target": (404, "There is no such target"),
     "unknown_record": (404, "There is no such record"),
     "unknown_job": (404, "There is no such job"),
-    "invalid_input": (422, "What was asked for cannot be"),
-    "invalid_name": (422, "The name cannot be"),
+    "invalid_input": (422, "The request is invalid"),
+    "invalid_name": (422, "The name is invalid"),
     "invalid_example": (422, "The example cannot be used"),
-    "invalid_traffic": (422, "The shares cannot be"),
+    "invalid_traffic": (422, "The shares are invalid"),
     "no_candidate": (422, "There is no candidate"),
     "not_capturable": (422, "The model cannot leave its notebook"),
     "base_unfit": (422, "The base image does not fit"),
     "signature_mismatch": (422, "The model would not understand the endpoint's requests"),
     "refused": (409, "Refused"),
-    "conflict": (409, "Somebody else was faster"),
-    "guard_failed": (409, "A check speaks against this deploy"),
+    "conflict": (409, "Another client changed the endpoint first"),
+    "guard_failed": (409, "A check refuses this deploy"),
     "gate_failed": (409, "A gate does not hold"),
     "gate_inconclusive": (409, "There is too little evidence yet for a gate"),
     "replay_failed": (409, "A clean process does not answer as the notebook did"),
     "untrusted": (409, "The snapshot is not trusted"),
     "candidate_unhealthy": (409, "The candidate is not healthy"),
-    "error": (500, "It failed"),
-    "target_error": (500, "What runs the endpoints failed"),
+    "error": (500, "The operation failed"),
+    "target_error": (500, "The target of the endpoints failed"),
     "start_failed": (500, "The release did not start"),
     "environment_changed": (500, "The environment has changed"),
     "environment_not_built": (500, "The release's environment could not be made"),
     "envoy_missing": (500, "The gateway's program is missing"),
     "tool_missing": (500, "A program is missing"),
     "image_not_built": (500, "The image could not be built"),
-    "registry_error": (502, "The registry did not do it"),
+    "registry_error": (502, "The registry refused the operation"),
     "route_not_confirmed": (500, "The gateway did not confirm the change"),
     "notebook_failed": (500, "A notebook's cell failed"),
     "kernel_died": (500, "A notebook's kernel died"),
@@ -53,9 +53,9 @@ BUG = "bug"
 
 
 def problem_of(error: BaseException) -> Problem:
-    """What a program and a person are told of an error; one that nobody raised on purpose is a bug, with its traceback.
+    """Convert an error to a problem; an error that is not a DeployError is a bug, with its traceback.
 
-    A server shows the ``details`` of a bug to nobody but the user whose processes and records they are of.
+    A server shows the ``details`` of a bug only to the user who owns its processes and records.
     """
     if isinstance(error, ValidationError):
         return _of_validation(error)
@@ -68,7 +68,7 @@ def problem_of(error: BaseException) -> Problem:
             remedy="please report it with the lines below",
             details="".join(traceback.format_exception(error)),
         )
-    # One that a target or an adapter derives for itself is of its parent's kind.
+    # A subclass in a target or an adapter has the status and title of its parent.
     codes = [getattr(kind, "code", "") for kind in type(error).__mro__]
     status, title = next(PROBLEMS[code] for code in codes if code in PROBLEMS)
     return Problem(
@@ -84,23 +84,25 @@ def problem_of(error: BaseException) -> Problem:
 
 
 def _of_validation(error: ValidationError) -> Problem:
-    """Each field that cannot be; without the value, which may be long, or secret."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    said = [(one["loc"], one["msg"].removeprefix("Value error, ")) for one in found]
-    named = [f"{'.'.join(map(str, loc))}: {words}" if loc else words for loc, words in said]
+    """Convert a validation error: each invalid field, without its value, which may be long or secret."""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    messages = [(one["loc"], one["msg"].removeprefix("Value error, ")) for one in errors]
+    named = [f"{'.'.join(map(str, loc))}: {words}" if loc else words for loc, words in messages]
     status, title = PROBLEMS[InvalidInput.code]
     return Problem(
         code=InvalidInput.code,
         title=title,
         status=status,
         detail="; ".join(named),
-        remedy="mend what is named and send it again",
-        errors=tuple({"loc": list(loc), "msg": words} for loc, words in said),
+        remedy="correct the named fields and send the request again",
+        errors=tuple({"loc": list(loc), "msg": words} for loc, words in messages),
     )
 
 
 def interrupted_problem(stopped: KeyboardInterrupt) -> Problem | None:
-    """What a cancelled operation had done by then; None: it left no note, so there is nothing half-made."""
+    """Make the problem of a cancelled operation; None: it has no notes, so no partial work remains."""
     if not getattr(stopped, "__notes__", ()):
         return None
-    return Problem(code="interrupted", title="It was stopped", status=409, detail=done_by_then(stopped))
+    return Problem(
+        code="interrupted", title="The operation was stopped", status=409, detail=interruption_notes(stopped)
+    )

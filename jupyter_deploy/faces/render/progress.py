@@ -1,4 +1,4 @@
-"""Progress where somebody looks: what changes in place in a notebook or on a terminal, plain lines elsewhere."""
+"""Progress of operations: updated in place in a notebook or on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .board import Board, as_html, as_renderable, plain_line
 from .output import write
 from .shell import current_shell
 
-_SHOWN_EVERY = 0.2  # seconds: each update of a notebook's output is a message that its file may keep
+_SHOWN_EVERY = 0.2  # seconds: each update of a notebook's output may be stored in its file
 
 
 @contextmanager
 def reporter(*, shown: bool = True) -> Iterator[Report]:
-    """A reporter for one operation, which may be told from several threads; what it showed is gone at a good end."""
+    """Yield a reporter for one operation and several threads; its output disappears after success."""
     if not shown:
         yield lambda _: None
     elif current_shell() is not None:
@@ -41,7 +41,7 @@ def _plain() -> Report:
     def report(step: Step | Underway) -> None:
         line = plain_line(step, seen) if isinstance(step, Underway) else f"[{step.number}/{step.total}] {step.title}"
         if line is not None:
-            write(line, sys.stderr)  # one that nobody reads, as in '2>&1 | head', ends nothing
+            write(line, sys.stderr)  # a closed stderr, as in '2>&1 | head', is ignored
 
     return report
 
@@ -60,7 +60,7 @@ def _notebook() -> Iterator[Report]:
             if not isinstance(step, Underway):
                 done = "■" * (step.number - 1) + "▣" + "□" * (step.total - step.number)
                 handle.update(HTML(f"<span role='status'><code>{done}</code> {step.title} …</span>"))
-            elif board.tell(step) or time.monotonic() - shown > _SHOWN_EVERY:
+            elif board.update(step) or time.monotonic() - shown > _SHOWN_EVERY:
                 shown = time.monotonic()
                 handle.update(HTML(as_html(board)))
 
@@ -94,7 +94,7 @@ def _terminal() -> Iterator[Report]:
                     bar.start()
                 bar.update(task, total=step.total, completed=step.number - 1, description=step.title)
                 return
-            board.tell(step)
+            board.update(step)
             if not live.is_started:
                 bar.stop()
                 live.start()

@@ -13,7 +13,7 @@ from .page import Page, Table, short
 
 
 def records_page(results: Record | Sequence[Record]) -> Page:
-    """Records, or one of those that go on; as text a line for each."""
+    """Make the page of records, or of one record of a stream; as text one line for each."""
     if isinstance(results, Record):
         line = _record_line(results)
         return Page(line, plain=line)
@@ -43,7 +43,7 @@ def _record_line(record: Record) -> str:
 
 
 def _left_out(results: Sequence[Record]) -> list[tuple[str, str]]:
-    """What of the requests these records do not hold."""
+    """List the omissions of these records: sampling and redaction."""
     facts = []
     shares = sorted({record.sample for record in results if record.sample < 1})
     if shares:

@@ -12,23 +12,30 @@ from jupyter_deploy.verbs import OPERATIONS, Operation, attribute
 
 from .charts import MIME, Chart
 from .page import Page, as_html, as_text
-from .results import Listing
 
 _PACKAGE = __name__.rpartition(".")[0]
 
 
+class Listing(list[Any]):
+    """A list of results that a notebook shows as a table."""
+
+    def __str__(self) -> str:
+        """The table as text."""
+        return text(self)
+
+
 def text(result: Any, operation: Operation | None = None) -> str:
-    """A result for a terminal. ``operation``: the one that gave it, where the caller knows it."""
+    """Render a result for a terminal. ``operation``: the result's operation, if the caller knows it."""
     return as_text(page(result, operation))
 
 
 def html(result: Any) -> str:
-    """A result for a notebook's output."""
+    """Render a result for a notebook's output."""
     return as_html(page(result))
 
 
 def page(result: Any, operation: Operation | None = None) -> Page:
-    """The facts and tables of a result."""
+    """Make the page of a result."""
     if isinstance(result, list) and not result:
         return Page("nothing to show")
     operation = operation or operation_of(result)
@@ -37,7 +44,7 @@ def page(result: Any, operation: Operation | None = None) -> Page:
 
 
 def exit_code(result: Any, operation: Operation | None = None) -> int:
-    """The exit code that a result means: 0, unless its operation says something else."""
+    """Return a result's exit code: 0, unless its operation defines another one."""
     operation = operation or operation_of(result)
     if operation is None or not operation.exit_code:
         return 0
@@ -46,12 +53,12 @@ def exit_code(result: Any, operation: Operation | None = None) -> int:
 
 
 def rendering(place: str) -> Any:
-    """The function of this package that an operation names."""
+    """Return the function of this package that an operation names."""
     return attribute(f"{_PACKAGE}.{place}")
 
 
 def operation_of(result: Any) -> Operation | None:
-    """The first operation whose result is of this type; of an empty list None, since it says no type."""
+    """Return the first operation with this type of result; None for an empty list, which has no type."""
     by_type = _operations()
     if isinstance(result, list):
         return by_type.lists.get(type(result[0])) if result else None
@@ -82,7 +89,7 @@ def _operations() -> _ByType:
 
 
 def register_formatters(shell: Any) -> None:
-    """Results show as HTML, with a chart where there is one, in this shell's notebook."""
+    """Show results as HTML, with their charts, in this shell's notebook."""
     formatters = shell.display_formatter.formatters
     for kind in (Listing, *_operations().values):
         formatters["text/html"].for_type(kind, html)
@@ -93,7 +100,7 @@ def register_formatters(shell: Any) -> None:
 
 
 def _display_charted(result: Any) -> None:
-    """The table, and below it the chart: as one output, a front end would show only the richer of the two."""
+    """Display the table and the charts separately: of one output a front end would show only the richest form."""
     from IPython.display import display  # only where IPython runs already
 
     for bundle in charted_bundles(result):
@@ -101,7 +108,7 @@ def _display_charted(result: Any) -> None:
 
 
 def charted_bundles(result: Any) -> list[dict[str, Any]]:
-    """The table and the charts that there are, each by MIME type."""
+    """Return the table and the charts, each by MIME type."""
     table = {"text/html": html(result), "text/plain": text(result)}
     operation = operation_of(result)
     charts: Sequence[Chart] = rendering(operation.charts)(result) if operation and operation.charts else []
@@ -109,7 +116,7 @@ def charted_bundles(result: Any) -> list[dict[str, Any]]:
 
 
 def charted_bundle(chart: Chart) -> dict[str, Any]:
-    """One chart by MIME type."""
+    """Return a chart by MIME type."""
     return {MIME: chart, "text/plain": "[chart: open in JupyterLab to see it]"}
 
 

@@ -1,4 +1,4 @@
-"""What ``init`` did, as a page: each file, what to add to those that were there, and what to type next."""
+"""The page of ``init``: each file, additions to existing files, and the next commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .page import Block, Page, Table
 
 
 def setup_page(result: SetUp) -> Page:
-    """The files, what was guessed, and the next steps."""
+    """Make the page: the files, notes, and the next steps."""
     made = [file for file in result.files if file.state in ("written", "would be written")]
     did = f"{len(made)} file{'s' * (len(made) != 1)} {'would be' if result.dry_run else 'are'} written"
     headline = f"{did if made else 'nothing is to be written'}: {result.folder} has its models validated"

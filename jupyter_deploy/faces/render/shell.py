@@ -1,4 +1,4 @@
-"""Whether this process is a notebook's kernel; asked by every call, so it imports nothing."""
+"""The IPython shell of this process; every call checks for it, so this module imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 BEGAN: dict[int, float] = {}
-"""When the kernel's cells began, by execution count; those before ``%load_ext jupyter_deploy`` were not watched."""
+"""Start times of the kernel's cells, by execution count; cells before ``%load_ext jupyter_deploy`` are missing."""
 
 
 def current_shell() -> Any:
-    """The running IPython shell, or None."""
+    """Return the running IPython shell, or None."""
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython  # only where IPython runs already
@@ -20,14 +20,14 @@ def current_shell() -> Any:
 
 
 def namespace_of(shell: Any) -> dict[str, Any]:
-    """The notebook's variables; where there is no shell those of the main program."""
+    """Return the notebook's variables; without a shell those of the main program."""
     import __main__
 
     return shell.user_ns if shell else vars(__main__)
 
 
 def watch_cells(shell: Any) -> None:
-    """Note from now on when cells begin."""
+    """Note the start times of cells from now on."""
     BEGAN.setdefault(shell.execution_count, time.time())  # this one is running; those before it have ended
     shell.events.register("pre_run_cell", _note)
 

@@ -10,14 +10,14 @@ from jupyter_deploy.domain.gates.gate import metric_label
 from jupyter_deploy.domain.validation.summary import ENDED, URGENCY, headline, unjudged_words
 from jupyter_deploy.domain.validation.validation import Run, Validation, titles
 
-from .page import Block, Line, Page, Table
+from .page import Block, Page, Table, VerdictLine
 
 _METRICS = 40  # rows; the report has all of them
 _TRACEBACK = 12  # lines; the notebook as it ran has all of them
 
 
 def validation_page(result: Validation) -> Page:
-    """The verdict, each gate's sentence and each check, the cells that failed, and each run."""
+    """Make the page: the verdict, each gate's sentence and each check, the failed cells, and each run."""
     if not result.runs and not result.live:
         return Page("nothing to validate", facts=[("note", note) for note in result.notes])
     named = titles([(run.notebook, run.parameters) for run in result.runs])
@@ -32,21 +32,21 @@ def validation_page(result: Validation) -> Page:
 
 
 _DIED = "the kernel died: "
-"""What the headline has said where it is said why."""
+"""The start of a reason that repeats the headline."""
 
 
-def _lines(result: Validation, runs: Sequence[tuple[str, Run]]) -> list[Line]:
-    lines = [Line(gate.verdict, gate.sentence, gate.origin) for gate in result.live]
+def _lines(result: Validation, runs: Sequence[tuple[str, Run]]) -> list[VerdictLine]:
+    lines = [VerdictLine(gate.verdict, gate.sentence, gate.origin) for gate in result.live]
     for title, run in runs:
         of = f"{title}: " if len(runs) > 1 else ""
         if run.status not in ("done", "not run"):
-            lines.append(Line("fail", "; ".join(filter(None, (f"{title}: {_end(run)}", unjudged_words(run))))))
+            lines.append(VerdictLine("fail", "; ".join(filter(None, (f"{title}: {_end(run)}", unjudged_words(run))))))
         judged = [gate for gate in run.gates if gate not in run.unjudged]
-        lines += [Line(gate.verdict, f"{of}{gate.sentence}", gate.origin) for gate in judged]
+        lines += [VerdictLine(gate.verdict, f"{of}{gate.sentence}", gate.origin) for gate in judged]
         for check in run.checks:
             said = f"{check.name}: {'pass' if check.passed else 'fail'}"
             detail = f", {check.detail}" if check.detail else ""
-            lines.append(Line("pass" if check.passed else "fail", f"{of}{said}{detail}", "check"))
+            lines.append(VerdictLine("pass" if check.passed else "fail", f"{of}{said}{detail}", "check"))
     return sorted(lines, key=lambda line: URGENCY[line.verdict])
 
 
@@ -79,7 +79,7 @@ def _failed(run: Run) -> bool:
 
 
 def _left_out(runs: Iterable[tuple[str, Run]]) -> list[Block]:
-    """Why runs were not run: mostly all for the same reason."""
+    """List the reasons of runs that did not run: mostly one reason for all."""
     why: dict[str, list[str]] = {}
     for title, run in runs:
         if run.status == "not run":
@@ -94,10 +94,10 @@ def _left_out(runs: Iterable[tuple[str, Run]]) -> list[Block]:
 def _failure(title: str, run: Run) -> Block:
     lines = run.detail.splitlines()
     if run.error is not None:
-        # IPython's rule above a traceback says nothing.
-        told = [line for line in run.error.traceback.splitlines() if line.strip() and not re.fullmatch(r"-+", line)]
-        lines += [line for line in told[-_TRACEBACK:] if line not in lines]
-    what = _end(run) if run.status != "done" else "what came of asking stable"
+        # Without IPython's rule above a traceback.
+        shown = [line for line in run.error.traceback.splitlines() if line.strip() and not re.fullmatch(r"-+", line)]
+        lines += [line for line in shown[-_TRACEBACK:] if line not in lines]
+    what = _end(run) if run.status != "done" else "the run with stable"
     if run.status != "done" and (run.status != "raised" or run.error is None):
         lines = [line for line in lines if line not in run.detail.splitlines()[:1]]  # the title has said it
     if run.executed:

@@ -1,13 +1,13 @@
-"""The Jupyter server's extension: the routes below ``/nbdeploy/``, and bringing back what ran when the machine stopped.
+"""The Jupyter server's extension: the routes below ``/nbdeploy/``, and a reconciliation when the server starts.
 
-A hub stops a user's server with all that runs in its container or control group, supervisor and gateway too, and
-nobody types ``nbdeploy reconcile`` afterwards. Whatever the hub, the next thing to start is this server.
+A hub stops a user's server with all processes in its container or control group, supervisor and gateway too, and
+nobody runs ``nbdeploy reconcile`` afterwards. With any hub, this server is the next process to start.
 
-It starts a process of its own and goes on at once; that process sees the settings and does the work. Where nothing
-ran, and after ``nbdeploy down``, no process is started and nothing heavy imported.
+The extension starts a separate process and does not wait for it; that process reads the settings and does the work. If
+nothing ran, and after ``nbdeploy down``, the extension starts no process and imports nothing heavy.
 
-The settings are those of the environment alone. An ``nbdeploy.yaml`` in the folder in which somebody starts a server
-may come from anywhere, and it could name a home with programs to run.
+Only the settings of the environment apply. An ``nbdeploy.yaml`` in the folder of a server may come from a stranger,
+and it could name a home with programs to run.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from jupyter_deploy.system.home import default_home, was_running
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Called once by a starting Jupyter server, whose log gets one line when the work is done."""
-    from .rest.handlers import add_handlers  # the process that brings back needs no server
+    """Load the extension; a starting Jupyter server calls this once, and its log gets one line after reconciling."""
+    from .rest.routes import add_handlers  # the process that reconciles needs no server
 
     add_handlers(server)
-    given = os.environ.get("NBDEPLOY_HOME")
-    home = Path(given).expanduser().absolute() if given else default_home()
+    named = os.environ.get("NBDEPLOY_HOME")
+    home = Path(named).expanduser().absolute() if named else default_home()
     if was_running(home):
-        threading.Thread(target=_bring_back, args=(server.log, home), daemon=True, name="nbdeploy-reconcile").start()
+        threading.Thread(target=_reconcile, args=(server.log, home), daemon=True, name="nbdeploy-reconcile").start()
 
 
-def _bring_back(log: Any, home: Path) -> None:
+def _reconcile(log: Any, home: Path) -> None:
     try:
         ended = subprocess.run(
             [sys.executable, "-P", "-m", "jupyter_deploy.faces.server.extension"],
             env=os.environ | {"NBDEPLOY_HOME": str(home)},
-            cwd="/",  # settings are read from the working directory's nbdeploy.yaml too: here is none of a stranger
+            cwd="/",  # the nbdeploy.yaml of the working directory applies too; here is none
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
-            start_new_session=True,  # a server that is stopped meanwhile interrupts nothing
+            start_new_session=True,  # a server that stops meanwhile does not interrupt it
         )
     except OSError as error:
-        log.warning("nbdeploy: could not look after the endpoints: %s", error)
+        log.warning("nbdeploy: could not reconcile the endpoints: %s", error)
         return
     if ended.returncode:
         log.warning("nbdeploy: not all endpoints could be started: %s", (ended.stdout + ended.stderr).strip())
@@ -55,8 +55,8 @@ def _bring_back(log: Any, home: Path) -> None:
 
 
 def main() -> int:
-    """Reconcile, if the settings want it and there is something to bring back; prints one line about it."""
-    from jupyter_deploy.domain.errors import DeployError  # the server needs none of them
+    """Reconcile if the settings allow it and something ran; print one line."""
+    from jupyter_deploy.domain.errors import DeployError  # the server does not need them
     from jupyter_deploy.verbs.lifecycle import brought_back
     from jupyter_deploy.wiring import Wiring
 

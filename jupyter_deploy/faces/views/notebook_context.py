@@ -12,7 +12,7 @@ from typing import Any
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
-from jupyter_deploy.domain.secret_names import shown
+from jupyter_deploy.domain.secret_names import hide_secrets
 from jupyter_deploy.domain.validation.notebook_calls import asks_for
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.scaffold import name_for
@@ -134,7 +134,7 @@ def _nearby(notebook: Notebook, path: Path) -> NearbyNotebook:
         title=_title(notebook),
         of=_of(notebook.path.stem, path),
         gates=notebook.gates,
-        parameters={name: shown(name, value) for name, value in parameters.items()},
+        parameters={name: hide_secrets(name, value) for name, value in parameters.items()},
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jupyter_deploy.domain.evidence.inference import Interval
-from jupyter_deploy.domain.secret_names import shown
+from jupyter_deploy.domain.secret_names import hide_secrets
 from jupyter_deploy.domain.validation.chart import (
     Figure,
     Part,
@@ -190,7 +190,7 @@ def _runs(validation: Validation, names: Mapping[int, str], folder: Path) -> lis
             "ended": _ended(run),
             "facts": [
                 *(("kernel", name) for name in [run.kernel] if name),
-                *((key, repr(shown(key, value))) for key, value in run.parameters.items()),
+                *((key, repr(hide_secrets(key, value))) for key, value in run.parameters.items()),
             ],
             "detail": run.detail,
             "error": run.error,

@@ -1,7 +1,7 @@
-"""Pictures as Vega-Lite specifications, which JupyterLab draws itself in its own theme, light or dark.
+"""Charts as Vega-Lite specifications, which JupyterLab draws in its own theme, light or dark.
 
-So no colour of a text, of an axis or of the background stands in them; the marks' colours show on both, and what they
-tell apart is told by dashes too.
+The specifications set no colours of texts, axes or backgrounds. The marks' colours are visible on both themes, and
+dashes repeat their meaning.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DASHES: tuple[list[int], ...] = ([1, 0], [5, 2], [2, 2], [8, 3, 2, 3], [4, 4], 
 
 
 def specification(title: str, subtitle: str | Sequence[str], description: str, **parts: Any) -> Chart:
-    """A whole specification; ``description`` is what a screen reader says of it."""
+    """Make a whole specification; ``description`` is the text for screen readers."""
     return {
         "$schema": SCHEMA,
         "description": description,
@@ -49,8 +49,8 @@ def specification(title: str, subtitle: str | Sequence[str], description: str, *
     }
 
 
-def told_apart(field: str, names: Sequence[str], colours: Sequence[str] = ()) -> dict[str, Any]:
-    """The encoding that tells ``names`` apart, the first as stable, the second as the candidate, then others."""
+def series_encoding(field: str, names: Sequence[str], colours: Sequence[str] = ()) -> dict[str, Any]:
+    """Encode ``names`` by colours and dashes: the first as stable, the second as the candidate, then others."""
     if not names:  # a legend of nothing has no size
         return {}
     chosen = [*(colours or (COLOURS.stable, COLOURS.candidate)), *_OTHERS]
@@ -64,7 +64,7 @@ def told_apart(field: str, names: Sequence[str], colours: Sequence[str] = ()) ->
 
 
 def time_axis(since: int, until: int, ticks: int) -> dict[str, Any]:
-    """An axis of times (``milliseconds``), all written alike: Vega itself mixes 09 AM with 08:55."""
+    """Make an axis of times (``milliseconds``) in one format: Vega itself mixes 09 AM with 08:55."""
     seconds = (until - since) / 1000
     forms = ((3 * 86_400, "%d %b"), (86_400, "%d %b %H:%M"), (600, "%H:%M"), (5, "%H:%M:%S"), (0, "%H:%M:%S.%L"))
     form = next(form for least, form in forms if seconds > least or not least)
@@ -72,5 +72,5 @@ def time_axis(since: int, until: int, ticks: int) -> dict[str, Any]:
 
 
 def milliseconds(moment: datetime) -> int:
-    """A time as Vega takes it, and shows it in the time zone of whoever looks."""
+    """Convert a time for Vega, which shows it in the browser's time zone."""
     return round(moment.timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""A comparison as pictures: its figures, how the agreement came to be known, and how long both sides took."""
+"""The charts of a comparison: its figures, the course of the agreement, and the latencies of both sides."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 from jupyter_deploy.domain.evidence.inference import Comparison, Estimate, Look
 from jupyter_deploy.domain.evidence.verdict import AGREEMENT
 
-from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, specification, time_axis, told_apart
+from . import COLOURS, HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification, time_axis
 
 _EDGES = 0.1
-"""This part of the looks, the first of which know next to nothing, does not decide how far the axis reaches."""
+"""The axis ignores this share of the first looks, whose intervals are very wide."""
 
 _STEPS = {"interpolate": "step-after"}
-"""What was known stays known until the next requests: where nobody asked for an hour the line is level."""
+"""A figure stays valid until the next requests: in an hour without requests the line is level."""
 
 
 def charts_of_comparison(result: Comparison) -> list[Chart]:
-    """The charts that a notebook shows below a comparison."""
+    """Return the charts that a notebook shows below a comparison."""
     return [*comparison_charts(result).values()]
 
 
 def comparison_charts(comparison: Comparison) -> dict[str, Chart]:
-    """By name: ``summary``; and where there is something to show, ``agreement`` on its way and ``latency``."""
+    """Return charts by name: ``summary``, and if there are data, ``agreement`` over time and ``latency``."""
     charts = {"summary": comparison_chart(comparison)}
     if comparison.agreement_course:
         charts["agreement"] = _agreement(comparison.agreement_course)
@@ -34,7 +34,7 @@ def comparison_charts(comparison: Comparison) -> dict[str, Chart]:
 
 
 def comparison_chart(comparison: Comparison) -> Chart:
-    """Shares with their intervals on the left, latencies of both sides on the right."""
+    """Make the summary: shares with their intervals on the left, latencies of both sides on the right."""
     shares = [
         *_share("coverage", comparison.coverage),
         *_share("agreement", comparison.agreement),
@@ -112,7 +112,7 @@ def _latencies(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "y": {"field": "figure", "type": "nominal", "title": None},
             "yOffset": {"field": "side", "sort": ["stable", "candidate"]},
             "x": {"field": "ms", "type": "quantitative", "title": "latency in the release, ms"},
-            "color": told_apart("side", ("stable", "candidate"))["color"]
+            "color": series_encoding("side", ("stable", "candidate"))["color"]
             | {"legend": {"symbolType": "square", "symbolSize": 90, "orient": "bottom", "title": None}},
             "tooltip": [{"field": "side"}, {"field": "figure"}, {"field": "ms", "format": ".2f"}],
         },
@@ -182,7 +182,7 @@ def _agreement(course: Sequence[Look]) -> Chart:
 
 
 def _over(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The axis of the looks: their times; of looks at one moment alone, how much had been compared."""
+    """Make the axis of the looks: their times, or for looks at one moment the number of compared requests."""
     last = rows[-1]
     if last["at"] > rows[0]["at"]:
         return {
@@ -204,7 +204,7 @@ def _over(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def _distributions(comparison: Comparison) -> Chart:
     rows: list[dict[str, Any]] = []
     for side, summary in comparison.sides.items():
-        if summary.latencies:  # a tenth before the first step nothing had been answered
+        if summary.latencies:  # a point just before the first step, with share 0
             rows.append({"side": side, "ms": summary.latencies[0].ms / 1.1, "share": 0.0})
         rows += [{"side": side, "ms": within.ms, "share": within.share} for within in summary.latencies]
     steps = [row["ms"] for row in rows]
@@ -235,7 +235,7 @@ def _distributions(comparison: Comparison) -> Chart:
                 "title": "answered within",
                 "axis": {"format": ".0%", "values": [0, 0.25, 0.5, 0.75, 0.95]},
             },
-            **told_apart("side", ("stable", "candidate")),
+            **series_encoding("side", ("stable", "candidate")),
             "tooltip": [
                 {"field": "side"},
                 {"field": "ms", "type": "quantitative", "format": ".3~r", "title": "within, ms"},

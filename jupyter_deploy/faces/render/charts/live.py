@@ -1,4 +1,4 @@
-"""The last minutes of an endpoint as pictures: rate, errors and latency of each release in its role."""
+"""The charts of an endpoint's last minutes: rate, errors and latency of each release in its role."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 from jupyter_deploy.domain.evidence.record_pages import TimeBucket
 
-from . import HEIGHT, WIDTH, Chart, milliseconds, specification, time_axis, told_apart
+from . import HEIGHT, WIDTH, Chart, milliseconds, series_encoding, specification, time_axis
 
 _ORDER = {"stable": 0, "canary": 1, "shadow": 2, "direct": 3}
 _QUANTILES = ("p50", "p95", "p99")
 _HEIGHTS = {"errors": 0.05}
-"""How high an axis without anything to show is, where that is not 1."""
+"""Heights of axes without data, if other than 1."""
 
 
 def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime, every: timedelta) -> dict[str, Chart]:
-    """``rate``, ``errors`` and ``latency`` by name; with axes alone where nothing was asked."""
+    """Return ``rate``, ``errors`` and ``latency`` by name; without requests only with axes."""
     names = {(span.role, span.release): _name(span) for span in sorted(spans, key=_place)}
     shown = list(dict.fromkeys(names.values()))
     starts = [since + place * every for place in range((until - since) // every)]
@@ -34,7 +34,7 @@ def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime
         "axis": times,
         "scale": {"domain": [milliseconds(since), milliseconds(until)], "nice": False},
     }
-    sides = told_apart("side", shown)
+    sides = series_encoding("side", shown)
     when = {"field": "start", "type": "temporal", "title": "from", "format": "%Y-%m-%d %H:%M:%S"}
     about = f"over the last {_in_words(until - since)}, in spans of {_in_words(every)}"
     counted = ", ".join(f"{name}: {sum(r['requests'] for r in rows if r['side'] == name)}" for name in shown)
@@ -105,7 +105,7 @@ def live_charts(spans: Sequence[TimeBucket], *, since: datetime, until: datetime
 def _rows(
     name: str, found: Mapping[datetime, TimeBucket], starts: Sequence[datetime], every: timedelta
 ) -> list[dict[str, Any]]:
-    """One row for each span, also for those in which nothing was asked."""
+    """Make one row for each span, also for spans without requests."""
     rows = []
     for start in starts:
         span = found.get(start)
@@ -134,14 +134,14 @@ def _name(span: TimeBucket) -> str:
 
 
 def _axis(field: str, rows: Sequence[dict[str, Any]], title: str | None = None) -> dict[str, Any]:
-    """From 0 on; of nothing but zeros, or of nothing at all, some height."""
+    """Make an axis from 0; with a fixed height if all values are zero or missing."""
     flat = not any(row[field] for row in rows)
     scale = {"domainMin": 0} | ({"domainMax": _HEIGHTS.get(field, 1)} if flat else {})
     return {"field": field, "type": "quantitative", "title": title, "scale": scale}
 
 
 def _with_lone(encoding: dict[str, Any]) -> dict[str, Any]:
-    """Lines, and a dot for what has no neighbours and so no line."""
+    """Make lines, and a dot for each point without neighbours."""
     lone = {"transform": [{"filter": "datum.lone"}], "mark": {"type": "point", "filled": True, "size": 16}}
     dot = {name: channel for name, channel in encoding.items() if name != "strokeDash"}
     return {"layer": [{"mark": "line", "encoding": encoding}, lone | {"encoding": dot}]}

@@ -1,4 +1,4 @@
-"""What validations measured over an endpoint's releases, as small pictures with the thresholds of their gates."""
+"""The charts of validations: metrics over an endpoint's releases, with the thresholds of their gates."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from . import WIDTH, Chart, specification
 
 MOST = 8
 _LABELLED = 6
-"""So many releases are named at most, where their first point is: of more as many evenly, and the last."""
+"""Most releases with a label, at their first point: evenly chosen, with the last one."""
 
 
 def charts_of_validation(result: Validation) -> list[Chart]:
-    """The charts that a notebook shows below a validation."""
+    """Return the charts that a notebook shows below a validation."""
     chart = validation_chart(result)
     return [] if chart is None else [chart]
 
 
 def validation_charts(validations: Sequence[Validation]) -> list[Chart]:
-    """One a metric that was measured twice or more; ``validations`` are of one endpoint, newest first."""
+    """Make one chart for each metric with two or more values; ``validations``: of one endpoint, newest first."""
     return [_chart(figure) for figure in _latest(validations) if has_history(figure)][:MOST]
 
 
 def _latest(validations: Sequence[Validation]) -> Iterator[Figure]:
-    """Each metric as it was measured last: what was asked of the traffic alone measured none."""
+    """Yield the latest value of each metric; validations on traffic alone have none."""
     seen: set[tuple[str, str]] = set()
     for place, validation in enumerate(validations):
         if all((run.title, metric.name) in seen for run in validation.runs for metric in run.metrics):

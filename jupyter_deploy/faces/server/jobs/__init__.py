@@ -1,4 +1,4 @@
-"""Jobs: who starts their processes (``desk``), and what such a process does (``process``)."""
+"""Jobs: the runner starts their processes (``job_runner``), and each process runs one job (``process``)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # a starting server imports no pydantic
 
 
 def jobs_in(home: Path) -> Jobs:
-    """The jobs of a home, past the wiring: neither a server nor a job's process may need the settings to be right."""
+    """Return the jobs of a home, without the wiring: a server and a job's process must work with wrong settings too."""
     from jupyter_deploy.store.jobs import SqliteJobs
 
     return SqliteJobs(home)

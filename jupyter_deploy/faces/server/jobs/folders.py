@@ -1,4 +1,4 @@
-"""Where a job's process works: in the folder of the notebook that its request is about."""
+"""The working directory of a job's process: the folder of its request's notebook."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from jupyter_deploy.domain.validation.requests import ValidateRequest
 
 
 def folder_of(request: Request, store: Store) -> Path | None:
-    """The folder of the first notebook that is named and exists, as an absolute path; None: there is none.
+    """Return the folder of the first existing notebook, as an absolute path; None: there is none.
 
-    A snapshot names the notebook that it was captured in.
+    A snapshot names its own notebook.
     """
     for name in _notebooks(request, store):
         path = Path(name)

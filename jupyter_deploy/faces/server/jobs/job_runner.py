@@ -1,7 +1,8 @@
-"""Who starts the processes of jobs, in the Jupyter server: the standard library, and the jobs' file when it is needed.
+"""The job runner of a Jupyter server: it starts, cancels and supervises the processes of jobs.
 
-One process that has imported everything, the *spare*, forks those of this server's own Python, so that a toggle does
-not wait for imports. A job's process needs this server no more; what an earlier server left is seen like the rest.
+One process that has imported everything, the *spare*, forks the jobs of this server's own Python, so that a change of
+traffic does not wait for imports. A job's process does not depend on this server; the runner also supervises the jobs
+of earlier servers. The module imports the standard library only, until there are jobs.
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ if TYPE_CHECKING:  # a starting server imports no pydantic
 _log = logging.getLogger(__name__)
 
 _MODULE = "jupyter_deploy.faces.server.jobs.process"
-_BUSY, _IDLE = 0.05, 0.25  # seconds between two looks
-_SWEPT_EVERY = 1.0
-_OTHERS = 2.0  # seconds until a job is started that another server may have been about to start
-_SPARE_AGAIN = 5.0  # seconds until another spare is tried when one ended; twice as long each time that it ends at once
-_AT_ONCE = 60.0
-_ALONE = 30.0  # seconds until a job that the spare did not come to is given a process that imports for itself
-_PATIENCE = 20.0  # seconds from one way of stopping a job to the next, harder one
+_BUSY, _IDLE = 0.05, 0.25  # seconds between two polls
+_SWEEP_SECONDS = 1.0
+_OTHERS_SECONDS = 2.0  # until a job of another server is started here
+_SPARE_RETRY_SECONDS = 5.0  # until the next spare starts; doubled each time that one ends at once
+_SHORT_LIFE = 60.0
+_SPARE_TIMEOUT = 30.0  # seconds until a job that the spare did not claim gets its own process
+_STOP_SECONDS = 20.0  # from an interrupt to the next, then to a kill
 _TRIES = 2
 
 
 @dataclass
-class _Started:
-    """A process for a job; ``said`` is what it printed before the job was its own."""
+class _Process:
+    """A process for a job; ``output`` is its text from before it claimed the job."""
 
     process: subprocess.Popen[bytes]
-    said: IO[bytes]
+    output: IO[bytes]
     tries: int = 1
 
 
@@ -54,29 +55,29 @@ class _Stopping:
 
 
 @dataclass
-class _Known:
-    """What this server remembers of jobs; all else stands in their file."""
+class _State:
+    """The state of jobs in this server; everything else is in the jobs' file."""
 
     own: set[str] = field(default_factory=set)
     first_seen: dict[str, float] = field(default_factory=dict)
-    started: dict[str, _Started] = field(default_factory=dict)
-    told: dict[str, float] = field(default_factory=dict)
+    started: dict[str, _Process] = field(default_factory=dict)
+    handed_over: dict[str, float] = field(default_factory=dict)
     stopping: dict[str, _Stopping] = field(default_factory=dict)
 
 
-class Desk:
-    """Starts, cancels and looks after the jobs of one home; from any thread. All methods wait for the disk.
+class JobRunner:
+    """Starts, cancels and supervises the jobs of one home; from any thread. All methods wait for the disk.
 
     Parameters
     ----------
     home : Path
-        Given to the processes as ``NBDEPLOY_HOME``.
+        ``NBDEPLOY_HOME`` of the processes.
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._known = _Known()
-        self._spare: _Started | None = None
+        self._state = _State()
+        self._spare: _Process | None = None
         self._spare_at = self._swept = 0.0
         self._spares_lost = 0
         self._lock = threading.RLock()
@@ -89,14 +90,14 @@ class Desk:
         return jobs_in(self._home)
 
     def open(self) -> None:
-        """Look after the jobs in a thread from now on, with a spare ready."""
+        """Start a thread that supervises the jobs and keeps a spare ready."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._attend, daemon=True, name="nbdeploy-jobs")
+                self._thread = threading.Thread(target=self._supervise, daemon=True, name="nbdeploy-jobs")
                 self._thread.start()
 
     def close(self) -> None:
-        """The server ends: so does the spare, while jobs go on."""
+        """End the thread and the spare with the server; jobs continue."""
         self._closed.set()
         if self._thread is not None:
             self._thread.join()
@@ -106,29 +107,29 @@ class Desk:
                 self._spare = None
 
     def start(self, job: Job) -> None:
-        """Start its process now, or, while it waits for its kernel, as soon as that has captured."""
+        """Start the job's process now, or, if the job waits for its kernel, right after the capture."""
         with self._lock:
-            self._known.own.add(job.id)
+            self._state.own.add(job.id)
             if job.state == "queued":
                 self._start(job)
 
     def cancel(self, job_id: str) -> Job:
-        """As Ctrl-C would: at once what no process runs yet, else its operation undoes what is half-made first.
+        """Cancel like Ctrl-C: at once if no process runs the job yet, else after the operation has undone partial work.
 
         Raises ``UnknownJob``.
         """
         with self._lock:
             job = self.jobs.withdraw(job_id)
-            if job.state == "running" and job_id not in self._known.stopping:
+            if job.state == "running" and job_id not in self._state.stopping:
                 if self.jobs.signal(job_id, signal.SIGINT):
-                    self._known.stopping[job_id] = _Stopping(time.monotonic())
+                    self._state.stopping[job_id] = _Stopping(time.monotonic())
                 else:
                     self.jobs.sweep()
                     return self.jobs.job(job_id)
             return job
 
     def tick(self) -> float:
-        """Look once; seconds until the next look."""
+        """Poll once; return the seconds until the next poll."""
         with self._lock:
             active = self.jobs.active()
             self._forget({job.id for job in active})
@@ -136,49 +137,49 @@ class Desk:
             for job in active:
                 if job.state == "queued" and self._is_due(job):
                     self._start(job)
-                if job.id in self._known.stopping:
-                    self._press(job)
-            if active and (ended or time.monotonic() - self._swept > _SWEPT_EVERY):
+                if job.id in self._state.stopping:
+                    self._stop_harder(job)
+            if active and (ended or time.monotonic() - self._swept > _SWEEP_SECONDS):
                 self._swept = time.monotonic()
                 self.jobs.sweep()
-            self._have_spare()
+            self._ensure_spare()
             return _BUSY if active else _IDLE
 
-    def _attend(self) -> None:
+    def _supervise(self) -> None:
         from jupyter_deploy.domain.errors import DeployError
 
         pause = 0.0
         while not self._closed.wait(pause):
             try:
                 pause = self.tick()
-            except DeployError:  # a full disk, say: whoever asks for jobs is told, and it may pass
-                pause = _SWEPT_EVERY
-            except Exception:  # noqa: BLE001 - a bug; who else would start what is asked for next?
-                _log.exception("jobs cannot be looked after")
-                pause = _SWEPT_EVERY
+            except DeployError:  # such as a full disk: a request for jobs reports it, and it may be temporary
+                pause = _SWEEP_SECONDS
+            except Exception:  # noqa: BLE001 - a bug must not prevent later jobs
+                _log.exception("jobs cannot be supervised")
+                pause = _SWEEP_SECONDS
 
     def _is_due(self, job: Job) -> bool:
-        """At once if it was asked of this server; what others were asked for only if they do not come to it."""
-        if job.id in self._known.started:
+        """Whether to start a queued job: at once if it is this server's, later if another server does not start it."""
+        if job.id in self._state.started:
             return False
-        if job.id in self._known.told:
-            return time.monotonic() - self._known.told[job.id] > _ALONE
-        seen = self._known.first_seen.setdefault(job.id, time.monotonic())
-        return job.id in self._known.own or time.monotonic() - seen > _OTHERS
+        if job.id in self._state.handed_over:
+            return time.monotonic() - self._state.handed_over[job.id] > _SPARE_TIMEOUT
+        seen = self._state.first_seen.setdefault(job.id, time.monotonic())
+        return job.id in self._state.own or time.monotonic() - seen > _OTHERS_SECONDS
 
     def _start(self, job: Job, tries: int = 1) -> None:
-        known = self._known
-        if _is_ours(job.interpreter) and job.id not in known.told and tries == 1 and self._tell_spare(job.id):
-            known.told[job.id] = time.monotonic()
+        state = self._state
+        if _is_ours(job.interpreter) and job.id not in state.handed_over and tries == 1 and self._send_to_spare(job.id):
+            state.handed_over[job.id] = time.monotonic()
             return
         try:
-            known.started[job.id] = self._process(job.interpreter or sys.executable, job.id)
-            known.started[job.id].tries = tries
+            state.started[job.id] = self._process(job.interpreter or sys.executable, job.id)
+            state.started[job.id].tries = tries
         except OSError as error:
-            self._could_not(job, str(error))
+            self._fail(job, str(error))
 
-    def _tell_spare(self, job_id: str) -> bool:
-        """Whether it took the job; it forks, and the job's process is none of ours then."""
+    def _send_to_spare(self, job_id: str) -> bool:
+        """Send the job to the spare, which forks its process; False: there is no spare that takes it."""
         if self._spare is None or self._spare.process.poll() is not None or self._spare.process.stdin is None:
             return False
         try:
@@ -188,43 +189,43 @@ class Desk:
             return False
         return True
 
-    def _process(self, interpreter: str, *arguments: str) -> _Started:
-        said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+    def _process(self, interpreter: str, *arguments: str) -> _Process:
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process runs
         process = subprocess.Popen(
             [interpreter, "-P", "-m", _MODULE, *arguments],
             env=os.environ | {"NBDEPLOY_HOME": str(self._home)},
-            cwd="/",  # settings are read from the working directory's nbdeploy.yaml too: here is none of a stranger
+            cwd="/",  # the nbdeploy.yaml of the working directory applies too; here is none
             stdin=subprocess.DEVNULL if arguments else subprocess.PIPE,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
-        return _Started(process, said)
+        return _Process(process, output)
 
     def _reap(self, active: list[Job]) -> bool:
-        """Whether a process ended; one that did not come to its job is started once more, and then given up."""
+        """Return whether a process ended. One that did not claim its job starts once more; then the job fails."""
         by_id = {job.id: job for job in active}
-        ended = {name: one for name, one in self._known.started.items() if one.process.poll() is not None}
+        ended = {name: one for name, one in self._state.started.items() if one.process.poll() is not None}
         for job_id, one in ended.items():
-            del self._known.started[job_id]
+            del self._state.started[job_id]
             job = by_id.get(job_id)
             if job is not None and self.jobs.job(job_id).state == "queued":
                 if one.tries < _TRIES and one.process.returncode:
                     self._start(job, one.tries + 1)
                 else:
-                    self._could_not(job, _tail(one.said))
-            one.said.close()
+                    self._fail(job, _tail(one.output))
+            one.output.close()
         if self._spare is not None and self._spare.process.poll() is not None:
             _dismiss(self._spare)
             self._spare = None
-            self._spares_lost = self._spares_lost + 1 if time.monotonic() - self._spare_at < _AT_ONCE else 0
-            self._known.told.clear()  # what it did not come to is started anew; what it did is claimed
+            self._spares_lost = self._spares_lost + 1 if time.monotonic() - self._spare_at < _SHORT_LIFE else 0
+            self._state.handed_over.clear()  # jobs that it did not claim are started again
         return bool(ended)
 
-    def _could_not(self, job: Job, why: str) -> None:
-        if job.id not in self._known.own and job.id not in self._known.told:
-            # Asked of another server, perhaps in another container, where that interpreter is: it may yet come to it.
-            self._known.told[job.id] = time.monotonic()
+    def _fail(self, job: Job, why: str) -> None:
+        if job.id not in self._state.own and job.id not in self._state.handed_over:
+            # A job of another server, perhaps in a container with that interpreter: that server may still start it.
+            self._state.handed_over[job.id] = time.monotonic()
             return
         from jupyter_deploy.domain.jobs import Problem
 
@@ -233,59 +234,61 @@ class Desk:
             code="job_not_started",
             title="The job did not start",
             status=500,
-            detail=f"no process for it could be started by {python}",
-            remedy=f"see that nbdeploy is installed there, as here: {python} -m pip install nbdeploy",
+            detail=f"{python} could not start a process for the job",
+            remedy=f"install nbdeploy in that environment: {python} -m pip install nbdeploy",
             details=why,
         )
         self.jobs.end(job.id, "failed", problem=problem)
 
-    def _press(self, job: Job) -> None:
-        """A job that was told to stop is told again, and then killed."""
-        asked = self._known.stopping[job.id]
-        if time.monotonic() - asked.since < _PATIENCE * asked.interrupts:
+    def _stop_harder(self, job: Job) -> None:
+        """Interrupt a job that does not stop once more, then kill it."""
+        stopping = self._state.stopping[job.id]
+        if time.monotonic() - stopping.since < _STOP_SECONDS * stopping.interrupts:
             return
-        if asked.interrupts < 2:
-            asked.interrupts += 1
+        if stopping.interrupts < 2:
+            stopping.interrupts += 1
             self.jobs.signal(job.id, signal.SIGINT)
             return
-        from jupyter_deploy.domain.jobs import gone
+        from jupyter_deploy.domain.jobs import killed_problem
 
         self.jobs.signal(job.id, signal.SIGKILL)
-        words = f"it was cancelled, did not end within {_PATIENCE * asked.interrupts:g} s and was killed"
-        self.jobs.end(job.id, "failed", problem=gone(job).model_copy(update={"detail": words}))
+        detail = f"the job was cancelled, did not end within {_STOP_SECONDS * stopping.interrupts:g} s and was killed"
+        self.jobs.end(job.id, "failed", problem=killed_problem(job).model_copy(update={"detail": detail}))
 
-    def _have_spare(self) -> None:
-        if self._spare is None and time.monotonic() - self._spare_at > _SPARE_AGAIN * 2 ** min(self._spares_lost, 6):
+    def _ensure_spare(self) -> None:
+        if self._spare is None and time.monotonic() - self._spare_at > _SPARE_RETRY_SECONDS * 2 ** min(
+            self._spares_lost, 6
+        ):
             self._spare_at = time.monotonic()
-            with contextlib.suppress(OSError):  # too many processes, say: a job asks for its own, and tells
+            with contextlib.suppress(OSError):  # such as too many processes: a job starts its own and reports the error
                 self._spare = self._process(sys.executable)
 
     def _forget(self, active: set[str]) -> None:
-        known = self._known
-        known.own &= active
-        for table in (known.first_seen, known.stopping, known.told):
+        state = self._state
+        state.own &= active
+        for table in (state.first_seen, state.stopping, state.handed_over):
             for gone in table.keys() - active:
                 del table[gone]
 
 
 def _is_ours(interpreter: str) -> bool:
-    """Whether it is this very Python; environments share one binary, so its folder counts."""
+    """Whether an interpreter is this Python; environments share one binary, so the folder counts too."""
     mine, other = Path(sys.executable), Path(interpreter or sys.executable)
     return mine.parent == other.parent and mine.resolve() == other.resolve()
 
 
-def _dismiss(spare: _Started) -> None:
-    """What is still importing would only see the end of stdin afterwards."""
+def _dismiss(spare: _Process) -> None:
+    """Kill the spare: while it imports, it does not see the end of stdin."""
     spare.process.kill()
     if spare.process.stdin is not None:
-        with contextlib.suppress(OSError):  # a job's id that it did not take
+        with contextlib.suppress(OSError):  # with a job's id in its buffer
             spare.process.stdin.close()
     spare.process.wait()
-    spare.said.close()
+    spare.output.close()
 
 
-def _tail(said: IO[bytes]) -> str:
+def _tail(output: IO[bytes]) -> str:
     from jupyter_deploy.domain.release.processes import last_lines
 
-    said.seek(0)
-    return last_lines(said.read().decode("utf-8", "replace"), 20)
+    output.seek(0)
+    return last_lines(output.read().decode("utf-8", "replace"), 20)

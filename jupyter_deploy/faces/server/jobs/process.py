@@ -1,12 +1,12 @@
 """``python -m jupyter_deploy.faces.server.jobs.process [JOB]``: the process that runs one job.
 
-It is in a session of its own and needs neither the server that started it nor a kernel: all that it tells stands in
-the jobs' file. Without JOB it is the spare: it makes what verbs need, looks once at what runs, so that nothing is left
-to be done for the first time, and forks ahead the process that waits for the next job's id on stdin, so that a job
-begins within milliseconds. At the end of stdin, which is the server's, both end.
+It has its own session and depends neither on the server that started it nor on a kernel: it writes all events to the
+jobs' file. Without JOB it is the spare: it imports all modules, makes the ports, observes the targets once, and forks
+the process that waits for the next job's id on stdin, so that a job begins within milliseconds. Both end at the end of
+stdin, which is the server's pipe.
 
-The settings are those of the environment. Where the request names a notebook, its folder is the working directory, and
-of an ``nbdeploy.yaml`` there what a model must hold to counts too (``settings.load_settings``).
+The settings are those of the environment. If the request names a notebook, its folder is the working directory, and
+the validations of an ``nbdeploy.yaml`` there apply too (``settings.load_settings``).
 """
 
 from __future__ import annotations
@@ -48,34 +48,34 @@ from jupyter_deploy.wiring import Wiring
 
 from . import jobs_in
 from .folders import folder_of
-from .reporter import telling
+from .reporter import reporting
 
 _TRIES = 60
 
-_TAKEN, _END = b"t", b"e"
-"""What a fork says to the spare: it has a job, so that another one is to wait; there will be none."""
+_CLAIMED, _END = b"t", b"e"
+"""Messages from a fork to the spare: it has a job, so the spare forks the next; stdin has ended."""
 
 
 class Stop:
-    """Ctrl-C and polite kills: raised within the operation, once it may be; afterwards its end is written all the same.
+    """Handles SIGINT and SIGTERM: raises within the operation, and never while the job's end is written.
 
-    A server that was started in the background hands down that SIGINT is ignored, so the handler is set in any case.
+    A server in the background ignores SIGINT, and its children inherit that, so the handler is set in any case.
     """
 
     def __init__(self) -> None:
-        self.heard = False
+        self.received = False
         self._raises = False
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._hear)
+            signal.signal(number, self._receive)
 
-    def _hear(self, *_: object) -> None:
-        self.heard = True
+    def _receive(self, *_: object) -> None:
+        self.received = True
         if self._raises:
             raise KeyboardInterrupt
 
     def __enter__(self) -> None:
         self._raises = True
-        if self.heard:
+        if self.received:
             self._raises = False
             raise KeyboardInterrupt
 
@@ -84,13 +84,13 @@ class Stop:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job of this id; without one, fork for each that stdin tells."""
+    """Run the job with this id; without one, fork for each job's id on stdin."""
     without_slow_formats()
-    given = os.environ.get("NBDEPLOY_HOME")
-    jobs = jobs_in(Path(given).expanduser().absolute() if given else default_home())
-    written = _written()
-    ports = None if arguments else _ready(jobs)
-    job_id = arguments[0] if arguments else _forked(written)
+    named = os.environ.get("NBDEPLOY_HOME")
+    jobs = jobs_in(Path(named).expanduser().absolute() if named else default_home())
+    installed = _install_time()
+    ports = None if arguments else _warm_up(jobs)
+    job_id = arguments[0] if arguments else _fork_ahead(installed)
     if job_id is None:
         return 0
     stop = Stop()
@@ -98,70 +98,70 @@ def main(arguments: list[str]) -> int:
     if job is not None:
         try:
             _run(job, jobs, stop, ports)
-        except KeyboardInterrupt:  # the very moment before the operation began, or after it was stopped
+        except KeyboardInterrupt:  # just before the operation began, or just after it was stopped
             stop.__exit__()
             _end(jobs, job, "cancelled")
     if not arguments:
-        _leave()
+        _exit_fast()
     return 0
 
 
-def _forked(written: int) -> str | None:
-    """In each fork its job; None: nobody will tell another one.
+def _fork_ahead(installed: int) -> str | None:
+    """Fork processes that wait for a job; return the job's id in each fork, and None in the spare when stdin has ended.
 
-    Each is forked ahead and hears of its job itself, so that this begins without a fork, and without a word from here.
+    Each fork waits before its job exists and reads the id itself, so that a job begins without a fork.
     """
     signal.signal(signal.SIGCHLD, _reap)
-    gc.freeze()  # what all share is copied by none
-    said = _TAKEN
-    while said != _END:  # nothing said: it was killed before it had a job
-        hearing, saying = os.pipe()
+    gc.freeze()  # keep the shared objects shared
+    message = _CLAIMED
+    while message != _END:  # empty: the fork was killed before it had a job
+        read_end, write_end = os.pipe()
         if not os.fork():
-            os.close(hearing)
-            return _taken(saying, written)
-        os.close(saying)
-        said = os.read(hearing, 1)
-        os.close(hearing)
+            os.close(read_end)
+            return _wait_for_job(write_end, installed)
+        os.close(write_end)
+        message = os.read(read_end, 1)
+        os.close(read_end)
     return None
 
 
-def _taken(saying: int, written: int) -> str | None:
-    """In a fork: the job that it is told of; None: stdin ended."""
+def _wait_for_job(write_end: int, installed: int) -> str | None:
+    """Read the next job's id in a fork; None: stdin has ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     line = b""
-    while not line.endswith(b"\n") and (byte := os.read(0, 1)):  # no more: what follows is the next one's
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):  # byte by byte: the next line belongs to the next fork
         line += byte
     job_id = line.decode().strip()
-    with contextlib.suppress(OSError):  # the spare was killed: this job is none the less begun
-        os.write(saying, _TAKEN if job_id else _END)
-    os.close(saying)
+    with contextlib.suppress(OSError):  # the spare was killed; this job starts nevertheless
+        os.write(write_end, _CLAIMED if job_id else _END)
+    os.close(write_end)
     if not job_id:
         return None
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    if _written() != written:  # nbdeploy was upgraded meanwhile: not half of each
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    if _install_time() != installed:  # nbdeploy was upgraded meanwhile: do not mix two versions
         os.execv(sys.executable, [sys.executable, "-P", "-m", __spec__.name, job_id])  # noqa: S606
     return job_id
 
 
-def _leave() -> None:
-    """End here, as soon as what asked for it has been tidied up.
+def _exit_fast() -> None:
+    """End the process after the exit functions, without freeing its objects.
 
-    To free object by object what is shared with the spare would copy all of it first, which is half of a toggle's work.
+    Freeing objects that are shared with the spare would copy their pages first, which is half of a change's time.
     """
     mine = threading.current_thread()
     if any(not one.daemon and one is not mine for one in threading.enumerate()):
-        return  # what goes on is waited for, which Python does at its own end
-    atexit._run_exitfuncs()  # noqa: SLF001 - what that end would call first; there is no other way to call them
+        return  # Python waits for other threads at its own end
+    atexit._run_exitfuncs()  # noqa: SLF001 - there is no public way to call them
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(0)
 
 
-def _written() -> int:
+def _install_time() -> int:
     return Path(jupyter_deploy.__file__).stat().st_mtime_ns
 
 
@@ -182,18 +182,18 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
         return
 
     def log(text: str) -> None:
-        (shown,) = ports.notebooks.masked([text])
-        _tell(jobs, job, "log", {"text": shown})
+        (masked,) = ports.notebooks.masked([text])
+        _add_event(jobs, job, "log", {"text": masked})
 
     with redirect_output(log):
         try:
-            with telling(partial(_tell, jobs, job), job.number) as report, stop, disk_faults():
-                result = _done(job, ports, report)
+            with reporting(partial(_add_event, jobs, job), job.number) as report, stop, disk_faults():
+                result = _execute(job, ports, report)
             document = json.loads(as_json(result))
         except BaseException as error:  # noqa: BLE001 - the one edge of this face
             raised = error
     interrupted = isinstance(raised, KeyboardInterrupt) or (isinstance(result, Validation) and result.stopped)
-    cancelled = interrupted or (raised is not None and stop.heard)
+    cancelled = interrupted or (raised is not None and stop.received)
     state: JobState = "cancelled" if cancelled else "failed" if raised is not None else "done"
     if isinstance(raised, KeyboardInterrupt):
         problem = interrupted_problem(raised)
@@ -202,7 +202,7 @@ def _run(job: Job, jobs: Jobs, stop: Stop, ready: Ports | None) -> None:
     _end(jobs, job, state, result=document, problem=problem)
 
 
-def _done(job: Job, ports: Ports, report: Report) -> Any:
+def _execute(job: Job, ports: Ports, report: Report) -> Any:
     check_distributions()
     operation = BY_NAME[job.verb]
     request = operation.request.model_validate(job.request)
@@ -217,7 +217,7 @@ def _done(job: Job, ports: Ports, report: Report) -> Any:
 
 
 def _end(jobs: Jobs, job: Job, state: JobState, *, result: Any = None, problem: Problem | None = None) -> None:
-    """What was done is not to look killed since the disk was full, or somebody else held the file, for a while."""
+    """Write the job's end; retry while the disk is full or the file is locked, so that the job does not look killed."""
     for _ in range(_TRIES):
         with contextlib.suppress(StoreError):
             jobs.end(job.id, state, result=result, problem=problem)
@@ -226,16 +226,16 @@ def _end(jobs: Jobs, job: Job, state: JobState, *, result: Any = None, problem: 
     jobs.end(job.id, state, problem=problem)
 
 
-def _tell(jobs: Jobs, job: Job, kind: Any, data: dict[str, Any]) -> None:
-    """What cannot be told stops nothing: the end is what counts."""
+def _add_event(jobs: Jobs, job: Job, kind: Any, data: dict[str, Any]) -> None:
+    """Write an event if the store allows it; a lost event stops nothing."""
     with contextlib.suppress(StoreError):
         jobs.add_event(job.id, kind, data)
 
 
-def _ready(jobs: Jobs) -> Ports | None:
-    """What nearly every verb needs: modules, files that were checked, the validators that pydantic builds when needed.
+def _warm_up(jobs: Jobs) -> Ports | None:
+    """Load what nearly every verb needs: modules, checked files, and the validators that pydantic builds lazily.
 
-    None: the settings are wrong, which each job says.
+    None: the settings are wrong; each job reports that.
     """
     ports: Ports | None = None
     with contextlib.suppress(DeployError):
@@ -243,11 +243,11 @@ def _ready(jobs: Jobs) -> Ports | None:
         for operation in OPERATIONS:
             _ = operation.function
         _ = ports.targets, ports.client, ports.log, ports.truth, ports.reports
-    import_module("httpcore")  # httpx does when it first asks somebody
+    import_module("httpcore")  # httpx imports it with its first request
     for base in (Value, Request):
-        for model in _all_of(base):
+        for model in _subclasses(base):
             model.model_rebuild()
-    with contextlib.suppress(DeployError, OSError):  # what is wrong is the job's to say
+    with contextlib.suppress(DeployError, OSError):  # the job reports the error
         jobs.latest()
         if ports is not None:
             ports.store.endpoints()
@@ -257,8 +257,8 @@ def _ready(jobs: Jobs) -> Ports | None:
     return ports
 
 
-def _all_of(base: type[BaseModel]) -> list[type[BaseModel]]:
-    return [one for child in base.__subclasses__() for one in (child, *_all_of(child))]
+def _subclasses(base: type[BaseModel]) -> list[type[BaseModel]]:
+    return [one for child in base.__subclasses__() for one in (child, *_subclasses(child))]
 
 
 if __name__ == "__main__":

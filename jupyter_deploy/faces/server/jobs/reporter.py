@@ -1,6 +1,6 @@
-"""What an operation reports, told to its job in a thread: steps at once, news of runs at a pace that the disk bears.
+"""The reporter of a job: it writes an operation's steps at once, and the progress of runs at intervals.
 
-The operation does not wait for the disk meanwhile. All of it is told before the job's end is.
+A thread writes, so that the operation does not wait for the disk. All progress is written before the job's end.
 """
 
 from __future__ import annotations
@@ -14,49 +14,49 @@ from jupyter_deploy.domain.ports import Report
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.validation.validation import Underway
 
-_EVERY = 0.2  # seconds
+_INTERVAL = 0.2  # seconds
 
 _Kind = Literal["step", "underway"]
-Tell = Callable[[_Kind, dict[str, Any]], None]
+Write = Callable[[_Kind, dict[str, Any]], None]
 
 
 @contextmanager
-def telling(tell: Tell, before: int = 0) -> Iterator[Report]:
-    """A reporter, called from several threads. The latest news of each run is told in any case, if a little later.
+def reporting(write: Write, before: int = 0) -> Iterator[Report]:
+    """Yield a reporter for several threads. The latest progress of each run is written in any case, if a little later.
 
-    ``before``: so many steps were a kernel's, and are counted on.
+    ``before``: the number of the kernel's steps, which come first.
     """
     lock, due, ended = threading.Lock(), threading.Event(), threading.Event()
     states: dict[int, str] = {}
-    untold: dict[Hashable, tuple[_Kind, dict[str, Any]]] = {}
+    unwritten: dict[Hashable, tuple[_Kind, dict[str, Any]]] = {}
 
     def report(step: Step | Underway) -> None:
         with lock:
             if isinstance(step, Step):
                 number = before + step.number
-                untold[number] = "step", {"number": number, "total": before + step.total, "title": step.title}
+                unwritten[number] = "step", {"number": number, "total": before + step.total, "title": step.title}
                 due.set()
                 return
-            untold[step.run, step.side] = "underway", step.model_dump(mode="json")
+            unwritten[step.run, step.side] = "underway", step.model_dump(mode="json")
             if step.state != states.get(step.run):
                 states[step.run] = step.state
                 due.set()
 
-    def catch_up() -> None:
+    def flush() -> None:
         while True:
             with lock:
-                if not untold:
+                if not unwritten:
                     return
-                kind, data = untold.pop(next(iter(untold)))
-            tell(kind, data)
+                kind, data = unwritten.pop(next(iter(unwritten)))
+            write(kind, data)
 
-    def go_on() -> None:
+    def run() -> None:
         while not ended.is_set():
-            due.wait(_EVERY)
+            due.wait(_INTERVAL)
             due.clear()
-            catch_up()
+            flush()
 
-    thread = threading.Thread(target=go_on, daemon=True, name="nbdeploy-telling")
+    thread = threading.Thread(target=run, daemon=True, name="nbdeploy-reporter")
     thread.start()
     try:
         yield report
@@ -64,4 +64,4 @@ def telling(tell: Tell, before: int = 0) -> Iterator[Report]:
         ended.set()
         due.set()
         thread.join()
-        catch_up()
+        flush()

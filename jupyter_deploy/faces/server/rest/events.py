@@ -1,4 +1,4 @@
-"""The stream in a Jupyter server: server-sent events, one connection a tab. Light."""
+"""The stream of server-sent events in a Jupyter server: one connection for each tab. Light."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from .handlers import NbdeployHandler
-from .worker_client import Answered, AskedGone
+from .worker_client import WorkerAnswer, WorkerLost
 
-AT_ONCE = 64
-"""Streams a server has at most: a tab has one."""
+MAX_STREAMS = 64
+"""Open streams of one server; each tab has one."""
 
-ALIVE_EVERY = 15.0
-"""Seconds after which a comment is sent, so that no proxy takes a quiet stream for a dead one."""
+KEEP_ALIVE_SECONDS = 15.0
+"""Seconds until a comment is sent, so that no proxy closes a quiet stream."""
 
 
 class EventsHandler(NbdeployHandler):
-    """``GET /nbdeploy/events``: what has happened after ``Last-Event-ID`` or ``?after=``, and goes on to happen."""
+    """``GET /nbdeploy/events``: the events after ``Last-Event-ID`` or ``?after=``, then new ones as they occur."""
 
-    _track_activity = False  # a tab that is left open is no work that keeps a server from being culled
+    _track_activity = False  # an open tab must not keep an idle server from being culled
     _open = 0
-    _coming: asyncio.Future[bytes | Answered | None] | None = None
+    _next_part: asyncio.Future[bytes | WorkerAnswer | None] | None = None
 
     @web.authenticated
     @authorized
@@ -33,33 +33,34 @@ class EventsHandler(NbdeployHandler):
         given = self.request.headers.get("Last-Event-ID") or self.get_query_argument("after", "")
         if given and not (given.isascii() and given.isdigit() and len(given) <= 18):
             self.refuse(400, "invalid_event", "There is no such event", "the id of an event is a whole number",
-                        "leave it out to begin with what happens next")  # fmt: skip
+                        "leave it out to start with the next event")  # fmt: skip
             return
-        if EventsHandler._open >= AT_ONCE:
-            self.refuse(503, "too_many_streams", "Too many listen", f"{AT_ONCE} streams are open",
-                        "close tabs that are not needed")  # fmt: skip
+        if EventsHandler._open >= MAX_STREAMS:
+            self.refuse(503, "too_many_streams", "Too many streams are open", f"{MAX_STREAMS} streams are open",
+                        "close a tab of JupyterLab")  # fmt: skip
             return
         EventsHandler._open += 1
         try:
-            async with contextlib.aclosing(self.asking.listen(int(given) if given else None)) as parts:
-                await self._pass_on(parts)
-        except AskedGone as error:
-            self.refuse(500, "asked_gone", "No answer came", str(error), "try again: it is started anew")
+            async with contextlib.aclosing(self.worker.listen(int(given) if given else None)) as parts:
+                await self._send_parts(parts)
+        except WorkerLost as error:
+            self.refuse(500, "asked_gone", "The request was not answered", str(error),
+                        "try again: nbdeploy restarts the process")  # fmt: skip
         except StreamClosedError:
             pass  # the client has gone
         finally:
             EventsHandler._open -= 1
 
-    async def _pass_on(self, parts: AsyncGenerator[bytes | Answered]) -> None:
-        """The first part comes at once, so that what cannot be is still said by a status."""
+    async def _send_parts(self, parts: AsyncGenerator[bytes | WorkerAnswer]) -> None:
+        """Send the parts of the stream; the first decides the status, so that an error is still a response."""
         while True:
-            self._coming = asyncio.ensure_future(anext(parts, None))
-            pause = ALIVE_EVERY if self._headers_written else None
-            while not (await asyncio.wait({self._coming}, timeout=pause))[0]:
+            self._next_part = asyncio.ensure_future(anext(parts, None))
+            pause = KEEP_ALIVE_SECONDS if self._headers_written else None
+            while not (await asyncio.wait({self._next_part}, timeout=pause))[0]:
                 await self._send(b": nothing new\n\n")
-            part = None if self._coming.cancelled() else self._coming.result()
-            if isinstance(part, Answered):
-                await self.pass_on(part)
+            part = None if self._next_part.cancelled() else self._next_part.result()
+            if isinstance(part, WorkerAnswer):
+                await self.forward(part)
             if not isinstance(part, bytes):
                 return
             await self._send(part)
@@ -68,11 +69,11 @@ class EventsHandler(NbdeployHandler):
         if not self._headers_written:
             self.set_header("Content-Type", "text/event-stream")
             self.set_header("Cache-Control", "no-store")
-            self.set_header("X-Accel-Buffering", "no")  # some proxies keep a stream until it is long enough
+            self.set_header("X-Accel-Buffering", "no")  # some proxies buffer a stream
         self.write(text)
         await self.flush()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if self._coming is not None:
-            self._coming.cancel()
+        if self._next_part is not None:
+            self._next_part.cancel()

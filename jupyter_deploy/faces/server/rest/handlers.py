@@ -1,11 +1,10 @@
-"""The routes in a Jupyter server: who may ask, and passing on what is asked. Light: it knows no operation."""
+"""Handlers in a Jupyter server: they authorise requests and forward them to the worker. Light: no operations."""
 
 from __future__ import annotations
 
 import contextlib
 import http
 import json
-import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,62 +14,66 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from .worker_client import Answered, AskedGone, Asking
+from .worker_client import WorkerAnswer, WorkerClient, WorkerLost
 
 RESOURCE = "nbdeploy"
 MAX_BODY = 64 * 1024**2
-"""Bytes; a prediction or feedback of more rows goes to the gateway, or is a file that the request names."""
+"""Bytes. Send a prediction or feedback of more rows to the gateway, or name a file in the request."""
 
-# The server's own words in a query: how it is asked, and not what.
-_OF_THE_SERVER = ("token", "_xsrf", "no_track_activity")
-
-
-def problem(status: int, code: str, title: str, detail: str, remedy: str) -> dict[str, Any]:
-    """As ``domain.jobs.Problem`` has it, which cannot be imported here."""
-    known = {"code": code, "title": title, "status": status, "detail": detail, "remedy": remedy}
-    return known | {"details": "", "errors": [], "report": "", "findings": [], "revision": None, "history": []}
+# Fields of a query that belong to the Jupyter server and not to the request.
+_SERVER_FIELDS = ("token", "_xsrf", "no_track_activity")
 
 
-# What tornado and the server refuse themselves.
-_REFUSED = {
-    403: ("forbidden", "This is not allowed", "load the page again; whoever runs the server says who may do what"),
-    404: ("no_route", "There is no such route", "nbdeploy/openapi.json has all that there are"),
-    405: ("no_method", "It cannot be asked in this way", "nbdeploy/openapi.json says how"),
-    413: ("too_large", "The body is too large", "send a part of it, or name a file"),
+def problem_document(status: int, code: str, title: str, detail: str, remedy: str) -> dict[str, Any]:
+    """Make a document like ``domain.jobs.Problem``, whose import is too heavy here."""
+    fields = {"code": code, "title": title, "status": status, "detail": detail, "remedy": remedy}
+    return fields | {"details": "", "errors": [], "report": "", "findings": [], "revision": None, "history": []}
+
+
+# Refusals by tornado and by the Jupyter server.
+_REFUSALS = {
+    403: (
+        "forbidden",
+        "You have no permission",
+        "load the page again, or ask the server's administrator",
+    ),
+    404: ("no_route", "There is no such route", "nbdeploy/openapi.json lists all routes"),
+    405: ("no_method", "The route does not have this method", "nbdeploy/openapi.json lists the methods"),
+    413: ("too_large", "The body is too large", "send it in parts, or name a file"),
 }
 
-_UNKNOWN = (
+_NOT_SIGNED_IN = (
     "not_signed_in",
     "The Jupyter server does not know you",
-    "it was asked without a token or log-in that it knows; a log-in expires, and a server may start with another token",
+    "the request has no valid token or log-in; a log-in expires, and a restarted server may have another token",
     "load the page again and sign in; a program sends the server's token",
 )
 
 
 class NbdeployHandler(APIHandler):
-    """What is common: problems in place of errors, and no entity tags but our own."""
+    """Base of the handlers: errors are problems, and entity tags are revisions only."""
 
     auth_resource = RESOURCE
 
     @property
-    def asking(self) -> Asking:
-        """The process that answers; made by the first request, when there is a loop."""
-        made: Asking | None = self.settings.get("nbdeploy_asking")
-        if made is None:
-            made = self.settings["nbdeploy_asking"] = Asking(self.settings["nbdeploy_folder"], self.log)
-        return made
+    def worker(self) -> WorkerClient:
+        """The client of the worker; the first request makes it, since it needs the event loop."""
+        client: WorkerClient | None = self.settings.get("nbdeploy_worker")
+        if client is None:
+            client = self.settings["nbdeploy_worker"] = WorkerClient(self.settings["nbdeploy_folder"], self.log)
+        return client
 
     def compute_etag(self) -> str | None:
         return None
 
     def refuse(self, status: int, code: str, title: str, detail: str, remedy: str) -> None:
-        """Answer with a problem."""
+        """Respond with a problem."""
         self.set_status(status)
-        body = json.dumps(problem(status, code, title, detail, remedy))
+        body = json.dumps(problem_document(status, code, title, detail, remedy))
         self.finish(body, set_content_type="application/problem+json")
 
-    async def pass_on(self, answer: Answered) -> None:
-        """Answer with what was answered."""
+    async def forward(self, answer: WorkerAnswer) -> None:
+        """Respond with the worker's answer."""
         self.set_status(answer.status)
         self.set_header("Cache-Control", "no-store")
         for name, value in answer.headers.items():
@@ -78,49 +81,51 @@ class NbdeployHandler(APIHandler):
         kind = answer.headers.get("Content-Type", "application/json")
         with contextlib.suppress(
             StreamClosedError
-        ):  # who asked has gone: a widget that looks anew leaves what it asked
+        ):  # the client has gone, such as a widget that has sent a newer request
             await self.finish(answer.body or None, set_content_type=kind)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What is wrong, in words; where from is for the log, which has it by now."""
+        """Respond with a problem in place of the server's page; the log has the traceback."""
         error = (kwargs.get("exc_info") or (None, None))[1]
         detail = (error.log_message if isinstance(error, web.HTTPError) else None) or http.HTTPStatus(
             status_code
         ).phrase
         if status_code == 403 and not self.current_user:
-            self.refuse(403, *_UNKNOWN)
+            self.refuse(403, *_NOT_SIGNED_IN)
             return
-        code, title, remedy = _REFUSED.get(status_code, ("error", "It failed", "the server's log says more; try again"))
+        code, title, remedy = _REFUSALS.get(
+            status_code, ("error", "The request failed", "see the server's log, or try again")
+        )
         self.refuse(status_code, code, title, detail, remedy)
 
 
-class AskHandler(NbdeployHandler):
-    """Everything but the stream."""
+class WorkerHandler(NbdeployHandler):
+    """All routes except the stream of events: forwarded to the worker."""
 
     @web.authenticated
     @authorized
     async def get(self, path: str) -> None:
-        await self._ask(path)
+        await self._forward(path)
 
     @web.authenticated
     @authorized
     async def post(self, path: str) -> None:
-        await self._ask(path)
+        await self._forward(path)
 
     @web.authenticated
     @authorized
     async def delete(self, path: str) -> None:
-        await self._ask(path)
+        await self._forward(path)
 
     @property
     def query(self) -> dict[str, list[str]]:
-        """What is asked for."""
-        return {name: values for name, values in parse_qs(self.request.query).items() if name not in _OF_THE_SERVER}
+        """The query without the server's own fields."""
+        return {name: values for name, values in parse_qs(self.request.query).items() if name not in _SERVER_FIELDS}
 
-    async def _ask(self, path: str) -> None:
+    async def _forward(self, path: str) -> None:
         body = self.request.body
         if len(body) > MAX_BODY:
-            raise web.HTTPError(413, f"it has {len(body):,} bytes, and {MAX_BODY:,} may be sent")
+            raise web.HTTPError(413, f"the body has {len(body):,} bytes; the limit is {MAX_BODY:,}")
         headers = self.request.headers
         head = {
             "method": self.request.method,
@@ -130,36 +135,18 @@ class AskHandler(NbdeployHandler):
             "if_match": headers.get("If-Match", ""),
         }
         try:
-            answer = await self.asking.ask(head, body)
-        except AskedGone as error:
-            remedy = "it is started anew: look whether what you asked for was done or goes on, else ask again"
-            self.refuse(500, "asked_gone", "No answer came", str(error), remedy)
+            answer = await self.worker.send(head, body)
+        except WorkerLost as error:
+            remedy = "nbdeploy restarts the process: check whether your request took effect, else repeat it"
+            self.refuse(500, "asked_gone", "The request was not answered", str(error), remedy)
         else:
-            await self.pass_on(answer)
+            await self.forward(answer)
 
 
-class LookHandler(AskHandler):
-    """Views: a POST of one looks too, since its request may be long."""
+class ReadHandler(WorkerHandler):
+    """Views: a POST only reads, since a view's request may be too long for a query."""
 
     @web.authenticated
     @authorized(action="read")  # type: ignore[untyped-decorator]
     async def post(self, path: str) -> None:
-        await self._ask(path)
-
-
-def add_handlers(server: Any) -> None:
-    """Give a Jupyter server the routes, under its base URL."""
-    from .events import EventsHandler
-    from .notebook_context import BesideHandler  # it builds on this module
-
-    root = re.escape(url_path_join(server.web_app.settings["base_url"], "nbdeploy"))
-    routes = [
-        (rf"{root}/events", EventsHandler),
-        (rf"{root}/(views/notebook_context)", BesideHandler),
-        (rf"{root}/(views/.*)", LookHandler),
-        (rf"{root}/(.*)", AskHandler),
-        (rf"{root}()", AskHandler),
-    ]
-    # Of what the file browser shows; where that is no folder (a store of objects, say), the server's own.
-    server.web_app.settings["nbdeploy_folder"] = getattr(server.contents_manager, "root_dir", "") or server.root_dir
-    server.web_app.add_handlers(".*$", routes)
+        await self._forward(path)

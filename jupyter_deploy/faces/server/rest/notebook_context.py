@@ -1,4 +1,4 @@
-"""What lies beside a notebook, in a Jupyter server: no more of it than the file browser shows to who asks. Light."""
+"""The route of a notebook's context: it serves only notebooks that the file browser shows to the client. Light."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 
-from .handlers import LookHandler
+from .handlers import ReadHandler
 
 
-class BesideHandler(LookHandler):
-    """Of a folder on the server's machine: who asks must be allowed to read the server's contents too."""
+class NotebookContextHandler(ReadHandler):
+    """Reads a folder on the server's machine, so the client needs permission to read the server's contents too."""
 
     @authorized(action="read", resource="contents")  # type: ignore[untyped-decorator]
-    async def _ask(self, path: str) -> None:
+    async def _forward(self, path: str) -> None:
         notebook = self._notebook()
-        if notebook is None or await self._shows(notebook):  # None: the answer says what is wrong with the request
-            await super()._ask(path)
+        if notebook is None or await self._is_visible(notebook):  # None: the worker explains the invalid request
+            await super()._forward(path)
             return
-        self.refuse(404, "unknown_notebook", "There is no such notebook", "it is not in what this server shows",
+        self.refuse(404, "unknown_notebook", "There is no such notebook", "this server's file browser does not show it",
                     "name a notebook that the file browser shows, by its path in the server's folder")  # fmt: skip
 
     def _notebook(self) -> str | None:
@@ -33,19 +33,19 @@ class BesideHandler(LookHandler):
             return None
         return given if isinstance(given, str) else None
 
-    async def _shows(self, notebook: str) -> bool:
+    async def _is_visible(self, notebook: str) -> bool:
         try:
-            within = _within(notebook, Path(self.settings["nbdeploy_folder"]))
+            path = _relative_path(notebook, Path(self.settings["nbdeploy_folder"]))
             contents = self.contents_manager
-            if within is None:
+            if path is None:
                 return False
-            return bool(contents.allow_hidden or not await ensure_async(contents.is_hidden(within)))  # type: ignore[no-untyped-call]
-        except (OSError, ValueError, RuntimeError):  # too long, with a null character, of a user that there is not
+            return bool(contents.allow_hidden or not await ensure_async(contents.is_hidden(path)))  # type: ignore[no-untyped-call]
+        except (OSError, ValueError, RuntimeError):  # too long, with a null character, of an unknown user
             return False
 
 
-def _within(notebook: str, root: Path) -> str | None:
-    """Its path as the contents know it; None: it lies elsewhere. A link in them may lead out, as in the browser."""
+def _relative_path(notebook: str, root: Path) -> str | None:
+    """Return the path relative to the contents; None: it is outside. A link may lead out, as in the file browser."""
     path = Path(os.path.normpath(root / Path(notebook).expanduser()))
     for one, folder in ((path, root), (path.resolve(), root.resolve())):
         if one.is_relative_to(folder):

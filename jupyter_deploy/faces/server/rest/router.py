@@ -1,4 +1,4 @@
-"""What each route answers, in the asked process: requests to operations, views and jobs, errors to problems."""
+"""The router of the worker: it maps requests to operations, views and jobs, and errors to problems."""
 
 from __future__ import annotations
 
@@ -28,40 +28,50 @@ from jupyter_deploy.verbs.change import find
 from jupyter_deploy.verbs.traffic import Change, planned
 
 from . import openapi
-from .exchange import Answer, Question, Wrong, document, from_body, from_query, object_in, problem, refusal
+from .exchange import (
+    HttpRequest,
+    HttpResponse,
+    RequestError,
+    from_body,
+    from_query,
+    json_response,
+    object_in,
+    problem_response,
+    refusal,
+)
 from .pages import page_of_job, page_of_release
-from .paths import absolute
-from .revisions import in_quotes, named, stale
-from .table import AskedKernel, Route, at
+from .paths import resolve_files
+from .revisions import entity_tag, require_current, with_if_match
+from .table import KernelNotice, Route, routes_at
 
 _log = logging.getLogger(__name__)
 
 LOGS_LIMIT = 1000
-"""So many records are told where no limit is named: all of an endpoint's may be more than a browser can hold."""
+"""Records of a response if the request names no limit: all of them may be too many for a browser."""
 
 
-class Desk(Protocol):
-    """Who starts and cancels the processes of jobs."""
+class JobControl(Protocol):
+    """Starts and cancels the processes of jobs."""
 
     def start(self, job: Job) -> None: ...
 
     def cancel(self, job_id: str) -> Job: ...
 
 
-class Answers:
-    """Answers questions, from several threads at once; whatever is wrong is an answer too.
+class Router:
+    """Answers requests, from several threads at once; an error becomes a response too.
 
-    ``folder``: the server's, to which files in requests are relative.
+    ``folder``: the server's folder; paths in requests are relative to it.
     """
 
-    def __init__(self, ports: Ports, desk: Desk, folder: Path) -> None:
-        self._ports, self._desk, self._folder = ports, desk, folder
-        self._by_kind: dict[str, Callable[[Route, dict[str, str], Question], Answer]] = {
-            "look": self._look,
+    def __init__(self, ports: Ports, runner: JobControl, folder: Path) -> None:
+        self._ports, self._runner, self._folder = ports, runner, folder
+        self._by_kind: dict[str, Callable[[Route, dict[str, str], HttpRequest], HttpResponse]] = {
+            "look": self._read,
             "verb": self._verb,
             "view": self._view,
             "capture": self._capture,
-            "asked": self._asked,
+            "asked": self._request_capture,
             "jobs": self._jobs,
             "job": self._job,
             "cancel": self._cancel,
@@ -69,139 +79,142 @@ class Answers:
             "openapi": self._openapi,
         }
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, http: HttpRequest) -> HttpResponse:
         try:
             with disk_faults():
-                return self._answer(question)
-        except Exception as error:  # noqa: BLE001 - each becomes a problem, and what nobody expected is logged
-            return wrong(error, question)
+                return self._answer(http)
+        except Exception as error:  # noqa: BLE001 - each becomes a problem, and a bug is logged
+            return error_response(error, http)
 
-    def _answer(self, question: Question) -> Answer:
-        found = at(question.path)
-        if question.method in found:
-            route, variables = found[question.method]
-            return self._by_kind[route.kind](route, variables, question)
-        where = f"nbdeploy/{question.path}"
-        if found:
-            raise refusal(405, "no_method", "It cannot be asked so", f"{where} takes no {question.method}",
-                   f"use {' or '.join(sorted(found))}")  # fmt: skip
-        raise refusal(404, "no_route", "There is no such route", f"there is nothing at {where}",
-               f"{question.base}nbdeploy/openapi.json has all that there are")  # fmt: skip
+    def _answer(self, http: HttpRequest) -> HttpResponse:
+        routes = routes_at(http.path)
+        if http.method in routes:
+            route, variables = routes[http.method]
+            return self._by_kind[route.kind](route, variables, http)
+        where = f"nbdeploy/{http.path}"
+        if routes:
+            raise refusal(405, "no_method", "The route does not have this method", f"{where} has no {http.method}",
+                   f"use {' or '.join(sorted(routes))}")  # fmt: skip
+        raise refusal(404, "no_route", "There is no such route", f"{where} does not exist",
+               f"{http.base}nbdeploy/openapi.json lists all routes")  # fmt: skip
 
-    def _look(self, route: Route, _: dict[str, str], question: Question) -> Answer:
-        return self._looked(route.name, from_query(route.asked, question.query))
+    def _read(self, route: Route, _: dict[str, str], http: HttpRequest) -> HttpResponse:
+        return self._run(route.name, from_query(route.model, http.query))
 
-    def _looked(self, verb: str, request: Request) -> Answer:
+    def _run(self, verb: str, request: Request) -> HttpResponse:
         if isinstance(request, LogsRequest):
-            request = _finite(request)
-        result = BY_NAME[verb].function(request, self._ports, _silent)
-        headers = {"ETag": in_quotes(result.revision)} if isinstance(result, EndpointStatus) else {}
-        return document(list(result) if isinstance(result, Iterator) else result, headers=headers)
+            request = _with_limit(request)
+        result = BY_NAME[verb].function(request, self._ports, _ignore_progress)
+        headers = {"ETag": entity_tag(result.revision)} if isinstance(result, EndpointStatus) else {}
+        return json_response(list(result) if isinstance(result, Iterator) else result, headers=headers)
 
-    def _verb(self, route: Route, _: dict[str, str], question: Question) -> Answer:
-        given = absolute(route.asked, object_in(question.body), self._folder)
-        request = named(route.asked.model_validate(given), question)
-        stale(request, self._endpoint_of(request), question, self._ports)
+    def _verb(self, route: Route, _: dict[str, str], http: HttpRequest) -> HttpResponse:
+        given = resolve_files(route.model, object_in(http.body), self._folder)
+        request = with_if_match(route.model.model_validate(given), http)
+        require_current(request, self._endpoint_of(request), http, self._ports)
         if not BY_NAME[route.name].slow:
-            return self._looked(route.name, request)
+            return self._run(route.name, request)
         if isinstance(request, Change):
-            with self._told_stale(request, question):
-                planned(request, self._ports)  # what cannot be is said now, and not by a job
+            with self._stale_as_412(request, http):
+                planned(request, self._ports)  # an invalid change fails now, and not in a job
             given["if_revision"] = request.if_revision
-        job = self._make(route.name, request, given, "queued")
-        self._desk.start(job)
+        job = self._create_job(route.name, request, given, "queued")
+        self._runner.start(job)
         return _accepted(job)
 
-    def _capture(self, route: Route, _: dict[str, str], question: Question) -> Answer:
-        given = absolute(route.asked, object_in(question.body), self._folder)
+    def _capture(self, route: Route, _: dict[str, str], http: HttpRequest) -> HttpResponse:
+        given = resolve_files(route.model, object_in(http.body), self._folder)
         request = DeployRequest.model_validate(given)
         if request.source is not None or not request.model:
-            raise refusal(422, "invalid_input", "This cannot be captured",
-                          "a capture is of a variable: 'model' must name it, and 'source' must not be given",
-                          "a notebook or a snapshot is deployed by POST nbdeploy/deploy")  # fmt: skip
-        job = self._make(route.name, request, given, "waiting")
-        self._desk.start(job)  # as soon as it is captured: it is this server's, so no other is waited for
+            raise refusal(422, "invalid_input", "The request is not a capture",
+                          "a capture needs a variable in 'model' and no 'source'",
+                          "deploy a notebook or a snapshot by POST nbdeploy/deploy")  # fmt: skip
+        job = self._create_job(route.name, request, given, "waiting")
+        self._runner.start(job)  # starts right after the capture: this server owns the job
         return _accepted(job)
 
-    def _asked(self, _: Route, variables: dict[str, str], question: Question) -> Answer:
-        request = AskedKernel.model_validate(object_in(question.body))
-        return document(self._ports.jobs.request_capture(variables["id"], request.kernel, request.notebook))
+    def _request_capture(self, _: Route, variables: dict[str, str], http: HttpRequest) -> HttpResponse:
+        request = KernelNotice.model_validate(object_in(http.body))
+        return json_response(self._ports.jobs.request_capture(variables["id"], request.kernel, request.notebook))
 
-    def _make(self, verb: str, request: Request, given: dict[str, Any], state: JobState) -> Job:
-        """A job of the request as it was sent, which its process reads again."""
+    def _create_job(self, verb: str, request: Request, given: dict[str, Any], state: JobState) -> Job:
+        """Create a job with the request as the client sent it; the job's process validates it again."""
         name = getattr(request, "name", None)
         return self._ports.jobs.create(verb, given, title=BY_NAME[verb].job_title(request), endpoint=name, state=state)
 
-    def _view(self, route: Route, _: dict[str, str], question: Question) -> Answer:
-        ask = from_query(route.asked, question.query) if question.method == "GET" else None
-        request: Any = ask or named(from_body(route.asked, question.body), question)
-        with self._told_stale(request, question):
-            shown = VIEWS[route.name].function(request, self._ports)
-        return document(shown, headers={"ETag": in_quotes(shown.revision)} if route.name == "endpoint" else {})
+    def _view(self, route: Route, _: dict[str, str], http: HttpRequest) -> HttpResponse:
+        ask = from_query(route.model, http.query) if http.method == "GET" else None
+        request: Any = ask or with_if_match(from_body(route.model, http.body), http)
+        with self._stale_as_412(request, http):
+            document = VIEWS[route.name].function(request, self._ports)
+        return json_response(
+            document, headers={"ETag": entity_tag(document.revision)} if route.name == "endpoint" else {}
+        )
 
-    def _jobs(self, *_: object) -> Answer:
-        return document(self._ports.jobs.jobs())
+    def _jobs(self, *_: object) -> HttpResponse:
+        return json_response(self._ports.jobs.jobs())
 
-    def _job(self, _: Route, variables: dict[str, str], __: Question) -> Answer:
+    def _job(self, _: Route, variables: dict[str, str], __: HttpRequest) -> HttpResponse:
         job = self._ports.jobs.job(variables["id"])
         events = self._ports.jobs.events(job_id=job.id)
         while page := self._ports.jobs.events(events[-1].id, job_id=job.id) if events else []:
             events += page
-        return document(JobWithEvents.model_construct(**dict(job), events=tuple(events)))
+        return json_response(JobWithEvents.model_construct(**dict(job), events=tuple(events)))
 
-    def _cancel(self, _: Route, variables: dict[str, str], __: Question) -> Answer:
-        return document(self._desk.cancel(variables["id"]))
+    def _cancel(self, _: Route, variables: dict[str, str], __: HttpRequest) -> HttpResponse:
+        return json_response(self._runner.cancel(variables["id"]))
 
-    def _report(self, _: Route, variables: dict[str, str], question: Question) -> Answer:
-        job, file = (question.query.get(name, [None])[-1] for name in ("job", "file"))
+    def _report(self, _: Route, variables: dict[str, str], http: HttpRequest) -> HttpResponse:
+        job, file = (http.query.get(name, [None])[-1] for name in ("job", "file"))
         if job:
             return page_of_job(self._ports.jobs.job(job), file)
         if not variables:
-            raise refusal(422, "invalid_input", "Which report?", "no job is named",
+            raise refusal(422, "invalid_input", "The report is not named", "the query names no job",
                           "add ?job=<id>, or /<name>/<version>")  # fmt: skip
         return page_of_release(f"{variables['name']}:{variables['version']}", self._ports, file)
 
-    def _openapi(self, _: Route, __: dict[str, str], question: Question) -> Answer:
-        return document(openapi.description(question.base))
+    def _openapi(self, _: Route, __: dict[str, str], http: HttpRequest) -> HttpResponse:
+        return json_response(openapi.description(http.base))
 
     @contextmanager
-    def _told_stale(self, request: Request, question: Question) -> Iterator[None]:
-        """Within, a conflict with a revision that was named is a 412, with what has happened since."""
+    def _stale_as_412(self, request: Request, http: HttpRequest) -> Iterator[None]:
+        """Within, a conflict with the request's revision becomes a 412 with the newer history."""
         try:
             yield
         except Conflict:
-            stale(request, self._endpoint_of(request), question, self._ports)
+            require_current(request, self._endpoint_of(request), http, self._ports)
             raise
 
     def _endpoint_of(self, request: Request) -> Endpoint | None:
-        """The one that a request is about; None: it is about none, or makes one."""
+        """Return the endpoint of a request; None: the request has none, or creates one."""
         field, name = type(request).model_fields.get("name"), getattr(request, "name", None)
         if field is None or name is None:
             return None
         return find(self._ports, name) if field.is_required() else self._ports.store.endpoint(name)
 
 
-def wrong(error: Exception, question: Question) -> Answer:
-    """The problem that an error is; where it is a bug, its traceback is for the log alone."""
-    if isinstance(error, Wrong):
-        return problem(error.problem)
-    found = problem_of(error)
-    if found.code == BUG or (isinstance(error, ValidationError) and found.status >= 500):
-        _log.error("%s nbdeploy/%s failed", question.method, question.path, exc_info=error)
-        found = found.model_copy(update={"details": "", "remedy": "the server's log says where; please report it"})
-    return problem(found)
+def error_response(error: Exception, http: HttpRequest) -> HttpResponse:
+    """Turn an error into a problem; the traceback of a bug goes to the log only."""
+    if isinstance(error, RequestError):
+        return problem_response(error.problem)
+    problem = problem_of(error)
+    if problem.code == BUG or (isinstance(error, ValidationError) and problem.status >= 500):
+        _log.error("%s nbdeploy/%s failed", http.method, http.path, exc_info=error)
+        remedy = "report it with the traceback in the server's log"
+        problem = problem.model_copy(update={"details": "", "remedy": remedy})
+    return problem_response(problem)
 
 
-def _accepted(job: Job) -> Answer:
-    return document(job, 202, {"Location": f"nbdeploy/jobs/{job.id}"})
+def _accepted(job: Job) -> HttpResponse:
+    return json_response(job, 202, {"Location": f"nbdeploy/jobs/{job.id}"})
 
 
-def _finite(request: LogsRequest) -> LogsRequest:
+def _with_limit(request: LogsRequest) -> LogsRequest:
     if request.follow:
-        raise refusal(422, "invalid_input", "Records cannot be followed here", "an answer over HTTP has an end",
-               "ask views/records again, or run 'nbdeploy logs NAME --follow'")  # fmt: skip
+        raise refusal(422, "invalid_input", "Records cannot be followed here", "a response over HTTP must end",
+               "request views/records repeatedly, or run 'nbdeploy logs NAME --follow'")  # fmt: skip
     return request if request.limit else request.model_copy(update={"limit": LOGS_LIMIT})
 
 
-def _silent(_: object) -> None:
-    """Nobody watches the steps of what is quick."""
+def _ignore_progress(_: object) -> None:
+    """Report nothing: the operation is quick."""

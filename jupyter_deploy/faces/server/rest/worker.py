@@ -1,8 +1,7 @@
-"""The REST worker, ``python -m jupyter_deploy.faces.server.rest.worker FOLDER``: a process beside a Jupyter server.
+"""The REST worker, ``python -m jupyter_deploy.faces.server.rest.worker FOLDER``: a child process of a Jupyter server.
 
-Everything that needs pydantic, a database or numbers is here, so that the server stays as light and as quick as it is
-without nbdeploy. It ends with the server, also when that is killed: the pipe that it reads is closed then. It unpickles
-nothing.
+All code that needs pydantic, a database or NumPy runs here, so that the server stays as light and as quick as without
+nbdeploy. The worker ends with the server, also if the server is killed: its pipe is closed then. It unpickles nothing.
 """
 
 from __future__ import annotations
@@ -18,126 +17,126 @@ from typing import Any, BinaryIO
 
 from jupyter_deploy.domain.ports import Ports
 
-from .change_feed import Watch
-from .exchange import Answer, Question
-from .frames import packed, read
-from .router import Answers, wrong
+from .change_feed import ChangeFeed
+from .exchange import HttpRequest, HttpResponse
+from .frames import pack, read_message
+from .router import Router, error_response
 
 THREADS = 12
-"""Questions that are answered at once: a comparison of many records keeps one busy for seconds."""
+"""Requests that are answered concurrently: a comparison of many records takes a thread for seconds."""
 
 _log = logging.getLogger(__name__)
 
 
-class Asked:
-    """Reads questions and writes answers, each as soon as it is known."""
+class Worker:
+    """Reads requests and writes responses, each as soon as it is ready."""
 
-    def __init__(self, folder: str, questions: BinaryIO, answers: BinaryIO) -> None:
-        self._folder, self._questions, self._answers = folder, questions, answers
-        self._writing, self._making = threading.Lock(), threading.Lock()
-        self._listening: set[int] = set()  # changed by the thread that reads alone
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="nbdeploy-asked")
+    def __init__(self, folder: str, requests: BinaryIO, responses: BinaryIO) -> None:
+        self._folder, self._requests, self._responses = folder, requests, responses
+        self._write_lock, self._start_lock = threading.Lock(), threading.Lock()
+        self._listening: set[int] = set()  # changed only by the thread that reads
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="nbdeploy-worker")
 
     def serve(self) -> None:
-        """Until the server has gone."""
-        while (message := read(self._questions)) is not None:
+        """Answer requests until the server has ended."""
+        while (message := read_message(self._requests)) is not None:
             head, body = message
             if head.get("cancel"):
                 self._listening.discard(head["id"])
-                self._pool.submit(self._unwatch, head["id"])
+                self._pool.submit(self._unsubscribe, head["id"])
             elif "after" in head:
                 self._listening.add(head["id"])
-                self._pool.submit(self._watch, head["id"], head["after"])
+                self._pool.submit(self._subscribe, head["id"], head["after"])
             else:
                 self._pool.submit(self._answer, head, body)
 
     def close(self) -> None:
-        """The server has gone; jobs go on."""
-        with self._making:
+        """Stop supervising jobs, since the server has ended; the jobs continue."""
+        with self._start_lock:
             if "_parts" in vars(self):
-                self._parts.desk.close()
+                self._parts.runner.close()
 
     def _answer(self, head: dict[str, Any], body: bytes) -> None:
-        known = ("method", "path", "query", "base", "if_match")
-        question = Question(body=body, **{name: head[name] for name in known if name in head})
+        fields = ("method", "path", "query", "base", "if_match")
+        request = HttpRequest(body=body, **{name: head[name] for name in fields if name in head})
         try:
-            with self._making:
+            with self._start_lock:
                 parts = self._parts
-        except Exception as error:  # noqa: BLE001 - a wrong setting: said to each who asks, until it is mended
-            found = wrong(error, question)
+        except Exception as error:  # noqa: BLE001 - a wrong setting: each request fails until it is corrected
+            response = error_response(error, request)
         else:
-            found = parts.answers.answer(question)
-        self._say(head["id"], found)
+            response = parts.router.answer(request)
+        self._respond(head["id"], response)
 
-    def _watch(self, identity: int, after: int | None) -> None:
+    def _subscribe(self, identity: int, after: int | None) -> None:
         try:
-            with self._making:
+            with self._start_lock:
                 parts = self._parts
         except Exception as error:  # noqa: BLE001 - as above
-            self._say(identity, wrong(error, Question("GET", "events")))
+            self._respond(identity, error_response(error, HttpRequest("GET", "events")))
         else:
-            parts.watch.begin(identity, after)
-            if identity not in self._listening:  # it left before it was begun, and another thread was faster
-                parts.watch.end(identity)
+            parts.feed.subscribe(identity, after)
+            if identity not in self._listening:  # another thread has handled the cancellation first
+                parts.feed.unsubscribe(identity)
 
-    def _unwatch(self, identity: int) -> None:
-        with self._making:
+    def _unsubscribe(self, identity: int) -> None:
+        with self._start_lock:
             if "_parts" in vars(self):
-                self._parts.watch.end(identity)
+                self._parts.feed.unsubscribe(identity)
 
-    def _say(self, identity: int, answer: Answer) -> None:
-        self._write(packed({"id": identity, "status": answer.status, "headers": dict(answer.headers)}, answer.body))
+    def _respond(self, identity: int, response: HttpResponse) -> None:
+        self._write(pack({"id": identity, "status": response.status, "headers": dict(response.headers)}, response.body))
 
-    def _tell(self, identity: int, text: str) -> None:
-        self._write(packed({"id": identity, "more": True}, text.encode()))
+    def _send_events(self, identity: int, text: str) -> None:
+        self._write(pack({"id": identity, "more": True}, text.encode()))
 
     def _write(self, message: bytes) -> None:
         try:
-            with self._writing:
-                self._answers.write(message)
-                self._answers.flush()
-        except OSError:  # the server has gone, and with it who wanted to know
+            with self._write_lock:
+                self._responses.write(message)
+                self._responses.flush()
+        except OSError:  # the server has ended
             os._exit(0)
 
     @cached_property
     def _parts(self) -> _Parts:
-        """Made by the first question, since settings may be wrong."""
-        return _Parts(self._folder, self._tell)
+        """The parts; the first request makes them, since settings may be wrong."""
+        return _Parts(self._folder, self._send_events)
 
 
 class _Parts:
-    """What is made once the settings are known."""
+    """The parts that need the settings."""
 
-    def __init__(self, folder: str, tell: Any) -> None:
+    def __init__(self, folder: str, send: Any) -> None:
         from jupyter_deploy.faces.render.collision import check_distributions
-        from jupyter_deploy.faces.server.jobs.job_runner import Desk
+        from jupyter_deploy.faces.server.jobs.job_runner import JobRunner
         from jupyter_deploy.wiring import Wiring
 
         check_distributions()
-        # As at a server's start (faces/server/extension.py): the settings of whoever's folder this is do not count.
+        # As at a server's start (faces/server/extension.py): the nbdeploy.yaml of this folder must not apply.
         os.chdir("/")
         wiring = Wiring()
         self.ports: Ports = wiring.ports
-        os.chdir(folder)  # what a request names is relative to the server's own folder
+        os.chdir(folder)  # paths in requests are relative to the server's folder
         home = wiring.settings.home.expanduser().absolute()
-        self.desk = Desk(home)
-        self.desk.open()
-        self.answers = Answers(self.ports, self.desk, Path(folder))
-        self.watch = Watch(self.ports, home, tell)
+        self.runner = JobRunner(home)
+        self.runner.open()
+        self.router = Router(self.ports, self.runner, Path(folder))
+        self.feed = ChangeFeed(self.ports, home, send)
 
 
 def main() -> None:
-    """Answer until the server has gone."""
+    """Answer requests until the server has ended."""
     logging.basicConfig(format="%(asctime)s nbdeploy %(levelname)s %(message)s", level=logging.WARNING)
-    questions = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb")
-    # What some library prints, or reads, is none of the conversation.
+    requests = os.fdopen(os.dup(0), "rb")
+    responses = os.fdopen(os.dup(1), "wb")
+    # A library that prints or reads must not disturb the messages.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    asked = Asked(sys.argv[1], questions, answers)
-    asked.serve()
-    asked.close()
-    os._exit(0)  # nobody is left to tell anything to
+    worker = Worker(sys.argv[1], requests, responses)
+    worker.serve()
+    worker.close()
+    os._exit(0)  # the server has ended: do not wait for threads
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The server's side of the asked process: started by the first question, and again when it has died. Light."""
+"""The server's client of the worker process: the first request starts it, and the next one after its end. Light."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .frames import packed
+from .frames import pack
 
-KEPT_BACK = 256
-"""So many parts a stream may be behind; one that is further behind ends, and its client comes back for the rest."""
+MAX_BACKLOG = 256
+"""Parts that wait for a stream's client. A stream with more ends, and its client reconnects for the rest."""
 
 
-class AskedGone(Exception):
-    """The asked process ended before it had answered."""
+class WorkerLost(Exception):
+    """The worker ended before it answered."""
 
 
 @dataclass(frozen=True)
-class Answered:
-    """As ``questions.Answer``, without what that imports."""
+class WorkerAnswer:
+    """Like ``exchange.HttpResponse``, without its imports."""
 
     status: int
     headers: dict[str, str]
@@ -34,27 +34,27 @@ class Answered:
 
 @dataclass
 class _Running:
-    """One asked process, and who waits for what."""
+    """A worker process, and the requests and streams that wait for it."""
 
     process: Process
-    waiting: dict[int, asyncio.Future[Answered]] = field(default_factory=dict)
-    streams: dict[int, asyncio.Queue[bytes | Answered | None]] = field(default_factory=dict)
+    waiting: dict[int, asyncio.Future[WorkerAnswer]] = field(default_factory=dict)
+    streams: dict[int, asyncio.Queue[bytes | WorkerAnswer | None]] = field(default_factory=dict)
     reader: asyncio.Task[None] | None = None
 
-    gone: bool = False  # known before it can be waited for
+    gone: bool = False  # known before the process can be waited for
 
     @property
     def alive(self) -> bool:
         return not self.gone and self.process.returncode is None
 
 
-class Asking:
-    """Asks, from one event loop.
+class WorkerClient:
+    """Sends requests to the worker, from one event loop.
 
     Parameters
     ----------
     folder : str
-        The server's own, to which paths in requests are relative.
+        The server's folder; paths in requests are relative to it.
     """
 
     def __init__(self, folder: str, log: Any) -> None:
@@ -63,47 +63,47 @@ class Asking:
         self._starting = asyncio.Lock()
         self._numbers = itertools.count(1)
 
-    async def ask(self, head: dict[str, Any], body: bytes = b"") -> Answered:
-        """The answer to a question. One that only looks is asked again if the process ended meanwhile.
+    async def send(self, head: dict[str, Any], body: bytes = b"") -> WorkerAnswer:
+        """Send a request and return the response. A GET is sent again if the worker ended meanwhile.
 
         Raises
         ------
-        AskedGone
+        WorkerLost
         """
         try:
-            return await self._ask(head, body)
-        except AskedGone:
+            return await self._send(head, body)
+        except WorkerLost:
             if head["method"] != "GET":
                 raise
-            return await self._ask(head, body)
+            return await self._send(head, body)
 
-    async def _ask(self, head: dict[str, Any], body: bytes) -> Answered:
-        running = await self._there()
+    async def _send(self, head: dict[str, Any], body: bytes) -> WorkerAnswer:
+        running = await self._ensure_running()
         number = next(self._numbers)
         running.waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            await self._send(running, head | {"id": number}, body)
+            await self._write(running, head | {"id": number}, body)
             return await running.waiting[number]
         finally:
             running.waiting.pop(number, None)
 
-    async def listen(self, after: int | None) -> AsyncGenerator[bytes | Answered]:
-        """What happens after an event, as parts of a stream of server-sent events; an answer: why there is none."""
-        running = await self._there()
+    async def listen(self, after: int | None) -> AsyncGenerator[bytes | WorkerAnswer]:
+        """Yield the events after this one as server-sent events; a ``WorkerAnswer`` in their place is a refusal."""
+        running = await self._ensure_running()
         number = next(self._numbers)
-        parts = running.streams[number] = asyncio.Queue(KEPT_BACK)
+        parts = running.streams[number] = asyncio.Queue(MAX_BACKLOG)
         try:
-            await self._send(running, {"id": number, "after": after})
+            await self._write(running, {"id": number, "after": after})
             while (part := await parts.get()) is not None:
                 yield part
         finally:
             running.streams.pop(number, None)
             if running.alive:
-                with contextlib.suppress(AskedGone):  # then nobody is left who could go on telling
-                    await self._send(running, {"id": number, "cancel": True})
+                with contextlib.suppress(WorkerLost):  # then the stream has ended too
+                    await self._write(running, {"id": number, "cancel": True})
 
     async def stop(self) -> None:
-        """End the process, as the server's end does."""
+        """End the process, as at the server's end."""
         running, self._running = self._running, None
         if running is None or running.process.stdin is None or running.reader is None:
             return
@@ -111,7 +111,7 @@ class Asking:
         await running.process.wait()
         await running.reader
 
-    async def _there(self) -> _Running:
+    async def _ensure_running(self) -> _Running:
         async with self._starting:
             if self._running is None or not self._running.alive:
                 self._running = await self._start()
@@ -128,42 +128,42 @@ class Asking:
                 start_new_session=True,  # Ctrl-C at the server's terminal is the server's
             )
         except OSError as error:
-            raise AskedGone(f"the process that answers cannot be started: {error}") from error
+            raise WorkerLost(f"the worker process cannot be started: {error}") from error
         running = _Running(process)
         running.reader = asyncio.create_task(self._read(running))
         return running
 
-    async def _send(self, running: _Running, head: dict[str, Any], body: bytes = b"") -> None:
+    async def _write(self, running: _Running, head: dict[str, Any], body: bytes = b"") -> None:
         assert running.process.stdin is not None  # noqa: S101 - it is a pipe
         try:
-            running.process.stdin.write(packed(head, body))
+            running.process.stdin.write(pack(head, body))
             await running.process.stdin.drain()
         except OSError as error:
-            raise AskedGone("the process that answers has ended") from error
+            raise WorkerLost("the worker process has ended") from error
 
     async def _read(self, running: _Running) -> None:
         assert running.process.stdout is not None  # noqa: S101 - it is a pipe
         try:
             while line := await running.process.stdout.readline():
                 head = json.loads(line)
-                self._received(running, head, await running.process.stdout.readexactly(head["length"]))
+                self._receive(running, head, await running.process.stdout.readexactly(head["length"]))
         except (asyncio.IncompleteReadError, ValueError):
-            pass  # it was killed while it wrote
+            pass  # it was killed within a message
         finally:
-            running.gone, wanted = True, running is self._running
-            gone = AskedGone("the process that answers has ended")
+            running.gone, unexpected = True, running is self._running
+            gone = WorkerLost("the worker process has ended")
             for future in running.waiting.values():
                 if not future.done():
                     future.set_exception(gone)
             for parts in running.streams.values():
                 _end(parts)
         code = await running.process.wait()
-        if wanted:
-            self._log.warning("nbdeploy: the process that answers has ended (%s); the next request starts it", code)
+        if unexpected:
+            self._log.warning("nbdeploy: the worker process has ended (%s); the next request restarts it", code)
 
-    def _received(self, running: _Running, head: dict[str, Any], body: bytes) -> None:
+    def _receive(self, running: _Running, head: dict[str, Any], body: bytes) -> None:
         number = head["id"]
-        answer = None if head.get("more") else Answered(head["status"], head["headers"], body)
+        answer = None if head.get("more") else WorkerAnswer(head["status"], head["headers"], body)
         if answer and (future := running.waiting.get(number)) and not future.done():
             future.set_result(answer)
         if parts := running.streams.get(number):
@@ -173,8 +173,8 @@ class Asking:
                 _end(parts)
 
 
-def _end(parts: asyncio.Queue[bytes | Answered | None]) -> None:
-    """The stream ends. One that is full ends at once: its client comes back after the last event that it was sent."""
+def _end(parts: asyncio.Queue[bytes | WorkerAnswer | None]) -> None:
+    """End a stream. A full one ends at once: its client reconnects after the last event that it got."""
     if parts.full():
         while not parts.empty():
             parts.get_nowait()

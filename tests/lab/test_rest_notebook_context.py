@@ -1,4 +1,4 @@
-"""What lies beside a notebook is told of no more than the server's file browser shows, and to nobody else."""
+"""The context of a notebook: only notebooks that the server's file browser shows to this client."""
 
 import json
 
@@ -11,7 +11,7 @@ VALIDATES = "from jupyter_deploy import model, metric\nmetric('accuracy', 0.9)"
 
 
 @pytest.fixture
-def elsewhere(tmp_path):
+def outside(tmp_path):
     """A folder outside of the server's, with a notebook that validates."""
     folder = tmp_path / "of-somebody-else"
     folder.mkdir()
@@ -20,7 +20,7 @@ def elsewhere(tmp_path):
 
 
 @pytest.fixture
-def beside(ask):
+def context_of(ask):
     async def by(path):
         status, document, _ = await ask("POST", "views/notebook_context", None, {"path": path})
         by_query = await ask("GET", "views/notebook_context", {"path": path})
@@ -30,20 +30,20 @@ def beside(ask):
     return by
 
 
-async def test_notebooks_in_the_servers_folder_are_told(beside, jp_root_dir):
+async def test_notebooks_in_the_servers_folder_are_listed(context_of, jp_root_dir):
     notebooks.write(jp_root_dir / "checks.ipynb", VALIDATES)
     for path in ("train.ipynb", str(jp_root_dir / "train.ipynb"), "./sub/../train.ipynb"):
-        status, found = await beside(path)
+        status, found = await context_of(path)
         assert status == 200, found
         assert [one["path"] for one in found["notebooks"]] == [str(jp_root_dir / "checks.ipynb")]
 
 
-async def test_those_elsewhere_are_not(beside, jp_root_dir, elsewhere):
+async def test_notebooks_outside_and_hidden_ones_are_not(context_of, jp_root_dir, outside):
     (jp_root_dir / ".hidden").mkdir()
     notebooks.write(jp_root_dir / ".hidden" / "secret.ipynb", VALIDATES)
-    climbs = "../" * 30 + str(elsewhere / "train.ipynb").lstrip("/")
+    climbs = "../" * 30 + str(outside / "train.ipynb").lstrip("/")
     paths = (
-        str(elsewhere / "train.ipynb"),
+        str(outside / "train.ipynb"),
         climbs,
         ".hidden/train.ipynb",
         "~/train.ipynb",
@@ -52,41 +52,41 @@ async def test_those_elsewhere_are_not(beside, jp_root_dir, elsewhere):
         "/",
     )
     for path in paths:
-        status, found = await beside(path)
+        status, found = await context_of(path)
         assert (status, found["code"]) == (404, "unknown_notebook"), path
         assert "secret" not in json.dumps(found)
 
 
-async def test_a_folder_that_links_to_elsewhere_is_shown_as_the_file_browser_does(beside, jp_root_dir, elsewhere):
-    (elsewhere / "below").mkdir()
-    (jp_root_dir / "linked").symlink_to(elsewhere)
-    (jp_root_dir / "deep").symlink_to(elsewhere / "below")
-    status, found = await beside("linked/train.ipynb")
+async def test_a_link_to_a_folder_outside_is_shown_as_the_file_browser_does(context_of, jp_root_dir, outside):
+    (outside / "below").mkdir()
+    (jp_root_dir / "linked").symlink_to(outside)
+    (jp_root_dir / "deep").symlink_to(outside / "below")
+    status, found = await context_of("linked/train.ipynb")
     assert (status, len(found["notebooks"])) == (200, 1)
-    status, found = await beside("deep/../train.ipynb")  # in the server's folder, and not above where the link leads
+    status, found = await context_of("deep/../train.ipynb")  # in the server's folder, not above the link's target
     assert (status, found["notebooks"]) == (200, [])
 
 
-async def test_hidden_ones_are_where_the_server_shows_hidden_files(beside, jp_root_dir, jp_serverapp):
+async def test_hidden_notebooks_are_listed_if_the_server_shows_hidden_files(context_of, jp_root_dir, jp_serverapp):
     jp_serverapp.contents_manager.allow_hidden = True
     (jp_root_dir / ".hidden").mkdir()
     notebooks.write(jp_root_dir / ".hidden" / "checks.ipynb", VALIDATES)
-    status, found = await beside(".hidden/train.ipynb")
+    status, found = await context_of(".hidden/train.ipynb")
     assert (status, len(found["notebooks"])) == (200, 1)
 
 
-async def test_who_may_not_read_the_contents_is_told_none(beside, jp_serverapp):
+async def test_without_permission_to_read_the_contents_none_is_listed(context_of, jp_serverapp):
     class OfNbdeploy(Allowed):
         def is_authorized(self, handler, user, action, resource):
             return super().is_authorized(handler, user, action, resource) and resource == "nbdeploy"
 
     jp_serverapp.web_app.settings["authorizer"] = OfNbdeploy("read", "write")
-    status, found = await beside("train.ipynb")
+    status, found = await context_of("train.ipynb")
     assert (status, found["code"]) == (403, "forbidden")
     assert "contents" in found["detail"]
 
 
-async def test_a_request_without_a_notebook_says_what_is_wrong(ask):
+async def test_a_request_without_a_notebook_names_the_wrong_field(ask):
     for body in ({}, {"path": 5}):
         status, found, _ = await ask("POST", "views/notebook_context", None, body)
         assert (status, found["errors"][0]["loc"]) == (422, ["path"])

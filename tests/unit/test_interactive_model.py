@@ -1,4 +1,4 @@
-"""Models by hand: what of their servers is left when one does not start."""
+"""Models of an interactive kernel: servers after one that does not start."""
 
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from jupyter_deploy.faces.kernel import interactive_model
 
 @pytest.fixture
 def world(monkeypatch):
-    """Ports whose servers start as they are told; which of them run."""
+    """Ports whose servers start or fail by their tags, and the list of running ones."""
     running = []
 
     @contextmanager
@@ -36,7 +36,7 @@ def world(monkeypatch):
     assert running == []
 
 
-def test_a_server_that_does_not_start_is_ended_at_once_and_one_that_does_stays(world):
+def test_a_server_that_does_not_start_is_ended_and_a_started_one_stays(world):
     ports, running = world
     assert interactive_model._serve("model()", SimpleNamespace(tag="good:1"), None, ports).tag == "good:1"
     for _ in range(2):

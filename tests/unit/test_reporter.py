@@ -1,4 +1,4 @@
-"""What is told of a job while it runs: steps, news of runs, what is printed, and where its process works."""
+"""Events of a running job: steps, progress of runs, output; and the working directory of its process."""
 
 from queue import Queue
 from threading import Event
@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.jobs import gone, shown_request
+from jupyter_deploy.domain.jobs import killed_problem, shown_request
 from jupyter_deploy.domain.requests import DeployRequest, ListRequest, Step
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.validation import Underway
 from jupyter_deploy.faces.server.jobs.folders import folder_of
-from jupyter_deploy.faces.server.jobs.reporter import telling
+from jupyter_deploy.faces.server.jobs.reporter import reporting
 from jupyter_deploy.settings import Settings, load_settings
 from jupyter_deploy.system.output_redirection import lines_of
 from jupyter_deploy.targets.local.settings import LocalSettings
@@ -22,21 +22,21 @@ def underway(cell, state="running", run=0):
     return Underway(run=run, title="checks", state=state, cell=cell, cells=9)
 
 
-def test_steps_are_told_at_once_and_counted_on_from_those_of_the_kernel():
+def test_steps_are_written_at_once_and_numbered_after_those_of_the_kernel():
     heard = Queue()
-    with telling(lambda *news: heard.put(news), before=3) as report:
+    with reporting(lambda *news: heard.put(news), before=3) as report:
         report(Step(number=1, total=2, title="building"))
         assert heard.get(timeout=60) == ("step", {"number": 4, "total": 5, "title": "building"})
 
 
-def test_whoever_reports_does_not_wait_for_the_disk_and_the_end_waits_for_all():
+def test_the_operation_does_not_wait_for_the_disk_and_the_end_waits_for_all_events():
     heard, disk = [], Event()
 
     def tell(_kind, data):
         assert disk.wait(60)
         heard.append(data["number"])
 
-    with telling(tell) as report:
+    with reporting(tell) as report:
         for number in (1, 2, 3):
             report(Step(number=number, total=3, title="building"))
         assert heard == []
@@ -44,15 +44,15 @@ def test_whoever_reports_does_not_wait_for_the_disk_and_the_end_waits_for_all():
     assert heard == [1, 2, 3]
 
 
-def test_that_a_run_began_or_ended_is_told_at_once_and_its_latest_cell_in_any_case():
+def test_start_and_end_of_a_run_are_written_at_once_and_its_latest_cell_in_any_case():
     heard = Queue()
-    with telling(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
+    with reporting(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
         report(underway(0))
         assert heard.get(timeout=60) == ("running", 0)
         for cell in range(1, 8):
             report(underway(cell))
     assert [*heard.queue][-1] == ("running", 7)
-    with telling(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
+    with reporting(lambda kind, data: heard.put((data["state"], data["cell"]))) as report:
         report(underway(8))
         report(underway(9, "pass"))
         while heard.get(timeout=60) != ("pass", 9):
@@ -70,11 +70,11 @@ def test_that_a_run_began_or_ended_is_told_at_once_and_its_latest_cell_in_any_ca
         (b"\xff\n", "\ufffd"),
     ],
 )
-def test_printed_lines_are_shown_as_a_terminal_would_at_the_end(printed, shown):
+def test_printed_lines_are_logged_as_a_terminal_shows_them_at_the_end(printed, shown):
     assert lines_of(printed) == shown
 
 
-def test_a_request_is_shown_without_secret_parameters_however_they_are_written():
+def test_a_request_is_shown_without_secret_parameters_in_any_form():
     request = {
         "parameter": {"api_key": "x", "rows": 5},
         "matrix": ["password=a,b", "seed=1,2"],
@@ -103,7 +103,7 @@ def test_a_request_is_shown_without_secret_parameters_however_they_are_written()
         ("rows: 5\nmax_tokens: 7", "rows: 5\nmax_tokens: 7"),
     ],
 )
-def test_of_parameters_in_yaml_no_secret_is_shown_however_it_is_laid_out(given, shown):
+def test_no_secret_of_yaml_parameters_is_shown_in_any_layout(given, shown):
     assert shown_request({"parameters_yaml": [given]}) == {"parameters_yaml": [shown]}
 
 
@@ -113,7 +113,7 @@ def notebook(tmp_path):
     return tmp_path / "train.ipynb"
 
 
-def test_a_job_works_in_the_folder_of_its_notebook_or_of_the_one_that_its_snapshot_came_from(notebook):
+def test_a_job_works_in_the_folder_of_its_notebook_or_of_its_snapshots_notebook(notebook):
     source = SimpleNamespace(notebook=str(notebook))
     known = SimpleNamespace(manifest=SimpleNamespace(provenance=SimpleNamespace(source=source)))
     store = SimpleNamespace(remembered=lambda tag: known if tag == "churn:abc" else None)
@@ -127,7 +127,7 @@ def test_a_job_works_in_the_folder_of_its_notebook_or_of_the_one_that_its_snapsh
     assert folder_of(ListRequest(), store) is None
 
 
-def test_beside_a_notebook_only_what_must_hold_of_a_model_is_read(tmp_path, monkeypatch):
+def test_only_the_validations_of_a_notebooks_nbdeploy_yaml_are_read(tmp_path, monkeypatch):
     monkeypatch.setenv("NBDEPLOY_PORT", "8999")
     file = tmp_path / "nbdeploy.yaml"
     file.write_text(
@@ -145,7 +145,7 @@ def test_beside_a_notebook_only_what_must_hold_of_a_model_is_read(tmp_path, monk
     assert load_settings(notebook_folder=tmp_path).validate == ()
 
 
-def test_what_is_said_of_a_killed_job_names_its_step():
+def test_the_problem_of_a_killed_job_names_its_step():
     job = SimpleNamespace(state="running", step="starting churn", kernel=None)
-    assert "during the step “starting churn”" in gone(job).detail
-    assert "“" not in gone(SimpleNamespace(state="running", step="", kernel=None)).detail
+    assert "during the step “starting churn”" in killed_problem(job).detail
+    assert "“" not in killed_problem(SimpleNamespace(state="running", step="", kernel=None)).detail

@@ -1,4 +1,4 @@
-"""What is told of a capture whose very snapshot was stored before."""
+"""The manifest of a capture whose snapshot is already stored."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,26 +14,26 @@ OLD = snapshot(notes=("it is in train mode",), cells=["a = 1"])
 NEW = snapshot(cells=["a = 1", "b = 2"], variable="other").manifest
 
 
-def told(manifest):
+def provenance(manifest):
     return manifest.notes, manifest.provenance.cells, manifest.provenance.source.variable
 
 
-def test_an_unchanged_model_is_told_of_as_it_is_now():
+def test_an_unchanged_model_has_its_current_notes_and_cells():
     staged = Staged(folder=Path(), manifest=NEW, fingerprint="0")
     capturer = SimpleNamespace(
         stage=lambda *_: staged, replay=lambda *_: staged, keep=lambda *_: OLD, discard=lambda _: None
     )
     ports = SimpleNamespace(capturer=capturer, store=SimpleNamespace(remember=None))
     found = capture(None, "tumour", DeployRequest(), ports, lambda *_: None)
-    assert told(found.manifest) == ((), ("a = 1", "b = 2"), "clf"), "where it came from stays as it was stored"
+    assert provenance(found.manifest) == ((), ("a = 1", "b = 2"), "clf"), "the source stays as it was stored"
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_so_it_is_where_a_notebook_ran_headless(is_new):
+def test_an_unchanged_model_of_a_headless_notebook_has_them_too(is_new):
     document = {"tag": OLD.tag, **(retold(NEW) if is_new else {})}
     notebooks = SimpleNamespace(run=lambda *_, **__: {SNAPSHOT_MIME: document})
     ports = SimpleNamespace(notebooks=notebooks, store=SimpleNamespace(remembered=lambda _: OLD))
     request = DeployRequest(source="train.ipynb", model="clf")
     found = capture_in_notebook(request, "tumour", ports, lambda *_: None)
     expected = ((), ("a = 1", "b = 2")) if is_new else (OLD.manifest.notes, ("a = 1",))
-    assert told(found.manifest)[:2] == expected, "a kernel with a former version does not say it"
+    assert provenance(found.manifest)[:2] == expected, "a kernel with a former version does not send them"

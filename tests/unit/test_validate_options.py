@@ -1,4 +1,4 @@
-"""What people write for ``validate``: parameters, matrices, selections; and what notebooks' words ask for."""
+"""Options of ``validate``: parameters, matrices, selections; and the calls that notebooks contain."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from jupyter_deploy.domain.validation.parameters import combinations, parse_matr
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.selection import parse_selection
 from jupyter_deploy.domain.validation.validation import titles
-from jupyter_deploy.faces.arguments import joined, parse_line, request_from
+from jupyter_deploy.faces.arguments import join_pairs, parse_line, request_from
 
 
 def test_parameters_are_read_as_papermills_command_line_reads_them():
@@ -35,18 +35,18 @@ def test_parameters_are_read_as_papermills_command_line_reads_them():
     assert [type(value) for value in found] == [type(papermill._resolve_type(text)) for text in texts]
 
 
-def test_of_one_parameter_that_stands_twice_the_last_counts():
+def test_the_last_of_repeated_parameters_counts():
     assert parse_parameters(["rows=1", "rows=2"]) == {"rows": 2}
     assert parse_parameters({"rows": [1, 2]}) == {"rows": [1, 2]}
 
 
 @pytest.mark.parametrize("text", ["rows", "=3", "two words=3", "1st=3"])
-def test_what_is_not_key_equals_value_is_refused_with_an_example(text):
+def test_a_parameter_without_key_or_value_is_refused_with_an_example(text):
     with pytest.raises(InvalidInput, match="KEY=VALUE"):
         parse_parameters([text])
 
 
-def test_a_matrix_gives_one_run_a_combination():
+def test_a_matrix_gives_one_run_per_combination():
     matrix = parse_matrix(["seed=1,2", "model=a, b"])
     assert matrix == {"seed": [1, 2], "model": ["a", "b"]}
     assert combinations(matrix) == [
@@ -60,7 +60,7 @@ def test_a_matrix_gives_one_run_a_combination():
     ("texts", "why"),
     [(["seed"], "KEY=VALUE"), (["seed="], "empty"), (["seed=1,,2"], "empty"), (["seed=1", "seed=2"], "twice")],
 )
-def test_a_matrix_that_cannot_be_is_refused(texts, why):
+def test_an_invalid_matrix_is_refused(texts, why):
     with pytest.raises(InvalidInput, match=why):
         parse_matrix(texts)
 
@@ -77,7 +77,7 @@ def test_a_matrix_that_cannot_be_is_refused(texts, why):
         ("'[seed=1]'", ["price.ipynb [seed=1]"]),
     ],
 )
-def test_a_selection_is_true_of_words_in_titles_and_tags_whatever_their_case(expression, selected):
+def test_a_selection_matches_words_in_titles_and_tags_in_any_case(expression, selected):
     runs = {"price.ipynb [seed=1]": (), "Prices-slow.ipynb [seed=2]": ("slow",), "text.ipynb": ("Nightly",)}
     true_of = parse_selection(expression)
     assert [title for title, tags in runs.items() if true_of((title, *tags))] == selected
@@ -94,7 +94,7 @@ def test_a_wrong_selection_is_refused_with_the_place(expression, at):
 
 def test_the_two_token_form_is_papermills():
     def pairs(*tokens):
-        return joined(ValidateRequest, tokens)
+        return join_pairs(ValidateRequest, tokens)
 
     assert pairs("a.ipynb", "-p", "rows", "5", "b.ipynb") == ["a.ipynb", "-p", "rows=5", "b.ipynb"]
     assert pairs("-p", "rows=5", "b.ipynb") == ["-p", "rows=5", "b.ipynb"]
@@ -102,12 +102,12 @@ def test_the_two_token_form_is_papermills():
     assert pairs("-p", "formula", "y=a*x") == ["-p", "formula=y=a*x"]
     assert pairs("-p") == ["-p"]
     assert pairs("-y", "rows", "5") == ["-y", "rows", "5"]
-    assert joined(DeployRequest, ["-x", "rows", "5"]) == ["-x", "rows", "5"]
+    assert join_pairs(DeployRequest, ["-x", "rows", "5"]) == ["-x", "rows", "5"]
     request, _ = parse_line("deploy_validate", ValidateRequest, ["a.ipynb", "-p", "rows", "5", "-p", "seed=1"])
     assert parse_parameters(request.parameter) == {"rows": 5, "seed": 1}
 
 
-def test_in_python_a_single_text_and_a_mapping_will_do(tmp_path):
+def test_in_python_a_single_text_and_a_mapping_are_accepted(tmp_path):
     request = request_from(
         ValidateRequest,
         {
@@ -124,7 +124,7 @@ def test_in_python_a_single_text_and_a_mapping_will_do(tmp_path):
     assert request_from(ValidateRequest, {"parameter": "rows=5"}).parameter == ("rows=5",)
 
 
-def test_runs_are_called_by_as_much_of_their_path_as_tells_them_apart():
+def test_runs_are_named_by_the_shortest_distinct_part_of_their_path():
     runs = [("/p/a/checks.ipynb", {"seed": 1}), ("/p/b/checks.ipynb", {}), ("/p/text.ipynb", {"x": "y" * 60})]
     first, second, third = titles(runs)
     assert (first, second) == ("a/checks.ipynb [seed=1]", "b/checks.ipynb")
@@ -144,7 +144,7 @@ def test_runs_are_called_by_as_much_of_their_path_as_tells_them_apart():
         'source(Sys.getenv("NBDEPLOY_R")); y <- model_predict(X)',
     ],
 )
-def test_a_notebook_that_asks_for_the_model_is_known_by_its_words(source):
+def test_a_notebook_that_calls_the_model_is_recognised(source):
     assert asks_for("model", source)
 
 
@@ -157,7 +157,7 @@ def test_a_notebook_that_asks_for_the_model_is_known_by_its_words(source):
         "modelling = 1",
     ],
 )
-def test_a_model_of_the_notebooks_own_is_not_taken_for_ours(source):
+def test_a_notebooks_own_model_function_is_not_taken_for_ours(source):
     assert not asks_for("model", source)
 
 
@@ -169,6 +169,6 @@ def test_a_model_of_the_notebooks_own_is_not_taken_for_ours(source):
         'live <- jsonlite::stream_in(file(Sys.getenv("NBDEPLOY_RECORDED")))',
     ],
 )
-def test_a_notebook_that_asks_for_recorded_requests_is_known_by_its_words(source):
+def test_a_notebook_that_calls_recorded_is_recognised(source):
     assert asks_for("recorded", source)
     assert not asks_for("recorded", "recorded = 5\nfrom jupyter_deploy import metric")

@@ -1,11 +1,11 @@
-"""What a validation notebook's cells show when they are run by hand."""
+"""The output of a validation notebook's cells in an interactive kernel."""
 
 import subprocess
 import sys
 from types import SimpleNamespace
 
 from jupyter_deploy.domain.release.endpoint import Traffic
-from jupyter_deploy.faces.kernel.interactive_model import told
+from jupyter_deploy.faces.kernel.interactive_model import served_line
 
 CELLS = """
 from IPython.core.interactiveshell import InteractiveShell
@@ -19,21 +19,22 @@ shell.run_cell("check('', True)")
 
 def test_an_error_is_shown_at_the_cells_own_line_without_this_packages():
     ended = subprocess.run([sys.executable, "-c", CELLS], capture_output=True, text=True, timeout=60, check=True)
-    said = ended.stdout
-    assert [line for line in said.splitlines() if "-> " in line] == [
+    output = ended.stdout
+    assert [line for line in output.splitlines() if "-> " in line] == [
         "----> 2 metric('a b', 1)",
         "----> 1 twice()",
         "----> 3     metric('a', rows=[1, 'x'])",
         "----> 1 check('', True)",
     ]
-    assert "jupyter_deploy/" not in said + ended.stderr
-    assert "InvalidInput: 'a b' cannot name a metric\n→ gates name it" in said
+    assert "jupyter_deploy/" not in output + ended.stderr
+    assert "InvalidInput: 'a b' cannot name a metric\n→ gates name it" in output
 
 
-def test_which_model_it_is_is_said_with_its_role():
+def test_the_line_of_a_served_model_names_its_role():
     traffic = Traffic(stable="churn:1", shadows={"churn:2": 100.0})
     store = SimpleNamespace(endpoint=lambda _: SimpleNamespace(traffic=traffic))
-    assert told("model()", "churn:2", "churn", store) == "model(): churn:2, shadow of churn, served for this kernel"
-    assert told("reference()", "churn:1", "churn", store).startswith("reference(): churn:1, stable of churn, served")
-    assert told("model()", "churn:0", "churn", store).startswith("model(): churn:0, idle release of churn, served")
-    assert told("model()", "churn:0", None, store) == "model(): churn:0, served for this kernel"
+    served = "served for this kernel"
+    assert served_line("model()", "churn:2", "churn", store) == f"model(): churn:2, shadow of churn, {served}"
+    assert served_line("reference()", "churn:1", "churn", store) == f"reference(): churn:1, stable of churn, {served}"
+    assert served_line("model()", "churn:0", "churn", store) == f"model(): churn:0, idle release of churn, {served}"
+    assert served_line("model()", "churn:0", None, store) == f"model(): churn:0, {served}"

@@ -116,9 +116,9 @@ class _Parts:
 
     @cached_property
     def truth(self) -> GroundTruth:
-        from .records.ground_truth import RecordedTruth
+        from .records.ground_truth import RecordedGroundTruth
 
-        return RecordedTruth(self.home)
+        return RecordedGroundTruth(self.home)
 
     @cached_property
     def client(self) -> Client:

@@ -208,9 +208,9 @@ export interface CompareRequest {
 /**
  * A candidate against stable.
  *
- * A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row where stable answered; a
+ * A shadow is compared on the same requests (``paired``), joined by ``pair_id`` and row if stable answered; a
  * canary answers other requests than stable, so its figures are unpaired. All intervals hold at every look
- * (``domain.sequential``).
+ * (``domain.evidence.sequential``).
  *
  * Attributes
  * ----------
@@ -228,14 +228,14 @@ export interface CompareRequest {
  *     its rows are not independent. Numbers agree within ``relative_tolerance`` of stable's or
  *     ``absolute_tolerance``.
  * agreement_course
- *     How the agreement and its interval came to be what they are: at most 100 looks, evenly over the requests, the
- *     last one being ``agreement``.
+ *     The course of the agreement and its interval: at most 100 looks, evenly over the requests, the last one being
+ *     ``agreement``.
  * refusal_rate
  *     Share of the pairs in which stable answered with 200 and the candidate refused the input (paired only).
  * relative_difference
- *     Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, where answers hold
- *     floating-point numbers (paired only). Each request has the same weight. A row that differs otherwise counts
- *     as 2, the largest possible.
+ *     Quantiles (p50, p90, p99, max) of ``|candidate - stable| / max(|candidate|, |stable|)``, if answers hold
+ *     floating-point numbers (paired only). Each request has the same weight. A row with another kind of difference
+ *     counts as 2, the largest possible.
  * error_difference, latency_difference_ms
  *     Candidate minus stable; latency by the median of the paired differences, or of the medians if unpaired.
  * answer_shares
@@ -243,10 +243,10 @@ export interface CompareRequest {
  * verdict
  *     ``inconclusive`` while there is too little evidence, else ``agrees`` or ``differs`` (see ``reason``).
  * recommendation
- *     ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to answer otherwise, which
- *     only a person can judge; ``wait``: more requests will tell.
+ *     ``promote``: shown to be no worse; ``stop``: shown to be worse; ``decide``: shown to give other answers, which
+ *     only a person can judge; ``wait``: more requests are needed.
  * requirements
- *     What was required, with its outcome.
+ *     The requirements with their outcomes.
  */
 export interface Comparison {
   endpoint: string;
@@ -260,7 +260,7 @@ export interface Comparison {
   mirrored: number;
   overflowed: number;
   /**
-   * The share of the requests that is recorded now: counts are of what is recorded.
+   * The share of the requests that is recorded now: counts are of recorded requests.
    */
   record_sample: number;
   coverage: Estimate | null;
@@ -293,7 +293,7 @@ export interface Comparison {
     [k: string]: number;
   };
   sides: {
-    [k: string]: SideSummary;
+    [k: string]: VariantSummary;
   };
   error_difference: Estimate | null;
   latency_difference_ms: Estimate | null;
@@ -306,7 +306,7 @@ export interface Comparison {
   requirements: Requirement[];
   stochastic: boolean;
   /**
-   * What the records do not hold, in words.
+   * Messages about missing, sampled and redacted data.
    */
   notes: string[];
   /**
@@ -315,7 +315,7 @@ export interface Comparison {
   skipped_lines: number;
 }
 /**
- * A figure with its interval; ``n`` is what it was estimated from.
+ * A figure with its interval; ``n`` is the number of observations.
  */
 export interface Estimate {
   value: number;
@@ -328,7 +328,7 @@ export interface Interval {
   level: number;
 }
 /**
- * What was known of a share when so many requests had been compared, the last of them at ``ts``.
+ * The estimate of a share after a number of compared requests, the last of them at ``ts``.
  */
 export interface Look {
   requests: number;
@@ -336,7 +336,7 @@ export interface Look {
   estimate: Estimate;
 }
 /**
- * One row on which stable and the candidate do not agree.
+ * One row on which stable and the candidate disagree.
  */
 export interface Flip {
   pair_id: string;
@@ -348,13 +348,13 @@ export interface Flip {
   candidate: unknown;
 }
 /**
- * One side of a comparison on its own.
+ * One release of a comparison on its own.
  *
  * ``error_rate`` counts answers of 500 and above. Latencies in milliseconds, as measured inside the release.
  * ``answers`` counts the most frequent answers (labels), or holds ``quantiles`` (numbers). ``latencies`` is the whole
  * distribution, in steps of a tenth.
  */
-export interface SideSummary {
+export interface VariantSummary {
   release: string;
   requests: number;
   rows: number;
@@ -362,7 +362,7 @@ export interface SideSummary {
   error_rate: Estimate | null;
   latency_p50_ms: number | null;
   latency_p95_ms: number | null;
-  latencies: Within[];
+  latencies: LatencyShare[];
   answers: {
     [k: string]: number;
   };
@@ -371,18 +371,18 @@ export interface SideSummary {
   };
 }
 /**
- * The share of a side's answers that took at most so long.
+ * The share of a release's answers that took at most ``ms``.
  */
-export interface Within {
+export interface LatencyShare {
   ms: number;
   share: number;
 }
 /**
- * What was required of a comparison, and whether it was shown.
+ * A requirement of a comparison and its outcome.
  *
- * ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong one;
- * ``undecided``: neither, or there is no such figure, and ``why`` says so. A count (``pairs``) has no interval: it may
- * still grow.
+ * ``met``: the whole interval is on the right side; ``not met``: the whole interval is on the wrong side;
+ * ``undecided``: neither, or the figure is missing, and ``why`` gives the reason. A count (``pairs``) has no interval:
+ * it may still grow.
  */
 export interface Requirement {
   expression: string;
@@ -1477,35 +1477,35 @@ export interface ExampleGuess {
   words: string;
 }
 /**
- * What was told of an endpoint's answers, and how much of it could be joined with them.
+ * Counts of an endpoint's feedback, and how much of it is joined to the answers.
  *
- * ``posted = joined + repeated + ambiguous + unknown``: each line that is kept is counted once.
+ * ``posted = joined + repeated + ambiguous + unknown``: each stored line is counted once.
  *
  * Attributes
  * ----------
  * accepted
- *     Sent by this call, and written down.
+ *     Items that this call sent and the endpoint stored.
  * posted
- *     Lines that are kept, of all time.
+ *     Stored lines, of all time.
  * joined
- *     The last word on a row that stable or the canary answered.
+ *     The latest values of rows that stable or the canary answered.
  * late
- *     Those of the joined ones that came more than a day after the answer (``LATE``).
+ *     Joined values that arrived more than a day after the answer (``LATE``).
  * repeated
- *     Earlier words on a row of which another one was told later, which counts.
+ *     Earlier values of rows that have a later one.
  * ambiguous
- *     Several requests of one id were answered: which one is meant cannot be known, so it is joined with none.
+ *     Values whose request id belongs to several answered requests; they are joined to none.
  * unknown
- *     No answer with this id and row is on record: not yet, no longer (purged, cleared away), or never. It is kept,
- *     and joins when the record turns up.
+ *     Values without a record of this id and row: not yet, no longer (purged, cleared), or never. They are stored,
+ *     and are joined once the record exists.
  * rows_with_truth
- *     Joined rows of which the actual value is known: those that were not taken back.
+ *     Joined rows with an actual value that was not withdrawn.
  * releases
- *     How many of these rows each release answered, shadows too.
+ *     The number of these rows that each release answered, shadows too.
  * unreadable
- *     Lines that a kill had torn, or that hold something else.
+ *     Lines that a kill truncated, or that are invalid.
  * removed
- *     Lines that were purged or cleared away, ever.
+ *     Lines that were ever purged or cleared.
  */
 export interface Feedback {
   endpoint: string;
@@ -2285,9 +2285,9 @@ export interface Reconciled {
  * One logged inference, written by the release that answered.
  *
  * ``pair_id`` is the gateway's own unique id, the same in stable's and the shadows' records of one request
- * (None: the request did not come through the gateway). ``role`` is the role in which it was asked; ``probe`` is
+ * (None: the request did not come through the gateway). ``role`` is the release's role at that moment; ``probe`` is
  * the check at a start. ``inputs`` and ``outputs`` are the instances and the predictions, without the values of the
- * columns in ``redacted``. Of so many of the requests as ``sample`` says there is a record.
+ * columns in ``redacted``. ``sample`` is the share of the requests that was recorded.
  */
 export interface Record {
   request_id: string;

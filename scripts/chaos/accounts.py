@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_deploy.records import ledger
-from jupyter_deploy.records.records import COLUMNS, LEDGER_COLUMNS, database, fetched, lines_of, segments
+from jupyter_deploy.records.records import COLUMNS, LEDGER_COLUMNS, database, fetch_rows, lines_of, segments
 from jupyter_deploy.records.segments import data_folder, reading
 
 _ASKED = {
@@ -124,7 +124,7 @@ class Books:
             SELECT c.status, c.flags, s.pair_id IS NOT NULL, count(*) FROM copies c
             LEFT JOIN shadows s USING (pair_id, release) GROUP BY ALL
         """):
-            words = "recorded" if recorded else ledger.in_words(status, flags)
+            words = "recorded" if recorded else ledger.failure_reason(status, flags)
             found[words] = found.get(words, 0) + count
         return found
 
@@ -133,7 +133,7 @@ class Books:
         answered = self._rows(
             "SELECT pair_id, status, flags FROM copies ANTI JOIN shadows USING (pair_id, release) ORDER BY pair_id"
         )
-        without = [pair for pair, *why in answered if ledger.in_words(*why) == ledger.NO_RECORD]
+        without = [pair for pair, *why in answered if ledger.failure_reason(*why) == ledger.NO_RECORD]
         return [f"copy {pair} was {ledger.NO_RECORD}" for pair in without] + self._told("""
             SELECT 'copy ' || pair_id || ' has ' || count(*) || ' lines in the ledger' FROM copies
             GROUP BY pair_id, release HAVING count(*) > 1
@@ -174,7 +174,7 @@ class Books:
         return sorted(text for (text,) in self._rows(query))
 
     def _rows(self, query: str, values: Any = None) -> list[tuple[Any, ...]]:
-        return fetched(self._connection, query, values)
+        return fetch_rows(self._connection, query, values)
 
 
 @contextmanager
@@ -185,7 +185,7 @@ def opened(home: Path, endpoint: str, asked: Path) -> Iterator[Books]:
         read = "CREATE TABLE asked AS FROM read_csv(?, delim='\t', header=false, nullstr='\\N', quote='', columns=?)"
         connection.execute(read, [str(asked), _ASKED])
         records, ledgers = segments(home, endpoint), ledger.files(home, "shadow")
-        fetched(connection, f"CREATE TABLE records AS FROM {lines_of(records, _RECORDS)}")
-        fetched(connection, f"CREATE TABLE copies AS FROM {lines_of(ledgers, _COPIES)} WHERE pair_id IS NOT NULL")
+        fetch_rows(connection, f"CREATE TABLE records AS FROM {lines_of(records, _RECORDS)}")
+        fetch_rows(connection, f"CREATE TABLE copies AS FROM {lines_of(ledgers, _COPIES)} WHERE pair_id IS NOT NULL")
         connection.execute(_VIEWS)
         yield Books(connection)

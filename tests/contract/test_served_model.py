@@ -212,7 +212,7 @@ def test_a_model_that_ends_its_process_is_reported_and_its_calls_are_kept(captur
         with pytest.raises(TargetError, match="no longer answers"):
             model("end", 1)
         until(lambda: server._process.poll() is not None)
-        with pytest.raises(StartFailed, match=r"ended \(exit code 3\) while it was asked[\s\S]*asked to end"):
+        with pytest.raises(StartFailed, match=r"ended \(exit code 3\) during a request[\s\S]*asked to end"):
             server.check()
         assert len(server.calls("01").calls) == 1
         with pytest.raises(TargetError, match="no longer answers"):

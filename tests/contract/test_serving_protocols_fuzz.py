@@ -41,22 +41,22 @@ def spoken(tmp_path_factory):
 
 def asked(spoken, name, path, content, **headers):
     """Return the number of rows; None: refused, in the protocol's own form."""
-    asking = spoken[name].found(path.format(name))
+    adapter = spoken[name].adapter_at(path.format(name))
     named = [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
     request = Request(dict(named), LIMIT)
     refused = None
     try:
-        question = asking.question(unpacked(content, request), request)
+        parsed = adapter.parse(unpacked(content, request), request)
     except Problem as problem:
         refused = problem
     except InvalidInstances as invalid:
         refused = Problem(422, str(invalid), invalid.errors)
     if refused is None:
-        json.loads(question.inputs) if isinstance(question.inputs, bytes) else json.dumps(question.inputs)
-        return question.rows
-    told = asking.problem(refused, "r")
-    assert 400 <= told.status == refused.status < 500
-    assert json.loads(told.body)["detail"]
+        json.loads(parsed.inputs) if isinstance(parsed.inputs, bytes) else json.dumps(parsed.inputs)
+        return parsed.rows
+    response = adapter.problem(refused, "r")
+    assert 400 <= response.status == refused.status < 500
+    assert json.loads(response.body)["detail"]
     return None
 
 
@@ -168,8 +168,8 @@ def test_documents(spoken, name, path):
     length=st.sampled_from(["", "0", "10", "-1", "x", "9" * 20]),
 )
 def test_bytes(spoken, path, content, kind, encoding, length):  # noqa: PLR0917  what hypothesis gives
-    told = {"inference_header_content_length": length} if length else {}
-    asked(spoken, "frame", path, content, content_type=kind, content_encoding=encoding, **told)
+    headers = {"inference_header_content_length": length} if length else {}
+    asked(spoken, "frame", path, content, content_type=kind, content_encoding=encoding, **headers)
 
 
 @pytest.mark.parametrize("name", ["frame", "array", "list", "nested", "call"])

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_deploy.records.ledger import PLACE_SQL
+from jupyter_deploy.records.ledger import SAMPLE_POSITION_SQL
 from jupyter_deploy.serving.dispatch.outcomes import Outcome
 from jupyter_deploy.serving.dispatch.parsed_request import Raw
 from jupyter_deploy.serving.telemetry.recording import EVERYTHING, Recording, place_of, recording
@@ -62,7 +62,7 @@ def test_the_ledger_computes_the_same_sample():
     ids = [random.Random(number).randbytes(16).hex() for number in range(500)] + ["", "é"]
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE ledger AS SELECT unnest(?::VARCHAR[]) AS pair_id", [ids])
-        found = connection.execute(f"SELECT {PLACE_SQL} FROM ledger").fetchall()
+        found = connection.execute(f"SELECT {SAMPLE_POSITION_SQL} FROM ledger").fetchall()
     assert [place for (place,) in found] == [place_of(one) for one in ids]
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
-from jupyter_deploy.domain.jobs import gone, told
+from jupyter_deploy.domain.jobs import gone, shown_request
 from jupyter_deploy.domain.requests import DeployRequest, ListRequest, Step
 from jupyter_deploy.domain.validation.requests import ValidateRequest
 from jupyter_deploy.domain.validation.validation import Underway
@@ -82,7 +82,7 @@ def test_a_request_is_shown_without_secret_parameters_however_they_are_written()
         "trust": True,
         "source": None,
     }
-    assert told(request) == {
+    assert shown_request(request) == {
         "parameter": {"api_key": "(hidden)", "rows": 5},
         "matrix": ["password=(hidden)", "seed=1,2"],
         "parameters_yaml": ["token: (hidden)"],
@@ -104,7 +104,7 @@ def test_a_request_is_shown_without_secret_parameters_however_they_are_written()
     ],
 )
 def test_of_parameters_in_yaml_no_secret_is_shown_however_it_is_laid_out(given, shown):
-    assert told({"parameters_yaml": [given]}) == {"parameters_yaml": [shown]}
+    assert shown_request({"parameters_yaml": [given]}) == {"parameters_yaml": [shown]}
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class Sklearn(Framework):
         return steps if type(steps) is list else ()
 
     def chooses_columns(self, model: Any) -> bool:
-        """A ColumnTransformer does; other libraries' estimators, such as LightGBM's, go by position without a message."""
+        """Whether a model may select its columns by name: ColumnTransformers do, LightGBM uses the position."""
         return type(model).__module__.partition(".")[0] == "sklearn"
 
     def features(self, model: Any) -> tuple[str, ...] | None:

@@ -48,12 +48,12 @@ def capture_for(job_id: str, shell: Any, ports: Ports, notebook: str | None = No
     """
     jobs = ports.jobs
     try:
-        job = jobs.capturing(job_id, os.getpid())
+        job = jobs.start_capture(job_id, os.getpid())
     except DeployError as error:  # it is another's, it was cancelled, or there is none
         return {"job": job_id, "state": "failed", "problem": problem_of(error).model_dump(mode="json")}
     try:
         snapshot = _captured(job, shell, ports, _here(job.notebook, notebook))
-        jobs.captured(job_id, snapshot.tag, sys.executable)
+        jobs.finish_capture(job_id, snapshot.tag, sys.executable)
     except KeyboardInterrupt:
         ended = jobs.end(job_id, "cancelled", problem=_INTERRUPTED)
         return {"job": job_id, "state": ended.state}
@@ -78,12 +78,12 @@ def _captured(job: Job, shell: Any, ports: Ports, notebook: Path | None) -> Snap
 
     def report(told: Step | Underway) -> None:
         if isinstance(told, Step):
-            ports.jobs.tell(job.id, "step", told.model_dump(mode="json"))
+            ports.jobs.add_event(job.id, "step", told.model_dump(mode="json"))
 
     def log(text: str) -> None:
         (shown,) = ports.notebooks.masked([text])
         with contextlib.suppress(DeployError):  # what cannot be told stops nothing
-            ports.jobs.tell(job.id, "log", {"text": shown})
+            ports.jobs.add_event(job.id, "log", {"text": shown})
 
     with disk_faults(), redirect_output(log), _redirected(), _interruptible(ports.jobs, job.id):
         live = live_from_expressions(shell, request.source, request, notebook=notebook)

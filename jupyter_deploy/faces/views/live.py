@@ -26,7 +26,7 @@ def live(request: LiveRequest, ports: Ports) -> LiveView:
     # Whole steps of the clock: who looks again within one sees the same spans, and none that is half over.
     until = datetime.fromtimestamp(now().timestamp() // _LENGTHS[0] * _LENGTHS[0], UTC)
     since = until - max(1, asked // seconds) * every
-    spans = ports.log.spans(endpoint.name, since=since, until=until, every=every)
+    spans = ports.log.time_series(endpoint.name, since=since, until=until, every=every)
     return LiveView(
         charts=live_charts(spans, since=since, until=until, every=every),
         minutes=request.minutes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..protocols import Protocols
-from ..protocols.columnar import TYPES as TABLES
+from ..protocols.media_types import TABLES
 from ..snapshot import Model
 
 _EXAMPLES = 3  # instances of the example

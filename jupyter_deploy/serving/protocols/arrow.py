@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ..asgi.body import too_large
 from ..asgi.problems import Problem
 from .arrow_messages import announced, announced_in_file
-from .columnar import FILE, PARQUET
+from .media_types import FILE, PARQUET
 
 _TYPES = pa.types
 

@@ -16,18 +16,12 @@ from ..asgi.problems import Problem
 from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
 from ..values.json_values import to_json
+from .media_types import JSON, TABLES
 from .request import Request
 from .tables import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-STREAM = "application/vnd.apache.arrow.stream"
-FILE = "application/vnd.apache.arrow.file"
-PARQUET = "application/vnd.apache.parquet"
-TYPES = (STREAM, FILE, PARQUET)
-
-JSON = "application/json"
 
 COLUMN = "prediction"
 
@@ -81,8 +75,8 @@ class Columnar:
         if b"vnd.apache" not in accept and request.headers.get(b"content-type") == b"application/json":
             return None  # the common case; the negotiation below is slow
         sent = request.media_type
-        default = sent if sent in TYPES else JSON
-        kind = request.preferred([default, *(kind for kind in (*TYPES, JSON) if kind != default)]) or default
+        default = sent if sent in TABLES else JSON
+        kind = request.preferred([default, *(kind for kind in (*TABLES, JSON) if kind != default)]) or default
         if kind == JSON:
             return None
         _installed()

@@ -14,7 +14,8 @@ from ..asgi.messages import Response
 from ..asgi.problems import Problem
 from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
-from .columnar import TYPES, Columnar
+from .columnar import Columnar
+from .media_types import TABLES
 from .plain import is_json, unknown_type
 from .protocol import as_predictions
 from .request import Request
@@ -42,7 +43,7 @@ class Invocations:
             return self._decoder.instances(self._from_json(body.parse(content)))
         if request.media_type == CSV:
             return self._decoder.instances(self._from_csv(content, request))
-        if request.media_type in TYPES:
+        if request.media_type in TABLES:
             return self._columnar.parse(content, request)
         raise unknown_type(request, "JSON ('content-type: application/json'), CSV ('text/csv'), Arrow or Parquet")
 

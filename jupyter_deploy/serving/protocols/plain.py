@@ -9,7 +9,8 @@ from ..asgi.messages import Response
 from ..asgi.problems import Problem
 from ..dispatch.parsed_request import ParsedRequest, Raw
 from ..values.decoding import Decoder
-from .columnar import TYPES, Columnar
+from .columnar import Columnar
+from .media_types import TABLES
 from .protocol import as_predictions, with_error
 from .request import Request
 
@@ -24,7 +25,7 @@ class Predict:
     def parse(self, content: bytes, request: Request) -> ParsedRequest:
         if is_json(request):
             return self._decoder.json(content)
-        if request.media_type in TYPES:
+        if request.media_type in TABLES:
             return self._columnar.parse(content, request)
         raise unknown_type(request, "JSON, with the header 'content-type: application/json', Arrow or Parquet")
 

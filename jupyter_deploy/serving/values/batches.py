@@ -147,18 +147,3 @@ class PolarsFrames(Batches):
 
     def _joined(self, contents: Sequence[Any]) -> Any:
         return sys.modules["polars"].concat(contents)
-
-
-def batches_of(codec: Codec) -> Batches:
-    """Return the batches of a codec's container."""
-    match codec.container:
-        case "array" | "tensor":
-            return Arrays(codec)
-        case "frame" if hasattr(codec.prototype, "collect_schema"):
-            return PolarsFrames(codec)
-        case "frame":
-            from .blocks import Frames  # pandas only where a model takes it
-
-            return Frames(codec)
-        case _:
-            return Batches(codec)

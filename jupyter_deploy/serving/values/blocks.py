@@ -16,7 +16,7 @@ from .frames import FrameBuilder, block_of, joined
 from .msgspec_types import NoFastPath, msgspec_type, row_struct
 from .numeric import Numbers, are_numbers
 from .pydantic_schemas import FORMAT_READERS
-from .value_types import is_value_type
+from .value_types import is_value_type, object_readers
 
 
 class Frames(Batches):
@@ -26,7 +26,7 @@ class Frames(Batches):
         prototype, value_types = codec.prototype, {}
         if is_value_type(prototype, "frame"):
             _, prototype, value_types = prototype
-        self._builder = FrameBuilder(prototype, value_types)
+        self._builder = FrameBuilder(prototype, object_readers(value_types))
         properties = codec.schema.get("properties", {})
         together: dict[Any, list[int]] = {}
         others: list[int] = []

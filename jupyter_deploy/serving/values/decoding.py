@@ -18,7 +18,7 @@ import numpy as np
 from ..asgi import body
 from ..asgi.problems import Problem
 from ..dispatch.parsed_request import ParsedRequest, Raw
-from .batches import batches_of
+from .batches import Arrays, Batches, PolarsFrames
 from .codec import Codec, InvalidInstances
 from .columns import LazyParsedRequest, array_json, length_of, plain, rows_json, rows_of
 
@@ -41,7 +41,7 @@ class Decoder:
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._batches = batches_of(codec)
+        self._batches = _batches_of(codec)
         self.joinable = codec.container != "call"
         self._decode: msgspec.json.Decoder[Any] | None = None
         self._type: Any = None
@@ -169,3 +169,18 @@ class Decoder:
 
 
 _SPACES = bytes.maketrans(b"\n\r", b"  ")
+
+
+def _batches_of(codec: Codec) -> Batches:
+    """Return the batches of a codec's container."""
+    match codec.container:
+        case "array" | "tensor":
+            return Arrays(codec)
+        case "frame" if hasattr(codec.prototype, "collect_schema"):
+            return PolarsFrames(codec)
+        case "frame":
+            from .blocks import Frames  # pandas only where a model takes it
+
+            return Frames(codec)
+        case _:
+            return Batches(codec)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
 from functools import partial
@@ -15,7 +15,10 @@ from pandas.api.extensions import ExtensionDtype
 
 from .arrays import ConversionError, decode_base64, invalid_rows, to_array
 from .json_values import records, to_json
-from .value_types import Converter, ValueType, is_value_type, reader, writer
+
+Converter = Callable[[Any], Any]
+ObjectReader = tuple[Converter, float | None]
+"""The converter of a column's values, and its missing value: None if the example has None, else pandas' NaN."""
 
 # pandas 3 and later: 8 µs instead of 150.
 _from_blocks: Any = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
@@ -26,16 +29,16 @@ class FrameBuilder:
 
     Parameters
     ----------
-    value_types
-        Value types of the objects in object columns, by the column's name in JSON; strings, numbers and the like need
+    readers
+        Converters of the values in object columns, by the column's name in JSON; strings, numbers and the like need
         none.
     """
 
-    def __init__(self, prototype: pd.DataFrame, value_types: Mapping[str, ValueType] = MappingProxyType({})) -> None:
+    def __init__(self, prototype: pd.DataFrame, readers: Mapping[str, ObjectReader] = MappingProxyType({})) -> None:
         self._columns = prototype.columns
         self.keys = [str(name) for name in prototype.columns]
         self._casts = [
-            partial(_objects, value_type=value_types[key]) if key in value_types else partial(_cast, dtype=dtype)
+            partial(_objects, reader=readers[key]) if key in readers else partial(_cast, dtype=dtype)
             for key, dtype in zip(self.keys, prototype.dtypes, strict=True)
         ]
 
@@ -118,21 +121,19 @@ def to_series(values: list[Any], prototype: Any) -> Any:
     return pd.Series(_cast(values, prototype.dtype), name=prototype.name)
 
 
-def frame_json(frame: pd.DataFrame, value_types: Mapping[str, ValueType]) -> list[dict[str, Any]]:
-    """Return the rows of ``frame`` as objects by column name, its objects by their value types."""
+def frame_json(frame: pd.DataFrame, writers: Mapping[str, Converter]) -> list[dict[str, Any]]:
+    """Return the rows of ``frame`` as objects by column name, the values of object columns by their ``writers``."""
     rows = records(frame)
     for position, name in enumerate(map(str, frame.columns)):
-        if name in value_types:
-            write, values = writer(value_types[name]), frame.iloc[:, position]
+        if name in writers:
+            write, values = writers[name], frame.iloc[:, position]
             for row, value, missing in zip(rows, values, values.isna(), strict=True):
                 row[name] = None if missing else write(value)
     return rows
 
 
-def _objects(values: list[Any], value_type: ValueType) -> Any:
-    read = reader(value_type)
-    # None if the example has None; else NaN, as pandas marks a missing object.
-    missing = None if is_value_type(value_type, "optional") else np.nan
+def _objects(values: list[Any], reader: ObjectReader) -> Any:
+    read, missing = reader
     return pd.Series([missing if value is None else read(value) for value in values], dtype=object)
 
 

@@ -97,7 +97,7 @@ def _register_libraries(*modules: str) -> bool:
 def _polars(frame: Any) -> Any:
     from .polars_frames import rows_of
 
-    return rows_of(frame)
+    return to_json(rows_of(frame))
 
 
 def _null(_: Any) -> None:

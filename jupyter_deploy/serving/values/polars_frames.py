@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from .arrays import ConversionError, decode_base64, invalid_rows
-from .json_values import to_json
 
 Converter = Callable[[Any], Any]
 
@@ -49,9 +48,9 @@ def reader_of(prototype: Any) -> Converter:
 
 
 def rows_of(frame: Any) -> list[dict[str, Any]]:
-    """Return the rows of a frame, eager or lazy, as objects by column name."""
+    """Return the rows of a frame, eager or lazy, as dictionaries by column name, for ``to_json``."""
     eager = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
-    rows: list[dict[str, Any]] = to_json(eager.to_dicts())
+    rows: list[dict[str, Any]] = eager.to_dicts()
     for name, dtype in eager.schema.items():
         if isinstance(dtype, pl.Datetime) and dtype.time_unit == "ns":  # Python's datetime has microseconds only
             texts = eager[name].dt.to_string("iso:strict").to_list()

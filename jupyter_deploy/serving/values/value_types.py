@@ -51,6 +51,14 @@ def reader(value_type: ValueType) -> Converter:
     return _READERS[kind](*parts)
 
 
+def object_readers(value_types: Mapping[str, ValueType]) -> dict[str, tuple[Converter, float | None]]:
+    """Return, by column, the converter of its values and its missing value (see ``frames.ObjectReader``)."""
+    return {
+        name: (reader(value_type), None if is_value_type(value_type, "optional") else np.nan)
+        for name, value_type in value_types.items()
+    }
+
+
 def writer(value_type: ValueType) -> Converter:
     """Return the converter from a value of this type to its JSON.
 
@@ -223,14 +231,15 @@ def _element(prototype: Any) -> Converter:
 def _frame(prototype: Any, value_types: Mapping[str, ValueType]) -> Converter:
     from .frames import FrameBuilder
 
-    return FrameBuilder(prototype, value_types).frame
+    return FrameBuilder(prototype, object_readers(value_types)).frame
 
 
 def _frame_json(prototype: Any, value_types: Mapping[str, ValueType]) -> Converter:
     del prototype
     from .frames import frame_json
 
-    return lambda frame: frame_json(frame, value_types)
+    writers = {name: writer(value_type) for name, value_type in value_types.items()}
+    return lambda frame: frame_json(frame, writers)
 
 
 def _optional(value_type: ValueType) -> Converter:

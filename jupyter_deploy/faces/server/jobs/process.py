@@ -229,7 +229,7 @@ def _end(jobs: Jobs, job: Job, state: JobState, *, result: Any = None, problem: 
 def _tell(jobs: Jobs, job: Job, kind: Any, data: dict[str, Any]) -> None:
     """What cannot be told stops nothing: the end is what counts."""
     with contextlib.suppress(StoreError):
-        jobs.tell(job.id, kind, data)
+        jobs.add_event(job.id, kind, data)
 
 
 def _ready(jobs: Jobs) -> Ports | None:

@@ -1,4 +1,4 @@
-"""Gates judged: which interval is used when, what the sentence says, and how rarely a verdict is wrong."""
+"""The judge of gates: the choice of the interval, the sentence, and the rate of wrong verdicts."""
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_too_few_rows_leave_a_gate_open():
     assert "an unknown number of rows" in unknown.sentence
 
 
-def test_a_metric_that_was_not_recorded_fails_and_what_was_is_named():
+def test_a_metric_without_a_record_fails_and_recorded_metrics_are_named():
     result = judged("acuracy >= 0.9", [metric(RIGHT), metric(RIGHT, group={"sex": "M"})])
     assert result.verdict == "fail"
     assert result.sentence == "acuracy was not recorded (did you mean accuracy?): fail"
@@ -131,7 +131,7 @@ def test_without_a_stable_release_a_comparison_is_open():
 
 @pytest.mark.parametrize("statistic", sorted(set(STATISTICS) - {"min", "max", "sum"}))
 @pytest.mark.parametrize("n", [100, 1_500, 3_000, 30_000])
-def test_every_intervals_width_is_what_other_samples_vary_by(statistic, n):
+def test_every_intervals_width_matches_the_variation_of_other_samples(statistic, n):
     rng = np.random.default_rng(1)
     result = judged("loss <= 1000", metric(rng.gamma(4, 2, n), "loss", statistic))
     if n == 100 and statistic == "p99":
@@ -168,7 +168,7 @@ def test_replicates_of_a_handful_of_rows_or_of_which_most_are_missing_leave_a_ga
     assert judged("auc >= 0.9", nothing).verdict == "inconclusive"
 
 
-def test_a_percentile_beyond_what_so_few_rows_can_show_is_open_and_says_so():
+def test_a_percentile_with_too_few_rows_is_inconclusive_with_a_reason():
     latencies = np.random.default_rng(3).lognormal(1, 0.5, 50)
     result = judged("latency_p95_ms <= 1000", metric(latencies, "latency_p95_ms", "p95"))
     assert result.verdict == "inconclusive"
@@ -264,7 +264,7 @@ def test_stable_itself_is_as_good_as_stable():
         ("error_rate >= 90", 0.9, "a share is 1 at most: did you mean 90%?"),
     ],
 )
-def test_what_a_share_cannot_reach_is_said(gate, share, words):
+def test_an_unreachable_bound_of_a_share_has_a_note(gate, share, words):
     assert (
         words
         in judged(gate, metric([1.0] * round(100 * share) + [0.0] * round(100 * (1 - share)), "error_rate")).sentence

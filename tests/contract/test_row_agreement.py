@@ -1,4 +1,4 @@
-"""What a comparison says of its requests: rows, errors, latency, shares of answers, the verdict."""
+"""The figures of a comparison: rows, errors, latency, shares of answers, the verdict."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_latest_flips_come_first_and_no_more_than_fifty(world):
 @pytest.mark.parametrize(
     ("inputs", "expected"), [(None, None), ({"x": 1}, {"x": 1}), ([], None), (["only"], "only"), ("text", "text")]
 )
-def test_a_flip_shows_what_was_asked_as_far_as_it_was_written(world, inputs, expected):
+def test_a_flip_shows_its_input_as_far_as_it_was_recorded(world, inputs, expected):
     world.pair(1, ["a"], ["b"], stable_fields={"inputs": inputs})
     assert world.compare().flips[0].input == expected
 
@@ -75,7 +75,7 @@ VALUES = st.recursive(
 @pytest.mark.parametrize("dtype", ["float64", "int64", "str", "bool", "object", "<U5", "float32"])
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(VALUES, VALUES) | VALUES.map(lambda value: (value, value)), min_size=1, max_size=60))
-def test_duckdb_and_the_domain_agree_on_what_agrees(dtype, rows):
+def test_duckdb_and_the_domain_apply_the_same_rule(dtype, rows):
     rule = Rule(dtype)
     with records.database() as connection:
         connection.execute(
@@ -102,7 +102,7 @@ def test_numbers_differ_by_quantiles_over_the_rows_that_can_be_compared(world):
     assert world.compare(dtype="int64").numeric_difference == {}
 
 
-def test_relative_differences_are_told_by_quantiles_with_the_request_as_the_unit(world):
+def test_relative_differences_are_reported_as_quantiles_with_the_request_as_the_unit(world):
     for number in range(200):
         world.pair(number, [10.0], [10.0 if number < 100 else 12.5 if number < 190 else 20.0])
     world.pair(200, [10.0] * 1000, [5.0] * 1000)  # one large request, which does not outweigh the others
@@ -134,7 +134,7 @@ def test_labels_have_no_relative_difference(world):
     assert world.compare(dtype="object").relative_difference == {}
 
 
-def test_models_of_numbers_are_not_called_different_before_somebody_says_what_is_equal(world):
+def test_models_of_numbers_are_not_called_different_without_a_tolerance(world):
     for number in range(500):
         world.pair(number, [100.0], [100.5])
     found = world.compare(dtype="float64")
@@ -146,7 +146,7 @@ def test_models_of_numbers_are_not_called_different_before_somebody_says_what_is
     assert world.compare(dtype="float64", absolute=0.5).verdict == "agrees"
 
 
-def test_labels_beside_numbers_that_agree_are_judged_without_a_tolerance(world):
+def test_labels_next_to_agreeing_numbers_are_judged_without_a_tolerance(world):
     for number in range(500):
         world.pair(number, [{"p": 0.5, "label": "a"}], [{"p": 0.5, "label": "b"}])
     assert world.compare(dtype="object").verdict == "differs"
@@ -207,7 +207,7 @@ def test_errors_are_compared_on_the_same_requests(world):
     assert (found.verdict, "errs" in found.reason) == ("differs", True)
 
 
-def test_a_refusal_of_what_stable_answers_speaks_against_the_candidate(world):
+def test_a_refusal_of_inputs_that_stable_answers_is_evidence_against_the_candidate(world):
     for number in range(60):
         world.pair(number, **({"status": 422, "outputs": None} if number < 20 else {}))
     found = world.compare()
@@ -231,7 +231,7 @@ def test_too_few_pairs_have_no_latency_interval(world):
     assert world.compare().latency_difference_ms is None
 
 
-def test_each_side_is_told_on_its_own(world):
+def test_each_release_is_summarized_on_its_own(world):
     for number in range(20):
         world.pair(number, ["a", "b"], ["a", "a"], latency_ms=float(number))
     found = world.compare().sides
@@ -241,14 +241,14 @@ def test_each_side_is_told_on_its_own(world):
     assert found["candidate"].latency_p95_ms == pytest.approx(18.05)
 
 
-def test_numeric_answers_are_told_by_quantiles(world):
+def test_numeric_answers_are_summarized_by_quantiles(world):
     world.pair(1, [float(n) for n in range(101)])
     side = world.compare(dtype="float64").sides["stable"]
     assert side.answers == {}
     assert (side.quantiles["min"], side.quantiles["p25"], side.quantiles["max"]) == (0.0, 25.0, 100.0)
 
 
-def test_no_more_than_twenty_labels_are_told_the_most_frequent_first(world):
+def test_at_most_twenty_labels_are_reported_the_most_frequent_first(world):
     for number in range(30):
         world.pair(number, [f"label {number:02}"] * (30 - number))
     told = world.compare().sides["stable"].answers

@@ -1,16 +1,21 @@
-"""The report as people open it: from disk, in Chromium, with the network off; light and dark, wide and on a phone."""
+"""Reports: the page in Chromium, offline, light and dark, wide and narrow; and all formats of a real run."""
 
 import contextlib
+import json
 import os
 import socket
 import threading
 from types import SimpleNamespace
 
+import nbformat
 import pytest
+from junitparser import JUnitXml
 from playwright.sync_api import sync_playwright
 
 from jupyter_deploy.domain.validation.validation import Check, GateResult
+from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.validation.reports import ValidationReports
+from tests.disks import small_disk
 from tests.e2e.conftest import until
 from tests.e2e.lab import CHROMIUM, FLAGS
 from tests.validations import RAISED, executed, gate, history, hostile, metric, run, validation
@@ -216,7 +221,47 @@ def test_a_hostile_notebook_runs_nothing_asks_nothing_and_stays_in_its_frame(ope
     assert seen.page.get_by_role("heading", level=1).inner_text().startswith("PASS")
 
 
-def test_who_connects_to_the_listener_of_the_hostile_notebook_is_noticed(listener):
+def test_a_connection_to_the_listener_of_the_hostile_notebook_is_noticed(listener):
     with contextlib.closing(socket.create_connection(("127.0.0.1", int(listener.url.rpartition(":")[2])))):
         until(lambda: listener.came)
     listener.came.clear()
+
+
+CELL = """
+from jupyter_deploy import metric
+metric("accuracy", rows=[1] * 95 + [0] * 5)
+print("token_of_the_kernel")
+"""
+
+
+def test_the_metrics_of_a_run_are_in_every_report_and_a_failed_report_loses_nothing(home, tmp_path):
+    made = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
+    made.metadata["nbdeploy"] = {"gates": ["accuracy >= 0.8"]}
+    made.cells = [nbformat.v4.new_code_cell(CELL)]
+    nbformat.write(made, tmp_path / "quality.ipynb")
+    home.environment |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"), "GITHUB_WORKSPACE": str(tmp_path)}
+    with small_disk(tmp_path / "disk") as disk:
+        disk.fill()
+        full = disk.path / "out"
+        ended = home.run(
+            "validate", "quality.ipynb", "--html", full, "--junit", "junit.xml", "--github", "-o", "json",
+            cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert not list(full.glob("*"))
+    told = json.loads(ended.stdout)
+    assert ended.returncode == 3, ended.stderr  # the gate holds, and what was asked for is not there
+    assert told["verdict"] == "pass"
+    assert "cannot write into" in told["unreported"]
+    (measured,) = told["runs"][0]["metrics"]
+    assert measured["interval"]["low"] < 0.95 < measured["interval"]["high"]
+    (kept,) = SqliteStore(home.path / "nbdeploy", "ada").validations()
+    assert kept.id == told["id"]
+    report = home.path / "nbdeploy" / "validations" / kept.id / "report.html"
+    assert kept.report == str(report)
+    assert "token_of_the_kernel" in report.read_text("utf-8")
+    assert "1 gate holds" in report.read_text("utf-8")
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "junit.xml"))
+    assert [(case.name, case.result) for case in suite] == [("runs to its end", []), ("gate: accuracy >= 0.8", [])]
+    assert "| ✓ pass | accuracy 0.950" in (tmp_path / "summary.md").read_text("utf-8")

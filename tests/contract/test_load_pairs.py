@@ -1,4 +1,4 @@
-"""Which requests a comparison is made of: pairs, copies without a record, windows."""
+"""The requests of a comparison: pairs, copies without a record, windows."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_only_the_present_stable_release_is_compared_with(world):
     assert (found.pairs, found.mirrored) == (1, 1)
 
 
-def test_an_idle_release_is_compared_as_what_it_was(world):
+def test_an_idle_release_is_compared_in_its_last_role(world):
     idle = endpoint(shadows={"tumour:ccc": 10.0})
     world.record(1, "aaa", "stable")
     world.record(2, "bbb", "canary")
@@ -96,7 +96,7 @@ def test_an_idle_release_is_compared_as_what_it_was(world):
     assert (found.paired, found.pairs, found.role) == (True, 1, "idle")
 
 
-def test_a_former_stable_release_is_told_how_it_gets_to_be_compared(world):
+def test_the_comparison_with_a_former_stable_release_names_the_command_that_makes_it_a_shadow(world):
     for number in range(3):
         world.record(number, "bbb", "stable")
         world.record(number, "aaa", "shadow")
@@ -135,7 +135,7 @@ def test_lines_that_cannot_be_read_are_counted_and_cost_nothing_else(world):
     assert (found.pairs, found.skipped_lines) == (2, 6)
 
 
-def test_odd_ledger_lines_are_passed_over(world):
+def test_odd_ledger_lines_are_skipped(world):
     world.pair(1)
     for log in ("edge", "shadow"):
         world._append(world.home / "ledger" / f"{log}.jsonl", 'garbage\n{"pair_id": null}\n[]\n{"pair_id": "p7", "rel')
@@ -222,7 +222,7 @@ def test_rotated_ledgers_count_too(world):
 # ---- since
 
 
-def test_since_leaves_out_what_is_older_on_either_side(world):
+def test_since_leaves_out_requests_with_an_older_record_of_either_release(world):
     for number in range(10):
         world.pair(number)
         world.ledger("shadow", number)

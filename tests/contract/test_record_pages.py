@@ -1,4 +1,4 @@
-"""Records as people look through them: page by page, one with all its answers, and counted over time."""
+"""Pages of records, one record with all its answers, and time series."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from test_record_log import NOON, ODD, line, write
 
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import InvalidInput, InvalidName, UnknownRecord
-from jupyter_deploy.domain.evidence.record_pages import Key, Wanted
-from jupyter_deploy.records import purge as purging
+from jupyter_deploy.domain.evidence.record_pages import RecordFilter, RecordKey
+from jupyter_deploy.records import purge
 from jupyter_deploy.records.compaction import compact_all
 
 
@@ -25,7 +25,7 @@ def log(tmp_path):
 
 
 def page(log, before=None, limit=100, **wanted):
-    return log.page("tumour", Wanted(**wanted), before=before, limit=limit)
+    return log.page("tumour", RecordFilter(**wanted), before=before, limit=limit)
 
 
 def ids(found):
@@ -119,7 +119,7 @@ def test_records_are_chosen_by_role_status_release_time_and_text(log, tmp_path, 
         ("malignant", ["r5"]),
     ],
 )
-def test_a_text_is_looked_for_in_inputs_outputs_and_errors_as_people_see_it(log, tmp_path, settled, text, found):
+def test_a_text_filter_searches_inputs_outputs_and_errors_as_displayed(log, tmp_path, settled, text, found):
     write(tmp_path, line(1, inputs=[{"city": "München"}]) + "\n")
     write(tmp_path, line(2, inputs=['😀 say "hi"']) + "\n" + line(3, inputs=["a\nb", "100%"]) + "\n")
     error = {"type": "ZeroDivisionError", "message": "divided by zero"}
@@ -142,11 +142,11 @@ def test_a_torn_last_line_is_left_out(log, tmp_path):
     assert (ids(page(log)), page(log).unreadable) == (["r1"], 1)
 
 
-NO_KEYS = ["x", "!", "é", "W10", "e30", "WzEsMiwzLDQsNV0", Key("a", "b", "", "c", "d").text, "[" * 9000]
+NO_KEYS = ["x", "!", "é", "W10", "e30", "WzEsMiwzLDQsNV0", RecordKey("a", "b", "", "c", "d").text, "[" * 9000]
 
 
 @pytest.mark.parametrize("key", NO_KEYS, ids=range(len(NO_KEYS)))
-def test_what_is_no_key_is_an_error_with_words(log, tmp_path, key):
+def test_an_invalid_key_is_an_error_with_a_message(log, tmp_path, key):
     write(tmp_path, line(1) + "\n")
     for asked in (lambda: page(log, before=key), lambda: log.pair("tumour", key)):
         with pytest.raises(InvalidInput) as caught:
@@ -159,9 +159,9 @@ def test_a_limit_is_positive_and_a_name_no_path(log):
     with pytest.raises(InvalidInput):
         page(log, limit=0)
     for asked in (
-        lambda: log.page("../x", Wanted(), before=None, limit=1),
-        lambda: log.pair("../x", Key("2026-01-01 00:00:00", "r", "", "a", "b").text),
-        lambda: log.spans("../x", since=NOON, until=NOON, every=timedelta(seconds=1)),
+        lambda: log.page("../x", RecordFilter(), before=None, limit=1),
+        lambda: log.pair("../x", RecordKey("2026-01-01 00:00:00", "r", "", "a", "b").text),
+        lambda: log.time_series("../x", since=NOON, until=NOON, every=timedelta(seconds=1)),
     ):
         with pytest.raises(InvalidName):
             asked()
@@ -209,7 +209,9 @@ def test_every_record_comes_once_and_in_order_while_others_are_written(
             compact_all(home)
 
     heads = pages(log, limit, meanwhile)
-    assert [Key.parsed(head.key) for head in heads] == sorted((Key.parsed(h.key) for h in heads), reverse=True)
+    assert [RecordKey.parsed(head.key) for head in heads] == sorted(
+        (RecordKey.parsed(h.key) for h in heads), reverse=True
+    )
     seen = Counter(
         (h.request_id, h.pair_id, h.release.partition(":")[2], round((h.ts - NOON).total_seconds() - 0.123))
         for h in heads
@@ -217,8 +219,8 @@ def test_every_record_comes_once_and_in_order_while_others_are_written(
     assert seen == keys(records)
 
 
-def test_pages_beside_a_compaction_and_a_purge_show_each_record_that_stays_once(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(purging, "_FLUSH_SECONDS", 0)
+def test_pages_during_a_compaction_and_a_purge_show_each_remaining_record_once(log, tmp_path, monkeypatch):
+    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
     for number in range(12):
         write(
             tmp_path,
@@ -277,14 +279,14 @@ def test_a_record_keeps_its_key_when_it_is_compacted(log, tmp_path):
 def test_a_key_of_a_moment_that_no_record_can_have_is_unknown(log, tmp_path):
     write(tmp_path, line(1) + "\n")
     for ts in ("9999-12-31 00:00:00", "2026-13-45 99:00:00"):
-        key = Key(ts, "r", "", "a", "b").text
+        key = RecordKey(ts, "r", "", "a", "b").text
         page(log, before=key)
         with pytest.raises(UnknownRecord):
             log.pair("tumour", key)
 
 
 def test_a_record_that_was_purged_is_unknown(log, tmp_path, monkeypatch):
-    monkeypatch.setattr(purging, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
     write(tmp_path, line(1) + "\n" + line(2) + "\n")
     key = page(log).heads[0].key
     log.purge("tumour", before=None, request_ids=["r2"], dry_run=False)
@@ -302,7 +304,7 @@ def test_answers_are_counted_in_spans_by_release_and_role(log, tmp_path, settled
         write(tmp_path, line(number, role=role, status=500 if number == 3 else 200, latency_ms=float(number)) + "\n")
     write(tmp_path, line(2, role="probe") + "\n" + line(25) + "\n" + "torn")
     settled()
-    found = log.spans("tumour", since=NOON, until=NOON + timedelta(seconds=20), every=timedelta(seconds=5))
+    found = log.time_series("tumour", since=NOON, until=NOON + timedelta(seconds=20), every=timedelta(seconds=5))
     assert [(span.start, span.role, span.requests, span.errors) for span in found] == [
         (NOON, "stable", 5, 1),
         (NOON + timedelta(seconds=5), "stable", 5, 0),
@@ -314,7 +316,7 @@ def test_answers_are_counted_in_spans_by_release_and_role(log, tmp_path, settled
 
 def test_a_span_in_which_everything_failed_has_no_latency(log, tmp_path):
     write(tmp_path, line(1, status=500) + "\n")
-    [span] = log.spans("tumour", since=NOON, until=NOON + timedelta(seconds=9), every=timedelta(seconds=9))
+    [span] = log.time_series("tumour", since=NOON, until=NOON + timedelta(seconds=9), every=timedelta(seconds=9))
     assert (span.requests, span.errors, span.p50_ms, span.p99_ms) == (1, 1, None, None)
 
 

@@ -8,12 +8,12 @@ import zlib
 import pytest
 
 from jupyter_deploy.validation import metric_messages
-from jupyter_deploy.validation.metric_messages import Measured
+from jupyter_deploy.validation.metric_messages import MetricCollector
 from tests.work import work_of
 
 
 def take(*documents):
-    found = Measured()
+    found = MetricCollector()
     for number, document in enumerate(documents, 1):
         found.take(number, None, document)
     return found
@@ -24,7 +24,7 @@ def packed(numbers, **changed):
     return {"encoding": "zlib+base64", "dtype": "<f8", "data": base64.b64encode(content).decode()} | changed
 
 
-def test_what_a_metric_leaves_out_comes_of_its_rows():
+def test_missing_fields_of_a_metric_are_computed_from_its_rows():
     (found,) = take({"kind": "metric", "name": "error", "rows": packed([3.0, 4.0]), "statistic": "rms"}).metrics
     assert (found.value, found.n, found.statistic, found.rows) == (math.sqrt(12.5), 2, "rms", (3.0, 4.0))
 
@@ -36,7 +36,7 @@ def test_a_figure_of_its_own_brings_its_value_and_replicates_some_of_which_may_b
     assert math.isnan(found.replicates[1])
 
 
-def test_what_r_writes_for_nothing_is_read():
+def test_empty_values_of_r_are_read():
     (found,) = take({"name": "a", "value": 1, "n": 3.0, "group": []}).metrics
     assert (found.n, found.group) == (3, {})
 
@@ -48,8 +48,8 @@ def test_the_same_name_in_other_groups_and_as_a_check_is_not_the_same():
     assert (len(found.metrics), len(found.checks)) == (2, 1)
 
 
-def test_what_is_kept_in_the_notebook_lacks_the_rows():
-    kept = Measured().take(1, None, {"name": "a", "rows": [1], "value": 1, "replicates": [1]})
+def test_the_executed_notebook_keeps_a_metric_without_its_rows():
+    kept = MetricCollector().take(1, None, {"name": "a", "rows": [1], "value": 1, "replicates": [1]})
     assert kept == {"name": "a", "value": 1}
 
 
@@ -88,7 +88,7 @@ def test_what_is_kept_in_the_notebook_lacks_the_rows():
         ({"kind": "check", "name": "a", "passed": "yes"}, "'passed' is 'yes'"),
     ],
 )
-def test_what_is_no_metric_and_no_check_is_a_problem_that_names_cell_and_metric(document, words):
+def test_an_invalid_document_is_a_problem_that_names_cell_and_metric(document, words):
     found = take({"name": "good", "value": 1}, document)
     cell, told = found.problem
     assert (cell, len(found.metrics)) == (2, 1)
@@ -97,10 +97,10 @@ def test_what_is_no_metric_and_no_check_is_a_problem_that_names_cell_and_metric(
         assert "'a'" in told
 
 
-def test_what_is_recorded_twice_is_a_problem_and_what_is_displayed_anew_is_not():
+def test_a_repeated_metric_is_a_problem_and_an_updated_display_is_not():
     cell, told = take({"name": "a", "value": 1}, {"name": "a", "value": 1}).problem
     assert (cell, told) == (2, "metric 'a' was recorded already, in cell 1: give each a name of its own")
-    found = Measured()
+    found = MetricCollector()
     found.take(1, "x", {"name": "a", "value": 1})
     found.take(2, "x", {"name": "a", "value": 2})
     assert (found.problem, found.metrics[0].value) == (None, 2)
@@ -114,7 +114,7 @@ def test_rows_that_unpack_to_gigabytes_do_not(monkeypatch):
     assert "more than 1000 rows" in take({"name": "a", "rows": [0] * 1001}).problem[1]
 
 
-def test_what_was_lost_on_its_way_is_told_also_where_nothing_came_after_it():
+def test_a_lost_document_is_reported_even_if_it_is_the_last_one():
     found = take(*({"name": f"m{n}", "value": 1, "number": n} for n in (1, 2, 4)))
     assert found.problem is None
     assert found.lost[0] == 3
@@ -137,8 +137,8 @@ def test_thousands_are_taken_in_no_time():
     assert "more than 10000" in found.problem[1]
 
 
-def test_what_is_displayed_anew_under_another_name_leaves_its_former_one_free():
-    found = Measured()
+def test_a_display_that_is_updated_with_another_name_frees_the_former_name():
+    found = MetricCollector()
     found.take(1, "x", {"name": "a", "value": 1})
     found.take(2, "x", {"name": "b", "value": 2})
     found.take(3, None, {"name": "a", "value": 3})

@@ -1,4 +1,4 @@
-"""How a comparison came to know what it says: the agreement on its way, distributions of latencies; and the charts."""
+"""The course of the agreement, the distributions of latencies, and their charts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def test_each_look_is_what_would_have_been_said_after_so_many_requests(world):
+def test_each_look_is_the_estimate_after_that_number_of_requests(world):
     alike = [number not in (3, 11) for number in range(20)]
     for number in random.Random(1).sample(range(20), 20):  # the order of the lines is not that of the requests
         world.pair(number, ["a"], ["a"] if alike[number] else ["X"])
@@ -127,11 +127,11 @@ def test_the_charts_are_drawn_by_vega_and_leave_colours_of_texts_to_the_theme(wo
     ("seconds", "form"),
     [(0.3, "%H:%M:%S.%L"), (60, "%H:%M:%S"), (900, "%H:%M"), (2 * 86_400, "%d %b %H:%M"), (7 * 86_400, "%d %b")],
 )
-def test_times_at_an_axis_are_as_fine_as_what_they_tell_apart(seconds, form):
+def test_times_at_an_axis_are_as_fine_as_their_distances(seconds, form):
     assert time_axis(0, int(seconds * 1000), 5)["format"] == form
 
 
-def test_the_agreement_is_drawn_over_the_times_of_the_requests_and_level_while_nobody_asks(world):
+def test_the_agreement_is_drawn_over_time_and_is_level_without_requests(world):
     for number in (0, 1, 2, 3600, 3601):
         world.pair(number, ["a"], ["X"] if number == 1 else ["a"])
     chart = comparison_charts(world.compare())["agreement"]
@@ -166,7 +166,7 @@ def test_a_canary_has_no_agreement_and_both_latencies(world):
     assert {row["side"] for row in charts["latency"]["data"]["values"]} == {"stable", "candidate"}
 
 
-def test_the_description_says_in_words_what_the_picture_shows(world):
+def test_the_text_alternative_describes_the_chart(world):
     for number in range(30):
         world.pair(number, latency_ms=4.0)
     charts = comparison_charts(world.compare())

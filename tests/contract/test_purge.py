@@ -1,4 +1,4 @@
-"""Records that are purged or cleared away: from JSON lines, Parquet and ledger, and nothing beside them."""
+"""Purge and retention: in JSON lines, Parquet and ledger, without any other loss."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from test_record_log import NOON, ids, line, write
 from jupyter_deploy.comparison.record_log import RecordLog
 from jupyter_deploy.domain.errors import TargetError
 from jupyter_deploy.domain.results import Purged
-from jupyter_deploy.records import purge as purging
-from jupyter_deploy.records import retention, segments
-from jupyter_deploy.records.archivist import due, tend
+from jupyter_deploy.records import purge, retention, segments
+from jupyter_deploy.records.archivist import due, maintain
 from jupyter_deploy.records.compaction import compact_all
 from jupyter_deploy.records.retention import Limits
 
@@ -35,7 +34,7 @@ def ledger(home):
     found = []
     for path in (home / "ledger").glob("*.jsonl"):
         found += [json.loads(text)["request_id"] for text in path.read_text().splitlines()]
-    with purging.database() as connection:
+    with purge.database() as connection:
         for path in (home / "ledger").glob("*.parquet"):
             found += [row[0] for row in connection.execute(f"SELECT request_id FROM '{path}'").fetchall()]
     return Counter(found)
@@ -43,10 +42,10 @@ def ledger(home):
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    monkeypatch.setattr(purging, "_FLUSH_SECONDS", 0)
+    monkeypatch.setattr(purge, "_FLUSH_SECONDS", 0)
 
 
-def purge(log, *request_ids, before=None, dry_run=False):
+def purge_records(log, *request_ids, before=None, dry_run=False):
     return log.purge("tumour", before=before, request_ids=request_ids, dry_run=dry_run)
 
 
@@ -77,7 +76,7 @@ def world(tmp_path):
     ],
     ids=["by request", "by moment", "by both", "nothing", "nothing so old"],
 )
-def test_what_is_purged_goes_from_records_and_ledger_and_nothing_else_does(log, world, tmp_path, asked, gone):
+def test_a_purge_deletes_the_selected_records_and_ledger_lines_and_no_others(log, world, tmp_path, asked, gone):
     conditions = {"before": None, "request_ids": [], **asked}
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"}
     counted = log.purge("tumour", dry_run=True, **conditions)
@@ -96,7 +95,7 @@ def test_what_is_purged_goes_from_records_and_ledger_and_nothing_else_does(log, 
 
 
 def test_a_comparison_says_that_records_are_missing_and_for_which_time(log, world):
-    purge(log, "r3", "r15")
+    purge_records(log, "r3", "r15")
     (note, ledger_note) = world.compare().notes
     assert note.startswith("4 records up to 2026-11-25T12:00:15Z were purged")
     assert "ledger" in ledger_note
@@ -108,17 +107,17 @@ def test_torn_lines_go_with_the_last_record_of_their_segment_or_by_the_id_in_the
     os.utime(path, (NOON.timestamp() + 1,) * 2)
     compact_all(tmp_path)
     folder = tmp_path / "records" / "tumour" / "aaa"
-    assert purge(log, "r7", dry_run=True).unreadable == 1
-    assert purge(log, "r7") == Purged(endpoint="tumour", records=0, ledger_lines=0, unreadable=1)
+    assert purge_records(log, "r7", dry_run=True).unreadable == 1
+    assert purge_records(log, "r7") == Purged(endpoint="tumour", records=0, ledger_lines=0, unreadable=1)
     assert segments.rejected_lines(folder) == 1
-    assert purge(log, "r1").records == 1
+    assert purge_records(log, "r1").records == 1
     assert segments.rejected_lines(folder) == 1
-    assert purge(log, before=NOON + timedelta(seconds=2)).unreadable == 1
+    assert purge_records(log, before=NOON + timedelta(seconds=2)).unreadable == 1
     assert not list(folder.glob("*.rejected"))
 
 
 @pytest.mark.parametrize("asked", [{"request_ids": ["r7"]}, {"before": NOON + timedelta(days=1)}], ids=["id", "moment"])
-def test_torn_lines_of_the_ledger_go_too_unless_they_name_another_endpoint(log, tmp_path, asked):
+def test_torn_lines_of_the_ledger_are_purged_unless_they_name_another_endpoint(log, tmp_path, asked):
     path = tmp_path / "ledger" / "edge-1-1.v1.jsonl"
     path.parent.mkdir()
     mine, others, nobodys = (
@@ -180,14 +179,14 @@ def writer(tmp_path):
     writer.kill()
 
 
-def test_a_purge_reaches_the_segment_that_an_idle_worker_holds_open_and_the_worker_goes_on(log, tmp_path, writer):
+def test_a_purge_reaches_the_open_segment_of_an_idle_worker_and_the_worker_continues(log, tmp_path, writer):
     writer.write(9)
-    assert purge(log, "w3", "w9").records == 2
+    assert purge_records(log, "w3", "w9").records == 2
     writer.write(5)
     assert sorted(ids(log.records("tumour"))) == sorted(f"w{number}" for number in range(15) if number not in (3, 9))
 
 
-def test_purges_and_compactions_beside_a_busy_worker_that_is_killed_lose_and_double_nothing_else(log, tmp_path, writer):
+def test_purges_and_compactions_with_a_busy_killed_worker_lose_and_duplicate_no_other_records(log, tmp_path, writer):
     purged = set()
     for turn in range(3):
         writer.write(150)
@@ -211,12 +210,12 @@ def test_purges_and_compactions_beside_a_busy_worker_that_is_killed_lose_and_dou
     assert set(found.values()) == {1}
 
 
-def test_a_worker_that_does_not_let_go_is_named_and_nothing_is_purged(log, tmp_path, writer, monkeypatch):
-    monkeypatch.setattr(purging, "_CLOSE_SECONDS", 0.3)
+def test_a_worker_that_does_not_close_its_segment_is_named_and_nothing_is_purged(log, tmp_path, writer, monkeypatch):
+    monkeypatch.setattr(purge, "_CLOSE_SECONDS", 0.3)
     writer.process.send_signal(19)  # SIGSTOP
     try:
         with pytest.raises(TargetError) as caught:
-            purge(log, "w0")
+            purge_records(log, "w0")
     finally:
         writer.process.send_signal(18)  # SIGCONT
     assert "aaa" in caught.value.details
@@ -233,15 +232,15 @@ def test_a_purge_killed_before_any_of_its_steps_leaves_each_file_old_or_new_and_
 
     def work(step):
         shutil.copytree(template, tmp_path / str(step))
-        doomed = "purging.Doomed('tumour', None, ['r1', 'r3', 'r4'])"
-        return f"purging.purge(Path({str(tmp_path / str(step))!r}), {doomed})"
+        doomed = "purge.PurgeSelection('tumour', None, ['r1', 'r3', 'r4'])"
+        return f"purge.purge(Path({str(tmp_path / str(step))!r}), {doomed})"
 
     steps = 0
     for steps in workshop.at_each_step(work):
         log = RecordLog(tmp_path / str(steps))
         found = ids(log.records("tumour"))
         assert found in (["r1", "r2", "r3", "r4"], ["r2", "r3", "r4"], ["r2"]), steps
-        purge(log, "r1", "r4")  # not quite the same: what was not done must not count as done
+        purge_records(log, "r1", "r4")  # not quite the same: what was not done must not count as done
         left = ids(log.records("tumour"))
         assert left == (["r2", "r3"] if "r3" in found else ["r2"]), steps
         assert log.removed("tumour") == 4 - len(left), steps
@@ -264,7 +263,7 @@ def aged(home, number, size=40):
 
 
 def cleared(home, limits):
-    return [said for place in retention.places(home) for said in retention.clear(place, limits)]
+    return [said for place in retention.scopes(home) for said in retention.clear(place, limits)]
 
 
 def days(log):
@@ -288,20 +287,20 @@ def test_beyond_the_size_the_oldest_go_whole_and_it_is_counted(log, tmp_path, co
     assert "40 records" in World(tmp_path).compare(endpoint()).notes[0]
 
 
-def test_what_is_too_old_goes_also_from_the_ledger(log, tmp_path):
+def test_lines_beyond_the_age_limit_are_removed_from_the_ledger_too(log, tmp_path):
     for number in (1, 40, 2):
         aged(tmp_path, number)
     world = World(tmp_path)
     world.ledger("edge", 1, file="edge-1-1.v1.jsonl")
     world.ledger("shadow", 1)
     os.utime(tmp_path / "ledger" / "edge-1-1.v1.jsonl", (1, 1))
-    assert tend(tmp_path, Limits(10**9, 30 * 86400.0)) == []
+    assert maintain(tmp_path, Limits(10**9, 30 * 86400.0)) == []
     assert days(log) == [1, 2]
     assert ledger(tmp_path) == {"r1": 1}
     assert not due(tmp_path, Limits(10**9, 30 * 86400.0))
 
 
-def test_what_is_being_written_is_never_cleared_away(log, tmp_path, writer):
+def test_an_open_segment_is_never_cleared(log, tmp_path, writer):
     aged(tmp_path, 9)
     cleared(tmp_path, Limits(1, 0.0))
     writer.write(1)
@@ -311,7 +310,7 @@ def test_what_is_being_written_is_never_cleared_away(log, tmp_path, writer):
 # ---- the archivist
 
 
-def test_the_archivist_compacts_what_is_closed_and_comes_to_rest(log, tmp_path, writer):
+def test_the_archivist_compacts_closed_segments_and_becomes_idle(log, tmp_path, writer):
     aged(tmp_path, 1)
     command = [sys.executable, "-m", "jupyter_deploy.records.archivist", str(tmp_path), "--max-bytes", str(10**9)]
     archivist = subprocess.Popen([*command, "--every", "0.05"])

@@ -1,4 +1,4 @@
-"""What ``init`` sees in a project's notebooks, without running them, and what it writes of it."""
+"""The set-up by ``init``: models found in a project's notebooks without running them, and the drafted files."""
 
 import json
 import re
@@ -68,7 +68,7 @@ def test_how_a_notebook_deploys_is_read_from_its_cells(cell, command):
         (["a.fit(load())", "a.predict(X)"], None, None),
     ],
 )
-def test_without_a_deploy_what_is_fitted_last_is_taken(cells, variable, found):
+def test_without_a_deploy_the_last_fitted_variable_is_used(cells, variable, found):
     assert fitted_in(cells, variable) == found
 
 
@@ -120,7 +120,7 @@ def test_a_model_of_numbers_is_measured_by_its_error_as_its_cells_or_its_release
     assert validation_example(CHURN, regression, regression=False).gates == ("accuracy >= stable - 0.05",)
 
 
-def test_rows_that_were_trained_on_are_said_to_be_and_where_there_are_no_truths_only_answers_are_checked():
+def test_training_rows_are_marked_and_without_targets_only_answers_are_checked():
     seen = validation_example(CHURN, ["X, y = load()", "model = fit(X, y)"], regression=None)
     assert "trained on them" in seen.text
     assert "holds no rows out" in seen.lacks
@@ -141,7 +141,7 @@ REQUIREMENTS = {
 
 
 @pytest.mark.parametrize("file", REQUIREMENTS)
-def test_the_workflow_installs_what_the_project_says_that_it_needs(file):
+def test_the_workflow_installs_the_projects_requirements(file):
     made = texts(Starting("/p", [CHURN], cells={"train.ipynb": TRAINING}), Requirements(file, package=True))
     install = step(made, "Install")
     assert REQUIREMENTS[file] in install["run"]
@@ -224,7 +224,7 @@ def test_the_own_example_trains_what_its_command_deploys():
         ),
     ],
 )
-def test_the_workflow_installs_nbdeploy_from_where_it_came_from(about, line, said):
+def test_the_workflow_installs_nbdeploy_from_its_own_origin(about, line, said):
     files = drafts(Starting("/p", [CHURN]), "main", ("python-version", "3.12"), Requirements("requirements.txt"), about)
     workflow = next(draft for draft in files if draft.path.endswith(".yml"))
     assert f"          pip install {line} --requirement requirements.txt" in workflow.text
@@ -243,7 +243,7 @@ def step(made, name):
     return next(s for s in document["jobs"]["validate"]["steps"] if s.get("name") == name)
 
 
-def test_a_file_that_somebody_made_meanwhile_stays(tmp_path):
+def test_a_file_that_another_process_created_meanwhile_stays(tmp_path):
     starter = ProjectStarter()
     assert starter.write(tmp_path, "a/b.txt", "ours")
     assert not starter.write(tmp_path, "a/b.txt", "again")

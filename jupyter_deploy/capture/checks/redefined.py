@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_deploy.capture.pickling import parts
 from jupyter_deploy.domain.capture.findings import Finding
 
-if TYPE_CHECKING:
-    from . import LiveCandidate
+from .candidate import LiveCandidate
 
 _PARTS_LIMIT = 5000
 _ITEMS_LIMIT = 100

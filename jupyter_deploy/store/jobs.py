@@ -32,8 +32,8 @@ from jupyter_deploy.system.processes import before_boot, is_alive, other_host, p
 
 from .database import META, Database, Schema
 
-# ``process_mark`` distinguishes the process (the kernel, if the job waits) from a later process with the same id;
-# ``request`` is complete until the job ends, ``document`` has no secrets; ``logged`` counts the characters of the log.
+# ``born`` distinguishes the process, or of a waiting job the kernel, from a later process with the same id; ``request``
+# is complete until the job ends, ``document`` has no secrets; ``logged`` counts the characters of the log.
 _JOBS = """
 CREATE TABLE jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, born TEXT NOT NULL,

@@ -124,7 +124,7 @@ class Books:
             SELECT c.status, c.flags, s.pair_id IS NOT NULL, count(*) FROM copies c
             LEFT JOIN shadows s USING (pair_id, release) GROUP BY ALL
         """):
-            words = "recorded" if recorded else ledger.in_words(status, flags)
+            words = "recorded" if recorded else ledger.failure_reason(status, flags)
             found[words] = found.get(words, 0) + count
         return found
 
@@ -133,7 +133,7 @@ class Books:
         answered = self._rows(
             "SELECT pair_id, status, flags FROM copies ANTI JOIN shadows USING (pair_id, release) ORDER BY pair_id"
         )
-        without = [pair for pair, *why in answered if ledger.in_words(*why) == ledger.NO_RECORD]
+        without = [pair for pair, *why in answered if ledger.failure_reason(*why) == ledger.NO_RECORD]
         return [f"copy {pair} was {ledger.NO_RECORD}" for pair in without] + self._told("""
             SELECT 'copy ' || pair_id || ' has ' || count(*) || ' lines in the ledger' FROM copies
             GROUP BY pair_id, release HAVING count(*) > 1

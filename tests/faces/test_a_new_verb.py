@@ -92,8 +92,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from jupyter_deploy.faces.server.rest import openapi
 from jupyter_deploy.faces.server.rest.exchange import HttpRequest
 from jupyter_deploy.faces.server.rest.router import Router
-from jupyter_deploy.faces.views.requests import ToldRequest
-from jupyter_deploy.faces.views.result_page import told
+from jupyter_deploy.faces.views.requests import ResultPageRequest
+from jupyter_deploy.faces.views.result_page import result_page
 from jupyter_deploy.store.jobs import SqliteJobs
 from scripts import reference, typescript
 
@@ -124,7 +124,7 @@ print(json.dumps({
     "posted": posted.status,
     "got": json.loads(got.body),
     "schemas": [paths["get"]["responses"]["200"], paths["post"]["requestBody"]],
-    "page": told(ToldRequest(verb="greet", result={"words": "hello you", "letter": ""}), None).html,
+    "page": result_page(ResultPageRequest(verb="greet", result={"words": "hello you", "letter": ""}), None).html,
     "typescript": [line for line in typescript.document().splitlines() if "greet" in line],
     "reference": "## greet" in reference.document(),
 }))

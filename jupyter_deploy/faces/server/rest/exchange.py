@@ -1,4 +1,4 @@
-"""HTTP requests and responses as values, in the worker: without a server or a socket."""
+"""What is asked over HTTP, and the answer: the asked process's side of a request, without a server or a socket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOO_DEEP = "it is nested too deeply"
 
 @dataclass(frozen=True)
 class Question:
-    """One request. ``base`` is the server's base URL, ``path`` the part of the URL after ``/nbdeploy/``."""
+    """One request. ``base`` is the server's base URL, ``path`` what follows ``/nbdeploy/`` after it."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """A response that the server forwards unchanged."""
+    """What the server passes on as it is."""
 
     status: int
     body: bytes = b""
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Wrong(Exception):
-    """The request is invalid in itself, independent of the endpoints."""
+    """The request itself cannot be, whatever the endpoints are."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
@@ -47,23 +47,23 @@ class Wrong(Exception):
 
 
 def refusal(status: int, code: str, title: str, detail: str, remedy: str = "") -> Wrong:
-    """Make the error that becomes this problem."""
+    """To be raised: what becomes this problem."""
     return Wrong(Problem(code=code, title=title, status=status, detail=detail, remedy=remedy))
 
 
 def document(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """Encode a value as JSON, as ``-o json`` does; NaN becomes null, since JSON has no NaN."""
+    """A value as JSON, as ``-o json`` has it; JSON knows no NaN, so null stands for it."""
     return Answer(status, pydantic_core.to_json(value, inf_nan_mode="null"), headers or {})
 
 
 def problem(found: Problem) -> Answer:
-    """Encode a problem as RFC 9457 defines it."""
+    """Something wrong, as RFC 9457 has it."""
     body = found.model_dump_json().encode()
     return Answer(found.status, body, {"Content-Type": "application/problem+json"})
 
 
 def from_query(request: type[R], query: Mapping[str, list[str]]) -> R:
-    """Read a request from a query; a field with several values occurs several times."""
+    """A request whose fields are texts; one that takes several is named several times."""
     given: dict[str, Any] = {}
     for name, values in query.items():
         known = request.model_fields.get(name)
@@ -72,20 +72,20 @@ def from_query(request: type[R], query: Mapping[str, list[str]]) -> R:
 
 
 def from_body(request: type[R], body: bytes) -> R:
-    """Read a request from a JSON document; an empty body is an empty request."""
+    """A request as a JSON document; none is an empty one."""
     return request.model_validate(object_in(body))
 
 
 def object_in(body: bytes) -> dict[str, Any]:
-    """Parse a body that must be a JSON object."""
+    """The JSON object that a body is."""
     try:
         given = json.loads(body or b"{}", parse_constant=_no_json)
     except RecursionError:
         raise _not_json(_TOO_DEEP) from None
-    except ValueError as error:  # also invalid UTF-8, and a number with too many digits
+    except ValueError as error:  # what is no UTF-8, or a number of too many digits, too
         raise _not_json(str(error)) from error
     if not isinstance(given, dict):
-        raise refusal(422, "invalid_input", "The request is invalid", "the body must be a JSON object", "write {…}")
+        raise refusal(422, "invalid_input", "this cannot be asked", "the body must be a JSON object", "write {…}")
     return given
 
 

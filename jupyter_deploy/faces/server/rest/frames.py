@@ -1,7 +1,7 @@
-"""Messages between the server and its worker: a line of JSON, then ``length`` bytes.
+"""What the server and the asked process say to each other: a line of JSON, then as many bytes as it says.
 
-``{"id", "method", "path", "query", "base", "if_match", "length"}`` is a request, ``{"id", "status", "headers",
-"length"}`` its response. ``{"id", "after"}`` requests events, which arrive as ``{"id", "more": true, "length"}`` until
+``{"id", "method", "path", "query", "base", "if_match", "length"}`` asks; ``{"id", "status", "headers", "length"}``
+answers. ``{"id", "after"}`` asks for events, which come as ``{"id", "more": true, "length"}`` until
 ``{"id", "cancel": true}``. Light: the server imports it.
 """
 
@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 
 
 def packed(head: dict[str, Any], body: bytes = b"") -> bytes:
-    """Encode one message."""
+    """One message."""
     return json.dumps(head | {"length": len(body)}).encode() + b"\n" + body
 
 
 def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
-    """Read the next message; None: the other process has ended, possibly within a message."""
+    """The next message; None: the other has gone, be it in the middle of one."""
     line = stream.readline()
     if not line.endswith(b"\n"):
         return None

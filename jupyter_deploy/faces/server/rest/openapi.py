@@ -1,4 +1,4 @@
-"""The routes as an OpenAPI 3.1 document, made from the table and the models."""
+"""The routes as an OpenAPI 3.1 document, made from the table and the models; nothing in it is written twice."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Json = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 
 _PROBLEMS = {
-    "400": "The body is not JSON, or If-Match is not a revision.",
+    "400": "What was sent is no JSON, or If-Match no revision.",
     "403": "No token or cookie, not authorised, or no XSRF header.",
     "404": "There is no such endpoint, release, revision, job or view.",
-    "409": "Refused by a gate or a check, or because another client changed the endpoint first.",
-    "412": "If-Match is stale; the problem has the current revision and the newer history.",
+    "409": "Refused: by a gate, a check, or since somebody else was faster.",
+    "412": "If-Match is stale; the problem has the present revision and the newer history.",
     "413": "The body is too large.",
-    "422": "The request is invalid; 'errors' names the fields.",
-    "500": "The target of the endpoints failed.",
+    "422": "The request cannot be; 'errors' says which field.",
+    "500": "What runs the endpoints failed.",
 }
-_PROBLEMS_OF_GET = ("400", "403", "404", "422", "500")
+_OF_A_LOOK = ("400", "403", "404", "422", "500")
 _ABOUT = (
     "Every verb over HTTP. Needs the Jupyter server's token or cookie, with a cookie its XSRF header where something "
     "is written, and authorisation for the resource 'nbdeploy': 'read' for GET and views, else 'write'."
@@ -42,7 +42,7 @@ _ABOUT = (
 
 @cache
 def description(base: str) -> Json:
-    """Make the document; ``base`` is the server's base URL."""
+    """The document; ``base`` is the server's base URL."""
     made = _Schemas()
     paths: dict[str, Json] = {}
     for route in ROUTES:
@@ -71,14 +71,14 @@ def description(base: str) -> Json:
 
 
 class _Schemas:
-    """Schemas of Python's types; each component is stored once."""
+    """Schemas of Python's types, with what they have in common once."""
 
     def __init__(self) -> None:
         self.components: dict[str, Json] = {}
         self._known: dict[Any, Json] = {}
 
     def of(self, kind: Any, *, sent: bool = False) -> Json:
-        """Return the schema of a type in responses, or in requests (``sent``)."""
+        """The schema of a type as it is answered, or as it is sent."""
         if (kind, sent) not in self._known:
             adapter = TypeAdapter(kind)
             mode: Any = "validation" if sent else "serialization"
@@ -99,8 +99,8 @@ def _operation(route: Route, made: _Schemas) -> Json:
     if route.method == "POST" and route.request is not None:
         content = {"application/json": {"schema": made.of(route.request, sent=True)}}
         described["requestBody"] = {"required": True, "content": content}
-    described["responses"] = dict(_responses(route, made)) | {
-        status: {"$ref": f"#/components/responses/Problem{status}"} for status in _problems(route)
+    described["responses"] = dict(_answers(route, made)) | {
+        status: {"$ref": f"#/components/responses/Problem{status}"} for status in _refusals(route)
     }
     return described
 
@@ -135,12 +135,12 @@ def _header(name: str, words: str) -> Json:
 
 def _has_revision(route: Route) -> bool:
     if route.method == "GET":
-        # Verbs only: the endpoint view has counts too, which change without a new revision.
+        # Of verbs alone: the endpoint view tells more than its revision, what it counts.
         return route.kind == "look" and BY_NAME[route.name].result is EndpointStatus
     return route.kind == "verb" and route.request is not None and "name" in route.request.model_fields
 
 
-def _responses(route: Route, made: _Schemas) -> Iterator[tuple[str, Json]]:
+def _answers(route: Route, made: _Schemas) -> Iterator[tuple[str, Json]]:
     if route.kind == "events":
         yield "200", _content("Server-sent events: 'job' and 'endpoints'.", {"type": "string"}, "text/event-stream")
         return
@@ -151,11 +151,11 @@ def _responses(route: Route, made: _Schemas) -> Iterator[tuple[str, Json]]:
         yield "200", _content("This document.", {"type": "object"})
         return
     if route.kind == "capture" or (route.kind == "verb" and BY_NAME[route.name].slow):
-        accepted = _content("The job of the request.", made.of(Job))
-        location = {"description": "The job's URL.", "schema": {"type": "string"}}
+        accepted = _content("The job that does it.", made.of(Job))
+        location = {"description": "Where the job is.", "schema": {"type": "string"}}
         yield "202", accepted | {"headers": {"Location": location}}
         return
-    answer = _content("The result.", made.of(_response_type(route)))
+    answer = _content("What was asked for.", made.of(_kind(route)))
     if _has_revision(route) and route.method == "GET":
         answer["headers"] = {"ETag": {"description": "The revision, in quotes.", "schema": {"type": "string"}}}
     yield "200", answer
@@ -165,8 +165,8 @@ def _content(words: str, schema: Json, kind: str = "application/json") -> Json:
     return {"description": words, "content": {kind: {"schema": schema}}}
 
 
-def _response_type(route: Route) -> Any:
-    """Return the type of a route's response."""
+def _kind(route: Route) -> Any:
+    """The type that a route answers."""
     match route.kind:
         case "jobs":
             return list[Job]
@@ -176,9 +176,9 @@ def _response_type(route: Route) -> Any:
             return Job
         case "view":
             return VIEWS[route.name].document
-    result = BY_NAME[route.name].result
-    return list[typing.get_args(result)[0]] if typing.get_origin(result) is Iterable else result  # type: ignore[misc]
+    told = BY_NAME[route.name].result
+    return list[typing.get_args(told)[0]] if typing.get_origin(told) is Iterable else told  # type: ignore[misc]
 
 
-def _problems(route: Route) -> tuple[str, ...]:
-    return _PROBLEMS_OF_GET if route.method == "GET" else tuple(_PROBLEMS)
+def _refusals(route: Route) -> tuple[str, ...]:
+    return _OF_A_LOOK if route.method == "GET" else tuple(_PROBLEMS)

@@ -1,7 +1,7 @@
-"""Validation reports for a browser with the server's cookie: in a sandbox, without an origin of their own.
+"""The pages of validations, for a browser that has the server's cookie: in a sandbox, with no origin of their own.
 
-A page holds the output of notebooks. It needs no script, and may not act on behalf of the user who views it. Its links
-open another tab: within a tab of Lab, the requests of a sandbox carry no cookie.
+A page holds what notebooks displayed. It needs no script, and may do nothing in the name of who looks at it. Its links
+open another tab: within one of Lab's, what a sandbox asks for comes without the server's cookie.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ POLICY = (
     "font-src data:; media-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 
-# The page links to the notebooks in its own folder.
+# The page names the notebooks that lie beside it.
 _LINK = re.compile(rb'<a href="([^":/?#]+\.ipynb)">')
 
 
 def page_of_release(tag: str, ports: Ports, file: str | None = None) -> Answer:
-    """Return a release's validation report, or one of the notebooks that the report links to.
+    """Of the validation that a release passed, or was forced past; or one of the notebooks that the page links to.
 
     Raises
     ------
@@ -40,9 +40,9 @@ def page_of_release(tag: str, ports: Ports, file: str | None = None) -> Answer:
 
 
 def page_of_job(job: Job, file: str | None = None) -> Answer:
-    """Return the report of the validation that refused a job, or of the validation job itself."""
-    result = job.result if isinstance(job.result, dict) else {}
-    validated = result.get("validation") or result
+    """Of the validation that refused a job, or that the job was."""
+    told = job.result if isinstance(job.result, dict) else {}
+    validated = told.get("validation") or told
     report = job.problem.report if job.problem else validated.get("report")
     return _page(report, f"the job '{job.title}'", file, f"?job={quote(job.id)}&amp;file=")
 
@@ -50,7 +50,7 @@ def page_of_job(job: Job, file: str | None = None) -> Answer:
 def _page(report: str | None, whose: str, file: str | None, link: str) -> Answer:
     if not report:
         raise refusal(404, "no_report", "There is no report", f"{whose} has no report of a validation",
-"There is no report", f"{whose} has no report of a validation",  # fmt: skip
+                      "validate it to have one")  # fmt: skip
     if file is not None:
         return _notebook(Path(report).parent, file)
     page = _LINK.sub(rb'<a download target="_blank" href="%s\1">' % link.encode(), _read(Path(report)))
@@ -59,7 +59,7 @@ def _page(report: str | None, whose: str, file: str | None, link: str) -> Answer
 
 def _notebook(folder: Path, name: str) -> Answer:
     if Path(name).name != name or not name.endswith(".ipynb"):
-        raise refusal(404, "no_report", "There is no such notebook", f"{name[:80]} is not a notebook of this report")
+        raise refusal(404, "no_report", "There is no such notebook", f"{name[:80]} is no notebook of this report")
     attached = f"attachment; filename*=UTF-8''{quote(name)}"
     return Answer(
         200, _read(folder / name), {"Content-Type": "application/x-ipynb+json", "Content-Disposition": attached}
@@ -70,5 +70,5 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise refusal(404, "no_report", "The report is missing", f"{path} cannot be read: {error}",
-                      "validate again to write a new report") from error  # fmt: skip
+        raise refusal(404, "no_report", "It has gone", f"{path} cannot be read: {error}",
+                      "validate again to have a new one") from error  # fmt: skip

@@ -1,4 +1,4 @@
-"""Paths of files in requests: relative to the server's folder, as in JupyterLab."""
+"""Files that a request names are relative to the server's folder, as everything is that JupyterLab shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_deploy.domain.requests import Request
 
 
 def absolute(request: type[Request], given: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Make the paths in the fields that are marked as a ``FilePath`` absolute, for a process with another folder."""
+    """A request whose files a process finds wherever it works: by the fields that are marked as a ``FilePath``."""
     files = {
         name: mark
         for name, field in request.model_fields.items()
@@ -19,18 +19,18 @@ def absolute(request: type[Request], given: dict[str, Any], folder: Path) -> dic
     }
     defaults = {name: mark.default for name, mark in files.items() if mark.default is not None}
     return {
-        name: _resolve(value, folder, must_exist=not files[name].written) if name in files else value
+        name: _each(value, folder, there=not files[name].written) if name in files else value
         for name, value in (defaults | given).items()
     }
 
 
-def _resolve(value: Any, folder: Path, *, must_exist: bool) -> Any:
+def _each(value: Any, folder: Path, *, there: bool) -> Any:
     if isinstance(value, list):
-        return [_resolve(one, folder, must_exist=must_exist) for one in value]
+        return [_each(one, folder, there=there) for one in value]
     if not isinstance(value, str) or not value:
         return value
     path = folder / value  # an absolute one stays as it is
-    return str(path) if not must_exist or _exists(path) else value
+    return str(path) if not there or _exists(path) else value
 
 
 def _exists(path: Path) -> bool:

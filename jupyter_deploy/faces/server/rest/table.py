@@ -1,4 +1,4 @@
-"""The routes below ``/nbdeploy/`` as data, made from the tables of operations and views. Pure."""
+"""The routes, as data: what is below ``/nbdeploy/``, walked from the tables of operations and views. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Kind = Literal["look", "verb", "view", "capture", "asked", "jobs", "job", "cance
 
 
 class AskedKernel(Request):
-    """The kernel that must capture for a job; sent again if its notebook is renamed before the capture begins."""
+    """Which kernel was asked to capture for a job; said again when its notebook is renamed before it begins."""
 
     kernel: int = Field(gt=0, description="Its process id.")
     notebook: str | None = Field(default=None, description="The notebook's present file.")
@@ -27,7 +27,7 @@ class AskedKernel(Request):
 
 @dataclass(frozen=True)
 class Route:
-    """One method of a path.
+    """One method of one path.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Route:
     name
         The verb's or the view's.
     request
-        Model of the query or the body; None: both are ignored.
+        What the query or the body must be; None: neither is looked at.
     """
 
     method: Method
@@ -47,8 +47,8 @@ class Route:
     request: type[Request] | None = None
 
     @property
-    def model(self) -> type[Request]:
-        """The request's model. Raises TypeError if the route has none."""
+    def asked(self) -> type[Request]:
+        """``request``, where there is one."""
         if self.request is None:
             raise TypeError(f"{self.method} {self.path} takes no request")
         return self.request
@@ -57,10 +57,10 @@ class Route:
     def _pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.path)))
 
-    def match(self, path: str) -> dict[str, str] | None:
-        """Return the values of the path's variable segments; None: the path is another one."""
+    def within(self, path: str) -> dict[str, str] | None:
+        """What stands in the path's variable segments; None: it is another path."""
         found = self._pattern.fullmatch(path)
-        match = self._pattern.fullmatch(path)
+        return found.groupdict() if found else None
 
 
 def _first_line(request: type[Request]) -> str:
@@ -80,7 +80,7 @@ def _verbs() -> list[Route]:
 def _views() -> list[Route]:
     methods: tuple[Method, ...] = ("GET", "POST")
     return [
-        Route(method, f"views/{view.name}", "view", f"The view for widgets: {view.name}.", view.name, view.request)
+        Route(method, f"views/{view.name}", "view", f"What widgets show: {view.name}.", view.name, view.request)
         for view in VIEWS.values()
         for method in methods
     ]
@@ -89,19 +89,19 @@ def _views() -> list[Route]:
 ROUTES: tuple[Route, ...] = (
     *_verbs(),
     Route("POST", "captures", "capture", "A deploy whose model a kernel is to capture.", "deploy", DeployRequest),
-    Route("POST", "captures/{id}", "asked", "The kernel that must capture; it may be busy.", "", AskedKernel),
+    Route("POST", "captures/{id}", "asked", "The kernel that was asked to capture; it may be busy.", "", AskedKernel),
     Route("GET", "jobs", "jobs", "The latest 50 jobs, newest first."),
     Route("GET", "jobs/{id}", "job", "One job, with its events."),
     Route("DELETE", "jobs/{id}", "cancel", "Cancel a job."),
-    Route("GET", "events", "events", "Events of jobs and endpoints, as they occur."),
+    Route("GET", "events", "events", "What happens to jobs and endpoints, as it happens."),
     *_views(),
-    Route("GET", "reports/{name}/{version}", "report", "The report of a release's validation."),
-    Route("GET", "reports", "report", "The report of the validation that refused a job: ?job=<id>."),
+    Route("GET", "reports/{name}/{version}", "report", "The page of the validation of a release."),
+    Route("GET", "reports", "report", "The page of the validation that refused a job: ?job=<id>."),
     Route("GET", "openapi.json", "openapi", "This description."),
 )
 
 
 def at(path: str) -> dict[str, tuple[Route, dict[str, str]]]:
-    """Return a path's routes by method, each with the values of its variable segments."""
-    found = [(route, variables) for route in ROUTES if (variables := route.match(path)) is not None]
-    return {route.method: (route, variables) for route, variables in reversed(found)}  # the first of two counts
+    """The routes of a path by their methods, each with what stands in the path's variable segments."""
+    found = [(route, variables) for route in ROUTES if (variables := route.within(path)) is not None]
+    return {route.method: (route, variables) for route, variables in reversed(found)}  # of two the first counts

@@ -176,5 +176,5 @@ def make_world(path, monkeypatch):
     monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.run_all", world._run_all)
     monkeypatch.setattr("jupyter_deploy.verbs.enforce_gates.compare", world._compare)
     monkeypatch.setattr("jupyter_deploy.verbs.traffic.compare", world._compare)
-    monkeypatch.setattr("jupyter_deploy.verbs.deploy.changes_since", lambda *_: None)
+    monkeypatch.setattr("jupyter_deploy.verbs.deploy_plan.changes_since", lambda *_: None)
     return world

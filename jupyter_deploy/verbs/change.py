@@ -288,8 +288,8 @@ def difference_in_words(before: Endpoint | None, after: Endpoint) -> str:
     parts += _redacted_in_words(before, after)
     parts += _resources_in_words(before, after)
     parts += _images_in_words(before, after)
-    parts += _found_in_words(before, after)
-    asked = [asked_in_words(endpoint) for endpoint in (before, after)]
+    parts += _findings_in_words(before, after)
+    asked = [validations_in_words(endpoint) for endpoint in (before, after)]
     if asked[0] != asked[1]:
         parts.append(f"validations: {asked[0]} → {asked[1]}")
     if before and not before.running:
@@ -306,7 +306,7 @@ def _redacted_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
     ]
 
 
-def asked_in_words(endpoint: Endpoint | None) -> str:
+def validations_in_words(endpoint: Endpoint | None) -> str:
     """What an endpoint asks of its releases, in short; of none: nothing."""
     return words_of(endpoint.validations if endpoint else ())
 
@@ -331,7 +331,7 @@ def _images_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
     ]
 
 
-def _found_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
+def _findings_in_words(before: Endpoint | None, after: Endpoint) -> list[str]:
     """What was waived for the first time, and what is found only now of a release that was there."""
     known = {release.tag: release.findings for release in before.releases} if before else {}
     parts = []

@@ -16,7 +16,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 from jupyter_deploy.domain.validation.scaffold import FileState, quoted
 
-from .capture import stored
+from .capture import load_snapshot
 from .change import find
 from .steps import Steps, noted_if_interrupted
 
@@ -94,7 +94,7 @@ def _possible(request: ComposeRequest, ports: Ports) -> _ComposeInputs:
         images={tag: one.at(digest=one.digest) for tag, (one, _) in published.items()},
         folder=folder,
         base=as_source(request.base) if request.base else _base_of(made, stable),
-        environment=stored(endpoint.traffic.stable, trust=False, ports=ports).manifest.environment,
+        environment=load_snapshot(endpoint.traffic.stable, trust=False, ports=ports).manifest.environment,
         to=_repository(request.push_to) if request.push_to else stable.at(),
     )
 

@@ -35,7 +35,7 @@ from jupyter_deploy.domain.requests import (
 from jupyter_deploy.domain.validation.validated import Validated, in_short, lines_of
 from jupyter_deploy.domain.validation.validation import GateResult, Run, Validation
 
-from .capture import stored
+from .capture import load_snapshot
 from .command_line import retyped
 from .endpoint_gates import GatePlan, dropped_specs, plan_gates
 from .observe import compare
@@ -265,7 +265,7 @@ def _stable(endpoint: Endpoint | None, enforced: GatePlan, ports: Ports) -> Snap
 def _snapshot(tag: str, ports: Ports) -> Snapshot:
     """The snapshot by the store's memory; the process that serves it verifies its digest."""
     known = ports.store.remembered(tag)
-    return known if known and Path(known.path).is_dir() else stored(tag, trust=False, ports=ports)
+    return known if known and Path(known.path).is_dir() else load_snapshot(tag, trust=False, ports=ports)
 
 
 def in_words(tag: str, validated: Validated | None) -> tuple[str, ...]:

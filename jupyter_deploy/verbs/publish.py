@@ -19,7 +19,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 from .build import build
-from .capture import stored
+from .capture import load_snapshot
 from .change import find
 from .publish_gate import forced_or_passed
 from .steps import Steps, noted_if_interrupted
@@ -130,7 +130,7 @@ def _possible(request: PublishRequest, ports: Ports) -> _PublishInputs:
     release = endpoint.release(request.release or endpoint.traffic.stable)
     reference = _reference(request, endpoint, release, ports)
     forced = forced_or_passed(endpoint, release, request, ports)
-    snapshot = stored(release.tag, trust=False, ports=ports)
+    snapshot = load_snapshot(release.tag, trust=False, ports=ports)
     ports.store.check()
     base = request.base or ports.images.base
     if base is None:

@@ -18,7 +18,7 @@ from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import ReproduceRequest
 
-from .capture import stored
+from .capture import load_snapshot
 from .difference import exact_tag
 from .steps import Steps
 
@@ -36,7 +36,7 @@ def reproduce(request: ReproduceRequest, ports: Ports, report: Report) -> Reprod
     EnvironmentNotBuilt, NotebookFailed, UnknownSource, Untrusted
         See ``domain.errors``.
     """
-    snapshot = stored(exact_tag(request.tag, ports), trust=request.trust, ports=ports)
+    snapshot = load_snapshot(exact_tag(request.tag, ports), trust=request.trust, ports=ports)
     manifest = snapshot.manifest
     variable = manifest.provenance.source.variable
     if not variable or not manifest.provenance.cells:

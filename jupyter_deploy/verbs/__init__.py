@@ -121,7 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "list",
         "requests.ListRequest",
-        "observe.list_",
+        "status.list_",
         label="List Endpoints",
         page="endpoint_page.endpoints_page",
         safe=True,
@@ -129,7 +129,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "describe",
         "requests.DescribeRequest",
-        "observe.describe",
+        "status.describe",
         label="Describe Endpoint…",
         page="endpoint_page.endpoint_page",
         safe=True,
@@ -164,7 +164,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "history",
         "requests.HistoryRequest",
-        "observe.history",
+        "history.history",
         label="Show History…",
         page="traffic_page.history_page",
         safe=True,
@@ -172,7 +172,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "compare",
         "requests.CompareRequest",
-        "observe.compare",
+        "compare.compare",
         label="Compare Candidate with Stable…",
         page="comparison_page.comparison_page",
         exit_code="outcomes.of_comparison",
@@ -191,7 +191,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "logs",
         "requests.LogsRequest",
-        "observe.logs",
+        "logs.logs",
         label="Show Records…",
         page="records_page.records_page",
         safe=True,
@@ -199,7 +199,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "predict",
         "requests.PredictRequest",
-        "observe.predict",
+        "predict.predict",
         label="Try an Endpoint…",
         page="records_page.prediction_page",
         exit_code="outcomes.of_prediction",
@@ -258,7 +258,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "gc",
         "images.requests.GcRequest",
-        "images.gc",
+        "gc.gc",
         label="Remove Unused Images…",
         page="images_page.collected_page",
         title="job_titles.gc",
@@ -277,7 +277,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "stop",
         "requests.StopRequest",
-        "lifecycle.stop",
+        "stop.stop",
         label="Stop Endpoint…",
         page="lifecycle_page.stopped_page",
         slow=True,
@@ -286,7 +286,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "down",
         "requests.DownRequest",
-        "lifecycle.down",
+        "down.down",
         label="Stop Everything…",
         page="lifecycle_page.stopped_page",
         slow=True,
@@ -295,7 +295,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "reconcile",
         "requests.ReconcileRequest",
-        "lifecycle.reconcile",
+        "reconcile.reconcile",
         label="Bring Back What Should Run…",
         page="lifecycle_page.reconciled_page",
         exit_code="outcomes.of_reconciliation",

@@ -37,8 +37,8 @@ from jupyter_deploy.domain.validation.validation import GateResult, Run, Validat
 
 from .capture import load_snapshot
 from .command_line import retyped
+from .compare import compare
 from .endpoint_gates import GatePlan, dropped_specs, plan_gates
-from .observe import compare
 from .recorded_requests import with_recorded
 from .run_plan import Planned
 from .validation import run_all

@@ -12,7 +12,7 @@ from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import FeedbackRequest, Step
 
 from .change import find
-from .observe import address
+from .predict import address
 
 _MOST, _BYTES = 1000, 4 * 1024**2
 """A POST holds so many items and so many bytes, unless one alone is longer."""

@@ -26,8 +26,8 @@ from .change import (
     roles_in_words,
     target_of,
 )
+from .compare import compare
 from .enforce_gates import enforce_for_change, in_words, keep_forced
-from .observe import compare
 
 
 def traffic(request: TrafficRequest, ports: Ports, report: Report) -> TrafficChange:

@@ -109,7 +109,7 @@ def _kept(plan: Plan, before: Endpoint, ports: Ports) -> Deployment:
     """Keep a release that is deployed already; after ``down`` or a reboot, what it needs is started again."""
     url = keep(ports, before)
     deployment = _deployment(ports, before, plan.snapshot.tag, url, plan.snapshot, changed=False, replaced=None)
-    return deployment.model_copy(update={"passed_over": plan.gates.passed_over})
+    return deployment.model_copy(update={"passed_over": plan.gates.ignored_file})
 
 
 def _release(plan: Plan, path: str, validated: Validated | None, ports: Ports, progress: Steps) -> Deployment:
@@ -127,7 +127,7 @@ def _release(plan: Plan, path: str, validated: Validated | None, ports: Ports, p
     return deployment.model_copy(
         update={
             "waiting": plan.check.waiting,
-            "passed_over": plan.gates.passed_over,
+            "passed_over": plan.gates.ignored_file,
             "asked_before": validations if validations != validations_in_words(after) else "",
         }
     )

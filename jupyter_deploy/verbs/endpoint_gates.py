@@ -65,13 +65,13 @@ class GateSource:
         The validations; None: the deploy names none, and the endpoint keeps its own.
     file
         The ``nbdeploy.yaml`` with the validations; empty: options name them.
-    passed_over
+    ignored_file
         An ``nbdeploy.yaml`` that is ignored, since the endpoint's validations come from another source.
     """
 
     specs: tuple[ValidationSpec, ...] | None
     file: str = ""
-    passed_over: str = ""
+    ignored_file: str = ""
 
 
 def gate_source(request: DeployRequest, name: str, before: Endpoint | None, ports: Ports) -> GateSource:
@@ -87,7 +87,7 @@ def gate_source(request: DeployRequest, name: str, before: Endpoint | None, port
     """
     if OFF in request.validate:
         if len(request.validate) > 1 or request.gate or request.parameter:
-            raise InvalidInput("--validate off takes all validations away", "name nothing beside it")
+            raise InvalidInput("--validate off takes all validations away", "name nothing with it")
         return GateSource(())
     if request.parameter and not request.validate:
         raise InvalidInput("-p is for a notebook's parameters cell", "name the notebook too: --validate NOTEBOOK")
@@ -136,7 +136,7 @@ def _in_file(name: str, before: Endpoint | None, ports: Ports, problems: Problem
         return GateSource(None)
     if before is None or not before.validations or before.validations_from == file:
         return GateSource(specs, file)
-    return GateSource(None, passed_over=file if _beyond(specs, before.validations) else "")
+    return GateSource(None, ignored_file=file if _beyond(specs, before.validations) else "")
 
 
 def listed_for(name: str, ports: Ports) -> tuple[ValidationSpec, ...]:

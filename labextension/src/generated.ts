@@ -1070,27 +1070,26 @@ export interface Packed {
   };
 }
 /**
- * What a release keeps of the last validation that it was released by, in short.
+ * The short form of the last validation that a release was added or promoted by.
  *
- * ``said`` is what led to the verdict; ``forced`` why it was released against its gates, by this validation or by a
- * former one: it stays.
- * ``keys`` are its runs' (``Run.key``), ``keys_alone`` what they would have been without a stable release beside it.
+ * ``said`` has the reasons of the verdict; ``forced`` is the reason of ``--force`` in this or a former validation.
+ * ``keys`` are those of its runs (``Run.key``), ``keys_alone`` the keys of the same runs without a stable release.
  */
 export interface Validated {
   id: string;
   at: string;
   verdict: 'pass' | 'fail' | 'inconclusive';
   said: string;
-  lines: Line[];
+  lines: ResultLine[];
   report: string | null;
   forced: string | null;
   keys: string[];
   keys_alone: string[];
 }
 /**
- * One thing that a validation found, in one sentence: a gate, a check that failed, a notebook that did not end.
+ * One result of a validation in one sentence: of a gate, a check, or a notebook that did not end.
  */
-export interface Line {
+export interface ResultLine {
   verdict: 'pass' | 'fail' | 'inconclusive';
   sentence: string;
 }
@@ -2825,7 +2824,7 @@ export interface ValidateRequest {
    */
   cold?: boolean;
   /**
-   * Folder for the notebooks as they ran (default: beside the report, in the home).
+   * Folder for the notebooks as they ran (default: with the report, in the home).
    */
   executed?: string | null;
   /**

@@ -48,7 +48,7 @@ def validation(*runs, **more):
         (validation(run(), run(status="not run")), "FAIL: churn:2: 1 of 2 runs was not run", 1),
         (validation(run(status="died")), "FAIL: churn:2: 1 of 1 run did not come to its end", 138),
         (validation(run("pass"), run(status="not run"), stopped="interrupted"),
-         "INTERRUPTED: churn:2: 1 of 2 runs had ended; of what had, 1 gate holds", 130),
+         "INTERRUPTED: churn:2: 1 of 2 runs had ended; of these, 1 gate holds", 130),
         (validation(run("pass"), run(status="not run"), stopped="terminated"),
          "TERMINATED: churn:2: 1 of 2 runs", 143),
     ],

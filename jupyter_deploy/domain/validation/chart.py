@@ -1,6 +1,6 @@
 """A validation's metrics as Vega-Lite specifications: JupyterLab draws them, the report turns them into SVG. Pure.
 
-Two pictures a metric: the candidate beside stable with their intervals, and the history over the last validations.
+Two pictures a metric: the candidate and stable with their intervals, and the history over the last validations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class Colours:
-    """What the sides and a gate's threshold are drawn with: anything that CSS takes as a colour."""
+    """Colours of the sides and of a gate's threshold, in any notation of CSS."""
 
     candidate: str = "#c2570c"
     stable: str = "#4a86c8"
@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Past:
-    """What a metric was of all rows in one validation, of which release; ``now``: in this one."""
+    """The metric of all rows in one validation, with its release; ``now``: in this validation."""
 
     when: str
     value: float

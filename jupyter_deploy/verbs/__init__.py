@@ -13,7 +13,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 class Operation(NamedTuple):
-    """A verb, with all that the faces need of it. No other module lists verbs or the types of their results.
+    """A verb with the data that the faces need. No other module lists verbs or the types of their results.
 
     A ``module.attribute`` is imported when it is first used, so that help and completion import none.
 
@@ -24,10 +24,10 @@ class Operation(NamedTuple):
     place
         ``module.function`` of the verb, in this package. Its return annotation is the type of the result.
     label
-        The name of its command in JupyterLab; one that asks by a form ends in an ellipsis.
+        The name of its command in JupyterLab; a command with a form ends in an ellipsis.
     page
-        ``module.function`` that makes the page of a result, in ``faces.render``. A verb that returns an iterable is
-        given its items, too.
+        ``module.function`` that makes the page of a result, in ``faces.render``. If a verb
+        returns an iterable, its items have pages too.
     title
         ``module.function`` that makes a job's title of a request, in this package; default: the verb and its subject.
     exit_code
@@ -37,11 +37,11 @@ class Operation(NamedTuple):
     slow
         It takes seconds: a face shows its progress, and JupyterLab's server runs it as a job.
     safe
-        It changes nothing and its request fits into a query: HTTP's GET asks it, too.
+        It changes nothing and its request fits into a query, so HTTP's GET calls it too.
     destructive
         It stops or removes something: a form warns of it.
     heard_once
-        The command line hears one Ctrl-C, and shows the result of the work that was done by then.
+        The command line handles one Ctrl-C, and shows the result of the finished work.
     """
 
     name: str

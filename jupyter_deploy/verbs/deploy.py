@@ -188,7 +188,7 @@ def _deployment(
         captured=snapshot.manifest,
         changes=endpoint.release(tag).changes,
         validation=endpoint.release(tag).validation,
-        validations=tuple(spec.told for spec in endpoint.validations),
+        validations=tuple(spec.without_secrets for spec in endpoint.validations),
         limits=target_of(ports, endpoint.target).limits(endpoint.release(tag)),
         image=endpoint.release(tag).image,
         redact=endpoint.release(tag).redact,

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.ports import Ports
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.requests import DeployRequest
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT, LATENCIES
-from jupyter_deploy.domain.validation.notebook_calls import asks_for
+from jupyter_deploy.domain.validation.notebook_calls import calls_function
 from jupyter_deploy.domain.validation.parameters import parse_parameters
 from jupyter_deploy.domain.validation.ports import Notebook
 from jupyter_deploy.domain.validation.validation import Run, ValidationSpec
@@ -161,7 +161,12 @@ def plan_gates(specs: tuple[ValidationSpec, ...], ports: Ports) -> GatePlan:
         except DeployError as error:
             detail = " ".join(f"{error.message} {error.details}".split())
             missing.append(
-                Run(notebook=spec.notebook or "", parameters=spec.told.parameters, status="not run", detail=detail)
+                Run(
+                    notebook=spec.notebook or "",
+                    parameters=spec.without_secrets.parameters,
+                    status="not run",
+                    detail=detail,
+                )
             )
         else:
             runs += planned
@@ -228,7 +233,7 @@ def _measures(notebook: Notebook, gate: Gate, notebooks: Sequence[Notebook]) -> 
     """Whether a gate belongs to this notebook; if no notebook names the metric, the gate belongs to all of them."""
     if _mentioned(notebooks, gate):
         return _mentioned([notebook], gate)
-    callers = [one for one in notebooks if asks_for("model", one.source)] if gate.metric in OF_CALLS else []
+    callers = [one for one in notebooks if calls_function("model", one.source)] if gate.metric in OF_CALLS else []
     return notebook in callers or not callers
 
 

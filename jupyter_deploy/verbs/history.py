@@ -13,7 +13,7 @@ def history(request: HistoryRequest, ports: Ports, report: Report) -> list[Revis
     """List the endpoint's revisions, newest first."""
     revisions = ports.store.history(find(ports, request.name).name)
     states = (
-        r.state.validating(tuple(spec.told for spec in r.state.validations), r.state.validations_from)
+        r.state.validating(tuple(spec.without_secrets for spec in r.state.validations), r.state.validations_from)
         for r in revisions
     )
     return [r.model_copy(update={"state": state}) for r, state in zip(revisions, states, strict=True)]

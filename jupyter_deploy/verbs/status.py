@@ -69,6 +69,6 @@ def status_of(endpoint: Endpoint, seen: Observation, ports: Ports) -> EndpointSt
         traffic=endpoint.traffic,
         record=endpoint.record,
         record_sample=endpoint.record_sample,
-        validations=tuple(spec.told for spec in endpoint.validations),
+        validations=tuple(spec.without_secrets for spec in endpoint.validations),
         releases=releases,
     )

@@ -64,7 +64,7 @@ class RunOptions:
 
 Side = Literal["candidate", "stable"]
 
-_NO_CALLS = "the notebook asked the model nothing, so its figures may be of something else"
+_NO_CALLS = "the notebook did not call the model, so its figures may be of another one"
 
 
 @dataclass(frozen=True)
@@ -348,8 +348,8 @@ def _undecided(gate: Gate, judged: GateResult, of_stable: Ran) -> GateResult:
 def _of_stable(ran: Ran) -> str:
     """The reason why stable's metrics are missing or incomplete."""
     if ran.error is not None:
-        return f"asked of stable, cell {ran.error.cell} raised {ran.error.ename}: {ran.error.evalue}"
-    return f"asked of stable, it was {ran.status}{f': {ran.detail}' if ran.detail else ''}"
+        return f"with stable, cell {ran.error.cell} raised {ran.error.ename}: {ran.error.evalue}"
+    return f"with stable, it was {ran.status}{f': {ran.detail}' if ran.detail else ''}"
 
 
 def output_names(planned: Sequence[Planned]) -> list[str]:

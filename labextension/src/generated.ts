@@ -118,7 +118,7 @@ export interface Resources {
   threads: number | null;
 }
 /**
- * What a cell raised; ``traceback`` without colours and without secrets.
+ * The error of a cell; ``traceback`` has no colours and no secrets.
  */
 export interface CellError {
   cell: number;
@@ -143,7 +143,7 @@ export interface Changes {
   words: string[];
 }
 /**
- * One thing that a notebook found to be so, or not.
+ * A condition that a notebook checked.
  */
 export interface Check {
   name: string;
@@ -1094,10 +1094,10 @@ export interface ResultLine {
   sentence: string;
 }
 /**
- * What is to be validated of each release of an endpoint.
+ * A validation that each release of an endpoint has to pass.
  *
- * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: how much of the recorded traffic the
- * notebook is given, such as ``1h``.
+ * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: the amount of recorded traffic for
+ * the notebook, such as ``1h``.
  */
 export interface ValidationSpec {
   notebook: string | null;
@@ -1992,12 +1992,11 @@ export interface LogsRequest {
   follow?: boolean;
 }
 /**
- * One figure that a notebook measured.
+ * A figure that a notebook measured.
  *
- * ``rows`` are what it is the ``statistic`` of, one number a row, in the notebook's order: with them a candidate is
- * paired with stable. ``replicates`` are bootstrap replicates of a figure that no per-row numbers give, such as an
- * area under a curve; replicate i is of the same resampled rows in every run over as many rows. Neither is kept in
- * documents.
+ * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
+ * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
+ * replicate i has the same resampled rows in every run over as many rows. Documents have neither.
  */
 export interface Metric {
   name: string;
@@ -2524,7 +2523,7 @@ export interface Run {
   key: string;
 }
 /**
- * What ``init`` did.
+ * The result of ``init``.
  */
 export interface SetUp {
   folder: string;
@@ -2545,7 +2544,7 @@ export interface SetUp {
 /**
  * A file of the set-up.
  *
- * ``text`` is all of it, also where it was not written since another is there; ``add`` is what that one lacks.
+ * ``text`` is the whole file, even if another file is there already; ``add`` is the part that the other file lacks.
  */
 export interface StartingFile {
   path: string;
@@ -2554,7 +2553,7 @@ export interface StartingFile {
   add: string;
 }
 /**
- * A notebook that trains a model, and how the model is deployed from it.
+ * A notebook that trains a model, and the options of its deploy.
  *
  * ``options``: further words of ``nbdeploy deploy``, such as ``--method predict_proba``.
  */
@@ -2713,7 +2712,7 @@ export interface TrafficRequest {
 /**
  * Progress of one notebook among several: ``cell`` of ``cells`` runs (0: its kernel starts).
  *
- * ``words`` is the cell's first line; ``side`` is who is asked, where stable is asked too.
+ * ``words`` is the cell's first line; ``side`` is the release behind ``model()``.
  */
 export interface Underway {
   run: number;
@@ -2843,8 +2842,8 @@ export interface ValidateRequest {
 /**
  * A run of validation notebooks against gates.
  *
- * ``snapshot`` is what was validated (None: notebooks that ask no model), ``stable`` what it was compared with.
- * ``trigger`` is the verb that asked for it; ``forced`` why what it refused was done all the same.
+ * ``snapshot`` was validated (None: the notebooks call no model) and compared with ``stable``. ``trigger`` is the
+ * verb that started it; ``forced`` is the reason of ``--force``.
  */
 export interface Validation {
   id: string;

@@ -109,7 +109,7 @@ def test_a_candidate_must_have_shown_what_is_asked_on_live_traffic(world):
 
 @pytest.mark.parametrize(
     ("image", "why"),
-    [("tumour", "names no image"), (PLACE, "which image of"), (f"{PLACE}:one", "there is no key")],
+    [("tumour", "names no image"), (PLACE, "tag or digest is missing"), (f"{PLACE}:one", "there is no key")],
 )
 def test_verify_needs_a_reference_with_a_tag_or_digest_and_a_key_that_is_there(world, image, why, tmp_path):
     request = VerifyRequest(image=image, key=str(tmp_path / "cosign.pub"))

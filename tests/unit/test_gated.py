@@ -72,7 +72,7 @@ def test_what_an_endpoint_asks_stays_with_every_change_and_its_change_is_told():
 
 def test_what_is_asked_with_a_secret_is_told_without_it():
     asked = ValidationSpec(notebook="/x/checks.ipynb", parameters={"password": "hunter2", "rows": 5})
-    assert asked.told.parameters == {"password": HIDDEN, "rows": 5}
+    assert asked.without_secrets.parameters == {"password": HIDDEN, "rows": 5}
     assert "hunter2" not in asked.words
 
 

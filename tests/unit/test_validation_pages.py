@@ -96,9 +96,7 @@ def test_how_a_run_ended_is_not_said_again_below(status, detail, title):
 
 
 def test_where_stable_failed_its_notebook_is_named_too():
-    failed = run(
-        "inconclusive", detail="asked of stable, cell 3 raised", executed="/a.ipynb", executed_stable="/s.ipynb"
-    )
+    failed = run("inconclusive", detail="with stable, cell 3 raised", executed="/a.ipynb", executed_stable="/s.ipynb")
     assert "  asked of stable: /s.ipynb" in text(validation(failed)).splitlines()
     assert "/s.ipynb" not in text(validation(run("pass", status="raised", executed_stable="/s.ipynb")))
 
